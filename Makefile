@@ -1,0 +1,136 @@
+# vipd: `make demo` shows it, `make check` tests it; each installs the Debian packages that are missing first.
+# SAN=1 builds and tests with AddressSanitizer and UBSan. Output goes under build/ (build/san/ with SAN=1).
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+B       := build$(if $(SAN),/san)
+
+sbindir    = $(DESTDIR)$(PREFIX)/sbin
+bindir     = $(DESTDIR)$(PREFIX)/bin
+libexecdir = $(DESTDIR)$(PREFIX)/libexec/vipd
+mandir     = $(DESTDIR)$(PREFIX)/share/man
+docdir     = $(DESTDIR)$(PREFIX)/share/doc/vipd
+sysconfdir = $(DESTDIR)/etc
+unitdir    = $(DESTDIR)$(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)/systemd/system
+sysusersdir = $(DESTDIR)/usr/lib/sysusers.d
+tmpfilesdir = $(DESTDIR)/usr/lib/tmpfiles.d
+
+CFLAGS   ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla $(if $(CI)$(WERROR),-Werror)
+COMMA    := ,
+SANITIZE := $(if $(SAN),-fsanitize=address$(COMMA)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+HARDEN   := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fstack-clash-protection -fPIE
+override CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iagent -DVIPD_VERSION='"$(VERSION)"' -DVIPD_LIBEXEC='"$(PREFIX)/libexec/vipd"'
+override CFLAGS   += -std=c17 $(WARNINGS) $(HARDEN) $(SANITIZE) -MMD -MP
+override LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANITIZE)
+
+room = $(wildcard agent/$(1)/*.c)
+objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
+
+VIPD    := agent/vipd.c $(foreach r,base core wire config board kernel engine guardian,$(call room,$(r)))
+CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/wire/names.c
+VIPCTL  := $(foreach r,base vipctl,$(call room,$(r)))
+
+VIPD_LIBS    := libconfig libmnl libsystemd libseccomp libcap libcrypto
+CONTROL_LIBS := libmicrohttpd jansson libcurl libcrypto libsystemd
+VIPCTL_LIBS  := libcurl jansson
+UNIT_LIBS    := cmocka
+
+libs = $(shell pkg-config --libs $(1) 2>/dev/null)
+
+PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
+
+.PHONY: all demo check unit lab lab-programs deps conf setup setup-demo fmt fmt-check tidy install clean
+all: $(PROGRAMS)
+
+$(B)/vipd: $(call objects,$(VIPD))
+	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(VIPD_LIBS))
+$(B)/vipd-control: $(call objects,$(CONTROL))
+	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(CONTROL_LIBS))
+$(B)/vipctl: $(call objects,$(VIPCTL))
+	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(VIPCTL_LIBS))
+
+$(B)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+# A unit test links exactly the files it names, and no other.
+TIME          := agent/base/mono.c
+unit_vrrp     := agent/core/vrrp.c agent/core/timing.c agent/core/names.c
+unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
+unit_na       := agent/wire/na.c agent/wire/checksum.c agent/wire/names.c
+unit_duration := agent/base/duration.c
+unit_config   := $(call room,config) agent/base/duration.c $(TIME)
+UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
+
+define unit_rule
+$(B)/unit/$(1): $$(call objects,tests/unit/test_$(1).c $$(unit_$(1)))
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call libs,cmocka libconfig libcrypto)
+endef
+$(foreach u,$(UNITS),$(eval $(call unit_rule,$(u))))
+
+unit: $(UNITS:%=$(B)/unit/%)
+	@set -e; for u in $^; do echo "== $$u"; $$u; done
+
+# ---- the two commands of the README, and what they are made of ----
+
+setup:
+	@tests/setup check
+setup-demo:
+	@tests/setup demo
+
+demo: setup-demo
+	@$(MAKE) --no-print-directory -s all lab-programs
+	@VIPD_BUILD=$(B) /usr/bin/python3 tests/lab/demo.py
+
+check: setup
+	@$(MAKE) --no-print-directory all lab-programs
+	@$(MAKE) --no-print-directory deps unit conf lab
+
+# Who includes whom; and the rule is tried by breaking it.
+deps: all
+	@tests/rooms . $(B)/obj
+	@tests/rooms-test $(B)
+
+lab-programs: $(B)/lab/probe
+$(B)/lab/probe: $(call objects,tests/lab/probe.c)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libcurl) -pthread
+
+lab: all lab-programs
+	VIPD_BUILD=$(B) tests/lab/run
+
+# What only has to be looked at: the unit file, man pages, the example configuration.
+conf: all
+	@tests/conf/verify-unit $(B)
+	@$(B)/vipd -n -c conf/vipd.conf
+
+SOURCES = $(shell git ls-files '*.c' '*.h')
+fmt:
+	clang-format -i $(SOURCES)
+fmt-check:
+	clang-format --dry-run -Werror $(SOURCES)
+tidy:
+	clang-tidy --quiet $(filter %.c,$(SOURCES)) -- $(CPPFLAGS) -std=c17
+
+install: all
+	install -d $(sbindir) $(bindir) $(libexecdir) $(unitdir) $(sysusersdir) $(tmpfilesdir) $(sysconfdir)/vipd \
+	    $(docdir) $(mandir)/man1 $(mandir)/man5 $(mandir)/man8
+	install -m 755 $(B)/vipd $(sbindir)/vipd
+	install -m 755 $(B)/vipctl $(bindir)/vipctl
+	install -m 755 $(B)/vipd-control $(libexecdir)/vipd-control
+	sed 's|/usr/sbin/vipd|$(PREFIX)/sbin/vipd|g; s|/usr/bin/vipctl|$(PREFIX)/bin/vipctl|g' init/vipd.service >$(unitdir)/vipd.service
+	install -m 644 init/vipd.sysusers $(sysusersdir)/vipd.conf
+	install -m 644 init/vipd.tmpfiles $(tmpfilesdir)/vipd.conf
+	install -m 644 conf/vipd.conf $(docdir)/vipd.conf.example
+	test -e $(sysconfdir)/vipd/vipd.conf || install -m 644 conf/vipd.conf $(sysconfdir)/vipd/vipd.conf
+	install -m 644 docs/vipctl.1 $(mandir)/man1/
+	install -m 644 docs/vipd.conf.5 $(mandir)/man5/
+	install -m 644 docs/vipd.8 $(mandir)/man8/
+
+clean:
+	rm -rf build
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
