@@ -1,0 +1,103 @@
+/*
+ * What a virtual router's priority and timers come to, by RFC 9568 section 6.1 and the health bands of the
+ * design. All of it follows from the struct; nothing here changes it. Microseconds throughout, never rounded
+ * to centiseconds.
+ */
+#include "core/core.h"
+
+#include <string.h>
+
+/* Design: how long a handover waits for a successor, at least and at most. */
+#define HANDOVER_MIN_US (50 * USEC_PER_MS)
+#define HANDOVER_MAX_US (10 * USEC_PER_SEC)
+#define LEARNED_DOWN_MAX                                                                                     \
+	10 /* design: Active_Down_Interval is at most this many of our own advert intervals */
+
+int64_t vrrp_skew_time(uint8_t priority, int64_t interval_us)
+{
+	return (256 - priority) * interval_us / 256;
+}
+
+uint8_t vrrp_demoted_priority(uint8_t priority)
+{
+	return (uint8_t)(1 + priority * 30 / 254);
+}
+
+bool vr_is_candidate(const struct vrrp *vr)
+{
+	return !vr->drained && !vr->stopping && (vr->healthy || !vr->params.resign_unhealthy);
+}
+
+uint8_t vrrp_effective_priority(const struct vrrp *vr)
+{
+	if (!vr_is_candidate(vr))
+		return VRRP_PRIORITY_RESIGN;
+	return vr->healthy ? vr->params.priority : vrrp_demoted_priority(vr->params.priority);
+}
+
+bool vr_in_unhealthy_band(uint8_t priority)
+{
+	return priority >= 1 && priority <= VRRP_BAND_TOP;
+}
+
+uint32_t vr_all_addresses(const struct vrrp *vr)
+{
+	return (uint32_t)((UINT64_C(1) << vr->params.address_count) - 1);
+}
+
+/* Active_Adver_Interval (6.1): what the Active told us, else our own. */
+static int64_t active_adver_interval(const struct vrrp *vr)
+{
+	return vr->learned_interval_us ? vr->learned_interval_us : vr->params.advert_interval_us;
+}
+
+int64_t vr_skew_time(const struct vrrp *vr)
+{
+	return vrrp_skew_time(vrrp_effective_priority(vr), active_adver_interval(vr));
+}
+
+/* 6.1: Active_Down_Interval = 3 * Active_Adver_Interval + Skew_Time; bounded (design), or one forged advert
+ * silences us. */
+int64_t vr_active_down_interval(const struct vrrp *vr)
+{
+	int64_t us = 3 * active_adver_interval(vr) + vr_skew_time(vr);
+	int64_t bound = LEARNED_DOWN_MAX * vr->params.advert_interval_us;
+	return us < bound ? us : bound;
+}
+
+/* The shortest Active_Down_Interval that any Backup can have: past it somebody else may be Active. */
+int64_t vr_late_limit(const struct vrrp *vr)
+{
+	return 3 * vr->params.advert_interval_us +
+	       vrrp_skew_time(VRRP_PRIORITY_MAX, vr->params.advert_interval_us);
+}
+
+int64_t vr_handover_time(const struct vrrp *vr)
+{
+	/* The longest Skew_Time is just under one interval; as much again, for those who heard only the
+	 * second notice. */
+	int64_t us = 2 * vr->params.advert_interval_us;
+	if (us < HANDOVER_MIN_US)
+		return HANDOVER_MIN_US;
+	return us < HANDOVER_MAX_US ? us : HANDOVER_MAX_US;
+}
+
+/* 6.4.3: ties are broken by the sender's address, as an unsigned integer in network order. */
+bool vr_is_superior(const struct vrrp *vr, const struct vrrp_event *advert)
+{
+	uint8_t own = vrrp_effective_priority(vr);
+	if (advert->advert.priority != own)
+		return advert->advert.priority > own;
+	return memcmp(&advert->advert.source, &vr->own_address, sizeof vr->own_address) > 0;
+}
+
+/* Whether a Backup puts up with an Active of this priority. */
+bool vr_accepts(const struct vrrp *vr, struct mono now, uint8_t priority)
+{
+	uint8_t own = vrrp_effective_priority(vr);
+	if (priority >= own || !vr->params.preempt)
+		return true;
+	if (vr_in_unhealthy_band(own)) /* design: among the unhealthy nobody preempts, the holder stays */
+		return true;
+	return !mono_reached(now, vr->preempt_after);
+}
