@@ -1,0 +1,259 @@
+/*
+ * Signing and verifying adverts. See vipd/auth.h for the trailer. The HMAC is over, in this order:
+ *
+ *	{6, 3, vrid, 0, source address}		a pseudo-header: address family, VRRP version
+ *	the PDU, its checksum as zero
+ *	the first 12 bytes of the trailer, 16 zero bytes
+ *
+ * HMAC is two runs of SHA-256 that begin with the same block for every packet (RFC 2104 section 4), so the
+ * states after that block are kept instead of the key. This takes the SHA256_ functions, which OpenSSL 3
+ *calls deprecated: EVP_MAC, HMAC_ and EVP_Digest, also with a context that is used again, allocate twice a
+ *packet.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include "vipd/auth.h"
+
+#include <openssl/crypto.h>
+
+#include "vipd/cursor.h"
+#include "vipd/mono.h"
+
+#define TRAILER_TYPE	   1
+#define TRAILER_SIGNED	   12 /* bytes in front of the MAC */
+#define MAC_SIZE	   16
+#define WINDOW_MIN_US	   (5 * USEC_PER_SEC)
+#define WINDOW_INTERVALS   3
+#define START_TOLERANCE_US (250 * USEC_PER_MS)
+
+const char *auth_key_error_text(enum auth_key_error error)
+{
+	static const char *const texts[AUTH_KEY_ERRORS] = {
+	    [AUTH_KEY_OK] = "ok",
+	    [AUTH_KEY_EMPTY] = "the file is empty; write one line: hex: and 64 to 128 hexadecimal digits",
+	    [AUTH_KEY_TOO_SHORT] =
+		"the key is shorter than 32 bytes; make a new one: echo hex:$(openssl rand -hex 32)",
+	    [AUTH_KEY_TOO_LONG] = "the key is longer than 64 bytes, or the file has more than one line; "
+				  "one line with 32 to 64 bytes is right",
+	    [AUTH_KEY_BAD_HEX] = "after hex: only 0-9, a-f and A-F may follow, up to the end of the line",
+	    [AUTH_KEY_ODD_HEX] = "after hex: the number of digits is odd; two digits make one byte",
+	    [AUTH_KEY_NOT_ASCII] =
+		"there is a character that is not printable ASCII (a carriage return, a second line?); "
+		"write such a key as hex: and hexadecimal digits",
+	};
+	return error < AUTH_KEY_ERRORS ? texts[error] : "unknown";
+}
+
+static int hex_digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* Decodes into `raw`, which has room for AUTH_KEY_SIZE_MAX; the caller has checked the size. */
+static enum auth_key_error decode_hex(const uint8_t *digits, size_t count, uint8_t *raw)
+{
+	for (size_t i = 0; i < count; i++) {
+		int value = hex_digit(digits[i]);
+		if (value < 0)
+			return AUTH_KEY_BAD_HEX;
+		raw[i / 2] = (uint8_t)(raw[i / 2] << 4 | value);
+	}
+	return count % 2 == 0 ? AUTH_KEY_OK : AUTH_KEY_ODD_HEX;
+}
+
+static enum auth_key_error decode_ascii(const uint8_t *text, size_t size, uint8_t *raw)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] < ' ' || text[i] > '~')
+			return AUTH_KEY_NOT_ASCII;
+		raw[i] = text[i];
+	}
+	return AUTH_KEY_OK;
+}
+
+/* RFC 2104: the state of SHA-256 after one block of key XOR pad. */
+static void pad_state(const uint8_t *raw, uint8_t pad, SHA256_CTX *state)
+{
+	uint8_t block[AUTH_KEY_SIZE_MAX];
+	for (size_t i = 0; i < sizeof block; i++)
+		block[i] = raw[i] ^ pad;
+	SHA256_Init(state);
+	SHA256_Update(state, block, sizeof block);
+	OPENSSL_cleanse(block, sizeof block);
+}
+
+enum auth_key_error auth_key_parse(uint8_t id, const uint8_t *text, size_t size, struct auth_key *key)
+{
+	if (size > 0 && text[size - 1] == '\n')
+		size--;
+	if (size == 0)
+		return AUTH_KEY_EMPTY;
+	bool hex = size >= 4 && memcmp(text, "hex:", 4) == 0;
+	if (hex) {
+		text += 4;
+		size -= 4;
+	}
+	size_t raw_size = hex ? (size + 1) / 2 : size;
+	if (raw_size > AUTH_KEY_SIZE_MAX)
+		return AUTH_KEY_TOO_LONG;
+
+	uint8_t raw[AUTH_KEY_SIZE_MAX] = {0};
+	enum auth_key_error error = hex ? decode_hex(text, size, raw) : decode_ascii(text, size, raw);
+	if (error == AUTH_KEY_OK && raw_size < AUTH_KEY_SIZE_MIN)
+		error = AUTH_KEY_TOO_SHORT;
+	if (error == AUTH_KEY_OK) {
+		key->id = id;
+		pad_state(raw, 0x36, &key->inner);
+		pad_state(raw, 0x5c, &key->outer);
+	}
+	OPENSSL_cleanse(raw, sizeof raw);
+	return error;
+}
+
+void auth_key_wipe(struct auth_key *key)
+{
+	OPENSSL_cleanse(key, sizeof *key);
+}
+
+/* RFC 1982 section 3.2 with 64 bits: a comes after b. Two that are half the circle apart are not in order. */
+static bool sequence_after(uint64_t a, uint64_t b)
+{
+	return a != b && a - b < UINT64_C(1) << 63;
+}
+
+/* One whole turn of the circle is added, so that also a clock before 1970 counts upwards. */
+static uint64_t sequence_at(int64_t realtime_us)
+{
+	uint64_t us = (uint64_t)realtime_us + (UINT64_C(1) << 32) * USEC_PER_SEC;
+	uint64_t seconds = us / USEC_PER_SEC;
+	uint64_t fraction = us % USEC_PER_SEC;
+	return seconds << 32 | ((fraction << 16) / USEC_PER_SEC) << 16;
+}
+
+uint64_t auth_sequence_next(struct auth_sequence *sequence, int64_t realtime_us)
+{
+	uint64_t next = sequence_at(realtime_us);
+	if (sequence->started && !sequence_after(next, sequence->last))
+		next = sequence->last + 1;
+	sequence->started = true;
+	sequence->last = next;
+	return next;
+}
+
+static void mac_compute(const struct auth_key *key, const struct in6_addr *source, const uint8_t *pdu,
+    size_t size, const uint8_t *trailer, uint8_t mac[static SHA256_DIGEST_LENGTH])
+{
+	uint8_t head[20 + ADVERT_HEADER_SIZE] = {6, 3, pdu[1], 0};
+	memcpy(head + 4, source, sizeof *source);
+	memcpy(head + 20, pdu, 6); /* up to the checksum */
+	uint8_t tail[TRAILER_SIGNED + MAC_SIZE] = {0};
+	memcpy(tail, trailer, TRAILER_SIGNED);
+
+	SHA256_CTX sha = key->inner;
+	SHA256_Update(&sha, head, sizeof head);
+	SHA256_Update(&sha, pdu + ADVERT_HEADER_SIZE, size - ADVERT_HEADER_SIZE);
+	SHA256_Update(&sha, tail, sizeof tail);
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	SHA256_Final(digest, &sha);
+	sha = key->outer;
+	SHA256_Update(&sha, digest, sizeof digest);
+	SHA256_Final(mac, &sha);
+	OPENSSL_cleanse(&sha, sizeof sha);
+}
+
+void auth_sign(const struct auth_key *key, const struct in6_addr *source, const uint8_t *pdu, size_t size,
+    uint64_t sequence, uint8_t trailer[static ADVERT_TRAILER_SIZE])
+{
+	uint8_t mac[SHA256_DIGEST_LENGTH];
+	struct writer w = writer_of(trailer, ADVERT_TRAILER_SIZE);
+	write_u8(&w, TRAILER_TYPE);
+	write_u8(&w, key->id);
+	write_u16(&w, 0);
+	write_u32(&w, (uint32_t)(sequence >> 32));
+	write_u32(&w, (uint32_t)sequence);
+	mac_compute(key, source, pdu, size, trailer, mac);
+	write_bytes(&w, mac, MAC_SIZE);
+}
+
+void auth_replay_init(struct auth_replay *replay, int64_t realtime_us)
+{
+	*replay = (struct auth_replay){.oldest = sequence_at(realtime_us - START_TOLERANCE_US)};
+}
+
+static const struct auth_key *key_find(const struct auth_key *keys, size_t key_count, uint8_t id)
+{
+	for (size_t i = 0; i < key_count; i++) {
+		if (keys[i].id == id)
+			return &keys[i];
+	}
+	return NULL;
+}
+
+static struct auth_mark *mark_find(struct auth_replay *replay, const struct in6_addr *source)
+{
+	for (size_t i = 0; i < AUTH_SOURCES_MAX; i++) {
+		struct auth_mark *mark = &replay->marks[i];
+		if (mark->used && IN6_ARE_ADDR_EQUAL(&mark->source, source))
+			return mark;
+	}
+	return NULL;
+}
+
+static struct auth_mark *mark_oldest(struct auth_replay *replay)
+{
+	struct auth_mark *oldest = &replay->marks[0];
+	for (size_t i = 1; i < AUTH_SOURCES_MAX; i++) {
+		if (replay->marks[i].used < oldest->used)
+			oldest = &replay->marks[i];
+	}
+	return oldest;
+}
+
+static bool within_window(uint64_t sequence, int64_t realtime_us, int64_t interval_us)
+{
+	int64_t window_us = WINDOW_INTERVALS * interval_us;
+	if (window_us < WINDOW_MIN_US)
+		window_us = WINDOW_MIN_US;
+	uint64_t earliest = sequence_at(realtime_us - window_us);
+	uint64_t latest = sequence_at(realtime_us + window_us);
+	return !sequence_after(earliest, sequence) && !sequence_after(sequence, latest);
+}
+
+enum advert_verdict auth_verify(const struct auth_key *keys, size_t key_count, struct auth_replay *replay,
+    const struct auth_packet *packet, int64_t realtime_us, int64_t interval_us)
+{
+	struct reader r = reader_of(packet->trailer, ADVERT_TRAILER_SIZE);
+	uint8_t type = read_u8(&r);
+	uint8_t id = read_u8(&r);
+	uint16_t reserved = read_u16(&r);
+	uint64_t sequence = (uint64_t)read_u32(&r) << 32;
+	sequence |= read_u32(&r);
+
+	if (type != TRAILER_TYPE || reserved != 0)
+		return ADVERT_AUTH_MALFORMED;
+	const struct auth_key *key = key_find(keys, key_count, id);
+	if (!key)
+		return ADVERT_AUTH_UNKNOWN_KEY;
+	if (!within_window(sequence, realtime_us, interval_us))
+		return ADVERT_AUTH_STALE;
+	struct auth_mark *mark = mark_find(replay, packet->source);
+	if (mark && !sequence_after(sequence, mark->sequence))
+		return ADVERT_AUTH_REPLAYED;
+	if (!mark && sequence_after(replay->oldest, sequence))
+		return ADVERT_AUTH_STALE;
+
+	uint8_t mac[SHA256_DIGEST_LENGTH];
+	mac_compute(key, packet->source, packet->pdu, packet->size, packet->trailer, mac);
+	if (CRYPTO_memcmp(mac, packet->trailer + TRAILER_SIGNED, MAC_SIZE) != 0)
+		return ADVERT_AUTH_BAD_MAC;
+
+	if (!mark)
+		mark = mark_oldest(replay);
+	*mark = (struct auth_mark){.source = *packet->source, .sequence = sequence, .used = ++replay->uses};
+	return ADVERT_OK;
+}

@@ -1,0 +1,49 @@
+/*
+ * Names of verdicts: the `reason` label of the metrics. They are an interface for users; do not change them.
+ */
+#include "vipd/advert.h"
+#include "vipd/na.h"
+
+const char *advert_verdict_name(enum advert_verdict verdict)
+{
+	static const char *const names[ADVERT_VERDICTS] = {
+	    [ADVERT_OK] = "ok",
+	    [ADVERT_BAD_HOP_LIMIT] = "bad_hop_limit",
+	    [ADVERT_BAD_DESTINATION] = "bad_destination",
+	    [ADVERT_TOO_SHORT] = "too_short",
+	    [ADVERT_BAD_VERSION] = "bad_version",
+	    [ADVERT_BAD_TYPE] = "bad_type",
+	    [ADVERT_NO_ADDRESS] = "no_address",
+	    [ADVERT_BAD_LENGTH] = "bad_length",
+	    [ADVERT_BAD_INTERVAL] = "bad_interval",
+	    [ADVERT_BAD_CHECKSUM] = "bad_checksum",
+	    [ADVERT_BAD_SOURCE] = "bad_source",
+	    [ADVERT_UNKNOWN_VRID] = "unknown_vrid",
+	    [ADVERT_OWN_PACKET] = "own_packet",
+	    [ADVERT_UNKNOWN_PEER] = "unknown_peer",
+	    [ADVERT_NOT_READY] = "not_ready",
+	    [ADVERT_AUTH_UNEXPECTED] = "auth_unexpected",
+	    [ADVERT_AUTH_MISSING] = "auth_missing",
+	    [ADVERT_AUTH_MALFORMED] = "auth_malformed",
+	    [ADVERT_AUTH_UNKNOWN_KEY] = "auth_unknown_key",
+	    [ADVERT_AUTH_BAD_MAC] = "auth_bad_mac",
+	    [ADVERT_AUTH_STALE] = "auth_stale",
+	    [ADVERT_AUTH_REPLAYED] = "auth_replayed",
+	};
+	return verdict < ADVERT_VERDICTS ? names[verdict] : "unknown";
+}
+
+const char *na_verdict_name(enum na_verdict verdict)
+{
+	static const char *const names[NA_VERDICTS] = {
+	    [NA_OK] = "ok",
+	    [NA_TOO_SHORT] = "too_short",
+	    [NA_BAD_HOP_LIMIT] = "bad_hop_limit",
+	    [NA_BAD_TYPE] = "bad_type",
+	    [NA_BAD_CHECKSUM] = "bad_checksum",
+	    [NA_BAD_TARGET] = "bad_target",
+	    [NA_BAD_SOLICITED] = "bad_solicited",
+	    [NA_BAD_OPTION] = "bad_option",
+	};
+	return verdict < NA_VERDICTS ? names[verdict] : "unknown";
+}

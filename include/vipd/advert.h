@@ -1,0 +1,93 @@
+/*
+ * VRRPv3 advertisements for IPv6 (RFC 9568 section 5.2) as bytes and as a struct. No I/O, no state.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VRRP_PROTOCOL  112
+#define VRRP_HOP_LIMIT 255
+#define ADVERT_ADDRESSES_MAX                                                                                 \
+	17 /* the link-local one and CONFIG_ADDRESSES_MAX more; more are counted, not stored */
+#define ADVERT_HEADER_SIZE  8
+#define ADVERT_TRAILER_SIZE 28
+#define ADVERT_SIZE_MAX	    (ADVERT_HEADER_SIZE + 16 * 255 + ADVERT_TRAILER_SIZE)
+
+extern const struct in6_addr vrrp_group; /* ff02::12, RFC 9568 section 5.1.2.2 */
+
+/*
+ * Why a received packet was refused. The name is the `reason` label of the metric. ADVERT_OK is 0.
+ * The order is the order of the checks: cheap ones first. Those from ADVERT_UNKNOWN_VRID on are found by the
+ * engine, because they need to know the routers.
+ */
+enum advert_verdict {
+	ADVERT_OK,
+	ADVERT_BAD_HOP_LIMIT,
+	ADVERT_BAD_DESTINATION,
+	ADVERT_TOO_SHORT,
+	ADVERT_BAD_VERSION,
+	ADVERT_BAD_TYPE,
+	ADVERT_NO_ADDRESS,   /* count 0 */
+	ADVERT_BAD_LENGTH,   /* size does not fit the count */
+	ADVERT_BAD_INTERVAL, /* 0 */
+	ADVERT_BAD_CHECKSUM,
+	ADVERT_BAD_SOURCE, /* not link-local */
+	ADVERT_UNKNOWN_VRID,
+	ADVERT_OWN_PACKET,
+	ADVERT_UNKNOWN_PEER,
+	ADVERT_NOT_READY,	/* our interface or our state does not take adverts now */
+	ADVERT_AUTH_UNEXPECTED, /* a trailer where none is configured, RFC 9568 length rule */
+	ADVERT_AUTH_MISSING,
+	ADVERT_AUTH_MALFORMED,
+	ADVERT_AUTH_UNKNOWN_KEY,
+	ADVERT_AUTH_BAD_MAC,
+	ADVERT_AUTH_STALE,
+	ADVERT_AUTH_REPLAYED,
+	ADVERT_VERDICTS
+};
+
+/* "bad_checksum", … */
+const char *advert_verdict_name(enum advert_verdict verdict);
+
+struct advert {
+	uint8_t vrid;
+	uint8_t priority;
+	uint16_t interval_cs;  /* Max Advertise Interval, 1..4095 centiseconds */
+	uint8_t address_count; /* as in the packet; only the first ADVERT_ADDRESSES_MAX are stored */
+	struct in6_addr addresses[ADVERT_ADDRESSES_MAX];
+	size_t size; /* of the PDU, 8 + 16 * address_count */
+	const uint8_t
+	    *trailer; /* what follows the PDU if it is exactly ADVERT_TRAILER_SIZE bytes, else NULL */
+};
+
+/* What the packet came with, for the checks and the pseudo-header. */
+struct advert_envelope {
+	struct in6_addr source;
+	struct in6_addr destination;
+	uint8_t hop_limit;
+};
+
+/*
+ * Decodes and checks `bytes` (RFC 9568 sections 5.2 and 7.1, without what needs to know the routers).
+ * The size must be 8 + 16·count, or that plus a trailer of ADVERT_TRAILER_SIZE.
+ * Returns ADVERT_OK and fills *advert (whose trailer points into bytes), or the reason with *advert
+ * untouched.
+ */
+enum advert_verdict advert_parse(
+    const uint8_t *bytes, size_t size, const struct advert_envelope *envelope, struct advert *advert);
+
+/*
+ * Encodes *advert (vrid, priority, interval_cs, address_count, addresses) with a correct checksum.
+ * trailer: ADVERT_TRAILER_SIZE bytes to append, or NULL. Returns the size, 0 if `room` is too small.
+ */
+size_t advert_build(const struct advert *advert, const struct in6_addr *source,
+    const struct in6_addr *destination, const uint8_t *trailer, uint8_t *bytes, size_t room);
+
+/*
+ * Internet checksum (RFC 1071) with the IPv6 pseudo-header (RFC 8200 section 8.1), in network order as it
+ * stands in the packet. Over a packet with a correct checksum the result is 0.
+ */
+uint16_t checksum_ipv6(const struct in6_addr *source, const struct in6_addr *destination, uint8_t next_header,
+    const uint8_t *bytes, size_t size);

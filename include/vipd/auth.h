@@ -1,0 +1,109 @@
+/*
+ * The authentication trailer of adverts (draft-cassen-vrrp-auth-hmac-00, compatible with keepalived 2.4.1
+ * and later):
+ *
+ *	type (1) = 1 | key id (1) | reserved (2) = 0 | sequence (8) | HMAC-SHA256 truncated to 16 bytes
+ *
+ * Pure: keys come as bytes, time as an argument, and all state is the caller's. Nothing here allocates.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/sha.h>
+
+#include "vipd/advert.h"
+
+#define AUTH_KEY_SIZE_MIN 32
+#define AUTH_KEY_SIZE_MAX 64 /* one block of SHA-256 */
+#define AUTH_SOURCES_MAX  16
+
+/*
+ * A key, ready for use: the states of SHA-256 after the inner and the outer pad. As secret as the key
+ * itself.
+ */
+struct auth_key {
+	uint8_t id;
+	SHA256_CTX inner;
+	SHA256_CTX outer;
+};
+
+enum auth_key_error {
+	AUTH_KEY_OK,
+	AUTH_KEY_EMPTY,
+	AUTH_KEY_TOO_SHORT,
+	AUTH_KEY_TOO_LONG,
+	AUTH_KEY_BAD_HEX,
+	AUTH_KEY_ODD_HEX,
+	AUTH_KEY_NOT_ASCII,
+	AUTH_KEY_ERRORS
+};
+
+/* What is wrong with the key file, and what would be right; never a byte of the key. */
+const char *auth_key_error_text(enum auth_key_error error);
+
+/*
+ * Takes the content of a key file: AUTH_KEY_SIZE_MIN to AUTH_KEY_SIZE_MAX printable ASCII characters, or
+ * "hex:" and that many bytes as hexadecimal digits; one newline at the end is not part of the key. *key is
+ * written on AUTH_KEY_OK only. The caller wipes `text`.
+ */
+enum auth_key_error auth_key_parse(uint8_t id, const uint8_t *text, size_t size, struct auth_key *key);
+
+/* Overwrites the key so that no compiler leaves it out. */
+void auth_key_wipe(struct auth_key *key);
+
+/*
+ * A sequence is a point in time in units of 2^-32 s since 1970, modulo 2^64 (136 years): seconds (32
+ * bits), 2^-16 s (16), and a counter (16) for those that fall into the same one.
+ */
+struct auth_sequence {
+	bool started;
+	uint64_t last;
+};
+
+/* The next sequence to sign with: max(wall clock, last + 1). It grows also while the clock goes back. */
+uint64_t auth_sequence_next(struct auth_sequence *sequence, int64_t realtime_us);
+
+/*
+ * Writes the trailer for `pdu` (8 + 16·n bytes; its checksum counts as zero). The checksum of the packet
+ * covers the trailer, so it is made afterwards: advert_build() without trailer, auth_sign(),
+ * advert_build() with it.
+ */
+void auth_sign(const struct auth_key *key, const struct in6_addr *source, const uint8_t *pdu, size_t size,
+    uint64_t sequence, uint8_t trailer[static ADVERT_TRAILER_SIZE]);
+
+/*
+ * What a receiver remembers, one a virtual router: the highest sequence of each source. Only who has a key
+ * gets into the table; when it is full, the source that was silent for longest goes.
+ */
+struct auth_replay {
+	uint64_t oldest; /* sources without a mark: nothing older than our start */
+	uint64_t uses;
+	struct auth_mark {
+		struct in6_addr source;
+		uint64_t sequence;
+		uint64_t used; /* value of uses; 0: empty */
+	} marks[AUTH_SOURCES_MAX];
+};
+
+void auth_replay_init(struct auth_replay *replay, int64_t realtime_us);
+
+/* One received advert. */
+struct auth_packet {
+	const struct in6_addr *source;
+	const uint8_t *pdu;
+	size_t size;		/* of the PDU, at least ADVERT_HEADER_SIZE */
+	const uint8_t *trailer; /* ADVERT_TRAILER_SIZE bytes */
+};
+
+/*
+ * Checks the trailer, cheap things first; changes *replay on ADVERT_OK only. realtime_us: wall clock;
+ * interval_us: advertisement interval in force. The sequence may differ from the wall clock by max(3 *
+ * interval, 5 s). Returns ADVERT_OK, ADVERT_AUTH_MALFORMED, _UNKNOWN_KEY, _STALE (outside the window, or
+ * older than our start), _REPLAYED (not above the mark of its source) or _BAD_MAC.
+ */
+enum advert_verdict auth_verify(const struct auth_key *keys, size_t key_count, struct auth_replay *replay,
+    const struct auth_packet *packet, int64_t realtime_us, int64_t interval_us);

@@ -1,0 +1,44 @@
+/*
+ * Unsolicited Neighbor Advertisements (RFC 4861 section 4.4) as bytes and as a struct.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NA_HOP_LIMIT 255
+#define NA_SIZE	     32 /* with one target link-layer address option for a 6-byte MAC */
+
+struct na {
+	struct in6_addr target;
+	bool router;	/* R */
+	bool solicited; /* S */
+	bool override;	/* O */
+	bool has_mac;
+	uint8_t mac[6]; /* target link-layer address option */
+};
+
+enum na_verdict {
+	NA_OK,
+	NA_TOO_SHORT,
+	NA_BAD_HOP_LIMIT,
+	NA_BAD_TYPE, /* not type 136 code 0 */
+	NA_BAD_CHECKSUM,
+	NA_BAD_TARGET,	  /* multicast */
+	NA_BAD_SOLICITED, /* S set on a multicast destination */
+	NA_BAD_OPTION,	  /* length 0 or past the end */
+	NA_VERDICTS
+};
+
+const char *na_verdict_name(enum na_verdict verdict);
+
+/* Encodes with the checksum for source -> destination. Returns NA_SIZE (NA_SIZE - 8 without MAC), 0 if `room`
+ * is too small. */
+size_t na_build(const struct na *na, const struct in6_addr *source, const struct in6_addr *destination,
+    uint8_t *bytes, size_t room);
+
+/* Decodes and validates (RFC 4861 section 7.1.2). *na is written on NA_OK only. */
+enum na_verdict na_parse(const uint8_t *bytes, size_t size, const struct in6_addr *source,
+    const struct in6_addr *destination, uint8_t hop_limit, struct na *na);
