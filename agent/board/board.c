@@ -1,0 +1,207 @@
+/*
+ * The shared page: how it is made, mapped, written and read.
+ *
+ * A sequence lock a record: the number is odd while the engine changes it. There is one writer, and it never
+ * waits. A reader that finds an odd or changed number copies again; after a bounded number of tries the
+ * writer must have died in between, and the reader takes what is there.
+ */
+#include "vipd/board.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_TRIES 100000
+
+const int64_t board_lateness_bounds_us[BOARD_BUCKETS_MAX] = {
+    50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 100000, 500000, 2500000};
+const int64_t board_takeover_bounds_us[BOARD_BUCKETS_MAX] = {
+    50, 75, 100, 150, 250, 500, 1000, 2500, 5000, 10000, 100000, 1000000};
+
+const char *board_counter_name(enum board_counter counter)
+{
+	static const char *const names[BOARD_COUNTERS] = {
+	    [BOARD_ADVERTS_SENT] = "adverts_sent",
+	    [BOARD_ADVERTS_RECEIVED] = "adverts_received",
+	    [BOARD_ADVERT_SEND_ERRORS] = "advert_send_errors",
+	    [BOARD_PRIORITY_ZERO_SENT] = "priority_zero_sent",
+	    [BOARD_PRIORITY_ZERO_RECEIVED] = "priority_zero_received",
+	    [BOARD_ANNOUNCEMENTS_SENT] = "announcements_sent",
+	    [BOARD_TRANSITIONS] = "transitions",
+	    [BOARD_BECAME_ACTIVE] = "became_active",
+	    [BOARD_ADDRESS_RESTORED] = "address_restored",
+	    [BOARD_ADDRESS_FAILURES] = "address_failures",
+	    [BOARD_ADDRESS_LIST_MISMATCHES] = "address_list_mismatches",
+	};
+	return counter < BOARD_COUNTERS ? names[counter] : "unknown";
+}
+
+int board_create(void)
+{
+	int fd = memfd_create("vipd-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, sizeof(struct board)) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	struct board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (board == MAP_FAILED) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	board->version = BOARD_VERSION;
+	board->size = sizeof *board;
+	munmap(board, sizeof *board);
+	return fd;
+}
+
+static void *map(int fd, int protection)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return NULL;
+	if (st.st_size != (off_t)sizeof(struct board)) {
+		errno = EPROTO;
+		return NULL;
+	}
+	struct board *board = mmap(NULL, sizeof *board, protection, MAP_SHARED, fd, 0);
+	if (board == MAP_FAILED)
+		return NULL;
+	if (board->version != BOARD_VERSION || board->size != sizeof *board) {
+		munmap(board, sizeof *board);
+		errno = EPROTO;
+		return NULL;
+	}
+	return board;
+}
+
+struct board *board_map_writer(int fd)
+{
+	return map(fd, PROT_READ | PROT_WRITE);
+}
+
+const struct board *board_map(int fd)
+{
+	return map(fd, PROT_READ);
+}
+
+/* An engine that died in the middle of a change leaves an odd number: its successor's first change makes it
+ * odd too. */
+static void begin(_Atomic uint32_t *sequence)
+{
+	uint32_t now = atomic_load_explicit(sequence, memory_order_relaxed);
+	atomic_store_explicit(sequence, now | 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+}
+
+static void end(_Atomic uint32_t *sequence)
+{
+	uint32_t now = atomic_load_explicit(sequence, memory_order_relaxed);
+	atomic_store_explicit(sequence, now + 1, memory_order_release);
+}
+
+static bool copy_out(const _Atomic uint32_t *sequence, const void *from, void *to, size_t size)
+{
+	for (int i = 0; i < READ_TRIES; i++) {
+		uint32_t before = atomic_load_explicit(sequence, memory_order_acquire);
+		memcpy(to, from, size);
+		atomic_thread_fence(memory_order_acquire);
+		if (!(before & 1) && atomic_load_explicit(sequence, memory_order_relaxed) == before)
+			return true;
+	}
+	return false;
+}
+
+struct board_router *board_begin_router(struct board *board, unsigned index)
+{
+	begin(&board->routers[index].sequence);
+	return &board->routers[index].value;
+}
+
+void board_end_router(struct board *board, unsigned index)
+{
+	end(&board->routers[index].sequence);
+}
+
+struct board_link *board_begin_link(struct board *board, unsigned index)
+{
+	begin(&board->links[index].sequence);
+	return &board->links[index].value;
+}
+
+void board_end_link(struct board *board, unsigned index)
+{
+	end(&board->links[index].sequence);
+}
+
+struct board_engine *board_begin_engine(struct board *board)
+{
+	begin(&board->engine.sequence);
+	return &board->engine.value;
+}
+
+void board_end_engine(struct board *board)
+{
+	end(&board->engine.sequence);
+}
+
+void board_add_event(struct board *board, const struct board_event *event)
+{
+	uint64_t number = atomic_load(&board->event_count) + 1;
+	unsigned slot = (unsigned)((number - 1) % BOARD_EVENTS_MAX);
+	begin(&board->events[slot].sequence);
+	board->events[slot].value = *event;
+	board->events[slot].value.number = number;
+	end(&board->events[slot].sequence);
+	atomic_store(&board->event_count, number);
+}
+
+void board_heartbeat(struct board *board, struct mono now)
+{
+	atomic_store_explicit(&board->heartbeat_us, now.us, memory_order_relaxed);
+}
+
+void histogram_add(
+    struct board_histogram *histogram, const int64_t bounds[static BOARD_BUCKETS_MAX], int64_t us)
+{
+	unsigned i = 0;
+	while (i < BOARD_BUCKETS_MAX && us > bounds[i])
+		i++;
+	histogram->buckets[i]++;
+	histogram->count++;
+	histogram->sum_us += (uint64_t)(us > 0 ? us : 0);
+}
+
+bool board_read_router(const struct board *board, unsigned index, struct board_router *copy)
+{
+	return index < atomic_load(&board->router_count) && index < BOARD_ROUTERS_MAX &&
+	       copy_out(&board->routers[index].sequence, &board->routers[index].value, copy, sizeof *copy);
+}
+
+bool board_read_link(const struct board *board, unsigned index, struct board_link *copy)
+{
+	return index < atomic_load(&board->link_count) && index < BOARD_LINKS_MAX &&
+	       copy_out(&board->links[index].sequence, &board->links[index].value, copy, sizeof *copy);
+}
+
+bool board_read_engine(const struct board *board, struct board_engine *copy)
+{
+	return copy_out(&board->engine.sequence, &board->engine.value, copy, sizeof *copy);
+}
+
+bool board_read_event(const struct board *board, uint64_t number, struct board_event *copy)
+{
+	uint64_t count = atomic_load(&board->event_count);
+	if (number < 1 || number > count || count - number >= BOARD_EVENTS_MAX)
+		return false;
+	unsigned slot = (unsigned)((number - 1) % BOARD_EVENTS_MAX);
+	return copy_out(&board->events[slot].sequence, &board->events[slot].value, copy, sizeof *copy) &&
+	       copy->number == number;
+}

@@ -1,0 +1,137 @@
+/*
+ * Datagrams between the three processes, and the sealed memfds that travel with them.
+ */
+#include "vipd/message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+union fd_control {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(MESSAGE_FDS * sizeof(int))];
+};
+
+int message_send(int socket, const struct message *message, const int *fds)
+{
+	struct message out = *message;
+	out.version = MESSAGE_VERSION;
+	struct iovec part = {.iov_base = &out, .iov_len = sizeof out};
+	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+	union fd_control control = {0};
+	if (fds) {
+		header.msg_control = control.room;
+		header.msg_controllen = sizeof control.room;
+		struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(MESSAGE_FDS * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, MESSAGE_FDS * sizeof(int));
+	}
+	if (sendmsg(socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return errno == ECONNRESET ? -EPIPE : -errno;
+	return 0;
+}
+
+/* Takes the descriptors out of a received message; closes them all unless there are exactly MESSAGE_FDS. */
+static int fds_take(struct msghdr *header, int fds[static MESSAGE_FDS])
+{
+	int count = 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		int n = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		for (int i = 0; i < n; i++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(c) + (size_t)i * sizeof fd, sizeof fd);
+			if (count < MESSAGE_FDS)
+				fds[count++] = fd;
+			else
+				close(fd);
+		}
+	}
+	return count;
+}
+
+static void fds_close(int fds[static MESSAGE_FDS])
+{
+	for (int i = 0; i < MESSAGE_FDS; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
+	}
+}
+
+int message_receive(int socket, struct message *message, int fds[static MESSAGE_FDS])
+{
+	struct message in;
+	struct iovec part = {.iov_base = &in, .iov_len = sizeof in};
+	union fd_control control;
+	struct msghdr header = {.msg_iov = &part,
+	    .msg_iovlen = 1,
+	    .msg_control = control.room,
+	    .msg_controllen = sizeof control.room};
+	for (int i = 0; i < MESSAGE_FDS; i++)
+		fds[i] = -1;
+	ssize_t size = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (size < 0)
+		return errno == ECONNRESET ? -EPIPE : -errno;
+	int count = fds_take(&header, fds);
+	if (size == 0 && !count)
+		return -EPIPE;
+	bool whole = size == sizeof in && !(header.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
+	if (!whole || in.version != MESSAGE_VERSION || in.type >= MESSAGE_TYPES ||
+	    count != (in.type == MESSAGE_CONFIG ? MESSAGE_FDS : 0)) {
+		fds_close(fds);
+		return -EPROTO;
+	}
+	*message = in;
+	return 0;
+}
+
+int sealed_memfd(const char *name, const void *bytes, size_t size)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -errno;
+	for (size_t done = 0; done < size;) {
+		ssize_t n = write(fd, (const char *)bytes + done, size - done);
+		if (n < 0 && errno != EINTR)
+			goto failed;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	if (fcntl(fd, F_ADD_SEALS, SEALS) < 0)
+		goto failed;
+	return fd;
+failed:;
+	int error = errno;
+	close(fd);
+	return -error;
+}
+
+const void *sealed_map(int fd, size_t *size)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return NULL;
+	if ((fcntl(fd, F_GET_SEALS) & SEALS) != SEALS) {
+		errno = EPERM;
+		return NULL;
+	}
+	if (st.st_size == 0) {
+		*size = 0;
+		return "";
+	}
+	const void *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (bytes == MAP_FAILED)
+		return NULL;
+	*size = (size_t)st.st_size;
+	return bytes;
+}

@@ -1,0 +1,166 @@
+/*
+ * The board: shared memory that the engine writes and everybody else reads.
+ *
+ * The guardian makes it (a memfd) and keeps it over the life of several engines, so that after a crash it
+ * still says what was held, and a new engine can take over from there. Only the engine maps it for writing.
+ * Each record has a sequence lock: readers copy it and try again if it changed meanwhile, so reading costs
+ * the engine nothing.
+ */
+#pragma once
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vipd/advert.h"
+#include "vipd/config.h"
+#include "vipd/vrrp.h"
+
+#define BOARD_VERSION	  1
+#define BOARD_ROUTERS_MAX CONFIG_ROUTERS_MAX
+#define BOARD_EVENTS_MAX  256 /* the ring of the last transitions */
+#define BOARD_REASON_MAX  128
+#define BOARD_LINKS_MAX	  CONFIG_ROUTERS_MAX
+#define BOARD_BUCKETS_MAX 12
+
+/* A histogram as Prometheus has it; bounds in microseconds. buckets[i]: count of values <= bounds[i], not
+ * cumulative. */
+struct board_histogram {
+	uint64_t buckets[BOARD_BUCKETS_MAX + 1]; /* the last one: above every bound */
+	uint64_t count;
+	uint64_t sum_us;
+};
+extern const int64_t board_lateness_bounds_us[BOARD_BUCKETS_MAX];
+extern const int64_t board_takeover_bounds_us[BOARD_BUCKETS_MAX];
+
+enum board_counter {
+	BOARD_ADVERTS_SENT,
+	BOARD_ADVERTS_RECEIVED,
+	BOARD_ADVERT_SEND_ERRORS,
+	BOARD_PRIORITY_ZERO_SENT,
+	BOARD_PRIORITY_ZERO_RECEIVED,
+	BOARD_ANNOUNCEMENTS_SENT,
+	BOARD_TRANSITIONS,
+	BOARD_BECAME_ACTIVE,
+	BOARD_ADDRESS_RESTORED,
+	BOARD_ADDRESS_FAILURES,
+	BOARD_ADDRESS_LIST_MISMATCHES,
+	BOARD_COUNTERS
+};
+/* "adverts_sent", …: key of `counters` in the status, and part of the metric's name. */
+const char *board_counter_name(enum board_counter counter);
+
+/* One virtual router. Everything here is as the engine knows it; `held` is what the kernel notified. */
+struct board_router {
+	char name[CONFIG_NAME_MAX];
+	char interface[CONFIG_INTERFACE_MAX];
+	uint8_t vrid;
+	uint8_t state;	/* enum vrrp_state */
+	uint8_t reason; /* enum vrrp_reason */
+	uint8_t priority;
+	uint8_t effective_priority;
+	bool healthy;
+	bool drained;
+	bool active_self;  /* the Active is this node */
+	bool active_known; /* active_address and active_priority are valid */
+	uint8_t active_priority;
+	struct in6_addr active_address;
+	struct mono active_seen; /* last advert of the Active, sent or received */
+	struct mono since;	 /* of the state */
+	int64_t since_realtime_us;
+	int64_t advert_interval_us; /* in force: learned in Backup, configured in Active */
+	uint32_t address_count;
+	uint32_t held; /* bit i: addresses[i] is on the interface */
+	struct in6_addr addresses[CONFIG_ADDRESSES_MAX];
+	uint32_t ifindex;	  /* 0: no such interface */
+	int64_t drained_since_us; /* wall clock */
+	uint32_t drained_by;	  /* uid */
+	char reason_text[BOARD_REASON_MAX];
+	char health_text[BOARD_REASON_MAX]; /* why it is not healthy, "" if it is */
+	uint64_t counters[BOARD_COUNTERS];
+	uint64_t dropped[ADVERT_VERDICTS]; /* adverts with our VRID that were refused */
+	struct board_histogram takeover;   /* decision to first NA handed to the kernel */
+};
+
+/* Packets on an interface that no virtual router of ours can be blamed for. */
+struct board_link {
+	char interface[CONFIG_INTERFACE_MAX];
+	uint64_t dropped[ADVERT_VERDICTS];
+};
+
+struct board_engine {
+	int32_t pid;
+	int64_t started_realtime_us;
+	uint64_t config_generation; /* in force */
+	bool realtime;		    /* SCHED_FIFO granted */
+	bool memory_locked;
+	uint64_t netlink_resyncs;
+	uint64_t log_dropped;
+	struct board_histogram lateness; /* of the loop: wake-up after a deadline */
+};
+
+struct board_event {
+	uint64_t number; /* 1, 2, …; 0: empty */
+	int64_t at_realtime_us;
+	char router[CONFIG_NAME_MAX];
+	char interface[CONFIG_INTERFACE_MAX];
+	uint8_t vrid;
+	uint8_t from, to; /* enum vrrp_state */
+	uint8_t reason;	  /* enum vrrp_reason */
+	uint8_t effective_priority;
+	char reason_text[BOARD_REASON_MAX];
+};
+
+#define BOARD_RECORD(type)                                                                                   \
+	struct {                                                                                             \
+		_Atomic uint32_t sequence;                                                                   \
+		struct type value;                                                                           \
+	}
+
+struct board {
+	uint32_t version;
+	uint32_t size;
+	_Atomic int64_t heartbeat_us; /* mono_now() of the engine's last turn */
+	_Atomic uint32_t router_count;
+	_Atomic uint32_t link_count;
+	_Atomic uint64_t
+	    event_count; /* events ever; the last one is in events[(event_count - 1) % BOARD_EVENTS_MAX] */
+	BOARD_RECORD(board_engine) engine;
+	BOARD_RECORD(board_router) routers[BOARD_ROUTERS_MAX];
+	BOARD_RECORD(board_link) links[BOARD_LINKS_MAX];
+	BOARD_RECORD(board_event) events[BOARD_EVENTS_MAX];
+};
+
+/* A new board. Returns a descriptor (close-on-exec) or -errno. */
+int board_create(void);
+
+/* Maps the board of `fd`. Returns NULL with errno set (EPROTO: of another version). Never unmapped. */
+struct board *board_map_writer(int fd);
+const struct board *board_map(int fd);
+
+/*
+ * The engine's side: change a record in place between begin and end.
+ *	struct board_router *r = board_begin_router(board, i); … ; board_end_router(board, i);
+ */
+struct board_router *board_begin_router(struct board *board, unsigned index);
+void board_end_router(struct board *board, unsigned index);
+struct board_link *board_begin_link(struct board *board, unsigned index);
+void board_end_link(struct board *board, unsigned index);
+struct board_engine *board_begin_engine(struct board *board);
+void board_end_engine(struct board *board);
+void board_add_event(struct board *board, const struct board_event *event); /* sets number */
+void board_heartbeat(struct board *board, struct mono now);
+void histogram_add(
+    struct board_histogram *histogram, const int64_t bounds[static BOARD_BUCKETS_MAX], int64_t us);
+
+/*
+ * The readers' side: a consistent copy. Returns false if there is no such record, or if the writer died in
+ * the middle of changing it (then *copy is what stands there).
+ */
+bool board_read_router(const struct board *board, unsigned index, struct board_router *copy);
+bool board_read_link(const struct board *board, unsigned index, struct board_link *copy);
+bool board_read_engine(const struct board *board, struct board_engine *copy);
+/* number: 1 .. event_count. false: not there (any more). */
+bool board_read_event(const struct board *board, uint64_t number, struct board_event *copy);

@@ -1,0 +1,130 @@
+/*
+ * The configuration: one flat structure without a pointer.
+ *
+ * The guardian reads and checks it, writes it to a sealed memfd (the "image") and hands that to the engine
+ * and to the control process, which map it and parse nothing. Being flat it is also compared and copied with
+ * memcmp and assignment. Everything in an image has passed config_check().
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CONFIG_ROUTERS_MAX   255
+#define CONFIG_ADDRESSES_MAX 16
+#define CONFIG_CHECKS_MAX    64 /* bits of config_router.checks */
+#define CONFIG_EXPECT_MAX    8
+#define CONFIG_KEYS_MAX	     4
+
+#define CONFIG_NAME_MAX	     64
+#define CONFIG_INTERFACE_MAX 16 /* IFNAMSIZ */
+#define CONFIG_PATH_MAX	     256
+#define CONFIG_URL_MAX	     512
+#define CONFIG_SOCKET_MAX    108 /* sun_path */
+
+#define CONFIG_PATH_DEFAULT   "/etc/vipd/vipd.conf"
+#define CONFIG_SOCKET_DEFAULT "/run/vipd/vipd.sock"
+
+/* Where the bytes of a file are in the secrets memfd that goes with the image. size 0: no such file. */
+struct config_secret {
+	char path[CONFIG_PATH_MAX]; /* "": not configured */
+	uint32_t offset;
+	uint32_t size;
+	int32_t error; /* errno of the guardian's last try to read it, 0 if it was read */
+};
+
+enum config_link_local { LINK_LOCAL_AUTO, LINK_LOCAL_NONE, LINK_LOCAL_ADDRESS };
+enum config_unhealthy { UNHEALTHY_DEMOTE, UNHEALTHY_RESIGN };
+enum config_auth { AUTH_OFF, AUTH_RECEIVE_ONLY, AUTH_PERMISSIVE, AUTH_ENFORCE };
+
+struct config_key {
+	uint8_t id;
+	struct config_secret file;
+};
+
+struct config_router {
+	char name[CONFIG_NAME_MAX];
+	char interface[CONFIG_INTERFACE_MAX];
+	uint8_t vrid;	  /* 1..255 */
+	uint8_t priority; /* 32..254 */
+	bool preempt;
+	enum config_link_local link_local_mode;
+	struct in6_addr link_local; /* the first address in adverts; not used with LINK_LOCAL_NONE */
+	enum config_unhealthy when_unhealthy;
+	int64_t advert_interval_us; /* 10 ms .. 40.95 s in steps of 10 ms */
+	int64_t preempt_delay_us;   /* 0 .. 1 h */
+	uint32_t kernel_lease_s;    /* valid_lft of the address; 0: for ever */
+	uint32_t address_count;	    /* 1.. */
+	struct in6_addr addresses[CONFIG_ADDRESSES_MAX];
+	uint64_t checks; /* bit i: config.checks[i] */
+	enum config_auth auth;
+	uint8_t auth_active_key; /* id */
+	uint32_t key_count;
+	struct config_key keys[CONFIG_KEYS_MAX];
+};
+
+enum config_check_type { CHECK_HTTPS };
+
+struct config_check {
+	char name[CONFIG_NAME_MAX];
+	enum config_check_type type;
+	char url[CONFIG_URL_MAX];
+	int64_t interval_us;
+	int64_t timeout_us;
+	uint32_t fall;
+	uint32_t rise;
+	struct config_secret ca;
+	struct config_secret cert;
+	struct config_secret key;
+	uint32_t expect_count;
+	uint16_t expect[CONFIG_EXPECT_MAX]; /* HTTP status */
+};
+
+struct config {
+	char path[CONFIG_PATH_MAX]; /* the file this came from */
+	int64_t loaded_us;	    /* wall clock */
+	char node[CONFIG_NAME_MAX];
+	char run_as[CONFIG_NAME_MAX];
+	char socket[CONFIG_SOCKET_MAX];
+	char group[CONFIG_NAME_MAX];
+	char admin_group[CONFIG_NAME_MAX];
+	char metrics_listen[CONFIG_NAME_MAX]; /* as written; "": off */
+	struct sockaddr_in6 metrics_address;  /* sin6_family 0: off */
+	uint32_t router_count;
+	struct config_router routers[CONFIG_ROUTERS_MAX];
+	uint32_t check_count;
+	struct config_check checks[CONFIG_CHECKS_MAX];
+};
+
+/* The errors of one reading, all of them, in the order of the file; one text, a line each, "" if there is
+ * none. */
+#define CONFIG_ERRORS_TEXT_MAX 3500
+struct config_errors {
+	unsigned count;
+	char text[CONFIG_ERRORS_TEXT_MAX];
+};
+
+/*
+ * Reads and checks `path`. Every error is collected as "FILE:LINE: KEY = VALUE: what is wrong; what would be
+ * right". Returns 0 with *config filled (defaults included, secrets not yet read), or -EINVAL with *config
+ * untouched and the errors in *errors. Opens nothing but `path`.
+ */
+int config_read(const char *path, struct config *config, struct config_errors *errors);
+
+/*
+ * Which settings differ that a running vipd cannot take over by a reload (socket, groups, metrics.listen,
+ * run_as). Collects one error each; returns 0 if there is none, else -EINVAL.
+ */
+int config_check_reload(
+    const struct config *running, const struct config *next, struct config_errors *errors);
+
+/* Prints the configuration with every default filled in, in the syntax that config_read() reads. */
+void config_print(const struct config *config, FILE *out);
+
+/* Names as in the configuration file: "demote", "enforce", "https". */
+const char *config_unhealthy_name(enum config_unhealthy value);
+const char *config_auth_name(enum config_auth value);
+const char *config_check_type_name(enum config_check_type value);

@@ -1,0 +1,100 @@
+/*
+ * Messages between guardian, engine and control: one fixed structure a datagram, over SOCK_SEQPACKET pairs.
+ *
+ * Who may say what:
+ *	guardian -> engine, control	CONFIG, STOP
+ *	engine -> guardian		READY
+ *	control -> guardian		READY, RELOAD
+ *	guardian -> control		RELOADED
+ *	control -> engine		HEALTH, DRAIN, RESUME
+ *	engine -> control		HELLO, CHANGED
+ * A receiver drops everything else, and counts or logs it: control speaks to the network and may be an
+ *attacker. Nobody waits for an answer, and sending never blocks. The guardian keeps both ends of the pair
+ *between engine and control, so that either can be restarted without the other noticing; a new one says HELLO
+ *or sends its HEALTH again.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vipd/board.h"
+#include "vipd/config.h"
+
+#define MESSAGE_VERSION	 1
+#define MESSAGE_TEXT_MAX CONFIG_ERRORS_TEXT_MAX
+#define MESSAGE_FDS	 2 /* CONFIG: the image and the secrets */
+
+/* Descriptors that a child is started with. */
+enum {
+	FD_GUARDIAN = 3, /* SEQPACKET to the guardian; end-of-file: the guardian is gone */
+	FD_CHANNEL = 4,	 /* SEQPACKET between engine and control */
+	FD_BOARD = 5,	 /* memfd */
+	FD_SOCKET = 6,	 /* control only: listening Unix socket */
+	FD_METRICS = 7	 /* control only: listening TCP socket, or closed if metrics are off */
+};
+
+enum message_type {
+	MESSAGE_CONFIG,	  /* two descriptors */
+	MESSAGE_STOP,	  /* hand over or finish, then exit 0 */
+	MESSAGE_READY,	  /* configuration in force */
+	MESSAGE_RELOAD,	  /* read the configuration again */
+	MESSAGE_RELOADED, /* the answer: reloaded.ok, reloaded.text */
+	MESSAGE_HEALTH,
+	MESSAGE_DRAIN,
+	MESSAGE_RESUME,
+	MESSAGE_HELLO,	 /* the engine is new: send every HEALTH again */
+	MESSAGE_CHANGED, /* a transition is on the board */
+	MESSAGE_TYPES
+};
+
+/* A virtual router is named by what it is on the wire: this survives a reload. */
+struct message_router {
+	char interface[CONFIG_INTERFACE_MAX]; /* "": every router (DRAIN, RESUME) */
+	uint8_t vrid;
+};
+
+struct message {
+	uint32_t version; /* set by message_send() */
+	uint32_t type;
+	union {
+		uint64_t generation; /* CONFIG: number of this configuration; READY: the one in force */
+		struct {
+			struct message_router router;
+			bool healthy;
+			uint32_t
+			    valid_ms; /* without a new HEALTH by then it counts as unhealthy; 0: for ever */
+			char text[BOARD_REASON_MAX];
+		} health;
+		struct {
+			struct message_router router;
+			uint32_t uid; /* who asked */
+		} drain;	      /* DRAIN and RESUME */
+		struct {
+			bool ok;
+			char text[MESSAGE_TEXT_MAX];
+		} reloaded;
+	};
+};
+
+/*
+ * Sends without blocking. fds: MESSAGE_FDS descriptors for CONFIG, else NULL.
+ * Returns 0, -EAGAIN (the other side does not read), -EPIPE (it is gone) or another -errno.
+ */
+int message_send(int socket, const struct message *message, const int *fds);
+
+/*
+ * Receives one message without blocking; fds[] is filled for CONFIG and set to -1 otherwise.
+ * Returns 0, -EAGAIN (none), -EPIPE (end-of-file), -EPROTO (not a message: wrong size, version, type or
+ * descriptors; it is consumed and its descriptors are closed) or another -errno.
+ */
+int message_receive(int socket, struct message *message, int fds[static MESSAGE_FDS]);
+
+/* A copy of `bytes` in a sealed memfd that nobody can change any more. Returns the descriptor or -errno. */
+int sealed_memfd(const char *name, const void *bytes, size_t size);
+
+/*
+ * Maps a sealed memfd read-only after checking its seals. Returns the bytes and *size, or NULL with errno set
+ * (EPERM: not sealed). An empty one maps to a valid pointer with *size 0.
+ */
+const void *sealed_map(int fd, size_t *size);
