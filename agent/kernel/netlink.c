@@ -1,0 +1,305 @@
+/*
+ * Netlink by libmnl: messages are built and read in buffers on the stack, so nothing allocates.
+ *
+ * Two sockets. `requests` carries a request and its acknowledgement, or a dump; rtnetlink works inside the
+ * call that sends, so the answer is there when it returns. `monitor` carries notifications and may overflow:
+ * then the kernel says ENOBUFS, and only a dump tells the truth again.
+ */
+#include "vipd/kernel.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
+#include <linux/netconf.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef IFA_PROTO /* since Linux 5.18 */
+#define IFA_PROTO 11
+#endif
+
+#define REQUEST_BYTES  256
+#define ANSWER_BYTES   32768 /* one datagram of a dump */
+#define MONITOR_RCVBUF (1 << 20)
+#define MONITOR_READS                                                                                        \
+	64 /* datagrams a call: a storm of notifications must not keep the loop from its timers */
+#define DUMP_TRIES 5
+#define REQUEST_WAIT_S                                                                                       \
+	5 /* rtnetlink answers inside send(); this only keeps a broken kernel from hanging us */
+#define ADDRESS_FLAGS (IFA_F_NODAD | IFA_F_NOPREFIXROUTE)
+
+static int socket_open(uint32_t groups, bool nonblocking)
+{
+	int type = SOCK_RAW | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0);
+	int fd = socket(AF_NETLINK, type, NETLINK_ROUTE);
+	if (fd < 0)
+		return -errno;
+	struct sockaddr_nl local = {.nl_family = AF_NETLINK, .nl_groups = groups};
+	if (bind(fd, (struct sockaddr *)&local, sizeof local) < 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+int kernel_open(struct kernel *kernel)
+{
+	int requests = socket_open(0, false);
+	if (requests < 0)
+		return requests;
+	int monitor = socket_open(RTMGRP_LINK | RTMGRP_IPV6_IFADDR, true);
+	if (monitor < 0) {
+		close(requests);
+		return monitor;
+	}
+	int one = 1, group = RTNLGRP_IPV6_NETCONF, buffer = MONITOR_RCVBUF;
+	struct timeval wait = {.tv_sec = REQUEST_WAIT_S};
+	setsockopt(requests, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+	setsockopt(requests, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);
+	setsockopt(monitor, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group);
+	if (setsockopt(monitor, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) < 0)
+		setsockopt(monitor, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+	*kernel = (struct kernel){.requests = requests, .monitor = monitor};
+	return 0;
+}
+
+void kernel_close(struct kernel *kernel)
+{
+	close(kernel->requests);
+	close(kernel->monitor);
+}
+
+/* ---- requests ---- */
+
+static struct nlmsghdr *request_begin(struct kernel *kernel, void *buffer, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buffer);
+	h->nlmsg_type = type;
+	h->nlmsg_flags = NLM_F_REQUEST | flags;
+	h->nlmsg_seq = ++kernel->sequence;
+	return h;
+}
+
+static void put_address(struct nlmsghdr *h, unsigned ifindex, const struct in6_addr *address, uint8_t prefix)
+{
+	struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+	m->ifa_family = AF_INET6;
+	m->ifa_prefixlen = prefix;
+	m->ifa_scope = RT_SCOPE_UNIVERSE;
+	m->ifa_index = ifindex;
+	mnl_attr_put(h, IFA_LOCAL, sizeof *address, address);
+	mnl_attr_put(h, IFA_ADDRESS, sizeof *address, address);
+}
+
+/* Sends a request and reads its acknowledgement. */
+static int request(struct kernel *kernel, const struct nlmsghdr *h)
+{
+	if (send(kernel->requests, h, h->nlmsg_len, 0) < 0)
+		return -errno;
+	_Alignas(struct nlmsghdr) char answer[1024];
+	for (;;) {
+		ssize_t size = recv(kernel->requests, answer, sizeof answer, 0);
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0)
+			return -errno;
+		const struct nlmsghdr *a = (const struct nlmsghdr *)answer;
+		if (!mnl_nlmsg_ok(a, (int)size) || a->nlmsg_seq != h->nlmsg_seq ||
+		    a->nlmsg_type != NLMSG_ERROR)
+			continue; /* the rest of an earlier exchange */
+		const struct nlmsgerr *result = mnl_nlmsg_get_payload(a);
+		return result->error;
+	}
+}
+
+int kernel_address_add(
+    struct kernel *kernel, unsigned ifindex, const struct in6_addr *address, uint32_t lease_s)
+{
+	_Alignas(struct nlmsghdr) char buffer[REQUEST_BYTES];
+	struct nlmsghdr *h =
+	    request_begin(kernel, buffer, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE);
+	put_address(h, ifindex, address, 128);
+	struct ifa_cacheinfo lifetime = {.ifa_prefered = 0, .ifa_valid = lease_s ? lease_s : UINT32_MAX};
+	mnl_attr_put(h, IFA_CACHEINFO, sizeof lifetime, &lifetime);
+	mnl_attr_put_u32(h, IFA_FLAGS, ADDRESS_FLAGS);
+	mnl_attr_put_u8(h, IFA_PROTO, KERNEL_ADDRESS_PROTO);
+	return request(kernel, h);
+}
+
+int kernel_address_remove(
+    struct kernel *kernel, unsigned ifindex, const struct in6_addr *address, uint8_t prefix)
+{
+	_Alignas(struct nlmsghdr) char buffer[REQUEST_BYTES];
+	struct nlmsghdr *h = request_begin(kernel, buffer, RTM_DELADDR, NLM_F_ACK);
+	put_address(h, ifindex, address, prefix);
+	return request(kernel, h);
+}
+
+/* ---- what the kernel says ---- */
+
+struct attributes {
+	const struct nlattr *of[64];
+};
+
+static int attribute(const struct nlattr *a, void *data)
+{
+	struct attributes *attributes = data;
+	uint16_t type = mnl_attr_get_type(a);
+	if (type < sizeof attributes->of / sizeof attributes->of[0])
+		attributes->of[type] = a;
+	return MNL_CB_OK;
+}
+
+static bool link_event(const struct nlmsghdr *h, struct kernel_event *event)
+{
+	const struct ifinfomsg *m = mnl_nlmsg_get_payload(h);
+	struct attributes attributes = {0};
+	mnl_attr_parse(h, sizeof *m, attribute, &attributes);
+	const struct nlattr *name = attributes.of[IFLA_IFNAME], *mac = attributes.of[IFLA_ADDRESS];
+	if (m->ifi_family != AF_UNSPEC || !name) /* AF_BRIDGE tells of ports, not of links */
+		return false;
+	event->type = h->nlmsg_type == RTM_NEWLINK ? KERNEL_LINK : KERNEL_LINK_GONE;
+	event->ifindex = (unsigned)m->ifi_index;
+	strncpy(event->link.name, mnl_attr_get_str(name), sizeof event->link.name - 1);
+	event->link.admin_up = m->ifi_flags & IFF_UP;
+	event->link.running = m->ifi_flags & IFF_RUNNING;
+	event->link.has_mac = mac && mnl_attr_get_payload_len(mac) == sizeof event->link.mac;
+	if (event->link.has_mac)
+		memcpy(event->link.mac, mnl_attr_get_payload(mac), sizeof event->link.mac);
+	return true;
+}
+
+static bool address_event(const struct nlmsghdr *h, struct kernel_event *event)
+{
+	const struct ifaddrmsg *m = mnl_nlmsg_get_payload(h);
+	struct attributes attributes = {0};
+	mnl_attr_parse(h, sizeof *m, attribute, &attributes);
+	const struct nlattr *local = attributes.of[IFA_LOCAL], *proto = attributes.of[IFA_PROTO];
+	if (!local) /* a point-to-point address has both, and IFA_ADDRESS is the peer's */
+		local = attributes.of[IFA_ADDRESS];
+	if (m->ifa_family != AF_INET6 || !local ||
+	    mnl_attr_get_payload_len(local) != sizeof event->address.address)
+		return false;
+	event->type = h->nlmsg_type == RTM_NEWADDR ? KERNEL_ADDRESS : KERNEL_ADDRESS_GONE;
+	event->ifindex = m->ifa_index;
+	memcpy(&event->address.address, mnl_attr_get_payload(local), sizeof event->address.address);
+	event->address.prefix = m->ifa_prefixlen;
+	const struct nlattr *flags = attributes.of[IFA_FLAGS];
+	event->address.flags = flags ? mnl_attr_get_u32(flags) : m->ifa_flags;
+	event->address.proto = proto ? mnl_attr_get_u8(proto) : 0;
+	return true;
+}
+
+static bool forwarding_event(const struct nlmsghdr *h, struct kernel_event *event)
+{
+	const struct netconfmsg *m = mnl_nlmsg_get_payload(h);
+	struct attributes attributes = {0};
+	mnl_attr_parse(h, sizeof *m, attribute, &attributes);
+	const struct nlattr *index = attributes.of[NETCONFA_IFINDEX],
+			    *value = attributes.of[NETCONFA_FORWARDING];
+	if (m->ncm_family != AF_INET6 || !index || !value || (int)mnl_attr_get_u32(index) <= 0)
+		return false;
+	event->type = KERNEL_FORWARDING;
+	event->ifindex = mnl_attr_get_u32(index);
+	event->forwarding = mnl_attr_get_u32(value) != 0;
+	return true;
+}
+
+struct delivery {
+	kernel_handler *handler;
+	void *context;
+};
+
+static void deliver(const struct nlmsghdr *h, const struct delivery *to)
+{
+	struct kernel_event event = {0};
+	bool known = false;
+	switch (h->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK: known = link_event(h, &event); break;
+	case RTM_NEWADDR:
+	case RTM_DELADDR: known = address_event(h, &event); break;
+	case RTM_NEWNETCONF: known = forwarding_event(h, &event); break;
+	default: break;
+	}
+	if (known)
+		to->handler(to->context, &event);
+}
+
+int kernel_read(struct kernel *kernel, kernel_handler *handler, void *context)
+{
+	struct delivery to = {handler, context};
+	_Alignas(struct nlmsghdr) char buffer[ANSWER_BYTES];
+	for (int i = 0; i < MONITOR_READS; i++) {
+		ssize_t size = recv(kernel->monitor, buffer, sizeof buffer, 0);
+		if (size < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		int left = (int)size;
+		for (struct nlmsghdr *h = (void *)buffer; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
+			deliver(h, &to);
+	}
+	return 0;
+}
+
+static int dump(struct kernel *kernel, uint16_t type, const struct delivery *to)
+{
+	_Alignas(struct nlmsghdr) char buffer[ANSWER_BYTES];
+	struct nlmsghdr *h = request_begin(kernel, buffer, type, NLM_F_DUMP);
+	size_t header = type == RTM_GETLINK   ? sizeof(struct ifinfomsg)
+			: type == RTM_GETADDR ? sizeof(struct ifaddrmsg)
+					      : sizeof(struct netconfmsg);
+	uint8_t *family = mnl_nlmsg_put_extra_header(h, header); /* the first byte of each of them */
+	*family = type == RTM_GETLINK ? AF_UNSPEC : AF_INET6;
+	uint32_t sequence = h->nlmsg_seq;
+	if (send(kernel->requests, h, h->nlmsg_len, 0) < 0)
+		return -errno;
+	bool interrupted = false;
+	for (;;) {
+		ssize_t size = recv(kernel->requests, buffer, sizeof buffer, 0);
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0)
+			return -errno;
+		int left = (int)size;
+		for (h = (void *)buffer; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+			if (h->nlmsg_seq != sequence)
+				continue;
+			interrupted |= h->nlmsg_flags & NLM_F_DUMP_INTR;
+			if (h->nlmsg_type == NLMSG_DONE)
+				return interrupted ? -EINTR : 0;
+			if (h->nlmsg_type == NLMSG_ERROR)
+				return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error;
+			deliver(h, to);
+		}
+	}
+}
+
+/* A dump that was changed while it ran is repeated: half of the truth would look like losses. */
+static int dump_consistent(struct kernel *kernel, uint16_t type, const struct delivery *to)
+{
+	int result = -EINTR;
+	for (int i = 0; i < DUMP_TRIES && result == -EINTR; i++)
+		result = dump(kernel, type, to);
+	return result == -EINTR ? 0 : result;
+}
+
+int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context)
+{
+	struct delivery to = {handler, context};
+	int result = dump_consistent(kernel, RTM_GETLINK, &to);
+	if (!result)
+		result = dump_consistent(kernel, RTM_GETNETCONF, &to);
+	return result ? result : dump_consistent(kernel, RTM_GETADDR, &to);
+}
+
+bool kernel_address_usable(const struct kernel_event *event)
+{
+	return event->address.prefix == 128 &&
+	       !(event->address.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) &&
+	       (event->address.flags & ADDRESS_FLAGS) == ADDRESS_FLAGS &&
+	       (event->address.flags & IFA_F_DEPRECATED);
+}

@@ -1,0 +1,80 @@
+/*
+ * What vipd asks of the kernel, and what the kernel says: addresses, links, forwarding, over netlink.
+ *
+ * Requests are answered at once (the acknowledgement is waiting when the request has been sent). That an
+ * address is usable is told by its notification alone. Nothing here allocates after kernel_open().
+ */
+#pragma once
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* IFA_PROTO of our addresses (kernel 5.18 and later): the mark by which a leftover is known as ours. */
+#define KERNEL_ADDRESS_PROTO 112
+
+struct kernel {
+	int requests; /* netlink socket of requests and dumps */
+	int monitor;  /* netlink socket of notifications: poll it, then kernel_read() */
+	uint32_t sequence;
+};
+
+enum kernel_event_type {
+	KERNEL_LINK,	  /* a link, new or changed */
+	KERNEL_LINK_GONE, /* ifindex, name */
+	KERNEL_ADDRESS,	  /* an IPv6 address, new, changed or renewed */
+	KERNEL_ADDRESS_GONE,
+	KERNEL_FORWARDING /* IPv6 forwarding of a link */
+};
+
+struct kernel_event {
+	enum kernel_event_type type;
+	unsigned ifindex;
+	union {
+		struct {
+			char name[IF_NAMESIZE];
+			bool admin_up; /* IFF_UP */
+			bool running;  /* carrier, and operationally up */
+			bool has_mac;
+			uint8_t mac[6];
+		} link;
+		struct {
+			struct in6_addr address;
+			uint8_t prefix;
+			uint8_t proto;	/* IFA_PROTO, 0 if the kernel does not know it */
+			uint32_t flags; /* IFA_F_* */
+		} address;
+		bool forwarding;
+	};
+};
+
+typedef void kernel_handler(void *context, const struct kernel_event *event);
+
+/* Opens both sockets. Returns 0 or -errno. */
+int kernel_open(struct kernel *kernel);
+void kernel_close(struct kernel *kernel);
+
+/*
+ * Puts `address`/128 on the link with NODAD, NOPREFIXROUTE, preferred_lft 0 and our mark, or renews it.
+ * lease_s: valid_lft in whole seconds, 0: for ever. Returns 0 (accepted: wait for KERNEL_ADDRESS) or the
+ * kernel's -errno.
+ */
+int kernel_address_add(
+    struct kernel *kernel, unsigned ifindex, const struct in6_addr *address, uint32_t lease_s);
+
+/* Returns 0, -EADDRNOTAVAIL (it was not there) or another -errno. */
+int kernel_address_remove(
+    struct kernel *kernel, unsigned ifindex, const struct in6_addr *address, uint8_t prefix);
+
+/*
+ * Hands every waiting notification to `handler`. Returns 0, or -ENOBUFS: notifications were lost, so dump
+ * links and addresses and take what is not in them as gone; or another -errno.
+ */
+int kernel_read(struct kernel *kernel, kernel_handler *handler, void *context);
+
+/* Hands every link, every forwarding setting, then every IPv6 address to `handler`. Returns 0 or -errno. */
+int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context);
+
+/* Whether an address event shows a usable /128 as kernel_address_add() asks for. */
+bool kernel_address_usable(const struct kernel_event *event);
