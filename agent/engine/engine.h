@@ -1,0 +1,151 @@
+/*
+ * Inside the engine: one loop, one struct, everything allocated before the first packet.
+ *
+ * Data flows one way in a turn of the loop: read (packets, netlink, messages) -> vrrp_step() -> what it wants
+ * is noted in `pending` of each router -> flush: adverts first, then the kernel, then Neighbor
+ * Advertisements.
+ */
+#pragma once
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vipd/advert.h"
+#include "vipd/board.h"
+#include "vipd/config.h"
+#include "vipd/kernel.h"
+#include "vipd/message.h"
+#include "vipd/vrrp.h"
+
+#define ROUTERS_MAX BOARD_ROUTERS_MAX
+#define LINKS_MAX   BOARD_LINKS_MAX
+
+/* How long a router stays healthy without a result after a restart of the engine or when its checks are new.
+ */
+#define HEALTH_GRACE_US (10 * USEC_PER_SEC)
+
+struct router;
+
+/* What a dump said about a link and its link-local address so far. */
+struct link_dump {
+	bool seen;
+	bool address_confirmed;
+	bool has_other;
+	struct in6_addr other;
+};
+
+/* An interface that the configuration names, whether it exists or not. */
+struct link {
+	char name[IF_NAMESIZE];
+	unsigned ifindex; /* 0: does not exist */
+	bool admin_up;
+	bool running;
+	bool has_mac;
+	uint8_t mac[6];
+	bool has_link_local;
+	struct in6_addr link_local; /* source of our adverts */
+	bool forwarding;	    /* R flag of our Neighbor Advertisements */
+	bool ready;		    /* as told to the routers */
+	struct link_dump dump;
+	unsigned board; /* index of its record */
+	struct router *by_vrid[256];
+};
+
+/* What vrrp_step() asked for and flush() has not done yet. */
+struct pending {
+	bool advert;
+	uint8_t priority;
+	bool withdraw;
+	bool renew;
+	bool announce;
+	uint32_t assign; /* bit i: address i */
+};
+
+struct router {
+	bool used;
+	struct config_router config; /* a copy: a router that is stopping outlives its configuration */
+	struct vrrp vr;
+	struct link *link;
+	struct pending pending;
+	uint32_t on_link;	   /* bit i: the kernel has address i on our interface */
+	uint32_t on_link_dump;	   /* the same, as the running dump says */
+	struct mono health_until;  /* without a new result by then it counts as unhealthy */
+	struct mono takeover_from; /* decision of a takeover that has not announced yet, else MONO_NEVER */
+	bool mismatch; /* the last advert listed other addresses than ours: logged once per change */
+	bool adopt;    /* a predecessor was Active a moment ago: go on as it */
+	bool stopped;  /* nothing is left of it: free the slot */
+	bool kept;     /* is in the configuration that is being taken over */
+};
+
+struct engine {
+	int guardian;
+	int channel;
+	int vrrp_socket;
+	int nd_socket;
+	struct kernel kernel;
+	struct board *board;
+	uint64_t generation;
+	unsigned router_count; /* slots in use or free, below this one */
+	struct router routers[ROUTERS_MAX];
+	unsigned link_count;
+	struct link links[LINKS_MAX];
+	bool stopping;
+	bool changed; /* a transition since control was last told */
+	bool resync;  /* notifications were lost: dump at the next turn */
+};
+
+/* engine.c: the loop. Returns the exit status of the process. */
+int engine_main(void);
+
+/* reload.c: brings routers and links in line with a configuration that config_read() has accepted. */
+void engine_configure(struct engine *engine, const struct config *config, struct mono now);
+
+/* router.c: events in, pending out */
+void router_params(const struct config_router *config, struct vrrp_params *params);
+struct router *router_find(struct engine *engine, const char *interface, uint8_t vrid);
+int router_address_index(
+    const struct router *router, const struct in6_addr *address); /* -1: not its address */
+void router_start(struct engine *engine, struct router *router, struct mono now);
+void router_free(struct engine *engine, struct router *router);
+void router_event(
+    struct engine *engine, struct router *router, struct mono now, const struct vrrp_event *event);
+void router_health(struct engine *engine, struct router *router, struct mono now, bool healthy,
+    uint32_t valid_ms, const char *text); /* valid_ms 0: for ever */
+void router_timers(struct engine *engine, struct router *router, struct mono now);
+struct mono router_deadline(const struct router *router);
+
+/* flush.c: pending -> packets and netlink, until nothing is pending */
+void engine_flush(struct engine *engine, struct mono now);
+
+/* link.c: what the kernel says -> events */
+struct link *link_of(struct engine *engine, const char *name);
+void link_resync(struct engine *engine, struct mono now);
+void link_read(struct engine *engine, struct mono now);
+const char *link_trouble(const struct link *link); /* why it is not ready, NULL if it is */
+
+/* packets.c: sockets. Return 0 or -errno. */
+int packets_open(struct engine *engine);
+void packets_read(struct engine *engine, struct mono now);
+void packets_join(struct engine *engine, const struct link *link);
+void packets_send_adverts(struct engine *engine);
+int packets_send_na(struct engine *engine, const struct link *link, const struct in6_addr *vip);
+
+/* messages.c: what guardian and control say */
+void messages_from_guardian(struct engine *engine, struct mono now);
+void messages_from_control(struct engine *engine, struct mono now);
+
+/* record.c: the board and the log */
+void record_router(struct engine *engine, const struct router *router);
+void record_health(struct engine *engine, const struct router *router, const char *text);
+void record_drain(struct engine *engine, const struct router *router, uint32_t uid);
+void record_transition(struct engine *engine, const struct router *router, const struct vrrp_effect *effect);
+void record_count(struct engine *engine, const struct router *router, enum board_counter counter);
+void record_drop(
+    struct engine *engine, const struct link *link, const struct router *router, enum advert_verdict verdict);
+void record_takeover(struct engine *engine, const struct router *router, int64_t us);
+void record_lateness(struct engine *engine, int64_t us);
+void record_resync(struct engine *engine);
+
+/* sandbox.c: what is left of our rights once everything is open */
+void sandbox_enter(void);

@@ -1,0 +1,109 @@
+/*
+ * Does what the routers asked for: all adverts in one go, because others wait for them; then the kernel, then
+ * the Neighbor Advertisements. What comes of it goes back as events, which may ask for more.
+ */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "vipd/log.h"
+
+#define ROUNDS_MAX                                                                                           \
+	8 /* a refusal leads to a resignation and ends there; more rounds than that would be a bug */
+
+static void withdraw(struct engine *engine, struct router *router)
+{
+	for (unsigned i = 0; i < router->config.address_count; i++) {
+		const struct in6_addr *address = &router->config.addresses[i];
+		int result = router->link->ifindex
+				 ? kernel_address_remove(&engine->kernel, router->link->ifindex, address, 128)
+				 : 0;
+		if (result && result != -EADDRNOTAVAIL && result != -ENODEV)
+			log_error("%s: cannot remove the address from %s: %s; remove it by hand with `ip -6 "
+				  "addr del`, two "
+				  "nodes may have it now",
+			    router->config.name, router->config.interface, strerrordesc_np(-result));
+	}
+}
+
+static void assign(struct engine *engine, struct router *router, uint32_t addresses, struct mono now)
+{
+	for (unsigned i = 0; i < router->config.address_count; i++) {
+		if (!(addresses & UINT32_C(1) << i))
+			continue;
+		int result = kernel_address_add(&engine->kernel, router->link->ifindex,
+		    &router->config.addresses[i], router->config.kernel_lease_s);
+		if (!result)
+			continue; /* its notification is the answer */
+		log_error("%s: the kernel refuses the address on %s: %s", router->config.name,
+		    router->config.interface, strerrordesc_np(-result));
+		record_count(engine, router, BOARD_ADDRESS_FAILURES);
+		struct vrrp_event event = {.type = VRRP_EVENT_ADDRESS_FAILED, .index = i, .error = -result};
+		router_event(engine, router, now, &event);
+		return;
+	}
+}
+
+static void change_addresses(struct engine *engine, struct router *router, struct mono now)
+{
+	struct pending *pending = &router->pending;
+	if (pending->withdraw) {
+		pending->withdraw = false;
+		withdraw(engine, router);
+	}
+	uint32_t addresses = pending->assign;
+	if (pending->renew)
+		addresses |= router->vr.present;
+	pending->assign = 0;
+	pending->renew = false;
+	if (addresses)
+		assign(engine, router, addresses, now);
+}
+
+static void announce(struct engine *engine, struct router *router)
+{
+	router->pending.announce = false;
+	for (unsigned i = 0; i < router->config.address_count; i++) {
+		int result = packets_send_na(engine, router->link, &router->config.addresses[i]);
+		if (result)
+			log_warning("%s: cannot send a Neighbor Advertisement on %s: %s", router->config.name,
+			    router->config.interface, strerrordesc_np(-result));
+		else
+			record_count(engine, router, BOARD_ANNOUNCEMENTS_SENT);
+	}
+	if (!mono_is_never(router->takeover_from)) {
+		record_takeover(engine, router, mono_sub(mono_now(), router->takeover_from));
+		router->takeover_from = MONO_NEVER;
+	}
+}
+
+static bool is_pending(const struct pending *pending)
+{
+	return pending->advert || pending->withdraw || pending->renew || pending->announce || pending->assign;
+}
+
+static bool flush_round(struct engine *engine, struct mono now)
+{
+	bool any = false;
+	packets_send_adverts(engine);
+	for (unsigned i = 0; i < engine->router_count; i++)
+		if (engine->routers[i].used)
+			change_addresses(engine, &engine->routers[i], now);
+	for (unsigned i = 0; i < engine->router_count; i++) {
+		struct router *r = &engine->routers[i];
+		if (r->used && r->pending.announce)
+			announce(engine, r);
+		any |= r->used && is_pending(&r->pending);
+	}
+	return any;
+}
+
+void engine_flush(struct engine *engine, struct mono now)
+{
+	for (int i = 0; i < ROUNDS_MAX && flush_round(engine, now); i++)
+		;
+	for (unsigned i = 0; i < engine->router_count; i++)
+		if (engine->routers[i].used && engine->routers[i].stopped)
+			router_free(engine, &engine->routers[i]);
+}

@@ -1,0 +1,320 @@
+/*
+ * Interfaces and addresses: what the kernel says becomes events of the virtual routers.
+ *
+ * A link is ready when its interface exists, is up, has carrier, a MAC and a usable link-local address.
+ * Notifications change one thing at a time; a dump (at the start, and after notifications were lost) is
+ * collected first and compared then. Both end in the same place: tell_readiness() and reconcile().
+ */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <string.h>
+
+#include "vipd/log.h"
+
+struct reading {
+	struct engine *engine;
+	struct mono now;
+	bool dumping;
+};
+
+struct link *link_of(struct engine *engine, const char *name)
+{
+	for (unsigned i = 0; i < engine->link_count; i++)
+		if (strcmp(engine->links[i].name, name) == 0)
+			return &engine->links[i];
+	if (engine->link_count == LINKS_MAX)
+		return NULL;
+	struct link *link = &engine->links[engine->link_count];
+	*link = (struct link){.board = engine->link_count++};
+	memcpy(link->name, name, strnlen(name, sizeof link->name - 1));
+	struct board_link *b = board_begin_link(engine->board, link->board);
+	if (strncmp(b->interface, link->name, sizeof b->interface) != 0) {
+		*b = (struct board_link){0};
+		memcpy(b->interface, link->name, sizeof b->interface);
+	}
+	board_end_link(engine->board, link->board);
+	engine->board->link_count = engine->link_count;
+	return link;
+}
+
+static struct link *link_by_index(struct engine *engine, unsigned ifindex)
+{
+	for (unsigned i = 0; i < engine->link_count; i++)
+		if (engine->links[i].ifindex == ifindex)
+			return &engine->links[i];
+	return NULL;
+}
+
+const char *link_trouble(const struct link *link)
+{
+	if (!link->ifindex)
+		return "does not exist";
+	if (!link->admin_up)
+		return "is down";
+	if (!link->running)
+		return "has no carrier";
+	if (!link->has_mac)
+		return "has no Ethernet address";
+	if (!link->has_link_local)
+		return "has no link-local address that is ready to use";
+	return NULL;
+}
+
+/* ---- links and routers ---- */
+
+/* Every address of a router: what the kernel has against what the state machine believes. */
+static void reconcile(struct engine *engine, struct router *router, struct mono now)
+{
+	for (unsigned i = 0; i < router->config.address_count; i++) {
+		bool there = router->on_link & UINT32_C(1) << i;
+		bool believed = router->vr.present & UINT32_C(1) << i;
+		struct vrrp_event event = {.index = i};
+		if (there == believed)
+			continue;
+		if (there && !router->vr.wanted)
+			log_warning(
+			    "%s: an address of this virtual router is on %s although this node is not "
+			    "Active; it is removed",
+			    router->config.name, router->config.interface);
+		event.type = there ? VRRP_EVENT_ADDRESS_PRESENT : VRRP_EVENT_ADDRESS_LOST;
+		router_event(engine, router, now, &event);
+		if (!there && router->vr.state == VRRP_ACTIVE)
+			record_count(engine, router, BOARD_ADDRESS_RESTORED);
+	}
+}
+
+static void start_router(struct engine *engine, struct link *link, struct router *router, struct mono now)
+{
+	struct vrrp_event event = {.type = VRRP_EVENT_LINK_UP, .own_address = link->link_local};
+	if (router->adopt && router->vr.state == VRRP_INITIALIZE) {
+		event.type = VRRP_EVENT_ADOPT;
+		event.present = router->on_link;
+	}
+	router->adopt = false;
+	router_event(engine, router, now, &event);
+}
+
+static void tell_readiness(struct engine *engine, struct link *link, struct mono now)
+{
+	bool ready = !link_trouble(link);
+	if (ready && !link->ready)
+		packets_join(engine, link);
+	link->ready = ready;
+	for (unsigned i = 0; i < engine->router_count; i++) {
+		struct router *r = &engine->routers[i];
+		if (!r->used || r->link != link)
+			continue;
+		bool fresh = r->vr.state == VRRP_INITIALIZE && !r->vr.stopping;
+		if (ready && (!r->vr.link_up || memcmp(&r->vr.own_address, &link->link_local, 16) != 0))
+			start_router(engine, link, r, now);
+		else if (!ready && (r->vr.link_up || fresh))
+			router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_LINK_DOWN});
+	}
+}
+
+static void link_vanished(struct engine *engine, struct link *link)
+{
+	link->ifindex = 0;
+	link->admin_up = link->running = link->has_mac = link->has_link_local = false;
+	for (unsigned i = 0; i < engine->router_count; i++)
+		if (engine->routers[i].used && engine->routers[i].link == link)
+			engine->routers[i].on_link = 0;
+}
+
+/* ---- one event of the kernel ---- */
+
+static void on_link(struct reading *reading, const struct kernel_event *event)
+{
+	struct engine *engine = reading->engine;
+	struct link *before = link_by_index(engine, event->ifindex);
+	struct link *link = NULL;
+	if (event->type == KERNEL_LINK)
+		for (unsigned i = 0; i < engine->link_count && !link; i++)
+			if (strcmp(engine->links[i].name, event->link.name) == 0)
+				link = &engine->links[i];
+	if (before && before != link) { /* deleted, or renamed to something else */
+		link_vanished(engine, before);
+		tell_readiness(engine, before, reading->now);
+	}
+	if (!link)
+		return;
+	if (link->ifindex &&
+	    link->ifindex != event->ifindex) /* created again: nothing of the old one is left */
+		link_vanished(engine, link);
+	if (link->ifindex != event->ifindex && !reading->dumping)
+		engine->resync = true; /* its addresses may have been told before its name */
+	link->ifindex = event->ifindex;
+	link->admin_up = event->link.admin_up;
+	link->running = event->link.running;
+	link->has_mac = event->link.has_mac;
+	memcpy(link->mac, event->link.mac, sizeof link->mac);
+	link->dump.seen = true;
+	if (!reading->dumping)
+		tell_readiness(engine, link, reading->now);
+}
+
+static void on_link_local(struct reading *reading, struct link *link, const struct kernel_event *event)
+{
+	const struct in6_addr *address = &event->address.address;
+	bool current = link->has_link_local && memcmp(&link->link_local, address, sizeof *address) == 0;
+	bool usable =
+	    event->type == KERNEL_ADDRESS && !(event->address.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
+	if (reading->dumping) {
+		link->dump.address_confirmed |= current && usable;
+		if (usable && !link->dump.has_other) {
+			link->dump.has_other = true;
+			link->dump.other = *address;
+		}
+	} else if (usable && !link->has_link_local) {
+		link->has_link_local = true;
+		link->link_local = *address;
+		tell_readiness(reading->engine, link, reading->now);
+	} else if (current && !usable) {
+		link->has_link_local = false;
+		reading->engine->resync = true; /* there may be another one; if not the dump says so */
+	}
+}
+
+/* The kernel has one of our addresses, but not as we asked for it. */
+static void on_unusable(
+    struct reading *reading, struct router *router, unsigned index, const struct kernel_event *event)
+{
+	uint32_t bit = UINT32_C(1) << index;
+	if (event->address.prefix !=
+	    128) { /* somebody put it there as /64: that would break connected routes */
+		log_warning("%s: an address of this virtual router was put on %s as /%u by somebody else; it "
+			    "is removed",
+		    router->config.name, router->config.interface, event->address.prefix);
+		kernel_address_remove(
+		    &reading->engine->kernel, event->ifindex, &event->address.address, event->address.prefix);
+	} else if (router->vr.present & bit) {
+		router->on_link &= ~bit;
+		router_event(reading->engine, router, reading->now,
+		    &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS_LOST, .index = index});
+	} else if (event->address.flags & IFA_F_DADFAILED) {
+		router_event(reading->engine, router, reading->now,
+		    &(struct vrrp_event){
+			.type = VRRP_EVENT_ADDRESS_FAILED, .index = index, .error = EADDRINUSE});
+	} else if (!router->vr.wanted) {
+		router_event(reading->engine, router, reading->now,
+		    &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS_PRESENT, .index = index});
+	}
+}
+
+static void on_vip(
+    struct reading *reading, struct router *router, unsigned index, const struct kernel_event *event)
+{
+	uint32_t bit = UINT32_C(1) << index;
+	bool there = event->type == KERNEL_ADDRESS && kernel_address_usable(event);
+	if (reading->dumping) {
+		router->on_link_dump |= there ? bit : 0;
+		return;
+	}
+	if (event->type == KERNEL_ADDRESS && !there) {
+		on_unusable(reading, router, index, event);
+		return;
+	}
+	bool changed = there != !!(router->on_link & bit);
+	router->on_link = there ? router->on_link | bit : router->on_link & ~bit;
+	reconcile(reading->engine, router, reading->now);
+	if (changed)
+		record_router(reading->engine, router);
+}
+
+static void on_address(struct reading *reading, const struct kernel_event *event)
+{
+	struct link *link = link_by_index(reading->engine, event->ifindex);
+	if (!link)
+		return;
+	if (IN6_IS_ADDR_LINKLOCAL(&event->address.address)) {
+		on_link_local(reading, link, event);
+		return;
+	}
+	for (unsigned i = 0; i < reading->engine->router_count; i++) {
+		struct router *r = &reading->engine->routers[i];
+		if (!r->used || r->link != link)
+			continue;
+		int index = router_address_index(r, &event->address.address);
+		if (index >= 0)
+			on_vip(reading, r, (unsigned)index, event);
+	}
+}
+
+static void on_kernel_event(void *context, const struct kernel_event *event)
+{
+	struct reading *reading = context;
+	struct link *link;
+	switch (event->type) {
+	case KERNEL_LINK:
+	case KERNEL_LINK_GONE: on_link(reading, event); break;
+	case KERNEL_ADDRESS:
+	case KERNEL_ADDRESS_GONE: on_address(reading, event); break;
+	case KERNEL_FORWARDING:
+		link = link_by_index(reading->engine, event->ifindex);
+		if (link)
+			link->forwarding = event->forwarding;
+		break;
+	}
+}
+
+/* ---- reading ---- */
+
+static void dump_begin(struct engine *engine)
+{
+	for (unsigned i = 0; i < engine->link_count; i++)
+		engine->links[i].dump = (struct link_dump){0};
+	for (unsigned i = 0; i < engine->router_count; i++)
+		engine->routers[i].on_link_dump = 0;
+}
+
+static void dump_end(struct engine *engine, struct mono now)
+{
+	for (unsigned i = 0; i < engine->link_count; i++) {
+		struct link *link = &engine->links[i];
+		if (!link->dump.seen)
+			link_vanished(engine, link);
+		else if (!link->dump.address_confirmed) {
+			link->has_link_local = link->dump.has_other;
+			link->link_local = link->dump.other;
+		}
+	}
+	for (unsigned i = 0; i < engine->router_count; i++)
+		engine->routers[i].on_link = engine->routers[i].on_link_dump;
+	for (unsigned i = 0; i < engine->link_count; i++)
+		tell_readiness(engine, &engine->links[i], now);
+	for (unsigned i = 0; i < engine->router_count; i++) {
+		if (!engine->routers[i].used)
+			continue;
+		reconcile(engine, &engine->routers[i], now);
+		record_router(engine, &engine->routers[i]);
+	}
+}
+
+void link_resync(struct engine *engine, struct mono now)
+{
+	struct reading reading = {engine, now, .dumping = true};
+	engine->resync = false;
+	dump_begin(engine);
+	int result = kernel_dump(&engine->kernel, on_kernel_event, &reading);
+	if (result) {
+		log_error("cannot read links and addresses from the kernel: %s; trying again",
+		    strerrordesc_np(-result));
+		engine->resync = true;
+		return;
+	}
+	dump_end(engine, now);
+}
+
+void link_read(struct engine *engine, struct mono now)
+{
+	struct reading reading = {engine, now, .dumping = false};
+	int result = kernel_read(&engine->kernel, on_kernel_event, &reading);
+	if (result == -ENOBUFS)
+		record_resync(engine);
+	else if (result)
+		log_error("netlink: %s", strerrordesc_np(-result));
+	if (result)
+		engine->resync = true;
+}

@@ -1,0 +1,132 @@
+/*
+ * What the guardian orders and what control reports. Control speaks to the network and may be an attacker:
+ * what it may say is a health result, drain and resume, and every field is checked here.
+ */
+#include "engine/engine.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vipd/log.h"
+
+#define MESSAGES_A_TURN 64
+
+static void stop_all(struct engine *engine, struct mono now, const char *why)
+{
+	if (engine->stopping)
+		return;
+	engine->stopping = true;
+	log_notice("stopping: %s", why);
+	for (unsigned i = 0; i < engine->router_count; i++)
+		if (engine->routers[i].used)
+			router_event(
+			    engine, &engine->routers[i], now, &(struct vrrp_event){.type = VRRP_EVENT_STOP});
+}
+
+static void take_configuration(
+    struct engine *engine, uint64_t generation, const int fds[MESSAGE_FDS], struct mono now)
+{
+	size_t size = 0;
+	const struct config *config = sealed_map(fds[0], &size);
+	if (config && size == sizeof *config && !engine->stopping) {
+		engine_configure(engine, config, now);
+		engine->generation = generation;
+		board_begin_engine(engine->board)->config_generation = generation;
+		board_end_engine(engine->board);
+		struct message ready = {.type = MESSAGE_READY, .generation = generation};
+		message_send(engine->guardian, &ready, NULL);
+	} else if (!engine->stopping) {
+		log_error(
+		    "the guardian sent a configuration of another version; going on with the one before");
+	}
+	if (config && size)
+		munmap((void *)config, size);
+	for (int i = 0; i < MESSAGE_FDS; i++)
+		close(fds[i]);
+}
+
+void messages_from_guardian(struct engine *engine, struct mono now)
+{
+	struct message message;
+	int fds[MESSAGE_FDS];
+	int result = message_receive(engine->guardian, &message, fds);
+	if (result == -EAGAIN)
+		return;
+	if (result == -EPIPE) {
+		stop_all(engine, now, "the guardian is gone");
+		return;
+	}
+	if (!result && message.type == MESSAGE_CONFIG)
+		take_configuration(engine, message.generation, fds, now);
+	else if (!result && message.type == MESSAGE_STOP)
+		stop_all(engine, now, "the guardian says so");
+}
+
+/* Text from control ends up in logs: no control characters, and an end. */
+static void sanitize(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	for (; *text; text++)
+		if (!isprint((unsigned char)*text))
+			*text = ' ';
+}
+
+static void drain(struct engine *engine, const struct message *message, struct mono now)
+{
+	bool draining = message->type == MESSAGE_DRAIN;
+	const struct message_router *which = &message->drain.router;
+	for (unsigned i = 0; i < engine->router_count; i++) {
+		struct router *r = &engine->routers[i];
+		bool meant = !which->interface[0] || (which->vrid == r->config.vrid &&
+							 strcmp(which->interface, r->config.interface) == 0);
+		if (!r->used || !meant || r->vr.drained == draining)
+			continue;
+		log_notice("%s: %s by user %u", r->config.name, draining ? "drained" : "resumed",
+		    message->drain.uid);
+		if (draining)
+			record_drain(engine, r, message->drain.uid);
+		router_event(engine, r, now,
+		    &(struct vrrp_event){.type = draining ? VRRP_EVENT_DRAIN : VRRP_EVENT_RESUME});
+		engine->changed = true;
+	}
+}
+
+static void health(struct engine *engine, struct message *message, struct mono now)
+{
+	sanitize(message->health.router.interface, sizeof message->health.router.interface);
+	sanitize(message->health.text, sizeof message->health.text);
+	struct router *r = router_find(engine, message->health.router.interface, message->health.router.vrid);
+	if (!r || !r->config.checks) /* a router without checks is healthy, whatever control says */
+		return;
+	router_health(
+	    engine, r, now, message->health.healthy, message->health.valid_ms, message->health.text);
+}
+
+void messages_from_control(struct engine *engine, struct mono now)
+{
+	for (int i = 0; i < MESSAGES_A_TURN; i++) {
+		struct message message;
+		int fds[MESSAGE_FDS];
+		int result = message_receive(engine->channel, &message, fds);
+		if (result == -EPROTO)
+			continue;
+		if (result)
+			return;
+		switch (message.type) {
+		case MESSAGE_HEALTH: health(engine, &message, now); break;
+		case MESSAGE_DRAIN:
+		case MESSAGE_RESUME:
+			message.drain.router.interface[sizeof message.drain.router.interface - 1] = '\0';
+			drain(engine, &message, now);
+			break;
+		case MESSAGE_CONFIG: /* only the guardian configures */
+			for (int f = 0; f < MESSAGE_FDS; f++)
+				close(fds[f]);
+			break;
+		default: break;
+		}
+	}
+}

@@ -1,0 +1,136 @@
+/*
+ * Takes over a configuration: routers that stay are told, those that go hand over, new ones start.
+ *
+ * A virtual router is its interface and VRID. Everything else about it can change while it runs, and nothing
+ * moves.
+ */
+#include "engine/engine.h"
+
+#include <string.h>
+
+#include "vipd/log.h"
+
+/*
+ * A slot for a new router: the one whose record on the board a predecessor of this engine left (counters go
+ * on, and it may be adopted), else one that nobody left anything in.
+ */
+static struct router *find_slot(
+    struct engine *engine, const struct config_router *config, bool of_predecessor)
+{
+	for (unsigned i = 0; i < ROUTERS_MAX; i++) {
+		const struct board_router *b =
+		    &engine->board->routers[i].value; /* our own writing: no lock */
+		bool same = b->vrid == config->vrid &&
+			    strncmp(b->interface, config->interface, sizeof b->interface) == 0;
+		if (!engine->routers[i].used && (of_predecessor ? same : !b->name[0]))
+			return &engine->routers[i];
+	}
+	return NULL;
+}
+
+static void add(
+    struct engine *engine, struct router *slot, const struct config_router *config, struct mono now)
+{
+	unsigned index = (unsigned)(slot - engine->routers);
+	*slot = (struct router){.used = true, .kept = true, .config = *config};
+	if (engine->router_count <= index)
+		engine->router_count = index + 1;
+	router_start(engine, slot, now);
+	if (engine->board->router_count < engine->router_count)
+		engine->board->router_count = engine->router_count;
+}
+
+static void change(
+    struct engine *engine, struct router *router, const struct config_router *config, struct mono now)
+{
+	struct config_router old = router->config;
+	uint32_t old_on_link = router->on_link;
+	struct vrrp_params params;
+	router->kept = true;
+	if (memcmp(&old, config, sizeof old) == 0)
+		return;
+	router->config = *config;
+	router->on_link = 0;
+	for (unsigned i = 0; i < old.address_count; i++) {
+		int index = router_address_index(router, &old.addresses[i]);
+		if (!(old_on_link & UINT32_C(1) << i))
+			continue;
+		if (index >= 0)
+			router->on_link |= UINT32_C(1) << index;
+		else
+			kernel_address_remove(&engine->kernel, router->link->ifindex, &old.addresses[i], 128);
+	}
+	router_params(config, &params);
+	struct vrrp_event event = {.type = VRRP_EVENT_CONFIG, .params = &params};
+	event.present = router->vr.wanted ? router->on_link : 0;
+	router_event(engine, router, now, &event);
+	if (!config->checks)
+		router_health(engine, router, now, true, 0, "");
+	else if (!old.checks)
+		router->health_until = mono_add(now, HEALTH_GRACE_US);
+	if (router->link->ready)
+		packets_join(engine, router->link);
+}
+
+static void keep_or_change(struct engine *engine, const struct config *config, struct mono now)
+{
+	for (unsigned i = 0; i < config->router_count; i++) {
+		struct router *r = router_find(engine, config->routers[i].interface, config->routers[i].vrid);
+		if (r && r->vr.stopping)
+			log_warning("%s: still handing over from its removal; reload again to start it anew",
+			    config->routers[i].name);
+		else if (r)
+			change(engine, r, &config->routers[i], now);
+	}
+}
+
+static void stop_others(struct engine *engine, struct mono now)
+{
+	for (unsigned i = 0; i < engine->router_count; i++) {
+		struct router *r = &engine->routers[i];
+		if (r->used && !r->kept && !r->vr.stopping)
+			router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_STOP});
+	}
+}
+
+static void add_new(struct engine *engine, const struct config *config, bool of_predecessor, struct mono now)
+{
+	for (unsigned i = 0; i < config->router_count; i++) {
+		const struct config_router *c = &config->routers[i];
+		if (router_find(engine, c->interface, c->vrid))
+			continue;
+		struct router *slot = find_slot(engine, c, of_predecessor);
+		if (slot)
+			add(engine, slot, c, now);
+		else if (!of_predecessor)
+			log_error(
+			    "%s: no room for it until the removed virtual routers have stopped; reload again",
+			    c->name);
+	}
+}
+
+/* What a predecessor left on the board of routers that are configured no more. */
+static void forget_others(struct engine *engine)
+{
+	for (unsigned i = 0; i < ROUTERS_MAX; i++) {
+		if (engine->routers[i].used || !engine->board->routers[i].value.name[0])
+			continue;
+		memset(board_begin_router(engine->board, i), 0, sizeof(struct board_router));
+		board_end_router(engine->board, i);
+	}
+}
+
+void engine_configure(struct engine *engine, const struct config *config, struct mono now)
+{
+	for (unsigned i = 0; i < engine->router_count; i++)
+		engine->routers[i].kept = false;
+	keep_or_change(engine, config, now);
+	stop_others(engine, now);
+	add_new(engine, config, true, now);
+	forget_others(engine);
+	add_new(engine, config, false, now);
+	link_resync(engine, now);
+	for (unsigned i = 0; i < engine->link_count; i++)
+		if (engine->links[i].ready)
+			packets_join(engine, &engine->links[i]);
+}

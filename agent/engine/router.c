@@ -1,0 +1,150 @@
+/*
+ * One virtual router inside the engine: an event goes in, vrrp_step() decides, what it wants is noted in
+ * `pending`.
+ */
+#include "engine/engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "vipd/log.h"
+
+void router_params(const struct config_router *config, struct vrrp_params *params)
+{
+	*params = (struct vrrp_params){
+	    .priority = config->priority,
+	    .preempt = config->preempt,
+	    .resign_unhealthy = config->when_unhealthy == UNHEALTHY_RESIGN,
+	    .advert_interval_us = config->advert_interval_us,
+	    .preempt_delay_us = config->preempt_delay_us,
+	    .lease_us = config->kernel_lease_s * USEC_PER_SEC,
+	    .address_count = config->address_count,
+	};
+}
+
+struct router *router_find(struct engine *engine, const char *interface, uint8_t vrid)
+{
+	for (unsigned i = 0; i < engine->router_count; i++) {
+		struct router *r = &engine->routers[i];
+		if (r->used && r->config.vrid == vrid && strcmp(r->config.interface, interface) == 0)
+			return r;
+	}
+	return NULL;
+}
+
+int router_address_index(const struct router *router, const struct in6_addr *address)
+{
+	for (unsigned i = 0; i < router->config.address_count; i++)
+		if (memcmp(&router->config.addresses[i], address, sizeof *address) == 0)
+			return (int)i;
+	return -1;
+}
+
+void router_event(
+    struct engine *engine, struct router *router, struct mono now, const struct vrrp_event *event)
+{
+	struct vrrp_effects effects;
+	struct pending *pending = &router->pending;
+	struct mono decision = event->type == VRRP_EVENT_TIMER ? mono_min(now, router->vr.active_down) : now;
+
+	vrrp_step(&router->vr, now, event, &effects);
+	for (unsigned i = 0; i < effects.count; i++) {
+		const struct vrrp_effect *effect = &effects.items[i];
+		switch (effect->type) {
+		case VRRP_EFFECT_ADVERT:
+			pending->advert = true;
+			pending->priority = effect->priority;
+			break;
+		case VRRP_EFFECT_ASSIGN: pending->assign |= UINT32_C(1) << effect->index; break;
+		case VRRP_EFFECT_RENEW: pending->renew = true; break;
+		case VRRP_EFFECT_WITHDRAW:
+			pending->withdraw = true;
+			pending->assign = 0;
+			pending->renew = pending->announce = false;
+			break;
+		case VRRP_EFFECT_ANNOUNCE: pending->announce = true; break;
+		case VRRP_EFFECT_TRANSITION:
+			router->takeover_from = effect->to == VRRP_ACTIVE ? decision : MONO_NEVER;
+			record_transition(engine, router, effect);
+			break;
+		case VRRP_EFFECT_STOPPED: router->stopped = true; break;
+		}
+	}
+	record_router(engine, router);
+}
+
+/* What a predecessor of this engine left on the board about this router. */
+static bool predecessor(struct engine *engine, const struct router *router, struct board_router *prior)
+{
+	unsigned index = (unsigned)(router - engine->routers);
+	bool consistent = board_read_router(engine->board, index, prior);
+	prior->name[sizeof prior->name - 1] = '\0';
+	return consistent && prior->vrid == router->config.vrid &&
+	       strncmp(prior->interface, router->config.interface, sizeof prior->interface) == 0;
+}
+
+void router_start(struct engine *engine, struct router *router, struct mono now)
+{
+	struct vrrp_params params;
+	struct board_router prior;
+	bool known = predecessor(engine, router, &prior);
+	bool healthy = !router->config.checks || (known && prior.healthy);
+
+	router_params(&router->config, &params);
+	vrrp_init(&router->vr, &params, healthy);
+	router->takeover_from = MONO_NEVER;
+	router->health_until = router->config.checks && healthy ? mono_add(now, HEALTH_GRACE_US) : MONO_NEVER;
+	router->link = link_of(engine, router->config.interface);
+	router->link->by_vrid[router->config.vrid] = router;
+	if (known && prior.drained)
+		router->vr.drained = true;
+	/* Only while nobody can have taken over: the same limit by which a late engine steps down. */
+	int64_t silence = known ? mono_sub(now, prior.active_seen) : 0;
+	router->adopt = known && prior.state == VRRP_ACTIVE && prior.active_self && silence >= 0 &&
+			silence <= 3 * params.advert_interval_us;
+	if (!known) {
+		unsigned index = (unsigned)(router - engine->routers);
+		struct board_router *fresh = board_begin_router(engine->board, index);
+		*fresh = (struct board_router){.since = now, .since_realtime_us = realtime_us()};
+		board_end_router(engine->board, index);
+	}
+	record_router(engine, router);
+	if (!healthy)
+		record_health(engine, router, "no health check has passed yet");
+}
+
+void router_free(struct engine *engine, struct router *router)
+{
+	unsigned index = (unsigned)(router - engine->routers);
+	if (router->link->by_vrid[router->config.vrid] == router)
+		router->link->by_vrid[router->config.vrid] = NULL;
+	memset(board_begin_router(engine->board, index), 0, sizeof(struct board_router));
+	board_end_router(engine->board, index);
+	memset(router, 0, sizeof *router);
+}
+
+void router_health(struct engine *engine, struct router *router, struct mono now, bool healthy,
+    uint32_t valid_ms, const char *text)
+{
+	struct vrrp_event event = {.type = VRRP_EVENT_HEALTH, .healthy = healthy};
+	router->health_until = valid_ms ? mono_add(now, valid_ms * USEC_PER_MS) : MONO_NEVER;
+	if (router->vr.healthy != healthy)
+		log_notice("%s: now %s%s%s", router->config.name, healthy ? "healthy" : "unhealthy",
+		    *text ? ": " : "", text);
+	record_health(engine, router, text);
+	router_event(engine, router, now, &event);
+}
+
+void router_timers(struct engine *engine, struct router *router, struct mono now)
+{
+	if (mono_reached(now, router->health_until))
+		router_health(engine, router, now, false, 0,
+		    "the health checks have fallen silent: vipd-control does not report");
+	if (mono_reached(now, vrrp_deadline(&router->vr)))
+		router_event(engine, router, now, &(struct vrrp_event){.type = VRRP_EVENT_TIMER});
+}
+
+struct mono router_deadline(const struct router *router)
+{
+	return mono_min(vrrp_deadline(&router->vr), router->health_until);
+}
