@@ -112,7 +112,7 @@ struct config_errors {
  * right". Returns 0 with *config filled (defaults included, secrets not yet read), or -EINVAL with *config
  * untouched and the errors in *errors. Opens nothing but `path`.
  */
-int config_read(const char *path, struct config *config, struct config_errors *errors);
+int config_load(const char *path, struct config *config, struct config_errors *errors);
 
 /*
  * Which settings differ that a running vipd cannot take over by a reload (socket, groups, metrics.listen,
@@ -121,7 +121,7 @@ int config_read(const char *path, struct config *config, struct config_errors *e
 int config_check_reload(
     const struct config *running, const struct config *next, struct config_errors *errors);
 
-/* Prints the configuration with every default filled in, in the syntax that config_read() reads. */
+/* Prints the configuration with every default filled in, in the syntax that config_load() reads. */
 void config_print(const struct config *config, FILE *out);
 
 /* Names as in the configuration file: "demote", "enforce", "https". */

@@ -1,0 +1,128 @@
+/*
+ * What must hold between settings, and what a reload cannot change. Nothing here knows the syntax of the
+ * file.
+ */
+#include <string.h>
+
+#include "config/report.h"
+#include "vipd/mono.h"
+
+/*
+ * The engine renews the lease every third of it, so at worst two thirds are left when it dies. While it is
+ * restarted the address must not vanish before Active_Down_Interval is over (RFC 9568 section 6.1: at most
+ * four intervals), else clients are without address although nobody has to move: 2/3 lease >= 4 intervals.
+ */
+#define INTERVALS_A_LEASE 6
+
+uint32_t shortest_lease_s(const struct config_router *router)
+{
+	return (uint32_t)((INTERVALS_A_LEASE * router->advert_interval_us + USEC_PER_SEC - 1) / USEC_PER_SEC);
+}
+
+static void check_lease(struct report *report, const struct config_router *router)
+{
+	uint32_t shortest_s = shortest_lease_s(router);
+	if (!router->kernel_lease_s || router->kernel_lease_s >= shortest_s)
+		return;
+	report_field(report, &router->kernel_lease_s, router, "kernel_lease",
+	    "is shorter than %d advert intervals, so the address could vanish while vipd restarts; "
+	    "write \"%us\" or more, or \"0s\" for no lease",
+	    INTERVALS_A_LEASE, shortest_s);
+}
+
+static void check_router_names(struct report *report, const struct config *config, unsigned index)
+{
+	const struct config_router *router = &config->routers[index];
+	for (unsigned i = 0; i < index && router->name[0]; i++) {
+		if (!strcmp(config->routers[i].name, router->name)) {
+			report_field(report, router->name, router, "name",
+			    "\"%s\" is the name of virtual_routers[%u] already; write another one",
+			    router->name, i);
+			return;
+		}
+	}
+}
+
+static void check_vrids(struct report *report, const struct config *config, unsigned index)
+{
+	const struct config_router *router = &config->routers[index];
+	for (unsigned i = 0; i < index && router->vrid && router->interface[0]; i++) {
+		const struct config_router *other = &config->routers[i];
+		if (other->vrid == router->vrid && !strcmp(other->interface, router->interface)) {
+			report_field(report, &router->vrid, router, "vrid",
+			    "virtual_routers[%u] has this vrid on %s too; give each its own, 1..255", i,
+			    other->interface);
+			return;
+		}
+	}
+}
+
+/* Where an address stands for the second time, in this virtual router or in one before. */
+static void check_addresses(struct report *report, const struct config *config, unsigned index)
+{
+	const struct config_router *router = &config->routers[index];
+	for (unsigned a = 0; a < router->address_count; a++) {
+		bool found = false;
+		for (unsigned i = 0; i <= index && !found; i++) {
+			const struct config_router *other = &config->routers[i];
+			unsigned count = i == index ? a : other->address_count;
+			for (unsigned b = 0; b < count && !found; b++)
+				found = !memcmp(
+				    &other->addresses[b], &router->addresses[a], sizeof(struct in6_addr));
+			if (found)
+				report_field(report, &router->addresses[a], router, "addresses",
+				    "virtual_routers[%u] has this address already; write it once", i);
+		}
+	}
+}
+
+static void check_check(struct report *report, const struct config *config, unsigned index)
+{
+	const struct config_check *check = &config->checks[index];
+	for (unsigned i = 0; i < index && check->name[0]; i++) {
+		if (!strcmp(config->checks[i].name, check->name)) {
+			report_field(report, check->name, check, "name",
+			    "\"%s\" is the name of checks[%u] already; write another one", check->name, i);
+			break;
+		}
+	}
+	if (check->cert.path[0] && !check->key.path[0])
+		report_field(report, check->cert.path, check, "cert",
+		    "is of no use without its private key; write key = … too");
+	if (check->key.path[0] && !check->cert.path[0])
+		report_field(report, check->key.path, check, "key",
+		    "is of no use without its certificate; write cert = … too");
+}
+
+void config_check(struct report *report, const struct config *config)
+{
+	for (unsigned i = 0; i < config->router_count; i++) {
+		check_router_names(report, config, i);
+		check_vrids(report, config, i);
+		check_addresses(report, config, i);
+		check_lease(report, &config->routers[i]);
+	}
+	for (unsigned i = 0; i < config->check_count; i++)
+		check_check(report, config, i);
+}
+
+int config_check_reload(const struct config *running, const struct config *next, struct config_errors *errors)
+{
+	const struct {
+		const char *key, *before, *after;
+	} fixed[] = {
+	    {"control.socket", running->socket, next->socket},
+	    {"control.group", running->group, next->group},
+	    {"control.admin_group", running->admin_group, next->admin_group},
+	    {"metrics.listen", running->metrics_listen, next->metrics_listen},
+	    {"run_as", running->run_as, next->run_as},
+	};
+	struct report report = {.path = next->path, .source = ""};
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		if (strcmp(fixed[i].before, fixed[i].after))
+			report_line(&report, NULL, 0,
+			    "%s = \"%s\": cannot change while vipd runs (\"%s\" now); put it back, or "
+			    "restart vipd",
+			    fixed[i].key, fixed[i].after, fixed[i].before);
+	return report_finish(&report, errors);
+}

@@ -1,0 +1,50 @@
+/*
+ * What somebody probably meant: the nearest of some words by edit distance.
+ */
+#include <string.h>
+
+#include "config/report.h"
+
+#define WORD_MAX 64
+
+static size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How many letters must be put in, taken out or changed to make `a` of `b` (Levenshtein). */
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t row[WORD_MAX + 1];
+	size_t width = strlen(b);
+	for (size_t j = 0; j <= width; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= width; j++) {
+			size_t changed = diagonal + (a[i - 1] != b[j - 1]);
+			diagonal = row[j];
+			row[j] = min_size(changed, min_size(row[j], row[j - 1]) + 1);
+		}
+	}
+	return row[width];
+}
+
+const char *nearest_word(const char *word, const char *const *words, size_t count)
+{
+	const char *best = NULL;
+	size_t size = strlen(word), best_distance = SIZE_MAX;
+	if (size > WORD_MAX)
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		size_t distance = edit_distance(word, words[i]);
+		size_t limit = strlen(words[i]) / 3 > 2 ? strlen(words[i]) / 3 : 2;
+		bool abbreviated = size >= 3 && !strncmp(word, words[i], size);
+		if (distance < best_distance && ((distance <= limit && distance < size) || abbreviated)) {
+			best = words[i];
+			best_distance = distance;
+		}
+	}
+	return best;
+}

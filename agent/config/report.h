@@ -1,0 +1,70 @@
+/*
+ * Inside config: the errors of one reading.
+ *
+ * Readers and checks report what they find in any order; report_finish() puts the findings in the order of
+ * the file. A reader hangs on each setting (libconfig's hook) the address of the field it goes to, so that a
+ * check, which knows fields only, can still say in which line a value stands.
+ */
+#pragma once
+
+#include "vipd/config.h"
+
+struct config_setting_t; /* libconfig's */
+
+struct finding {
+	const char *file; /* NULL: the file itself, else one that it includes */
+	unsigned line;	  /* 0: none */
+	unsigned order;
+	char *text;
+};
+
+struct report {
+	const char *path;
+	struct config *config;	       /* what is being read; not in config_check_reload() */
+	const char *source;	       /* the whole text of the file, "" if there is none */
+	struct config_setting_t *root; /* NULL before it is parsed */
+	struct finding *findings;
+	unsigned count; /* found */
+	unsigned kept;	/* in findings[]; less than count only when memory ran out */
+};
+
+/* "FILE:LINE: …", or "FILE: …" with line 0. `file` NULL: report->path. */
+__attribute__((format(printf, 4, 5))) void report_line(
+    struct report *report, const char *file, unsigned line, const char *format, ...);
+
+/* "FILE:LINE: KEY = VALUE: …" */
+__attribute__((format(printf, 3, 4))) void report_setting(
+    struct report *report, const struct config_setting_t *setting, const char *format, ...);
+
+/* "FILE:LINE: GROUP.KEY: …" for a key that is not in `group` */
+__attribute__((format(printf, 4, 5))) void report_absent(
+    struct report *report, const struct config_setting_t *group, const char *key, const char *format, ...);
+
+/* As report_setting() for the setting that was read into `field`; as report_absent() if `key` is not in the
+ * file. */
+__attribute__((format(printf, 5, 6))) void report_field(
+    struct report *report, const void *field, const void *group, const char *key, const char *format, ...);
+
+/* Writes the findings to *errors in the order of the file and frees them. Returns 0 if there are none, else
+ * -EINVAL. */
+int report_finish(struct report *report, struct config_errors *errors);
+
+/* The one of `words` that `word` probably stands for, or NULL. */
+const char *nearest_word(const char *word, const char *const *words, size_t count);
+
+/* Checks across keys, of a configuration whose single values have been checked. Fields that were wrong are 0.
+ */
+void config_check(struct report *report, const struct config *config);
+
+/* The shortest kernel lease that fits the advert interval, in whole seconds. */
+uint32_t shortest_lease_s(const struct config_router *router);
+
+/*
+ * Reports what libconfig would not notice, or would report far from where it is. Returns false if there is no
+ * sense in parsing the text.
+ */
+bool source_scan(struct report *report);
+
+/* config_load() of a text of `size` bytes and a NUL, as if it stood in the file `path`. */
+int config_read_text(
+    const char *path, const char *text, size_t size, struct config *config, struct config_errors *errors);

@@ -1,0 +1,286 @@
+"""What vipctl makes of the agent's answers: an agent of a few lines stands in for vipd, because a real one cannot be
+brought into every state on purpose. VIPD_BUILD names the directory of vipctl; run from the top directory."""
+
+import copy
+import datetime
+import http.server
+import json
+import os
+import pathlib
+import socketserver
+import subprocess
+import threading
+import time
+
+import pytest
+
+VIPCTL = os.path.join(os.environ.get("VIPD_BUILD", "build"), "vipctl")
+VIP = "2001:db8::100"
+
+
+def at(seconds_ago):
+    then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=seconds_ago)
+    return then.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def healthy_status():
+    return {
+        "node": "node1", "version": "1", "pid": 1, "started": at(3600), "config": {"path": "/etc/vipd/vipd.conf"},
+        "engine": {"responding": True, "heartbeat_ms": 1},
+        "virtual_routers": [{
+            "name": "api", "vrid": 100, "interface": "eth0", "state": "active", "since": at(100),
+            "reason": "no advertisement for 310ms", "priority": 100, "effective_priority": 100, "healthy": True,
+            "health_reason": None, "drained": False, "checks": ["apiserver"], "advert_interval_ms": 100,
+            "addresses": [{"address": VIP, "held": True, "kernel": "present"}],
+            "active_router": {"address": "fe80::1", "priority": 100, "self": True, "last_seen_ms": 12}}],
+        "checks": [{"name": "apiserver", "type": "https", "state": "passing", "since": at(50), "last_ms": 3.1,
+                    "last_error": None}]}
+
+
+def backup(status, last_seen_ms=10):
+    router = status["virtual_routers"][0]
+    router.update(state="backup", active_router={"address": "fe80::12", "priority": 120, "self": False,
+                                                 "last_seen_ms": last_seen_ms})
+    router["addresses"][0].update(held=False, kernel="absent")
+    return router
+
+
+class Agent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+    def __init__(self, path):
+        super().__init__(path, Handler)
+        self.path = path
+        self.status = healthy_status()
+        self.on_post = lambda path: (200, {})
+        self.stream = []
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def run(self, *arguments, **more):
+        return subprocess.run([VIPCTL, "-s", self.path, *arguments], capture_output=True, text=True, timeout=30, **more)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+    def answer(self, code, body):
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        if self.path == "/v1/status":
+            self.answer(200, self.server.status)
+        elif self.path.startswith("/v1/events?follow=1"):
+            self.send_response(200)
+            self.end_headers()
+            for piece in self.server.stream:
+                self.wfile.write(piece)
+                self.wfile.flush()
+        elif self.path == "/metrics":
+            self.answer(200, b"vipd_up 1\n")
+        else:
+            self.answer(404, {"error": f"there is no {self.path}"})
+
+    def do_POST(self):
+        self.answer(*self.server.on_post(self.path))
+
+
+@pytest.fixture
+def agent(tmp_path):
+    server = Agent(str(tmp_path / "sock"))
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_all_is_well(agent):
+    done = agent.run("status")
+    assert done.returncode == 0 and "this node" in done.stdout and "on eth0" in done.stdout and "!" not in done.stdout
+    backup(agent.status)
+    done = agent.run("status")
+    assert done.returncode == 0 and "fe80::12 (priority 120)" in done.stdout and "!" not in done.stdout
+
+
+def engine_hangs(status):
+    status["engine"].update(responding=False, heartbeat_ms=5200)
+
+
+def address_missing(status):
+    status["virtual_routers"][0]["addresses"][0]["kernel"] = "absent"
+
+
+def address_elsewhere(status):
+    status["virtual_routers"][0]["addresses"][0].update(kernel="other_interface", other_interface="kube-ipvs0")
+
+
+def address_left(status):
+    backup(status)["addresses"][0]["kernel"] = "present"
+
+
+def address_unknown(status):
+    status["virtual_routers"][0]["addresses"][0]["kernel"] = "unknown"
+
+
+def holder_silent(status):
+    backup(status, last_seen_ms=12000)
+
+
+def holder_unknown(status):
+    backup(status)["active_router"] = None
+
+
+def unhealthy(status):
+    status["virtual_routers"][0].update(healthy=False, health_reason="apiserver: connection refused")
+
+
+def fault(status):
+    backup(status).update(state="fault", reason="interface eth0 is down")
+
+
+def not_started(status):
+    backup(status).update(state="initialize")
+
+
+def check_fails(status):
+    status["checks"][0].update(state="failing", last_error="HTTP 500")
+
+
+@pytest.mark.parametrize("damage, says", [
+    (engine_hangs, "the engine does not respond (last sign of life 5.2s ago)"),
+    (address_missing, "ACTIVE WITHOUT ITS ADDRESS"),
+    (address_elsewhere, "ACTIVE WITHOUT ITS ADDRESS"),
+    (address_left, "ADDRESS LEFT BEHIND"),
+    (address_unknown, "the kernel did not say"),
+    (holder_silent, "nobody: fe80::12 silent for 12s"),
+    (holder_unknown, "this node hears no holder"),
+    (unhealthy, "unhealthy: apiserver: connection refused"),
+    (fault, "fault: interface eth0 is down"),
+    (not_started, "has not started yet"),
+    (check_fails, "check apiserver: failing: HTTP 500"),
+])
+def test_what_needs_attention(agent, damage, says):
+    damage(agent.status)
+    done = agent.run("status")
+    assert done.returncode == 1, done.stdout
+    assert any(says in line for line in done.stdout.splitlines() if line.startswith("! ")), done.stdout
+    done = agent.run("-o", "json", "status")
+    assert done.returncode == 1 and json.loads(done.stdout) == agent.status
+
+
+def test_the_moment_of_a_handover_is_no_alarm(agent):
+    backup(agent.status).update(since=at(0))
+    agent.status["virtual_routers"][0]["addresses"][0]["kernel"] = "present"
+    done = agent.run("status")
+    assert done.returncode == 0 and "handing over" in done.stdout
+
+
+def test_a_hung_engine_is_not_believed(agent):
+    engine_hangs(agent.status)
+    address_missing(agent.status)
+    done = agent.run("status")
+    assert "active?" in done.stdout and "ACTIVE WITHOUT ITS ADDRESS" not in done.stdout
+
+
+def test_nothing_speaks_to_the_terminal(agent):
+    agent.status["virtual_routers"][0]["name"] = agent.status["checks"][0]["name"] = "\x1b[2J\x07"
+    assert not any(c in agent.run("status").stdout for c in "\x1b\x07")
+
+
+def drain(agent, *steps):
+    """Answers a drain, and lets the steps change the status one by one, each after it was asked for once more."""
+    def post(path):
+        def go_on():
+            for step in steps:
+                time.sleep(0.03)
+                changed = copy.deepcopy(agent.status)
+                step(changed)
+                agent.status = changed
+        threading.Thread(target=go_on, daemon=True).start()
+        return 200, {"drained": True, "routers": ["api"]}
+    agent.on_post = post
+
+
+def drained(status):
+    status["virtual_routers"][0]["drained"] = True
+
+
+def test_drain_says_who_holds_it_now(agent):
+    drain(agent, drained, address_left, backup)
+    done = agent.run("drain", "api")
+    assert done.returncode == 0 and done.stdout == "api: drained, now held by fe80::12 (priority 120)\n"
+    assert agent.run("-o", "json", "drain").stdout == '{"drained": true, "routers": ["api"]}\n'
+
+
+@pytest.mark.parametrize("steps, says", [
+    ((), "NOT DRAINED"),
+    ((drained,), "STILL HERE"),
+    ((drained, address_left), "STILL HERE"),
+    ((drained, backup, holder_unknown), "NOBODY HOLDS IT"),
+])
+def test_drain_that_does_not_end_well(agent, steps, says):
+    drain(agent, *steps)
+    done = agent.run("drain")
+    assert done.returncode == 1 and says in done.stderr and done.stdout == ""
+
+
+def test_the_name_is_escaped(agent):
+    asked = []
+    agent.on_post = lambda path: asked.append(path) or (404, {"error": "there is no virtual router"})
+    assert agent.run("drain", "a b&router=c").returncode == 4
+    assert asked == ["/v1/drain?router=a%20b%26router%3Dc"]
+
+
+def test_refusals(agent):
+    agent.on_post = lambda path: (403, {"error": "only root may do this"})
+    done = agent.run("drain")
+    assert done.returncode == 4 and done.stderr == "vipctl: only root may do this\n"
+    agent.on_post = lambda path: (422, {"error": "c:1: first\nc:2: second\n"})
+    done = agent.run("reload")
+    assert done.returncode == 4 and done.stderr.endswith(":\nc:1: first\nc:2: second\n") and done.stdout == ""
+
+
+def test_events_come_line_by_line(agent):
+    event = {"number": 1, "at": "2026-11-22T16:00:00.123Z", "router": "api", "from": "backup", "to": "active",
+             "reason": "no advertisement for 310ms"}
+    line = json.dumps(event).encode()
+    agent.stream = [line[:20], line[20:] + b"\n" + line[:5], line[5:] + b"\n\n" + b'{"lost":3}\n']
+    done = agent.run("events", "-f", env={"TZ": "UTC"})
+    shown = "2026-11-22 16:00:00.123  api       backup -> active      no advertisement for 310ms"
+    assert done.stdout.splitlines() == [shown, shown, "(3 transitions are not recorded any more)"]
+    assert done.returncode == 3 and "has ended" in done.stderr
+
+
+def test_unreachable(tmp_path):
+    def run(path):
+        return subprocess.run([VIPCTL, "-s", str(path), "status"], capture_output=True, text=True, timeout=30)
+    done = run(tmp_path / "none")
+    assert done.returncode == 3 and "no such socket" in done.stderr and "systemctl start vipd" in done.stderr
+    socketserver.UnixStreamServer(str(tmp_path / "dead"), None).server_close()
+    done = run(tmp_path / "dead")
+    assert done.returncode == 3 and "connection refused" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["nonsense"], ["status", "x"], ["drain", "a", "b"], ["status", "-f"], ["-o", "xml", "status"],
+    ["events", "-n", "x"], ["--nonsense"], ["help", "nonsense"]])
+def test_wrong_usage(arguments):
+    done = subprocess.run([VIPCTL, *arguments], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2 and done.stderr and not done.stdout
+
+
+def test_output_that_cannot_be_written(agent):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([VIPCTL, "-s", agent.path, "metrics"], stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=30)
+    assert done.returncode == 1 and "No space left" in done.stderr
+
+
+def test_every_command_is_in_the_manual():
+    usage = subprocess.run([VIPCTL, "--help"], capture_output=True, text=True, check=True).stdout
+    commands = [line.split()[0] for line in usage.split("\n\n")[1].splitlines()]
+    manual = pathlib.Path("docs/vipctl.1").read_text()
+    assert len(commands) == 8 and all(f"\n.B {c}\n" in manual or f"\n.BR {c} " in manual for c in commands)

@@ -1,0 +1,412 @@
+/*
+ * The configuration: what is wrong in tests/conf/bad-*.conf is said in exactly the words at the end of each
+ * file, what is right in good-*.conf and conf/vipd.conf is read, and what is printed is read again as the
+ * same bytes.
+ *
+ * Runs in the root of the source tree.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config/report.h"
+#include "vipd/config.h"
+
+#define MINIMAL                                                                                              \
+	"virtual_routers = (\n"                                                                              \
+	"  { interface = \"eth0\"; vrid = 100; addresses = [ \"2001:db8::100\" ]; }\n"                       \
+	");\n"
+
+static struct config config, again;
+static struct config_errors errors;
+
+static int read_text(const char *text)
+{
+	return config_read_text("test.conf", text, strlen(text), &config, &errors);
+}
+
+/* The whole file, to free. */
+static char *slurp(const char *path)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	assert_true(getdelim(&text, &size, '\0', file) > 0);
+	fclose(file);
+	return text;
+}
+
+/* What the lines "# expect: LINE: TEXT" of the file `path` demand. */
+static void expected_errors(const char *path, char *out, size_t room)
+{
+	static const char mark[] = "# expect: ";
+	char *text = slurp(path), *rest = text;
+	size_t used = 0;
+	out[0] = '\0';
+	for (char *line; (line = strsep(&rest, "\n"));) {
+		if (strncmp(line, mark, strlen(mark)))
+			continue;
+		used += (size_t)snprintf(out + used, room - used, "%s:%s\n", path, line + strlen(mark));
+		assert_true(used < room);
+	}
+	free(text);
+}
+
+static void test_bad(void **state)
+{
+	(void)state;
+	glob_t files;
+	assert_int_equal(glob("tests/conf/bad-*.conf", 0, NULL, &files), 0);
+	assert_true(files.gl_pathc >= 25);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		char expected[CONFIG_ERRORS_TEXT_MAX];
+		expected_errors(files.gl_pathv[i], expected, sizeof(expected));
+		assert_string_not_equal(expected, "");
+		memset(&config, 0x5a, sizeof(config));
+		memset(&again, 0x5a, sizeof(again));
+		assert_int_equal(config_load(files.gl_pathv[i], &config, &errors), -EINVAL);
+		assert_string_equal(errors.text, expected);
+		unsigned lines = 0;
+		for (const char *at = errors.text; *at; at++)
+			lines += *at == '\n';
+		assert_int_equal(errors.count, lines);
+		assert_memory_equal(&config, &again, sizeof(config)); /* untouched */
+	}
+	globfree(&files);
+}
+
+/* Prints `config`, reads that, and demands the same bytes but for where and when it was read. */
+static void assert_round_trip(void)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	assert_non_null(out);
+	config_print(&config, out);
+	fclose(out);
+	memset(&again, 0x5a, sizeof(again));
+	int result = config_read_text("printed", text, size, &again, &errors);
+	assert_string_equal(errors.text, "");
+	assert_int_equal(result, 0);
+	memcpy(again.path, config.path, sizeof(again.path));
+	again.loaded_us = config.loaded_us;
+	assert_memory_equal(&config, &again, sizeof(config));
+	free(text);
+}
+
+static void test_good(void **state)
+{
+	(void)state;
+	glob_t files;
+	assert_int_equal(glob("tests/conf/good-*.conf", 0, NULL, &files), 0);
+	assert_int_equal(glob("conf/vipd.conf", GLOB_APPEND, NULL, &files), 0);
+	assert_true(files.gl_pathc >= 4);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		memset(&config, 0x5a, sizeof(config));
+		int result = config_load(files.gl_pathv[i], &config, &errors);
+		assert_string_equal(errors.text, "");
+		assert_int_equal(errors.count, 0);
+		assert_int_equal(result, 0);
+		assert_string_equal(config.path, files.gl_pathv[i]);
+		assert_true(config.loaded_us > 0);
+		assert_round_trip();
+	}
+	globfree(&files);
+}
+
+static void assert_address(const struct in6_addr *address, const char *text)
+{
+	char is[INET6_ADDRSTRLEN];
+	assert_string_equal(inet_ntop(AF_INET6, address, is, sizeof(is)), text);
+}
+
+static void test_defaults(void **state)
+{
+	(void)state;
+	char host[256];
+	assert_int_equal(gethostname(host, sizeof(host)), 0);
+	assert_int_equal(config_load("tests/conf/good-minimal.conf", &config, &errors), 0);
+	assert_string_equal(config.node, host);
+	assert_string_equal(config.run_as, "vipd");
+	assert_string_equal(config.socket, "/run/vipd/vipd.sock");
+	assert_string_equal(config.group, "vipd");
+	assert_string_equal(config.admin_group, "root");
+	assert_string_equal(config.metrics_listen, "[::1]:9752");
+	assert_int_equal(config.metrics_address.sin6_family, AF_INET6);
+	assert_int_equal(ntohs(config.metrics_address.sin6_port), 9752);
+	assert_address(&config.metrics_address.sin6_addr, "::1");
+	assert_int_equal(config.check_count, 0);
+	assert_int_equal(config.router_count, 1);
+
+	const struct config_router *router = &config.routers[0];
+	assert_string_equal(router->name, "vr100");
+	assert_string_equal(router->interface, "eth0");
+	assert_int_equal(router->vrid, 100);
+	assert_int_equal(router->priority, 100);
+	assert_int_equal(router->advert_interval_us, 100000);
+	assert_true(router->preempt);
+	assert_int_equal(router->preempt_delay_us, 0);
+	assert_int_equal(router->link_local_mode, LINK_LOCAL_AUTO);
+	assert_address(&router->link_local, "fe80::200:5eff:fe00:264"); /* 0x64 = 100 */
+	assert_int_equal(router->checks, 0);
+	assert_int_equal(router->when_unhealthy, UNHEALTHY_DEMOTE);
+	assert_int_equal(router->kernel_lease_s, 3);
+	assert_int_equal(router->address_count, 1);
+	assert_address(&router->addresses[0], "2001:db8::100");
+	assert_int_equal(router->auth, AUTH_OFF);
+}
+
+static void test_values(void **state)
+{
+	(void)state;
+	assert_int_equal(config_load("tests/conf/good-unusual.conf", &config, &errors), 0);
+	assert_int_equal(config.metrics_address.sin6_family, 0);
+	assert_int_equal(config.check_count, 3);
+	const struct config_check *check = &config.checks[1];
+	assert_string_equal(check->url, "https://[2001:db8::1]/?\"q\"=\\");
+	assert_int_equal(check->interval_us, INT64_C(3600000000));
+	assert_int_equal(check->fall, 100);
+	assert_string_equal(check->ca.path, "/a \"b\" \\c");
+	assert_int_equal(check->expect_count, 8);
+	assert_int_equal(check->expect[7], 599);
+	assert_int_equal(config.checks[0].timeout_us, 1000);
+	assert_int_equal(config.checks[0].expect_count, 1);
+	assert_int_equal(config.checks[0].expect[0], 200);
+
+	assert_int_equal(config.router_count, 4);
+	const struct config_router *router = &config.routers[0];
+	assert_int_equal(router->checks, 0x6); /* "c" and "b" */
+	assert_int_equal(router->address_count, 16);
+	assert_address(&router->addresses[15], "2001:db8::10");
+	assert_int_equal(router->link_local_mode, LINK_LOCAL_NONE);
+	assert_address(&router->link_local, "::");
+	assert_int_equal(router->when_unhealthy, UNHEALTHY_RESIGN);
+	assert_false(router->preempt);
+	assert_int_equal(router->kernel_lease_s, 2);
+	assert_int_equal(config.routers[1].link_local_mode, LINK_LOCAL_ADDRESS);
+	assert_address(&config.routers[1].link_local, "fe80::1:2:3:4");
+	assert_int_equal(config.routers[1].preempt_delay_us, 1500);
+	assert_int_equal(config.routers[2].kernel_lease_s, 0);
+	assert_int_equal(config.routers[3].kernel_lease_s, 6); /* six intervals of 1 s */
+}
+
+/* A text is zeroed behind its end: a longer default must not show through. */
+static void test_no_remains(void **state)
+{
+	(void)state;
+	static const char zeros[CONFIG_SOCKET_MAX];
+	assert_int_equal(read_text(MINIMAL "run_as = \"v\"; control = { socket = \"/s\"; };"), 0);
+	assert_memory_equal(config.run_as + 1, zeros, sizeof(config.run_as) - 1);
+	assert_memory_equal(config.socket + 2, zeros, sizeof(config.socket) - 2);
+}
+
+/* Auth is refused for now, but it is printed in the syntax that is read: nothing else is wrong with it. */
+static void test_print_auth(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text(MINIMAL), 0);
+	struct config_router *router = &config.routers[0];
+	router->auth = AUTH_ENFORCE;
+	router->auth_active_key = 2;
+	router->key_count = 2;
+	router->keys[0] = (struct config_key){.id = 1, .file.path = "/keys/1"};
+	router->keys[1] = (struct config_key){.id = 2, .file.path = "/keys/\"2\""};
+
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	assert_non_null(out);
+	config_print(&config, out);
+	fclose(out);
+	assert_non_null(strstr(text, "mode = \"enforce\";"));
+	assert_non_null(strstr(text, "file = \"/keys/\\\"2\\\"\";"));
+	config_read_text("printed", text, size, &again, &errors);
+	free(text);
+	if (errors.count) {
+		assert_int_equal(errors.count, 1);
+		assert_non_null(strstr(errors.text, "authentication is not supported yet"));
+	}
+}
+
+static void assert_unreadable(const char *path, const char *expected)
+{
+	assert_int_equal(config_load(path, &config, &errors), -EINVAL);
+	assert_int_equal(errors.count, 1);
+	assert_string_equal(errors.text, expected);
+}
+
+static void test_unreadable(void **state)
+{
+	(void)state;
+	assert_unreadable("tests/conf/none.conf", "tests/conf/none.conf: cannot read: No such file or "
+						  "directory; copy the example vipd.conf there, or name "
+						  "another file with -c\n");
+	assert_unreadable(
+	    "tests/conf", "tests/conf: cannot read: Is a directory; name a configuration file with -c\n");
+	if (!geteuid())
+		return; /* root may read everything */
+	char path[] = "/tmp/vipd-config-XXXXXX";
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(chmod(path, 0), 0);
+	assert_int_equal(config_load(path, &config, &errors), -EINVAL);
+	unlink(path);
+	assert_non_null(strstr(errors.text, "cannot read: Permission denied; run vipd as root"));
+}
+
+static void test_zero_byte(void **state)
+{
+	(void)state;
+	static const char text[] = MINIMAL "\0# what is behind would be ignored";
+	assert_int_equal(config_read_text("test.conf", text, sizeof(text) - 1, &config, &errors), -EINVAL);
+	assert_string_equal(errors.text,
+	    "test.conf: has a zero byte in it; write a text file, as in the example vipd.conf\n");
+}
+
+/* More errors than the text can hold: whole lines, and then how many are left out. */
+static void test_many_errors(void **state)
+{
+	(void)state;
+	enum { WRONG = 100 };
+	char text[WRONG * 64] = MINIMAL;
+	for (int i = 0; i < WRONG; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "wrong%d = %d;\n", i, i);
+	assert_int_equal(read_text(text), -EINVAL);
+	assert_int_equal(errors.count, WRONG);
+	assert_true(strlen(errors.text) < sizeof(errors.text));
+
+	char *rest = errors.text, *last = NULL;
+	unsigned shown = 0, left = 0;
+	for (char *line; (line = strsep(&rest, "\n")) && *line; last = line) {
+		char start[64];
+		snprintf(start, sizeof(start), "test.conf:%u: wrong%u = %u: ", shown + 4, shown, shown);
+		shown += !strncmp(line, start, strlen(start));
+	}
+	assert_int_equal(sscanf(last, "… and %u more", &left), 1);
+	assert_true(shown > 5);
+	assert_int_equal(shown + left, WRONG);
+}
+
+/* Errors are told in the order of the file, although checks are read before the virtual routers that name
+ * them. */
+static void test_order(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("run_as = \"\";\n"
+				   "virtual_routers = (\n"
+				   "  { interface = \"eth0\"; vrid = 0; addresses = [ \"::1\" ]; }\n"
+				   ");\n"
+				   "node = \"\";\n"
+				   "checks = (\n"
+				   "  { name = \"a\"; type = \"tcp\"; url = \"https://[::1]/\"; }\n"
+				   ");\n"),
+	    -EINVAL);
+	static const char *const starts[] = {
+	    "test.conf:1: run_as = \"\": ",
+	    "test.conf:3: virtual_routers[0].vrid = 0: ",
+	    "test.conf:3: virtual_routers[0].addresses[0] = \"::1\": ",
+	    "test.conf:5: node = \"\": ",
+	    "test.conf:7: checks[0].type = \"tcp\": ",
+	};
+	char *rest = errors.text;
+	assert_int_equal(errors.count, 5);
+	for (size_t i = 0; i < 5; i++) {
+		const char *line = strsep(&rest, "\n");
+		assert_memory_equal(line, starts[i], strlen(starts[i]));
+	}
+}
+
+/* @include is libconfig's: an error in an included file is told with that file's name. */
+static void test_include(void **state)
+{
+	(void)state;
+	char folder[] = "/tmp/vipd-config-XXXXXX", main_path[64], included_path[64], expected[256];
+	assert_non_null(mkdtemp(folder));
+	snprintf(main_path, sizeof(main_path), "%s/vipd.conf", folder);
+	snprintf(included_path, sizeof(included_path), "%s/more.conf", folder);
+	FILE *file = fopen(main_path, "w");
+	assert_non_null(file);
+	fputs("# the rest is elsewhere\n@include \"more.conf\"\nrun_as = \"\";\n", file);
+	fclose(file);
+	file = fopen(included_path, "w");
+	assert_non_null(file);
+	fputs(MINIMAL "node = \"\";\n", file);
+	fclose(file);
+
+	int result = config_load(main_path, &config, &errors);
+	unlink(main_path);
+	unlink(included_path);
+	rmdir(folder);
+	assert_int_equal(result, -EINVAL);
+	assert_int_equal(errors.count, 2);
+	snprintf(expected, sizeof(expected), "%s:3: run_as = \"\": ", main_path);
+	assert_memory_equal(errors.text, expected, strlen(expected));
+	/* libconfig 1.5 names it as it is written there, 1.7 with its folder. */
+	assert_non_null(strstr(errors.text, "more.conf:4: node = \"\": "));
+}
+
+static void test_reload(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text(MINIMAL), 0);
+	assert_int_equal(config_load("tests/conf/good-full.conf", &again, &errors), 0);
+	assert_int_equal(config_check_reload(&config, &again, &errors), 0);
+	assert_int_equal(errors.count, 0);
+	assert_string_equal(errors.text, "");
+
+	assert_int_equal(config_load("tests/conf/good-unusual.conf", &again, &errors), 0);
+	assert_int_equal(config_check_reload(&config, &again, &errors), -EINVAL);
+	assert_string_equal(errors.text,
+	    "tests/conf/good-unusual.conf: control.socket = \"/s\": cannot change while vipd runs "
+	    "(\"/run/vipd/vipd.sock\" now); put it back, or restart vipd\n"
+	    "tests/conf/good-unusual.conf: control.group = \"g\": cannot change while vipd runs "
+	    "(\"vipd\" now); put it back, or restart vipd\n"
+	    "tests/conf/good-unusual.conf: control.admin_group = \"g\": cannot change while vipd runs "
+	    "(\"root\" now); put it back, or restart vipd\n"
+	    "tests/conf/good-unusual.conf: metrics.listen = \"\": cannot change while vipd runs "
+	    "(\"[::1]:9752\" now); put it back, or restart vipd\n"
+	    "tests/conf/good-unusual.conf: run_as = \"x\": cannot change while vipd runs "
+	    "(\"vipd\" now); put it back, or restart vipd\n");
+	assert_int_equal(errors.count, 5);
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	assert_string_equal(config_unhealthy_name(UNHEALTHY_RESIGN), "resign");
+	assert_string_equal(config_auth_name(AUTH_RECEIVE_ONLY), "receive-only");
+	assert_string_equal(config_check_type_name(CHECK_HTTPS), "https");
+	assert_string_equal(config_auth_name((enum config_auth)99), "unknown");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_bad),
+	    cmocka_unit_test(test_good),
+	    cmocka_unit_test(test_defaults),
+	    cmocka_unit_test(test_values),
+	    cmocka_unit_test(test_no_remains),
+	    cmocka_unit_test(test_print_auth),
+	    cmocka_unit_test(test_unreadable),
+	    cmocka_unit_test(test_zero_byte),
+	    cmocka_unit_test(test_many_errors),
+	    cmocka_unit_test(test_order),
+	    cmocka_unit_test(test_include),
+	    cmocka_unit_test(test_reload),
+	    cmocka_unit_test(test_names),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
