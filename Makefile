@@ -60,6 +60,7 @@ TIME          := agent/base/mono.c
 unit_vrrp     := agent/core/vrrp.c agent/core/timing.c agent/core/names.c
 unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_na       := agent/wire/na.c agent/wire/checksum.c agent/wire/names.c
+unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) agent/base/duration.c $(TIME)
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))

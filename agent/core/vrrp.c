@@ -239,11 +239,11 @@ static void advert_in_active(
 		/*
 		 * 6.4.3: priority greater, or equal with a greater address: cancel the Adver_Timer, set
 		 * Active_Adver_Interval and the Active_Down_Timer, transition to Backup. Design: first a last
-		 * advert, so that the winner knows of the conflict and announces once more, after everything
+		 * word, so that the winner knows of the conflict and announces once more, after everything
 		 * that we announced.
 		 */
 		bool by_priority = event->advert.priority > vrrp_effective_priority(vr);
-		send_advert(vr, now, vrrp_effective_priority(vr), out);
+		emit(out, VRRP_EFFECT_LAST_WORD)->priority = vrrp_effective_priority(vr);
 		hear(vr, now, event);
 		vr->learned_interval_us = event->advert.interval_us;
 		become_backup(vr, now, by_priority ? VRRP_REASON_HIGHER_PRIORITY : VRRP_REASON_HIGHER_ADDRESS,

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "vipd/advert.h"
+#include "vipd/auth.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
 #include "vipd/kernel.h"
@@ -55,6 +56,7 @@ struct link {
 /* What vrrp_step() asked for and flush() has not done yet. */
 struct pending {
 	bool advert;
+	bool last_word; /* the advert goes to the Active's own address, too */
 	uint8_t priority;
 	bool withdraw;
 	bool renew;
@@ -62,11 +64,21 @@ struct pending {
 	uint32_t assign; /* bit i: address i */
 };
 
+struct router_auth {
+	enum config_auth mode;
+	int active; /* index of the key that signs, -1: none */
+	unsigned key_count;
+	struct auth_key keys[CONFIG_KEYS_MAX];
+	struct auth_sequence sequence;
+	struct auth_replay replay;
+};
+
 struct router {
 	bool used;
 	struct config_router config; /* a copy: a router that is stopping outlives its configuration */
 	struct vrrp vr;
 	struct link *link;
+	struct router_auth auth;
 	struct pending pending;
 	uint32_t on_link;	   /* bit i: the kernel has address i on our interface */
 	uint32_t on_link_dump;	   /* the same, as the running dump says */
@@ -98,8 +110,23 @@ struct engine {
 /* engine.c: the loop. Returns the exit status of the process. */
 int engine_main(void);
 
-/* reload.c: brings routers and links in line with a configuration that config_read() has accepted. */
-void engine_configure(struct engine *engine, const struct config *config, struct mono now);
+/* reload.c: brings routers and links in line with a configuration that config_load() has accepted. */
+struct configuration {
+	const struct config *config;
+	const uint8_t *secrets;
+	size_t secrets_size;
+};
+void engine_configure(struct engine *engine, const struct configuration *configuration, struct mono now);
+
+/* auth.c: which keys sign and verify */
+void router_auth_configure(struct router_auth *auth, const struct config_router *config,
+    const uint8_t *secrets, size_t secrets_size);
+void router_auth_wipe(struct router_auth *auth);
+enum advert_verdict router_auth_check(struct router_auth *auth, const struct in6_addr *source,
+    const uint8_t *pdu, const struct advert *advert, int64_t interval_us);
+/* false: this router does not sign */
+bool router_auth_sign(struct router_auth *auth, const struct in6_addr *source, const uint8_t *pdu,
+    size_t size, uint8_t trailer[static ADVERT_TRAILER_SIZE]);
 
 /* router.c: events in, pending out */
 void router_params(const struct config_router *config, struct vrrp_params *params);

@@ -30,9 +30,11 @@ static void take_configuration(
     struct engine *engine, uint64_t generation, const int fds[MESSAGE_FDS], struct mono now)
 {
 	size_t size = 0;
-	const struct config *config = sealed_map(fds[0], &size);
-	if (config && size == sizeof *config && !engine->stopping) {
-		engine_configure(engine, config, now);
+	struct configuration next = {.config = sealed_map(fds[0], &size)};
+	next.secrets = sealed_map(fds[1], &next.secrets_size);
+	bool usable = next.config && size == sizeof *next.config && next.secrets;
+	if (usable && !engine->stopping) {
+		engine_configure(engine, &next, now);
 		engine->generation = generation;
 		board_begin_engine(engine->board)->config_generation = generation;
 		board_end_engine(engine->board);
@@ -42,8 +44,10 @@ static void take_configuration(
 		log_error(
 		    "the guardian sent a configuration of another version; going on with the one before");
 	}
-	if (config && size)
-		munmap((void *)config, size);
+	if (next.config && size)
+		munmap((void *)next.config, size);
+	if (next.secrets && next.secrets_size)
+		munmap((void *)next.secrets, next.secrets_size);
 	for (int i = 0; i < MESSAGE_FDS; i++)
 		close(fds[i]);
 }

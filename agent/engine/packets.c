@@ -141,7 +141,7 @@ static void check_addresses(struct engine *engine, struct router *router, const 
 
 /* What needs to know the routers. The router, if one is concerned, is told also when the packet is refused.
  */
-static enum advert_verdict admit(const struct link *link, const struct advert *advert,
+static enum advert_verdict admit(const struct link *link, const uint8_t *bytes, const struct advert *advert,
     const struct advert_envelope *envelope, struct router **concerned)
 {
 	struct router *router = link->by_vrid[advert->vrid];
@@ -152,11 +152,12 @@ static enum advert_verdict admit(const struct link *link, const struct advert *a
 		return ADVERT_NOT_READY;
 	if (memcmp(&envelope->source, &link->link_local, sizeof link->link_local) == 0)
 		return ADVERT_OWN_PACKET;
-	if (memcmp(&envelope->destination, &vrrp_group, sizeof vrrp_group) != 0)
+	if (memcmp(&envelope->destination, &vrrp_group, sizeof vrrp_group) != 0 &&
+	    memcmp(&envelope->destination, &link->link_local, sizeof link->link_local) != 0)
 		return ADVERT_UNKNOWN_PEER;
-	if (advert->trailer)
-		return ADVERT_AUTH_UNEXPECTED;
-	return ADVERT_OK;
+	int64_t interval_us = router->vr.learned_interval_us;
+	return router_auth_check(&router->auth, &envelope->source, bytes, advert,
+	    interval_us ? interval_us : router->config.advert_interval_us);
 }
 
 static void take(struct engine *engine, struct link *link, struct mono now, const uint8_t *bytes, size_t size,
@@ -166,7 +167,7 @@ static void take(struct engine *engine, struct link *link, struct mono now, cons
 	struct router *router = NULL;
 	enum advert_verdict verdict = advert_parse(bytes, size, envelope, &advert);
 	if (verdict == ADVERT_OK)
-		verdict = admit(link, &advert, envelope, &router);
+		verdict = admit(link, bytes, &advert, envelope, &router);
 	if (verdict != ADVERT_OK) {
 		record_drop(engine, link, router, verdict);
 		return;
@@ -265,13 +266,13 @@ static struct {
 	uint8_t bytes[SEND_BATCH][ADVERT_HEADER_SIZE + 16 * ADVERT_ADDRESSES_MAX + ADVERT_TRAILER_SIZE];
 	union control control[SEND_BATCH];
 	struct iovec part[SEND_BATCH];
+	struct sockaddr_in6 to[SEND_BATCH];
 	struct mmsghdr headers[SEND_BATCH];
 	unsigned count;
 } out;
 
-static struct sockaddr_in6 group_address; /* ff02::12; the link is in the control message */
-
-static void prepare(struct router *router)
+/* One advert, signed if this router signs. The link goes into the control message. */
+static void prepare(struct router *router, const struct in6_addr *destination)
 {
 	const struct config_router *config = &router->config;
 	struct advert advert = {
@@ -286,11 +287,15 @@ static void prepare(struct router *router)
 
 	unsigned n = out.count++;
 	const struct in6_addr *source = &router->link->link_local;
-	size_t size = advert_build(&advert, source, &vrrp_group, NULL, out.bytes[n], sizeof out.bytes[n]);
+	uint8_t trailer[ADVERT_TRAILER_SIZE];
+	size_t size = advert_build(&advert, source, destination, NULL, out.bytes[n], sizeof out.bytes[n]);
+	if (router_auth_sign(&router->auth, source, out.bytes[n], size, trailer))
+		size = advert_build(&advert, source, destination, trailer, out.bytes[n], sizeof out.bytes[n]);
 	out.routers[n] = router;
+	out.to[n] = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = *destination};
 	out.part[n] = (struct iovec){out.bytes[n], size};
-	out.headers[n].msg_hdr = (struct msghdr){.msg_name = &group_address,
-	    .msg_namelen = sizeof group_address,
+	out.headers[n].msg_hdr = (struct msghdr){.msg_name = &out.to[n],
+	    .msg_namelen = sizeof out.to[n],
 	    .msg_iov = &out.part[n],
 	    .msg_iovlen = 1,
 	    .msg_control = out.control[n].room,
@@ -321,16 +326,20 @@ static void send_prepared(struct engine *engine)
 
 void packets_send_adverts(struct engine *engine)
 {
-	group_address = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = vrrp_group};
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
 		if (!r->used || !r->pending.advert)
 			continue;
-		r->pending.advert = false;
+		bool last_word = r->pending.last_word;
+		r->pending.advert = r->pending.last_word = false;
 		if (!r->link->has_link_local || !r->link->ifindex)
 			continue;
-		prepare(r);
-		if (out.count == SEND_BATCH)
+		prepare(r, &vrrp_group);
+		/* A switch that has just got this link back may not know yet that the winner listens to the
+		 * group. */
+		if (last_word)
+			prepare(r, &r->vr.active_address);
+		if (out.count + 2 > SEND_BATCH)
 			send_prepared(engine);
 	}
 	send_prepared(engine);

@@ -50,6 +50,7 @@ void record_router(struct engine *engine, const struct router *router)
 	b->held = router->on_link;
 	memcpy(b->addresses, config->addresses, sizeof b->addresses);
 	b->ifindex = router->link->ifindex;
+	b->auth_sequence = router->auth.sequence.last;
 	record_active(b, vr);
 	board_end_router(engine->board, index_of(engine, router));
 }

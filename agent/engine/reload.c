@@ -28,11 +28,13 @@ static struct router *find_slot(
 	return NULL;
 }
 
-static void add(
-    struct engine *engine, struct router *slot, const struct config_router *config, struct mono now)
+static void add(struct engine *engine, struct router *slot, const struct configuration *next,
+    const struct config_router *config, struct mono now)
 {
 	unsigned index = (unsigned)(slot - engine->routers);
 	*slot = (struct router){.used = true, .kept = true, .config = *config};
+	auth_replay_init(&slot->auth.replay, realtime_us());
+	router_auth_configure(&slot->auth, config, next->secrets, next->secrets_size);
 	if (engine->router_count <= index)
 		engine->router_count = index + 1;
 	router_start(engine, slot, now);
@@ -40,13 +42,14 @@ static void add(
 		engine->board->router_count = engine->router_count;
 }
 
-static void change(
-    struct engine *engine, struct router *router, const struct config_router *config, struct mono now)
+static void change(struct engine *engine, struct router *router, const struct configuration *next,
+    const struct config_router *config, struct mono now)
 {
 	struct config_router old = router->config;
 	uint32_t old_on_link = router->on_link;
 	struct vrrp_params params;
 	router->kept = true;
+	router_auth_configure(&router->auth, config, next->secrets, next->secrets_size);
 	if (memcmp(&old, config, sizeof old) == 0)
 		return;
 	router->config = *config;
@@ -72,15 +75,16 @@ static void change(
 		packets_join(engine, router->link);
 }
 
-static void keep_or_change(struct engine *engine, const struct config *config, struct mono now)
+static void keep_or_change(struct engine *engine, const struct configuration *next, struct mono now)
 {
-	for (unsigned i = 0; i < config->router_count; i++) {
-		struct router *r = router_find(engine, config->routers[i].interface, config->routers[i].vrid);
+	for (unsigned i = 0; i < next->config->router_count; i++) {
+		const struct config_router *c = &next->config->routers[i];
+		struct router *r = router_find(engine, c->interface, c->vrid);
 		if (r && r->vr.stopping)
 			log_warning("%s: still handing over from its removal; reload again to start it anew",
-			    config->routers[i].name);
+			    c->name);
 		else if (r)
-			change(engine, r, &config->routers[i], now);
+			change(engine, r, next, c, now);
 	}
 }
 
@@ -93,15 +97,16 @@ static void stop_others(struct engine *engine, struct mono now)
 	}
 }
 
-static void add_new(struct engine *engine, const struct config *config, bool of_predecessor, struct mono now)
+static void add_new(
+    struct engine *engine, const struct configuration *next, bool of_predecessor, struct mono now)
 {
-	for (unsigned i = 0; i < config->router_count; i++) {
-		const struct config_router *c = &config->routers[i];
+	for (unsigned i = 0; i < next->config->router_count; i++) {
+		const struct config_router *c = &next->config->routers[i];
 		if (router_find(engine, c->interface, c->vrid))
 			continue;
 		struct router *slot = find_slot(engine, c, of_predecessor);
 		if (slot)
-			add(engine, slot, c, now);
+			add(engine, slot, next, c, now);
 		else if (!of_predecessor)
 			log_error(
 			    "%s: no room for it until the removed virtual routers have stopped; reload again",
@@ -120,15 +125,15 @@ static void forget_others(struct engine *engine)
 	}
 }
 
-void engine_configure(struct engine *engine, const struct config *config, struct mono now)
+void engine_configure(struct engine *engine, const struct configuration *next, struct mono now)
 {
 	for (unsigned i = 0; i < engine->router_count; i++)
 		engine->routers[i].kept = false;
-	keep_or_change(engine, config, now);
+	keep_or_change(engine, next, now);
 	stop_others(engine, now);
-	add_new(engine, config, true, now);
+	add_new(engine, next, true, now);
 	forget_others(engine);
-	add_new(engine, config, false, now);
+	add_new(engine, next, false, now);
 	link_resync(engine, now);
 	for (unsigned i = 0; i < engine->link_count; i++)
 		if (engine->links[i].ready)

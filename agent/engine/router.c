@@ -51,6 +51,9 @@ void router_event(
 	for (unsigned i = 0; i < effects.count; i++) {
 		const struct vrrp_effect *effect = &effects.items[i];
 		switch (effect->type) {
+		case VRRP_EFFECT_LAST_WORD:
+			pending->last_word = true;
+			/* fall through */
 		case VRRP_EFFECT_ADVERT:
 			pending->advert = true;
 			pending->priority = effect->priority;
@@ -98,6 +101,8 @@ void router_start(struct engine *engine, struct router *router, struct mono now)
 	router->link->by_vrid[router->config.vrid] = router;
 	if (known && prior.drained)
 		router->vr.drained = true;
+	if (known && prior.auth_sequence)
+		router->auth.sequence = (struct auth_sequence){.started = true, .last = prior.auth_sequence};
 	/* Only while nobody can have taken over: the same limit by which a late engine steps down. */
 	int64_t silence = known ? mono_sub(now, prior.active_seen) : 0;
 	router->adopt = known && prior.state == VRRP_ACTIVE && prior.active_self && silence >= 0 &&
@@ -120,6 +125,7 @@ void router_free(struct engine *engine, struct router *router)
 		router->link->by_vrid[router->config.vrid] = NULL;
 	memset(board_begin_router(engine->board, index), 0, sizeof(struct board_router));
 	board_end_router(engine->board, index);
+	router_auth_wipe(&router->auth);
 	memset(router, 0, sizeof *router);
 }
 

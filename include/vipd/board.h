@@ -75,6 +75,7 @@ struct board_router {
 	uint32_t held; /* bit i: addresses[i] is on the interface */
 	struct in6_addr addresses[CONFIG_ADDRESSES_MAX];
 	uint32_t ifindex;	  /* 0: no such interface */
+	uint64_t auth_sequence;	  /* of the last signed advert, 0: none; a new engine goes on above it */
 	int64_t drained_since_us; /* wall clock */
 	uint32_t drained_by;	  /* uid */
 	char reason_text[BOARD_REASON_MAX];

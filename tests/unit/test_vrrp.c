@@ -4,13 +4,14 @@
  *
  * Priority 150 at 100 ms: Skew_Time = 106 * 100 / 256 = 41.406 ms, Active_Down_Interval = 341.406 ms.
  */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "vipd/vrrp.h"
 
@@ -41,6 +42,7 @@ static void tell_effect(const struct vrrp_effect *e)
 {
 	switch (e->type) {
 	case VRRP_EFFECT_ADVERT: tell("> advert %u\n", e->priority); break;
+	case VRRP_EFFECT_LAST_WORD: tell("> last word %u\n", e->priority); break;
 	case VRRP_EFFECT_ASSIGN: tell("> assign %u\n", e->index); break;
 	case VRRP_EFFECT_RENEW: tell("> renew\n"); break;
 	case VRRP_EFFECT_WITHDRAW: tell("> withdraw\n"); break;
@@ -255,7 +257,7 @@ static void test_active_meets_better(void **state)
 	hear(9, 151);
 	until(3010 * MS);
 	expect("[3000.000] advert 151 from 9\n"
-	       "> advert 150\n"
+	       "> last word 150\n"
 	       "> active -> backup: higher_priority\n"
 	       "[3003.000] timer\n"
 	       "> withdraw\n");
@@ -275,7 +277,7 @@ static void test_tie(void **state)
 	told[0] = '\0';
 	hear(200, 150); /* above 127: unsigned */
 	expect("[3020.000] advert 150 from 200\n"
-	       "> advert 150\n"
+	       "> last word 150\n"
 	       "> active -> backup: higher_address\n");
 }
 
