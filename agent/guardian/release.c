@@ -1,0 +1,72 @@
+/*
+ * Removes what a dead vipd left behind: addresses with its mark and its flags, and nothing else.
+ */
+#include "guardian/guardian.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "vipd/kernel.h"
+#include "vipd/log.h"
+
+#define LEFTOVERS_MAX 512
+
+struct leftovers {
+	const struct config *config;
+	unsigned count;
+	struct {
+		unsigned ifindex;
+		struct in6_addr address;
+	} items[LEFTOVERS_MAX];
+};
+
+static bool is_configured(const struct config *config, const struct in6_addr *address)
+{
+	for (unsigned r = 0; config && r < config->router_count; r++)
+		for (unsigned a = 0; a < config->routers[r].address_count; a++)
+			if (memcmp(&config->routers[r].addresses[a], address, sizeof *address) == 0)
+				return true;
+	return false;
+}
+
+static void collect(void *context, const struct kernel_event *event)
+{
+	struct leftovers *found = context;
+	if (event->type != KERNEL_ADDRESS || !kernel_address_usable(event) || found->count == LEFTOVERS_MAX)
+		return;
+	bool marked = event->address.proto == KERNEL_ADDRESS_PROTO;
+	bool unmarked_ours = !event->address.proto && is_configured(found->config, &event->address.address);
+	if (!marked && !unmarked_ours)
+		return;
+	found->items[found->count].ifindex = event->ifindex;
+	found->items[found->count++].address = event->address.address;
+}
+
+int release_addresses(const struct config *config)
+{
+	static struct leftovers found;
+	struct kernel kernel;
+	int removed = 0, result = kernel_open(&kernel);
+	if (result)
+		return result;
+	found = (struct leftovers){.config = config};
+	result = kernel_dump(&kernel, collect, &found);
+	for (unsigned i = 0; i < found.count && !result; i++) {
+		char text[INET6_ADDRSTRLEN], name[IF_NAMESIZE] = "?";
+		inet_ntop(AF_INET6, &found.items[i].address, text, sizeof text);
+		if_indextoname(found.items[i].ifindex, name);
+		result = kernel_address_remove(&kernel, found.items[i].ifindex, &found.items[i].address, 128);
+		if (result == -EADDRNOTAVAIL) { /* somebody was faster: its lease, or another --release */
+			result = 0;
+			continue;
+		}
+		if (result)
+			log_error("cannot remove %s from %s: %s", text, name, strerrordesc_np(-result));
+		else
+			log_notice("removed %s from %s", text, name);
+		removed += !result;
+	}
+	kernel_close(&kernel);
+	return result ? result : removed;
+}

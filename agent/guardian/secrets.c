@@ -1,0 +1,207 @@
+/*
+ * Secret files: opened here, as root, and handed on as sealed memfds. The children open no file at all.
+ *
+ * The engine gets the keys of its adverts, control gets the certificates of its checks; neither gets the
+ * other's. A file that cannot be read is no reason to stop: k3s may not have written its certificates yet.
+ * The check that needs it fails with the reason, and the guardian tries again when the file changes.
+ */
+#include "guardian/guardian.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vipd/auth.h"
+
+#define SECRET_MAX (256 * 1024)
+
+typedef int secret_visitor(struct config_secret *secret, void *context);
+
+static int visit_secrets(struct config *config, bool of_engine, secret_visitor *visit, void *context)
+{
+	int result = 0;
+	if (of_engine) {
+		for (unsigned r = 0; r < config->router_count; r++)
+			for (unsigned k = 0; k < config->routers[r].key_count && !result; k++)
+				result = visit(&config->routers[r].keys[k].file, context);
+		return result;
+	}
+	for (unsigned i = 0; i < config->check_count && !result; i++) {
+		struct config_secret *of_check[] = {
+		    &config->checks[i].ca, &config->checks[i].cert, &config->checks[i].key};
+		for (unsigned s = 0; s < 3 && !result; s++)
+			result = visit(of_check[s], context);
+	}
+	return result;
+}
+
+struct heap {
+	char *bytes;
+	size_t size;
+};
+
+/* Appends a whole file; on failure the heap is as before. */
+static int append_file(struct heap *heap, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return -errno;
+	struct stat st;
+	int result = fstat(fd, &st) < 0	       ? -errno
+		     : !S_ISREG(st.st_mode)    ? -EINVAL
+		     : st.st_size > SECRET_MAX ? -EFBIG
+					       : 0;
+	char *grown = result ? NULL : realloc(heap->bytes, heap->size + (size_t)st.st_size + 1);
+	if (!result && !grown)
+		result = -ENOMEM;
+	size_t end = heap->size;
+	if (grown)
+		heap->bytes = grown;
+	while (!result && end < heap->size + (size_t)st.st_size) {
+		ssize_t n = read(fd, heap->bytes + end, heap->size + (size_t)st.st_size - end);
+		if (n < 0)
+			result = -errno;
+		else if (n == 0)
+			break;
+		else
+			end += (size_t)n;
+	}
+	close(fd);
+	if (!result)
+		heap->size = end;
+	return result;
+}
+
+static int read_secret(struct config_secret *secret, void *context)
+{
+	struct heap *heap = context;
+	size_t before = heap->size;
+	secret->offset = secret->size = 0;
+	secret->error = 0;
+	if (!secret->path[0])
+		return 0;
+	int result = append_file(heap, secret->path);
+	if (result) {
+		secret->error = -result;
+		return result == -ENOMEM ? result : 0;
+	}
+	secret->offset = (uint32_t)before;
+	secret->size = (uint32_t)(heap->size - before);
+	return 0;
+}
+
+int secrets_seal(enum child_kind kind, struct config *image, int fds[static MESSAGE_FDS])
+{
+	struct heap heap = {0};
+	int secrets = -1, result = visit_secrets(image, kind == CHILD_ENGINE, read_secret, &heap);
+	if (!result)
+		result = secrets = sealed_memfd("vipd-secrets", heap.bytes, heap.size);
+	if (heap.bytes)
+		explicit_bzero(heap.bytes, heap.size);
+	free(heap.bytes);
+	if (result < 0)
+		return result;
+	int config = sealed_memfd("vipd-config", image, sizeof *image);
+	if (config < 0) {
+		close(secrets);
+		return config;
+	}
+	fds[0] = config;
+	fds[1] = secrets;
+	return 0;
+}
+
+/* ---- keys of adverts ---- */
+
+__attribute__((format(printf, 2, 3))) static void complain(
+    struct config_errors *errors, const char *format, ...)
+{
+	size_t length = strlen(errors->text);
+	va_list args;
+	va_start(args, format);
+	vsnprintf(errors->text + length, sizeof errors->text - length, format, args);
+	va_end(args);
+	errors->count++;
+}
+
+static const char *privacy_trouble(const char *path)
+{
+	struct stat st;
+	if (lstat(path, &st) < 0)
+		return strerrordesc_np(errno);
+	if (!S_ISREG(st.st_mode))
+		return "is not a regular file";
+	if (st.st_uid != 0)
+		return "does not belong to root; run chown root on it";
+	if (st.st_mode & (S_IRWXG | S_IRWXO))
+		return "can be read or written by others than root; run chmod 600 on it";
+	return NULL;
+}
+
+static const char *key_trouble(const struct config_key *key)
+{
+	const char *trouble = privacy_trouble(key->file.path);
+	if (trouble)
+		return trouble;
+	struct heap heap = {0};
+	struct auth_key parsed;
+	int result = append_file(&heap, key->file.path);
+	if (result)
+		trouble = strerrordesc_np(-result);
+	else if ((result = (int)auth_key_parse(key->id, (const uint8_t *)heap.bytes, heap.size, &parsed)))
+		trouble = auth_key_error_text((enum auth_key_error)result);
+	else
+		auth_key_wipe(&parsed);
+	if (heap.bytes)
+		explicit_bzero(heap.bytes, heap.size);
+	free(heap.bytes);
+	return trouble;
+}
+
+int secrets_check_keys(const struct config *config, struct config_errors *errors)
+{
+	int result = 0;
+	for (unsigned r = 0; r < config->router_count; r++)
+		for (unsigned k = 0; k < config->routers[r].key_count; k++) {
+			const struct config_key *key = &config->routers[r].keys[k];
+			const char *trouble = key_trouble(key);
+			if (!trouble)
+				continue;
+			complain(errors, "%s: virtual router %s, auth key %u, file = \"%s\": %s\n",
+			    config->path, config->routers[r].name, key->id, key->file.path, trouble);
+			result = -EINVAL;
+		}
+	return result;
+}
+
+/* ---- change ---- */
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	return (hash ^ value) * UINT64_C(0x100000001b3); /* FNV-1a */
+}
+
+static int add_fingerprint(struct config_secret *secret, void *context)
+{
+	uint64_t *hash = context;
+	struct stat st = {0};
+	if (secret->path[0] && stat(secret->path, &st) == 0)
+		*hash =
+		    mix(mix(mix(mix(*hash, st.st_ino), (uint64_t)st.st_size), (uint64_t)st.st_mtim.tv_sec),
+			(uint64_t)st.st_mtim.tv_nsec);
+	*hash = mix(*hash, 1);
+	return 0;
+}
+
+uint64_t secrets_fingerprint(const struct config *config)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	visit_secrets((struct config *)config, true, add_fingerprint, &hash);
+	visit_secrets((struct config *)config, false, add_fingerprint, &hash);
+	return hash;
+}

@@ -1,0 +1,164 @@
+/*
+ * How a child comes to life: fork, the descriptors at their agreed numbers, rights reduced to what it needs,
+ * exec.
+ *
+ * The engine keeps NET_ADMIN and NET_RAW as ambient capabilities and nothing else; control keeps none. The
+ * bounding set is cut to the same, so that it also holds where run_as is root.
+ */
+#include "guardian/guardian.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "vipd/log.h"
+
+#define REALTIME_PRIORITY 20
+#define REALTIME_SECONDS                                                                                     \
+	2	    /* an engine that computes this long without sleeping is broken: the kernel ends it */
+#define FD_ABOVE 64 /* out of the way of the agreed numbers */
+
+static const cap_value_t engine_rights[] = {CAP_NET_ADMIN, CAP_NET_RAW};
+
+/* Puts `from[i]` at descriptor FD_GUARDIAN + i, open after exec; nothing else stays open but standard
+ * streams. */
+static int place_descriptors(const int from[], int count)
+{
+	int above[8];
+	for (int i = 0; i < count; i++) {
+		above[i] = from[i] < 0 ? -1 : fcntl(from[i], F_DUPFD_CLOEXEC, FD_ABOVE);
+		if (from[i] >= 0 && above[i] < 0)
+			return -errno;
+	}
+	close_range(FD_GUARDIAN, FD_ABOVE - 1, 0);
+	for (int i = 0; i < count; i++)
+		if (above[i] >= 0 && dup2(above[i], FD_GUARDIAN + i) < 0)
+			return -errno;
+	close_range(FD_ABOVE, ~0U, 0);
+	return 0;
+}
+
+static void request_punctuality(void)
+{
+	struct sched_param param = {.sched_priority = REALTIME_PRIORITY};
+	struct rlimit lock = {RLIM_INFINITY, RLIM_INFINITY};
+	struct rlimit time = {REALTIME_SECONDS * 1000000, (REALTIME_SECONDS + 1) * 1000000};
+	/* Refusals are reported by the engine: it says once what it got. */
+	setrlimit(RLIMIT_MEMLOCK, &lock);
+	setrlimit(RLIMIT_RTTIME, &time);
+	sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
+}
+
+static bool is_kept(cap_value_t right, const cap_value_t *keep, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (keep[i] == right)
+			return true;
+	return false;
+}
+
+static int limit_rights(const struct identity *identity, const cap_value_t *keep, int count)
+{
+	for (cap_value_t right = 0; right < cap_max_bits(); right++)
+		if (!is_kept(right, keep, count) && cap_drop_bound(right) < 0)
+			return -errno;
+	if (initgroups(identity->user, identity->gid) < 0 ||
+	    setresgid(identity->gid, identity->gid, identity->gid) < 0)
+		return -errno;
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
+	    setresuid(identity->uid, identity->uid, identity->uid) < 0)
+		return -errno;
+	cap_t rights = cap_init();
+	int result =
+	    !rights || (count && (cap_set_flag(rights, CAP_PERMITTED, count, keep, CAP_SET) < 0 ||
+				     cap_set_flag(rights, CAP_EFFECTIVE, count, keep, CAP_SET) < 0 ||
+				     cap_set_flag(rights, CAP_INHERITABLE, count, keep, CAP_SET) < 0))
+		? -errno
+		: 0;
+	if (!result && cap_set_proc(rights) < 0)
+		result = -errno;
+	for (int i = 0; i < count && !result; i++)
+		if (cap_set_ambient(keep[i], CAP_SET) < 0)
+			result = -errno;
+	cap_free(rights);
+	return result;
+}
+
+/* vipd-control is beside vipd (a build tree) or where `make install` puts it. */
+static void control_path(char *path, size_t size)
+{
+	char self[4096];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+	self[length > 0 ? length : 0] = '\0';
+	char *slash = strrchr(self, '/');
+	if (slash)
+		*slash = '\0';
+	if (snprintf(path, size, "%s/vipd-control", self) >= (int)size || access(path, X_OK) < 0)
+		snprintf(path, size, "%s", VIPD_LIBEXEC "/vipd-control");
+}
+
+_Noreturn static void become(enum child_kind kind, const struct inheritance *inheritance,
+    const struct identity *identity, int guardian_socket, const char *control)
+{
+	bool engine = kind == CHILD_ENGINE;
+	const int descriptors[] = {guardian_socket, inheritance->channel[kind],
+	    engine ? inheritance->board_writable : inheritance->board, engine ? -1 : inheritance->http,
+	    engine ? -1 : inheritance->metrics};
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	if (engine)
+		request_punctuality();
+	int result = place_descriptors(descriptors, sizeof descriptors / sizeof descriptors[0]);
+	if (!result)
+		result = limit_rights(identity, engine_rights, engine ? 2 : 0);
+	if (result) {
+		log_error(
+		    "cannot prepare the %s process: %s; vipd must be started as root (systemctl start vipd)",
+		    engine ? "engine" : "control", strerrordesc_np(-result));
+		_exit(126);
+	}
+	if (engine)
+		execl("/proc/self/exe", "vipd", "-E", (char *)NULL);
+	else
+		execl(control, "vipd-control", (char *)NULL);
+	log_error("cannot start %s: %s", engine ? "the engine" : control, strerrordesc_np(errno));
+	_exit(127);
+}
+
+int child_spawn(enum child_kind kind, const struct inheritance *inheritance, const struct identity *identity,
+    struct child *child)
+{
+	char control[4200];
+	int pair[2];
+	control_path(control, sizeof control);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	pid_t pid = fork();
+	if (pid < 0) {
+		int error = errno;
+		close(pair[0]);
+		close(pair[1]);
+		return -error;
+	}
+	if (pid == 0)
+		become(kind, inheritance, identity, pair[1], control);
+	close(pair[1]);
+	child->pid = pid;
+	child->socket = pair[0];
+	child->started = mono_now();
+	child->restart = MONO_NEVER;
+	child->ready = 0;
+	return 0;
+}

@@ -1,0 +1,93 @@
+/*
+ * vipd: the agent. Without -E it is the guardian, which starts this program again with -E as the engine.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/engine.h"
+#include "guardian/guardian.h"
+#include "vipd/config.h"
+#include "vipd/log.h"
+
+static const char usage_text[] =
+    "Usage: vipd [-c FILE] [-n [-v]] [--release]\n"
+    "Gives a group of servers one virtual IPv6 address that always has exactly one healthy holder.\n"
+    "\n"
+    "  -c FILE      configuration (default " CONFIG_PATH_DEFAULT ")\n"
+    "  -n           check the configuration and exit: 0 it is right, 2 it is not\n"
+    "  -nv          also print it with every default filled in\n"
+    "  --release    remove every address that a dead vipd left behind, and exit\n"
+    "  --version    print the version and exit\n"
+    "  --help       print this and exit\n"
+    "\n"
+    "vipd stays in the foreground; systemd starts it (systemctl start vipd). Ask it with vipctl(1).\n";
+
+enum { OPTION_RELEASE = 256, OPTION_VERSION, OPTION_HELP };
+
+static const struct option options[] = {
+    {"release", no_argument, NULL, OPTION_RELEASE},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {0},
+};
+
+static struct config config;
+static struct config_errors errors;
+
+static int check(const char *path, bool print)
+{
+	if (config_load(path, &config, &errors) < 0) {
+		fputs(errors.text, stderr);
+		return 2;
+	}
+	if (print)
+		config_print(&config, stdout);
+	else
+		printf("%s: right (%u virtual routers, %u checks)\n", path, config.router_count,
+		    config.check_count);
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* The configuration only helps to find the lock and, on old kernels, the addresses: the mark is enough
+ * without it. */
+static int release(const char *path)
+{
+	log_open("vipd --release");
+	bool readable = config_load(path, &config, &errors) == 0;
+	int lock = agent_lock(readable ? config.socket : CONFIG_SOCKET_DEFAULT);
+	if (lock == -EWOULDBLOCK) {
+		log_notice("vipd is running: its addresses stay");
+		return EXIT_SUCCESS;
+	}
+	int result = release_addresses(readable ? &config : NULL);
+	if (result < 0)
+		log_error("cannot remove what is left: %s", strerrordesc_np(-result));
+	return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	const char *path = CONFIG_PATH_DEFAULT;
+	bool check_only = false, verbose = false;
+	for (int option; (option = getopt_long(argc, argv, "c:nvE", options, NULL)) != -1;) {
+		switch (option) {
+		case 'c': path = optarg; break;
+		case 'n': check_only = true; break;
+		case 'v': verbose = true; break;
+		case 'E': return engine_main();
+		case OPTION_RELEASE: return release(path);
+		case OPTION_VERSION: puts("vipd " VIPD_VERSION); return EXIT_SUCCESS;
+		case OPTION_HELP: fputs(usage_text, stdout); return EXIT_SUCCESS;
+		default: fputs(usage_text, stderr); return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(
+		    stderr, "vipd: what is '%s'? Options begin with '-'; see vipd --help\n", argv[optind]);
+		return 2;
+	}
+	return check_only ? check(path, verbose) : guardian_run(path);
+}
