@@ -1,0 +1,19 @@
+/*
+ * Who may change anything: root, and the members of control.admin_group.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct access {
+	bool has_group;
+	gid_t group;
+};
+
+/* Looks the group up. One that does not exist is logged; then only root may. */
+void access_configure(struct access *access, const char *admin_group);
+
+/* Whether the process at the other end of the Unix socket may change things. *uid: its user, -1 if unknown.
+ */
+bool access_allowed(const struct access *access, int socket, uid_t *uid);

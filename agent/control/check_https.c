@@ -1,0 +1,318 @@
+/*
+ * The `https` check with libcurl, in the program's event loop.
+ *
+ * Each check has a multi handle of its own, and with it its own connection: when the certificates are rotated
+ * the probe is closed and opened again, and nothing is left that was authenticated with the old ones.
+ */
+#include "control/check_https.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "control/text.h"
+#include "vipd/duration.h"
+#include "vipd/log.h"
+#include "vipd/mono.h"
+
+#define BODY_KEPT      8192 /* of the answer, to quote from */
+#define TIMER_EXACT_US 1000
+#define REFUSAL_MAX    (CONFIG_PATH_MAX + 128)
+
+struct https_probe {
+	sd_event *event;
+	sd_event_source *timer;
+	struct config_check config;
+	https_done *done;
+	void *context;
+	CURLM *multi;
+	CURL *easy;
+	bool running;
+	struct mono started;
+	char refusal[REFUSAL_MAX];
+	char curl_error[CURL_ERROR_SIZE];
+	char body[BODY_KEPT];
+	size_t body_size;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct check_result *result, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(result->text, sizeof result->text, format, args);
+	va_end(args);
+}
+
+static size_t on_body(char *bytes, size_t one, size_t size, void *context)
+{
+	struct https_probe *probe = context;
+	size_t room = sizeof probe->body - probe->body_size;
+	size_t kept = size < room ? size : room;
+	memcpy(probe->body + probe->body_size, bytes, kept);
+	probe->body_size += kept;
+	return one * size;
+}
+
+/* /readyz answers with a line for every part, [-] before those that fail: those first, else its beginning. */
+static void excerpt(const struct https_probe *probe, char *text, size_t room)
+{
+	const char *failed = memmem(probe->body, probe->body_size, "[-]", 3);
+	const char *from = failed ? failed : probe->body;
+	size_t size = probe->body_size - (size_t)(from - probe->body);
+	const char *end = failed ? memchr(from, '\n', size) : NULL;
+	text_clean(from, end ? (size_t)(end - from) : size, text, room);
+}
+
+static bool expected(const struct config_check *config, long status)
+{
+	for (uint32_t i = 0; i < config->expect_count; i++) {
+		if (config->expect[i] == status)
+			return true;
+	}
+	return false;
+}
+
+static void judge_status(const struct https_probe *probe, long status, struct check_result *result)
+{
+	if (expected(&probe->config, status))
+		return;
+	if (status == 401 || status == 403) {
+		result->outcome = CHECK_UNAUTHORIZED;
+		say(result, "HTTP status %ld: the server is alive but does not let us ask: %s", status,
+		    probe->config.cert.path[0] ? "it does not accept the client certificate (cert, key)"
+					       : "give the check a client certificate (cert, key)");
+		return;
+	}
+	char list[64] = "", quote[128];
+	for (uint32_t i = 0; i < probe->config.expect_count; i++)
+		snprintf(list + strlen(list), sizeof list - strlen(list), "%s%u", i ? " or " : "",
+		    probe->config.expect[i]);
+	excerpt(probe, quote, sizeof quote);
+	result->outcome = CHECK_FAILURE;
+	say(result, "HTTP status %ld, expected %s%s%s", status, list, *quote ? ": " : "", quote);
+}
+
+static bool is_tls(const struct https_probe *probe, CURLcode code)
+{
+	switch (code) {
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_INVALIDCERTSTATUS: return true;
+	/* TLS 1.3: a server refuses a client's certificate after the handshake, when we read. */
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR: return strstr(probe->curl_error, "SSL") != NULL;
+	default: return false;
+	}
+}
+
+static void judge_error(const struct https_probe *probe, CURLcode code, struct check_result *result)
+{
+	char time[DURATION_TEXT_MAX], detail[160];
+	const char *text = probe->curl_error[0] ? probe->curl_error : curl_easy_strerror(code);
+	long os_error = 0;
+	curl_easy_getinfo(probe->easy, CURLINFO_OS_ERRNO, &os_error);
+	text_clean(text, strlen(text), detail, sizeof detail);
+	result->outcome = CHECK_FAILURE;
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		say(result, "timeout after %s", duration_format(probe->config.timeout_us, time));
+	else if (code == CURLE_COULDNT_CONNECT && os_error == ECONNREFUSED)
+		say(result, "connection refused");
+	else if (code == CURLE_COULDNT_CONNECT && os_error)
+		say(result, "cannot connect: %s", strerror((int)os_error));
+	else if (is_tls(probe, code))
+		say(result, "TLS: %s", detail);
+	else
+		say(result, "%s", detail);
+}
+
+static void finish(struct https_probe *probe, CURLcode code)
+{
+	struct check_result result = {.outcome = CHECK_SUCCESS};
+	long status = 0;
+	result.duration_us = mono_sub(mono_now(), probe->started);
+	curl_easy_getinfo(probe->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (code == CURLE_OK)
+		judge_status(probe, status, &result);
+	else
+		judge_error(probe, code, &result);
+	curl_multi_remove_handle(probe->multi, probe->easy);
+	probe->running = false;
+	probe->done(probe->context, &result);
+}
+
+/* Has libcurl go on, and ends the probe if that was the end of it. */
+static void act(struct https_probe *probe, int fd, int events)
+{
+	int running, left;
+	curl_multi_socket_action(probe->multi, fd, events, &running);
+	const CURLMsg *message = curl_multi_info_read(probe->multi, &left);
+	if (message && message->msg == CURLMSG_DONE && probe->running)
+		finish(probe, message->data.result);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	(void)source;
+	int flags = (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+		    (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+	act(context, fd, flags);
+	return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t us, void *context)
+{
+	(void)source, (void)us;
+	act(context, CURL_SOCKET_TIMEOUT, 0);
+	return 0;
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
+{
+	(void)easy;
+	struct https_probe *probe = context;
+	sd_event_source *source = known;
+	if (what == CURL_POLL_REMOVE) {
+		sd_event_source_disable_unref(source);
+		return 0;
+	}
+	uint32_t events =
+	    (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0);
+	if (source)
+		return sd_event_source_set_io_events(source, events) < 0 ? -1 : 0;
+	if (sd_event_add_io(probe->event, &source, fd, events, on_io, probe) < 0)
+		return -1;
+	curl_multi_assign(probe->multi, fd, source);
+	return 0;
+}
+
+static int on_timeout(CURLM *multi, long ms, void *context)
+{
+	(void)multi;
+	struct https_probe *probe = context;
+	if (ms < 0)
+		return sd_event_source_set_enabled(probe->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
+	if (sd_event_source_set_time_relative(probe->timer, (uint64_t)ms * USEC_PER_MS) < 0)
+		return -1;
+	return sd_event_source_set_enabled(probe->timer, SD_EVENT_ONESHOT) < 0 ? -1 : 0;
+}
+
+static void set_blob(struct https_probe *probe, CURLoption option, const struct secrets *secrets,
+    const struct config_secret *secret)
+{
+	const uint8_t *bytes;
+	size_t size;
+	int r = secrets_find(secrets, secret, &bytes, &size);
+	if (!secret->path[0])
+		return;
+	if (r < 0) {
+		if (!probe->refusal[0])
+			snprintf(probe->refusal, sizeof probe->refusal, "cannot read %s: %s", secret->path,
+			    r == -ENODATA ? "the file is empty" : strerror(-r));
+		return;
+	}
+	struct curl_blob blob = {.data = (void *)bytes, .len = size, .flags = CURL_BLOB_COPY};
+	curl_easy_setopt(probe->easy, option, &blob);
+}
+
+static void set_options(struct https_probe *probe)
+{
+	CURL *easy = probe->easy;
+	long timeout_ms = (long)(probe->config.timeout_us / USEC_PER_MS);
+	curl_easy_setopt(easy, CURLOPT_URL, probe->config.url);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "vipd/" VIPD_VERSION);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, probe->curl_error);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, probe);
+	curl_multi_setopt(probe->multi, CURLMOPT_MAXCONNECTS, 1L);
+	curl_multi_setopt(probe->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(probe->multi, CURLMOPT_SOCKETDATA, probe);
+	curl_multi_setopt(probe->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+	curl_multi_setopt(probe->multi, CURLMOPT_TIMERDATA, probe);
+}
+
+static void set_secrets(struct https_probe *probe, const struct secrets *secrets)
+{
+	if (probe->config.ca.path[0]) {
+		/* Debian's libcurl would trust its own store as well. */
+		curl_easy_setopt(probe->easy, CURLOPT_CAINFO, NULL);
+		curl_easy_setopt(probe->easy, CURLOPT_CAPATH, NULL);
+	}
+	set_blob(probe, CURLOPT_CAINFO_BLOB, secrets, &probe->config.ca);
+	set_blob(probe, CURLOPT_SSLCERT_BLOB, secrets, &probe->config.cert);
+	set_blob(probe, CURLOPT_SSLKEY_BLOB, secrets, &probe->config.key);
+}
+
+struct https_probe *https_probe_open(sd_event *event, const struct config_check *config,
+    const struct secrets *secrets, https_done *done, void *context)
+{
+	struct https_probe *probe = calloc(1, sizeof *probe);
+	if (!probe)
+		return NULL;
+	probe->event = event;
+	probe->config = *config;
+	probe->done = done;
+	probe->context = context;
+	probe->multi = curl_multi_init();
+	probe->easy = curl_easy_init();
+	if (!probe->multi || !probe->easy ||
+	    sd_event_add_time(event, &probe->timer, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_timer, probe) <
+		0) {
+		https_probe_close(probe);
+		return NULL;
+	}
+	sd_event_source_set_enabled(probe->timer, SD_EVENT_OFF);
+	set_options(probe);
+	set_secrets(probe, secrets);
+	return probe;
+}
+
+void https_probe_start(struct https_probe *probe)
+{
+	probe->started = mono_now();
+	probe->body_size = 0;
+	probe->curl_error[0] = '\0';
+	if (probe->refusal[0]) {
+		struct check_result result = {.outcome = CHECK_FAILURE};
+		say(&result, "%s", probe->refusal);
+		probe->done(probe->context, &result);
+		return;
+	}
+	CURLMcode code = curl_multi_add_handle(probe->multi, probe->easy);
+	if (code == CURLM_OK) {
+		probe->running = true;
+		return;
+	}
+	struct check_result result = {.outcome = CHECK_FAILURE};
+	say(&result, "libcurl: %s", curl_multi_strerror(code));
+	probe->done(probe->context, &result);
+}
+
+void https_probe_close(struct https_probe *probe)
+{
+	if (!probe)
+		return;
+	if (probe->running)
+		curl_multi_remove_handle(probe->multi, probe->easy);
+	if (probe->easy)
+		curl_easy_cleanup(probe->easy);
+	if (probe->multi)
+		curl_multi_cleanup(probe->multi);
+	sd_event_source_disable_unref(probe->timer);
+	free(probe);
+}

@@ -1,0 +1,242 @@
+/*
+ * When a check is asked, what its result changes, and who is told.
+ *
+ * Every result renews the engine's knowledge: if this process dies, what it said expires there.
+ */
+#include "control/checks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "control/check_https.h"
+#include "vipd/log.h"
+#include "vipd/message.h"
+#include "vipd/mono.h"
+
+#define TIMER_EXACT_US 1000
+
+struct check {
+	struct checks *checks;
+	unsigned index; /* of config->checks */
+	sd_event_source *timer;
+	struct mono started;
+	bool running;
+	struct https_probe *https;
+};
+
+struct checks {
+	sd_event *event;
+	int channel;
+	bool channel_full;
+	const struct config *config;
+	struct secrets secrets;
+	struct check *items[CONFIG_CHECKS_MAX];
+	struct check_health health[CONFIG_CHECKS_MAX];
+};
+
+static void tell_router(struct checks *checks, unsigned index)
+{
+	const struct config_router *router = &checks->config->routers[index];
+	struct message message = {.type = MESSAGE_HEALTH};
+	enum router_verdict verdict =
+	    health_of_router(checks->config, index, checks->health, message.health.text);
+	if (!router->checks || verdict == ROUTER_UNDECIDED)
+		return;
+	memcpy(message.health.router.interface, router->interface, sizeof router->interface);
+	message.health.router.vrid = router->vrid;
+	message.health.healthy = verdict == ROUTER_HEALTHY;
+	message.health.valid_ms = health_valid_ms(checks->config, index);
+	int r = message_send(checks->channel, &message, NULL);
+	if (r < 0 && !checks->channel_full)
+		log_warning(
+		    "the engine does not take the results of the checks: %s; trying on", strerror(-r));
+	checks->channel_full = r < 0;
+}
+
+static void log_change(
+    const struct config_check *config, const struct check_health *health, enum check_state before)
+{
+	const char *from = check_state_name(before), *to = check_state_name(health->state);
+	if (health->state == CHECK_FAILING)
+		log_warning("check %s: %s -> %s: %s", config->name, from, to, health->last_error);
+	else
+		log_notice(
+		    "check %s: %s -> %s (%.1fms)", config->name, from, to, (double)health->last_us / 1000.0);
+}
+
+/* One interval after the start of the last probe; that may be past. */
+static void check_schedule(struct check *check)
+{
+	int64_t interval_us = check->checks->config->checks[check->index].interval_us;
+	bool first = !check->started.us;
+	struct mono due = first ? check->started : mono_add(check->started, interval_us);
+	sd_event_source_set_time(check->timer, (uint64_t)due.us);
+	sd_event_source_set_enabled(check->timer, SD_EVENT_ONESHOT);
+}
+
+static void on_result(void *context, const struct check_result *result)
+{
+	struct check *check = context;
+	struct checks *checks = check->checks;
+	const struct config_check *config = &checks->config->checks[check->index];
+	struct check_health *health = &checks->health[check->index];
+	enum check_state before = health->state;
+	bool was_unauthorized = before != CHECK_UNKNOWN && health->last == CHECK_UNAUTHORIZED;
+
+	check->running = false;
+	if (health_result(health, config, result, realtime_us()))
+		log_change(config, health, before);
+	if (result->outcome == CHECK_UNAUTHORIZED && !was_unauthorized)
+		log_warning("check %s counts as passing, but: %s", config->name, result->text);
+	for (unsigned i = 0; i < checks->config->router_count; i++) {
+		if (checks->config->routers[i].checks >> check->index & 1)
+			tell_router(checks, i);
+	}
+	check_schedule(check);
+}
+
+static int on_due(sd_event_source *source, uint64_t us, void *context)
+{
+	(void)source, (void)us;
+	struct check *check = context;
+	check->started = mono_now();
+	check->running = true;
+	https_probe_start(check->https);
+	return 0;
+}
+
+static void check_free(struct check *check)
+{
+	if (!check)
+		return;
+	https_probe_close(check->https);
+	sd_event_source_disable_unref(check->timer);
+	free(check);
+}
+
+/* (Re)opens the probe of the check's type. A probe under way is given up. */
+static int check_open(struct check *check, const struct config *config, const struct secrets *secrets)
+{
+	const struct config_check *settings = &config->checks[check->index];
+	struct https_probe *https = NULL;
+	switch (settings->type) {
+	case CHECK_HTTPS:
+		https = https_probe_open(check->checks->event, settings, secrets, on_result, check);
+		break;
+	}
+	if (!https)
+		return -ENOMEM;
+	https_probe_close(check->https);
+	check->https = https;
+	check->running = false;
+	return 0;
+}
+
+static struct check *check_new(
+    struct checks *checks, unsigned index, const struct config *config, const struct secrets *secrets)
+{
+	struct check *check = calloc(1, sizeof *check);
+	if (!check)
+		return NULL;
+	check->checks = checks;
+	check->index = index;
+	if (sd_event_add_time(
+		checks->event, &check->timer, CLOCK_BOOTTIME, 0, TIMER_EXACT_US, on_due, check) < 0 ||
+	    check_open(check, config, secrets) < 0) {
+		check_free(check);
+		return NULL;
+	}
+	return check;
+}
+
+static struct check *check_take_over(struct checks *checks, const char *name, struct check_health *health)
+{
+	for (unsigned i = 0; i < CONFIG_CHECKS_MAX; i++) {
+		struct check *check = checks->items[i];
+		if (!check || strcmp(checks->config->checks[i].name, name))
+			continue;
+		checks->items[i] = NULL;
+		*health = checks->health[i];
+		return check;
+	}
+	return NULL;
+}
+
+/* Moves an old check to its new place, with its new settings and secrets. Returns 0 or -ENOMEM. */
+static int check_adapt(struct checks *checks, struct check *check, unsigned index,
+    const struct config *config, const struct secrets *secrets, struct check_health *health)
+{
+	const struct config_check *before = &checks->config->checks[check->index],
+				  *after = &config->checks[index];
+	bool same = health_same_check(before, after);
+	bool same_secrets = secrets_equal(&checks->secrets, &before->ca, secrets, &after->ca) &&
+			    secrets_equal(&checks->secrets, &before->cert, secrets, &after->cert) &&
+			    secrets_equal(&checks->secrets, &before->key, secrets, &after->key);
+	check->index = index;
+	if (!same)
+		health_restart(health);
+	if (same && same_secrets)
+		return 0;
+	log_info("check %s: %s", after->name, same ? "new certificates, connecting anew" : "new settings");
+	return check_open(check, config, secrets);
+}
+
+struct checks *checks_new(sd_event *event, int channel)
+{
+	struct checks *checks = calloc(1, sizeof *checks);
+	if (checks) {
+		checks->event = event;
+		checks->channel = channel;
+	}
+	return checks;
+}
+
+void checks_configure(struct checks *checks, const struct config *config, const struct secrets *secrets)
+{
+	struct check *items[CONFIG_CHECKS_MAX] = {NULL};
+	struct check_health health[CONFIG_CHECKS_MAX] = {0};
+	for (unsigned i = 0; i < config->check_count; i++) {
+		items[i] = check_take_over(checks, config->checks[i].name, &health[i]);
+		if (items[i] && check_adapt(checks, items[i], i, config, secrets, &health[i]) < 0) {
+			check_free(items[i]);
+			items[i] = NULL;
+		}
+		if (!items[i])
+			items[i] = check_new(checks, i, config, secrets);
+		if (!items[i])
+			log_error("check %s does not run: out of memory", config->checks[i].name);
+	}
+	for (unsigned i = 0; i < CONFIG_CHECKS_MAX; i++)
+		check_free(checks->items[i]);
+	memcpy(checks->items, items, sizeof items);
+	memcpy(checks->health, health, sizeof health);
+	checks->config = config;
+	checks->secrets = *secrets;
+	for (unsigned i = 0; i < config->check_count; i++) {
+		if (items[i] && !items[i]->running)
+			check_schedule(items[i]);
+	}
+	checks_tell_all(checks);
+}
+
+void checks_free(struct checks *checks)
+{
+	if (!checks)
+		return;
+	for (unsigned i = 0; i < CONFIG_CHECKS_MAX; i++)
+		check_free(checks->items[i]);
+	free(checks);
+}
+
+const struct check_health *checks_health(const struct checks *checks)
+{
+	return checks->health;
+}
+
+void checks_tell_all(struct checks *checks)
+{
+	for (unsigned i = 0; checks->config && i < checks->config->router_count; i++)
+		tell_router(checks, i);
+}

@@ -1,0 +1,138 @@
+/*
+ * From results to states to verdicts.
+ *
+ * A verdict is given only when it is certain: a control process that has just been restarted does not call a
+ * router unhealthy because its checks have not answered yet; what its predecessor said stays in force at the
+ * engine until it expires. Likewise a reload that changes a check keeps the check's state. So neither moves
+ * an address.
+ */
+#include "control/health.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vipd/mono.h"
+
+#define VALID_INTERVALS 3
+
+const int64_t check_duration_bounds_us[BOARD_BUCKETS_MAX] = {
+    1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 10000000};
+
+const char *check_state_name(enum check_state state)
+{
+	static const char *const names[CHECK_STATES] = {
+	    [CHECK_UNKNOWN] = "unknown",
+	    [CHECK_PASSING] = "passing",
+	    [CHECK_FAILING] = "failing",
+	};
+	return names[state];
+}
+
+const char *check_outcome_name(enum check_outcome outcome)
+{
+	static const char *const names[CHECK_OUTCOMES] = {
+	    [CHECK_SUCCESS] = "success",
+	    [CHECK_UNAUTHORIZED] = "unauthorized",
+	    [CHECK_FAILURE] = "failure",
+	};
+	return names[outcome];
+}
+
+static void result_record(struct check_health *health, const struct check_result *result, int64_t now_us)
+{
+	health->last = result->outcome;
+	health->last_us = result->duration_us;
+	health->results[result->outcome]++;
+	histogram_add(&health->duration, check_duration_bounds_us, result->duration_us);
+	if (result->outcome != CHECK_FAILURE)
+		health->last_success_us = now_us;
+	snprintf(health->last_error, sizeof health->last_error, "%s", result->text);
+}
+
+bool health_result(struct check_health *health, const struct config_check *config,
+    const struct check_result *result, int64_t now_us)
+{
+	result_record(health, result, now_us);
+	enum check_state says = result->outcome == CHECK_FAILURE ? CHECK_FAILING : CHECK_PASSING;
+	if (says == health->state) {
+		health->streak = 0;
+		return false;
+	}
+	health->streak++;
+	uint32_t needed = says == CHECK_FAILING ? config->fall : config->rise;
+	if (health->state != CHECK_UNKNOWN && health->streak < needed)
+		return false;
+	health->state = says;
+	health->streak = 0;
+	health->since_us = now_us;
+	return true;
+}
+
+void health_restart(struct check_health *health)
+{
+	health->streak = 0;
+}
+
+static bool same_secret(const struct config_secret *a, const struct config_secret *b)
+{
+	return !strcmp(a->path, b->path);
+}
+
+bool health_same_check(const struct config_check *a, const struct config_check *b)
+{
+	return !strcmp(a->name, b->name) && a->type == b->type && !strcmp(a->url, b->url) &&
+	       a->interval_us == b->interval_us && a->timeout_us == b->timeout_us && a->fall == b->fall &&
+	       a->rise == b->rise && same_secret(&a->ca, &b->ca) && same_secret(&a->cert, &b->cert) &&
+	       same_secret(&a->key, &b->key) && a->expect_count == b->expect_count &&
+	       !memcmp(a->expect, b->expect, a->expect_count * sizeof a->expect[0]);
+}
+
+static bool router_has_check(const struct config *config, unsigned index, unsigned check)
+{
+	return config->routers[index].checks >> check & 1;
+}
+
+static void failing_text(
+    const struct config_check *config, const struct check_health *health, char text[static BOARD_REASON_MAX])
+{
+	char full[CONFIG_NAME_MAX + CHECK_TEXT_MAX + 64];
+	if (health->last_error[0])
+		snprintf(full, sizeof full, "%s: %s", config->name, health->last_error);
+	else
+		snprintf(full, sizeof full,
+		    "%s: recovering, %" PRIu32 " of %" PRIu32 " good answers in a row", config->name,
+		    health->streak, config->rise);
+	size_t length = strnlen(full, BOARD_REASON_MAX - 1);
+	memcpy(text, full, length);
+	text[length] = '\0';
+}
+
+enum router_verdict health_of_router(const struct config *config, unsigned index,
+    const struct check_health *checks, char text[static BOARD_REASON_MAX])
+{
+	enum router_verdict verdict = ROUTER_HEALTHY;
+	text[0] = '\0';
+	for (unsigned i = 0; i < config->check_count; i++) {
+		if (!router_has_check(config, index, i))
+			continue;
+		if (checks[i].state == CHECK_FAILING) {
+			failing_text(&config->checks[i], &checks[i], text);
+			return ROUTER_UNHEALTHY;
+		}
+		if (checks[i].state == CHECK_UNKNOWN)
+			verdict = ROUTER_UNDECIDED;
+	}
+	return verdict;
+}
+
+uint32_t health_valid_ms(const struct config *config, unsigned index)
+{
+	int64_t slowest_us = 0;
+	for (unsigned i = 0; i < config->check_count; i++) {
+		int64_t us = config->checks[i].interval_us + config->checks[i].timeout_us;
+		if (router_has_check(config, index, i) && us > slowest_us)
+			slowest_us = us;
+	}
+	return (uint32_t)(VALID_INTERVALS * slowest_us / USEC_PER_MS);
+}

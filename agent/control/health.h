@@ -1,0 +1,82 @@
+/*
+ * What the checks found, and what follows for the virtual routers. Pure: no I/O, no clock.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vipd/board.h"
+#include "vipd/config.h"
+
+#define CHECK_TEXT_MAX 256
+
+enum check_state { CHECK_UNKNOWN, CHECK_PASSING, CHECK_FAILING, CHECK_STATES };
+
+/* "unknown", "passing", "failing" */
+const char *check_state_name(enum check_state state);
+
+enum check_outcome {
+	CHECK_SUCCESS,
+	CHECK_UNAUTHORIZED, /* alive, but it does not let us ask: passes, and says so */
+	CHECK_FAILURE,
+	CHECK_OUTCOMES
+};
+
+/* "success", "unauthorized", "failure": the label of the metric */
+const char *check_outcome_name(enum check_outcome outcome);
+
+/* One probe's result. */
+struct check_result {
+	enum check_outcome outcome;
+	int64_t duration_us;
+	char text[CHECK_TEXT_MAX]; /* why, "" with CHECK_SUCCESS */
+};
+
+/* Upper bounds of check_health.duration, 1 ms .. 10 s. */
+extern const int64_t check_duration_bounds_us[BOARD_BUCKETS_MAX];
+
+/* One check since it was first configured; all zeros is a check that has no result yet. */
+struct check_health {
+	enum check_state state;
+	enum check_outcome last;	 /* valid unless the state is CHECK_UNKNOWN */
+	uint32_t streak;		 /* results in a row that speak against the state */
+	int64_t since_us;		 /* wall clock: of the state, 0 while unknown */
+	int64_t last_us;		 /* duration of the last probe */
+	int64_t last_success_us;	 /* wall clock, 0: never */
+	char last_error[CHECK_TEXT_MAX]; /* of the last probe, "" if there was none */
+	uint64_t results[CHECK_OUTCOMES];
+	struct board_histogram duration;
+};
+
+/*
+ * Takes in a result at the wall-clock time `now_us`. The first result ever decides at once; later `fall`
+ * failures or `rise` successes in a row change the state. Returns whether it changed.
+ */
+bool health_result(struct check_health *health, const struct config_check *config,
+    const struct check_result *result, int64_t now_us);
+
+/* The check's settings changed: its counts start over, its state stays until new results speak against it. */
+void health_restart(struct check_health *health);
+
+/* Whether two checks ask the same; new bytes in the same secret files are no difference. */
+bool health_same_check(const struct config_check *a, const struct config_check *b);
+
+enum router_verdict {
+	ROUTER_UNDECIDED, /* a check has no result yet and none fails: say nothing, what was said before stays
+			   */
+	ROUTER_HEALTHY,
+	ROUTER_UNHEALTHY
+};
+
+/*
+ * Router `index` of `config` is healthy if all its checks pass. `checks` are parallel to config->checks.
+ * ROUTER_UNHEALTHY fills `text` with the first failing check ("apiserver: connection refused"), otherwise it
+ * becomes "".
+ */
+enum router_verdict health_of_router(const struct config *config, unsigned index,
+    const struct check_health *checks, char text[static BOARD_REASON_MAX]);
+
+/* How long a verdict on that router is good for: three times its slowest check's interval and timeout, in ms.
+ */
+uint32_t health_valid_ms(const struct config *config, unsigned index);

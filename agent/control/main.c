@@ -1,0 +1,257 @@
+/*
+ * vipd-control: everything slow. Answers HTTP, runs the checks, tells the engine what they found.
+ *
+ * The guardian starts it without a privilege and with every descriptor that it needs, the listening sockets
+ * among them. It opens nothing, and the VIP does not need it: it may crash, hang or be flooded. All of it is
+ * one thread and one loop, and nothing in that loop waits.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/control.h"
+#include "vipd/log.h"
+
+#define EXIT_USAGE 2
+
+#define LOCAL_CONNECTIONS   128
+#define METRICS_CONNECTIONS 32
+#define LOCAL_IDLE_S	    10
+#define METRICS_IDLE_S	    5
+
+static int start_http(struct control *control)
+{
+	struct http_options local = {.socket = FD_SOCKET,
+	    .connections = LOCAL_CONNECTIONS,
+	    .idle_s = LOCAL_IDLE_S,
+	    .handler = routes_local,
+	    .context = control};
+	struct http_options metrics = {.socket = FD_METRICS,
+	    .connections = METRICS_CONNECTIONS,
+	    .idle_s = METRICS_IDLE_S,
+	    .handler = routes_metrics,
+	    .context = control};
+	struct stat st;
+	control->local = http_start(control->event, &local);
+	if (!control->local)
+		return -EIO;
+	if (fstat(FD_METRICS, &st) == 0)
+		control->metrics = http_start(control->event, &metrics);
+	return 0;
+}
+
+static void unmap_config(const struct config *config, const struct secrets *secrets)
+{
+	if (config)
+		munmap((void *)config, sizeof *config);
+	if (secrets->size)
+		munmap((void *)secrets->bytes, secrets->size);
+}
+
+/* Maps both descriptors of MESSAGE_CONFIG. Returns 0 or -errno with nothing mapped. */
+static int map_config(
+    const int fds[static MESSAGE_FDS], const struct config **config, struct secrets *secrets)
+{
+	size_t size = 0;
+	const struct config *image = sealed_map(fds[0], &size);
+	if (!image)
+		return -errno;
+	if (size != sizeof *image) {
+		if (size)
+			munmap((void *)image, size);
+		return -EPROTO;
+	}
+	struct secrets found = {0};
+	found.bytes = sealed_map(fds[1], &found.size);
+	if (!found.bytes) {
+		int error = errno;
+		munmap((void *)image, sizeof *image);
+		return -error;
+	}
+	*config = image;
+	*secrets = found;
+	return 0;
+}
+
+static void configure(
+    struct control *control, const struct message *message, const int fds[static MESSAGE_FDS])
+{
+	const struct config *config = NULL, *before = control->config;
+	struct secrets secrets = {0}, secrets_before = control->secrets;
+	int r = map_config(fds, &config, &secrets);
+	for (int i = 0; i < MESSAGE_FDS; i++)
+		close(fds[i]);
+	if (r < 0) {
+		log_error("cannot use the configuration that the guardian sent: %s%s", strerror(-r),
+		    r == -EPROTO ? " (vipd and vipd-control are of different versions: restart vipd)" : "");
+		return;
+	}
+	control->config = config;
+	control->secrets = secrets;
+	access_configure(&control->access, config->admin_group);
+	checks_configure(control->checks, config, &secrets);
+	unmap_config(before, &secrets_before);
+	if (!before && start_http(control) < 0) {
+		sd_event_exit(control->event, EXIT_FAILURE);
+		return;
+	}
+	struct message ready = {.type = MESSAGE_READY, .generation = message->generation};
+	r = message_send(FD_GUARDIAN, &ready, NULL);
+	if (r < 0)
+		log_error("cannot tell the guardian that the configuration is in force: %s", strerror(-r));
+}
+
+static int on_guardian(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	(void)source, (void)events;
+	struct control *control = context;
+	struct message message;
+	int fds[MESSAGE_FDS];
+	int r = message_receive(fd, &message, fds);
+	if (r == -EAGAIN)
+		return 0;
+	if (r < 0 && r != -EPROTO) {
+		log_notice("the guardian is gone, ending");
+		return sd_event_exit(control->event, EXIT_SUCCESS);
+	}
+	if (r == -EPROTO)
+		log_warning("dropped a message from the guardian that is none");
+	else if (message.type == MESSAGE_CONFIG)
+		configure(control, &message, fds);
+	else if (message.type == MESSAGE_STOP)
+		return sd_event_exit(control->event, EXIT_SUCCESS);
+	else if (message.type == MESSAGE_RELOADED)
+		reload_answered(control->reload, &message);
+	return 0;
+}
+
+static int on_engine(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	(void)events;
+	struct control *control = context;
+	struct message message;
+	int fds[MESSAGE_FDS];
+	int r = message_receive(fd, &message, fds);
+	if (r == -EAGAIN)
+		return 0;
+	if (r < 0 && r != -EPROTO) {
+		log_error("the channel to the engine is broken: %s; checks and drain do not reach it until "
+			  "vipd is restarted",
+		    strerror(-r));
+		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	}
+	if (r == -EPROTO)
+		log_warning("dropped a message from the engine that is none");
+	else if (message.type == MESSAGE_HELLO)
+		checks_tell_all(control->checks);
+	else if (message.type == MESSAGE_CHANGED)
+		events_changed(control->events);
+	for (int i = 0; r == 0 && i < MESSAGE_FDS; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+	return 0;
+}
+
+static int on_term(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+	(void)info, (void)context;
+	return sd_event_exit(sd_event_source_get_event(source), EXIT_SUCCESS);
+}
+
+/* The board was made when vipd started, and nothing touches its inode later: it is as old as vipd. */
+static int64_t board_age(void)
+{
+	struct stat st;
+	if (fstat(FD_BOARD, &st) < 0)
+		return 0;
+	return st.st_ctim.tv_sec * USEC_PER_SEC + st.st_ctim.tv_nsec / 1000;
+}
+
+static int prepare(struct control *control)
+{
+	int r = sd_event_new(&control->event);
+	if (r < 0)
+		return r;
+	sigset_t term;
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+	control->started_us = board_age();
+	control->checks = checks_new(control->event, FD_CHANNEL);
+	control->events = events_new(control->event, control->board);
+	control->reload = reload_new(control->event, FD_GUARDIAN);
+	if (!control->checks || !control->events || !control->reload)
+		return -ENOMEM;
+	if ((r = sd_event_add_io(control->event, NULL, FD_GUARDIAN, EPOLLIN, on_guardian, control)) < 0 ||
+	    (r = sd_event_add_io(control->event, NULL, FD_CHANNEL, EPOLLIN, on_engine, control)) < 0)
+		return r;
+	return sd_event_add_signal(control->event, NULL, SIGTERM, on_term, NULL);
+}
+
+static void finish(struct control *control)
+{
+	events_stop(control->events);
+	reload_stop(control->reload);
+	http_stop(control->local);
+	http_stop(control->metrics);
+	if (control->metrics_answer)
+		MHD_destroy_response(control->metrics_answer);
+	checks_free(control->checks);
+	events_free(control->events);
+	reload_free(control->reload);
+	unmap_config(control->config, &control->secrets);
+	sd_event_unref(control->event);
+}
+
+static bool started_by_vipd(void)
+{
+	int type = 0;
+	socklen_t size = sizeof type;
+	return getsockopt(FD_GUARDIAN, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET &&
+	       getsockopt(FD_CHANNEL, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+}
+
+static int usage(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "--version")) {
+		puts("vipd-control " VIPD_VERSION);
+		return EXIT_SUCCESS;
+	}
+	fputs("vipd-control is started by vipd, not by hand; start vipd (systemctl start vipd), ask it with "
+	      "vipctl\n",
+	    stderr);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 || !started_by_vipd())
+		return usage(argc, argv);
+	log_open("control");
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* private keys are in this memory */
+	signal(SIGPIPE, SIG_IGN);
+	/* Ctrl-C and a closed terminal reach everybody; the guardian says what follows from that. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+
+	struct control control = {.board = board_map(FD_BOARD)};
+	int r = control.board ? prepare(&control) : -errno;
+	if (r >= 0)
+		r = sd_event_loop(control.event);
+	if (r < 0)
+		log_error("cannot go on: %s", strerror(-r));
+	finish(&control);
+	curl_global_cleanup();
+	return r < 0 ? EXIT_FAILURE : r;
+}
