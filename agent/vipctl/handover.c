@@ -1,0 +1,160 @@
+/*
+ * `drain` and `resume`: ask the agent, then watch its status until it has come true. An operator who drains
+ * wants to know one thing before the reboot: who holds the address now.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "vipctl/call.h"
+#include "vipctl/router.h"
+
+#define POLL_MS	       20
+#define WAIT_MS	       3000 /* and WAIT_INTERVALS advertisement intervals */
+#define WAIT_INTERVALS 5
+
+static int64_t clock_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool is_asked_for(const struct vipctl *ctl, const json_t *router)
+{
+	return !ctl->argument || strcmp(ctl->argument, member_text(router, "name")) == 0;
+}
+
+static bool is_drained(const json_t *router)
+{
+	return member_true(router, "drained") && router_has_let_go(router) &&
+	       router_holder(router) == HOLDER_OTHER;
+}
+
+static bool is_resumed(const json_t *router)
+{
+	enum holder holder = router_holder(router);
+	return !member_true(router, "drained") && (holder == HOLDER_SELF || holder == HOLDER_OTHER);
+}
+
+typedef bool condition(const json_t *router);
+
+static bool all_are(const struct vipctl *ctl, const json_t *routers, condition *is_done, int64_t *wait_ms)
+{
+	size_t i;
+	json_t *router;
+	bool all = true;
+	json_array_foreach(routers, i, router)
+	{
+		if (!is_asked_for(ctl, router))
+			continue;
+		int64_t wait = WAIT_MS + WAIT_INTERVALS * member_number(router, "advert_interval_ms");
+		if (wait > *wait_ms)
+			*wait_ms = wait;
+		all = all && is_done(router);
+	}
+	return all;
+}
+
+/* Fills *status with the last one seen, whether it came true or the time is over; the caller's to release. */
+static int wait_until(const struct vipctl *ctl, condition *is_done, json_t **status)
+{
+	int64_t begin = clock_ms(), wait_ms = WAIT_MS;
+	for (;;) {
+		int result = call_json(ctl, "GET", "/v1/status", status, NULL);
+		if (result != EXIT_FINE)
+			return result;
+		if (all_are(ctl, json_object_get(*status, "virtual_routers"), is_done, &wait_ms) ||
+		    clock_ms() - begin > wait_ms)
+			return EXIT_FINE;
+		json_decref(*status);
+		nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
+	}
+}
+
+/* Everything that can be the end of a drain, from good to bad. */
+static int drain_report(const struct vipctl *ctl, const json_t *router)
+{
+	char holder[CELL_MAX];
+	const char *name = member_text(router, "name"), *state = member_text(router, "state");
+	router_holder_text(router, holder);
+	if (is_drained(router)) {
+		if (!ctl->json)
+			printf("%s: drained, now held by %s\n", name, holder);
+		return EXIT_FINE;
+	}
+	if (!member_true(router, "drained"))
+		fprintf(stderr,
+		    "%s: NOT DRAINED: the engine did not act on it; this node is %s. Why: journalctl -u "
+		    "vipd\n",
+		    name, state);
+	else if (!router_has_let_go(router))
+		fprintf(stderr,
+		    "%s: STILL HERE: drained, but this node is %s and has not let go of the address. Do "
+		    "not shut it down blindly; why: journalctl -u vipd\n",
+		    name, state);
+	else
+		fprintf(stderr,
+		    "%s: NOBODY HOLDS IT: drained, and no other server has taken over (%s).\n"
+		    "  Clients reach nobody. Take it back: vipctl resume %s\n"
+		    "  Why no one took over: vipctl status, on the other servers\n",
+		    name, holder, name);
+	return EXIT_ATTENTION;
+}
+
+static int resume_report(const struct vipctl *ctl, const json_t *router)
+{
+	char holder[CELL_MAX];
+	const char *name = member_text(router, "name");
+	router_holder_text(router, holder);
+	if (is_resumed(router)) {
+		if (!ctl->json)
+			printf("%s: takes part again (%s), held by %s\n", name, member_text(router, "state"),
+			    holder);
+		return EXIT_FINE;
+	}
+	fprintf(stderr, "%s: %s, but this node is %s (%s) and hears no holder; see vipctl status\n", name,
+	    member_true(router, "drained") ? "STILL DRAINED" : "takes part again",
+	    member_text(router, "state"), member_text(router, "reason"));
+	return EXIT_ATTENTION;
+}
+
+static int change(const struct vipctl *ctl, const char *prefix, condition *is_done,
+    int (*report)(const struct vipctl *ctl, const json_t *router))
+{
+	struct reply reply;
+	json_t *status, *router;
+	size_t i;
+	char *path = call_path(prefix, ctl->argument);
+	if (!path) {
+		fputs("vipctl: out of memory\n", stderr);
+		return EXIT_ATTENTION;
+	}
+	int result = call(ctl, "POST", path, &reply);
+	free(path);
+	if (result != EXIT_FINE)
+		return result;
+	if (ctl->json)
+		raw_print(reply.body);
+	free(reply.body);
+	result = wait_until(ctl, is_done, &status);
+	if (result != EXIT_FINE)
+		return result;
+	json_array_foreach(json_object_get(status, "virtual_routers"), i, router)
+	{
+		if (is_asked_for(ctl, router) && report(ctl, router) != EXIT_FINE)
+			result = EXIT_ATTENTION;
+	}
+	json_decref(status);
+	return result;
+}
+
+int command_drain(const struct vipctl *ctl)
+{
+	return change(ctl, "/v1/drain", is_drained, drain_report);
+}
+
+int command_resume(const struct vipctl *ctl)
+{
+	return change(ctl, "/v1/resume", is_resumed, resume_report);
+}

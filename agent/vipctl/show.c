@@ -1,0 +1,145 @@
+/*
+ * Tables, colours, times. Widths count characters, not bytes: names may be UTF-8.
+ */
+#include "vipctl/show.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define COLUMN_GAP 2
+
+void colour_set(FILE *out, bool enabled, enum colour colour)
+{
+	static const char *const codes[] = {
+	    [COLOUR_NONE] = "\033[0m",
+	    [COLOUR_GOOD] = "\033[32m",
+	    [COLOUR_BAD] = "\033[1;31m",
+	    [COLOUR_WARN] = "\033[33m",
+	    [COLOUR_DIM] = "\033[2m",
+	    [COLOUR_BOLD] = "\033[1m",
+	};
+	if (enabled)
+		fputs(codes[colour], out);
+}
+
+struct cell *table_row(struct table *table)
+{
+	size_t size = (table->rows + 1) * table->columns * sizeof(struct cell);
+	struct cell *grown = realloc(table->cells, size);
+	if (!grown)
+		return NULL;
+	table->cells = grown;
+	struct cell *row = &grown[table->rows++ * table->columns];
+	memset(row, 0, table->columns * sizeof *row);
+	return row;
+}
+
+void cell_set(struct cell *cell, enum colour colour, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(cell->text, sizeof cell->text, format, args);
+	va_end(args);
+	text_tame(cell->text);
+	cell->colour = colour;
+}
+
+static int text_width(const char *text)
+{
+	int width = 0;
+	for (; *text; text++)
+		width += ((unsigned char)*text & 0xc0) != 0x80;
+	return width;
+}
+
+static void row_print(const struct cell *row, unsigned columns, const int *widths, bool colour, FILE *out)
+{
+	unsigned last = columns - 1;
+	while (last > 0 && !row[last].text[0])
+		last--;
+	for (unsigned i = 0; i <= last; i++) {
+		colour_set(out, colour && row[i].colour, row[i].colour);
+		fputs(row[i].text, out);
+		colour_set(out, colour && row[i].colour, COLOUR_NONE);
+		if (i < last)
+			fprintf(out, "%*s", widths[i] - text_width(row[i].text) + COLUMN_GAP, "");
+	}
+	fputc('\n', out);
+}
+
+void table_print(const struct table *table, bool colour, FILE *out)
+{
+	int widths[TABLE_COLUMNS_MAX] = {0};
+	for (size_t i = 0; i < table->rows * table->columns; i++) {
+		int width = text_width(table->cells[i].text);
+		if (width > widths[i % table->columns])
+			widths[i % table->columns] = width;
+	}
+	for (size_t i = 0; i < table->rows; i++)
+		row_print(&table->cells[i * table->columns], table->columns, widths, colour, out);
+}
+
+void table_free(struct table *table)
+{
+	free(table->cells);
+	*table = (struct table){.columns = table->columns};
+}
+
+char *text_tame(char *text)
+{
+	for (char *c = text; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+	return text;
+}
+
+const char *show_duration(int64_t ms, char out[static SHOW_TEXT_MAX])
+{
+	long long s = ms > 0 ? ms / 1000 : 0, m = s / 60, h = m / 60, d = h / 24;
+	if (s < 10)
+		snprintf(out, SHOW_TEXT_MAX, "%lld.%llds", s, ms > 0 ? (long long)(ms % 1000 / 100) : 0);
+	else if (s < 60)
+		snprintf(out, SHOW_TEXT_MAX, "%llds", s);
+	else if (h < 1)
+		snprintf(out, SHOW_TEXT_MAX, "%lldm%02llds", m, s % 60);
+	else if (d < 1)
+		snprintf(out, SHOW_TEXT_MAX, "%lldh%02lldm", h, m % 60);
+	else
+		snprintf(out, SHOW_TEXT_MAX, "%lldd%02lldh", d, h % 24);
+	return out;
+}
+
+int64_t time_parse(const char *text)
+{
+	struct tm tm = {0};
+	int ms = 0;
+	const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+	if (!rest || sscanf(rest, ".%3dZ", &ms) < 0)
+		return -1;
+	return (int64_t)timegm(&tm) * 1000 + ms;
+}
+
+int64_t time_now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+const char *show_time(const char *text, char out[static SHOW_TEXT_MAX])
+{
+	int64_t ms = time_parse(text);
+	if (ms < 0) {
+		snprintf(out, SHOW_TEXT_MAX, "%s", text ? text : "?");
+		return text_tame(out);
+	}
+	time_t s = (time_t)(ms / 1000);
+	struct tm tm;
+	localtime_r(&s, &tm);
+	size_t n = strftime(out, SHOW_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm);
+	snprintf(out + n, SHOW_TEXT_MAX - n, ".%03d", (int)(ms % 1000));
+	return out;
+}

@@ -1,0 +1,51 @@
+/*
+ * Showing: tables, colours, times and durations for people.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_BAD, COLOUR_WARN, COLOUR_DIM, COLOUR_BOLD };
+
+/* Switches colour on or off, from here to the next call. Prints nothing if `enabled` is false. */
+void colour_set(FILE *out, bool enabled, enum colour colour);
+
+#define TABLE_COLUMNS_MAX 8
+#define CELL_MAX	  264
+
+struct cell {
+	char text[CELL_MAX];
+	enum colour colour;
+};
+
+/* Rows of cells; the first row is the heading. A line of text may stand below each row. */
+struct table {
+	unsigned columns;
+	size_t rows;
+	struct cell *cells; /* rows * columns */
+};
+
+/* Adds an empty row and returns its cells, NULL without memory (then the row is left out of the table). */
+struct cell *table_row(struct table *table);
+__attribute__((format(printf, 3, 4))) void cell_set(
+    struct cell *cell, enum colour colour, const char *format, ...);
+void table_print(const struct table *table, bool colour, FILE *out);
+void table_free(struct table *table);
+
+/* Replaces control characters, which could speak to the terminal, with '?'. Returns `text`. */
+char *text_tame(char *text);
+
+#define SHOW_TEXT_MAX 48
+
+/* "0.3s", "12s", "3m12s", "4h05m", "2d03h" */
+const char *show_duration(int64_t ms, char out[static SHOW_TEXT_MAX]);
+
+/* Milliseconds since 1970 of "2026-11-22T16:00:00.123Z", -1 if it is none. */
+int64_t time_parse(const char *text);
+int64_t time_now_ms(void);
+
+/* "2026-11-22 16:00:00.123", local time; `text` itself if it is no time. */
+const char *show_time(const char *text, char out[static SHOW_TEXT_MAX]);

@@ -1,0 +1,366 @@
+/*
+ * `status` and `watch`: who holds what, since when and why; what needs attention stands last, where the eye
+ * is.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vipctl/call.h"
+#include "vipctl/router.h"
+
+struct page {
+	FILE *out;
+	bool colour;
+	bool attention;
+	bool stale; /* the engine does not respond: what it says is old, what the kernel says is not */
+};
+
+static const char *duration_since(const char *time, char out[static SHOW_TEXT_MAX])
+{
+	int64_t since = time_parse(time);
+	if (since < 0)
+		return "-";
+	return show_duration(time_now_ms() - since, out);
+}
+
+/* One line of what is wrong and what to do. */
+__attribute__((format(printf, 2, 3))) static void attention(struct page *page, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	page->attention = true;
+	colour_set(page->out, page->colour, COLOUR_BAD);
+	fprintf(page->out, "! %s", text_tame(text));
+	colour_set(page->out, page->colour, COLOUR_NONE);
+	fputc('\n', page->out);
+}
+
+static enum colour state_colour(const char *state)
+{
+	if (strcmp(state, "active") == 0 || strcmp(state, "passing") == 0)
+		return COLOUR_GOOD;
+	if (strcmp(state, "backup") == 0)
+		return COLOUR_NONE;
+	return strcmp(state, "fault") == 0 || strcmp(state, "failing") == 0 ? COLOUR_BAD : COLOUR_WARN;
+}
+
+/* ---- virtual routers ---- */
+
+enum { ROUTER, STATE, SINCE, HELD_BY, PRIORITY, HEALTH, ADDRESS, KERNEL, ROUTER_COLUMNS };
+
+static void address_cells(struct cell *row, const json_t *router, const json_t *address)
+{
+	static const enum colour colours[] = {
+	    [PRESENCE_RIGHT] = COLOUR_NONE,
+	    [PRESENCE_HANDOVER] = COLOUR_WARN,
+	    [PRESENCE_MISSING] = COLOUR_BAD,
+	    [PRESENCE_LEFT] = COLOUR_BAD,
+	    [PRESENCE_UNKNOWN] = COLOUR_WARN,
+	};
+	enum presence presence = address_presence(router, address);
+	enum colour colour = colours[presence];
+	const char *interface = member_text(router, "interface"),
+		   *other = member_text(address, "other_interface");
+	if (presence == PRESENCE_RIGHT && router_is_active(router))
+		colour = COLOUR_GOOD;
+	cell_set(&row[ADDRESS], COLOUR_NONE, "%s", member_text(address, "address"));
+	if (presence == PRESENCE_UNKNOWN)
+		cell_set(&row[KERNEL], colour, "unknown");
+	else if (strcmp(member_text(address, "kernel"), "present") == 0)
+		cell_set(&row[KERNEL], colour, "on %s%s", interface,
+		    presence == PRESENCE_HANDOVER ? ", handing over" : "");
+	else
+		cell_set(&row[KERNEL], colour, "not on %s%s%s%s", interface, *other ? " (on " : "", other,
+		    *other ? ")" : "");
+}
+
+static void router_cells(struct cell *row, const json_t *router, bool stale)
+{
+	char text[CELL_MAX], since[SHOW_TEXT_MAX];
+	const char *state = member_text(router, "state");
+	int priority = (int)member_number(router, "priority"),
+	    effective = (int)member_number(router, "effective_priority");
+	enum holder holder = router_holder(router);
+	cell_set(&row[ROUTER], COLOUR_BOLD, "%s", member_text(router, "name"));
+	const char *doubt = stale ? "?" : "";
+	cell_set(&row[STATE], stale ? COLOUR_WARN : state_colour(state), "%s%s%s", state, doubt,
+	    member_true(router, "drained") ? ", drained" : "");
+	cell_set(&row[SINCE], COLOUR_NONE, "%s", duration_since(member_text(router, "since"), since));
+	bool held = holder == HOLDER_SELF || holder == HOLDER_OTHER;
+	cell_set(&row[HELD_BY],
+	    stale  ? COLOUR_WARN
+	    : held ? COLOUR_NONE
+		   : COLOUR_BAD,
+	    "%s%s", router_holder_text(router, text), doubt);
+	if (effective == priority)
+		cell_set(&row[PRIORITY], COLOUR_NONE, "%d", priority);
+	else
+		cell_set(&row[PRIORITY], COLOUR_WARN, "%d (of %d)", effective, priority);
+	if (!member_true(router, "healthy"))
+		cell_set(&row[HEALTH], COLOUR_BAD, "unhealthy");
+	else if (json_array_size(json_object_get(router, "checks")) == 0)
+		cell_set(&row[HEALTH], COLOUR_DIM, "no checks");
+	else
+		cell_set(&row[HEALTH], COLOUR_GOOD, "healthy");
+}
+
+static void heading(struct table *table, const char *const titles[])
+{
+	struct cell *row = table_row(table);
+	for (unsigned i = 0; row && i < table->columns; i++)
+		cell_set(&row[i], COLOUR_DIM, "%s", titles[i]);
+}
+
+static void routers_print(struct page *page, const json_t *routers)
+{
+	static const char *const titles[] = {
+	    "ROUTER", "STATE", "SINCE", "HELD BY", "PRIORITY", "HEALTH", "ADDRESS", "KERNEL"};
+	struct table table = {.columns = ROUTER_COLUMNS};
+	size_t i, k;
+	json_t *router, *address;
+	heading(&table, titles);
+	json_array_foreach(routers, i, router)
+	{
+		json_array_foreach(json_object_get(router, "addresses"), k, address)
+		{
+			struct cell *row = table_row(&table);
+			if (!row)
+				break;
+			if (k == 0)
+				router_cells(row, router, page->stale);
+			address_cells(row, router, address);
+		}
+	}
+	table_print(&table, page->colour, page->out);
+	table_free(&table);
+}
+
+/* Why each is what it is: one line a router. */
+static void reasons_print(struct page *page, const json_t *routers)
+{
+	size_t i;
+	json_t *router;
+	json_array_foreach(routers, i, router)
+	{
+		char since[SHOW_TEXT_MAX], line[1024];
+		snprintf(line, sizeof line, "%s: %s since %s: %s", member_text(router, "name"),
+		    member_text(router, "state"), show_time(member_text(router, "since"), since),
+		    member_text(router, "reason"));
+		fprintf(page->out, "%s\n", text_tame(line));
+	}
+}
+
+/* ---- checks ---- */
+
+enum { CHECK, CHECK_STATE, CHECK_SINCE, CHECK_LAST, CHECK_ERROR, CHECK_COLUMNS };
+
+static void checks_print(struct page *page, const json_t *checks)
+{
+	static const char *const titles[] = {"CHECK", "STATE", "SINCE", "TOOK", "LAST ERROR"};
+	struct table table = {.columns = CHECK_COLUMNS};
+	size_t i;
+	json_t *check;
+	if (json_array_size(checks) == 0)
+		return;
+	heading(&table, titles);
+	json_array_foreach(checks, i, check)
+	{
+		char since[SHOW_TEXT_MAX];
+		struct cell *row = table_row(&table);
+		if (!row)
+			break;
+		const char *state = member_text(check, "state"), *error = member_text(check, "last_error");
+		const json_t *last = json_object_get(check, "last_ms");
+		cell_set(&row[CHECK], COLOUR_BOLD, "%s", member_text(check, "name"));
+		cell_set(&row[CHECK_STATE], state_colour(state), "%s", state);
+		cell_set(
+		    &row[CHECK_SINCE], COLOUR_NONE, "%s", duration_since(member_text(check, "since"), since));
+		if (json_is_number(last))
+			cell_set(&row[CHECK_LAST], COLOUR_NONE, "%.1fms", json_number_value(last));
+		else
+			cell_set(&row[CHECK_LAST], COLOUR_DIM, "-");
+		cell_set(&row[CHECK_ERROR], *error ? COLOUR_WARN : COLOUR_DIM, "%s", *error ? error : "-");
+	}
+	fputc('\n', page->out);
+	table_print(&table, page->colour, page->out);
+	table_free(&table);
+}
+
+/* ---- what needs attention ---- */
+
+static void judge_engine(struct page *page, const json_t *engine)
+{
+	char silent[SHOW_TEXT_MAX];
+	if (!page->stale)
+		return;
+	if (json_is_number(json_object_get(engine, "heartbeat_ms")))
+		attention(page,
+		    "the engine does not respond (last sign of life %s ago): what stands above is old, "
+		    "except KERNEL. It is restarted by itself; if not: journalctl -u vipd",
+		    show_duration(member_number(engine, "heartbeat_ms"), silent));
+	else
+		attention(page, "the engine has not started yet; if this stays: journalctl -u vipd");
+}
+
+/* Active, and the kernel does not have the address. */
+static void judge_missing(struct page *page, const json_t *router, const char *address)
+{
+	const char *name = member_text(router, "name"), *interface = member_text(router, "interface");
+	if (page->stale)
+		attention(page,
+		    "%s: this node was active, but the kernel no longer has %s on %s: another node has "
+		    "probably taken over; see vipctl status there",
+		    name, address, interface);
+	else
+		attention(page,
+		    "%s: ACTIVE WITHOUT ITS ADDRESS: the kernel does not have %s on %s, so nobody answers "
+		    "for it. Move it away: vipctl drain %s; why: journalctl -u vipd",
+		    name, address, interface, name);
+}
+
+static void judge_addresses(struct page *page, const json_t *router)
+{
+	size_t i;
+	json_t *item;
+	const char *name = member_text(router, "name"), *interface = member_text(router, "interface");
+	json_array_foreach(json_object_get(router, "addresses"), i, item)
+	{
+		const char *address = member_text(item, "address");
+		switch (address_presence(router, item)) {
+		case PRESENCE_MISSING: judge_missing(page, router, address); break;
+		case PRESENCE_LEFT:
+			attention(page,
+			    "%s: ADDRESS LEFT BEHIND: this node is %s, but the kernel has %s on %s, so "
+			    "two servers may answer for it. Remove it: ip -6 address del %s/128 dev %s",
+			    name, member_text(router, "state"), address, interface, address, interface);
+			break;
+		case PRESENCE_UNKNOWN:
+			attention(
+			    page, "%s: the kernel did not say whether %s is on %s", name, address, interface);
+			break;
+		case PRESENCE_RIGHT:
+		case PRESENCE_HANDOVER: break;
+		}
+	}
+}
+
+static void judge_router(struct page *page, const json_t *router)
+{
+	char holder[CELL_MAX];
+	const char *name = member_text(router, "name"), *state = member_text(router, "state");
+	bool drained = member_true(router, "drained");
+	judge_addresses(page, router);
+	if (strcmp(state, "fault") == 0)
+		attention(
+		    page, "%s: fault: %s; this node cannot hold it", name, member_text(router, "reason"));
+	else if (strcmp(state, "initialize") == 0)
+		attention(page, "%s: has not started yet: %s", name, member_text(router, "reason"));
+	else if (router_holder(router) == HOLDER_NOBODY || router_holder(router) == HOLDER_SILENT)
+		attention(page, "%s: this node hears no holder: %s%s%s", name,
+		    router_holder_text(router, holder), drained ? "; take it back: vipctl resume " : "",
+		    drained ? name : "");
+	if (!member_true(router, "healthy"))
+		attention(page, "%s: unhealthy: %s", name, member_text(router, "health_reason"));
+}
+
+static void judge_checks(struct page *page, const json_t *checks)
+{
+	size_t i;
+	json_t *check;
+	json_array_foreach(checks, i, check)
+	{
+		if (strcmp(member_text(check, "state"), "failing") == 0)
+			attention(page, "check %s: failing: %s", member_text(check, "name"),
+			    member_text(check, "last_error"));
+	}
+}
+
+static void drains_print(struct page *page, const json_t *routers)
+{
+	size_t i;
+	json_t *router;
+	json_array_foreach(routers, i, router)
+	{
+		char since[SHOW_TEXT_MAX], line[512];
+		if (!member_true(router, "drained"))
+			continue;
+		snprintf(line, sizeof line,
+		    "%s: drained since %s by uid %d; take part again: vipctl resume %s",
+		    member_text(router, "name"), show_time(member_text(router, "drained_since"), since),
+		    (int)member_number(router, "drained_by"), member_text(router, "name"));
+		fprintf(page->out, "%s\n", text_tame(line));
+	}
+}
+
+static void page_print(struct page *page, const json_t *status)
+{
+	const json_t *routers = json_object_get(status, "virtual_routers"),
+		     *checks = json_object_get(status, "checks");
+	char up[SHOW_TEXT_MAX], line[1024];
+	const json_t *engine = json_object_get(status, "engine");
+	size_t i;
+	json_t *router;
+	page->stale = json_is_object(engine) && !member_true(engine, "responding");
+	snprintf(line, sizeof line, "%s: vipd %s, up %s, %s", member_text(status, "node"),
+	    member_text(status, "version"), duration_since(member_text(status, "started"), up),
+	    member_text(json_object_get(status, "config"), "path"));
+	fprintf(page->out, "%s\n\n", text_tame(line));
+	routers_print(page, routers);
+	checks_print(page, checks);
+	fputc('\n', page->out);
+	reasons_print(page, routers);
+	drains_print(page, routers);
+	judge_engine(page, engine);
+	json_array_foreach(routers, i, router) judge_router(page, router);
+	judge_checks(page, checks);
+}
+
+/* Shows the status in one write, so that a redrawn screen does not flicker. `clear` may be "". */
+static int status_show(const struct vipctl *ctl, const char *clear)
+{
+	json_t *status;
+	char *raw, *text = NULL;
+	size_t size;
+	int result = call_json(ctl, "GET", "/v1/status", &status, &raw);
+	if (result != EXIT_FINE)
+		return result;
+	struct page page = {.out = open_memstream(&text, &size), .colour = ctl->colour};
+	if (!page.out) {
+		fputs("vipctl: out of memory\n", stderr);
+		exit(EXIT_ATTENTION);
+	}
+	fputs(clear, page.out);
+	page_print(&page, status);
+	fclose(page.out);
+	if (ctl->json)
+		raw_print(raw);
+	else
+		fwrite(text, 1, size, stdout);
+	free(text);
+	free(raw);
+	json_decref(status);
+	return page.attention ? EXIT_ATTENTION : EXIT_FINE;
+}
+
+int command_status(const struct vipctl *ctl)
+{
+	return status_show(ctl, "");
+}
+
+/* Goes on while the agent is away, because that is when one watches. Ends with Ctrl-C or with its output. */
+int command_watch(const struct vipctl *ctl)
+{
+	const char *clear = isatty(STDOUT_FILENO) && !ctl->json ? "\033[H\033[2J" : "";
+	for (;;) {
+		if (status_show(ctl, clear) >= EXIT_UNREACHABLE)
+			fputc('\n', stderr);
+		if (fflush(stdout) != 0)
+			return EXIT_ATTENTION;
+		sleep(1);
+	}
+}

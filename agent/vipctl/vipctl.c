@@ -1,0 +1,199 @@
+/*
+ * vipctl: asks and commands the agent of this node. The table of commands, the command line, and the small
+ * commands.
+ */
+#include "vipctl/vipctl.h"
+
+#include <curl/curl.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vipctl/call.h"
+
+static int command_help(const struct vipctl *ctl);
+
+static const struct command {
+	const char *name;
+	int (*function)(const struct vipctl *ctl);
+	const char *usage; /* what may follow the name */
+	bool takes_argument;
+	bool takes_follow; /* -f and -n */
+	const char *description;
+} commands[] = {
+    {"status", command_status, "", false, false,
+	"who holds what, since when and why, and what needs attention"},
+    {"watch", command_watch, "", false, false, "the same, again every second; Ctrl-C ends it"},
+    {"events", command_events, "[-f] [-n N]", false, true, "the last (N) transitions; -f: and those to come"},
+    {"drain", command_drain, "[ROUTER]", true, false,
+	"hand over, hold nothing until `resume`; says who holds it now"},
+    {"resume", command_resume, "[ROUTER]", true, false, "take part again after `drain`"},
+    {"reload", command_reload, "", false, false,
+	"read the configuration again; if it is wrong, nothing changes"},
+    {"metrics", command_metrics, "", false, false, "what Prometheus gets"},
+    {"help", command_help, "[COMMAND]", true, false, "this text, or that of one command"},
+};
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static void usage_print(FILE *out)
+{
+	fputs("Usage: vipctl [-s SOCKET] [-o json] [--no-color] COMMAND\n"
+	      "Asks and commands vipd, the agent of this node.\n\n",
+	    out);
+	for (size_t i = 0; i < COMMANDS; i++) {
+		char synopsis[64];
+		snprintf(synopsis, sizeof synopsis, "%s %s", commands[i].name, commands[i].usage);
+		fprintf(out, "  %-20s  %s\n", synopsis, commands[i].description);
+	}
+	fputs("\n"
+	      "  -s, --socket SOCKET  default $VIPD_SOCKET, else " VIPCTL_SOCKET_DEFAULT "\n"
+	      "  -o, --output json    the agent's JSON as it is\n"
+	      "      --no-color       no colour (so does NO_COLOR, and whatever is no terminal)\n"
+	      "      --version        print the version and exit\n"
+	      "  -h, --help           print this and exit\n"
+	      "\n"
+	      "Exit status: 0 all is well; 1 something needs attention; 2 wrong usage; 3 the agent is not\n"
+	      "running or cannot be reached; 4 the agent refused. See vipctl(1).\n",
+	    out);
+}
+
+static int command_help(const struct vipctl *ctl)
+{
+	const struct command *command = ctl->argument ? command_find(ctl->argument) : NULL;
+	if (command) {
+		printf("Usage: vipctl %s%s%s\n%s\n", command->name, *command->usage ? " " : "",
+		    command->usage, command->description);
+		return EXIT_FINE;
+	}
+	if (ctl->argument)
+		fprintf(stderr, "vipctl: there is no command '%s'; see vipctl --help\n", ctl->argument);
+	else
+		usage_print(stdout);
+	return ctl->argument ? EXIT_USAGE : EXIT_FINE;
+}
+
+int command_reload(const struct vipctl *ctl)
+{
+	struct reply reply;
+	int result = call(ctl, "POST", "/v1/reload", &reply);
+	if (result != EXIT_FINE)
+		return result;
+	if (ctl->json)
+		raw_print(reply.body);
+	else
+		puts("the configuration is reloaded and in force");
+	free(reply.body);
+	return EXIT_FINE;
+}
+
+int command_metrics(const struct vipctl *ctl)
+{
+	struct reply reply;
+	int result = call(ctl, "GET", "/metrics", &reply);
+	if (result != EXIT_FINE)
+		return result;
+	fwrite(reply.body, 1, reply.size, stdout);
+	free(reply.body);
+	return EXIT_FINE;
+}
+
+__attribute__((format(printf, 1, 2))) static void usage_error(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fputs("vipctl: ", stderr);
+	vfprintf(stderr, format, args);
+	fputs("; see vipctl --help\n", stderr);
+	va_end(args);
+	exit(EXIT_USAGE);
+}
+
+enum { OPTION_VERSION = 256, OPTION_NO_COLOR };
+
+static void options_read(int argc, char **argv, struct vipctl *ctl)
+{
+	static const struct option options[] = {
+	    {"socket", required_argument, NULL, 's'},
+	    {"output", required_argument, NULL, 'o'},
+	    {"follow", no_argument, NULL, 'f'},
+	    {"last", required_argument, NULL, 'n'},
+	    {"no-color", no_argument, NULL, OPTION_NO_COLOR},
+	    {"version", no_argument, NULL, OPTION_VERSION},
+	    {"help", no_argument, NULL, 'h'},
+	    {0},
+	};
+	for (int option; (option = getopt_long(argc, argv, "s:o:fn:h", options, NULL)) != -1;) {
+		switch (option) {
+		case 's': ctl->socket = optarg; break;
+		case 'o':
+			if (strcmp(optarg, "json") != 0)
+				usage_error("-o %s: only json is known", optarg);
+			ctl->json = true;
+			break;
+		case 'f': ctl->follow = true; break;
+		case 'n':
+			if (!*optarg || strspn(optarg, "0123456789") != strlen(optarg) || strlen(optarg) > 9)
+				usage_error("-n %s: that is not a number of events", optarg);
+			ctl->last = optarg;
+			break;
+		case OPTION_NO_COLOR: ctl->colour = false; break;
+		case OPTION_VERSION: puts("vipctl " VIPD_VERSION); exit(EXIT_FINE);
+		case 'h': usage_print(stdout); exit(EXIT_FINE);
+		default: exit(EXIT_USAGE); /* getopt has told */
+		}
+	}
+}
+
+static const struct command *command_read(int count, char **words, struct vipctl *ctl)
+{
+	if (count == 0) {
+		usage_print(stderr);
+		exit(EXIT_USAGE);
+	}
+	const struct command *command = command_find(words[0]);
+	if (!command)
+		usage_error("there is no command '%s'", words[0]);
+	if (count > (command->takes_argument ? 2 : 1))
+		usage_error("%s takes %s: what is '%s'?", command->name,
+		    command->takes_argument ? "one argument" : "no argument", words[count - 1]);
+	if ((ctl->follow || ctl->last) && !command->takes_follow)
+		usage_error("%s takes no -f and no -n", command->name);
+	ctl->argument = count > 1 ? words[1] : NULL;
+	return command;
+}
+
+static bool colour_wanted(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *socket = getenv("VIPD_SOCKET");
+	struct vipctl ctl = {
+	    .socket = socket && *socket ? socket : VIPCTL_SOCKET_DEFAULT, .colour = colour_wanted()};
+	options_read(argc, argv, &ctl);
+	const struct command *command = command_read(argc - optind, argv + optind, &ctl);
+
+	curl_global_init(CURL_GLOBAL_NOTHING);
+	int result = command->function(&ctl);
+	curl_global_cleanup();
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		perror("vipctl: the answer cannot be written");
+		return EXIT_ATTENTION;
+	}
+	return result;
+}

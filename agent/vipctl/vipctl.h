@@ -1,0 +1,35 @@
+/*
+ * Inside vipctl: what the command line asked for, and the exit codes that scripts rely on (vipctl(1)).
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#define VIPCTL_SOCKET_DEFAULT "/run/vipd/vipd.sock"
+
+enum {
+	EXIT_FINE = 0,
+	EXIT_ATTENTION = 1, /* asked and answered, but something is wrong; or the answer cannot be written */
+	EXIT_USAGE = 2,	    /* the command line is wrong */
+	EXIT_UNREACHABLE = 3, /* the agent is not running, or does not answer */
+	EXIT_REFUSED = 4      /* the agent answered with an error */
+};
+
+struct vipctl {
+	const char *socket;
+	const char *argument; /* the command's, NULL if there is none */
+	const char *last;     /* events -n */
+	bool follow;	      /* events -f */
+	bool json;	      /* -o json */
+	bool colour;
+};
+
+/* The commands; each returns an exit code and has told the reason on standard error. */
+int command_status(const struct vipctl *ctl);
+int command_watch(const struct vipctl *ctl);
+int command_events(const struct vipctl *ctl);
+int command_drain(const struct vipctl *ctl);
+int command_resume(const struct vipctl *ctl);
+int command_reload(const struct vipctl *ctl);
+int command_metrics(const struct vipctl *ctl);
