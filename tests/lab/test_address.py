@@ -1,0 +1,55 @@
+"""Active means that the kernel has the address, and the status says what the kernel says."""
+
+import os
+import signal
+
+from lab import VIP, transitions, wait_for
+
+
+def delete_address(node):
+    node.exec("ip", "-6", "addr", "del", VIP + "/128", "dev", "eth0")
+
+
+def test_a_removed_address_comes_back_without_a_transition(lab, nodes):
+    before, counters = transitions(nodes), nodes[0].router()["counters"]
+    delete_address(nodes[0])
+    wait_for("the address is back", nodes[0].has_address)
+    wait_for("it was counted and announced", lambda: nodes[0].router()["counters"],
+             lambda now: now["address_restored"] == counters["address_restored"] + 1
+             and now["announcements_sent"] > counters["announcements_sent"])
+    lab.wait_holder(nodes[0])
+    assert transitions(nodes) == before
+
+
+def test_the_client_does_not_notice_a_removed_address(lab, nodes, probe):
+    delete_address(nodes[0])
+    wait_for("the address is back", nodes[0].has_address)
+    wait_for("the client is served", lambda: probe.ask("peek")["requests"]["ok"], lambda ok: ok >= 5)
+    window = probe.mark()
+    assert window["requests"]["lost"] == 0, window
+    assert {run["node"] for run in window["nodes"]} == {nodes[0].name}
+
+
+def test_the_status_follows_the_kernel_not_the_engine(lab, nodes):
+    engine = nodes[0].vipd_pids()["engine"]
+    os.kill(engine, signal.SIGSTOP)
+    assert nodes[0].router()["addresses"] == [{"address": VIP, "held": True, "kernel": "present"}]
+    delete_address(nodes[0])
+    [address] = nodes[0].router()["addresses"]
+    assert address["held"] is False and address["kernel"] != "present"
+    assert nodes[0].metric("vipd_address_held", address=VIP) == 0
+    assert nodes[0].router()["state"] == "active"  # what the engine said last
+    os.kill(engine, signal.SIGCONT)
+
+
+def test_a_late_engine_steps_down(lab, nodes, probe):
+    engine = nodes[0].vipd_pids()["engine"]
+    os.kill(engine, signal.SIGSTOP)
+    wait_for("the next server takes over", nodes[1].has_address)
+    wait_for("and serves the client", probe.answered_by, lambda name: name == nodes[1].name)
+    became = nodes[0].router()["counters"]["became_active"]
+    os.kill(engine, signal.SIGCONT)
+    wait_for("it lost the address and was elected anew", lambda: nodes[0].router()["counters"]["became_active"],
+             lambda count: count == became + 1)
+    lab.wait_holder(nodes[0])
+    wait_for("and serves the client", probe.answered_by, lambda name: name == nodes[0].name)

@@ -1,0 +1,115 @@
+"""What people and Prometheus see and do: vipctl, the socket, the metrics, the configuration."""
+
+import json
+import subprocess
+
+from lab import BUILD, VIP, UnixConnection, config_text, run, transitions, wait_for
+
+
+def test_status_for_people(nodes):
+    text = nodes[0].vipctl("status").stdout
+    for word in ("api", VIP, "active", nodes[0].name, "apiserver", "passing"):
+        assert word in text, text
+    assert "\x1b" not in text, "colour belongs on a terminal only"
+
+
+def test_agent_not_running(nodes):
+    nodes[2].vipd_stop()
+    answer = nodes[2].vipctl("status", check=False)
+    assert (answer.returncode, answer.stdout) == (3, "")
+    assert nodes[2].socket_path in answer.stderr and "systemctl start vipd" in answer.stderr
+
+
+def test_metrics_are_clean(nodes):
+    for text in (nodes[0].metrics(), nodes[0].vipctl("metrics").stdout, nodes[0].http("GET", "/metrics")[1]):
+        checked = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True)
+        assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+    assert [node.metric("vipd_address_held", address=VIP) for node in nodes] == [1, 0, 0]
+    assert [node.metric("vipd_router_state", state="active") for node in nodes] == [1, 0, 0]
+    assert nodes[0].metric("vipd_adverts_sent_total") > 0 and nodes[1].metric("vipd_adverts_received_total") > 0
+    assert nodes[0].metric("vipd_check_up", check="apiserver") == 1
+
+
+def test_the_metrics_listener_changes_nothing(lab, nodes):
+    for path in ("/v1/drain", "/v1/status", "/v1/reload"):
+        answer = nodes[0].exec("curl", "-sS", "--noproxy", "*", "-X", "POST", "-o", "/dev/null", "-w", "%{http_code}",
+                               f"http://[::1]:9752{path}").stdout
+        assert answer in ("404", "405"), path
+    assert lab.holders() == [nodes[0].name] and nodes[0].router()["drained"] is False
+
+
+def test_health_of_the_agent(nodes):
+    assert nodes[0].http("GET", "/healthz") == (200, "ok\n")
+
+
+def test_events_tell_the_move(lab, nodes):
+    connection = UnixConnection(nodes[1].socket_path)
+    connection.request("GET", "/v1/events?follow=1&last=0")
+    stream = connection.getresponse()
+    nodes[0].vipctl("drain")
+    event = json.loads(stream.readline())
+    connection.close()
+    assert event.items() >= {"router": "api", "vrid": 100, "from": "backup", "to": "active"}.items(), event
+    assert event["reason"]
+    assert "active" in nodes[1].vipctl("events").stdout.splitlines()[-1]
+    lab.wait_holder(nodes[1])
+
+
+def test_a_failing_reload_changes_nothing(lab, nodes):
+    before = transitions(nodes)
+    wrong = nodes[0].config()
+    wrong["virtual_routers"][0]["priority"] = 300
+    wrong["virtual_routers"][0]["advert_interval"] = "100"
+    wrong["virtual_routers"][0]["colour"] = "red"
+    nodes[0].write_config(wrong)
+    answer = nodes[0].vipctl("reload", check=False)
+    assert answer.returncode == 4
+    for word in ("priority", "300", "advert_interval", "colour", nodes[0].config_path + ":"):
+        assert word in answer.stderr, answer.stderr
+    checked = run(f"{BUILD}/vipd", "-n", "-c", nodes[0].config_path, check=False, env=lab.environment)
+    assert checked.returncode == 2 and "300" in checked.stderr
+    router = nodes[0].router()
+    assert (router["state"], router["priority"], router["advert_interval_ms"]) == ("active", 150, 100)
+    assert transitions(nodes) == before and lab.holders() == [nodes[0].name]
+
+
+def test_a_reload_moves_nothing(lab, nodes, probe):
+    before = transitions(nodes)
+    changed = nodes[0].config()
+    changed["virtual_routers"][0].update(priority=140, advert_interval="200ms")
+    changed["checks"][0].update(interval="500ms", fall=3)
+    nodes[0].write_config(changed)
+    nodes[0].vipctl("reload")
+    wait_for("the new settings are in force", lambda: nodes[0].router(),
+             lambda r: (r["priority"], r["advert_interval_ms"], r["healthy"]) == (140, 200, True))
+    wait_for("the backups follow the interval", lambda: nodes[1].router()["advert_interval_ms"], lambda ms: ms == 200)
+    for node in nodes[1:]:
+        changed = node.config()
+        changed["checks"] = []
+        changed["virtual_routers"][0].update(checks=[], advert_interval="200ms")
+        node.write_config(changed)
+        node.vipctl("reload")
+        wait_for("no checks: healthy", lambda: (node.status()["checks"], node.router()["healthy"]),
+                 lambda seen: seen == ([], True))
+    assert lab.holders() == [nodes[0].name]
+    assert transitions(nodes) == before
+    window = probe.mark()
+    assert window["requests"]["lost"] == 0 and {run["node"] for run in window["nodes"]} == {nodes[0].name}
+
+
+def test_a_reload_that_lowers_the_priority_hands_over(lab, nodes, probe):
+    lower = nodes[0].config()
+    lower["virtual_routers"][0]["priority"] = 110
+    nodes[0].write_config(lower)
+    nodes[0].vipctl("reload")
+    lab.wait_holder(nodes[1])
+    wait_for("the client is served by it", probe.answered_by, lambda name: name == nodes[1].name)
+
+
+def test_the_printed_configuration_is_a_configuration(lab, nodes):
+    printed = run(f"{BUILD}/vipd", "-nv", "-c", nodes[0].config_path, env=lab.environment).stdout
+    path = nodes[0].config_path + ".printed"
+    with open(path, "w") as out:
+        out.write(printed)
+    again = run(f"{BUILD}/vipd", "-nv", "-c", path, env=lab.environment).stdout
+    assert again == printed and "apiserver" in printed and config_text(VIP) in printed

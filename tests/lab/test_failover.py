@@ -1,0 +1,150 @@
+"""The holder goes, in every way there is; the right server takes over, and the client goes on."""
+
+import signal
+
+import pytest
+
+from lab import Probe, adverts_pass, transitions, wait_for
+
+
+def goes_on(lab, probe, node):
+    """`node` becomes the one holder that is reachable, and serves the client."""
+    wait_for(f"{node.name} holds the VIP", node.has_address)
+    wait_for(f"the client is served by {node.name}", probe.answered_by, lambda name: name == node.name)
+
+
+def test_silent_death_and_return(lab, nodes, probe):
+    nodes[0].blackhole()
+    goes_on(lab, probe, nodes[1])
+    assert nodes[1].status()["virtual_routers"][0]["reason"].startswith("no advertisement")
+    nodes[0].plug()
+    lab.wait_holder(nodes[0])
+    goes_on(lab, probe, nodes[0])
+
+
+def test_two_deaths(lab, nodes, probe):
+    nodes[0].blackhole()
+    nodes[1].blackhole()
+    goes_on(lab, probe, nodes[2])
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "drain"])
+def test_a_planned_move_loses_no_request(lab, nodes, probe, how):
+    if how == "drain":
+        assert nodes[0].http("POST", "/v1/drain")[0] == 200  # unlike vipctl, does not wait until it is done
+        wait_for("the drain is known", lambda: nodes[0].router()["drained"])
+    else:
+        nodes[0].vipd.send_signal(signal.SIGTERM)
+    empty = 0
+    while nodes[0].has_address():
+        empty += not lab.holders()  # the old holder is looked at first: an empty list is a real gap
+    assert empty == 0, "for a moment nobody had the address"
+    lab.wait_holder(nodes[1])
+    goes_on(lab, probe, nodes[1])
+    if how == "drain":
+        assert nodes[0].router()["drained"] is True
+        nodes[0].vipctl("resume")
+    else:
+        assert nodes[0].vipd_stop() == 0
+        nodes[0].vipd_start()
+    goes_on(lab, probe, nodes[0])
+    lab.wait_holder(nodes[0])
+    requests = probe.mark()["requests"]
+    assert requests["ok"] > 0 and requests["lost"] == 0, requests
+
+
+def test_drained_server_does_not_come_back_by_itself(lab, nodes, probe):
+    assert f"now held by {nodes[1].link_local}" in nodes[0].vipctl("drain").stdout
+    assert lab.holders() == [nodes[1].name], "vipctl drain comes back when the move is done"
+    nodes[1].vipctl("drain")
+    assert lab.holders() == [nodes[2].name]
+    nodes[1].vipctl("resume")
+    lab.wait_holder(nodes[1])
+    goes_on(lab, probe, nodes[1])
+    assert probe.mark()["requests"]["lost"] == 0
+
+
+def test_api_server_killed(lab, nodes, probe):
+    nodes[0].api_kill()
+    lab.wait_holder(nodes[1])
+    goes_on(lab, probe, nodes[1])
+    router = nodes[0].router()
+    assert (router["state"], router["healthy"]) == ("backup", False)
+    assert 1 <= router["effective_priority"] <= 31
+    assert nodes[0].status()["checks"][0]["last_error"]
+    nodes[0].api_start()
+    lab.wait_holder(nodes[0])
+    goes_on(lab, probe, nodes[0])
+
+
+def test_api_server_that_accepts_and_does_not_answer(lab, nodes, probe):
+    nodes[0].api_signal(signal.SIGSTOP)
+    lab.wait_holder(nodes[1])
+    goes_on(lab, probe, nodes[1])
+
+
+def test_a_group_without_a_healthy_server_keeps_a_holder(lab, nodes):
+    for node in nodes:
+        open(node.not_ready, "w").close()
+    for node in nodes:
+        wait_for("the check has failed", lambda: node.router()["healthy"], lambda healthy: not healthy)
+    [name] = wait_for("one holder", lab.holders, lambda names: len(names) == 1)
+    holder = next(node for node in nodes if node.name == name)
+    before = transitions(nodes)
+    adverts_pass(holder, 10)
+    assert (lab.holders(), transitions(nodes)) == ([name], before)
+
+
+@pytest.mark.parametrize("how", ["interface", "carrier"])
+def test_link_down(lab, nodes, probe, how):
+    if how == "interface":
+        nodes[0].interface_down()
+    else:
+        nodes[0].carrier(False)
+    goes_on(lab, probe, nodes[1])
+    wait_for("the old holder has noticed", lambda: nodes[0].router()["state"], lambda state: state == "fault")
+    wait_for("and let go of the address", nodes[0].has_address, lambda has: not has)
+    nodes[0].carrier(True)
+    nodes[0].interface_up()
+    lab.wait_holder(nodes[0])
+    goes_on(lab, probe, nodes[0])
+
+
+@pytest.mark.parametrize("client_stays", [True, False])
+def test_after_a_partition_one_holder_remains(lab, nodes, probe, client_stays):
+    lab.partition(nodes[0], *([lab.client] if client_stays else []))
+    wait_for("a holder on each side", lab.holders, lambda names: names == [nodes[0].name, nodes[1].name])
+    goes_on(lab, probe, nodes[0] if client_stays else nodes[1])
+    lab.client.plug()
+    nodes[0].plug()
+    lab.wait_holder(nodes[0])
+    goes_on(lab, probe, nodes[0])
+
+
+def test_all_processes_killed_at_once(lab, nodes, probe):
+    nodes[0].vipd_kill_all()
+    goes_on(lab, probe, nodes[1])
+    lab.wait_holder(nodes[1])  # nobody is left to remove the address: its lease ends
+
+
+def test_release_removes_what_a_dead_vipd_left(lab, nodes):
+    nodes[0].vipd_kill_all()
+    assert nodes[0].has_address()
+    nodes[0].release()
+    assert not nodes[0].has_address()
+    lab.wait_holder(nodes[1])
+
+
+def test_nothing_is_left_after_a_stop(lab, nodes):
+    assert [node.vipd_stop() for node in nodes] == [0, 0, 0]
+    assert lab.holders() == []
+
+
+def test_two_clients_agree(lab, nodes, probe):
+    """A client that has never seen the VIP and one that has are served by the same server after a move."""
+    nodes[0].blackhole()
+    goes_on(lab, probe, nodes[1])
+    lab.client.exec("ip", "-6", "neigh", "flush", "all")
+    second = Probe(lab.client, request_ms=20)
+    wait_for("the second client is served too", second.answered_by, lambda name: name == nodes[1].name)
+    second.close()

@@ -1,0 +1,127 @@
+"""Three processes: who may what, and what happens when one of them dies."""
+
+import mmap
+import os
+import signal
+import struct
+
+import pytest
+
+from lab import BUILD, SANITIZED, VIP, adverts_pass, run, transitions, wait_for
+
+NET_ADMIN_NET_RAW = 1 << 12 | 1 << 13
+
+
+def process_status(pid):
+    with open(f"/proc/{pid}/status") as lines:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in lines if ":\t" in line)
+
+
+def capabilities(pid):
+    return [int(process_status(pid)[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")]
+
+
+def all_running(node):
+    return wait_for("guardian, engine and control run", node.vipd_pids, lambda pids: len(pids) == 3)
+
+
+@pytest.fixture
+def unprivileged(lab, nodes):
+    """The first server with run_as = "nobody"."""
+    config = nodes[0].config()
+    config["run_as"] = "nobody"
+    config["control"]["group"] = "nogroup"
+    assert nodes[0].vipd_stop() == 0
+    nodes[0].write_config(config)
+    nodes[0].vipd_start()
+    lab.wait_holder(nodes[0])
+    return nodes[0]
+
+
+def test_privileges(unprivileged):
+    pids = all_running(unprivileged)
+    for role, rights in (("engine", NET_ADMIN_NET_RAW), ("control", 0)):
+        status = process_status(pids[role])
+        assert set(status["Uid"].split()) == {"65534"} and set(status["Gid"].split()) == {"65534"}, role
+        effective = capabilities(pids[role])[2]
+        assert effective == rights, role
+        assert capabilities(pids[role])[3] == rights, f"bounding set of {role}"
+        assert status["NoNewPrivs"] == "1", role
+    if not SANITIZED:
+        assert process_status(pids["engine"])["Seccomp"] == "2"
+
+
+def test_others_may_look_but_not_change(lab, unprivileged):
+    def as_nobody(command):
+        return unprivileged.exec("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", f"{BUILD}/vipctl", "-s",
+                                 unprivileged.socket_path, command, check=False, env=lab.environment)
+    assert as_nobody("status").returncode == 0
+    refused = as_nobody("drain")
+    assert refused.returncode == 4 and "root" in refused.stderr
+    assert unprivileged.router()["drained"] is False
+
+
+def test_unprivileged_engine_holds_renews_and_releases(lab, unprivileged, nodes):
+    unprivileged.exec("ip", "-6", "addr", "del", VIP + "/128", "dev", "eth0")
+    wait_for("the address is back", unprivileged.has_address)
+    assert unprivileged.vipd_stop() == 0
+    lab.wait_holder(nodes[1])
+
+
+def test_a_dead_control_is_restarted_and_moves_nothing(lab, nodes, probe):
+    before, pids = transitions(nodes), all_running(nodes[0])
+    os.kill(pids["control"], signal.SIGKILL)
+    again = wait_for("another control runs", nodes[0].vipd_pids,
+                     lambda now: now.get("control") not in (None, pids["control"]))
+    assert (again["guardian"], again["engine"]) == (pids["guardian"], pids["engine"])
+    wait_for("it answers", nodes[0].brief, lambda brief: brief == ("active", True, False, 150, True))
+    assert transitions(nodes) == before
+    window = probe.mark()
+    assert window["requests"]["lost"] == 0, window
+
+
+def test_a_dead_engine_is_restarted(lab, nodes, probe):
+    pids = all_running(nodes[0])
+    os.kill(pids["engine"], signal.SIGKILL)
+    wait_for("another engine runs", nodes[0].vipd_pids, lambda now: now.get("engine") not in (None, pids["engine"]))
+    lab.wait_holder(nodes[0])
+    wait_for("the client is served by it", probe.answered_by, lambda name: name == nodes[0].name)
+
+
+def test_a_dead_guardian_means_a_handover(lab, nodes, probe):
+    pids = all_running(nodes[0])
+    nodes[0].vipd_stop(signal.SIGKILL)
+    wait_for("the children have gone", lambda: [pid for pid in pids.values() if os.path.exists(f"/proc/{pid}")],
+             lambda left: not left)
+    lab.wait_holder(nodes[1])
+    wait_for("the client is served by it", probe.answered_by, lambda name: name == nodes[1].name)
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers have an allocator of their own")
+def test_the_engine_allocates_nothing_while_it_runs(lab, nodes):
+    """A counter in front of malloc, through adverts, a takeover, a repair, lease renewals and a lost link."""
+    path, library = (os.path.join(nodes[1].directory, name) for name in ("allocations", "count_malloc.so"))
+    run(os.environ.get("CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library,
+        os.path.join(os.path.dirname(__file__), "count_malloc.c"))
+    assert nodes[1].vipd_stop() == 0
+    nodes[1].vipd_start(LD_PRELOAD=library, VIPD_COUNT_MALLOC=path)
+    wait_for("it is a healthy backup", nodes[1].brief, lambda b: b == ("backup", True, False, 120, False))
+    with open(path, "rb") as file:
+        counter = mmap.mmap(file.fileno(), 8, prot=mmap.PROT_READ)
+
+    def allocations():
+        return struct.unpack("=Q", counter[:8])[0]
+    before = allocations()
+    assert before > 0, "the counter does not count"
+    nodes[0].blackhole()
+    wait_for("it takes over", nodes[1].has_address)
+    nodes[1].exec("ip", "-6", "addr", "del", VIP + "/128", "dev", "eth0")
+    wait_for("it repairs", nodes[1].has_address)
+    adverts_pass(nodes[1], 20)  # time enough to renew the lease
+    nodes[1].carrier(False)
+    wait_for("it sees the link", lambda: nodes[1].router()["state"], lambda state: state == "fault")
+    nodes[1].carrier(True)
+    wait_for("and its return", lambda: nodes[1].router()["state"], lambda state: state == "active")
+    nodes[0].plug()
+    lab.wait_holder(nodes[0])
+    assert allocations() == before
