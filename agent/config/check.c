@@ -76,6 +76,20 @@ static void check_addresses(struct report *report, const struct config *config, 
 	}
 }
 
+/* Adverts have one source, link-local or not, so the peers must be of the same kind to see it as theirs. */
+static void check_peers(struct report *report, const struct config_router *router)
+{
+	for (unsigned i = 1; i < router->peer_count; i++) {
+		if (!IN6_IS_ADDR_LINKLOCAL(&router->peers[i]) == !IN6_IS_ADDR_LINKLOCAL(&router->peers[0]))
+			continue;
+		report_field(report, router->peers, router, "peers",
+		    "are link-local addresses and others; write the link-local addresses of all other "
+		    "servers, "
+		    "or none");
+		return;
+	}
+}
+
 static void check_check(struct report *report, const struct config *config, unsigned index)
 {
 	const struct config_check *check = &config->checks[index];
@@ -100,6 +114,7 @@ void config_check(struct report *report, const struct config *config)
 		check_router_names(report, config, i);
 		check_vrids(report, config, i);
 		check_addresses(report, config, i);
+		check_peers(report, &config->routers[i]);
 		check_lease(report, &config->routers[i]);
 	}
 	for (unsigned i = 0; i < config->check_count; i++)

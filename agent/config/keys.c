@@ -40,6 +40,8 @@ static const struct key router_keys[] = {
 	FIELD(config_router, preempt_delay_us)},
     {"link_local", read_link_local, .example = "\"auto\"", .note = "or \"none\", or an address of fe80::/10",
 	FIELD(config_router, link_local_mode)},
+    {"peers", read_peers, .example = "[ \"fe80::12\", \"fe80::13\" ]",
+	.note = "the other servers, for links without multicast", FIELD(config_router, peers)},
     {"checks", read_check_names, .example = "[ \"apiserver\" ]", .note = "names of checks",
 	FIELD(config_router, checks)},
     {"when_unhealthy", read_unhealthy, .example = "\"demote\"", .note = "or \"resign\"",

@@ -42,6 +42,17 @@ static void print_addresses(FILE *out, const char *indent, const struct config_r
 	fprintf(out, " ];\n");
 }
 
+static void print_peers(FILE *out, const char *indent, const struct config_router *router)
+{
+	char text[INET6_ADDRSTRLEN];
+	if (!router->peer_count)
+		return;
+	fprintf(out, "%speers = [", indent);
+	for (unsigned i = 0; i < router->peer_count; i++)
+		fprintf(out, "%s \"%s\"", i ? "," : "", address_text(&router->peers[i], text));
+	fprintf(out, " ];\n");
+}
+
 static void print_link_local(FILE *out, const char *indent, const struct config_router *router)
 {
 	char text[INET6_ADDRSTRLEN];
@@ -95,6 +106,7 @@ static void print_router(FILE *out, const struct config *config, const struct co
 	fprintf(out, "%spreempt = %s;\n", indent, router->preempt ? "true" : "false");
 	print_duration(out, indent, "preempt_delay", router->preempt_delay_us);
 	print_link_local(out, indent, router);
+	print_peers(out, indent, router);
 	print_check_names(out, indent, config, router);
 	print_text(out, indent, "when_unhealthy", config_unhealthy_name(router->when_unhealthy));
 	print_duration(out, indent, "kernel_lease", router->kernel_lease_s * USEC_PER_SEC);

@@ -65,8 +65,8 @@ bool duration_of(struct report *report, const config_setting_t *setting, const s
 void set_text(char *field, size_t size, const char *text);
 
 /* For key->read. */
-read_setting read_text, read_number, read_bool, read_duration, read_addresses, read_link_local, read_listen,
-    read_expect, read_auth;
+read_setting read_text, read_number, read_bool, read_duration, read_addresses, read_peers, read_link_local,
+    read_listen, read_expect, read_auth;
 
 /* For key->refuse. */
 const char *refuse_name(const char *text);

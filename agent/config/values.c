@@ -178,6 +178,42 @@ void read_addresses(struct report *report, config_setting_t *setting, const stru
 	}
 }
 
+/* What an address must not be to be another server's, NULL if it may. */
+static const char *peer_class(const struct in6_addr *address)
+{
+	return IN6_IS_ADDR_UNSPECIFIED(address) ? "the unspecified address"
+	       : IN6_IS_ADDR_LOOPBACK(address)	? "the loopback address"
+	       : IN6_IS_ADDR_MULTICAST(address) ? "a multicast address"
+	       : IN6_IS_ADDR_V4MAPPED(address)	? "an IPv4-mapped address"
+						: NULL;
+}
+
+void read_peers(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+{
+	struct config_router *router = key_base(key, field);
+	if (!is_array(report, setting, key))
+		return;
+	unsigned count = (unsigned)config_setting_length(setting);
+	if (count > CONFIG_PEERS_MAX) {
+		report_setting(
+		    report, setting, "has %u addresses; write at most %d", count, CONFIG_PEERS_MAX);
+		count = CONFIG_PEERS_MAX;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		config_setting_t *element = config_setting_get_elem(setting, i);
+		struct in6_addr address;
+		if (!element_is_text(report, element, key) || !parse_address(report, element, &address))
+			continue;
+		const char *refused = peer_class(&address);
+		if (refused)
+			report_setting(report, element,
+			    "is %s; write the address from which the other server sends, as in %s = %s",
+			    refused, key->name, key->example);
+		else
+			router->peers[router->peer_count++] = address;
+	}
+}
+
 void read_link_local(struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
 	struct config_router *router = key_base(key, field);

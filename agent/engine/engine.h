@@ -28,11 +28,12 @@
 
 struct router;
 
-/* What a dump said about a link and its link-local address so far. */
-struct link_dump {
-	bool seen;
-	bool address_confirmed;
+/* An address that adverts are sent from; confirmed and other are what the running dump has said so far. */
+struct link_source {
+	bool usable;
+	bool confirmed;
 	bool has_other;
+	struct in6_addr address;
 	struct in6_addr other;
 };
 
@@ -44,12 +45,12 @@ struct link {
 	bool running;
 	bool has_mac;
 	uint8_t mac[6];
-	bool has_link_local;
-	struct in6_addr link_local; /* source of our adverts */
-	bool forwarding;	    /* R flag of our Neighbor Advertisements */
-	bool ready;		    /* as told to the routers */
-	struct link_dump dump;
-	unsigned board; /* index of its record */
+	struct link_source local;  /* fe80::/10 */
+	struct link_source global; /* of the node; for peers that are no neighbours by link-local address */
+	bool forwarding;	   /* R flag of our Neighbor Advertisements */
+	bool joined;		   /* the groups, since it came up */
+	bool seen;		   /* by the running dump */
+	unsigned board;		   /* index of its record */
 	struct router *by_vrid[256];
 };
 
@@ -149,7 +150,9 @@ void engine_flush(struct engine *engine, struct mono now);
 struct link *link_of(struct engine *engine, const char *name);
 void link_resync(struct engine *engine, struct mono now);
 void link_read(struct engine *engine, struct mono now);
-const char *link_trouble(const struct link *link); /* why it is not ready, NULL if it is */
+/* Where this router sends from: link-local, but global if its peers are. */
+const struct link_source *link_source_of(const struct router *router);
+const char *link_trouble(const struct router *router); /* why its link is not ready, NULL if it is */
 
 /* packets.c: sockets. Return 0 or -errno. */
 int packets_open(struct engine *engine);

@@ -47,7 +47,13 @@ static struct link *link_by_index(struct engine *engine, unsigned ifindex)
 	return NULL;
 }
 
-const char *link_trouble(const struct link *link)
+const struct link_source *link_source_of(const struct router *router)
+{
+	bool global = router->config.peer_count && !IN6_IS_ADDR_LINKLOCAL(&router->config.peers[0]);
+	return global ? &router->link->global : &router->link->local;
+}
+
+static const char *trouble(const struct link *link)
 {
 	if (!link->ifindex)
 		return "does not exist";
@@ -57,9 +63,17 @@ const char *link_trouble(const struct link *link)
 		return "has no carrier";
 	if (!link->has_mac)
 		return "has no Ethernet address";
-	if (!link->has_link_local)
-		return "has no link-local address that is ready to use";
 	return NULL;
+}
+
+const char *link_trouble(const struct router *router)
+{
+	const char *found = trouble(router->link);
+	const struct link_source *source = link_source_of(router);
+	if (found || source->usable)
+		return found;
+	return source == &router->link->local ? "has no link-local address that is ready to use"
+					      : "has no address besides link-local ones, as its peers have";
 }
 
 /* ---- links and routers ---- */
@@ -85,9 +99,10 @@ static void reconcile(struct engine *engine, struct router *router, struct mono 
 	}
 }
 
-static void start_router(struct engine *engine, struct link *link, struct router *router, struct mono now)
+static void start_router(
+    struct engine *engine, struct router *router, const struct in6_addr *source, struct mono now)
 {
-	struct vrrp_event event = {.type = VRRP_EVENT_LINK_UP, .own_address = link->link_local};
+	struct vrrp_event event = {.type = VRRP_EVENT_LINK_UP, .own_address = *source};
 	if (router->adopt && router->vr.state == VRRP_INITIALIZE) {
 		event.type = VRRP_EVENT_ADOPT;
 		event.present = router->on_link;
@@ -98,17 +113,19 @@ static void start_router(struct engine *engine, struct link *link, struct router
 
 static void tell_readiness(struct engine *engine, struct link *link, struct mono now)
 {
-	bool ready = !link_trouble(link);
-	if (ready && !link->ready)
+	bool up = !trouble(link);
+	if (up && !link->joined)
 		packets_join(engine, link);
-	link->ready = ready;
+	link->joined = up;
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
 		if (!r->used || r->link != link)
 			continue;
+		bool ready = !link_trouble(r);
 		bool fresh = r->vr.state == VRRP_INITIALIZE && !r->vr.stopping;
-		if (ready && (!r->vr.link_up || memcmp(&r->vr.own_address, &link->link_local, 16) != 0))
-			start_router(engine, link, r, now);
+		const struct in6_addr *source = &link_source_of(r)->address;
+		if (ready && (!r->vr.link_up || memcmp(&r->vr.own_address, source, sizeof *source) != 0))
+			start_router(engine, r, source, now);
 		else if (!ready && (r->vr.link_up || fresh))
 			router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_LINK_DOWN});
 	}
@@ -117,7 +134,8 @@ static void tell_readiness(struct engine *engine, struct link *link, struct mono
 static void link_vanished(struct engine *engine, struct link *link)
 {
 	link->ifindex = 0;
-	link->admin_up = link->running = link->has_mac = link->has_link_local = false;
+	link->admin_up = link->running = link->has_mac = link->joined = false;
+	link->local.usable = link->global.usable = false;
 	for (unsigned i = 0; i < engine->router_count; i++)
 		if (engine->routers[i].used && engine->routers[i].link == link)
 			engine->routers[i].on_link = 0;
@@ -150,29 +168,31 @@ static void on_link(struct reading *reading, const struct kernel_event *event)
 	link->running = event->link.running;
 	link->has_mac = event->link.has_mac;
 	memcpy(link->mac, event->link.mac, sizeof link->mac);
-	link->dump.seen = true;
+	link->seen = true;
 	if (!reading->dumping)
 		tell_readiness(engine, link, reading->now);
 }
 
-static void on_link_local(struct reading *reading, struct link *link, const struct kernel_event *event)
+/* One is as good as another: the one in use stays until it goes away. */
+static void on_source(
+    struct reading *reading, struct link *link, struct link_source *source, const struct kernel_event *event)
 {
 	const struct in6_addr *address = &event->address.address;
-	bool current = link->has_link_local && memcmp(&link->link_local, address, sizeof *address) == 0;
-	bool usable =
-	    event->type == KERNEL_ADDRESS && !(event->address.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
+	bool current = source->usable && memcmp(&source->address, address, sizeof *address) == 0;
+	uint32_t unfit = IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED | IFA_F_TEMPORARY;
+	bool fit = event->type == KERNEL_ADDRESS && !(event->address.flags & unfit);
 	if (reading->dumping) {
-		link->dump.address_confirmed |= current && usable;
-		if (usable && !link->dump.has_other) {
-			link->dump.has_other = true;
-			link->dump.other = *address;
+		source->confirmed |= current && fit;
+		if (fit && !source->has_other) {
+			source->has_other = true;
+			source->other = *address;
 		}
-	} else if (usable && !link->has_link_local) {
-		link->has_link_local = true;
-		link->link_local = *address;
+	} else if (fit && !source->usable) {
+		source->usable = true;
+		source->address = *address;
 		tell_readiness(reading->engine, link, reading->now);
-	} else if (current && !usable) {
-		link->has_link_local = false;
+	} else if (current && !fit) {
+		source->usable = false;
 		reading->engine->resync = true; /* there may be another one; if not the dump says so */
 	}
 }
@@ -229,17 +249,22 @@ static void on_address(struct reading *reading, const struct kernel_event *event
 	if (!link)
 		return;
 	if (IN6_IS_ADDR_LINKLOCAL(&event->address.address)) {
-		on_link_local(reading, link, event);
+		on_source(reading, link, &link->local, event);
 		return;
 	}
+	bool virtual = false;
 	for (unsigned i = 0; i < reading->engine->router_count; i++) {
 		struct router *r = &reading->engine->routers[i];
 		if (!r->used || r->link != link)
 			continue;
 		int index = router_address_index(r, &event->address.address);
-		if (index >= 0)
-			on_vip(reading, r, (unsigned)index, event);
+		if (index < 0)
+			continue;
+		virtual = true;
+		on_vip(reading, r, (unsigned)index, event);
 	}
+	if (!virtual)
+		on_source(reading, link, &link->global, event);
 }
 
 static void on_kernel_event(void *context, const struct kernel_event *event)
@@ -263,22 +288,32 @@ static void on_kernel_event(void *context, const struct kernel_event *event)
 
 static void dump_begin(struct engine *engine)
 {
-	for (unsigned i = 0; i < engine->link_count; i++)
-		engine->links[i].dump = (struct link_dump){0};
+	for (unsigned i = 0; i < engine->link_count; i++) {
+		struct link *link = &engine->links[i];
+		link->seen = false;
+		link->local.confirmed = link->local.has_other = false;
+		link->global.confirmed = link->global.has_other = false;
+	}
 	for (unsigned i = 0; i < engine->router_count; i++)
 		engine->routers[i].on_link_dump = 0;
+}
+
+static void settle_source(struct link_source *source)
+{
+	if (source->confirmed)
+		return;
+	source->usable = source->has_other;
+	source->address = source->other;
 }
 
 static void dump_end(struct engine *engine, struct mono now)
 {
 	for (unsigned i = 0; i < engine->link_count; i++) {
 		struct link *link = &engine->links[i];
-		if (!link->dump.seen)
+		if (!link->seen)
 			link_vanished(engine, link);
-		else if (!link->dump.address_confirmed) {
-			link->has_link_local = link->dump.has_other;
-			link->link_local = link->dump.other;
-		}
+		settle_source(&link->local);
+		settle_source(&link->global);
 	}
 	for (unsigned i = 0; i < engine->router_count; i++)
 		engine->routers[i].on_link = engine->routers[i].on_link_dump;

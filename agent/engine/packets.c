@@ -139,6 +139,16 @@ static void check_addresses(struct engine *engine, struct router *router, const 
 	router->mismatch = mismatch;
 }
 
+/* Multicast: anybody on the link, also straight to us (a last word). Unicast: who is configured. */
+static bool is_peer(const struct router *router, const struct advert_envelope *envelope)
+{
+	const struct config_router *config = &router->config;
+	for (unsigned i = 0; i < config->peer_count; i++)
+		if (memcmp(&config->peers[i], &envelope->source, sizeof envelope->source) == 0)
+			return true;
+	return !config->peer_count && IN6_IS_ADDR_LINKLOCAL(&envelope->source);
+}
+
 /* What needs to know the routers. The router, if one is concerned, is told also when the packet is refused.
  */
 static enum advert_verdict admit(const struct link *link, const uint8_t *bytes, const struct advert *advert,
@@ -148,12 +158,11 @@ static enum advert_verdict admit(const struct link *link, const uint8_t *bytes, 
 	if (!router)
 		return ADVERT_UNKNOWN_VRID;
 	*concerned = router;
-	if (!link->ready)
+	if (!router->vr.link_up)
 		return ADVERT_NOT_READY;
-	if (memcmp(&envelope->source, &link->link_local, sizeof link->link_local) == 0)
+	if (memcmp(&envelope->source, &router->vr.own_address, sizeof envelope->source) == 0)
 		return ADVERT_OWN_PACKET;
-	if (memcmp(&envelope->destination, &vrrp_group, sizeof vrrp_group) != 0 &&
-	    memcmp(&envelope->destination, &link->link_local, sizeof link->link_local) != 0)
+	if (!is_peer(router, envelope))
 		return ADVERT_UNKNOWN_PEER;
 	int64_t interval_us = router->vr.learned_interval_us;
 	return router_auth_check(&router->auth, &envelope->source, bytes, advert,
@@ -286,7 +295,7 @@ static void prepare(struct router *router, const struct in6_addr *destination)
 		advert.addresses[advert.address_count++] = config->addresses[i];
 
 	unsigned n = out.count++;
-	const struct in6_addr *source = &router->link->link_local;
+	const struct in6_addr *source = &router->vr.own_address;
 	uint8_t trailer[ADVERT_TRAILER_SIZE];
 	size_t size = advert_build(&advert, source, destination, NULL, out.bytes[n], sizeof out.bytes[n]);
 	if (router_auth_sign(&router->auth, source, out.bytes[n], size, trailer))
@@ -332,15 +341,18 @@ void packets_send_adverts(struct engine *engine)
 			continue;
 		bool last_word = r->pending.last_word;
 		r->pending.advert = r->pending.last_word = false;
-		if (!r->link->has_link_local || !r->link->ifindex)
+		if (!r->vr.link_up)
+			continue;
+		if (out.count + 1 + CONFIG_PEERS_MAX > SEND_BATCH)
+			send_prepared(engine);
+		for (unsigned p = 0; p < r->config.peer_count; p++)
+			prepare(r, &r->config.peers[p]);
+		if (r->config.peer_count)
 			continue;
 		prepare(r, &vrrp_group);
-		/* A switch that has just got this link back may not know yet that the winner listens to the
-		 * group. */
+		/* A switch that has just got this link back may not know yet that the winner listens. */
 		if (last_word)
 			prepare(r, &r->vr.active_address);
-		if (out.count + 2 > SEND_BATCH)
-			send_prepared(engine);
 	}
 	send_prepared(engine);
 }

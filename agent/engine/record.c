@@ -112,7 +112,7 @@ static void reason_text(
 		snprintf(text, size, "%s has the same priority %d and a greater address", peer, detail);
 		break;
 	case VRRP_REASON_LINK_DOWN: {
-		const char *trouble = link_trouble(router->link);
+		const char *trouble = link_trouble(router);
 		snprintf(
 		    text, size, "interface %s %s", router->config.interface, trouble ? trouble : "was down");
 		break;

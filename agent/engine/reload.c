@@ -71,7 +71,7 @@ static void change(struct engine *engine, struct router *router, const struct co
 		router_health(engine, router, now, true, 0, "");
 	else if (!old.checks)
 		router->health_until = mono_add(now, HEALTH_GRACE_US);
-	if (router->link->ready)
+	if (router->link->joined)
 		packets_join(engine, router->link);
 }
 
@@ -136,6 +136,6 @@ void engine_configure(struct engine *engine, const struct configuration *next, s
 	add_new(engine, next, false, now);
 	link_resync(engine, now);
 	for (unsigned i = 0; i < engine->link_count; i++)
-		if (engine->links[i].ready)
+		if (engine->links[i].joined)
 			packets_join(engine, &engine->links[i]);
 }

@@ -15,6 +15,7 @@
 
 #define CONFIG_ROUTERS_MAX   255
 #define CONFIG_ADDRESSES_MAX 16
+#define CONFIG_PEERS_MAX     16
 #define CONFIG_CHECKS_MAX    64 /* bits of config_router.checks */
 #define CONFIG_EXPECT_MAX    8
 #define CONFIG_KEYS_MAX	     4
@@ -59,6 +60,8 @@ struct config_router {
 	uint32_t kernel_lease_s;    /* valid_lft of the address; 0: for ever */
 	uint32_t address_count;	    /* 1.. */
 	struct in6_addr addresses[CONFIG_ADDRESSES_MAX];
+	uint32_t peer_count; /* 0: multicast */
+	struct in6_addr peers[CONFIG_PEERS_MAX];
 	uint64_t checks; /* bit i: config.checks[i] */
 	enum config_auth auth;
 	uint8_t auth_active_key; /* id */
