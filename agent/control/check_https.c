@@ -57,12 +57,30 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *context)
 	return one * size;
 }
 
+/* What a browser would show of it. */
+static size_t drop_tags(const char *html, size_t size, char out[static BODY_KEPT])
+{
+	size_t length = 0;
+	bool tag = false;
+	for (size_t i = 0; i < size; i++) {
+		if (html[i] == '<')
+			tag = true;
+		if (!tag)
+			out[length++] = html[i];
+		if (html[i] == '>')
+			tag = false;
+	}
+	return length;
+}
+
 /* /readyz answers with a line for every part, [-] before those that fail: those first, else its beginning. */
 static void excerpt(const struct https_probe *probe, char *text, size_t room)
 {
-	const char *failed = memmem(probe->body, probe->body_size, "[-]", 3);
-	const char *from = failed ? failed : probe->body;
-	size_t size = probe->body_size - (size_t)(from - probe->body);
+	char plain[BODY_KEPT];
+	size_t size = drop_tags(probe->body, probe->body_size, plain);
+	const char *failed = memmem(plain, size, "[-]", 3);
+	const char *from = failed ? failed : plain;
+	size -= (size_t)(from - plain);
 	const char *end = failed ? memchr(from, '\n', size) : NULL;
 	text_clean(from, end ? (size_t)(end - from) : size, text, room);
 }
@@ -127,6 +145,9 @@ static void judge_error(const struct https_probe *probe, CURLcode code, struct c
 		say(result, "connection refused");
 	else if (code == CURLE_COULDNT_CONNECT && os_error)
 		say(result, "cannot connect: %s", strerror((int)os_error));
+	else if (code == CURLE_SSL_CERTPROBLEM)
+		say(result, "TLS: %s; do %s and %s belong together?", detail, probe->config.cert.path,
+		    probe->config.key.path);
 	else if (is_tls(probe, code))
 		say(result, "TLS: %s", detail);
 	else

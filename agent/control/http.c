@@ -37,10 +37,21 @@ static uint64_t loop_now(sd_event *event)
 	return now;
 }
 
+static unsigned connections(const struct http *http)
+{
+	const union MHD_DaemonInfo *info =
+	    MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+	return info ? info->num_connections : 0;
+}
+
 static void run(struct http *http)
 {
+	unsigned before = connections(http);
 	MHD_run(http->daemon);
-	MHD_UNSIGNED_LONG_LONG ms;
+	/* At its limit it does not listen; after a client has gone it takes one more run to listen again. */
+	if (connections(http) < before)
+		MHD_run(http->daemon);
+	unsigned long long ms;
 	if (MHD_get_timeout(http->daemon, &ms) != MHD_YES) {
 		sd_event_source_set_enabled(http->timer, SD_EVENT_OFF);
 		return;

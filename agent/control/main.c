@@ -39,11 +39,10 @@ static int start_http(struct control *control)
 	    .idle_s = METRICS_IDLE_S,
 	    .handler = routes_metrics,
 	    .context = control};
-	struct stat st;
 	control->local = http_start(control->event, &local);
 	if (!control->local)
 		return -EIO;
-	if (fstat(FD_METRICS, &st) == 0)
+	if (control->has_metrics)
 		control->metrics = http_start(control->event, &metrics);
 	return 0;
 }
@@ -212,6 +211,15 @@ static void finish(struct control *control)
 	sd_event_unref(control->event);
 }
 
+/* Asked before we open anything: without metrics the number is free, and something else of ours would get it.
+ */
+static bool metrics_wanted(void)
+{
+	int listening = 0;
+	socklen_t size = sizeof listening;
+	return getsockopt(FD_METRICS, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening;
+}
+
 static bool started_by_vipd(void)
 {
 	int type = 0;
@@ -236,6 +244,7 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 || !started_by_vipd())
 		return usage(argc, argv);
+	bool has_metrics = metrics_wanted();
 	log_open("control");
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* private keys are in this memory */
@@ -245,7 +254,7 @@ int main(int argc, char **argv)
 	signal(SIGHUP, SIG_IGN);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 
-	struct control control = {.board = board_map(FD_BOARD)};
+	struct control control = {.board = board_map(FD_BOARD), .has_metrics = has_metrics};
 	int r = control.board ? prepare(&control) : -errno;
 	if (r >= 0)
 		r = sd_event_loop(control.event);

@@ -78,7 +78,7 @@ static const char *check_label(const struct config_check *check, char out[static
 static void histogram(FILE *out, const char *name, const char *labels, const struct board_histogram *values,
     const int64_t bounds[static BOARD_BUCKETS_MAX])
 {
-	const char *comma = *labels ? "," : "";
+	const char *comma = *labels ? "," : "", *open = *labels ? "{" : "", *close = *labels ? "}" : "";
 	uint64_t below = 0;
 	for (unsigned i = 0; i < BOARD_BUCKETS_MAX; i++) {
 		below += values->buckets[i];
@@ -87,9 +87,9 @@ static void histogram(FILE *out, const char *name, const char *labels, const str
 		fprintf(out, "\"} %" PRIu64 "\n", below);
 	}
 	fprintf(out, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", name, labels, comma, values->count);
-	fprintf(out, "%s_sum{%s} ", name, labels);
+	fprintf(out, "%s_sum%s%s%s ", name, open, labels, close);
 	seconds(out, (int64_t)values->sum_us);
-	fprintf(out, "\n%s_count{%s} %" PRIu64 "\n", name, labels, values->count);
+	fprintf(out, "\n%s_count%s%s%s %" PRIu64 "\n", name, open, labels, close, values->count);
 }
 
 static void agent_metrics(FILE *out, const struct view *view)
