@@ -49,7 +49,7 @@ class Story:
     def command(self, node, name):
         """What a person would type on that server, and what it says."""
         print(f"   {node.name}# {bold('vipctl ' + name)}")
-        print(textwrap.indent(node.vipctl(name).stdout.rstrip(), "   │ "), flush=True)
+        print(textwrap.indent(node.vipctl(name).stdout.rstrip(), "   │ ", lambda line: True), flush=True)
 
     def client(self, event, node, watch=1.0):
         """What the client saw since the last step, after watching a little longer."""
@@ -73,17 +73,18 @@ class Story:
         say("""planned: the old holder keeps the address until the new one has it. Unplanned: the other servers
             miss three advertisements (100 ms apart) or hear that the holder has become unhealthy, and the best of
             them takes over. A request that failed was tried once more on a new connection, as Kubernetes clients
-            do; "lost" means that this failed too.""")
+            do; "lost" means that this failed too. The quiet second shows what this machine adds by
+            itself.""")
 
 
 def tell(lab):
     one, two, three = lab.nodes
     story = Story(lab)
     print(bold("vipd: one address, three servers, and always exactly one of them holds it\n"))
-    say(f"""Three Kubernetes servers, each with its own API server and vipd. Whichever is well and comes first holds
-        the address {VIP}. A client asks {URL} a hundred times a second from here to the end, and
-        measures every silence to a tenth of a millisecond.""")
-    say("""All this happens in network namespaces of this machine; nothing outside is touched and nothing stays.""")
+    say(f"""Three servers run the Kubernetes API; on each of them runs vipd. The best healthy one holds the address
+        {VIP}, and if it goes, the next one takes it over. A client asks {URL} a hundred times a
+        second from here to the end, and measures every silence to a tenth of a millisecond.""")
+    say("""All of it happens in network namespaces on this machine: nothing outside is touched, nothing stays.""")
 
     story.title("Election")
     lab.start()

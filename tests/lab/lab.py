@@ -24,7 +24,7 @@ SANITIZED = os.path.basename(BUILD) == "san"
 PREFIX = "2001:db8:79fb::"
 VIP = PREFIX + "100"
 URL = f"https://[{VIP}]:6443/readyz"
-SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
+SANITIZER = re.compile(r"\w+Sanitizer|runtime error:")
 
 
 def wait_for(what, look, until=bool, deadline=15.0):
@@ -147,6 +147,18 @@ class Host:
 
     def plug(self, bridge="br0"):
         ip_batch("switch", [f"link set {self.port} master {bridge} up"])
+
+    @contextlib.contextmanager
+    def deaf_to(self, group):
+        """The switch does not forward this multicast group to the port."""
+        def nft(rules):
+            run("nsenter", "--net=/run/netns/switch", "nft", rules)
+        nft(f"table bridge deaf {{ chain c {{ type filter hook forward priority 0; "
+            f"oifname {self.port} ip6 daddr {group} drop; }}; }}")
+        try:
+            yield
+        finally:
+            nft("delete table bridge deaf")
 
     def has_address(self, address=VIP):
         """What the kernel says."""

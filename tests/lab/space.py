@@ -30,9 +30,9 @@ def enter():
             sys.exit("lab: the new network namespace is the old one; nothing was touched")
         if os.geteuid() != 0:
             sys.exit("lab: needs root, for network namespaces of its own: sudo " + " ".join(sys.argv))
-        missing = [tool for tool in ("unshare", "nsenter", "ip", "nginx", "openssl") if not shutil.which(tool)]
+        missing = [tool for tool in ("unshare", "nsenter", "ip", "nginx", "openssl", "curl") if not shutil.which(tool)]
         if missing:
-            sys.exit(f"lab: missing: {' '.join(missing)}; apt-get install util-linux iproute2 nginx-light openssl")
+            sys.exit(f"lab: missing: {' '.join(missing)}; apt-get install util-linux iproute2 nginx-light openssl curl")
         os.environ[MARK] = own_network()
         os.execvp("unshare", ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork",
                               "--kill-child", "--mount-proc", sys.executable, *sys.argv])

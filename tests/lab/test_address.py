@@ -3,7 +3,7 @@
 import os
 import signal
 
-from lab import VIP, transitions, wait_for
+from lab import VIP, adverts_pass, transitions, wait_for
 
 
 def delete_address(node):
@@ -28,6 +28,14 @@ def test_the_client_does_not_notice_a_removed_address(lab, nodes, probe):
     window = probe.mark()
     assert window["requests"]["lost"] == 0, window
     assert {run["node"] for run in window["nodes"]} == {nodes[0].name}
+
+
+def test_the_lease_is_renewed(lab, nodes):
+    before, counters = transitions(nodes), nodes[0].router()["counters"]
+    adverts_pass(nodes[0], 50)  # 5 s; the kernel would have removed the address after 3
+    assert lab.holders() == [nodes[0].name]
+    assert nodes[0].router()["counters"]["address_restored"] == counters["address_restored"]
+    assert transitions(nodes) == before
 
 
 def test_the_status_follows_the_kernel_not_the_engine(lab, nodes):
