@@ -41,7 +41,7 @@ libs = $(shell pkg-config --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit lab lab-programs deps conf setup setup-demo fmt fmt-check tidy install clean
+.PHONY: all demo check unit lab lab-programs deps conf fuzz setup setup-demo fmt fmt-check tidy install clean
 all: $(PROGRAMS)
 
 $(B)/vipd: $(call objects,$(VIPD))
@@ -77,6 +77,21 @@ unit: $(UNITS:%=$(B)/unit/%)
 
 # ---- the two commands of the README, and what they are made of ----
 
+PYTEST = /usr/bin/python3 -B -m pytest -q -p no:cacheprovider
+
+# A parser of bytes from outside each; FUZZ_SECONDS for a longer campaign. A finding is left in build/fuzz.
+FUZZ_SECONDS ?= 5
+FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SOURCES := agent/wire/advert.c agent/wire/na.c agent/wire/auth.c agent/wire/checksum.c agent/wire/names.c
+build/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SOURCES)
+	@mkdir -p $(@D)
+	clang -g -O1 -std=c17 $(CPPFLAGS) -fsanitize=fuzzer$(COMMA)address$(COMMA)undefined -fno-sanitize-recover=undefined \
+	    -o $@ $^ $(call libs,libcrypto)
+fuzz: $(FUZZERS:%=build/fuzz/%)
+	@set -e; for f in $(FUZZERS); do mkdir -p build/fuzz/corpus-$$f; \
+	    echo "== fuzz $$f, $(FUZZ_SECONDS) s"; build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
+	        -artifact_prefix=build/fuzz/ build/fuzz/corpus-$$f tests/fuzz/corpus/$$f; done
+
 setup:
 	@tests/setup check
 setup-demo:
@@ -88,7 +103,7 @@ demo: setup-demo
 
 check: setup
 	@$(MAKE) --no-print-directory all lab-programs
-	@$(MAKE) --no-print-directory deps unit conf lab
+	@$(MAKE) --no-print-directory deps unit conf $(if $(SAN),fuzz) lab
 
 # Who includes whom; and the rule is tried by breaking it.
 deps: all
@@ -106,6 +121,7 @@ lab: all lab-programs
 # What only has to be looked at: the unit file, man pages, the example configuration.
 conf: all
 	@tests/conf/verify-unit $(B)
+	@VIPD_BUILD=$(B) $(PYTEST) tests/conf/test_vipctl.py
 	@$(B)/vipd -n -c conf/vipd.conf
 
 SOURCES = $(shell git ls-files '*.c' '*.h')
