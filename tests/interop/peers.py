@@ -1,0 +1,320 @@
+"""Other people's VRRP routers beside vipd, each in a namespace of its own on one switch.
+
+A Segment owns the switch, two servers with vipd (one with the lowest, one with the greatest link-local address of all,
+for ties), one with Debian's keepalived and one with Debian's FRR, and a client. Who takes part is for a test to say;
+Segment.clear() ends all of them. What somebody holds is what its kernel says, never what the daemon believes.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+
+from lab import VIP, Host, Lab, Node, config_text, ip_batch, run, wait_for
+from space import is_inside
+
+VRID = 100
+SECOND_VIP = VIP.replace("100", "101")
+VIRTUAL_MAC = f"00:00:5e:00:02:{VRID:02x}"
+GROUP_LINK_LOCAL = f"fe80::200:5eff:fe00:2{VRID:02x}"
+
+
+class Router(Host):
+    """What the routers of all makes have in common. `greatest` is a part of `source`, that of the adverts."""
+
+    connected = True
+    installed = True
+    announces = True  # clients learn of it as soon as it is Active
+
+    def mac(self):
+        return f"02:00:00:00:00:{self.number}"
+
+    def source(self):
+        return self.link_local
+
+    def blackhole(self):
+        super().blackhole()
+        self.connected = False
+
+    def plug(self, bridge="br0"):
+        super().plug(bridge)
+        self.connected = True
+
+    def holds(self):
+        return self.has_address()
+
+    def is_ready(self):
+        """Active, and able to break a tie."""
+        return self.holds()
+
+    def log(self, name):
+        """The text of a log file, from where the last test ended."""
+        path = os.path.join(self.directory, name + ".log")
+        with open(path, errors="replace") as text:
+            text.seek(self.begin.get(name, 0))
+            return text.read()
+
+    def log_mark(self):
+        """Logs begin here, as far as log() is concerned."""
+        self.begin = {entry[:-4]: os.path.getsize(os.path.join(self.directory, entry))
+                      for entry in os.listdir(self.directory) if entry.endswith(".log")}
+
+
+class Vipd(Router, Node):
+    """vipd without checks and without a metrics port: nothing but VRRP."""
+
+    settings = {}
+
+    def config(self):
+        router = {"name": "api", "interface": "eth0", "vrid": VRID, "addresses": [VIP], "priority": self.priority,
+                  "advert_interval": "100ms", "kernel_lease": "0s", "checks": []}
+        return {"node": self.name, "virtual_routers": [{**router, **self.settings}],
+                "control": {"socket": self.socket_path, "group": "root", "admin_group": "root"},
+                "metrics": {"listen": ""}, "run_as": "root"}
+
+    def begin_with(self, **settings):
+        """Starts it with these settings of the virtual router, and waits until it listens."""
+        self.settings = settings
+        self.write_config()
+        self.vipd_start()
+        wait_for(f"{self.name} takes part", lambda: self.router()["state"], lambda state: state in ("backup", "active"))
+
+    def change(self, **settings):
+        """A reload."""
+        self.settings = {**self.settings, **settings}
+        self.write_config()
+        status, body = self.http("POST", "/v1/reload")
+        assert status == 200, body
+
+    def leave(self):
+        assert self.vipd_stop() == 0
+
+    def finish(self):
+        if self.vipd is not None:
+            self.vipd_kill_all()
+            self.interface_down()  # takes the address with it
+            self.interface_up()
+
+    def events(self):
+        """The transitions of this process, oldest first: from, to and code of each."""
+        status, body = self.http("GET", "/v1/events")
+        assert status == 200, body
+        return [(event["from"], event["to"], event["code"]) for event in json.loads(body)["events"]]
+
+    def became(self, state):
+        """Why it was last that it went into `state`: the code of the event."""
+        return [code for _, to, code in self.events() if to == state][-1]
+
+    def transitions(self):
+        return self.router()["counters"]["transitions"]
+
+    def traffic(self):
+        """Adverts sent and heard: the clock of the protocol, as vipd hears it tick."""
+        counters = self.router()["counters"]
+        return counters["adverts_sent"] + counters["adverts_received"]
+
+
+class Keepalived(Router):
+    """Debian's keepalived with `vrrp_version 3`. `source` is eth0's link-local address, the MAC is eth0's own."""
+
+    process = None
+    make = "keepalived"
+
+    def __init__(self, lab, name, number):
+        self.installed = shutil.which("keepalived") is not None
+        super().__init__(lab, name, number)
+
+    def begin_with(self, priority, interval_ms=100, preempt=True, addresses=(GROUP_LINK_LOCAL, VIP)):
+        path = os.path.join(self.directory, "keepalived.conf")
+        lines = [f"    {address}/{64 if address.startswith('fe80') else 128} dev eth0" for address in addresses]
+        with open(path, "w") as out:
+            out.write(KEEPALIVED.format(name=self.name, vrid=VRID, priority=priority, interval=interval_ms / 1000,
+                                        preempt="" if preempt else "nopreempt", addresses="\n".join(lines)))
+        pids = [f"--{which}={self.directory}/{which}" for which in ("pid", "vrrp_pid")]
+        self.process = self.spawn(["keepalived", "--dont-fork", "--log-console", "--log-detail", "--vrrp",
+                                   f"--use-file={path}", *pids], "keepalived", env={**os.environ, "TMPDIR": self.directory})
+        wait_for("keepalived takes part", lambda: self.log("keepalived"), lambda log: "Startup complete" in log)
+
+    def leave(self):
+        """As systemd stops it; it takes a second to go, the address does not."""
+        os.kill(self.process.pid, signal.SIGTERM)
+
+    def finish(self):
+        if self.process is not None:
+            self.end(self.process)
+            self.process = None
+            self.interface_down()
+            self.interface_up()
+
+    def learned_interval_ms(self):
+        """The interval of the Active, from the dump that keepalived writes when it is asked to."""
+        path = os.path.join(self.directory, "keepalived.data")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        os.kill(self.process.pid, signal.SIGUSR1)
+        text = wait_for("keepalived dumps its state", lambda: open(path).read(), lambda text: "Last transition" in text)
+        return float(re.search(r"Master advert interval = (\S+) milli-sec", text)[1])
+
+
+class Frr(Router):
+    """Debian's FRR: zebra all the time, vrrpd for a test. It wants the VIP on a macvlan that carries the virtual MAC, and
+    shows that it is Backup by taking that down ("protodown"); its adverts come from the macvlan's link-local address."""
+
+    process = zebra = None
+    announces = False  # it does, but while its macvlan is still down
+    make = "frr"
+    programs = "/usr/lib/frr"
+    device = f"vrrp6-{VRID}"
+
+    def __init__(self, lab, name, number):
+        self.installed = os.path.exists(f"{self.programs}/vrrpd")
+        super().__init__(lab, name, number)
+        if self.installed:
+            self.runtime = f"/run/frr/{name}"
+            os.makedirs(self.runtime)
+            for path in (os.path.dirname(self.runtime), self.runtime, self.directory):
+                shutil.chown(path, "frr", "frr")
+            self.zebra = self.daemon("zebra", "log stdout\n")
+            wait_for("zebra listens", lambda: os.path.exists(f"{self.runtime}/zserv.api"))
+
+    def daemon(self, name, config):
+        path = os.path.join(self.directory, name + ".conf")
+        with open(path, "w") as out:
+            out.write(config)
+        shutil.chown(path, "frr", "frr")
+        return self.spawn([f"{self.programs}/{name}", "--pathspace", self.name, "--config_file", path], name)
+
+    def mac(self):
+        return VIRTUAL_MAC
+
+    def source(self):
+        return self.link_local + "f"
+
+    def begin_with(self, priority, interval_ms=100, preempt=True, addresses=(VIP,)):
+        ip_batch(self.name, [
+            f"link add {self.device} link eth0 type macvlan mode bridge",
+            f"link set {self.device} addrgenmode none address {VIRTUAL_MAC} protodown on",
+            f"addr add {self.source()}/64 dev {self.device} nodad",
+            *(f"addr add {address}/128 dev {self.device} nodad" for address in addresses),
+            f"link set {self.device} up"])
+        lines = [f" vrrp {VRID} version 3", f" vrrp {VRID} priority {priority}",
+                 f" vrrp {VRID} advertisement-interval {interval_ms}", f" {'' if preempt else 'no '}vrrp {VRID} preempt",
+                 *(f" vrrp {VRID} ipv6 {address}" for address in addresses)]
+        self.process = self.daemon("vrrpd", "log stdout informational\ndebug vrrp protocol\ninterface eth0\n" + "\n".join(lines) + "\n")
+        wait_for("FRR takes part", self.state, lambda state: state in ("Backup", "Master"))
+
+    def show(self):
+        answer = run("vtysh", "--pathspace", self.name, "-d", "vrrpd", "-c", "show vrrp json", check=False)
+        return json.loads(answer.stdout)[0]["v6"]  # a ValueError as long as vrrpd does not answer
+
+    def state(self):
+        return self.show()["status"]
+
+    def holds(self):
+        if self.process is None:
+            return False
+        [link] = json.loads(run("ip", "-n", self.name, "-json", "link", "show", "dev", self.device).stdout)
+        return link["operstate"] == "UP"
+
+    def is_ready(self):
+        return self.show()["primaryAddress"] == self.source()  # learns a moment after it is Active who it is
+
+    def leave(self):
+        os.kill(self.process.pid, signal.SIGTERM)
+        self.process.wait(timeout=15)
+
+    def finish(self):
+        if self.process is not None:
+            self.end(self.process)
+            self.process = None
+            ip_batch(self.name, [f"link delete {self.device}"])
+
+    def learned_interval_ms(self):
+        return self.show()["masterAdverInterval"]
+
+
+class Segment(Lab):
+    """with Segment() as segment: …"""
+
+    def __init__(self):  # not Lab's: no certificates, no API servers
+        if not is_inside():
+            raise RuntimeError("the interop lab runs in namespaces of its own: use tests/interop/run")
+        self.forwarding, self.tls = False, None
+        self.directory = "/run/interop"
+        self.environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
+                            "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+        os.mkdir(self.directory, 0o755)
+        run("ip", "netns", "add", "switch")
+        run("ip", "-n", "switch", "link", "set", "lo", "up")
+        self.bridge("br0")
+        self.nodes = [Vipd(self, "low", "11", 150), Vipd(self, "high", "91", 150)]
+        self.peers = {peer.make: peer for peer in (Keepalived(self, "ka", "21"), Frr(self, "frr", "31"))}
+        self.routers = [*self.nodes, *self.peers.values()]
+        self.client = Host(self, "client", "50")
+
+    def holders(self):
+        """Who holds the VIP of those that the client can reach."""
+        return [router.name for router in self.routers if router.connected and router.holds()]
+
+    def answering_mac(self):
+        """The MAC address that the client has for the VIP, after it has sent something there."""
+        self.client.exec("bash", "-c", f"echo >/dev/udp/{VIP}/9", check=False)
+        [entry] = json.loads(run("ip", "-n", "client", "-6", "-json", "neigh", "show", VIP).stdout)
+        return entry.get("lladdr")
+
+    def becomes_holder(self, holder):
+        """`holder` is the only one, and the client reaches it."""
+        self.wait_holder(holder)
+        if not holder.announces:
+            ip_batch("client", [f"neigh flush to {VIP} dev eth0"])
+        wait_for(f"the client reaches {holder.name}", self.answering_mac, lambda mac: mac == holder.mac())
+
+    def settles(self, holder, vipd, stays=5):
+        """becomes_holder(), and so it stays while `vipd` counts some adverts more."""
+        self.becomes_holder(holder)
+        transitions, begin = vipd.transitions(), vipd.traffic()
+        wait_for("adverts go on", vipd.traffic, lambda now: now >= begin + stays)
+        assert self.holders() == [holder.name]
+        assert vipd.transitions() == transitions, vipd.events()
+
+    def clear(self):
+        """Nobody takes part and everybody is connected; logs of before do not count any more."""
+        for router in self.routers:
+            router.finish()
+            if not router.connected:
+                router.plug()
+            router.log_mark()
+        assert self.holders() == []
+
+    def logs(self):
+        for host in (*self.routers, self.client):
+            yield from host.logs()
+
+    def close(self):
+        self.clear()
+        for host in (*self.routers, self.client):
+            host.close()
+        for name in ("switch", "client", *(router.name for router in self.routers)):
+            run("ip", "netns", "delete", name)
+        shutil.rmtree(self.directory)
+
+
+KEEPALIVED = """
+global_defs {{
+  router_id {name}
+  vrrp_version 3
+}}
+vrrp_instance api {{
+  state BACKUP
+  interface eth0
+  virtual_router_id {vrid}
+  priority {priority}
+  advert_int {interval:g}
+  {preempt}
+  virtual_ipaddress {{
+{addresses}
+  }}
+}}
+"""
