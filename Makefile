@@ -102,8 +102,8 @@ demo: setup-demo
 	@VIPD_BUILD=$(B) /usr/bin/python3 tests/lab/demo.py
 
 check: setup
-	@$(MAKE) --no-print-directory all lab-programs
-	@$(MAKE) --no-print-directory deps unit conf $(if $(SAN),fuzz) lab
+	@$(MAKE) --no-print-directory -s all lab-programs
+	@$(MAKE) --no-print-directory -s deps unit conf $(if $(SAN),fuzz) lab
 
 # Who includes whom; and the rule is tried by breaking it.
 deps: all

@@ -27,7 +27,6 @@ struct control {
 	struct checks *checks;
 	struct events *events;
 	struct reload *reload;
-	bool has_metrics;
 	struct http *local;		     /* the Unix socket */
 	struct http *metrics;		     /* NULL: off */
 	bool has_metrics;		     /* the guardian gave us a socket for it */

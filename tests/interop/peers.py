@@ -22,7 +22,7 @@ GROUP_LINK_LOCAL = f"fe80::200:5eff:fe00:2{VRID:02x}"
 
 
 class Router(Host):
-    """What the routers of all makes have in common. `greatest` is a part of `source`, that of the adverts."""
+    """What the routers of all makes have in common. source() is the address that its adverts come from."""
 
     connected = True
     installed = True
@@ -190,7 +190,7 @@ class Frr(Router):
         return VIRTUAL_MAC
 
     def source(self):
-        return self.link_local + "f"
+        return self.link_local[:-1] + "f"
 
     def begin_with(self, priority, interval_ms=100, preempt=True, addresses=(VIP,)):
         ip_batch(self.name, [
@@ -203,14 +203,12 @@ class Frr(Router):
                  f" vrrp {VRID} advertisement-interval {interval_ms}", f" {'' if preempt else 'no '}vrrp {VRID} preempt",
                  *(f" vrrp {VRID} ipv6 {address}" for address in addresses)]
         self.process = self.daemon("vrrpd", "log stdout informational\ndebug vrrp protocol\ninterface eth0\n" + "\n".join(lines) + "\n")
-        wait_for("FRR takes part", self.state, lambda state: state in ("Backup", "Master"))
+        wait_for("FRR takes part", lambda: (self.show()["status"], self.holds()),
+                 lambda seen: seen in (("Backup", False), ("Master", True)))
 
     def show(self):
         answer = run("vtysh", "--pathspace", self.name, "-d", "vrrpd", "-c", "show vrrp json", check=False)
         return json.loads(answer.stdout)[0]["v6"]  # a ValueError as long as vrrpd does not answer
-
-    def state(self):
-        return self.show()["status"]
 
     def holds(self):
         if self.process is None:
