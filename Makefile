@@ -35,7 +35,6 @@ VIPCTL  := $(foreach r,base vipctl,$(call room,$(r)))
 VIPD_LIBS    := libconfig libmnl libsystemd libseccomp libcap libcrypto
 CONTROL_LIBS := libmicrohttpd jansson libcurl libcrypto libsystemd
 VIPCTL_LIBS  := libcurl jansson
-UNIT_LIBS    := cmocka
 
 libs = $(shell pkg-config --libs $(1) 2>/dev/null)
 
@@ -61,6 +60,9 @@ unit_vrrp     := agent/core/vrrp.c agent/core/timing.c agent/core/names.c
 unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_na       := agent/wire/na.c agent/wire/checksum.c agent/wire/names.c
 unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
+unit_health   := agent/control/health.c agent/board/board.c
+unit_metrics  := $(addprefix agent/control/,metrics.c status.c view.c held.c health.c text.c) agent/board/board.c \
+		 agent/base/log.c $(foreach r,config core wire,agent/$(r)/names.c)
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) agent/base/duration.c $(TIME)
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
@@ -68,7 +70,7 @@ UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c
 define unit_rule
 $(B)/unit/$(1): $$(call objects,tests/unit/test_$(1).c $$(unit_$(1)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call libs,cmocka libconfig libcrypto)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call libs,cmocka libconfig libcrypto jansson)
 endef
 $(foreach u,$(UNITS),$(eval $(call unit_rule,$(u))))
 
@@ -88,9 +90,11 @@ build/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SOURCES)
 	clang -g -O1 -std=c17 $(CPPFLAGS) -fsanitize=fuzzer$(COMMA)address$(COMMA)undefined -fno-sanitize-recover=undefined \
 	    -o $@ $^ $(call libs,libcrypto)
 fuzz: $(FUZZERS:%=build/fuzz/%)
-	@set -e; for f in $(FUZZERS); do mkdir -p build/fuzz/corpus-$$f; \
-	    echo "== fuzz $$f, $(FUZZ_SECONDS) s"; build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
-	        -artifact_prefix=build/fuzz/ build/fuzz/corpus-$$f tests/fuzz/corpus/$$f; done
+	@set -e; for f in $(FUZZERS); do \
+	    mkdir -p build/fuzz/corpus-$$f; \
+	    build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=build/fuzz/ \
+	        build/fuzz/corpus-$$f tests/fuzz/corpus/$$f >build/fuzz/$$f.log 2>&1 || { tail -n 40 build/fuzz/$$f.log; exit 1; }; \
+	    echo "fuzz $$f: $$(sed -n 's/stat::number_of_executed_units: //p' build/fuzz/$$f.log) inputs, no finding"; done
 
 setup:
 	@tests/setup check

@@ -217,7 +217,13 @@ class Frr(Router):
         return link["operstate"] == "UP"
 
     def is_ready(self):
-        return self.show()["primaryAddress"] == self.source()  # learns a moment after it is Active who it is
+        """vrrpd forgets its address with the macvlan down, and compares with "::" until it is told the address anew."""
+        if not self.holds():
+            return False
+        if self.show()["primaryAddress"] == self.source():
+            return True
+        ip_batch(self.name, [f"addr {verb} {self.source()}/64 dev {self.device} nodad" for verb in ("delete", "add")])
+        return False
 
     def leave(self):
         os.kill(self.process.pid, signal.SIGTERM)
