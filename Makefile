@@ -134,7 +134,7 @@ fmt:
 fmt-check:
 	clang-format --dry-run -Werror $(SOURCES)
 tidy:
-	clang-tidy --quiet $(filter %.c,$(SOURCES)) -- $(CPPFLAGS) -std=c17
+	clang-tidy --quiet $(filter agent/%.c,$(SOURCES)) -- $(CPPFLAGS) -std=c17
 
 install: all
 	install -d $(sbindir) $(bindir) $(libexecdir) $(unitdir) $(sysusersdir) $(tmpfilesdir) $(sysconfdir)/vipd \

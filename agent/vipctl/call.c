@@ -119,7 +119,7 @@ static void tell_refused(long status, const struct body *body)
 	json_t *json = json_loadb(body->bytes ? body->bytes : "", body->size, 0, NULL);
 	const char *text = json_string_value(json_object_get(json, "error"));
 	if (!text)
-		text = body->size ? body->bytes : "no reason given";
+		text = body->bytes ? body->bytes : "no reason given";
 	if (strchr(text, '\n'))
 		fprintf(stderr, "vipctl: the agent refused (HTTP %ld):\n", status);
 	else

@@ -109,7 +109,7 @@ int command_metrics(const struct vipctl *ctl)
 	return EXIT_FINE;
 }
 
-__attribute__((format(printf, 1, 2))) static void usage_error(const char *format, ...)
+__attribute__((noreturn, format(printf, 1, 2))) static void usage_error(const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);

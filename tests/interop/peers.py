@@ -253,6 +253,7 @@ class Segment(Lab):
         run("ip", "netns", "add", "switch")
         run("ip", "-n", "switch", "link", "set", "lo", "up")
         self.bridge("br0")
+        ip_batch("switch", ["link set br0 type bridge mcast_snooping 0"])  # a port that comes back hears at once
         self.nodes = [Vipd(self, "low", "11", 150), Vipd(self, "high", "91", 150)]
         self.peers = {peer.make: peer for peer in (Keepalived(self, "ka", "21"), Frr(self, "frr", "31"))}
         self.routers = [*self.nodes, *self.peers.values()]
