@@ -35,6 +35,7 @@ const char *board_counter_name(enum board_counter counter)
 	    [BOARD_ADDRESS_RESTORED] = "address_restored",
 	    [BOARD_ADDRESS_FAILURES] = "address_failures",
 	    [BOARD_ADDRESS_LIST_MISMATCHES] = "address_list_mismatches",
+	    [BOARD_FOREIGN_ANNOUNCEMENTS] = "foreign_announcements",
 	};
 	return counter < BOARD_COUNTERS ? names[counter] : "unknown";
 }

@@ -246,6 +246,7 @@ int main(int argc, char **argv)
 		return usage(argc, argv);
 	bool has_metrics = metrics_wanted();
 	log_open("control");
+	prctl(PR_SET_NAME, "vipd-control");
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* private keys are in this memory */
 	signal(SIGPIPE, SIG_IGN);

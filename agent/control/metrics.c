@@ -217,6 +217,8 @@ static void router_counters(FILE *out, const struct view *view)
 		"Times the kernel refused an address."},
 	    [BOARD_ADDRESS_LIST_MISMATCHES] = {"vipd_address_list_mismatches_total",
 		"Advertisements received with other addresses than configured here."},
+	    [BOARD_FOREIGN_ANNOUNCEMENTS] = {"vipd_foreign_announcements_total",
+		"Neighbor Advertisements of somebody else for an address, received while it was held here."},
 	};
 	char labels[LABELS_MAX];
 	for (unsigned c = 0; c < BOARD_COUNTERS; c++) {

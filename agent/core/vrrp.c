@@ -10,7 +10,8 @@
 #include <string.h>
 
 /* All of these are design. */
-#define LINGER_US	 (3 * USEC_PER_MS)  /* the address outlives the successor's first advert by this */
+#define LINGER_US	 (1 * USEC_PER_MS)  /* the address outlives the successor's announcement by this */
+#define LINGER_MAX_US	 (25 * USEC_PER_MS) /* and its first advert by this, if no announcement is heard */
 #define ANSWER_GAP_US	 (10 * USEC_PER_MS) /* answers to losing adverts come no closer */
 #define RETRY_MIN_US	 (1 * USEC_PER_SEC) /* back-off after a refused address */
 #define RETRY_MAX_US	 (60 * USEC_PER_SEC)
@@ -152,13 +153,16 @@ static void give_up(struct vrrp *vr, struct mono now, int error, struct vrrp_eff
 	vr->failures++;
 }
 
-/* Somebody else is Active while we still have the address: it goes when the successor has had time to
- * announce. */
-static void linger(struct vrrp *vr, struct mono now)
+/*
+ * Somebody else is Active while we still have the address. An advert only says that it is going to assign the
+ * address, which may take its kernel some time; that clients find it there is certain when it has announced
+ * it.
+ */
+static void linger(struct vrrp *vr, struct mono now, int64_t us)
 {
 	if (!vr->wanted)
 		return;
-	vr->withdraw = mono_min(vr->withdraw, mono_add(now, LINGER_US));
+	vr->withdraw = mono_min(vr->withdraw, mono_add(now, us));
 	vr->resign_again = MONO_NEVER;
 }
 
@@ -201,7 +205,7 @@ static void advert_in_backup(struct vrrp *vr, struct mono now, const struct vrrp
 		set_active_down(vr, mono_add(now, vr_skew_time(vr)), VRRP_REASON_RESIGNED, 0);
 		return;
 	}
-	linger(vr, now);
+	linger(vr, now, LINGER_MAX_US);
 	if (vr_in_unhealthy_band(priority) && vr->healthy) {
 		shorten_active_down(vr, now);
 	} else if (vr_accepts(vr, now, priority)) {
@@ -248,11 +252,19 @@ static void advert_in_active(
 		vr->learned_interval_us = event->advert.interval_us;
 		become_backup(vr, now, by_priority ? VRRP_REASON_HIGHER_PRIORITY : VRRP_REASON_HIGHER_ADDRESS,
 		    event->advert.priority, out);
-		linger(vr, now);
+		linger(vr, now, LINGER_MAX_US);
 	} else {
 		/* 6.4.3: discard; send an ADVERTISEMENT immediately to assert the Active state. */
 		answer_loser(vr, now, false, out);
 	}
+}
+
+static void foreign_na(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
+{
+	if (vr->state == VRRP_ACTIVE)
+		answer_loser(vr, now, false, out);
+	else
+		linger(vr, now, LINGER_US);
 }
 
 static void link_up(
@@ -485,8 +497,9 @@ void vrrp_step(struct vrrp *vr, struct mono now, const struct vrrp_event *event,
 		else if (vr->state == VRRP_ACTIVE)
 			advert_in_active(vr, now, event, out);
 		else if (event->advert.priority != VRRP_PRIORITY_RESIGN)
-			linger(vr, now); /* the successor of one that stops */
+			linger(vr, now, LINGER_MAX_US); /* the successor of one that stops */
 		break;
+	case VRRP_EVENT_FOREIGN_NA: foreign_na(vr, now, out); break;
 	case VRRP_EVENT_ADDRESS_PRESENT: address_present(vr, now, event, out); break;
 	case VRRP_EVENT_ADDRESS_FAILED:
 		if (vr->state == VRRP_ACTIVE)

@@ -1,5 +1,5 @@
 /*
- * The engine: everything with a deadline. One loop over four descriptors and one deadline.
+ * The engine: everything with a deadline. One loop over five descriptors and one deadline.
  *
  * Order of a turn: the clock first, then everything that waits to be read, then timers, then what they asked
  * for. So a Backup that wakes late hears the Active before it believes it dead; an Active that wakes late has
@@ -24,7 +24,7 @@
 
 static struct engine engine;
 
-enum { POLL_VRRP, POLL_NETLINK, POLL_GUARDIAN, POLL_CHANNEL, POLLS };
+enum { POLL_VRRP, POLL_ND, POLL_NETLINK, POLL_GUARDIAN, POLL_CHANNEL, POLLS };
 
 static struct mono next_deadline(void)
 {
@@ -71,6 +71,8 @@ static void turn(struct pollfd polls[static POLLS])
 
 	if (polls[POLL_VRRP].revents)
 		packets_read(&engine, now);
+	if (polls[POLL_ND].revents)
+		announcements_read(&engine, now);
 	if (polls[POLL_NETLINK].revents)
 		link_read(&engine, now);
 	if (engine.resync)
@@ -131,6 +133,7 @@ static int open_everything(void)
 int engine_main(void)
 {
 	log_open("engine");
+	prctl(PR_SET_NAME, "vipd-engine");
 	tzset();
 	int result = open_everything();
 	if (result) {
@@ -144,6 +147,7 @@ int engine_main(void)
 
 	struct pollfd polls[POLLS] = {
 	    [POLL_VRRP] = {.fd = engine.vrrp_socket, .events = POLLIN},
+	    [POLL_ND] = {.fd = engine.nd_socket, .events = POLLIN},
 	    [POLL_NETLINK] = {.fd = engine.kernel.monitor, .events = POLLIN},
 	    [POLL_GUARDIAN] = {.fd = engine.guardian, .events = POLLIN},
 	    [POLL_CHANNEL] = {.fd = engine.channel, .events = POLLIN},

@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "vipd/advert.h"
 #include "vipd/auth.h"
@@ -148,16 +149,27 @@ void engine_flush(struct engine *engine, struct mono now);
 
 /* link.c: what the kernel says -> events */
 struct link *link_of(struct engine *engine, const char *name);
+struct link *link_by_index(struct engine *engine, unsigned ifindex);
 void link_resync(struct engine *engine, struct mono now);
 void link_read(struct engine *engine, struct mono now);
 /* Where this router sends from: link-local, but global if its peers are. */
 const struct link_source *link_source_of(const struct router *router);
 const char *link_trouble(const struct router *router); /* why its link is not ready, NULL if it is */
 
-/* packets.c: sockets. Return 0 or -errno. */
+/* packets.c: sockets and memberships. 0 or -errno. */
 int packets_open(struct engine *engine);
-void packets_read(struct engine *engine, struct mono now);
 void packets_join(struct engine *engine, const struct link *link);
+/* Where a packet came from or goes to: source or destination and link. */
+union control {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
+};
+
+/* receive.c */
+void packets_read(struct engine *engine, struct mono now);
+void announcements_read(struct engine *engine, struct mono now);
+
+/* send.c */
 void packets_send_adverts(struct engine *engine);
 int packets_send_na(struct engine *engine, const struct link *link, const struct in6_addr *vip);
 

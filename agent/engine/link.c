@@ -39,9 +39,9 @@ struct link *link_of(struct engine *engine, const char *name)
 	return link;
 }
 
-static struct link *link_by_index(struct engine *engine, unsigned ifindex)
+struct link *link_by_index(struct engine *engine, unsigned ifindex)
 {
-	for (unsigned i = 0; i < engine->link_count; i++)
+	for (unsigned i = 0; i < engine->link_count && ifindex; i++)
 		if (engine->links[i].ifindex == ifindex)
 			return &engine->links[i];
 	return NULL;

@@ -121,6 +121,8 @@ _Noreturn static void become(enum child_kind kind, const struct inheritance *inh
 	if (engine)
 		request_punctuality();
 	int result = place_descriptors(descriptors, sizeof descriptors / sizeof descriptors[0]);
+	/* Opened as root: the directory may be closed for run_as. */
+	int program = open(engine ? "/proc/self/exe" : control, O_PATH | O_CLOEXEC);
 	if (!result)
 		result = limit_rights(identity, engine_rights, engine ? 2 : 0);
 	if (result) {
@@ -129,10 +131,8 @@ _Noreturn static void become(enum child_kind kind, const struct inheritance *inh
 		    engine ? "engine" : "control", strerrordesc_np(-result));
 		_exit(126);
 	}
-	if (engine)
-		execl("/proc/self/exe", "vipd", "-E", (char *)NULL);
-	else
-		execl(control, "vipd-control", (char *)NULL);
+	char *const engine_words[] = {"vipd", "-E", NULL}, *const control_words[] = {"vipd-control", NULL};
+	execveat(program, "", engine ? engine_words : control_words, environ, AT_EMPTY_PATH);
 	log_error("cannot start %s: %s", engine ? "the engine" : control, strerrordesc_np(errno));
 	_exit(127);
 }

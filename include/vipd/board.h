@@ -47,6 +47,7 @@ enum board_counter {
 	BOARD_ADDRESS_RESTORED,
 	BOARD_ADDRESS_FAILURES,
 	BOARD_ADDRESS_LIST_MISMATCHES,
+	BOARD_FOREIGN_ANNOUNCEMENTS, /* somebody else announced our address while we were Active */
 	BOARD_COUNTERS
 };
 /* "adverts_sent", …: key of `counters` in the status, and part of the metric's name. */

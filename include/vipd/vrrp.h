@@ -62,6 +62,7 @@ enum vrrp_event_type {
 	VRRP_EVENT_LINK_UP,	    /* the interface can send and receive; own_address is set */
 	VRRP_EVENT_LINK_DOWN,	    /* it cannot, or does not exist (any more) */
 	VRRP_EVENT_ADVERT,	    /* a valid advert for this virtual router, from somebody else */
+	VRRP_EVENT_FOREIGN_NA,	    /* somebody else has announced one of our addresses */
 	VRRP_EVENT_ADDRESS_PRESENT, /* the kernel notified address `index`, its flags are right */
 	VRRP_EVENT_ADDRESS_FAILED,  /* the kernel refused address `index`; error */
 	VRRP_EVENT_ADDRESS_LOST,    /* address `index` went away without us */

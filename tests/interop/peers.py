@@ -107,6 +107,11 @@ class Vipd(Router, Node):
         """Why it was last that it went into `state`: the code of the event."""
         return [code for _, to, code in self.events() if to == state][-1]
 
+    def active(self):
+        """The address of the Active, as far as vipd knows it."""
+        router = self.router()["active_router"]
+        return router and router["address"]
+
     def transitions(self):
         return self.router()["counters"]["transitions"]
 
@@ -126,12 +131,14 @@ class Keepalived(Router):
         self.installed = shutil.which("keepalived") is not None
         super().__init__(lab, name, number)
 
-    def begin_with(self, priority, interval_ms=100, preempt=True, addresses=(GROUP_LINK_LOCAL, VIP)):
+    def begin_with(self, priority, interval_ms=100, preempt=True, addresses=(GROUP_LINK_LOCAL, VIP),
+                   unicast_to=None):
         path = os.path.join(self.directory, "keepalived.conf")
         lines = [f"    {address}/{64 if address.startswith('fe80') else 128} dev eth0" for address in addresses]
         with open(path, "w") as out:
             out.write(KEEPALIVED.format(name=self.name, vrid=VRID, priority=priority, interval=interval_ms / 1000,
-                                        preempt="" if preempt else "nopreempt", addresses="\n".join(lines)))
+                                        preempt="" if preempt else "nopreempt", addresses="\n".join(lines),
+                                        unicast=f"unicast_ttl 255\n  unicast_peer {{\n    {unicast_to}\n  }}" if unicast_to else ""))
         pids = [f"--{which}={self.directory}/{which}" for which in ("pid", "vrrp_pid")]
         self.process = self.spawn(["keepalived", "--dont-fork", "--log-console", "--log-detail", "--vrrp",
                                    f"--use-file={path}", *pids], "keepalived", env={**os.environ, "TMPDIR": self.directory})
@@ -269,16 +276,18 @@ class Segment(Lab):
         [entry] = json.loads(run("ip", "-n", "client", "-6", "-json", "neigh", "show", VIP).stdout)
         return entry.get("lladdr")
 
-    def becomes_holder(self, holder):
-        """`holder` is the only one, and the client reaches it."""
+    def becomes_holder(self, holder, vipd=None):
+        """`holder` is the only one, `vipd` has heard of it, and the client reaches it."""
+        if vipd:
+            wait_for("vipd knows the Active", vipd.active, lambda address: address == holder.source())
         self.wait_holder(holder)
         if not holder.announces:
             ip_batch("client", [f"neigh flush to {VIP} dev eth0"])
         wait_for(f"the client reaches {holder.name}", self.answering_mac, lambda mac: mac == holder.mac())
 
-    def settles(self, holder, vipd, stays=5):
+    def settles(self, holder, vipd, stays=3):
         """becomes_holder(), and so it stays while `vipd` counts some adverts more."""
-        self.becomes_holder(holder)
+        self.becomes_holder(holder, vipd)
         transitions, begin = vipd.transitions(), vipd.traffic()
         wait_for("adverts go on", vipd.traffic, lambda now: now >= begin + stays)
         assert self.holders() == [holder.name]
@@ -318,6 +327,7 @@ vrrp_instance api {{
   priority {priority}
   advert_int {interval:g}
   {preempt}
+  {unicast}
   virtual_ipaddress {{
 {addresses}
   }}

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lab import VIP, wait_for
+from lab import VIP, run, wait_for
 from peers import GROUP_LINK_LOCAL, VRID
 
 FIELDS = """_ws.expert.severity _ws.malformed eth.src eth.dst ipv6.src ipv6.dst ipv6.hlim ipv6.tclass ipv6.plen
@@ -55,9 +55,10 @@ def capture(segment, vipd):
     capture.process.wait(timeout=15)
 
 
-@pytest.mark.parametrize("forwarding", [0, 1])
+@pytest.mark.parametrize("peer, forwarding", [("keepalived", 0), ("frr", 1)], indirect=["peer"])
 def test_every_packet_of_vipd_is_in_order(segment, vipd, peer, capture, forwarding):
     vipd.sysctl({"all/forwarding": forwarding})
+    run("ip", "-n", "client", "neigh", "flush", "all")
     vipd.begin_with(priority=200)
     segment.settles(vipd, vipd)
     peer.begin_with(priority=100)
@@ -71,10 +72,15 @@ def test_every_packet_of_vipd_is_in_order(segment, vipd, peer, capture, forwardi
     packets = capture.packets()
     assert not [p for p in packets if p["_ws.expert.severity"] or p["_ws.malformed"]]
     adverts = [p for p in packets if p["vrrp.type"]]
-    announcements = [p for p in packets if p["icmpv6.type"] and p["icmpv6.nd.na.target_address"] == VIP
-                     and p["icmpv6.nd.na.flag.s"] in ("0", "False")]
+    of_the_vip = [p for p in packets if p["icmpv6.nd.na.target_address"] == VIP]
     check_adverts(vipd, adverts)
-    check_announcements(vipd, announcements, forwarding)
+    check_announcements(vipd, [p for p in of_the_vip if not is_set(p, "s")], forwarding)
+    answers = [p for p in of_the_vip if is_set(p, "s")]  # the kernel's, for the address that vipd gave it
+    assert answers and {is_set(p, "r") for p in answers} == {bool(forwarding)}
+
+
+def is_set(packet, flag):
+    return packet[f"icmpv6.nd.na.flag.{flag}"] in ("1", "True")
 
 
 def check_adverts(vipd, adverts):
@@ -95,6 +101,5 @@ def check_announcements(vipd, announcements, forwarding):
         assert (p["eth.src"], p["eth.dst"]) == (vipd.mac(), "33:33:00:00:00:01")
         assert (p["ipv6.src"], p["ipv6.dst"], p["ipv6.hlim"]) == (VIP, "ff02::1", "255")
         assert (p["icmpv6.type"], p["icmpv6.code"], p["icmpv6.checksum.status"]) == ("136", "0", GOOD)
-        flags = [p[f"icmpv6.nd.na.flag.{flag}"] in ("1", "True") for flag in "rso"]
-        assert flags == [bool(forwarding), False, True]
+        assert [is_set(p, flag) for flag in "rso"] == [bool(forwarding), False, True]
         assert (p["icmpv6.opt.type"], p["icmpv6.opt.linkaddr"]) == ("2", vipd.mac())

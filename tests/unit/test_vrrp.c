@@ -248,18 +248,18 @@ static void test_active_resigns(void **state)
 	       "> backup -> active: resigned\n");
 }
 
-/* 6.4.3: a greater priority wins; the loser says a last word, so that the winner announces last, and lets go
- * 3 ms later. */
+/* 6.4.3: a greater priority wins; the loser says a last word, so that the winner announces last, and lets go.
+ */
 static void test_active_meets_better(void **state)
 {
 	(void)state;
 	begin_active(&plain);
 	hear(9, 151);
-	until(3010 * MS);
+	until(3100 * MS);
 	expect("[3000.000] advert 151 from 9\n"
 	       "> last word 150\n"
 	       "> active -> backup: higher_priority\n"
-	       "[3003.000] timer\n"
+	       "[3025.000] timer\n"
 	       "> withdraw\n");
 }
 
@@ -300,6 +300,24 @@ static void test_losing_adverts_are_answered(void **state)
 	       "> announce\n");
 }
 
+/* Who wins announces last: somebody else's NA for our address is answered, too. */
+static void test_foreign_announcement(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	event("foreign NA", VRRP_EVENT_FOREIGN_NA);
+	now.us += 1 * MS;
+	event("foreign NA", VRRP_EVENT_FOREIGN_NA);
+	expect("[3000.000] foreign NA\n"
+	       "> advert 150\n"
+	       "> announce\n"
+	       "[3001.000] foreign NA\n");
+	begin(&plain);
+	told[0] = '\0';
+	event("foreign NA", VRRP_EVENT_FOREIGN_NA); /* the Active's, as it should be */
+	expect("[0.000] foreign NA\n");
+}
+
 /* 6.4.3, priority 0 heard by the Active: an advert at once, and the timer restarts. */
 static void test_active_hears_priority_zero(void **state)
 {
@@ -311,7 +329,7 @@ static void test_active_hears_priority_zero(void **state)
 	assert_int_equal(vr.state, VRRP_ACTIVE);
 }
 
-/* Make before break: the address stays until the successor has spoken, and 3 ms longer. */
+/* Make before break: the address stays until the successor has announced it, and 1 ms longer. */
 static void test_drain_with_successor(void **state)
 {
 	(void)state;
@@ -319,12 +337,15 @@ static void test_drain_with_successor(void **state)
 	event("drain", VRRP_EVENT_DRAIN);
 	until(3050 * MS);
 	hear(9, 100);
+	until(3052 * MS);
+	event("foreign NA", VRRP_EVENT_FOREIGN_NA);
 	until(3400 * MS);
 	event("resume", VRRP_EVENT_RESUME);
 	expect("[3000.000] drain\n"
 	       "> advert 0\n"
 	       "> active -> backup: drained\n"
 	       "[3050.000] advert 100 from 9\n"
+	       "[3052.000] foreign NA\n"
 	       "[3053.000] timer\n"
 	       "> withdraw\n"
 	       "[3400.000] resume\n");
@@ -378,7 +399,7 @@ static void test_stop(void **state)
 	       "> advert 0\n"
 	       "> active -> initialize: stopped\n"
 	       "[3042.000] advert 100 from 9\n"
-	       "[3045.000] timer\n"
+	       "[3067.000] timer\n"
 	       "> withdraw\n"
 	       "> stopped\n");
 
@@ -536,7 +557,7 @@ static void test_resign_unhealthy(void **state)
 	       "> advert 0\n"
 	       "> active -> backup: unhealthy\n"
 	       "[3020.000] advert 100 from 9\n"
-	       "[3023.000] timer\n"
+	       "[3045.000] timer\n"
 	       "> withdraw\n");
 }
 
@@ -653,6 +674,7 @@ int main(void)
 	    cmocka_unit_test(test_active_meets_better),
 	    cmocka_unit_test(test_tie),
 	    cmocka_unit_test(test_losing_adverts_are_answered),
+	    cmocka_unit_test(test_foreign_announcement),
 	    cmocka_unit_test(test_active_hears_priority_zero),
 	    cmocka_unit_test(test_drain_with_successor),
 	    cmocka_unit_test(test_drain_without_successor),

@@ -1,0 +1,184 @@
+/*
+ * Packets in: from bytes to events. Every advert that is refused leaves through one place, which counts it
+ * under its reason.
+ */
+#include "engine/engine.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "vipd/log.h"
+#include "vipd/na.h"
+
+#define RECEIVE_BATCH 16
+#define RECEIVE_BATCHES                                                                                      \
+	16 /* a turn; more than that waits, so that a flood does not keep the timers from firing */
+
+static void check_addresses(struct engine *engine, struct router *router, const struct advert *advert)
+{
+	unsigned ours = 0, theirs = 0;
+	for (unsigned i = 0; i < advert->address_count && i < ADVERT_ADDRESSES_MAX; i++) {
+		if (IN6_IS_ADDR_LINKLOCAL(&advert->addresses[i]))
+			continue;
+		theirs++;
+		ours += router_address_index(router, &advert->addresses[i]) >= 0;
+	}
+	bool mismatch = theirs != router->config.address_count || ours != theirs;
+	if (mismatch)
+		record_count(engine, router, BOARD_ADDRESS_LIST_MISMATCHES);
+	if (mismatch && !router->mismatch)
+		log_warning("%s: another router with VRID %u on %s has %u addresses, of which %u are among "
+			    "our %u: the "
+			    "configurations differ",
+		    router->config.name, router->config.vrid, router->config.interface, theirs, ours,
+		    router->config.address_count);
+	router->mismatch = mismatch;
+}
+
+/* Multicast: anybody on the link, also straight to us (a last word). Unicast: who is configured. */
+static bool is_peer(const struct router *router, const struct advert_envelope *envelope)
+{
+	const struct config_router *config = &router->config;
+	for (unsigned i = 0; i < config->peer_count; i++)
+		if (memcmp(&config->peers[i], &envelope->source, sizeof envelope->source) == 0)
+			return true;
+	return !config->peer_count && IN6_IS_ADDR_LINKLOCAL(&envelope->source);
+}
+
+/* What needs to know the routers. The router, if one is concerned, is told also when the packet is refused.
+ */
+static enum advert_verdict admit(const struct link *link, const uint8_t *bytes, const struct advert *advert,
+    const struct advert_envelope *envelope, struct router **concerned)
+{
+	struct router *router = link->by_vrid[advert->vrid];
+	if (!router)
+		return ADVERT_UNKNOWN_VRID;
+	*concerned = router;
+	if (!router->vr.link_up)
+		return ADVERT_NOT_READY;
+	if (memcmp(&envelope->source, &router->vr.own_address, sizeof envelope->source) == 0)
+		return ADVERT_OWN_PACKET;
+	if (!is_peer(router, envelope))
+		return ADVERT_UNKNOWN_PEER;
+	int64_t interval_us = router->vr.learned_interval_us;
+	return router_auth_check(&router->auth, &envelope->source, bytes, advert,
+	    interval_us ? interval_us : router->config.advert_interval_us);
+}
+
+static void take_advert(struct engine *engine, struct link *link, struct mono now, const uint8_t *bytes,
+    size_t size, const struct advert_envelope *envelope)
+{
+	struct advert advert;
+	struct router *router = NULL;
+	enum advert_verdict verdict = advert_parse(bytes, size, envelope, &advert);
+	if (verdict == ADVERT_OK)
+		verdict = admit(link, bytes, &advert, envelope, &router);
+	if (verdict != ADVERT_OK) {
+		record_drop(engine, link, router, verdict);
+		return;
+	}
+	record_count(engine, router, BOARD_ADVERTS_RECEIVED);
+	if (advert.priority == VRRP_PRIORITY_RESIGN)
+		record_count(engine, router, BOARD_PRIORITY_ZERO_RECEIVED);
+	check_addresses(engine, router, &advert);
+	struct vrrp_event event = {
+	    .type = VRRP_EVENT_ADVERT,
+	    .advert = {.source = envelope->source,
+		.interval_us = advert.interval_cs * 10 * USEC_PER_MS,
+		.priority = advert.priority},
+	};
+	router_event(engine, router, now, &event);
+}
+
+/* What matters is an announcement of an address that we have, too: a successor's, or a rival's. */
+static void take_announcement(struct engine *engine, struct link *link, struct mono now, const uint8_t *bytes,
+    size_t size, const struct advert_envelope *envelope)
+{
+	struct na na;
+	if (na_parse(bytes, size, &envelope->source, &envelope->destination, envelope->hop_limit, &na) !=
+		NA_OK ||
+	    !na.has_mac || memcmp(na.mac, link->mac, sizeof na.mac) == 0)
+		return;
+	for (unsigned i = 0; i < engine->router_count; i++) {
+		struct router *r = &engine->routers[i];
+		if (!r->used || r->link != link || !r->vr.wanted || router_address_index(r, &na.target) < 0)
+			continue;
+		if (r->vr.state == VRRP_ACTIVE)
+			record_count(engine, r, BOARD_FOREIGN_ANNOUNCEMENTS);
+		router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_FOREIGN_NA});
+	}
+}
+
+/* Source, destination, hop limit and the index of the link, as the kernel saw them. */
+static unsigned open_envelope(struct msghdr *header, struct advert_envelope *envelope)
+{
+	const struct sockaddr_in6 *from = header->msg_name;
+	unsigned ifindex = 0;
+	*envelope = (struct advert_envelope){.source = from->sin6_addr};
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+		if (c->cmsg_level != IPPROTO_IPV6)
+			continue;
+		if (c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+			memcpy(&info, CMSG_DATA(c), sizeof info);
+			envelope->destination = info.ipi6_addr;
+			ifindex = info.ipi6_ifindex;
+		} else if (c->cmsg_type == IPV6_HOPLIMIT) {
+			int hops;
+			memcpy(&hops, CMSG_DATA(c), sizeof hops);
+			envelope->hop_limit = (uint8_t)hops;
+		}
+	}
+	return ifindex;
+}
+
+static struct {
+	uint8_t bytes[RECEIVE_BATCH][ADVERT_SIZE_MAX + 1]; /* one more: a longer packet must not look right */
+	struct sockaddr_in6 from[RECEIVE_BATCH];
+	union control control[RECEIVE_BATCH];
+	struct iovec part[RECEIVE_BATCH];
+	struct mmsghdr headers[RECEIVE_BATCH];
+} in;
+
+static int receive_batch(int fd)
+{
+	for (unsigned i = 0; i < RECEIVE_BATCH; i++) {
+		in.part[i] = (struct iovec){in.bytes[i], sizeof in.bytes[i]};
+		in.headers[i].msg_hdr = (struct msghdr){.msg_name = &in.from[i],
+		    .msg_namelen = sizeof in.from[i],
+		    .msg_iov = &in.part[i],
+		    .msg_iovlen = 1,
+		    .msg_control = in.control[i].room,
+		    .msg_controllen = sizeof in.control[i].room};
+	}
+	return recvmmsg(fd, in.headers, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
+}
+
+typedef void packet_taker(struct engine *engine, struct link *link, struct mono now, const uint8_t *bytes,
+    size_t size, const struct advert_envelope *envelope);
+
+static void read_all(struct engine *engine, int fd, packet_taker *taker, struct mono now)
+{
+	for (int batch = 0; batch < RECEIVE_BATCHES; batch++) {
+		int count = receive_batch(fd);
+		for (int i = 0; i < count; i++) {
+			struct advert_envelope envelope;
+			struct link *link =
+			    link_by_index(engine, open_envelope(&in.headers[i].msg_hdr, &envelope));
+			if (link)
+				taker(engine, link, now, in.bytes[i], in.headers[i].msg_len, &envelope);
+		}
+		if (count < RECEIVE_BATCH)
+			return;
+	}
+}
+
+void packets_read(struct engine *engine, struct mono now)
+{
+	read_all(engine, engine->vrrp_socket, take_advert, now);
+}
+
+void announcements_read(struct engine *engine, struct mono now)
+{
+	read_all(engine, engine->nd_socket, take_announcement, now);
+}
