@@ -68,39 +68,32 @@ static inline struct writer writer_of(void *bytes, size_t size)
 	return (struct writer){.next = bytes, .end = (uint8_t *)bytes + size};
 }
 
-/* Room for `size` bytes, or NULL and `failed`. */
-static inline uint8_t *write_room(struct writer *w, size_t size)
+/* Whether `size` more bytes fit; if not, `failed`. */
+static inline bool write_fits(struct writer *w, size_t size)
 {
-	if (w->failed || (size_t)(w->end - w->next) < size) {
+	if (w->failed || (size_t)(w->end - w->next) < size)
 		w->failed = true;
-		return NULL;
-	}
-	uint8_t *at = w->next;
-	w->next += size;
-	return at;
+	return !w->failed;
 }
 
 static inline void write_bytes(struct writer *w, const void *bytes, size_t size)
 {
-	uint8_t *b = write_room(w, size);
-	if (b)
-		memcpy(b, bytes, size);
+	if (!write_fits(w, size))
+		return;
+	memcpy(w->next, bytes, size);
+	w->next += size;
 }
 
 static inline void write_u8(struct writer *w, uint8_t value)
 {
-	uint8_t *b = write_room(w, 1);
-	if (b)
-		b[0] = value;
+	if (write_fits(w, 1))
+		*w->next++ = value;
 }
 
 static inline void write_u16(struct writer *w, uint16_t value)
 {
-	uint8_t *b = write_room(w, 2);
-	if (b) {
-		b[0] = (uint8_t)(value >> 8);
-		b[1] = (uint8_t)value;
-	}
+	write_u8(w, (uint8_t)(value >> 8));
+	write_u8(w, (uint8_t)value);
 }
 
 static inline void write_u32(struct writer *w, uint32_t value)
