@@ -21,7 +21,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wun
 COMMA    := ,
 SANITIZE := $(if $(SAN),-fsanitize=address$(COMMA)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 HARDEN   := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fstack-clash-protection -fPIE
-override CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iagent -DVIPD_VERSION='"$(VERSION)"' -DVIPD_LIBEXEC='"$(PREFIX)/libexec/vipd"'
+override CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iagent -DVIPD_VERSION='"$(VERSION)"'
 override CFLAGS   += -std=c17 $(WARNINGS) $(HARDEN) $(SANITIZE) -MMD -MP
 override LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANITIZE)
 

@@ -94,7 +94,7 @@ static int limit_rights(const struct identity *identity, const cap_value_t *keep
 	return result;
 }
 
-/* vipd-control is beside vipd (a build tree) or where `make install` puts it. */
+/* vipd-control is beside vipd (a build tree) or in the libexec of the same prefix (`make install`). */
 static void control_path(char *path, size_t size)
 {
 	char self[4096];
@@ -104,7 +104,7 @@ static void control_path(char *path, size_t size)
 	if (slash)
 		*slash = '\0';
 	if (snprintf(path, size, "%s/vipd-control", self) >= (int)size || access(path, X_OK) < 0)
-		snprintf(path, size, "%s", VIPD_LIBEXEC "/vipd-control");
+		snprintf(path, size, "%s/../libexec/vipd/vipd-control", self);
 }
 
 _Noreturn static void become(enum child_kind kind, const struct inheritance *inheritance,
