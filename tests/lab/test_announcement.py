@@ -1,0 +1,66 @@
+"""What a neighbour sees: unsolicited Neighbor Advertisements as RFC 4861 and RFC 9568 want them."""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from lab import VIP
+
+
+class Sniffer:
+    def __init__(self, host):
+        self.host = host
+        self.process = host.spawn(
+            [sys.executable, "-B", os.path.join(os.path.dirname(__file__), "sniff.py"), "eth0"], "sniff",
+            stdout=subprocess.PIPE, text=True)
+        self.lines = queue.Queue()
+        self.reader = threading.Thread(target=lambda: [self.lines.put(line) for line in self.process.stdout])
+        self.reader.start()
+        assert self.read()["ready"]
+
+    def read(self):
+        return json.loads(self.lines.get(timeout=15))
+
+    def announcement(self, **wanted):
+        """The next one for the VIP that has these fields; queue.Empty if there is none."""
+        while True:
+            seen = self.read()
+            if seen["target"] == VIP and wanted.items() <= seen.items():
+                return seen
+
+    def close(self):
+        self.host.end(self.process)
+        self.reader.join()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def sniffer(lab):
+    sniffer = Sniffer(lab.client)
+    yield sniffer
+    sniffer.close()
+
+
+def make_it_announce(node):
+    node.exec("ip", "-6", "addr", "del", VIP + "/128", "dev", "eth0")
+
+
+def test_what_neighbours_see(nodes, sniffer):
+    nodes[0].sysctl({"eth0/forwarding": 1})
+    make_it_announce(nodes[0])
+    assert sniffer.announcement(router=True) == {
+        "to": "33:33:00:00:00:01", "source": VIP, "destination": "ff02::1", "hop_limit": 255, "router": True,
+        "solicited": False, "override": True, "target": VIP, "mac": f"02:00:00:00:00:{nodes[0].number}"}
+
+
+def test_r_follows_the_forwarding_of_the_interface(nodes, sniffer):
+    """A neighbour that uses the address as its router drops the route when R is wrong."""
+    for forwarding in (0, 1):
+        nodes[0].sysctl({"eth0/forwarding": forwarding})
+        make_it_announce(nodes[0])
+        sniffer.announcement(router=bool(forwarding))
