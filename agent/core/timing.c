@@ -56,12 +56,15 @@ int64_t vr_skew_time(const struct vrrp *vr)
 	return vrrp_skew_time(vrrp_effective_priority(vr), active_adver_interval(vr));
 }
 
-/* 6.1: Active_Down_Interval = 3 * Active_Adver_Interval + Skew_Time; bounded (design), or one forged advert
- * silences us. */
+/*
+ * 6.1: Active_Down_Interval = 3 * Active_Adver_Interval + Skew_Time; bounded (design), or one forged advert
+ * silences us. The bound has a Skew_Time, too, or all who believed the forgery would take over at once.
+ */
 int64_t vr_active_down_interval(const struct vrrp *vr)
 {
 	int64_t us = 3 * active_adver_interval(vr) + vr_skew_time(vr);
-	int64_t bound = LEARNED_DOWN_MAX * vr->params.advert_interval_us;
+	int64_t own_us = vr->params.advert_interval_us;
+	int64_t bound = (LEARNED_DOWN_MAX - 1) * own_us + vrrp_skew_time(vrrp_effective_priority(vr), own_us);
 	return us < bound ? us : bound;
 }
 
