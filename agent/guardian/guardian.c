@@ -386,6 +386,7 @@ int guardian_run(const char *path)
 {
 	static struct config_errors errors;
 	log_open("vipd");
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* it reads secrets */
 	guardian.path = path;
 	if (config_load(path, &guardian.config, &errors) < 0 ||
 	    secrets_check_keys(&guardian.config, &errors) < 0) {
@@ -405,7 +406,6 @@ int guardian_run(const char *path)
 					 : strerrordesc_np(-lock));
 		return EXIT_FAILURE;
 	}
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* it reads secrets */
 	int signals = open_signals();
 	int result = signals < 0 ? -errno : open_inheritance();
 	if (result < 0) {

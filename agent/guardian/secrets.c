@@ -45,35 +45,66 @@ struct heap {
 	size_t size;
 };
 
-/* Appends a whole file; on failure the heap is as before. */
-static int append_file(struct heap *heap, const char *path)
+static void heap_wipe(struct heap *heap)
+{
+	if (heap->bytes)
+		explicit_bzero(heap->bytes, heap->size);
+	free(heap->bytes);
+	*heap = (struct heap){0};
+}
+
+/* Not realloc(): that would leave a copy of the secrets behind. */
+static int heap_grow(struct heap *heap, size_t size)
+{
+	struct heap grown = {malloc(size + 1), size}; /* one more: an empty file is no failure */
+	if (!grown.bytes)
+		return -ENOMEM;
+	memset(grown.bytes, 0, size + 1);
+	if (heap->size)
+		memcpy(grown.bytes, heap->bytes, heap->size);
+	heap_wipe(heap);
+	*heap = grown;
+	return 0;
+}
+
+static int read_whole(int fd, char *bytes, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = read(fd, bytes + done, size - done);
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO; /* it is being written: there will be another change */
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+/* Opens and looks; the file that was looked at is the one that is read. */
+static int open_file(const char *path, struct stat *st)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
-	struct stat st;
-	int result = fstat(fd, &st) < 0	       ? -errno
-		     : !S_ISREG(st.st_mode)    ? -EINVAL
-		     : st.st_size > SECRET_MAX ? -EFBIG
-					       : 0;
-	char *grown = result ? NULL : realloc(heap->bytes, heap->size + (size_t)st.st_size + 1);
-	if (!result && !grown)
-		result = -ENOMEM;
-	size_t end = heap->size;
-	if (grown)
-		heap->bytes = grown;
-	while (!result && end < heap->size + (size_t)st.st_size) {
-		ssize_t n = read(fd, heap->bytes + end, heap->size + (size_t)st.st_size - end);
-		if (n < 0)
-			result = -errno;
-		else if (n == 0)
-			break;
-		else
-			end += (size_t)n;
-	}
-	close(fd);
+	int result = fstat(fd, st) < 0		? -errno
+		     : !S_ISREG(st->st_mode)	? -EINVAL
+		     : st->st_size > SECRET_MAX ? -EFBIG
+						: 0;
 	if (!result)
-		heap->size = end;
+		return fd;
+	close(fd);
+	return result;
+}
+
+/* Appends a whole file; on failure the heap holds what it held before, and is as long. */
+static int append_file(struct heap *heap, int fd, size_t size)
+{
+	size_t before = heap->size;
+	int result = heap_grow(heap, before + size);
+	if (!result && (result = read_whole(fd, heap->bytes + before, size))) {
+		explicit_bzero(heap->bytes + before, size);
+		heap->size = before;
+	}
 	return result;
 }
 
@@ -85,7 +116,11 @@ static int read_secret(struct config_secret *secret, void *context)
 	secret->error = 0;
 	if (!secret->path[0])
 		return 0;
-	int result = append_file(heap, secret->path);
+	struct stat st;
+	int fd = open_file(secret->path, &st);
+	int result = fd < 0 ? fd : append_file(heap, fd, (size_t)st.st_size);
+	if (fd >= 0)
+		close(fd);
 	if (result) {
 		secret->error = -result;
 		return result == -ENOMEM ? result : 0;
@@ -101,9 +136,7 @@ int secrets_seal(enum child_kind kind, struct config *image, int fds[static MESS
 	int secrets = -1, result = visit_secrets(image, kind == CHILD_ENGINE, read_secret, &heap);
 	if (!result)
 		result = secrets = sealed_memfd("vipd-secrets", heap.bytes, heap.size);
-	if (heap.bytes)
-		explicit_bzero(heap.bytes, heap.size);
-	free(heap.bytes);
+	heap_wipe(&heap);
 	if (result < 0)
 		return result;
 	int config = sealed_memfd("vipd-config", image, sizeof *image);
@@ -129,37 +162,49 @@ __attribute__((format(printf, 2, 3))) static void complain(
 	errors->count++;
 }
 
-static const char *privacy_trouble(const char *path)
+static const char *privacy_trouble(const struct stat *st)
 {
-	struct stat st;
-	if (lstat(path, &st) < 0)
-		return strerrordesc_np(errno);
-	if (!S_ISREG(st.st_mode))
-		return "is not a regular file";
-	if (st.st_uid != 0)
+	if (st->st_uid != 0)
 		return "does not belong to root; run chown root on it";
-	if (st.st_mode & (S_IRWXG | S_IRWXO))
+	if (st->st_mode & (S_IRWXG | S_IRWXO))
 		return "can be read or written by others than root; run chmod 600 on it";
 	return NULL;
 }
 
-static const char *key_trouble(const struct config_key *key)
+static const char *opening_trouble(int error)
 {
-	const char *trouble = privacy_trouble(key->file.path);
-	if (trouble)
-		return trouble;
+	switch (error) {
+	case ENOENT:
+		return "does not exist; copy it from another server, or for a new group make it: "
+		       "(umask 077; echo hex:$(openssl rand -hex 32) >FILE)";
+	case EINVAL: return "is not a regular file";
+	default: return strerrordesc_np(error);
+	}
+}
+
+static const char *content_trouble(uint8_t id, int fd, size_t size)
+{
 	struct heap heap = {0};
 	struct auth_key parsed;
-	int result = append_file(&heap, key->file.path);
+	int result = append_file(&heap, fd, size);
 	if (result)
-		trouble = strerrordesc_np(-result);
-	else if ((result = (int)auth_key_parse(key->id, (const uint8_t *)heap.bytes, heap.size, &parsed)))
-		trouble = auth_key_error_text((enum auth_key_error)result);
-	else
-		auth_key_wipe(&parsed);
-	if (heap.bytes)
-		explicit_bzero(heap.bytes, heap.size);
-	free(heap.bytes);
+		return strerrordesc_np(-result);
+	enum auth_key_error error = auth_key_parse(id, (const uint8_t *)heap.bytes, heap.size, &parsed);
+	heap_wipe(&heap);
+	auth_key_wipe(&parsed);
+	return error == AUTH_KEY_OK ? NULL : auth_key_error_text(error);
+}
+
+static const char *key_trouble(const struct config_key *key)
+{
+	struct stat st;
+	int fd = open_file(key->file.path, &st);
+	if (fd < 0)
+		return opening_trouble(-fd);
+	const char *trouble = privacy_trouble(&st);
+	if (!trouble)
+		trouble = content_trouble(key->id, fd, (size_t)st.st_size);
+	close(fd);
 	return trouble;
 }
 
