@@ -21,6 +21,7 @@
 #include "vipd/log.h"
 
 #define TURN_MAX_US 500000 /* a heartbeat at least this often */
+#define BREATH_US   1000
 
 static struct engine engine;
 
@@ -33,6 +34,20 @@ static struct mono next_deadline(void)
 		if (engine.routers[i].used)
 			at = mono_min(at, router_deadline(&engine.routers[i]));
 	return at;
+}
+
+/*
+ * Under a flood there is always something to read and poll() never sleeps; a realtime process that never
+ * sleeps is ended by the kernel (RLIMIT_RTTIME), and starves the others before. What does not fit into the
+ * buffer meanwhile is lost, as it is at any rate.
+ */
+static void draw_breath(struct mono deadline)
+{
+	int64_t us = mono_sub(deadline, mono_now());
+	struct timespec wait = {.tv_nsec = (us < BREATH_US ? us : BREATH_US) * 1000};
+	if (engine.flooded && us > 0)
+		ppoll(NULL, 0, &wait, NULL);
+	engine.flooded = false;
 }
 
 static void sleep_until(struct mono deadline, struct pollfd polls[static POLLS])
@@ -63,6 +78,7 @@ static void tell_control(void)
 static void turn(struct pollfd polls[static POLLS])
 {
 	struct mono deadline = next_deadline();
+	draw_breath(deadline);
 	sleep_until(deadline, polls);
 	struct mono now = mono_now();
 	board_heartbeat(engine.board, now);
@@ -134,6 +150,7 @@ int engine_main(void)
 {
 	log_open("engine");
 	prctl(PR_SET_NAME, "vipd-engine");
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* it gets keys */
 	tzset();
 	int result = open_everything();
 	if (result) {

@@ -18,6 +18,7 @@
 #include "vipd/config.h"
 #include "vipd/kernel.h"
 #include "vipd/message.h"
+#include "vipd/na.h"
 #include "vipd/vrrp.h"
 
 #define ROUTERS_MAX BOARD_ROUTERS_MAX
@@ -55,6 +56,14 @@ struct link {
 	struct router *by_vrid[256];
 };
 
+/* Something that is told at most once a minute; see complain.c. */
+struct complaint {
+	struct mono next;
+	uint64_t hushed;
+};
+
+enum { COMPLAINT_MISMATCH, COMPLAINT_RIVAL, COMPLAINT_SEND, COMPLAINT_ANNOUNCE, COMPLAINTS };
+
 /* What vrrp_step() asked for and flush() has not done yet. */
 struct pending {
 	bool advert;
@@ -86,7 +95,8 @@ struct router {
 	uint32_t on_link_dump;	   /* the same, as the running dump says */
 	struct mono health_until;  /* without a new result by then it counts as unhealthy */
 	struct mono takeover_from; /* decision of a takeover that has not announced yet, else MONO_NEVER */
-	bool mismatch; /* the last advert listed other addresses than ours: logged once per change */
+	struct complaint complaints[COMPLAINTS];
+	bool mismatch; /* the last advert listed other addresses than ours, and that was told */
 	bool adopt;    /* a predecessor was Active a moment ago: go on as it */
 	bool stopped;  /* nothing is left of it: free the slot */
 	bool kept;     /* is in the configuration that is being taken over */
@@ -107,6 +117,7 @@ struct engine {
 	bool stopping;
 	bool changed; /* a transition since control was last told */
 	bool resync;  /* notifications were lost: dump at the next turn */
+	bool flooded; /* more packets than a turn reads */
 };
 
 /* engine.c: the loop. Returns the exit status of the process. */
@@ -170,8 +181,17 @@ void packets_read(struct engine *engine, struct mono now);
 void announcements_read(struct engine *engine, struct mono now);
 
 /* send.c */
-void packets_send_adverts(struct engine *engine);
+void packets_send_adverts(struct engine *engine, struct mono now);
 int packets_send_na(struct engine *engine, const struct link *link, const struct in6_addr *vip);
+
+/* complain.c: what others do wrong, for people */
+struct hushed {
+	char text[64]; /* for the end of the line: how many were not told, or "" */
+};
+bool complaint_due(struct complaint *complaint, struct mono now, struct hushed *hushed);
+void complain_of_advert(const struct link *link, const struct router *router, struct mono now,
+    const struct in6_addr *source, enum advert_verdict verdict);
+void complain_of_rival(struct router *router, struct mono now, const struct na *na);
 
 /* messages.c: what guardian and control say */
 void messages_from_guardian(struct engine *engine, struct mono now);

@@ -61,15 +61,17 @@ static void change_addresses(struct engine *engine, struct router *router, struc
 		assign(engine, router, addresses, now);
 }
 
-static void announce(struct engine *engine, struct router *router)
+static void announce(struct engine *engine, struct router *router, struct mono now)
 {
 	router->pending.announce = false;
 	for (unsigned i = 0; i < router->config.address_count; i++) {
 		int result = packets_send_na(engine, router->link, &router->config.addresses[i]);
-		if (result)
-			log_warning("%s: cannot send a Neighbor Advertisement on %s: %s", router->config.name,
-			    router->config.interface, strerrordesc_np(-result));
-		else
+		struct hushed hushed;
+		if (result && complaint_due(&router->complaints[COMPLAINT_ANNOUNCE], now, &hushed))
+			log_warning("%s: cannot send a Neighbor Advertisement on %s: %s%s",
+			    router->config.name, router->config.interface, strerrordesc_np(-result),
+			    hushed.text);
+		if (!result)
 			record_count(engine, router, BOARD_ANNOUNCEMENTS_SENT);
 	}
 	if (!mono_is_never(router->takeover_from)) {
@@ -86,14 +88,14 @@ static bool is_pending(const struct pending *pending)
 static bool flush_round(struct engine *engine, struct mono now)
 {
 	bool any = false;
-	packets_send_adverts(engine);
+	packets_send_adverts(engine, now);
 	for (unsigned i = 0; i < engine->router_count; i++)
 		if (engine->routers[i].used)
 			change_addresses(engine, &engine->routers[i], now);
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
 		if (r->used && r->pending.announce)
-			announce(engine, r);
+			announce(engine, r, now);
 		any |= r->used && is_pending(&r->pending);
 	}
 	return any;

@@ -14,7 +14,8 @@
 #define RECEIVE_BATCHES                                                                                      \
 	16 /* a turn; more than that waits, so that a flood does not keep the timers from firing */
 
-static void check_addresses(struct engine *engine, struct router *router, const struct advert *advert)
+static void check_addresses(
+    struct engine *engine, struct router *router, struct mono now, const struct advert *advert)
 {
 	unsigned ours = 0, theirs = 0;
 	for (unsigned i = 0; i < advert->address_count && i < ADVERT_ADDRESSES_MAX; i++) {
@@ -24,15 +25,20 @@ static void check_addresses(struct engine *engine, struct router *router, const 
 		ours += router_address_index(router, &advert->addresses[i]) >= 0;
 	}
 	bool mismatch = theirs != router->config.address_count || ours != theirs;
-	if (mismatch)
-		record_count(engine, router, BOARD_ADDRESS_LIST_MISMATCHES);
-	if (mismatch && !router->mismatch)
-		log_warning("%s: another router with VRID %u on %s has %u addresses, of which %u are among "
-			    "our %u: the "
-			    "configurations differ",
-		    router->config.name, router->config.vrid, router->config.interface, theirs, ours,
-		    router->config.address_count);
-	router->mismatch = mismatch;
+	if (!mismatch) {
+		router->mismatch = false;
+		return;
+	}
+	record_count(engine, router, BOARD_ADDRESS_LIST_MISMATCHES);
+	struct hushed hushed;
+	if (router->mismatch || !complaint_due(&router->complaints[COMPLAINT_MISMATCH], now, &hushed))
+		return;
+	router->mismatch = true;
+	log_warning("%s: another router with VRID %u on %s has %u addresses, of which %u are among "
+		    "our %u: the "
+		    "configurations differ%s",
+	    router->config.name, router->config.vrid, router->config.interface, theirs, ours,
+	    router->config.address_count, hushed.text);
 }
 
 /* Multicast: anybody on the link, also straight to us (a last word). Unicast: who is configured. */
@@ -75,12 +81,13 @@ static void take_advert(struct engine *engine, struct link *link, struct mono no
 		verdict = admit(link, bytes, &advert, envelope, &router);
 	if (verdict != ADVERT_OK) {
 		record_drop(engine, link, router, verdict);
+		complain_of_advert(link, router, now, &envelope->source, verdict);
 		return;
 	}
 	record_count(engine, router, BOARD_ADVERTS_RECEIVED);
 	if (advert.priority == VRRP_PRIORITY_RESIGN)
 		record_count(engine, router, BOARD_PRIORITY_ZERO_RECEIVED);
-	check_addresses(engine, router, &advert);
+	check_addresses(engine, router, now, &advert);
 	struct vrrp_event event = {
 	    .type = VRRP_EVENT_ADVERT,
 	    .advert = {.source = envelope->source,
@@ -103,8 +110,10 @@ static void take_announcement(struct engine *engine, struct link *link, struct m
 		struct router *r = &engine->routers[i];
 		if (!r->used || r->link != link || !r->vr.wanted || router_address_index(r, &na.target) < 0)
 			continue;
-		if (r->vr.state == VRRP_ACTIVE)
+		if (r->vr.state == VRRP_ACTIVE) {
 			record_count(engine, r, BOARD_FOREIGN_ANNOUNCEMENTS);
+			complain_of_rival(r, now, &na);
+		}
 		router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_FOREIGN_NA});
 	}
 }
@@ -171,6 +180,7 @@ static void read_all(struct engine *engine, int fd, packet_taker *taker, struct 
 		if (count < RECEIVE_BATCH)
 			return;
 	}
+	engine->flooded = true;
 }
 
 void packets_read(struct engine *engine, struct mono now)

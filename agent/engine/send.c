@@ -65,7 +65,7 @@ static void prepare(struct router *router, const struct in6_addr *destination)
 	    .msg_controllen = address_message(&out.control[n], router->link->ifindex, source)};
 }
 
-static void send_prepared(struct engine *engine)
+static void send_prepared(struct engine *engine, struct mono now)
 {
 	for (unsigned done = 0; done < out.count;) {
 		int sent = sendmmsg(engine->vrrp_socket, out.headers + done, out.count - done, MSG_DONTWAIT);
@@ -78,16 +78,20 @@ static void send_prepared(struct engine *engine)
 		if (sent > 0) {
 			done += (unsigned)sent;
 		} else {
-			record_count(engine, out.routers[done], BOARD_ADVERT_SEND_ERRORS);
-			log_debug("%s: cannot send an advert on %s: %s", out.routers[done]->config.name,
-			    out.routers[done]->config.interface, strerrordesc_np(errno));
+			struct router *router = out.routers[done];
+			struct hushed hushed;
+			int error = errno;
+			record_count(engine, router, BOARD_ADVERT_SEND_ERRORS);
+			if (complaint_due(&router->complaints[COMPLAINT_SEND], now, &hushed))
+				log_warning("%s: cannot send an advert on %s: %s%s", router->config.name,
+				    router->config.interface, strerrordesc_np(error), hushed.text);
 			done++;
 		}
 	}
 	out.count = 0;
 }
 
-void packets_send_adverts(struct engine *engine)
+void packets_send_adverts(struct engine *engine, struct mono now)
 {
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
@@ -98,7 +102,7 @@ void packets_send_adverts(struct engine *engine)
 		if (!r->vr.link_up)
 			continue;
 		if (out.count + 1 + CONFIG_PEERS_MAX > SEND_BATCH)
-			send_prepared(engine);
+			send_prepared(engine, now);
 		for (unsigned p = 0; p < r->config.peer_count; p++)
 			prepare(r, &r->config.peers[p]);
 		if (r->config.peer_count)
@@ -108,7 +112,7 @@ void packets_send_adverts(struct engine *engine)
 		if (last_word)
 			prepare(r, &r->vr.active_address);
 	}
-	send_prepared(engine);
+	send_prepared(engine, now);
 }
 
 int packets_send_na(struct engine *engine, const struct link *link, const struct in6_addr *vip)

@@ -1,0 +1,81 @@
+/*
+ * What others on the link do wrong, told to people: at most one line a minute of each kind, with how many of
+ * the kind were not told. Whoever can send packets to us must not be able to fill our log; the counters on
+ * the board have every one.
+ */
+#include "engine/engine.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "vipd/log.h"
+
+#define COMPLAIN_EVERY_US (60 * USEC_PER_SEC)
+
+bool complaint_due(struct complaint *complaint, struct mono now, struct hushed *hushed)
+{
+	if (!mono_reached(now, complaint->next)) {
+		complaint->hushed++;
+		return false;
+	}
+	hushed->text[0] = '\0';
+	if (complaint->hushed)
+		snprintf(hushed->text, sizeof hushed->text,
+		    " (and %" PRIu64 " more since the last such line)", complaint->hushed);
+	complaint->hushed = 0;
+	complaint->next = mono_add(now, COMPLAIN_EVERY_US);
+	return true;
+}
+
+/* What it means. Without a text: nothing to tell, other groups on the link and our own link being down. */
+static const char *const meanings[ADVERT_VERDICTS] = {
+    [ADVERT_BAD_HOP_LIMIT] = "its hop limit is not 255, so it may come from another link",
+    [ADVERT_BAD_DESTINATION] = "it was sent to another group than ff02::12",
+    [ADVERT_TOO_SHORT] = "it is shorter than a header",
+    [ADVERT_BAD_VERSION] = "it is not VRRP version 3; VRRP version 2 and CARP share the group",
+    [ADVERT_BAD_TYPE] = "it is no advertisement",
+    [ADVERT_NO_ADDRESS] = "it lists no address",
+    [ADVERT_BAD_LENGTH] = "its size does not fit the number of its addresses",
+    [ADVERT_BAD_INTERVAL] = "its advertisement interval is 0",
+    [ADVERT_BAD_CHECKSUM] = "its checksum is wrong",
+    [ADVERT_BAD_SOURCE] = "it does not come from a link-local address",
+    [ADVERT_OWN_PACKET] = "it comes from our own address: another host uses it, or the link has a loop",
+    [ADVERT_UNKNOWN_PEER] = "its sender is not among our peers",
+    [ADVERT_AUTH_UNEXPECTED] = "it is signed and auth is not configured here; "
+			       "begin with mode \"receive-only\" on every server",
+    [ADVERT_AUTH_MISSING] = "it is not signed: a server without auth, or a forger",
+    [ADVERT_AUTH_MALFORMED] = "its trailer is of no kind that we know",
+    [ADVERT_AUTH_UNKNOWN_KEY] = "it is signed with a key whose id is not among our keys",
+    [ADVERT_AUTH_BAD_MAC] = "its signature is wrong: compare the key files of the servers; or it is forged",
+    [ADVERT_AUTH_STALE] =
+	"it was signed at another time: compare the clocks of the servers; or it is replayed",
+    [ADVERT_AUTH_REPLAYED] = "it is not newer than what its sender has sent before: a replay",
+};
+
+void complain_of_advert(const struct link *link, const struct router *router, struct mono now,
+    const struct in6_addr *source, enum advert_verdict verdict)
+{
+	static struct complaint complaints[LINKS_MAX][ADVERT_VERDICTS];
+	struct hushed hushed;
+	if (!meanings[verdict] || !complaint_due(&complaints[link->board][verdict], now, &hushed))
+		return;
+	char text[INET6_ADDRSTRLEN];
+	inet_ntop(AF_INET6, source, text, sizeof text);
+	log_warning("%s: refused an advert of %s on %s (%s): %s%s", router ? router->config.name : "all",
+	    text, link->name, advert_verdict_name(verdict), meanings[verdict], hushed.text);
+}
+
+void complain_of_rival(struct router *router, struct mono now, const struct na *na)
+{
+	struct hushed hushed;
+	if (!complaint_due(&router->complaints[COMPLAINT_RIVAL], now, &hushed))
+		return;
+	char text[INET6_ADDRSTRLEN];
+	const uint8_t *mac = na->mac;
+	inet_ntop(AF_INET6, &na->target, text, sizeof text);
+	log_warning("%s: %02x:%02x:%02x:%02x:%02x:%02x announces %s on %s, too, which this node holds; "
+		    "answered%s",
+	    router->config.name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], text,
+	    router->config.interface, hushed.text);
+}
