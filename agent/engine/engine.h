@@ -62,7 +62,14 @@ struct complaint {
 	uint64_t hushed;
 };
 
-enum { COMPLAINT_MISMATCH, COMPLAINT_RIVAL, COMPLAINT_SEND, COMPLAINT_ANNOUNCE, COMPLAINTS };
+enum {
+	COMPLAINT_FIRST_ADDRESS,
+	COMPLAINT_MISMATCH,
+	COMPLAINT_RIVAL,
+	COMPLAINT_SEND,
+	COMPLAINT_ANNOUNCE,
+	COMPLAINTS
+};
 
 /* What vrrp_step() asked for and flush() has not done yet. */
 struct pending {

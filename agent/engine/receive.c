@@ -14,6 +14,20 @@
 #define RECEIVE_BATCHES                                                                                      \
 	16 /* a turn; more than that waits, so that a flood does not keep the timers from firing */
 
+/* RFC 9568 section 5.2.9 wants the link-local one first. What follows is usable without, so it is only told.
+ */
+static void check_first_address(struct router *router, struct mono now, const struct advert *advert)
+{
+	struct hushed hushed;
+	if (IN6_IS_ADDR_LINKLOCAL(&advert->addresses[0]) ||
+	    router->config.link_local_mode == LINK_LOCAL_NONE ||
+	    !complaint_due(&router->complaints[COMPLAINT_FIRST_ADDRESS], now, &hushed))
+		return;
+	log_warning(
+	    "%s: adverts of another router list no link-local address first; they are taken all the same%s",
+	    router->config.name, hushed.text);
+}
+
 static void check_addresses(
     struct engine *engine, struct router *router, struct mono now, const struct advert *advert)
 {
@@ -34,9 +48,9 @@ static void check_addresses(
 	if (router->mismatch || !complaint_due(&router->complaints[COMPLAINT_MISMATCH], now, &hushed))
 		return;
 	router->mismatch = true;
-	log_warning("%s: another router with VRID %u on %s has %u addresses, of which %u are among "
-		    "our %u: the "
-		    "configurations differ%s",
+	log_warning(
+	    "%s: another router with VRID %u on %s has %u addresses, of which %u are among our %u: the "
+	    "configurations differ%s",
 	    router->config.name, router->config.vrid, router->config.interface, theirs, ours,
 	    router->config.address_count, hushed.text);
 }
@@ -87,6 +101,7 @@ static void take_advert(struct engine *engine, struct link *link, struct mono no
 	record_count(engine, router, BOARD_ADVERTS_RECEIVED);
 	if (advert.priority == VRRP_PRIORITY_RESIGN)
 		record_count(engine, router, BOARD_PRIORITY_ZERO_RECEIVED);
+	check_first_address(router, now, &advert);
 	check_addresses(engine, router, now, &advert);
 	struct vrrp_event event = {
 	    .type = VRRP_EVENT_ADVERT,

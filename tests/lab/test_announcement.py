@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from lab import VIP
+from lab import VIP, adverts_pass, wait_for
 
 
 class Sniffer:
@@ -64,3 +64,19 @@ def test_r_follows_the_forwarding_of_the_interface(nodes, sniffer):
         nodes[0].sysctl({"eth0/forwarding": forwarding})
         make_it_announce(nodes[0])
         sniffer.announcement(router=bool(forwarding))
+
+
+def test_a_missing_link_local_address_is_told_once(lab, nodes):
+    """Its adverts are usable without, so they are taken."""
+    config = nodes[0].config()
+    config["virtual_routers"][0]["link_local"] = "none"
+    nodes[0].write_config(config)
+    nodes[0].vipctl("reload")
+
+    def told():
+        return [text.count("no link-local address first") for name, text in lab.logs() if name == "k8s-node02/vipd.log"]
+    before = told()
+    wait_for("the second tells of it", told, lambda now: now[0] > 0)
+    adverts_pass(nodes[0], 10)
+    assert told()[0] <= before[0] + 1
+    assert nodes[1].router()["state"] == "backup" and nodes[1].router()["dropped"] == {}
