@@ -57,14 +57,18 @@ int64_t vr_skew_time(const struct vrrp *vr)
 }
 
 /*
- * 6.1: Active_Down_Interval = 3 * Active_Adver_Interval + Skew_Time; bounded (design), or one forged advert
- * silences us. The bound has a Skew_Time, too, or all who believed the forgery would take over at once.
+ * 6.1: Active_Down_Interval = 3 * Active_Adver_Interval + Skew_Time. Bounded (design): one forged advert with
+ * a long interval silences us for at most ten intervals; only an interval that its sender has told twice may
+ * stretch it to ten times our own Active_Down_Interval. Both bounds have a Skew_Time, or all who believed it
+ * would take over at once.
  */
 int64_t vr_active_down_interval(const struct vrrp *vr)
 {
 	int64_t us = 3 * active_adver_interval(vr) + vr_skew_time(vr);
 	int64_t own_us = vr->params.advert_interval_us;
-	int64_t bound = (LEARNED_DOWN_MAX - 1) * own_us + vrrp_skew_time(vrrp_effective_priority(vr), own_us);
+	int64_t own_skew_us = vrrp_skew_time(vrrp_effective_priority(vr), own_us);
+	int64_t bound = vr->interval_confirmed ? LEARNED_DOWN_MAX * (3 * own_us + own_skew_us)
+					       : (LEARNED_DOWN_MAX - 1) * own_us + own_skew_us;
 	return us < bound ? us : bound;
 }
 

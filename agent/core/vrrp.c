@@ -170,6 +170,10 @@ static void linger(struct vrrp *vr, struct mono now, int64_t us)
 
 static void hear(struct vrrp *vr, struct mono now, const struct vrrp_event *event)
 {
+	vr->interval_confirmed = event->advert.interval_us == vr->told_interval_us &&
+				 memcmp(&event->advert.source, &vr->told_by, sizeof vr->told_by) == 0;
+	vr->told_by = event->advert.source;
+	vr->told_interval_us = event->advert.interval_us;
 	vr->heard = event->advert.priority != VRRP_PRIORITY_RESIGN;
 	vr->heard_at = now;
 	vr->active_address = event->advert.source;

@@ -154,9 +154,13 @@ struct vrrp {
 	struct mono resign_again; /* repetition of priority 0, in case the first was lost */
 	struct mono retry;	  /* end of the back-off after a refused address */
 	struct mono
-	    preempt_after;	/* until then lower priorities are accepted; in the past: preempt at once */
-	unsigned announced;	/* of VRRP_ANNOUNCEMENTS */
-	bool active_down_short; /* the timer is at Skew_Time because the Active is unhealthy */
+	    preempt_after;  /* until then lower priorities are accepted; in the past: preempt at once */
+	unsigned announced; /* of VRRP_ANNOUNCEMENTS */
+	struct in6_addr
+	    told_by; /* sender of the last advert, and the interval it told: twice the same is believed */
+	int64_t told_interval_us;
+	bool interval_confirmed;
+	bool active_down_short;	      /* the timer is at Skew_Time because the Active is unhealthy */
 	enum vrrp_reason down_reason; /* what it will mean when Active_Down_Timer fires */
 	int64_t down_detail;
 	struct mono sent_at;	 /* last advert sent */

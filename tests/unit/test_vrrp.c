@@ -577,14 +577,36 @@ static void test_late_engine(void **state)
 	       "> active -> backup: late\n");
 }
 
-/* One forged advert with the longest interval silences a Backup for ten of its own intervals and no more. */
+/* One forged advert with the longest interval silences a Backup for ten of its own intervals and no more;
+ * told twice, ten times its Active_Down_Interval. */
 static void test_learned_interval_is_bounded(void **state)
 {
 	(void)state;
 	begin(&plain);
 	hear_at_interval(9, 254, 40950 * MS);
-	/* nine intervals of our own and the Skew_Time of priority 150 in the tenth */
-	assert_int_equal(vrrp_deadline(&vr).us, 941406);
+	assert_int_equal(vrrp_deadline(&vr).us, 900 * MS + 41406);
+	hear_at_interval(8, 254, 40950 * MS); /* another sender confirms nothing */
+	assert_int_equal(vrrp_deadline(&vr).us, 900 * MS + 41406);
+	hear_at_interval(8, 254, 40950 * MS);
+	assert_int_equal(vrrp_deadline(&vr).us, 3000 * MS + 414060);
+}
+
+/* A peer at 1 s, our own interval is 100 ms: the first time we may be too quick, from then on it is left in
+ * peace. */
+static void test_slow_peer(void **state)
+{
+	(void)state;
+	begin(&plain);
+	hear_at_interval(9, 200, 1000 * MS);
+	until(941 * MS + 406);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+	hear_at_interval(9, 200, 1000 * MS); /* it answers our losing advert */
+	assert_int_equal(vr.state, VRRP_BACKUP);
+	for (int s = 1; s < 5; s++) {
+		until(s * 1000 * MS + 941406);
+		hear_at_interval(9, 200, 1000 * MS);
+		assert_int_equal(vr.state, VRRP_BACKUP);
+	}
 }
 
 /* A reload that changes priority and interval moves nothing; the others hear of it at once. */
@@ -691,6 +713,7 @@ int main(void)
 	    cmocka_unit_test(test_resign_unhealthy),
 	    cmocka_unit_test(test_late_engine),
 	    cmocka_unit_test(test_learned_interval_is_bounded),
+	    cmocka_unit_test(test_slow_peer),
 	    cmocka_unit_test(test_reconfiguration),
 	    cmocka_unit_test(test_more_addresses),
 	    cmocka_unit_test(test_adoption),
