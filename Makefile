@@ -40,7 +40,7 @@ libs = $(shell pkg-config --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit lab lab-programs deps conf fuzz setup setup-demo fmt fmt-check tidy install clean
+.PHONY: all demo check unit lab lab-programs interop deps conf fuzz setup setup-demo fmt fmt-check tidy install clean
 all: $(PROGRAMS)
 
 $(B)/vipd: $(call objects,$(VIPD))
@@ -107,7 +107,7 @@ demo: setup-demo
 
 check: setup
 	@$(MAKE) --no-print-directory -s all lab-programs
-	@$(MAKE) --no-print-directory -s deps unit conf $(if $(SAN),fuzz) lab
+	@$(MAKE) --no-print-directory -s deps unit conf $(if $(SAN),fuzz lab,lab interop)
 
 # Who includes whom; and the rule is tried by breaking it.
 deps: all
@@ -121,6 +121,10 @@ $(B)/lab/probe: $(call objects,tests/lab/probe.c)
 
 lab: all lab-programs
 	VIPD_BUILD=$(B) tests/lab/run
+
+# keepalived and FRR as peers; tshark on what we send.
+interop: all
+	VIPD_BUILD=$(B) tests/interop/run
 
 # What only has to be looked at: the unit file, man pages, the example configuration.
 conf: all
