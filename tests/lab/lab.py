@@ -276,9 +276,13 @@ class Node(Host):
 
     def vipd_stop(self, number=signal.SIGTERM):
         """Signals the guardian alone, as systemd does with KillMode=mixed, and returns its exit status."""
-        process, self.vipd = self.vipd, None
         with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, number)
+            os.kill(self.vipd.pid, number)
+        return self.vipd_wait()
+
+    def vipd_wait(self):
+        """The exit status of a guardian that is about to end."""
+        process, self.vipd = self.vipd, None
         status = process.wait(timeout=30)
         self.processes.remove(process)
         return status

@@ -47,6 +47,7 @@ def test_privileges(unprivileged):
         assert effective == rights, role
         assert capabilities(pids[role])[3] == rights, f"bounding set of {role}"
         assert status["NoNewPrivs"] == "1", role
+        assert os.stat(f"/proc/{pids[role]}/environ").st_uid == 0, f"{role} can be dumped: it belongs to its user"
     if not SANITIZED:
         assert process_status(pids["engine"])["Seccomp"] == "2"
 
