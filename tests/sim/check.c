@@ -1,0 +1,400 @@
+/*
+ * What must always be true, in three parts: of one step of one state machine, of the group after every
+ * happening, and of the group when it has been quiet for long enough.
+ *
+ * The expectations are computed here from what the node has heard and from the configuration, not from the
+ * timers of the state machine: else its mistakes would be ours.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim.h"
+
+#define CLOCKS(us)	   ((us)*112 / 100)   /* measured by the slowest clock */
+#define LINGER_US	   (28 * USEC_PER_MS) /* the 25 ms of the design by the slowest clock */
+#define SLACK_US	   (25 * USEC_PER_MS) /* wakeups, kernels, network */
+#define ANNOUNCED_US	   (1300 * USEC_PER_MS)
+#define ANSWER_GAP_US	   (10 * USEC_PER_MS)
+#define HANDOVER_MAX_US(i) ((i)*2 > 50 * USEC_PER_MS ? (i)*2 : 50 * USEC_PER_MS)
+#define LOSSES_TOLERATED   10
+
+void violate(const char *format, ...)
+{
+	va_list args;
+	if (world.violation[0])
+		return;
+	va_start(args, format);
+	vsnprintf(world.violation, sizeof world.violation, format, args);
+	va_end(args);
+	tell(NULL, "VIOLATION: %s", world.violation);
+}
+
+/* ---- what was heard ---- */
+
+static bool is_healthy_priority(uint8_t priority)
+{
+	return priority > VRRP_BAND_TOP;
+}
+
+static bool is_candidate_priority(const struct vrrp *vr)
+{
+	return !vr->drained && !vr->stopping && (vr->healthy || !vr->params.resign_unhealthy);
+}
+
+static uint8_t priority_of(const struct vrrp *vr)
+{
+	if (!is_candidate_priority(vr))
+		return 0;
+	return vr->healthy ? vr->params.priority : (uint8_t)(1 + vr->params.priority * 30 / 254);
+}
+
+/* An Active that this router has no business to replace. */
+static bool is_acceptable(const struct vrrp *vr, struct mono now, uint8_t priority)
+{
+	uint8_t own = priority_of(vr);
+	if (is_healthy_priority(own) && !is_healthy_priority(priority))
+		return false;
+	return priority >= own || !vr->params.preempt || !is_healthy_priority(own) ||
+	       now.us < vr->preempt_after.us;
+}
+
+void check_hear(struct node *node, struct mono now, const struct vrrp_event *event)
+{
+	uint8_t priority = event->advert.priority;
+	if (priority == 0) {
+		node->heard.resigned = now;
+	} else if (is_acceptable(&node->vr, now, priority)) {
+		node->heard.acceptable = now;
+		node->heard.interval_us = event->advert.interval_us;
+	} else if (is_healthy_priority(priority) || !node->vr.healthy) {
+		node->heard.lower = now;
+	} else {
+		node->heard.unhealthy = now;
+	}
+}
+
+/* ---- one step ---- */
+
+static void check_takeover(
+    const struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event)
+{
+	const struct vrrp *vr = &node->vr;
+	const struct heard *heard = &node->heard;
+	int64_t own = vr->params.advert_interval_us;
+	int64_t interval = heard->interval_us && heard->interval_us < 3 * own ? heard->interval_us : own;
+	bool good = false;
+	if (event->type == VRRP_EVENT_ADOPT)
+		return;
+	switch (vr->reason) {
+	case VRRP_REASON_NO_ADVERT: good = mono_sub(now, heard->acceptable) >= 3 * interval; break;
+	case VRRP_REASON_RESIGNED: good = heard->resigned.us >= heard->acceptable.us; break;
+	case VRRP_REASON_PEER_UNHEALTHY:
+		good = vr->healthy && heard->unhealthy.us >= heard->acceptable.us;
+		break;
+	case VRRP_REASON_PREEMPTED_LOWER:
+		good = vr->params.preempt && vr->healthy && heard->lower.us >= heard->acceptable.us;
+		break;
+	default: break;
+	}
+	if (!good || event->type != VRRP_EVENT_TIMER || before->state != VRRP_BACKUP ||
+	    !mono_reached(now, before->active_down) || !is_candidate_priority(vr))
+		violate(
+		    "node %u takes over without a reason (%s)", node->number, vrrp_reason_name(vr->reason));
+}
+
+static bool is_late(const struct vrrp *vr, struct mono now)
+{
+	int64_t own = vr->params.advert_interval_us;
+	return mono_sub(now, vr->sent_at) > 3 * own + (256 - VRRP_PRIORITY_MAX) * own / 256;
+}
+
+static void check_retreat(
+    const struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event)
+{
+	const struct vrrp *vr = &node->vr;
+	uint8_t own = priority_of(before);
+	bool good = is_late(before, now);
+	switch (event->type) {
+	case VRRP_EVENT_ADVERT:
+		good |= event->advert.priority > own ||
+			(event->advert.priority == own &&
+			    memcmp(&event->advert.source, &node->address, sizeof node->address) > 0);
+		break;
+	case VRRP_EVENT_LINK_DOWN:
+	case VRRP_EVENT_STOP:
+	case VRRP_EVENT_DRAIN:
+	case VRRP_EVENT_ADDRESS_FAILED: good = true; break;
+	case VRRP_EVENT_HEALTH: good |= !event->healthy && vr->params.resign_unhealthy; break;
+	case VRRP_EVENT_ADDRESS_LOST: good |= before->losses >= LOSSES_TOLERATED; break;
+	default: break;
+	}
+	if (!good)
+		violate("node %u gives up without a reason (%s)", node->number, vrrp_reason_name(vr->reason));
+	bool without_words = is_late(before, now) || event->type == VRRP_EVENT_LINK_DOWN;
+	for (unsigned i = 0; i < world.node_count; i++)
+		world.silent[node->number][i] = without_words;
+}
+
+static void check_timers(const struct node *node, struct mono now)
+{
+	const struct vrrp *vr = &node->vr;
+	int64_t own = vr->params.advert_interval_us;
+	if (!mono_is_never(vr->active_down) && mono_sub(vr->active_down, now) > 10 * own)
+		violate("node %u: Active_Down_Timer is %lld us away", node->number,
+		    (long long)mono_sub(vr->active_down, now));
+	if (vr->state == VRRP_BACKUP && is_candidate_priority(vr) == mono_is_never(vr->active_down))
+		violate("node %u: a Backup %s Active_Down_Timer", node->number,
+		    is_candidate_priority(vr) ? "has no" : "that is no candidate has an");
+	if (vr->state == VRRP_ACTIVE && (mono_is_never(vr->adver) || mono_sub(vr->adver, now) > own))
+		violate("node %u: Adver_Timer is more than an interval away", node->number);
+	if (!mono_is_never(vr->withdraw) && mono_sub(vr->withdraw, now) > HANDOVER_MAX_US(own))
+		violate("node %u: the address would stay for too long", node->number);
+}
+
+/* Answers to rivals, which must not become somebody's amplifier. */
+static void check_answers(struct node *node, const struct vrrp *before, struct mono now,
+    const struct vrrp_event *event, const struct vrrp_effects *effects)
+{
+	bool rival = event->type == VRRP_EVENT_ADVERT || event->type == VRRP_EVENT_FOREIGN_NA;
+	if (!rival || before->state != VRRP_ACTIVE || node->vr.state != VRRP_ACTIVE)
+		return;
+	bool answered = effects->count > 0;
+	int64_t since = mono_sub(now, node->heard.answered);
+	if (answered && since < ANSWER_GAP_US)
+		violate(
+		    "node %u answers a rival %lld us after the last answer", node->number, (long long)since);
+	if (!answered && since >= ANSWER_GAP_US)
+		violate("node %u leaves a rival without an answer", node->number);
+	if (answered)
+		node->heard.answered = now;
+}
+
+static bool disturbs(const struct vrrp *before, const struct vrrp *after, const struct vrrp_event *event)
+{
+	switch (event->type) {
+	case VRRP_EVENT_TIMER: return before->state == VRRP_FAULT && after->state != VRRP_FAULT;
+	case VRRP_EVENT_ADVERT:
+	case VRRP_EVENT_FOREIGN_NA:
+	case VRRP_EVENT_ADDRESS_PRESENT: return false;
+	default: return true;
+	}
+}
+
+static void check_move(
+    const struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event)
+{
+	bool adopts = event->type == VRRP_EVENT_ADOPT;
+	if (node->vr.state == VRRP_ACTIVE)
+		check_takeover(node, before, now, event);
+	else
+		check_retreat(node, before, now, event);
+	if (!adopts && check_is_calm() && !disturbs(before, &node->vr, event))
+		violate(
+		    "node %u moves in a quiet group (%s)", node->number, vrrp_reason_name(node->vr.reason));
+	if (!adopts && world.frozen)
+		violate("node %u moves although a new engine could adopt (%s)", node->number,
+		    vrrp_reason_name(node->vr.reason));
+}
+
+void check_step(struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event,
+    const struct vrrp_effects *effects)
+{
+	enum vrrp_state state = before->state;
+	if (effects->count > VRRP_EFFECTS_MAX)
+		violate("node %u: %u effects", node->number, effects->count);
+	for (unsigned i = 0; i < effects->count; i++) {
+		const struct vrrp_effect *e = &effects->items[i];
+		if (e->type != VRRP_EFFECT_TRANSITION)
+			continue;
+		if (e->from != state)
+			violate("node %u: a transition from a state that it was not in", node->number);
+		state = e->to;
+	}
+	if (state != node->vr.state)
+		violate("node %u: a transition that nobody was told of", node->number);
+	if ((before->state == VRRP_ACTIVE) != (node->vr.state == VRRP_ACTIVE))
+		check_move(node, before, now, event);
+	if (before->state == VRRP_ACTIVE && node->vr.state == VRRP_ACTIVE && is_late(before, now))
+		violate("node %u is late and goes on", node->number);
+	check_timers(node, now);
+	check_answers(node, before, now, event, effects);
+	if (disturbs(before, &node->vr, event))
+		world.disturbed_at = world.now;
+}
+
+/* ---- the group ---- */
+
+bool check_is_candidate(const struct node *node)
+{
+	bool plays = node->vr.state == VRRP_BACKUP || node->vr.state == VRRP_ACTIVE;
+	return node->running && !node->stalls && kernel_link_up(node) && plays &&
+	       is_candidate_priority(&node->vr);
+}
+
+/* The address is on its interface, and an engine answers for that. */
+static bool has_address(const struct node *node, uint32_t which)
+{
+	return kernel_link_up(node) && (node->kernel.addresses & which) == which;
+}
+
+int check_holder(void)
+{
+	int holder = -1;
+	for (unsigned i = 0; i < world.node_count; i++) {
+		const struct node *node = &world.nodes[i];
+		if (!node->running || !has_address(node, world.all_addresses) ||
+		    node->vr.state != VRRP_ACTIVE)
+			continue;
+		if (holder >= 0)
+			return -1;
+		holder = (int)i;
+	}
+	return holder;
+}
+
+/* Within this time after a disturbance somebody holds the address: Active_Down_Interval and Skew_Time. */
+static int64_t bound_of_takeover(void)
+{
+	return CLOCKS(4 * world.interval_us) + SLACK_US;
+}
+
+/* And within this the right one: after a first takeover a better router may preempt, or a tie is broken. */
+static int64_t bound_of_election(void)
+{
+	return 2 * bound_of_takeover() + CLOCKS(HANDOVER_MAX_US(world.interval_us)) + 2 * SLACK_US;
+}
+
+/* Since when nothing has happened that could move anything. */
+static int64_t quiet_since(void)
+{
+	int64_t at = world.disturbed_at;
+	for (unsigned i = 0; i < world.node_count; i++) {
+		const struct node *node = &world.nodes[i];
+		int64_t preempts = node_when(node, node->vr.preempt_after);
+		if (node->running && preempts > at)
+			at = preempts;
+	}
+	return at;
+}
+
+bool check_is_calm(void)
+{
+	return !world.faults_active && world.now - quiet_since() > bound_of_election();
+}
+
+void check_disturbed(bool gentle)
+{
+	world.gentle = gentle && check_is_calm() && check_holder() >= 0;
+	world.frozen = false;
+	world.disturbed_at = world.now;
+}
+
+static void check_existence(void)
+{
+	unsigned candidates = 0, holders = 0;
+	for (unsigned i = 0; i < world.node_count; i++) {
+		const struct node *node = &world.nodes[i];
+		candidates += check_is_candidate(node);
+		holders += has_address(node, world.all_addresses);
+	}
+	if (!candidates || holders || world.faults_active)
+		return;
+	if (world.gentle)
+		violate("a moment without a holder although nothing broke");
+	if (world.now - world.disturbed_at > bound_of_takeover())
+		violate("nobody holds the address for longer than Active_Down_Interval");
+}
+
+static void check_uniqueness(void)
+{
+	unsigned holders = 0;
+	for (unsigned i = 0; i < world.node_count; i++)
+		holders += world.nodes[i].running && has_address(&world.nodes[i], 1);
+	if (holders < 2 || world.faults_active) {
+		world.two_since = NEVER;
+		return;
+	}
+	if (world.two_since == NEVER)
+		world.two_since = world.now;
+	int64_t since = world.two_since > world.disturbed_at ? world.two_since : world.disturbed_at;
+	if (world.now - since > CLOCKS(world.interval_us) + LINGER_US + SLACK_US)
+		violate("%u nodes hold the address for too long", holders);
+}
+
+static void check_belief(const struct node *node)
+{
+	const struct vrrp *vr = &node->vr;
+	bool busy = node->busy_until >= world.now || node->notice_count || node->resync || node->stalls;
+	if (!node->running || busy)
+		return;
+	if (vr->state != VRRP_ACTIVE && mono_is_never(vr->withdraw) && node->kernel.addresses)
+		violate("node %u is %s and hands nothing over, but has an address", node->number,
+		    vrrp_state_name(vr->state));
+	if (vr->present != (node->kernel.addresses & vr->wanted))
+		violate("node %u believes in addresses %x, its kernel has %x", node->number, vr->present,
+		    node->kernel.addresses);
+}
+
+/* Whether candidate `node` would not put up with `holder`. */
+static bool preempts(const struct node *node, const struct node *holder)
+{
+	uint8_t own = priority_of(&node->vr), other = priority_of(&holder->vr);
+	if (is_healthy_priority(own) != is_healthy_priority(other))
+		return is_healthy_priority(own);
+	return is_healthy_priority(own) && node->vr.params.preempt && own > other;
+}
+
+static void check_election(void)
+{
+	unsigned candidates = 0;
+	int holder = check_holder();
+	for (unsigned i = 0; i < world.node_count; i++) {
+		const struct node *node = &world.nodes[i];
+		if (!check_is_candidate(node))
+			continue;
+		candidates++;
+		if (holder >= 0 && (int)i != holder && preempts(node, &world.nodes[holder]))
+			violate("node %d holds the address, node %u would be better", holder, i);
+		if (holder >= 0 && (int)i != holder && node->vr.state == VRRP_ACTIVE)
+			violate("nodes %d and %u are both Active", holder, i);
+	}
+	if (candidates && holder < 0)
+		violate("a quiet group without a holder");
+}
+
+static void check_hosts(void)
+{
+	int holder = check_holder();
+	if (holder < 0)
+		return;
+	for (unsigned i = 0; i < HOSTS; i++) {
+		unsigned to = world.cache[i];
+		bool excused = world.missed[i][holder] || (to <= ALIEN && world.silent[to][holder]);
+		if (to != (unsigned)holder && !excused)
+			violate("host %u sends to node %u, node %d is the holder", i, to, holder);
+	}
+}
+
+void check_world(void)
+{
+	check_existence();
+	check_uniqueness();
+	for (unsigned i = 0; i < world.node_count; i++)
+		check_belief(&world.nodes[i]);
+	if (!check_is_calm())
+		return;
+	check_election();
+	if (world.now - quiet_since() > bound_of_election() + ANNOUNCED_US)
+		check_hosts();
+}
+
+bool check_settled(void)
+{
+	if (!check_is_calm() || world.now - quiet_since() <= bound_of_election() + 2 * ANNOUNCED_US)
+		return false;
+	for (unsigned i = 0; i < world.node_count; i++)
+		if (world.nodes[i].running && !mono_is_never(world.nodes[i].vr.retry))
+			return false;
+	return true;
+}

@@ -1,0 +1,320 @@
+/*
+ * The plan of one seed: the group, and what happens to it. And how each fault is done to the world.
+ *
+ * The plan is drawn before anything runs, so that a run with only the first faults of a plan is the same run
+ * up to there.
+ */
+#include "sim.h"
+
+static const char *const names[FAULTS] = {
+    [FAULT_PARTITION] = "partition",
+    [FAULT_CUT] = "one-way cut",
+    [FAULT_LOSS] = "loss",
+    [FAULT_REORDER] = "reordering",
+    [FAULT_DOUBLE] = "duplicates",
+    [FAULT_STALL] = "stall",
+    [FAULT_CRASH] = "engine crash",
+    [FAULT_KILL] = "kill of everything",
+    [FAULT_REBOOT] = "reboot",
+    [FAULT_STOP] = "stop",
+    [FAULT_DRAIN] = "drain",
+    [FAULT_SICK] = "failing health check",
+    [FAULT_ALL_SICK] = "failing health checks everywhere",
+    [FAULT_CARRIER] = "carrier lost",
+    [FAULT_ADMIN_DOWN] = "link down",
+    [FAULT_REFUSE] = "kernel refuses",
+    [FAULT_REMOVE_ADDRESS] = "address removed by hand",
+    [FAULT_ADD_ADDRESS] = "address added by hand",
+    [FAULT_NOTICES_LOST] = "notices of the kernel lost",
+    [FAULT_PRIORITY] = "reload",
+    [FAULT_ALIEN] = "foreign announcement",
+};
+
+const char *fault_name(enum fault_type type)
+{
+	return names[type];
+}
+
+/* ---- the group ---- */
+
+static uint8_t draw_priority(unsigned kind, unsigned i)
+{
+	switch (kind) {
+	case 0: return VRRP_PRIORITY_DEFAULT;
+	case 1: return (uint8_t)(VRRP_PRIORITY_MAX - 10 * i);
+	case 2: return (uint8_t)(100 + random_in(0, 2));
+	default: return (uint8_t)random_in(VRRP_PRIORITY_MIN, VRRP_PRIORITY_MAX);
+	}
+}
+
+static int64_t draw_interval(void)
+{
+	static const int64_t some_ms[] = {10, 10, 20, 30, 50, 100, 100, 100, 100, 200, 500, 1000};
+	return some_ms[random_in(0, sizeof some_ms / sizeof some_ms[0] - 1)] * USEC_PER_MS;
+}
+
+static void draw_node(struct node *node, unsigned i, int64_t interval_us)
+{
+	node->number = i;
+	node->address = (struct in6_addr){
+	    .s6_addr = {0xfe, 0x80, [14] = (uint8_t)random_in(0, 255), [15] = (uint8_t)(i + 1)}};
+	node->params.advert_interval_us = interval_us;
+	node->params.address_count = world.address_count;
+	node->params.lease_us = world.lease_us;
+	node->has_checks = random_chance(60);
+	node->passing = true;
+	node->offset_us = random_in(1, 1000) * USEC_PER_SEC;
+	node->kernel.slow = random_chance(8);
+	node->wake_at = NEVER;
+}
+
+void plan_group(uint64_t seed)
+{
+	world.seed = world.random = seed;
+	world.node_count = (unsigned)random_in(2, NODES_MAX);
+	world.address_count = (unsigned)(random_chance(70) ? 1 : random_in(2, 3));
+	world.all_addresses = (UINT32_C(1) << world.address_count) - 1;
+	world.lease_us = random_chance(15) ? 0 : random_in(1, 3) * USEC_PER_SEC;
+	world.interval_us = draw_interval();
+	bool mixed = random_chance(5) && world.interval_us <= 200 * USEC_PER_MS;
+	unsigned priorities = (unsigned)random_in(0, 3);
+	unsigned preempt = random_chance(60) ? 100 : random_chance(50) ? 0 : 50;
+	unsigned resign = random_chance(70) ? 0 : random_chance(60) ? 100 : 50;
+	int64_t preempt_delay = random_chance(80) ? 0 : world.interval_us * random_in(1, 20);
+	bool clocks_differ = random_chance(70);
+	for (unsigned i = 0; i < world.node_count; i++) {
+		struct node *node = &world.nodes[i];
+		int64_t times = mixed && i ? random_in(1, 3) : 1;
+		draw_node(node, i, world.interval_us * times);
+		node->params.priority = draw_priority(priorities, i);
+		node->params.preempt = random_chance(preempt);
+		node->params.preempt_delay_us = preempt_delay;
+		node->params.resign_unhealthy = random_chance(resign);
+		node->rate = clocks_differ ? random_in(RATE_ONE * 9 / 10, RATE_ONE * 11 / 10) : RATE_ONE;
+	}
+	for (unsigned i = 0; i < world.node_count; i++)
+		if (world.nodes[i].params.advert_interval_us > world.interval_us)
+			world.interval_us = world.nodes[i].params.advert_interval_us;
+	world.net.delay_us = random_chance(70) ? 200 : random_in(200, 3000);
+	world.net.double_percent = random_chance(20) ? 10 : 0;
+}
+
+/* ---- the faults ---- */
+
+/* Mostly close together: what has not settled yet is where mistakes are. */
+static int64_t draw_gap(void)
+{
+	int64_t interval = world.interval_us;
+	if (random_chance(40))
+		return random_in(0, 2 * interval);
+	if (random_chance(50))
+		return random_in(0, 12 * interval);
+	return 16 * interval + USEC_PER_SEC / 2 + random_in(0, 4 * interval);
+}
+
+static int64_t draw_duration(enum fault_type type)
+{
+	int64_t interval = world.interval_us;
+	if (type == FAULT_CRASH && random_chance(60))
+		return random_in(interval / 10, interval * 13 / 10);
+	if ((type == FAULT_STOP || type == FAULT_DRAIN || type == FAULT_SICK || type == FAULT_KILL) &&
+	    random_chance(30))
+		return NEVER;
+	if (random_chance(30))
+		return random_in(interval / 10, 2 * interval);
+	return random_in(interval, random_chance(70) ? 8 * interval : 40 * interval);
+}
+
+static void draw_fault(struct fault *fault, int64_t at)
+{
+	fault->type = (enum fault_type)random_in(0, FAULTS - 1);
+	fault->at = at;
+	fault->duration_us = draw_duration(fault->type);
+	fault->node = random_chance(55) ? NODES_MAX : (unsigned)random_in(0, world.node_count - 1);
+	fault->mask = (unsigned)random_u64(&world.random);
+	fault->amount = (unsigned)random_in(1, 100);
+}
+
+void plan_faults(void)
+{
+	int64_t at = random_chance(30) ? 0 : 12 * world.interval_us + USEC_PER_SEC / 2;
+	world.fault_count = (unsigned)random_in(1, FAULTS_MAX);
+	for (unsigned i = 0; i < world.fault_count; i++) {
+		at += draw_gap();
+		draw_fault(&world.faults[i], at);
+	}
+}
+
+/* ---- doing it ---- */
+
+static void cut_between(const struct fault *fault, int change)
+{
+	for (unsigned a = 0; a < STATIONS; a++)
+		for (unsigned b = 0; b < STATIONS; b++) {
+			bool apart = (fault->mask >> a & 1) != (fault->mask >> b & 1);
+			if (fault->type == FAULT_CUT) /* it hears and is not heard, or by some only */
+				apart = a == fault->node && (fault->amount < 50 || fault->mask >> b & 1);
+			if (apart)
+				world.net.cut[a][b] += (unsigned)change;
+		}
+}
+
+/* Whether, while it lasts, nothing can be expected of the group. */
+static bool is_breakage(enum fault_type type)
+{
+	return type == FAULT_PARTITION || type == FAULT_CUT || type == FAULT_LOSS || type == FAULT_REORDER ||
+	       type == FAULT_STALL || type == FAULT_REFUSE;
+}
+
+static bool is_gentle(const struct fault *fault)
+{
+	switch (fault->type) {
+	case FAULT_STOP:
+	case FAULT_DRAIN:
+	case FAULT_SICK:
+	case FAULT_PRIORITY:
+	case FAULT_DOUBLE:
+	case FAULT_ADD_ADDRESS:
+	case FAULT_NOTICES_LOST: return true;
+	case FAULT_CRASH:
+		return fault->duration_us * 10 <= world.nodes[fault->node].params.advert_interval_us * 14;
+	default: return false;
+	}
+}
+
+static void lasting(const struct fault *fault, int change)
+{
+	struct node *node = &world.nodes[fault->node];
+	int64_t reorder_us = world.interval_us * fault->amount / 50;
+	switch (fault->type) {
+	case FAULT_PARTITION:
+	case FAULT_CUT: cut_between(fault, change); break;
+	case FAULT_LOSS: world.net.loss_percent += (unsigned)((int)(fault->amount * 6 / 10) * change); break;
+	case FAULT_REORDER:
+		world.net.reorder_us +=
+		    change * (reorder_us < 200 * USEC_PER_MS ? reorder_us : 200 * USEC_PER_MS);
+		break;
+	case FAULT_DOUBLE: world.net.double_percent += (unsigned)(30 * change); break;
+	case FAULT_STALL: node->stalls += (unsigned)change; break;
+	case FAULT_CARRIER: node->kernel.carrier_lost += (unsigned)change; break;
+	case FAULT_ADMIN_DOWN: node->kernel.admin_down += (unsigned)change; break;
+	case FAULT_REFUSE: node->kernel.refusing += (unsigned)change; break;
+	default: break;
+	}
+	if (fault->type == FAULT_CARRIER || fault->type == FAULT_ADMIN_DOWN)
+		kernel_link_changed(node);
+	if (is_breakage(fault->type))
+		world.faults_active += (unsigned)change;
+}
+
+static void set_health(struct node *node, bool passing, int64_t within_us)
+{
+	if (!node->has_checks || node->passing == passing)
+		return;
+	node->passing = passing;
+	happen(world.now + random_in(0, within_us), HAPPENS_MESSAGE, node->number)->message =
+	    (struct vrrp_event){.type = VRRP_EVENT_HEALTH, .healthy = passing};
+}
+
+static void die(struct node *node, const struct fault *fault)
+{
+	node_crash(node);
+	if (fault->type != FAULT_CRASH)
+		node->memory = (struct memory){0};
+	if (fault->type == FAULT_REBOOT)
+		for (unsigned i = 0; i < world.address_count; i++)
+			kernel_removed(node, i);
+}
+
+static void reload(struct node *node, const struct fault *fault)
+{
+	node->params.priority = (uint8_t)(VRRP_PRIORITY_MIN + fault->mask % 223);
+	if (fault->amount < 20)
+		node->params.preempt = !node->params.preempt;
+	node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_CONFIG});
+}
+
+static void happen_once(const struct fault *fault)
+{
+	struct node *node = &world.nodes[fault->node];
+	unsigned index = fault->mask % world.address_count;
+	switch (fault->type) {
+	case FAULT_CRASH:
+	case FAULT_KILL:
+	case FAULT_REBOOT: die(node, fault); break;
+	case FAULT_STOP: node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_STOP}); break;
+	case FAULT_DRAIN: node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_DRAIN}); break;
+	case FAULT_SICK: set_health(node, false, 0); break;
+	case FAULT_ALL_SICK:
+		for (unsigned i = 0; i < world.node_count; i++)
+			set_health(&world.nodes[i], false, 2 * world.interval_us);
+		break;
+	case FAULT_REMOVE_ADDRESS: kernel_removed(node, index); break;
+	case FAULT_ADD_ADDRESS: kernel_added(node, index); break;
+	case FAULT_NOTICES_LOST:
+		node->notice_count = 0;
+		node->resync = true;
+		node_wake(node, world.now + 50);
+		break;
+	case FAULT_PRIORITY: reload(node, fault); break;
+	case FAULT_ALIEN:
+		net_send(ALIEN, &(struct packet){.type = PACKET_NA, .from = ALIEN}, world.now, -1);
+		break;
+	default: break;
+	}
+}
+
+static unsigned who_is_active(const struct fault *fault)
+{
+	for (unsigned i = 0; i < world.node_count; i++)
+		if (world.nodes[i].running && world.nodes[i].vr.state == VRRP_ACTIVE)
+			return i;
+	return fault->mask % world.node_count;
+}
+
+void fault_begin(struct fault *fault)
+{
+	if (fault->node == NODES_MAX)
+		fault->node = who_is_active(fault);
+	const struct node *node = &world.nodes[fault->node];
+	bool needs_engine = fault->type >= FAULT_CRASH && fault->type <= FAULT_DRAIN;
+	fault->skipped = needs_engine && (!node->running || node->vr.stopping);
+	if (fault->skipped)
+		return;
+	tell(node, "FAULT %s for %lld us, %u", fault_name(fault->type),
+	    fault->duration_us == NEVER ? -1LL : (long long)fault->duration_us, fault->amount);
+	check_disturbed(is_gentle(fault));
+	world.frozen = world.gentle && fault->type == FAULT_CRASH;
+	lasting(fault, 1);
+	happen_once(fault);
+}
+
+void fault_end(struct fault *fault)
+{
+	struct node *node = &world.nodes[fault->node];
+	if (fault->skipped)
+		return;
+	tell(node, "END of %s", fault_name(fault->type));
+	if (fault->type == FAULT_CRASH && world.gentle)
+		world.disturbed_at = world.now;
+	else
+		check_disturbed(true);
+	lasting(fault, -1);
+	switch (fault->type) {
+	case FAULT_STALL:
+		node->stalled_at = world.now;
+		node_wake(node, world.now);
+		break;
+	case FAULT_CRASH:
+	case FAULT_KILL:
+	case FAULT_REBOOT:
+	case FAULT_STOP: node_start(node); break;
+	case FAULT_DRAIN: node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_RESUME}); break;
+	case FAULT_SICK: set_health(node, true, 0); break;
+	case FAULT_ALL_SICK:
+		for (unsigned i = 0; i < world.node_count; i++)
+			set_health(&world.nodes[i], true, 2 * world.interval_us);
+		break;
+	default: break;
+	}
+}

@@ -1,0 +1,266 @@
+/*
+ * Inside the simulator: one world at a time, in virtual microseconds, from one seed.
+ *
+ *	plan (faults.c) -> happenings in a queue (sim.c) -> nodes (node.c: a model of the engine's loop around
+ *the real state machine), their kernels (kernel.c), the network between them and hosts (net.c)
+ *	-> after every happening: check.c
+ *
+ * What is real: agent/core and the adverts of agent/wire. All the rest is a model, and tests/sim/README.md
+ * says of what.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vipd/advert.h"
+#include "vipd/vrrp.h"
+
+#define NODES_MAX  7
+#define HOSTS	   3
+#define ALIEN	   NODES_MAX /* somebody on the link who does not speak VRRP */
+#define HOST(i)	   (NODES_MAX + 1 + (i))
+#define STATIONS   HOST(HOSTS)
+#define FAULTS_MAX 16
+#define INBOX	   512
+#define NOTICES	   128
+#define MESSAGES   32
+#define VRID	   100
+#define NEVER	   INT64_MAX
+#define RATE_ONE   1000000 /* a clock that is right, in millionths */
+
+/* ---- network ---- */
+
+enum packet_type { PACKET_ADVERT, PACKET_NA };
+
+struct packet {
+	enum packet_type type;
+	unsigned from;
+	struct in6_addr destination;
+	size_t size;
+	uint8_t bytes[ADVERT_HEADER_SIZE + 16 * 4];
+};
+
+struct net {
+	unsigned cut[STATIONS][STATIONS]; /* so many faults hold back packets from, to */
+	unsigned loss_percent, double_percent;
+	int64_t reorder_us; /* additional delay, at most; order is not kept */
+	int64_t delay_us;   /* at most, without a fault; order is kept */
+	int64_t last_arrival[STATIONS][STATIONS];
+};
+
+/* ---- one node ---- */
+
+enum notice_type { NOTICE_LINK, NOTICE_ADDRESS, NOTICE_ADDRESS_GONE };
+struct notice {
+	enum notice_type type;
+	bool up;
+	unsigned index;
+};
+
+/* The addresses and the link of one node, as its kernel has them. */
+struct kernel {
+	uint32_t addresses;
+	int64_t expires[VRRP_ADDRESSES_MAX]; /* NEVER: no lease */
+	unsigned carrier_lost, admin_down;   /* so many faults */
+	unsigned refusing;
+	bool slow; /* every request takes some milliseconds */
+};
+
+struct pending {
+	bool advert, last_word, withdraw, renew, announce;
+	uint8_t priority;
+	uint32_t assign;
+};
+
+/* What a predecessor of an engine left behind. */
+struct memory {
+	bool known, healthy, drained;
+	enum vrrp_state state;
+	struct mono sent_at;
+};
+
+/* What the node has heard, kept apart from what the state machine thinks of it. */
+struct heard {
+	struct mono acceptable, resigned, lower, unhealthy, answered;
+	int64_t interval_us; /* of the last acceptable one */
+};
+
+struct node {
+	unsigned number;
+	struct in6_addr address;
+	struct vrrp_params params;
+	bool has_checks, passing; /* what its health checks say */
+	int64_t rate, offset_us;  /* its clock: offset + time * rate / RATE_ONE */
+
+	bool running;
+	unsigned incarnation; /* of the engine: what was under way in a dead one does not happen */
+	struct vrrp vr;
+	bool adopt, resync, stopped;
+	uint32_t on_link; /* addresses, as notified */
+	struct pending pending;
+	struct memory memory;
+	struct heard heard;
+	unsigned stalls;    /* so many faults keep it from running */
+	int64_t stalled_at; /* end of the last one */
+	int64_t started_at;
+	int64_t wake_at; /* NEVER: nothing to do */
+	int64_t busy_until;
+	int64_t cursor; /* time inside the running turn */
+
+	struct kernel kernel;
+	struct packet inbox[INBOX];
+	unsigned inbox_count;
+	struct notice notices[NOTICES];
+	unsigned notice_count;
+	struct vrrp_event messages[MESSAGES];
+	unsigned message_count;
+};
+
+/* ---- what happens ---- */
+
+enum happening_type {
+	HAPPENS_WAKE,
+	HAPPENS_ARRIVAL,
+	HAPPENS_ADD,
+	HAPPENS_REMOVE,
+	HAPPENS_EXPIRY,
+	HAPPENS_START,
+	HAPPENS_MESSAGE,
+	HAPPENS_FAULT,
+	HAPPENS_FAULT_END
+};
+
+struct happening {
+	int64_t at;
+	uint64_t order; /* first come, first served */
+	enum happening_type type;
+	unsigned station; /* node or host; index of a fault */
+	unsigned incarnation;
+	unsigned index;
+	union {
+		struct packet packet;
+		struct vrrp_event message;
+	};
+};
+
+enum fault_type {
+	FAULT_PARTITION,
+	FAULT_CUT,
+	FAULT_LOSS,
+	FAULT_REORDER,
+	FAULT_DOUBLE,
+	FAULT_STALL,
+	FAULT_CRASH,  /* of the engine alone: the guardian starts it again */
+	FAULT_KILL,   /* of everything: what the predecessor knew is lost, its address is not */
+	FAULT_REBOOT, /* nothing is left */
+	FAULT_STOP,
+	FAULT_DRAIN,
+	FAULT_SICK,
+	FAULT_ALL_SICK, /* quorum lost */
+	FAULT_CARRIER,
+	FAULT_ADMIN_DOWN,
+	FAULT_REFUSE,
+	FAULT_REMOVE_ADDRESS,
+	FAULT_ADD_ADDRESS,
+	FAULT_NOTICES_LOST,
+	FAULT_PRIORITY,
+	FAULT_ALIEN,
+	FAULTS
+};
+
+struct fault {
+	enum fault_type type;
+	int64_t at, duration_us; /* duration NEVER: for good */
+	unsigned node;		 /* NODES_MAX: who is Active then */
+	unsigned mask;		 /* stations on the other side; addresses */
+	unsigned amount;
+	bool skipped;
+};
+
+struct world {
+	uint64_t seed, random;
+	int64_t now;
+	unsigned node_count, address_count;
+	uint32_t all_addresses;
+	int64_t interval_us; /* the longest of the group */
+	int64_t lease_us;
+	struct node nodes[NODES_MAX];
+	struct net net;
+
+	unsigned fault_count;
+	struct fault faults[FAULTS_MAX];
+	int64_t plan_end;
+
+	struct happening *queue;
+	unsigned queue_count, queue_room;
+	uint64_t order;
+
+	/* hosts: whom they send to, and what they may be excused for */
+	unsigned cache[HOSTS];
+	bool missed[HOSTS][NODES_MAX];	       /* the newest announcement of that node did not arrive */
+	bool silent[NODES_MAX + 1][NODES_MAX]; /* that one left Active and this one could not know */
+
+	/* check.c */
+	unsigned faults_active;
+	int64_t disturbed_at;
+	int64_t two_since;
+	bool gentle; /* the last disturbance must not cost a moment without a holder */
+	bool frozen; /* and this one must not even cost a move */
+	char violation[256];
+	bool verbose;
+	uint64_t steps;
+};
+
+extern struct world world;
+
+/* sim.c */
+uint64_t random_u64(uint64_t *state);
+int64_t random_in(int64_t low, int64_t high); /* both included */
+bool random_chance(unsigned percent);
+struct happening *happen(int64_t at, enum happening_type type, unsigned station);
+__attribute__((format(printf, 2, 3))) void tell(const struct node *node, const char *format, ...);
+
+/* net.c */
+void net_send(unsigned from, const struct packet *packet, int64_t at, int to); /* to < 0: to all */
+void net_arrive(const struct happening *happening);
+void net_dropped(const struct packet *packet, unsigned to);
+void net_heard(const struct packet *packet, unsigned by);
+
+/* node.c */
+struct mono node_now(const struct node *node);
+int64_t node_when(const struct node *node, struct mono local); /* NEVER if in no finite time */
+void node_start(struct node *node);
+void node_crash(struct node *node);
+void node_message(struct node *node, const struct vrrp_event *event);
+void node_wake(struct node *node, int64_t at);
+void node_turn(struct node *node);
+
+/* kernel.c */
+bool kernel_link_up(const struct node *node);
+int kernel_request_add(struct node *node, unsigned index);
+void kernel_request_remove(struct node *node, unsigned index);
+void kernel_added(struct node *node, unsigned index);
+void kernel_removed(struct node *node, unsigned index);
+void kernel_expired(struct node *node, unsigned index);
+void kernel_link_changed(struct node *node);
+void kernel_notify(struct node *node, const struct notice *notice);
+
+/* faults.c */
+const char *fault_name(enum fault_type type);
+void plan_group(uint64_t seed);
+void plan_faults(void);
+void fault_begin(struct fault *fault);
+void fault_end(struct fault *fault);
+
+/* check.c */
+__attribute__((format(printf, 1, 2))) void violate(const char *format, ...);
+void check_disturbed(bool gentle);
+void check_step(struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event,
+    const struct vrrp_effects *effects);
+void check_hear(struct node *node, struct mono now, const struct vrrp_event *event);
+void check_world(void);
+bool check_settled(void);
+bool check_is_calm(void); /* quiet for so long that everything is decided */
+int check_holder(void);	  /* the one node that holds the address, -1 if none or more */
+bool check_is_candidate(const struct node *node);
