@@ -46,14 +46,14 @@ uint32_t vr_all_addresses(const struct vrrp *vr)
 }
 
 /* Active_Adver_Interval (6.1): what the Active told us, else our own. */
-static int64_t active_adver_interval(const struct vrrp *vr)
+int64_t vr_active_adver_interval(const struct vrrp *vr)
 {
 	return vr->learned_interval_us ? vr->learned_interval_us : vr->params.advert_interval_us;
 }
 
 int64_t vr_skew_time(const struct vrrp *vr)
 {
-	return vrrp_skew_time(vrrp_effective_priority(vr), active_adver_interval(vr));
+	return vrrp_skew_time(vrrp_effective_priority(vr), vr_active_adver_interval(vr));
 }
 
 /*
@@ -64,7 +64,7 @@ int64_t vr_skew_time(const struct vrrp *vr)
  */
 int64_t vr_active_down_interval(const struct vrrp *vr)
 {
-	int64_t us = 3 * active_adver_interval(vr) + vr_skew_time(vr);
+	int64_t us = 3 * vr_active_adver_interval(vr) + vr_skew_time(vr);
 	int64_t own_us = vr->params.advert_interval_us;
 	int64_t own_skew_us = vrrp_skew_time(vrrp_effective_priority(vr), own_us);
 	int64_t bound = vr->interval_confirmed ? LEARNED_DOWN_MAX * (3 * own_us + own_skew_us)
@@ -96,6 +96,22 @@ bool vr_is_superior(const struct vrrp *vr, const struct vrrp_event *advert)
 	if (advert->advert.priority != own)
 		return advert->advert.priority > own;
 	return memcmp(&advert->advert.source, &vr->own_address, sizeof vr->own_address) > 0;
+}
+
+/*
+ * Design: what a router says that has just lost against the one that we follow, its last word above all, is
+ * no news. It counts once the better one has been silent for longer than it should; nobody replaces that one
+ * before it has been silent for three intervals.
+ */
+bool vr_is_losing(const struct vrrp *vr, struct mono now, const struct vrrp_event *event)
+{
+	uint8_t priority = event->advert.priority;
+	int order = memcmp(&event->advert.source, &vr->active_address, sizeof vr->active_address);
+	if (!vr->heard || order == 0 || priority == VRRP_PRIORITY_RESIGN)
+		return false;
+	if (mono_sub(now, vr->heard_at) > vr_active_adver_interval(vr) * 3 / 2)
+		return false;
+	return priority < vr->active_priority || (priority == vr->active_priority && order < 0);
 }
 
 /* Whether a Backup puts up with an Active of this priority. */

@@ -108,7 +108,7 @@ static void become_active(
 {
 	send_advert(vr, now, vrrp_effective_priority(vr), out);
 	vr->withdraw = vr->resign_again = MONO_NEVER;
-	vr->heard = false;
+	vr->heard = vr->contested = false;
 	vr->learned_interval_us = 0;
 	vr->losses = 0;
 	assign_missing(vr, out);
@@ -128,18 +128,32 @@ static void take_over(struct vrrp *vr, struct mono now, struct vrrp_effects *out
 }
 
 /*
- * 6.4.3, Shutdown: send an advert with priority 0. Design: make before break. The address stays until the
- * successor has spoken (see linger()) or the time is over in which it can; a second notice is for those who
- * missed the first.
+ * Design: make before break. The address stays until the successor has spoken (see linger()) or the time is
+ * over in which it can; a second notice is for those who missed the first.
  */
+static void leave_slowly(struct vrrp *vr, struct mono now)
+{
+	vr->withdraw = mono_add(now, vr_handover_time(vr));
+	vr->resign_again = mono_add(now, vr_handover_time(vr) / 2);
+}
+
+/* 6.4.3, Shutdown: send an advert with priority 0. */
 static void hand_over(
     struct vrrp *vr, struct mono now, enum vrrp_state to, enum vrrp_reason reason, struct vrrp_effects *out)
 {
 	send_advert(vr, now, VRRP_PRIORITY_RESIGN, out);
 	transition(vr, to, reason, 0, out);
 	vr->announce = MONO_NEVER;
-	vr->withdraw = mono_add(now, vr_handover_time(vr));
-	vr->resign_again = mono_add(now, vr_handover_time(vr) / 2);
+	leave_slowly(vr, now);
+}
+
+/* A Backup that is no candidate any more. It still has the address if it was one again before anybody took
+ * over. */
+static void stand_back(struct vrrp *vr, struct mono now)
+{
+	vr->active_down = MONO_NEVER;
+	if (vr->wanted && mono_is_never(vr->withdraw))
+		leave_slowly(vr, now);
 }
 
 /* Design: an address that cannot be held is no VIP. Resign at once and try again later. */
@@ -170,14 +184,22 @@ static void linger(struct vrrp *vr, struct mono now, int64_t us)
 
 static void hear(struct vrrp *vr, struct mono now, const struct vrrp_event *event)
 {
-	vr->interval_confirmed = event->advert.interval_us == vr->told_interval_us &&
-				 memcmp(&event->advert.source, &vr->told_by, sizeof vr->told_by) == 0;
-	vr->told_by = event->advert.source;
+	bool same = memcmp(&vr->active_address, &event->advert.source, sizeof vr->active_address) == 0;
+	if (vr->wanted && vr->heard && !same)
+		vr->contested = true;
+	vr->interval_confirmed = same && event->advert.interval_us == vr->told_interval_us;
 	vr->told_interval_us = event->advert.interval_us;
 	vr->heard = event->advert.priority != VRRP_PRIORITY_RESIGN;
 	vr->heard_at = now;
 	vr->active_address = event->advert.source;
 	vr->active_priority = event->advert.priority;
+}
+
+/* Of one that stops. */
+static void hear_successor(struct vrrp *vr, struct mono now, const struct vrrp_event *event)
+{
+	hear(vr, now, event);
+	linger(vr, now, LINGER_MAX_US);
 }
 
 /* Design: a healthy Backup treats an unhealthy Active as one that resigns, whatever Preempt_Mode says. */
@@ -188,25 +210,19 @@ static void shorten_active_down(struct vrrp *vr, struct mono now)
 	vr->active_down_short = true;
 }
 
-/* Design: an unhealthy router's advert says nothing to those who follow a healthy one; it has just lost
- * against it. */
-static bool is_last_word(const struct vrrp *vr, const struct vrrp_event *event)
-{
-	return vr->healthy && vr->heard && vr->active_priority > VRRP_BAND_TOP &&
-	       vr_in_unhealthy_band(event->advert.priority) &&
-	       memcmp(&vr->active_address, &event->advert.source, sizeof vr->active_address) != 0;
-}
-
 static void advert_in_backup(struct vrrp *vr, struct mono now, const struct vrrp_event *event)
 {
 	uint8_t priority = event->advert.priority;
-	if (is_last_word(vr, event))
+	if (vr_is_losing(vr, now, event)) {
+		vr->contested = true;
 		return;
+	}
 	hear(vr, now, event);
 	if (priority == VRRP_PRIORITY_RESIGN) {
 		/* 6.4.2: If the Priority in the ADVERTISEMENT is 0, set the Active_Down_Timer to Skew_Time.
-		 */
-		set_active_down(vr, mono_add(now, vr_skew_time(vr)), VRRP_REASON_RESIGNED, 0);
+		 * Design: the second notice does not prolong that, the address may be gone by then. */
+		struct mono at = mono_min(vr->active_down, mono_add(now, vr_skew_time(vr)));
+		set_active_down(vr, at, VRRP_REASON_RESIGNED, 0);
 		return;
 	}
 	linger(vr, now, LINGER_MAX_US);
@@ -267,7 +283,7 @@ static void foreign_na(struct vrrp *vr, struct mono now, struct vrrp_effects *ou
 {
 	if (vr->state == VRRP_ACTIVE)
 		answer_loser(vr, now, false, out);
-	else
+	else if (!vr->contested) /* it might be a loser's, and the winner's kernel still at work */
 		linger(vr, now, LINGER_US);
 }
 
@@ -340,9 +356,22 @@ static void address_lost(
 		emit(out, VRRP_EFFECT_ASSIGN)->index = event->index;
 }
 
+/*
+ * Active_Down_Interval has changed with our priority. Whom we put up with now has all of it, also one that we
+ * would have replaced a moment ago (unhealthy ourselves, we are no better than anybody).
+ */
+static void move_active_down(struct vrrp *vr, struct mono now, int64_t old_down)
+{
+	int64_t down = vr_active_down_interval(vr);
+	if (vr->heard && vr_accepts(vr, now, vr->active_priority))
+		set_active_down(vr, mono_add(vr->heard_at, down), VRRP_REASON_NO_ADVERT, 0);
+	else
+		vr->active_down = mono_add(vr->active_down, down - old_down);
+}
+
 /* Health, drain, resume: the same question each time, what changed about our candidacy and our priority. */
 static void candidacy(struct vrrp *vr, struct mono now, enum vrrp_reason why, bool was_candidate,
-    int64_t old_skew, struct vrrp_effects *out)
+    int64_t old_down, struct vrrp_effects *out)
 {
 	bool candidate = vr_is_candidate(vr);
 	if (vr->state == VRRP_ACTIVE) {
@@ -356,7 +385,7 @@ static void candidacy(struct vrrp *vr, struct mono now, enum vrrp_reason why, bo
 	if (vr->state != VRRP_BACKUP)
 		return;
 	if (!candidate) {
-		vr->active_down = MONO_NEVER;
+		stand_back(vr, now);
 		return;
 	}
 	if (!was_candidate || vr->healthy)
@@ -366,12 +395,8 @@ static void candidacy(struct vrrp *vr, struct mono now, enum vrrp_reason why, bo
 		if (!vr->heard) /* back before anybody took over: the address stays until somebody does */
 			vr->withdraw = MONO_NEVER;
 		set_active_down(vr, mono_add(now, vr_active_down_interval(vr)), VRRP_REASON_NO_ADVERT, 0);
-	} else if (vr->active_down_short) { /* we are no better than the unhealthy Active: its three intervals
-					       count */
-		struct mono base = vr->heard ? vr->heard_at : now;
-		set_active_down(vr, mono_add(base, vr_active_down_interval(vr)), VRRP_REASON_NO_ADVERT, 0);
 	} else {
-		vr->active_down = mono_add(vr->active_down, vr_skew_time(vr) - old_skew);
+		move_active_down(vr, now, old_down);
 	}
 	if (vr->healthy && vr->heard && vr_in_unhealthy_band(vr->active_priority))
 		shorten_active_down(vr, now);
@@ -381,14 +406,14 @@ static void standing_changed(
     struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out)
 {
 	bool was_candidate = vr_is_candidate(vr);
-	int64_t old_skew = vr_skew_time(vr);
+	int64_t old_down = vr_active_down_interval(vr);
 	bool *flag = event->type == VRRP_EVENT_HEALTH ? &vr->healthy : &vr->drained;
 	bool value = event->type == VRRP_EVENT_HEALTH ? event->healthy : event->type == VRRP_EVENT_DRAIN;
 	if (*flag == value)
 		return;
 	*flag = value;
 	candidacy(vr, now, event->type == VRRP_EVENT_HEALTH ? VRRP_REASON_UNHEALTHY : VRRP_REASON_DRAINED,
-	    was_candidate, old_skew, out);
+	    was_candidate, old_down, out);
 }
 
 static void reconfigure(
@@ -408,21 +433,23 @@ static void reconfigure(
 			announce_start(vr, now, out);
 		assign_missing(vr, out);
 	} else if (vr->state == VRRP_BACKUP && !vr_is_candidate(vr)) {
-		vr->active_down = MONO_NEVER;
+		stand_back(vr, now);
 	} else if (vr->state == VRRP_BACKUP && mono_is_never(vr->active_down)) {
 		set_active_down(vr, mono_add(now, vr_active_down_interval(vr)), VRRP_REASON_NO_ADVERT, 0);
 	} else if (vr->state == VRRP_BACKUP && !vr->active_down_short) {
-		vr->active_down = mono_add(vr->active_down, vr_active_down_interval(vr) - old_down);
+		move_active_down(vr, now, old_down);
 	}
 }
 
 static void stop(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 {
 	vr->stopping = true;
-	if (vr->state == VRRP_ACTIVE)
+	if (vr->state == VRRP_ACTIVE) {
 		hand_over(vr, now, VRRP_INITIALIZE, VRRP_REASON_STOPPED, out);
-	else if (vr->state != VRRP_INITIALIZE)
+	} else if (vr->state != VRRP_INITIALIZE) {
 		transition(vr, VRRP_INITIALIZE, VRRP_REASON_STOPPED, 0, out);
+		stand_back(vr, now);
+	}
 	if (!vr->wanted)
 		emit(out, VRRP_EFFECT_STOPPED);
 }
@@ -501,7 +528,7 @@ void vrrp_step(struct vrrp *vr, struct mono now, const struct vrrp_event *event,
 		else if (vr->state == VRRP_ACTIVE)
 			advert_in_active(vr, now, event, out);
 		else if (event->advert.priority != VRRP_PRIORITY_RESIGN)
-			linger(vr, now, LINGER_MAX_US); /* the successor of one that stops */
+			hear_successor(vr, now, event);
 		break;
 	case VRRP_EVENT_FOREIGN_NA: foreign_na(vr, now, out); break;
 	case VRRP_EVENT_ADDRESS_PRESENT: address_present(vr, now, event, out); break;

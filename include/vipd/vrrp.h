@@ -142,6 +142,7 @@ struct vrrp {
 	/* addresses: bit i = address i */
 	uint32_t wanted;  /* asked of the kernel and not withdrawn */
 	uint32_t present; /* confirmed by the kernel */
+	bool contested;	  /* several claim what we let go of: an announcement proves nothing */
 	unsigned losses;  /* times it vanished under us since it was last quiet */
 	struct mono last_loss;
 
@@ -154,11 +155,9 @@ struct vrrp {
 	struct mono resign_again; /* repetition of priority 0, in case the first was lost */
 	struct mono retry;	  /* end of the back-off after a refused address */
 	struct mono
-	    preempt_after;  /* until then lower priorities are accepted; in the past: preempt at once */
-	unsigned announced; /* of VRRP_ANNOUNCEMENTS */
-	struct in6_addr
-	    told_by; /* sender of the last advert, and the interval it told: twice the same is believed */
-	int64_t told_interval_us;
+	    preempt_after;	  /* until then lower priorities are accepted; in the past: preempt at once */
+	unsigned announced;	  /* of VRRP_ANNOUNCEMENTS */
+	int64_t told_interval_us; /* by active_address; told twice it is believed further */
 	bool interval_confirmed;
 	bool active_down_short;	      /* the timer is at Skew_Time because the Active is unhealthy */
 	enum vrrp_reason down_reason; /* what it will mean when Active_Down_Timer fires */

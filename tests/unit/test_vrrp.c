@@ -248,6 +248,19 @@ static void test_active_resigns(void **state)
 	       "> backup -> active: resigned\n");
 }
 
+/* The second notice does not make the wait of the first longer: the address may be gone by then. */
+static void test_second_notice(void **state)
+{
+	(void)state;
+	begin(&plain);
+	until(100 * MS);
+	hear(9, 200);
+	hear(9, 0);
+	until(130 * MS);
+	hear(9, 0);
+	assert_int_equal(vrrp_deadline(&vr).us, 100 * MS + 41406);
+}
+
 /* 6.4.3: a greater priority wins; the loser says a last word, so that the winner announces last, and lets go.
  */
 static void test_active_meets_better(void **state)
@@ -352,6 +365,27 @@ static void test_drain_with_successor(void **state)
 	assert_int_equal(vrrp_deadline(&vr).us, 3400 * MS + 341406);
 }
 
+/* Two successors at once: an announcement may be the loser's, so it proves nothing; the bound does. */
+static void test_drain_with_two_successors(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	event("drain", VRRP_EVENT_DRAIN);
+	until(3050 * MS);
+	hear(9, 100);
+	hear(8, 100);
+	event("foreign NA", VRRP_EVENT_FOREIGN_NA);
+	until(3100 * MS);
+	expect("[3000.000] drain\n"
+	       "> advert 0\n"
+	       "> active -> backup: drained\n"
+	       "[3050.000] advert 100 from 9\n"
+	       "[3050.000] advert 100 from 8\n"
+	       "[3050.000] foreign NA\n"
+	       "[3075.000] timer\n"
+	       "> withdraw\n");
+}
+
 /* Nobody there: a second notice after one interval, and after two the address goes all the same. */
 static void test_drain_without_successor(void **state)
 {
@@ -385,6 +419,35 @@ static void test_resume_at_once(void **state)
 	       "> advert 150\n"
 	       "> backup -> active: no_advert\n"
 	       "> announce\n");
+}
+
+/* Drained or stopped again before anybody took over: the address goes in the end all the same. */
+static void test_resume_and_leave_again(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	event("drain", VRRP_EVENT_DRAIN);
+	until(3050 * MS);
+	event("resume", VRRP_EVENT_RESUME);
+	until(3060 * MS);
+	event("drain", VRRP_EVENT_DRAIN);
+	until(9000 * MS);
+	expect("[3000.000] drain\n"
+	       "> advert 0\n"
+	       "> active -> backup: drained\n"
+	       "[3050.000] resume\n"
+	       "[3060.000] drain\n"
+	       "[3160.000] timer\n"
+	       "> advert 0\n"
+	       "[3260.000] timer\n"
+	       "> withdraw\n");
+
+	begin_active(&plain);
+	event("drain", VRRP_EVENT_DRAIN);
+	event("resume", VRRP_EVENT_RESUME);
+	event("stop", VRRP_EVENT_STOP);
+	until(9000 * MS);
+	assert_non_null(strstr(told, "> stopped\n"));
 }
 
 static void test_stop(void **state)
@@ -541,6 +604,44 @@ static void test_last_word_is_no_news(void **state)
 	assert_int_equal(vrrp_deadline(&vr).us, 100 * MS + 41406);
 }
 
+/* Healthy no more, it has no business to replace the lower Active that it was about to preempt. */
+static void test_unhealthy_preempts_nobody(void **state)
+{
+	(void)state;
+	begin(&plain);
+	until(300 * MS);
+	hear(9, 100);
+	until(310 * MS);
+	health(false);
+	assert_int_equal(vrrp_deadline(&vr).us, 300 * MS + 300 * MS + 92968);
+}
+
+/* Who follows an Active takes what its losers say for no news: neither is it whom to follow, nor preempted.
+ */
+static void test_losers_are_no_news(void **state)
+{
+	(void)state;
+	begin(&plain);
+	until(100 * MS);
+	hear(9, 200);
+	hear(8, 100);
+	hear(8, 20); /* it has turned unhealthy meanwhile */
+	assert_int_equal(vrrp_deadline(&vr).us, 100 * MS + 341406);
+	until(110 * MS);
+	hear(8, 200); /* a tie that 9 wins */
+	assert_int_equal(vrrp_deadline(&vr).us, 100 * MS + 341406);
+	until(251 * MS); /* 9 should have spoken by now */
+	hear(8, 20);
+	assert_int_equal(vrrp_deadline(&vr).us, 251 * MS + 41406);
+
+	begin(&plain); /* the same while unhealthy: healthy again, it follows the healthy one */
+	health(false);
+	hear(9, 200);
+	hear(8, 20);
+	health(true);
+	assert_int_equal(vrrp_deadline(&vr).us, 341406);
+}
+
 static void test_resign_unhealthy(void **state)
 {
 	(void)state;
@@ -585,10 +686,14 @@ static void test_learned_interval_is_bounded(void **state)
 	begin(&plain);
 	hear_at_interval(9, 254, 40950 * MS);
 	assert_int_equal(vrrp_deadline(&vr).us, 900 * MS + 41406);
-	hear_at_interval(8, 254, 40950 * MS); /* another sender confirms nothing */
+	hear_at_interval(10, 254, 40950 * MS); /* another sender confirms nothing */
 	assert_int_equal(vrrp_deadline(&vr).us, 900 * MS + 41406);
-	hear_at_interval(8, 254, 40950 * MS);
+	hear_at_interval(10, 254, 40950 * MS);
 	assert_int_equal(vrrp_deadline(&vr).us, 3000 * MS + 414060);
+	begin(&plain);
+	hear_at_interval(9, 254, 40950 * MS);
+	health(false); /* a longer Skew_Time does not get around it */
+	assert_int_equal(vrrp_deadline(&vr).us, 900 * MS + 92968);
 }
 
 /* A peer at 1 s, our own interval is 100 ms: the first time we may be too quick, from then on it is left in
@@ -694,22 +799,27 @@ int main(void)
 	    cmocka_unit_test(test_backup_follows_active),
 	    cmocka_unit_test(test_preemption),
 	    cmocka_unit_test(test_active_resigns),
+	    cmocka_unit_test(test_second_notice),
 	    cmocka_unit_test(test_active_meets_better),
 	    cmocka_unit_test(test_tie),
 	    cmocka_unit_test(test_losing_adverts_are_answered),
 	    cmocka_unit_test(test_foreign_announcement),
 	    cmocka_unit_test(test_active_hears_priority_zero),
 	    cmocka_unit_test(test_drain_with_successor),
+	    cmocka_unit_test(test_drain_with_two_successors),
 	    cmocka_unit_test(test_drain_without_successor),
 	    cmocka_unit_test(test_resume_at_once),
+	    cmocka_unit_test(test_resume_and_leave_again),
 	    cmocka_unit_test(test_stop),
 	    cmocka_unit_test(test_refused_address),
 	    cmocka_unit_test(test_lost_address),
 	    cmocka_unit_test(test_link),
 	    cmocka_unit_test(test_demotion),
 	    cmocka_unit_test(test_unhealthy_active),
+	    cmocka_unit_test(test_unhealthy_preempts_nobody),
 	    cmocka_unit_test(test_all_unhealthy),
 	    cmocka_unit_test(test_last_word_is_no_news),
+	    cmocka_unit_test(test_losers_are_no_news),
 	    cmocka_unit_test(test_resign_unhealthy),
 	    cmocka_unit_test(test_late_engine),
 	    cmocka_unit_test(test_learned_interval_is_bounded),
