@@ -40,7 +40,8 @@ libs = $(shell pkg-config --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit lab lab-programs interop deps conf fuzz setup setup-demo fmt fmt-check tidy install clean
+.PHONY: all demo check unit sim mutants lab lab-programs interop deps conf fuzz setup setup-demo fmt fmt-check tidy \
+	install clean
 all: $(PROGRAMS)
 
 $(B)/vipd: $(call objects,$(VIPD))
@@ -77,6 +78,18 @@ $(foreach u,$(UNITS),$(eval $(call unit_rule,$(u))))
 unit: $(UNITS:%=$(B)/unit/%)
 	@set -e; for u in $^; do echo "== $$u"; $$u; done
 
+# Routers of the real core in virtual time; see tests/sim/README.md. SEED, RUNS, VERBOSE=1 for a transcript.
+SEED ?= 1
+RUNS ?= 500
+SIM  := $(wildcard tests/sim/*.c) $(unit_vrrp) agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
+$(B)/sim: $(call objects,$(SIM))
+	$(CC) $(LDFLAGS) -o $@ $^
+sim: $(B)/sim
+	@VERBOSE=$(VERBOSE) $(B)/sim $(SEED) $(RUNS)
+# Whether unit test and simulator notice when the core is broken.
+mutants: $(B)/sim $(B)/unit/vrrp
+	@CC="$(CC)" tests/sim/mutants $(B)/mutants
+
 # ---- the two commands of the README, and what they are made of ----
 
 PYTEST = /usr/bin/python3 -B -m pytest -q -p no:cacheprovider
@@ -107,7 +120,7 @@ demo: setup-demo
 
 check: setup
 	@$(MAKE) --no-print-directory -s all lab-programs
-	@$(MAKE) --no-print-directory -s deps unit conf $(if $(SAN),fuzz lab,lab interop)
+	@$(MAKE) --no-print-directory -s deps unit $(if $(wildcard tests/sim/mutants),sim) conf $(if $(SAN),fuzz lab,lab interop)
 
 # Who includes whom; and the rule is tried by breaking it.
 deps: all

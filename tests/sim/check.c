@@ -59,18 +59,37 @@ static bool is_acceptable(const struct vrrp *vr, struct mono now, uint8_t priori
 	       now.us < vr->preempt_after.us;
 }
 
+/* Of somebody who has just lost against the one that is followed: that one is alive and will say so. */
+static bool is_losing(const struct heard *heard, struct mono now, const struct vrrp_event *event)
+{
+	int order = memcmp(&event->advert.source, &heard->source, sizeof heard->source);
+	bool alive = mono_sub(now, heard->last) <= heard->interval_us * 3 / 2;
+	bool lower = event->advert.priority < heard->priority ||
+		     (event->advert.priority == heard->priority && order < 0);
+	return order && alive && lower && heard->priority;
+}
+
 void check_hear(struct node *node, struct mono now, const struct vrrp_event *event)
 {
 	uint8_t priority = event->advert.priority;
+	struct heard *heard = &node->heard;
 	if (priority == 0) {
-		node->heard.resigned = now;
-	} else if (is_acceptable(&node->vr, now, priority)) {
-		node->heard.acceptable = now;
-		node->heard.interval_us = event->advert.interval_us;
-	} else if (is_healthy_priority(priority) || !node->vr.healthy) {
-		node->heard.lower = now;
-	} else {
-		node->heard.unhealthy = now;
+		heard->resigned = now;
+		heard->priority = 0;
+		return;
+	}
+	if (is_losing(heard, now, event))
+		return;
+	heard->last = now;
+	heard->source = event->advert.source;
+	heard->priority = priority;
+	if (!is_healthy_priority(priority))
+		heard->unhealthy = now;
+	if (is_acceptable(&node->vr, now, priority)) {
+		heard->acceptable = now;
+		heard->interval_us = event->advert.interval_us;
+	} else if (is_healthy_priority(priority)) {
+		heard->lower = now;
 	}
 }
 
@@ -93,7 +112,7 @@ static void check_takeover(
 		good = vr->healthy && heard->unhealthy.us >= heard->acceptable.us;
 		break;
 	case VRRP_REASON_PREEMPTED_LOWER:
-		good = vr->params.preempt && vr->healthy && heard->lower.us >= heard->acceptable.us;
+		good = vr->healthy && heard->lower.us >= heard->acceptable.us;
 		break;
 	default: break;
 	}
@@ -221,6 +240,10 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
 	check_answers(node, before, now, event, effects);
 	if (disturbs(before, &node->vr, event))
 		world.disturbed_at = world.now;
+	if (before->state == VRRP_FAULT) /* a candidate that was none when the disturbance began */
+		world.gentle = world.frozen = false;
+	if (before->healthy != node->vr.healthy)
+		world.frozen = false;
 }
 
 /* ---- the group ---- */
@@ -328,7 +351,9 @@ static void check_belief(const struct node *node)
 	bool busy = node->busy_until >= world.now || node->notice_count || node->resync || node->stalls;
 	if (!node->running || busy)
 		return;
-	if (vr->state != VRRP_ACTIVE && mono_is_never(vr->withdraw) && node->kernel.addresses)
+	bool leaves = !mono_is_never(vr->withdraw);
+	bool stays = vr->wanted && !mono_is_never(vr->active_down); /* resumed before anybody took over */
+	if (vr->state != VRRP_ACTIVE && !leaves && !stays && node->kernel.addresses)
 		violate("node %u is %s and hands nothing over, but has an address", node->number,
 		    vrrp_state_name(vr->state));
 	if (vr->present != (node->kernel.addresses & vr->wanted))

@@ -87,7 +87,7 @@ static void step(struct node *node, struct mono now, const struct vrrp_event *ev
 	/* As large as the interface says and no larger: AddressSanitizer sees what goes beyond. */
 	static struct vrrp_effects effects;
 	struct vrrp before = node->vr;
-	if (event->type == VRRP_EVENT_ADVERT)
+	if (event->type == VRRP_EVENT_ADVERT && before.state == VRRP_BACKUP)
 		check_hear(node, now, event);
 	vrrp_step(&node->vr, now, event, &effects);
 	world.steps++;
@@ -349,7 +349,8 @@ void node_start(struct node *node)
 	node->vr.drained = prior->known && prior->drained;
 	node->adopt = prior->known && prior->state == VRRP_ACTIVE && silence >= 0 &&
 		      silence <= 3 * node->params.advert_interval_us;
-	node->heard = (struct heard){.answered = {INT64_MIN / 2},
+	node->heard = (struct heard){.last = {INT64_MIN / 2},
+	    .answered = {INT64_MIN / 2},
 	    .acceptable = {INT64_MIN / 2},
 	    .resigned = {INT64_MIN / 2},
 	    .lower = {INT64_MIN / 2},

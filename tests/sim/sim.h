@@ -84,6 +84,9 @@ struct memory {
 struct heard {
 	struct mono acceptable, resigned, lower, unhealthy, answered;
 	int64_t interval_us; /* of the last acceptable one */
+	struct mono last;    /* the last one that was news, and whose */
+	struct in6_addr source;
+	uint8_t priority;
 };
 
 struct node {
