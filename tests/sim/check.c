@@ -159,7 +159,10 @@ static void check_timers(const struct node *node, struct mono now)
 {
 	const struct vrrp *vr = &node->vr;
 	int64_t own = vr->params.advert_interval_us;
-	if (!mono_is_never(vr->active_down) && mono_sub(vr->active_down, now) > 10 * own)
+	/* Ten own intervals; ten own Active_Down_Intervals, at most four intervals each, if the interval was
+	 * told twice. */
+	int64_t bound = 10 * own * (vr->interval_confirmed ? 4 : 1);
+	if (!mono_is_never(vr->active_down) && mono_sub(vr->active_down, now) > bound)
 		violate("node %u: Active_Down_Timer is %lld us away", node->number,
 		    (long long)mono_sub(vr->active_down, now));
 	if (vr->state == VRRP_BACKUP && is_candidate_priority(vr) == mono_is_never(vr->active_down))
