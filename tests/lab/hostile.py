@@ -132,19 +132,29 @@ class Attacker:
             time.sleep(0.001)
         return sent
 
-    def hear_adverts(self, source, count):
-        """The next frames with adverts of `source`, as they came."""
-        heard = []
+    def hear(self, wanted, count=1):
+        """The next frames from others that are wanted, as they come; what came before does not count."""
         self.ears.setblocking(False)
         with contextlib.suppress(BlockingIOError):
-            while True:  # what has come before does not count
+            while True:
                 self.ears.recv(2048)
         self.ears.settimeout(5)
+        heard, end = [], time.monotonic() + 5
         while len(heard) < count:
+            assert time.monotonic() < end, f"not heard within 5 s; so far: {heard}"
             data, (_, _, direction, _, _) = self.ears.recvfrom(2048)
-            if direction != socket.PACKET_OUTGOING and data[20] == VRRP and data[22:38] == packed(source):
+            if direction != socket.PACKET_OUTGOING and wanted(data):
                 heard.append(data)
         return heard
+
+    def hear_adverts(self, source, count):
+        return self.hear(lambda data: data[20] == VRRP and data[22:38] == packed(source), count)
+
+    def hear_announcement(self):
+        """Whose MAC the next announcement of the VIP to all nodes names."""
+        [data] = self.hear(lambda data: data[20] == ICMPV6 and data[38:54] == packed(ALL_NODES) and data[54] == 136
+                           and data[62:78] == packed(VIP))
+        return data[-6:].hex(":")
 
     def close(self):
         for each in (self.out, self.ears, self.member):
