@@ -1,7 +1,7 @@
 /*
- * What others on the link do wrong, told to people: at most one line a minute of each kind, with how many of
- * the kind were not told. Whoever can send packets to us must not be able to fill our log; the counters on
- * the board have every one.
+ * What others on the link do wrong, told to people: at most one line a minute of each kind (some more for
+ * state changes), with how many of the kind were not told. Whoever can send packets to us must not be able to
+ * fill our log; the counters on the board have every one.
  */
 #include "engine/engine.h"
 
@@ -13,18 +13,20 @@
 
 #define COMPLAIN_EVERY_US (60 * USEC_PER_SEC)
 
-bool complaint_due(struct complaint *complaint, struct mono now, struct hushed *hushed)
+bool complaint_due(struct complaint *complaint, unsigned burst, struct mono now, struct hushed *hushed)
 {
-	if (!mono_reached(now, complaint->next)) {
+	hushed->text[0] = '\0';
+	if (mono_reached(now, complaint->next)) {
+		if (complaint->hushed)
+			snprintf(hushed->text, sizeof hushed->text,
+			    " (and %" PRIu64 " more before, not told)", complaint->hushed);
+		*complaint = (struct complaint){.next = mono_add(now, COMPLAIN_EVERY_US)};
+	}
+	if (complaint->told == burst) {
 		complaint->hushed++;
 		return false;
 	}
-	hushed->text[0] = '\0';
-	if (complaint->hushed)
-		snprintf(hushed->text, sizeof hushed->text,
-		    " (and %" PRIu64 " more since the last such line)", complaint->hushed);
-	complaint->hushed = 0;
-	complaint->next = mono_add(now, COMPLAIN_EVERY_US);
+	complaint->told++;
 	return true;
 }
 
@@ -58,18 +60,18 @@ void complain_of_advert(const struct link *link, const struct router *router, st
 {
 	static struct complaint complaints[LINKS_MAX][ADVERT_VERDICTS];
 	struct hushed hushed;
-	if (!meanings[verdict] || !complaint_due(&complaints[link->board][verdict], now, &hushed))
+	if (!meanings[verdict] || !complaint_due(&complaints[link->board][verdict], 1, now, &hushed))
 		return;
 	char text[INET6_ADDRSTRLEN];
 	inet_ntop(AF_INET6, source, text, sizeof text);
-	log_warning("%s: refused an advert of %s on %s (%s): %s%s", router ? router->config.name : "all",
-	    text, link->name, advert_verdict_name(verdict), meanings[verdict], hushed.text);
+	log_warning("%s: refused an advert of %s (%s): %s%s", router ? router->config.name : link->name, text,
+	    advert_verdict_name(verdict), meanings[verdict], hushed.text);
 }
 
 void complain_of_rival(struct router *router, struct mono now, const struct na *na)
 {
 	struct hushed hushed;
-	if (!complaint_due(&router->complaints[COMPLAINT_RIVAL], now, &hushed))
+	if (!complaint_due(&router->complaints[COMPLAINT_RIVAL], 1, now, &hushed))
 		return;
 	char text[INET6_ADDRSTRLEN];
 	const uint8_t *mac = na->mac;

@@ -56,9 +56,10 @@ struct link {
 	struct router *by_vrid[256];
 };
 
-/* Something that is told at most once a minute; see complain.c. */
+/* Something that is told a few times a minute at most; see complain.c. */
 struct complaint {
-	struct mono next;
+	struct mono next; /* minute */
+	unsigned told;	  /* in this one */
 	uint64_t hushed;
 };
 
@@ -68,6 +69,7 @@ enum {
 	COMPLAINT_RIVAL,
 	COMPLAINT_SEND,
 	COMPLAINT_ANNOUNCE,
+	COMPLAINT_TRANSITION,
 	COMPLAINTS
 };
 
@@ -195,7 +197,8 @@ int packets_send_na(struct engine *engine, const struct link *link, const struct
 struct hushed {
 	char text[64]; /* for the end of the line: how many were not told, or "" */
 };
-bool complaint_due(struct complaint *complaint, struct mono now, struct hushed *hushed);
+/* Whether to tell it now; at most `burst` times a minute. */
+bool complaint_due(struct complaint *complaint, unsigned burst, struct mono now, struct hushed *hushed);
 void complain_of_advert(const struct link *link, const struct router *router, struct mono now,
     const struct in6_addr *source, enum advert_verdict verdict);
 void complain_of_rival(struct router *router, struct mono now, const struct na *na);
@@ -208,7 +211,7 @@ void messages_from_control(struct engine *engine, struct mono now);
 void record_router(struct engine *engine, const struct router *router);
 void record_health(struct engine *engine, const struct router *router, const char *text);
 void record_drain(struct engine *engine, const struct router *router, uint32_t uid);
-void record_transition(struct engine *engine, const struct router *router, const struct vrrp_effect *effect);
+void record_transition(struct engine *engine, struct router *router, const struct vrrp_effect *effect);
 void record_count(struct engine *engine, const struct router *router, enum board_counter counter);
 void record_drop(
     struct engine *engine, const struct link *link, const struct router *router, enum advert_verdict verdict);

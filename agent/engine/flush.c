@@ -67,7 +67,7 @@ static void announce(struct engine *engine, struct router *router, struct mono n
 	for (unsigned i = 0; i < router->config.address_count; i++) {
 		int result = packets_send_na(engine, router->link, &router->config.addresses[i]);
 		struct hushed hushed;
-		if (result && complaint_due(&router->complaints[COMPLAINT_ANNOUNCE], now, &hushed))
+		if (result && complaint_due(&router->complaints[COMPLAINT_ANNOUNCE], 1, now, &hushed))
 			log_warning("%s: cannot send a Neighbor Advertisement on %s: %s%s",
 			    router->config.name, router->config.interface, strerrordesc_np(-result),
 			    hushed.text);

@@ -45,7 +45,7 @@ static void check_addresses(
 	}
 	record_count(engine, router, BOARD_ADDRESS_LIST_MISMATCHES);
 	struct hushed hushed;
-	if (router->mismatch || !complaint_due(&router->complaints[COMPLAINT_MISMATCH], now, &hushed))
+	if (router->mismatch || !complaint_due(&router->complaints[COMPLAINT_MISMATCH], 1, now, &hushed))
 		return;
 	router->mismatch = true;
 	log_warning(

@@ -9,6 +9,8 @@
 
 #include "vipd/log.h"
 
+#define TRANSITIONS_TOLD 30 /* a minute; whoever can make us change state must not fill the log */
+
 static unsigned index_of(const struct engine *engine, const struct router *router)
 {
 	return (unsigned)(router - engine->routers);
@@ -142,7 +144,7 @@ static const char *state_title(enum vrrp_state state)
 	return titles[state];
 }
 
-void record_transition(struct engine *engine, const struct router *router, const struct vrrp_effect *effect)
+void record_transition(struct engine *engine, struct router *router, const struct vrrp_effect *effect)
 {
 	struct board_event event = {
 	    .at_realtime_us = realtime_us(),
@@ -168,9 +170,13 @@ void record_transition(struct engine *engine, const struct router *router, const
 	board_end_router(engine->board, index_of(engine, router));
 
 	engine->changed = true;
+	struct hushed hushed;
+	struct complaint *complaint = &router->complaints[COMPLAINT_TRANSITION];
+	if (!complaint_due(complaint, TRANSITIONS_TOLD, mono_now(), &hushed))
+		return;
 	log_line(effect->to == VRRP_FAULT ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
-	    "%s: state change %s -> %s, reason: %s", router->config.name, state_title(effect->from),
-	    state_title(effect->to), event.reason_text);
+	    "%s: state change %s -> %s, reason: %s%s", router->config.name, state_title(effect->from),
+	    state_title(effect->to), event.reason_text, hushed.text);
 }
 
 void record_count(struct engine *engine, const struct router *router, enum board_counter counter)

@@ -82,7 +82,7 @@ static void send_prepared(struct engine *engine, struct mono now)
 			struct hushed hushed;
 			int error = errno;
 			record_count(engine, router, BOARD_ADVERT_SEND_ERRORS);
-			if (complaint_due(&router->complaints[COMPLAINT_SEND], now, &hushed))
+			if (complaint_due(&router->complaints[COMPLAINT_SEND], 1, now, &hushed))
 				log_warning("%s: cannot send an advert on %s: %s%s", router->config.name,
 				    router->config.interface, strerrordesc_np(error), hushed.text);
 			done++;

@@ -190,6 +190,16 @@ def test_one_forged_advert_silences_nobody_for_long(lab, nodes, attacker, probe)
     print(f"\none forged advert: {probe.mark()['connect']['gap_ms']} ms without an answer")
 
 
+def test_flapping_does_not_fill_the_log(lab, nodes, attacker):
+    """Unsigned: somebody who is better, resigns, is better, … as fast as the timers allow."""
+    before, lines = transitions(nodes)[0], log_lines(nodes[0])
+    flapping = [advert(FORGER, priority=priority, interval_cs=1) for priority in (254, 0)]
+    wait_for("many changes of state", lambda: attacker.flood(flapping, 200, 0.5) and transitions(nodes)[0] - before,
+             lambda changes: changes > 60)
+    assert log_lines(nodes[0]) - lines <= 32
+    lab.wait_holder(nodes[0])
+
+
 def test_contradicting_adverts_do_not_fill_the_log(nodes, attacker, probe):
     """Unsigned, of a lower priority: one with our addresses, one with others, and so on."""
     watch = Watch(nodes, probe)
