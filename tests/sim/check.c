@@ -69,10 +69,16 @@ static bool is_losing(const struct heard *heard, struct mono now, const struct v
 	return order && alive && lower && heard->priority;
 }
 
-void check_hear(struct node *node, struct mono now, const struct vrrp_event *event)
+/* What a Backup hears; one that has just become Backup follows whom it hears next. */
+static void check_hear(
+    struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event)
 {
 	uint8_t priority = event->advert.priority;
 	struct heard *heard = &node->heard;
+	if (before->state != VRRP_BACKUP)
+		heard->priority = 0;
+	if (event->type != VRRP_EVENT_ADVERT || node->vr.state != VRRP_BACKUP)
+		return;
 	if (priority == 0) {
 		heard->resigned = now;
 		heard->priority = 0;
@@ -223,6 +229,7 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
     const struct vrrp_effects *effects)
 {
 	enum vrrp_state state = before->state;
+	check_hear(node, before, now, event);
 	if (effects->count > VRRP_EFFECTS_MAX)
 		violate("node %u: %u effects", node->number, effects->count);
 	for (unsigned i = 0; i < effects->count; i++) {

@@ -87,8 +87,6 @@ static void step(struct node *node, struct mono now, const struct vrrp_event *ev
 	/* As large as the interface says and no larger: AddressSanitizer sees what goes beyond. */
 	static struct vrrp_effects effects;
 	struct vrrp before = node->vr;
-	if (event->type == VRRP_EVENT_ADVERT && before.state == VRRP_BACKUP)
-		check_hear(node, now, event);
 	vrrp_step(&node->vr, now, event, &effects);
 	world.steps++;
 	check_step(node, &before, now, event, &effects);

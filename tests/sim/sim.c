@@ -1,6 +1,7 @@
 /*
  * Runs seeds: `sim SEED RUNS`. A seed that fails is run again with fewer of its faults until it fails no
- * more; what is printed is the shortest that still does. With VERBOSE=1 its transcript, too.
+ * more; what is printed is the shortest that still does. With VERBOSE=1 its transcript, too. After
+ * FAILURES (10) of them it ends.
  */
 #include "sim.h"
 
@@ -216,11 +217,12 @@ int main(int argc, char **argv)
 {
 	uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
 	uint64_t runs = argc > 2 ? strtoull(argv[2], NULL, 10) : 500;
-	const char *wish = getenv("VERBOSE");
+	const char *wish = getenv("VERBOSE"), *limit = getenv("FAILURES");
+	unsigned most = limit && *limit ? (unsigned)atoi(limit) : 10;
 	bool verbose = wish && *wish && strcmp(wish, "0") != 0;
 	unsigned failed = 0;
 	int64_t simulated = 0;
-	for (uint64_t seed = first; seed < first + runs && failed < 10; seed++) {
+	for (uint64_t seed = first; seed < first + runs && failed < most; seed++) {
 		bool good = run(seed, UINT32_MAX, false);
 		simulated += world.now;
 		if (good && verbose)

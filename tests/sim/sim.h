@@ -261,7 +261,6 @@ __attribute__((format(printf, 1, 2))) void violate(const char *format, ...);
 void check_disturbed(bool gentle);
 void check_step(struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event,
     const struct vrrp_effects *effects);
-void check_hear(struct node *node, struct mono now, const struct vrrp_event *event);
 void check_world(void);
 bool check_settled(void);
 bool check_is_calm(void); /* quiet for so long that everything is decided */
