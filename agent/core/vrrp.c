@@ -133,7 +133,7 @@ static void take_over(struct vrrp *vr, struct mono now, struct vrrp_effects *out
  */
 static void leave_slowly(struct vrrp *vr, struct mono now)
 {
-	vr->withdraw = mono_add(now, vr_handover_time(vr));
+	vr->withdraw = vr->leave_by = mono_add(now, vr_handover_time(vr));
 	vr->resign_again = mono_add(now, vr_handover_time(vr) / 2);
 }
 
@@ -154,6 +154,8 @@ static void stand_back(struct vrrp *vr, struct mono now)
 	vr->active_down = MONO_NEVER;
 	if (vr->wanted && mono_is_never(vr->withdraw))
 		leave_slowly(vr, now);
+	else
+		vr->leave_by = mono_add(now, vr_handover_time(vr));
 }
 
 /* Design: an address that cannot be held is no VIP. Resign at once and try again later. */
@@ -180,6 +182,17 @@ static void linger(struct vrrp *vr, struct mono now, int64_t us)
 	vr->resign_again = MONO_NEVER;
 }
 
+/*
+ * Design: who claimed the address resigns, perhaps because its kernel refuses it. Who still has it keeps it:
+ * a candidate until somebody is Active, which it may be itself; one that leaves as long as it would have
+ * anyway.
+ */
+static void keep_on(struct vrrp *vr)
+{
+	if (vr->wanted)
+		vr->withdraw = vr_is_candidate(vr) ? MONO_NEVER : vr->leave_by;
+}
+
 /* ---- events ---- */
 
 static void hear(struct vrrp *vr, struct mono now, const struct vrrp_event *event)
@@ -195,11 +208,14 @@ static void hear(struct vrrp *vr, struct mono now, const struct vrrp_event *even
 	vr->active_priority = event->advert.priority;
 }
 
-/* Of one that stops. */
+/* Of one that stops, or that cannot hold the address. */
 static void hear_successor(struct vrrp *vr, struct mono now, const struct vrrp_event *event)
 {
 	hear(vr, now, event);
-	linger(vr, now, LINGER_MAX_US);
+	if (event->advert.priority == VRRP_PRIORITY_RESIGN)
+		keep_on(vr);
+	else
+		linger(vr, now, LINGER_MAX_US);
 }
 
 /* Design: a healthy Backup treats an unhealthy Active as one that resigns, whatever Preempt_Mode says. */
@@ -223,6 +239,7 @@ static void advert_in_backup(struct vrrp *vr, struct mono now, const struct vrrp
 		 * Design: the second notice does not prolong that, the address may be gone by then. */
 		struct mono at = mono_min(vr->active_down, mono_add(now, vr_skew_time(vr)));
 		set_active_down(vr, at, VRRP_REASON_RESIGNED, 0);
+		keep_on(vr);
 		return;
 	}
 	linger(vr, now, LINGER_MAX_US);
@@ -527,7 +544,7 @@ void vrrp_step(struct vrrp *vr, struct mono now, const struct vrrp_event *event,
 			advert_in_backup(vr, now, event);
 		else if (vr->state == VRRP_ACTIVE)
 			advert_in_active(vr, now, event, out);
-		else if (event->advert.priority != VRRP_PRIORITY_RESIGN)
+		else
 			hear_successor(vr, now, event);
 		break;
 	case VRRP_EVENT_FOREIGN_NA: foreign_na(vr, now, out); break;

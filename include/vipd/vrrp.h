@@ -152,6 +152,7 @@ struct vrrp {
 	struct mono announce;	  /* next NA of the schedule */
 	struct mono renew;	  /* kernel lease */
 	struct mono withdraw;	  /* end of a handover: the address goes */
+	struct mono leave_by;	  /* no timer: when it goes at the latest, whoever claims it meanwhile */
 	struct mono resign_again; /* repetition of priority 0, in case the first was lost */
 	struct mono retry;	  /* end of the back-off after a refused address */
 	struct mono

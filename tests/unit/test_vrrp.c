@@ -365,6 +365,40 @@ static void test_drain_with_successor(void **state)
 	assert_int_equal(vrrp_deadline(&vr).us, 3400 * MS + 341406);
 }
 
+/* The better one cannot hold the address after all: the one that gave way to it has it still. */
+static void test_claimant_resigns(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	hear(9, 200);
+	now.us = 3001 * MS;
+	hear(9, 0);
+	until(3043 * MS);
+	expect("[3000.000] advert 200 from 9\n"
+	       "> last word 150\n"
+	       "> active -> backup: higher_priority\n"
+	       "[3001.000] advert 0 from 9\n"
+	       "[3042.406] timer\n"
+	       "> advert 150\n"
+	       "> backup -> active: resigned\n"
+	       "> announce\n");
+
+	begin_active(&plain); /* one that stops keeps it for its time, and not longer */
+	event("stop", VRRP_EVENT_STOP);
+	until(3050 * MS);
+	hear(9, 200);
+	hear(9, 0);
+	until(9000 * MS);
+	expect("[3000.000] stop\n"
+	       "> advert 0\n"
+	       "> active -> initialize: stopped\n"
+	       "[3050.000] advert 200 from 9\n"
+	       "[3050.000] advert 0 from 9\n"
+	       "[3200.000] timer\n"
+	       "> withdraw\n"
+	       "> stopped\n");
+}
+
 /* Two successors at once: an announcement may be the loser's, so it proves nothing; the bound does. */
 static void test_drain_with_two_successors(void **state)
 {
@@ -807,6 +841,7 @@ int main(void)
 	    cmocka_unit_test(test_active_hears_priority_zero),
 	    cmocka_unit_test(test_drain_with_successor),
 	    cmocka_unit_test(test_drain_with_two_successors),
+	    cmocka_unit_test(test_claimant_resigns),
 	    cmocka_unit_test(test_drain_without_successor),
 	    cmocka_unit_test(test_resume_at_once),
 	    cmocka_unit_test(test_resume_and_leave_again),
