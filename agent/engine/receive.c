@@ -21,7 +21,7 @@ static void check_first_address(struct router *router, struct mono now, const st
 	struct hushed hushed;
 	if (IN6_IS_ADDR_LINKLOCAL(&advert->addresses[0]) ||
 	    router->config.link_local_mode == LINK_LOCAL_NONE ||
-	    !complaint_due(&router->complaints[COMPLAINT_FIRST_ADDRESS], now, &hushed))
+	    !complaint_due(&router->complaints[COMPLAINT_FIRST_ADDRESS], 1, now, &hushed))
 		return;
 	log_warning(
 	    "%s: adverts of another router list no link-local address first; they are taken all the same%s",
