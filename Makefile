@@ -88,7 +88,7 @@ sim: $(B)/sim
 	@VERBOSE=$(VERBOSE) $(B)/sim $(SEED) $(RUNS)
 # Whether unit test and simulator notice when the core is broken.
 mutants: $(B)/sim $(B)/unit/vrrp
-	@CC="$(CC)" tests/sim/mutants $(B)/mutants
+	@CC="$(CC) $(SANITIZE)" tests/sim/mutants $(B)/mutants
 
 # ---- the two commands of the README, and what they are made of ----
 

@@ -174,6 +174,8 @@ static void check_timers(const struct node *node, struct mono now)
 	if (vr->state == VRRP_BACKUP && is_candidate_priority(vr) == mono_is_never(vr->active_down))
 		violate("node %u: a Backup %s Active_Down_Timer", node->number,
 		    is_candidate_priority(vr) ? "has no" : "that is no candidate has an");
+	if (vr->state == VRRP_FAULT && vr->link_up && mono_is_never(vr->retry))
+		violate("node %u will never try again", node->number);
 	if (vr->state == VRRP_ACTIVE && (mono_is_never(vr->adver) || mono_sub(vr->adver, now) > own))
 		violate("node %u: Adver_Timer is more than an interval away", node->number);
 	if (!mono_is_never(vr->withdraw) && mono_sub(vr->withdraw, now) > HANDOVER_MAX_US(own))
@@ -225,11 +227,23 @@ static void check_move(
 		    vrrp_reason_name(node->vr.reason));
 }
 
+/* Of one that let go: it is a candidate again before anybody took over, or the claimant resigned. */
+static void note_stay(struct node *node, const struct vrrp_event *event)
+{
+	const struct vrrp *vr = &node->vr;
+	if (vr->state == VRRP_ACTIVE || !vr->wanted)
+		node->may_stay = false;
+	else if (event->type == VRRP_EVENT_RESUME || event->type == VRRP_EVENT_HEALTH ||
+		 (event->type == VRRP_EVENT_ADVERT && event->advert.priority == 0))
+		node->may_stay = true;
+}
+
 void check_step(struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event,
     const struct vrrp_effects *effects)
 {
 	enum vrrp_state state = before->state;
 	check_hear(node, before, now, event);
+	note_stay(node, event);
 	if (effects->count > VRRP_EFFECTS_MAX)
 		violate("node %u: %u effects", node->number, effects->count);
 	for (unsigned i = 0; i < effects->count; i++) {
@@ -248,10 +262,10 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
 		violate("node %u is late and goes on", node->number);
 	check_timers(node, now);
 	check_answers(node, before, now, event, effects);
-	if (disturbs(before, &node->vr, event))
+	if (before->state == VRRP_FAULT && node->vr.state != VRRP_FAULT)
+		check_disturbed(true); /* it tries again, which must not cost the others a moment */
+	else if (disturbs(before, &node->vr, event))
 		world.disturbed_at = world.now;
-	if (before->state == VRRP_FAULT) /* a candidate that was none when the disturbance began */
-		world.gentle = world.frozen = false;
 	if (before->healthy != node->vr.healthy)
 		world.frozen = false;
 }
@@ -362,7 +376,7 @@ static void check_belief(const struct node *node)
 	if (!node->running || busy)
 		return;
 	bool leaves = !mono_is_never(vr->withdraw);
-	bool stays = vr->wanted && !mono_is_never(vr->active_down); /* resumed before anybody took over */
+	bool stays = node->may_stay && !mono_is_never(vr->active_down);
 	if (vr->state != VRRP_ACTIVE && !leaves && !stays && node->kernel.addresses)
 		violate("node %u is %s and hands nothing over, but has an address", node->number,
 		    vrrp_state_name(vr->state));

@@ -163,7 +163,7 @@ static void cut_between(const struct fault *fault, int change)
 static bool is_breakage(enum fault_type type)
 {
 	return type == FAULT_PARTITION || type == FAULT_CUT || type == FAULT_LOSS || type == FAULT_REORDER ||
-	       type == FAULT_STALL || type == FAULT_REFUSE;
+	       type == FAULT_STALL;
 }
 
 static bool is_gentle(const struct fault *fault)
@@ -295,7 +295,7 @@ void fault_end(struct fault *fault)
 	if (fault->skipped)
 		return;
 	tell(node, "END of %s", fault_name(fault->type));
-	if (fault->type == FAULT_CRASH && world.gentle)
+	if (fault->type == FAULT_CRASH && is_gentle(fault) && world.frozen)
 		world.disturbed_at = world.now;
 	else
 		check_disturbed(true);

@@ -104,6 +104,7 @@ struct node {
 	struct pending pending;
 	struct memory memory;
 	struct heard heard;
+	bool may_stay;	    /* no holder, but it keeps the address until there is one */
 	unsigned stalls;    /* so many faults keep it from running */
 	int64_t stalled_at; /* end of the last one */
 	int64_t started_at;
