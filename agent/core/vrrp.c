@@ -365,6 +365,7 @@ static void address_lost(
 	vr->present &= ~bit;
 	if (vr->state != VRRP_ACTIVE || !was_present)
 		return;
+	vr->announce = MONO_NEVER; /* from the start again when it is back */
 	vr->losses = mono_sub(now, vr->last_loss) > LOSSES_WINDOW_US ? 1 : vr->losses + 1;
 	vr->last_loss = now;
 	if (vr->losses > LOSSES_MAX)

@@ -547,6 +547,15 @@ static void test_lost_address(void **state)
 	assert_int_equal(vr.state, VRRP_ACTIVE);
 	event("lost", VRRP_EVENT_ADDRESS_LOST);
 	assert_int_equal(vr.state, VRRP_FAULT);
+
+	begin(&plain);
+	until(342 * MS);
+	present(0);
+	told[0] = '\0';
+	event("lost", VRRP_EVENT_ADDRESS_LOST);
+	until(400 * MS); /* nothing is announced that is not there */
+	expect("[342.000] lost\n"
+	       "> assign 0\n");
 }
 
 static void test_link(void **state)
