@@ -248,6 +248,8 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
 		violate("node %u: %u effects", node->number, effects->count);
 	for (unsigned i = 0; i < effects->count; i++) {
 		const struct vrrp_effect *e = &effects->items[i];
+		if (e->type == VRRP_EFFECT_ANNOUNCE && node->vr.present != world.all_addresses)
+			violate("node %u announces what its kernel has not confirmed", node->number);
 		if (e->type != VRRP_EFFECT_TRANSITION)
 			continue;
 		if (e->from != state)
