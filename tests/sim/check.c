@@ -267,7 +267,9 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
 	if (before->state == VRRP_FAULT && node->vr.state != VRRP_FAULT)
 		check_disturbed(true); /* it tries again, which must not cost the others a moment */
 	else if (disturbs(before, &node->vr, event))
-		world.disturbed_at = world.now;
+		check_disturbed_until(world.now);
+	if (event->type == VRRP_EVENT_ADDRESS_FAILED && before->present) /* of the holder: a renewal */
+		world.gentle = false;
 	if (before->healthy != node->vr.healthy)
 		world.frozen = false;
 }
@@ -332,11 +334,17 @@ bool check_is_calm(void)
 	return !world.faults_active && world.now - quiet_since() > bound_of_election();
 }
 
+void check_disturbed_until(int64_t at)
+{
+	if (at > world.disturbed_at)
+		world.disturbed_at = at;
+}
+
 void check_disturbed(bool gentle)
 {
 	world.gentle = gentle && check_is_calm() && check_holder() >= 0;
 	world.frozen = false;
-	world.disturbed_at = world.now;
+	check_disturbed_until(world.now);
 }
 
 static void check_existence(void)

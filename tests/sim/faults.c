@@ -296,9 +296,11 @@ void fault_end(struct fault *fault)
 		return;
 	tell(node, "END of %s", fault_name(fault->type));
 	if (fault->type == FAULT_CRASH && is_gentle(fault) && world.frozen)
-		world.disturbed_at = world.now;
+		check_disturbed_until(world.now);
 	else
 		check_disturbed(true);
+	if (fault->type == FAULT_REORDER) /* what is under way comes late even now */
+		check_disturbed_until(world.now + world.net.reorder_us);
 	lasting(fault, -1);
 	switch (fault->type) {
 	case FAULT_STALL:

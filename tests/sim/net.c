@@ -46,7 +46,7 @@ static void put(unsigned from, const struct packet *packet, int64_t at, unsigned
 		arrival += random_in(0, world.net.reorder_us);
 	else if (arrival < world.net.last_arrival[from][to])
 		arrival = world.net.last_arrival[from][to];
-	if (arrival > world.net.last_arrival[from][to])
+	else
 		world.net.last_arrival[from][to] = arrival;
 	happen(arrival, HAPPENS_ARRIVAL, to)->packet = *packet;
 }

@@ -260,6 +260,7 @@ void fault_end(struct fault *fault);
 /* check.c */
 __attribute__((format(printf, 1, 2))) void violate(const char *format, ...);
 void check_disturbed(bool gentle);
+void check_disturbed_until(int64_t at);
 void check_step(struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event,
     const struct vrrp_effects *effects);
 void check_world(void);
