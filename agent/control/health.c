@@ -61,7 +61,7 @@ bool health_result(struct check_health *health, const struct config_check *confi
 	}
 	health->streak++;
 	uint32_t needed = says == CHECK_FAILING ? config->fall : config->rise;
-	if (health->state != CHECK_UNKNOWN && health->streak < needed)
+	if (health->state != CHECK_UNKNOWN && !result->refused && health->streak < needed)
 		return false;
 	health->state = says;
 	health->streak = 0;

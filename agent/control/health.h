@@ -29,6 +29,8 @@ const char *check_outcome_name(enum check_outcome outcome);
 /* One probe's result. */
 struct check_result {
 	enum check_outcome outcome;
+	bool refused; /* nobody listens: there is no doubt left for `fall` to wait for */
+	bool cut;     /* the connection ended before the answer: the server may be dying */
 	int64_t duration_us;
 	char text[CHECK_TEXT_MAX]; /* why, "" with CHECK_SUCCESS */
 };
@@ -50,8 +52,9 @@ struct check_health {
 };
 
 /*
- * Takes in a result at the wall-clock time `now_us`. The first result ever decides at once; later `fall`
- * failures or `rise` successes in a row change the state. Returns whether it changed.
+ * Takes in a result at the wall-clock time `now_us`. The first result ever decides at once, and so does a
+ * refused connection; otherwise `fall` failures or `rise` successes in a row change the state. Returns
+ * whether it changed.
  */
 bool health_result(struct check_health *health, const struct config_check *config,
     const struct check_result *result, int64_t now_us);

@@ -225,11 +225,12 @@ class Node(Host):
 
     # the API server
 
-    def api_start(self):
+    def api_start(self, keepalive="75s"):
+        """keepalive: how long it keeps idle connections; 0 closes each after its answer."""
         assert self.api is None
         path = os.path.join(self.directory, "nginx.conf")
         with open(path, "w") as out:
-            out.write(NGINX.format(name=self.name, dir=self.directory, tls=self.lab.tls, not_ready=self.not_ready))
+            out.write(NGINX.format(name=self.name, dir=self.directory, tls=self.lab.tls, not_ready=self.not_ready, keepalive=keepalive))
         self.api = self.spawn(["nginx", "-p", self.directory, "-c", path, "-e", self.directory + "/nginx.log"], "nginx")
 
     def api_answers(self):
@@ -261,6 +262,23 @@ class Node(Host):
             "metrics": {"listen": "[::1]:9752"},
             "run_as": "root",
         }
+
+    def reconfigure(self, check=None, router=None):
+        """Reloads with other settings of the first check and the first virtual router."""
+        config = self.config()
+        config["checks"][0].update(check or {})
+        config["virtual_routers"][0].update(router or {})
+        self.write_config(config)
+        self.vipctl("reload")
+
+    def check(self):
+        """The first check, as the status shows it."""
+        return self.status()["checks"][0]
+
+    def probes(self):
+        """How often the first check has asked, by result."""
+        return {result: self.metric("vipd_check_results_total", result=result)
+                for result in ("success", "unauthorized", "failure")}
 
     def write_config(self, config=None):
         self.written = config if isinstance(config, str) else config_text(config or self.config())
@@ -493,7 +511,8 @@ error_log {dir}/nginx.log error;
 events {{ worker_connections 8192; }}
 http {{
   access_log off;
-  keepalive_timeout 0;
+  keepalive_timeout {keepalive};
+  keepalive_requests 1000000;
   client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
   uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
   server {{

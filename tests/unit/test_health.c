@@ -26,19 +26,23 @@ static struct config_check check_of(const char *name)
 }
 
 static const struct check_result good = {.outcome = CHECK_SUCCESS, .duration_us = 3100};
-static const struct check_result refused = {
-    .outcome = CHECK_FAILURE, .duration_us = 200, .text = "connection refused"};
+static const struct check_result bad = {
+    .outcome = CHECK_FAILURE, .duration_us = 200, .text = "HTTP status 500"};
 static const struct check_result unauthorized = {
     .outcome = CHECK_UNAUTHORIZED, .duration_us = 900, .text = "HTTP status 401: …"};
 
-/* "+-u" are results in their order, "PFU?" the state after each. */
+static const struct check_result nobody_listens = {
+    .outcome = CHECK_FAILURE, .refused = true, .text = "connection refused"};
+
+/* "+-xu" are results in their order, x is a refused connection; "PF?" the state after each. */
 static void play(const char *results, const char *states)
 {
 	struct config_check check = check_of("apiserver");
 	struct check_health health = {0};
 	for (size_t i = 0; results[i]; i++) {
 		const struct check_result *result = results[i] == '+'	? &good
-						    : results[i] == '-' ? &refused
+						    : results[i] == '-' ? &bad
+						    : results[i] == 'x' ? &nobody_listens
 									: &unauthorized;
 		enum check_state before = health.state;
 		bool changed = health_result(&health, &check, result, (int64_t)(i + 1) * SECOND);
@@ -66,6 +70,16 @@ static void test_fall_and_rise(void **state)
 	play("+u-u--", "PPPPPF");
 }
 
+/* Nobody listens: no `fall` can make that better. */
+static void test_refused_at_once(void **state)
+{
+	(void)state;
+	play("+x", "PF");
+	play("+-x", "PPF");
+	play("x+++", "FFFP");
+	play("-++x+++", "FFFFFFP");
+}
+
 static void test_counts(void **state)
 {
 	(void)state;
@@ -74,8 +88,8 @@ static void test_counts(void **state)
 	health_result(&health, &check, &good, 5 * SECOND);
 	assert_string_equal(health.last_error, "");
 	assert_int_equal(health.last_us, 3100);
-	health_result(&health, &check, &refused, 6 * SECOND);
-	assert_string_equal(health.last_error, "connection refused");
+	health_result(&health, &check, &bad, 6 * SECOND);
+	assert_string_equal(health.last_error, "HTTP status 500");
 	assert_int_equal(health.last_success_us, 5 * SECOND);
 	assert_int_equal(health.results[CHECK_SUCCESS], 1);
 	assert_int_equal(health.results[CHECK_FAILURE], 1);
@@ -89,11 +103,11 @@ static void test_a_reload_keeps_the_state(void **state)
 	struct config_check check = check_of("apiserver");
 	struct check_health health = {0};
 	health_result(&health, &check, &good, SECOND);
-	health_result(&health, &check, &refused, 2 * SECOND);
+	health_result(&health, &check, &bad, 2 * SECOND);
 	health_restart(&health);
 	assert_int_equal(health.state, CHECK_PASSING);
-	assert_false(health_result(&health, &check, &refused, 3 * SECOND));
-	assert_true(health_result(&health, &check, &refused, 4 * SECOND));
+	assert_false(health_result(&health, &check, &bad, 3 * SECOND));
+	assert_true(health_result(&health, &check, &bad, 4 * SECOND));
 }
 
 static void test_same_check(void **state)
@@ -140,13 +154,13 @@ static void test_router(void **state)
 	assert_int_equal(health_of_router(&config, 0, health, text), ROUTER_HEALTHY);
 	assert_string_equal(text, "");
 
-	health_result(&health[1], &config.checks[1], &refused, SECOND);
+	health_result(&health[1], &config.checks[1], &bad, SECOND);
 	assert_int_equal(health_of_router(&config, 0, health, text), ROUTER_HEALTHY);
 
 	for (int i = 0; i < 2; i++)
-		health_result(&health[0], &config.checks[0], &refused, SECOND);
+		health_result(&health[0], &config.checks[0], &bad, SECOND);
 	assert_int_equal(health_of_router(&config, 0, health, text), ROUTER_UNHEALTHY);
-	assert_string_equal(text, "apiserver: connection refused");
+	assert_string_equal(text, "apiserver: HTTP status 500");
 	health_result(&health[0], &config.checks[0], &good, SECOND);
 	assert_int_equal(health_of_router(&config, 0, health, text), ROUTER_UNHEALTHY);
 	assert_string_equal(text, "apiserver: recovering, 1 of 3 good answers in a row");
@@ -180,6 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_fall_and_rise),
+	    cmocka_unit_test(test_refused_at_once),
 	    cmocka_unit_test(test_counts),
 	    cmocka_unit_test(test_a_reload_keeps_the_state),
 	    cmocka_unit_test(test_same_check),

@@ -1,20 +1,24 @@
 /*
- * The `https` check with libcurl, in the program's event loop.
+ * The `https` check with libcurl, in the program's event loop: one GET, one expected status.
  *
- * Each check has a multi handle of its own, and with it its own connection: when the certificates are rotated
- * the probe is closed and opened again, and nothing is left that was authenticated with the old ones.
+ * Each check has a multi handle of its own, and with it its own connection, which is kept open between the
+ * probes: one costs no handshake, and it is the tripwire. When the certificates are rotated the probe is
+ * closed and opened again, and nothing is left that was authenticated with the old ones.
+ *
+ * libcurl closes the kept connection only from within our calls, so the wire is released before each probe
+ * and before the end, and never watches a socket that is somebody else's by now.
  */
-#include "control/check_https.h"
+#include "control/probe.h"
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "control/text.h"
+#include "control/wire.h"
 #include "vipd/duration.h"
 #include "vipd/log.h"
 #include "vipd/mono.h"
@@ -23,12 +27,14 @@
 #define TIMER_EXACT_US 1000
 #define REFUSAL_MAX    (CONFIG_PATH_MAX + 128)
 
-struct https_probe {
+struct probe {
 	sd_event *event;
 	sd_event_source *timer;
 	struct config_check config;
-	https_done *done;
+	probe_done *done;
+	probe_tripped *tripped;
 	void *context;
+	struct wire wire;
 	CURLM *multi;
 	CURL *easy;
 	bool running;
@@ -39,17 +45,9 @@ struct https_probe {
 	size_t body_size;
 };
 
-__attribute__((format(printf, 2, 3))) static void say(struct check_result *result, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	vsnprintf(result->text, sizeof result->text, format, args);
-	va_end(args);
-}
-
 static size_t on_body(char *bytes, size_t one, size_t size, void *context)
 {
-	struct https_probe *probe = context;
+	struct probe *probe = context;
 	size_t room = sizeof probe->body - probe->body_size;
 	size_t kept = size < room ? size : room;
 	memcpy(probe->body + probe->body_size, bytes, kept);
@@ -74,7 +72,7 @@ static size_t drop_tags(const char *html, size_t size, char out[static BODY_KEPT
 }
 
 /* /readyz answers with a line for every part, [-] before those that fail: those first, else its beginning. */
-static void excerpt(const struct https_probe *probe, char *text, size_t room)
+static void excerpt(const struct probe *probe, char *text, size_t room)
 {
 	char plain[BODY_KEPT];
 	size_t size = drop_tags(probe->body, probe->body_size, plain);
@@ -94,13 +92,13 @@ static bool expected(const struct config_check *config, long status)
 	return false;
 }
 
-static void judge_status(const struct https_probe *probe, long status, struct check_result *result)
+static void judge_status(const struct probe *probe, long status, struct check_result *result)
 {
 	if (expected(&probe->config, status))
 		return;
 	if (status == 401 || status == 403) {
 		result->outcome = CHECK_UNAUTHORIZED;
-		say(result, "HTTP status %ld: the server is alive but does not let us ask: %s", status,
+		probe_say(result, "HTTP status %ld: the server is alive but does not let us ask: %s", status,
 		    probe->config.cert.path[0] ? "it does not accept the client certificate (cert, key)"
 					       : "give the check a client certificate (cert, key)");
 		return;
@@ -111,10 +109,10 @@ static void judge_status(const struct https_probe *probe, long status, struct ch
 		    probe->config.expect[i]);
 	excerpt(probe, quote, sizeof quote);
 	result->outcome = CHECK_FAILURE;
-	say(result, "HTTP status %ld, expected %s%s%s", status, list, *quote ? ": " : "", quote);
+	probe_say(result, "HTTP status %ld, expected %s%s%s", status, list, *quote ? ": " : "", quote);
 }
 
-static bool is_tls(const struct https_probe *probe, CURLcode code)
+static bool is_tls(const struct probe *probe, CURLcode code)
 {
 	switch (code) {
 	case CURLE_SSL_CONNECT_ERROR:
@@ -131,7 +129,20 @@ static bool is_tls(const struct https_probe *probe, CURLcode code)
 	}
 }
 
-static void judge_error(const struct https_probe *probe, CURLcode code, struct check_result *result)
+/* The connection ended before the answer: that is how it looks from here when the server's process dies. */
+static bool is_cut(CURLcode code)
+{
+	switch (code) {
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_GOT_NOTHING: return true;
+	default: return false;
+	}
+}
+
+static void judge_error(const struct probe *probe, CURLcode code, struct check_result *result)
 {
 	char time[DURATION_TEXT_MAX], detail[160];
 	const char *text = probe->curl_error[0] ? probe->curl_error : curl_easy_strerror(code);
@@ -139,23 +150,32 @@ static void judge_error(const struct https_probe *probe, CURLcode code, struct c
 	curl_easy_getinfo(probe->easy, CURLINFO_OS_ERRNO, &os_error);
 	text_clean(text, strlen(text), detail, sizeof detail);
 	result->outcome = CHECK_FAILURE;
+	result->refused = code == CURLE_COULDNT_CONNECT && os_error == ECONNREFUSED;
+	result->cut = is_cut(code);
 	if (code == CURLE_OPERATION_TIMEDOUT)
-		say(result, "timeout after %s", duration_format(probe->config.timeout_us, time));
-	else if (code == CURLE_COULDNT_CONNECT && os_error == ECONNREFUSED)
-		say(result, "connection refused");
+		probe_say(result, "timeout after %s", duration_format(probe->config.timeout_us, time));
+	else if (result->refused)
+		probe_say(result, "connection refused");
 	else if (code == CURLE_COULDNT_CONNECT && os_error)
-		say(result, "cannot connect: %s", strerror((int)os_error));
+		probe_say(result, "cannot connect: %s", strerror((int)os_error));
 	else if (code == CURLE_SSL_CERTPROBLEM)
-		say(result, "TLS: %s; do %s and %s belong together?", detail, probe->config.cert.path,
+		probe_say(result, "TLS: %s; do %s and %s belong together?", detail, probe->config.cert.path,
 		    probe->config.key.path);
 	else if (is_tls(probe, code))
-		say(result, "TLS: %s", detail);
+		probe_say(result, "TLS: %s", detail);
 	else
-		say(result, "%s", detail);
+		probe_say(result, "%s", detail);
 }
 
-static void finish(struct https_probe *probe, CURLcode code)
+static void on_broken(void *context)
 {
+	struct probe *probe = context;
+	probe->tripped(probe->context);
+}
+
+static void finish(struct probe *probe, CURLcode code)
+{
+	curl_socket_t kept = CURL_SOCKET_BAD;
 	struct check_result result = {.outcome = CHECK_SUCCESS};
 	long status = 0;
 	result.duration_us = mono_sub(mono_now(), probe->started);
@@ -164,13 +184,16 @@ static void finish(struct https_probe *probe, CURLcode code)
 		judge_status(probe, status, &result);
 	else
 		judge_error(probe, code, &result);
+	curl_easy_getinfo(probe->easy, CURLINFO_ACTIVESOCKET, &kept);
 	curl_multi_remove_handle(probe->multi, probe->easy);
 	probe->running = false;
+	if (kept != CURL_SOCKET_BAD)
+		wire_watch(&probe->wire, probe->event, kept, on_broken, probe);
 	probe->done(probe->context, &result);
 }
 
 /* Has libcurl go on, and ends the probe if that was the end of it. */
-static void act(struct https_probe *probe, int fd, int events)
+static void act(struct probe *probe, int fd, int events)
 {
 	int running, left;
 	curl_multi_socket_action(probe->multi, fd, events, &running);
@@ -198,7 +221,7 @@ static int on_timer(sd_event_source *source, uint64_t us, void *context)
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
 {
 	(void)easy;
-	struct https_probe *probe = context;
+	struct probe *probe = context;
 	sd_event_source *source = known;
 	if (what == CURL_POLL_REMOVE) {
 		sd_event_source_disable_unref(source);
@@ -217,7 +240,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
 static int on_timeout(CURLM *multi, long ms, void *context)
 {
 	(void)multi;
-	struct https_probe *probe = context;
+	struct probe *probe = context;
 	if (ms < 0)
 		return sd_event_source_set_enabled(probe->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
 	if (sd_event_source_set_time_relative(probe->timer, (uint64_t)ms * USEC_PER_MS) < 0)
@@ -225,8 +248,8 @@ static int on_timeout(CURLM *multi, long ms, void *context)
 	return sd_event_source_set_enabled(probe->timer, SD_EVENT_ONESHOT) < 0 ? -1 : 0;
 }
 
-static void set_blob(struct https_probe *probe, CURLoption option, const struct secrets *secrets,
-    const struct config_secret *secret)
+static void set_blob(
+    struct probe *probe, CURLoption option, const struct secrets *secrets, const struct config_secret *secret)
 {
 	const uint8_t *bytes;
 	size_t size;
@@ -243,7 +266,7 @@ static void set_blob(struct https_probe *probe, CURLoption option, const struct 
 	curl_easy_setopt(probe->easy, option, &blob);
 }
 
-static void set_options(struct https_probe *probe)
+static void set_options(struct probe *probe)
 {
 	CURL *easy = probe->easy;
 	long timeout_ms = (long)(probe->config.timeout_us / USEC_PER_MS);
@@ -267,7 +290,7 @@ static void set_options(struct https_probe *probe)
 	curl_multi_setopt(probe->multi, CURLMOPT_TIMERDATA, probe);
 }
 
-static void set_secrets(struct https_probe *probe, const struct secrets *secrets)
+static void set_secrets(struct probe *probe, const struct secrets *secrets)
 {
 	if (probe->config.ca.path[0]) {
 		/* Debian's libcurl would trust its own store as well. */
@@ -279,55 +302,11 @@ static void set_secrets(struct https_probe *probe, const struct secrets *secrets
 	set_blob(probe, CURLOPT_SSLKEY_BLOB, secrets, &probe->config.key);
 }
 
-struct https_probe *https_probe_open(sd_event *event, const struct config_check *config,
-    const struct secrets *secrets, https_done *done, void *context)
-{
-	struct https_probe *probe = calloc(1, sizeof *probe);
-	if (!probe)
-		return NULL;
-	probe->event = event;
-	probe->config = *config;
-	probe->done = done;
-	probe->context = context;
-	probe->multi = curl_multi_init();
-	probe->easy = curl_easy_init();
-	if (!probe->multi || !probe->easy ||
-	    sd_event_add_time(event, &probe->timer, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_timer, probe) <
-		0) {
-		https_probe_close(probe);
-		return NULL;
-	}
-	sd_event_source_set_enabled(probe->timer, SD_EVENT_OFF);
-	set_options(probe);
-	set_secrets(probe, secrets);
-	return probe;
-}
-
-void https_probe_start(struct https_probe *probe)
-{
-	probe->started = mono_now();
-	probe->body_size = 0;
-	probe->curl_error[0] = '\0';
-	if (probe->refusal[0]) {
-		struct check_result result = {.outcome = CHECK_FAILURE};
-		say(&result, "%s", probe->refusal);
-		probe->done(probe->context, &result);
-		return;
-	}
-	CURLMcode code = curl_multi_add_handle(probe->multi, probe->easy);
-	if (code == CURLM_OK) {
-		probe->running = true;
-		return;
-	}
-	struct check_result result = {.outcome = CHECK_FAILURE};
-	say(&result, "libcurl: %s", curl_multi_strerror(code));
-	probe->done(probe->context, &result);
-}
-
-void https_probe_close(struct https_probe *probe)
+static void http_close(struct probe *probe)
 {
 	if (!probe)
 		return;
+	wire_release(&probe->wire);
 	if (probe->running)
 		curl_multi_remove_handle(probe->multi, probe->easy);
 	if (probe->easy)
@@ -337,3 +316,53 @@ void https_probe_close(struct https_probe *probe)
 	sd_event_source_disable_unref(probe->timer);
 	free(probe);
 }
+
+static struct probe *http_open(const struct probe_setup *setup)
+{
+	struct probe *probe = calloc(1, sizeof *probe);
+	if (!probe)
+		return NULL;
+	probe->event = setup->event;
+	probe->config = *setup->config;
+	probe->done = setup->done;
+	probe->tripped = setup->tripped;
+	probe->context = setup->context;
+	probe->multi = curl_multi_init();
+	probe->easy = curl_easy_init();
+	if (!probe->multi || !probe->easy ||
+	    sd_event_add_time(
+		setup->event, &probe->timer, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_timer, probe) < 0) {
+		http_close(probe);
+		return NULL;
+	}
+	sd_event_source_set_enabled(probe->timer, SD_EVENT_OFF);
+	set_options(probe);
+	set_secrets(probe, setup->secrets);
+	return probe;
+}
+
+static void fail(struct probe *probe, const char *why)
+{
+	struct check_result result = {.outcome = CHECK_FAILURE};
+	probe_say(&result, "%s", why);
+	probe->done(probe->context, &result);
+}
+
+static void http_start(struct probe *probe)
+{
+	wire_release(&probe->wire);
+	probe->started = mono_now();
+	probe->body_size = 0;
+	probe->curl_error[0] = '\0';
+	if (probe->refusal[0]) {
+		fail(probe, probe->refusal);
+		return;
+	}
+	CURLMcode code = curl_multi_add_handle(probe->multi, probe->easy);
+	if (code == CURLM_OK)
+		probe->running = true;
+	else
+		fail(probe, curl_multi_strerror(code));
+}
+
+const struct probe_type probe_http = {.open = http_open, .start = http_start, .close = http_close};

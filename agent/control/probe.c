@@ -1,0 +1,23 @@
+/*
+ * Which probe belongs to which type of check, and what they share.
+ */
+#include "control/probe.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const struct probe_type *probe_type_of(enum config_check_type type)
+{
+	switch (type) {
+	case CHECK_HTTPS: return &probe_http;
+	}
+	return NULL;
+}
+
+void probe_say(struct check_result *result, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(result->text, sizeof result->text, format, args);
+	va_end(args);
+}

@@ -1,0 +1,22 @@
+/*
+ * The tripwire: a connection on which nothing is expected, watched for its end.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+struct wire {
+	sd_event_source *source; /* NULL: not watching */
+	void (*broken)(void *context);
+	void *context;
+};
+
+/*
+ * Watches `socket`, which stays the caller's and must be released from here before it is closed. `broken` is
+ * called once when the peer has closed or reset it; then it is not watched any more. What the peer sends is
+ * left alone. Without memory nothing is watched.
+ */
+void wire_watch(struct wire *wire, sd_event *event, int socket, void (*broken)(void *context), void *context);
+
+/* Fine if nothing is watched. */
+void wire_release(struct wire *wire);
