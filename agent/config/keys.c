@@ -16,11 +16,7 @@
 
 #define ROUTERS_EXAMPLE "( { interface = \"eth0\"; vrid = 100; addresses = [ \"2001:db8::100\" ]; } )"
 
-static read_setting read_routers, read_checks, read_check_names, read_check_type, read_unhealthy, read_lease,
-    read_control, read_metrics;
-
-#define FIELD(type, member)                                                                                  \
-	.offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
+static read_setting read_routers, read_check_names, read_unhealthy, read_lease, read_control, read_metrics;
 
 static const struct key router_keys[] = {
     {"name", read_text, .example = "\"api\"", .refuse = refuse_name, FIELD(config_router, name)},
@@ -50,30 +46,6 @@ static const struct key router_keys[] = {
 	.note = "the kernel counts whole seconds, and of a single one nothing may be left at once",
 	FIELD(config_router, kernel_lease_s)},
     {"auth", read_auth, .example = "{ mode = \"enforce\"; … }", FIELD(config_router, auth)},
-    {0},
-};
-
-static const struct key check_keys[] = {
-    {"name", read_text, .example = "\"apiserver\"", .required = true, .refuse = refuse_name,
-	FIELD(config_check, name)},
-    {"type", read_check_type, .example = "\"https\"", .required = true, FIELD(config_check, type)},
-    {"url", read_text, .example = "\"https://[::1]:6443/readyz\"", .required = true, .refuse = refuse_url,
-	FIELD(config_check, url)},
-    {"interval", read_duration, .example = "\"1s\"", .min = 10 * MS, .max = HOUR, .step = 1,
-	FIELD(config_check, interval_us)},
-    {"timeout", read_duration, .example = "\"3s\"", .min = 1 * MS, .max = HOUR, .step = 1,
-	FIELD(config_check, timeout_us)},
-    {"fall", read_number, .example = "2", .min = 1, .max = 100,
-	.note = "failures in a row until it counts as failing", FIELD(config_check, fall)},
-    {"rise", read_number, .example = "2", .min = 1, .max = 100,
-	.note = "successes in a row until it counts as passing", FIELD(config_check, rise)},
-    {"ca", read_text, .example = "\"/var/lib/rancher/k3s/server/tls/server-ca.crt\"", .refuse = refuse_path,
-	FIELD(config_check, ca.path)},
-    {"cert", read_text, .example = "\"/var/lib/rancher/k3s/server/tls/client-kube-proxy.crt\"",
-	.refuse = refuse_path, FIELD(config_check, cert.path)},
-    {"key", read_text, .example = "\"/var/lib/rancher/k3s/server/tls/client-kube-proxy.key\"",
-	.refuse = refuse_path, FIELD(config_check, key.path)},
-    {"expect", read_expect, .example = "[ 200 ]", FIELD(config_check, expect)},
     {0},
 };
 
@@ -136,26 +108,6 @@ static void read_unhealthy(
 	report_setting(report, setting,
 	    "is not known; write \"demote\" (any healthy server is preferred) or \"resign\" (no candidate "
 	    "until healthy)");
-}
-
-static void read_check_type(
-    struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	static const char *const later[] = {"http", "tcp", "exec", "file"};
-	const char *text = text_of(report, setting, key);
-	if (!text)
-		return;
-	if (!strcmp(text, config_check_type_name(CHECK_HTTPS))) {
-		*(enum config_check_type *)field = CHECK_HTTPS;
-		return;
-	}
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-		if (!strcmp(text, later[i])) {
-			report_setting(report, setting, "this type is not supported yet; write \"https\"");
-			return;
-		}
-	}
-	report_setting(report, setting, "there is no such type; write \"https\"");
 }
 
 static void read_lease(struct report *report, config_setting_t *setting, const struct key *key, void *field)
@@ -244,20 +196,4 @@ static void read_routers(struct report *report, config_setting_t *setting, const
 	config->router_count = list_of_groups(report, setting, key, CONFIG_ROUTERS_MAX);
 	for (unsigned i = 0; i < config->router_count; i++)
 		read_router(report, config_setting_get_elem(setting, i), &config->routers[i]);
-}
-
-static void read_checks(struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	struct config *config = key_base(key, field);
-	config->check_count = list_of_groups(report, setting, key, CONFIG_CHECKS_MAX);
-	for (unsigned i = 0; i < config->check_count; i++) {
-		struct config_check *check = &config->checks[i];
-		check->interval_us = 1 * SEC;
-		check->timeout_us = 3 * SEC;
-		check->fall = 2;
-		check->rise = 2;
-		check->expect[0] = 200;
-		check->expect_count = 1;
-		read_group(report, config_setting_get_elem(setting, i), check_keys, check);
-	}
 }

@@ -31,6 +31,10 @@ const char *config_check_type_name(enum config_check_type value)
 {
 	static const char *const names[] = {
 	    [CHECK_HTTPS] = "https",
+	    [CHECK_HTTP] = "http",
+	    [CHECK_TCP] = "tcp",
+	    [CHECK_EXEC] = "exec",
+	    [CHECK_FILE] = "file",
 	};
 	return NAME_OF(names, value);
 }

@@ -4,17 +4,25 @@
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "vipd/config.h"
 #include "vipd/duration.h"
 #include "vipd/mono.h"
 
-static void print_text(FILE *out, const char *indent, const char *key, const char *text)
+static void print_quoted(FILE *out, const char *text)
 {
-	fprintf(out, "%s%s = \"", indent, key);
+	fputc('"', out);
 	for (; *text; text++)
 		fprintf(out, "%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
-	fprintf(out, "\";\n");
+	fputc('"', out);
+}
+
+static void print_text(FILE *out, const char *indent, const char *key, const char *text)
+{
+	fprintf(out, "%s%s = ", indent, key);
+	print_quoted(out, text);
+	fprintf(out, ";\n");
 }
 
 static void print_number(FILE *out, const char *indent, const char *key, uint32_t number)
@@ -119,23 +127,60 @@ static void print_file(FILE *out, const char *indent, const char *key, const str
 		print_text(out, indent, key, file->path);
 }
 
+static void print_if(FILE *out, const char *indent, const char *key, const char *text)
+{
+	if (text[0])
+		print_text(out, indent, key, text);
+}
+
+static void print_command(FILE *out, const char *indent, const struct config_check *check)
+{
+	const char *word = check->command;
+	fprintf(out, "%scommand = [", indent);
+	for (unsigned i = 0; i < check->word_count; i++, word += strlen(word) + 1) {
+		fprintf(out, "%s ", i ? "," : "");
+		print_quoted(out, word);
+	}
+	fprintf(out, " ];\n");
+}
+
+static void print_http(FILE *out, const char *indent, const struct config_check *check)
+{
+	print_text(out, indent, "url", check->url);
+	print_file(out, indent, "ca", &check->ca);
+	print_file(out, indent, "cert", &check->cert);
+	print_file(out, indent, "key", &check->key);
+	print_if(out, indent, "server_name", check->server_name);
+	print_if(out, indent, "body", check->body);
+	fprintf(out, "%sexpect = [", indent);
+	for (unsigned i = 0; i < check->expect_count; i++)
+		fprintf(out, "%s %u", i ? "," : "", check->expect[i]);
+	fprintf(out, " ];\n");
+}
+
 static void print_check(FILE *out, const struct config_check *check)
 {
 	static const char indent[] = "    ";
 	print_text(out, indent, "name", check->name);
 	print_text(out, indent, "type", config_check_type_name(check->type));
-	print_text(out, indent, "url", check->url);
 	print_duration(out, indent, "interval", check->interval_us);
-	print_duration(out, indent, "timeout", check->timeout_us);
+	print_duration(out, indent, "fast_interval", check->fast_interval_us);
+	if (check->type != CHECK_FILE)
+		print_duration(out, indent, "timeout", check->timeout_us);
 	print_number(out, indent, "fall", check->fall);
 	print_number(out, indent, "rise", check->rise);
-	print_file(out, indent, "ca", &check->ca);
-	print_file(out, indent, "cert", &check->cert);
-	print_file(out, indent, "key", &check->key);
-	fprintf(out, "%sexpect = [", indent);
-	for (unsigned i = 0; i < check->expect_count; i++)
-		fprintf(out, "%s %u", i ? "," : "", check->expect[i]);
-	fprintf(out, " ];\n");
+	switch (check->type) {
+	case CHECK_HTTPS:
+	case CHECK_HTTP: print_http(out, indent, check); break;
+	case CHECK_TCP: print_text(out, indent, "address", check->address); break;
+	case CHECK_EXEC: print_command(out, indent, check); break;
+	case CHECK_FILE:
+		print_text(out, indent, "path", check->file);
+		fprintf(out, "%sexists = %s;\n", indent, check->file_exists ? "true" : "false");
+		print_if(out, indent, "content", check->content);
+		break;
+	case CHECK_TYPES: break;
+	}
 }
 
 void config_print(const struct config *config, FILE *out)

@@ -54,6 +54,14 @@ static void report_unknown(struct report *report, const config_setting_t *settin
 		report_setting(report, setting, "there is no such key; the keys here are: %s", list);
 }
 
+void report_missing(struct report *report, const config_setting_t *setting, const struct key *key)
+{
+	const config_setting_t *named = config_setting_get_member(setting, "name");
+	const char *name = named ? config_setting_get_string(named) : NULL;
+	report_absent(report, setting, key->name, "is missing%s%.64s%s; " ADVICE_FORMAT, name ? " in \"" : "",
+	    name ? name : "", name ? "\"" : "", ADVICE_OF(key));
+}
+
 void read_group(struct report *report, config_setting_t *setting, const struct key *keys, void *base)
 {
 	if (!config_setting_is_group(setting)) {
@@ -75,10 +83,7 @@ void read_group(struct report *report, config_setting_t *setting, const struct k
 			config_setting_set_hook(member, field);
 			key->read(report, member, key, field);
 		} else if (key->required) {
-			const config_setting_t *named = config_setting_get_member(setting, "name");
-			const char *name = named ? config_setting_get_string(named) : NULL;
-			report_absent(report, setting, key->name, "is missing%s%.64s%s; " ADVICE_FORMAT,
-			    name ? " in \"" : "", name ? name : "", name ? "\"" : "", ADVICE_OF(key));
+			report_missing(report, setting, key);
 		}
 	}
 }
@@ -123,11 +128,11 @@ void set_text(char *field, size_t size, const char *text)
 	memcpy(field, text, strlen(text));
 }
 
-static bool has_control_character(const char *text)
+const char *refuse_control(const char *text)
 {
 	while (*text && !iscntrl((unsigned char)*text))
 		text++;
-	return *text;
+	return *text ? "has a control character in it; take it out" : NULL;
 }
 
 void read_text(struct report *report, config_setting_t *setting, const struct key *key, void *field)
@@ -135,9 +140,9 @@ void read_text(struct report *report, config_setting_t *setting, const struct ke
 	const char *text = text_of(report, setting, key);
 	if (!text)
 		return;
-	const char *refused = has_control_character(text) ? "has a control character in it; take it out"
-			      : key->refuse		  ? key->refuse(text)
-							  : NULL;
+	const char *refused = refuse_control(text);
+	if (!refused && key->refuse)
+		refused = key->refuse(text);
 	if (refused)
 		report_setting(report, setting, "%s" NOTE_FORMAT, refused, NOTE_OF(key));
 	else if (strlen(text) >= key->size)

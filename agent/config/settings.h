@@ -38,6 +38,12 @@ struct group {
 extern const struct key root_keys[];
 extern const struct group config_groups[]; /* ends with where NULL */
 
+/* Tables that stand in a file of their own. */
+extern const struct key check_keys[];
+
+#define FIELD(type, member)                                                                                  \
+	.offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
+
 /* The structure that `field` of `key` is in. */
 static inline void *key_base(const struct key *key, void *field)
 {
@@ -46,6 +52,9 @@ static inline void *key_base(const struct key *key, void *field)
 
 /* Reads every key of `keys` into the structure at `base`; reports unknown and missing ones. */
 void read_group(struct report *report, config_setting_t *setting, const struct key *keys, void *base);
+
+/* Reports that the key is missing in the group `setting`. */
+void report_missing(struct report *report, const config_setting_t *setting, const struct key *key);
 
 /* How many elements of a list of groups to read: 0 if it is none, at most `max`; reports both, and less than
  * key->min. */
@@ -66,10 +75,12 @@ void set_text(char *field, size_t size, const char *text);
 
 /* For key->read. */
 read_setting read_text, read_number, read_bool, read_duration, read_addresses, read_peers, read_link_local,
-    read_listen, read_expect, read_auth;
+    read_listen, read_expect, read_endpoint, read_command, read_auth, read_checks;
 
 /* For key->refuse. */
 const char *refuse_name(const char *text);
 const char *refuse_interface(const char *text);
 const char *refuse_path(const char *text);
 const char *refuse_url(const char *text);
+const char *refuse_host(const char *text);
+const char *refuse_control(const char *text); /* characters, in any text */

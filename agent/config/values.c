@@ -64,15 +64,15 @@ static size_t parse_bracketed(const char *text, struct in6_addr *address)
 /* Only so far that libcurl will find the host in it (RFC 3986 section 3.2). */
 const char *refuse_url(const char *text)
 {
-	static const char scheme[] = "https://";
-	if (!strncmp(text, "http://", strlen("http://")))
-		return "is not encrypted, which is not supported yet; write https://…";
-	if (strncmp(text, scheme, strlen(scheme)))
-		return "is not an https URL; write one as in \"https://[::1]:6443/readyz\"";
+	size_t scheme = !strncmp(text, "https://", strlen("https://")) ? strlen("https://")
+			: !strncmp(text, "http://", strlen("http://")) ? strlen("http://")
+								       : 0;
+	if (!scheme)
+		return "is not a URL of https or http; write one as in \"https://[::1]:6443/readyz\"";
 	if (strchr(text, ' '))
 		return "has a blank in it; write it as %20";
 
-	const char *host = text + strlen(scheme), *end = host + strcspn(host, "/?#");
+	const char *host = text + scheme, *end = host + strcspn(host, "/?#");
 	size_t size;
 	if (memchr(host, '@', (size_t)(end - host)))
 		return "has a user name in it; a client certificate (cert and key) says who asks";
@@ -96,6 +96,16 @@ const char *refuse_url(const char *text)
 	    (host[size] != ':' || !parse_port(host + size + 1, (size_t)(end - host) - size - 1, &port)))
 		return "has something behind the host that is not a port; write a number from 1 to 65535 "
 		       "behind the colon";
+	return NULL;
+}
+
+const char *refuse_host(const char *text)
+{
+	struct in6_addr address;
+	if (inet_pton(AF_INET6, text, &address) == 1)
+		return "is an address; write the name that is in the server's certificate";
+	if (!*text || text[strspn(text, LETTERS DIGITS ".-")])
+		return "is not the name of a host; write letters, digits, '.' and '-' only";
 	return NULL;
 }
 
@@ -268,6 +278,64 @@ void read_listen(struct report *report, config_setting_t *setting, const struct 
 		memset(&config->metrics_address, 0, sizeof(config->metrics_address));
 	}
 	set_text(config->metrics_listen, sizeof(config->metrics_listen), text);
+}
+
+void read_endpoint(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+{
+	struct config_check *check = key_base(key, field);
+	const char *text = text_of(report, setting, key);
+	struct in6_addr address;
+	uint16_t port;
+	if (!text)
+		return;
+	size_t size = parse_bracketed(text, &address);
+	if (!size || text[size] != ':' || !parse_port(text + size + 1, strlen(text + size + 1), &port)) {
+		report_setting(
+		    report, setting, "is not [ADDRESS]:PORT; write %s = %s", key->name, key->example);
+		return;
+	}
+	if (IN6_IS_ADDR_MULTICAST(&address) || IN6_IS_ADDR_LINKLOCAL(&address)) {
+		report_setting(report, setting,
+		    "nobody can connect to such an address; write %s or a global address", key->example);
+		return;
+	}
+	check->endpoint =
+	    (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = address};
+	set_text(check->address, sizeof(check->address), text);
+}
+
+void read_command(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+{
+	struct config_check *check = key_base(key, field);
+	if (!is_array(report, setting, key))
+		return;
+	unsigned count = (unsigned)config_setting_length(setting);
+	size_t used = 0;
+	if (!count || count > CONFIG_WORDS_MAX) {
+		report_setting(report, setting, "has %u elements; write 1 to %d, as in %s = %s", count,
+		    CONFIG_WORDS_MAX, key->name, key->example);
+		return;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		const config_setting_t *element = config_setting_get_elem(setting, (int)i);
+		if (!element_is_text(report, element, key))
+			return;
+		const char *word = config_setting_get_string(element), *refused = refuse_control(word);
+		if (!refused && i == 0)
+			refused = refuse_path(word);
+		if (refused) {
+			report_setting(report, element, "%s%s", refused, i ? "" : " (no shell looks for it)");
+			return;
+		}
+		if (used + strlen(word) >= sizeof(check->command)) {
+			report_setting(report, setting, "is too long; write at most %zu characters in all",
+			    sizeof(check->command) - CONFIG_WORDS_MAX);
+			return;
+		}
+		memcpy(check->command + used, word, strlen(word) + 1);
+		used += strlen(word) + 1;
+	}
+	check->word_count = count;
 }
 
 void read_expect(struct report *report, config_setting_t *setting, const struct key *key, void *field)

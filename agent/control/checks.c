@@ -79,7 +79,9 @@ static void check_at(struct check *check, struct mono due)
 /* One interval after the start of the last probe; that may be past. */
 static void check_schedule(struct check *check)
 {
-	int64_t interval_us = check->checks->config->checks[check->index].interval_us;
+	const struct config_check *config = &check->checks->config->checks[check->index];
+	bool fast = health_in_doubt(&check->checks->health[check->index]);
+	int64_t interval_us = fast ? config->fast_interval_us : config->interval_us;
 	bool first = !check->started.us;
 	check->hurried = false;
 	check_at(check, first ? check->started : mono_add(check->started, interval_us));
@@ -88,8 +90,7 @@ static void check_schedule(struct check *check)
 static bool check_hurry(struct check *check)
 {
 	struct mono due;
-	if (!pace_hurry(
-		&check->pace, check->checks->config->checks[check->index].interval_us, mono_now(), &due))
+	if (!pace_hurry(&check->pace, mono_now(), &due))
 		return false;
 	check->hurried = true;
 	check_at(check, due);
@@ -259,7 +260,7 @@ void checks_configure(struct checks *checks, const struct config *config, const 
 	checks->config = config;
 	checks->secrets = *secrets;
 	for (unsigned i = 0; i < config->check_count; i++) {
-		if (items[i] && !items[i]->running)
+		if (items[i] && !items[i]->started.us) /* new, or with new settings */
 			check_schedule(items[i]);
 	}
 	checks_tell_all(checks);

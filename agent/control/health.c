@@ -74,18 +74,29 @@ void health_restart(struct check_health *health)
 	health->streak = 0;
 }
 
-static bool same_secret(const struct config_secret *a, const struct config_secret *b)
+bool health_in_doubt(const struct check_health *health)
 {
-	return !strcmp(a->path, b->path);
+	return health->state == CHECK_UNKNOWN || health->streak;
+}
+
+/* Where the files stand among the secrets, and how reading them went, is no setting. */
+static void forget_bytes(struct config_secret *secret)
+{
+	secret->offset = secret->size = 0;
+	secret->error = 0;
 }
 
 bool health_same_check(const struct config_check *a, const struct config_check *b)
 {
-	return !strcmp(a->name, b->name) && a->type == b->type && !strcmp(a->url, b->url) &&
-	       a->interval_us == b->interval_us && a->timeout_us == b->timeout_us && a->fall == b->fall &&
-	       a->rise == b->rise && same_secret(&a->ca, &b->ca) && same_secret(&a->cert, &b->cert) &&
-	       same_secret(&a->key, &b->key) && a->expect_count == b->expect_count &&
-	       !memcmp(a->expect, b->expect, a->expect_count * sizeof a->expect[0]);
+	struct config_check both[2];
+	memcpy(&both[0], a, sizeof *a);
+	memcpy(&both[1], b, sizeof *b);
+	for (int i = 0; i < 2; i++) {
+		forget_bytes(&both[i].ca);
+		forget_bytes(&both[i].cert);
+		forget_bytes(&both[i].key);
+	}
+	return !memcmp(&both[0], &both[1], sizeof both[0]);
 }
 
 static bool router_has_check(const struct config *config, unsigned index, unsigned check)

@@ -62,6 +62,9 @@ bool health_result(struct check_health *health, const struct config_check *confi
 /* The check's settings changed: its counts start over, its state stays until new results speak against it. */
 void health_restart(struct check_health *health);
 
+/* Whether results speak against the state, or there is none yet: then it is asked at fast_interval. */
+bool health_in_doubt(const struct check_health *health);
+
 /* Whether two checks ask the same; new bytes in the same secret files are no difference. */
 bool health_same_check(const struct config_check *a, const struct config_check *b);
 

@@ -3,15 +3,18 @@
  */
 #include "control/pace.h"
 
-bool pace_hurry(struct pace *pace, int64_t interval_us, struct mono now, struct mono *due)
+bool pace_hurry(struct pace *pace, struct mono now, struct mono *due)
 {
 	static const int64_t waits_us[PACE_HURRIES] = {
 	    0, 2 * USEC_PER_MS, 10 * USEC_PER_MS, 50 * USEC_PER_MS};
-	int64_t window_us = interval_us > USEC_PER_SEC ? interval_us : USEC_PER_SEC;
-	if (mono_sub(now, pace->window) >= window_us)
-		*pace = (struct pace){.window = now};
-	if (pace->hurries == PACE_HURRIES)
+	while (pace->used && mono_reached(now, pace->refill)) {
+		pace->used--;
+		pace->refill = mono_add(pace->refill, USEC_PER_SEC);
+	}
+	if (pace->used == PACE_HURRIES)
 		return false;
-	*due = mono_add(now, waits_us[pace->hurries++]);
+	if (!pace->used)
+		pace->refill = mono_add(now, USEC_PER_SEC);
+	*due = mono_add(now, waits_us[pace->used++]);
 	return true;
 }

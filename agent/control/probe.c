@@ -9,7 +9,12 @@
 const struct probe_type *probe_type_of(enum config_check_type type)
 {
 	switch (type) {
-	case CHECK_HTTPS: return &probe_http;
+	case CHECK_HTTPS:
+	case CHECK_HTTP: return &probe_http;
+	case CHECK_TCP: return &probe_tcp;
+	case CHECK_EXEC: return &probe_exec;
+	case CHECK_FILE: return &probe_file;
+	case CHECK_TYPES: break;
 	}
 	return NULL;
 }

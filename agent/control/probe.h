@@ -39,7 +39,7 @@ struct probe_type {
 	void (*close)(struct probe *probe);
 };
 
-extern const struct probe_type probe_http;
+extern const struct probe_type probe_http, probe_tcp, probe_exec, probe_file;
 
 const struct probe_type *probe_type_of(enum config_check_type type);
 

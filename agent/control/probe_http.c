@@ -1,5 +1,5 @@
 /*
- * The `https` check with libcurl, in the program's event loop: one GET, one expected status.
+ * The `https` and `http` checks with libcurl, in the program's event loop: one GET, one expected status.
  *
  * Each check has a multi handle of its own, and with it its own connection, which is kept open between the
  * probes: one costs no handshake, and it is the tripwire. When the certificates are rotated the probe is
@@ -37,6 +37,7 @@ struct probe {
 	struct wire wire;
 	CURLM *multi;
 	CURL *easy;
+	struct curl_slist *connect_to; /* with server_name */
 	bool running;
 	struct mono started;
 	char refusal[REFUSAL_MAX];
@@ -92,10 +93,23 @@ static bool expected(const struct config_check *config, long status)
 	return false;
 }
 
+static void judge_body(const struct probe *probe, struct check_result *result)
+{
+	const char *wanted = probe->config.body;
+	char quote[128];
+	if (!*wanted || memmem(probe->body, probe->body_size, wanted, strlen(wanted)))
+		return;
+	excerpt(probe, quote, sizeof quote);
+	result->outcome = CHECK_FAILURE;
+	probe_say(result, "the answer does not contain \"%.64s\"%s%s", wanted, *quote ? ": " : "", quote);
+}
+
 static void judge_status(const struct probe *probe, long status, struct check_result *result)
 {
-	if (expected(&probe->config, status))
+	if (expected(&probe->config, status)) {
+		judge_body(probe, result);
 		return;
+	}
 	if (status == 401 || status == 403) {
 		result->outcome = CHECK_UNAUTHORIZED;
 		probe_say(result, "HTTP status %ld: the server is alive but does not let us ask: %s", status,
@@ -266,12 +280,39 @@ static void set_blob(
 	curl_easy_setopt(probe->easy, option, &blob);
 }
 
+/*
+ * With server_name the URL is asked of that name, in TLS and in the request, at the place where it really is.
+ * Returns false without memory.
+ */
+static bool set_url(struct probe *probe)
+{
+	char *host = NULL, *port = NULL, *url = NULL;
+	CURLU *parts = curl_url();
+	bool done = parts && !curl_url_set(parts, CURLUPART_URL, probe->config.url, 0) &&
+		    !curl_url_get(parts, CURLUPART_HOST, &host, 0) &&
+		    !curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+	const char *name = probe->config.server_name;
+	if (done && *name) {
+		char to[CONFIG_URL_MAX];
+		snprintf(to, sizeof to, "::%s:%s", host, port);
+		probe->connect_to = curl_slist_append(NULL, to);
+		done = probe->connect_to && !curl_url_set(parts, CURLUPART_HOST, name, 0);
+		curl_easy_setopt(probe->easy, CURLOPT_CONNECT_TO, probe->connect_to);
+	}
+	done = done && !curl_url_get(parts, CURLUPART_URL, &url, 0) &&
+	       !curl_easy_setopt(probe->easy, CURLOPT_URL, url);
+	curl_free(host);
+	curl_free(port);
+	curl_free(url);
+	curl_url_cleanup(parts);
+	return done;
+}
+
 static void set_options(struct probe *probe)
 {
 	CURL *easy = probe->easy;
 	long timeout_ms = (long)(probe->config.timeout_us / USEC_PER_MS);
-	curl_easy_setopt(easy, CURLOPT_URL, probe->config.url);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, config_check_type_name(probe->config.type));
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "vipd/" VIPD_VERSION);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -313,6 +354,7 @@ static void http_close(struct probe *probe)
 		curl_easy_cleanup(probe->easy);
 	if (probe->multi)
 		curl_multi_cleanup(probe->multi);
+	curl_slist_free_all(probe->connect_to);
 	sd_event_source_disable_unref(probe->timer);
 	free(probe);
 }
@@ -329,7 +371,7 @@ static struct probe *http_open(const struct probe_setup *setup)
 	probe->context = setup->context;
 	probe->multi = curl_multi_init();
 	probe->easy = curl_easy_init();
-	if (!probe->multi || !probe->easy ||
+	if (!probe->multi || !probe->easy || !set_url(probe) ||
 	    sd_event_add_time(
 		setup->event, &probe->timer, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_timer, probe) < 0) {
 		http_close(probe);

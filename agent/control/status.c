@@ -127,15 +127,26 @@ static json_t *router_json(const struct view *view, const struct board_router *r
 	return json;
 }
 
+/* What is asked: the URL, the address, the program or the file. */
+static json_t *target_json(const struct config_check *config)
+{
+	switch (config->type) {
+	case CHECK_TCP: return text_json(config->address, sizeof config->address);
+	case CHECK_EXEC: return text_json(config->command, sizeof config->command);
+	case CHECK_FILE: return text_json(config->file, sizeof config->file);
+	default: return text_json(config->url, sizeof config->url);
+	}
+}
+
 static json_t *check_json(const struct config_check *config, const struct check_health *health)
 {
 	json_t *last_ms =
 	    health->state == CHECK_UNKNOWN ? json_null() : json_real((double)health->last_us / 1000.0);
-	return json_pack("{s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "name",
-	    text_json(config->name, sizeof config->name), "type", config_check_type_name(config->type), "url",
-	    text_json(config->url, sizeof config->url), "state", check_state_name(health->state), "since",
-	    text_json_time(health->since_us), "last_ms", last_ms, "last_error",
-	    text_json_or_null(health->last_error, sizeof health->last_error), "last_success",
+	return json_pack("{s:o, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "name",
+	    text_json(config->name, sizeof config->name), "type", config_check_type_name(config->type),
+	    "target", target_json(config), "url", text_json_or_null(config->url, sizeof config->url), "state",
+	    check_state_name(health->state), "since", text_json_time(health->since_us), "last_ms", last_ms,
+	    "last_error", text_json_or_null(health->last_error, sizeof health->last_error), "last_success",
 	    text_json_time(health->last_success_us));
 }
 

@@ -19,11 +19,14 @@
 #define CONFIG_CHECKS_MAX    64 /* bits of config_router.checks */
 #define CONFIG_EXPECT_MAX    8
 #define CONFIG_KEYS_MAX	     4
+#define CONFIG_WORDS_MAX     16 /* of a command */
 
 #define CONFIG_NAME_MAX	     64
 #define CONFIG_INTERFACE_MAX 16 /* IFNAMSIZ */
 #define CONFIG_PATH_MAX	     256
 #define CONFIG_URL_MAX	     512
+#define CONFIG_TEXT_MAX	     256
+#define CONFIG_COMMAND_MAX   1024
 #define CONFIG_SOCKET_MAX    108 /* sun_path */
 
 #define CONFIG_PATH_DEFAULT   "/etc/vipd/vipd.conf"
@@ -69,16 +72,30 @@ struct config_router {
 	struct config_key keys[CONFIG_KEYS_MAX];
 };
 
-enum config_check_type { CHECK_HTTPS };
+enum config_check_type { CHECK_HTTPS, CHECK_HTTP, CHECK_TCP, CHECK_EXEC, CHECK_FILE, CHECK_TYPES };
 
 struct config_check {
 	char name[CONFIG_NAME_MAX];
 	enum config_check_type type;
-	char url[CONFIG_URL_MAX];
 	int64_t interval_us;
+	int64_t fast_interval_us; /* while results speak against the state; at most interval_us */
 	int64_t timeout_us;
 	uint32_t fall;
 	uint32_t rise;
+	uint32_t flap_count; /* failed so often in flap_period: waits for flap_delay; 0: never does */
+	int64_t flap_period_us;
+	int64_t flap_delay_us;
+	char address[CONFIG_NAME_MAX];	  /* tcp: as written */
+	struct sockaddr_in6 endpoint;	  /* tcp */
+	uint32_t word_count;		  /* exec: of the command */
+	char command[CONFIG_COMMAND_MAX]; /* exec: the words, each with its NUL */
+	char file[CONFIG_PATH_MAX];	  /* file */
+	bool file_exists;		  /* file: passes while there is one; else while there is none */
+	char content[CONFIG_TEXT_MAX];	  /* file: passes while this is in it; "": whatever is in it */
+	/* https and http from here on; https alone: server_name, ca, cert, key */
+	char url[CONFIG_URL_MAX];
+	char body[CONFIG_TEXT_MAX];	   /* the answer must contain it; "": any answer */
+	char server_name[CONFIG_TEXT_MAX]; /* instead of the host of the URL; "": that one */
 	struct config_secret ca;
 	struct config_secret cert;
 	struct config_secret key;

@@ -263,17 +263,23 @@ class Node(Host):
             "run_as": "root",
         }
 
-    def reconfigure(self, check=None, router=None):
-        """Reloads with other settings of the first check and the first virtual router."""
+    def reconfigure(self, check=None, router=None, more=None):
+        """Reloads with other settings of the first check and the first virtual router,
+        and one more check. None takes a setting out."""
         config = self.config()
-        config["checks"][0].update(check or {})
-        config["virtual_routers"][0].update(router or {})
+        if more:
+            config["checks"].append({"interval": self.lab.check_interval, "rise": 1, "fall": 1, **more})
+            config["virtual_routers"][0]["checks"].append(more["name"])
+        for group, changes in ((config["checks"][0], check), (config["virtual_routers"][0], router)):
+            group.update(changes or {})
+            for key in [key for key, value in group.items() if value is None]:
+                del group[key]
         self.write_config(config)
         self.vipctl("reload")
 
-    def check(self):
-        """The first check, as the status shows it."""
-        return self.status()["checks"][0]
+    def check(self, index=0):
+        """A check, as the status shows it."""
+        return self.status()["checks"][index]
 
     def probes(self):
         """How often the first check has asked, by result."""
@@ -516,6 +522,10 @@ http {{
   client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
   uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
   server {{
+    listen [::]:8080 ipv6only=on;
+    location / {{ return 200 "hello from {name}"; }}
+  }}
+  server {{
     listen [::]:6443 ssl ipv6only=on backlog=4096;
     ssl_certificate {tls}/server.crt; ssl_certificate_key {tls}/server.key;
     ssl_client_certificate {tls}/ca.crt; ssl_verify_client optional;
@@ -523,7 +533,7 @@ http {{
     add_header X-Node {name} always;
     default_type text/plain;
     if ($ssl_client_verify != SUCCESS) {{ return 401; }}
-    if (-f {not_ready}) {{ return 500; }}
+    if (-f {not_ready}) {{ return 500 "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n"; }}
     location = /readyz {{ return 200 "ok"; }}
     location / {{ return 404; }}
   }}

@@ -1,11 +1,15 @@
 """Checks: what they notice, how fast, and what they put up with."""
 
+import os
 import signal
 import time
+
+import pytest
 
 from lab import transitions, wait_for
 
 ONCE = {"interval": "1h", "timeout": "2s", "fall": 5, "rise": 1}  # whatever happens in the test is not by the interval
+HTTP = {"url": "http://[::1]:8080/", "type": "http", "ca": None, "cert": None, "key": None}
 
 
 def asked_again(node, before):
@@ -62,3 +66,114 @@ def test_stopped_server_with_a_long_interval(lab, nodes):
     nodes[0].api_signal(signal.SIGSTOP)
     lab.wait_holder(nodes[1])
     assert nodes[0].check()["last_error"] == "timeout after 300ms"
+
+
+def fails(node, index, *words):
+    """The check fails and says so in these words; the node is demoted, and its reason names the check."""
+    check = wait_for("the check fails", lambda: node.check(index), lambda c: c["state"] == "failing")
+    for word in words:
+        assert word in check["last_error"], check["last_error"]
+    reason = wait_for("the node is unhealthy", lambda: node.router()["health_reason"])
+    assert reason.startswith(check["name"] + ": "), reason
+
+
+def passes(node, index):
+    wait_for("the check passes", lambda: node.check(index), lambda c: c["state"] == "passing")
+
+
+def test_file_for_maintenance(lab, nodes):
+    flag = os.path.join(nodes[0].directory, "maintenance")
+    nodes[0].reconfigure(more={"name": "flag", "type": "file", "path": flag, "exists": False})
+    passes(nodes[0], 1)
+    open(flag, "w").close()
+    lab.wait_holder(nodes[1])
+    fails(nodes[0], 1, flag, "exists")
+    os.unlink(flag)
+    lab.wait_holder(nodes[0])
+
+
+def test_file_with_content(nodes):
+    flag = os.path.join(nodes[0].directory, "role")
+    nodes[0].reconfigure(more={"name": "role", "type": "file", "path": flag, "content": "server"})
+    fails(nodes[0], 1, "does not exist")
+    for content, state in (("agent\n", "failing"), ("server\n", "passing"), ("server2", "failing"), ("server", "passing")):
+        with open(flag, "w") as out:
+            out.write(content)
+        wait_for(f"it says {content}", lambda: nodes[0].check(1)["state"], lambda seen, state=state: seen == state)
+    os.unlink(flag)
+    os.mkdir(flag)
+    fails(nodes[0], 1, "it is no regular file")
+    os.rmdir(flag)
+
+
+def test_tcp_with_tripwire(lab, nodes):
+    nodes[0].reconfigure(check={**ONCE, **HTTP, "body": "hello from " + nodes[0].name},
+                         more={"name": "port", "type": "tcp", "address": "[::1]:6443", **ONCE})
+    for i in (0, 1):
+        wait_for("asked and passing", lambda: nodes[0].check(i), lambda c: c["state"] == "passing" and c["last_ms"])
+    nodes[0].api_kill()
+    lab.wait_holder(nodes[1])
+    for i in (0, 1):
+        wait_for("refused", lambda: nodes[0].check(i)["last_error"], lambda text: text == "connection refused")
+
+
+def test_http_body(lab, nodes):
+    nodes[0].reconfigure(check={**HTTP, "body": "hello from somebody"})
+    lab.wait_holder(nodes[1])
+    fails(nodes[0], 0, 'does not contain "hello from somebody": hello from ' + nodes[0].name)
+
+
+def test_server_name(lab, nodes):
+    nodes[0].reconfigure(check={"server_name": "k8s-api.example"})
+    lab.wait_holder(nodes[1])
+    fails(nodes[0], 0, "TLS: ", "k8s-api.example")
+
+
+def test_not_ready_names_the_gate(lab, nodes):
+    open(nodes[0].not_ready, "w").close()
+    lab.wait_holder(nodes[1])
+    fails(nodes[0], 0, "HTTP status 500", "[-]etcd failed: reason withheld")
+    assert "[-]etcd failed" in nodes[0].vipctl("status", check=False).stdout
+
+
+def processes(word):
+    """Processes with `word` in their command line, and zombies."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline") as line, open(f"/proc/{pid}/stat") as stat:
+                zombie = stat.read().rpartition(")")[2].split()[0] == "Z"
+                if zombie or word in line.read():
+                    found.append(int(pid))
+        except OSError:
+            pass
+    return found
+
+
+@pytest.mark.parametrize("script, words", [
+    ("sleep 31536 & sleep 31536", ["timeout after 300ms, killed"]),
+    ("trap '' TERM; sleep 31536 & exit 3", ["exit status 3"]),
+    ("exec yes 31536", ["printed more than 1 MiB, killed"]),
+    ("echo out of disk >&2; kill -SEGV $$", ["ended by signal 11", "out of disk"]),
+    ("exec 31536-no-such-program", ["exit status 127", "not found"]),
+])
+def test_commands_that_misbehave(lab, nodes, script, words):
+    nodes[0].reconfigure(more={"name": "script", "type": "exec", "timeout": "300ms", "command": ["/bin/sh", "-c", script]})
+    fails(nodes[0], 1, *words)
+    before = nodes[0].metric("vipd_check_results_total", check="script", result="failure")
+    wait_for("it runs again", lambda: nodes[0].metric("vipd_check_results_total", check="script", result="failure"),
+             lambda now: now >= before + 3)
+    nodes[0].reconfigure()
+    lab.wait_holder(nodes[0])
+    wait_for("nothing is left of it", lambda: processes("31536"), lambda left: not left)
+
+
+def test_command_that_passes(lab, nodes):
+    seen = os.path.join(nodes[0].directory, "environment")
+    nodes[0].reconfigure(more={"name": "script", "type": "exec", "command": ["/bin/sh", "-c", 'env >"$1"; ls -l /proc/self/fd >>"$1"', "sh", seen]})
+    passes(nodes[0], 1)
+    assert lab.holders() == [nodes[0].name]
+    with open(seen) as file:
+        text = file.read()
+    assert "VIPD_CHECK=script\n" in text and "SANITIZ" not in text
+    assert "socket:" not in text and "memfd" not in text, text

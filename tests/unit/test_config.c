@@ -310,7 +310,7 @@ static void test_order(void **state)
 				   ");\n"
 				   "node = \"\";\n"
 				   "checks = (\n"
-				   "  { name = \"a\"; type = \"tcp\"; url = \"https://[::1]/\"; }\n"
+				   "  { name = \"a\"; type = \"ping\"; url = \"https://[::1]/\"; }\n"
 				   ");\n"),
 	    -EINVAL);
 	static const char *const starts[] = {
@@ -318,7 +318,7 @@ static void test_order(void **state)
 	    "test.conf:3: virtual_routers[0].vrid = 0: ",
 	    "test.conf:3: virtual_routers[0].addresses[0] = \"::1\": ",
 	    "test.conf:5: node = \"\": ",
-	    "test.conf:7: checks[0].type = \"tcp\": ",
+	    "test.conf:7: checks[0].type = \"ping\": ",
 	};
 	char *rest = errors.text;
 	assert_int_equal(errors.count, 5);

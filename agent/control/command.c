@@ -1,0 +1,242 @@
+/*
+ * Running programs of others from a loop that never waits.
+ *
+ * The end is noticed by a pidfd, so no SIGCHLD is shared with anybody. The group is killed before its leader
+ * is reaped: until then nobody else can have its number. A program that does not die of SIGKILL (it hangs in
+ * the kernel) is left to itself until it does; the struct that stands for it may then outlive its owner.
+ */
+#include "control/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "control/text.h"
+#include "vipd/duration.h"
+#include "vipd/mono.h"
+
+#define TIMER_EXACT_US 1000
+
+struct command {
+	sd_event *event;
+	command_done *done;
+	void *context;
+	sd_event_source *exit; /* NULL: nothing is running */
+	sd_event_source *print;
+	sd_event_source *timer;
+	pid_t pid;
+	int pidfd;
+	int output;
+	bool told; /* the result has been given */
+	size_t printed;
+	struct command_result result;
+};
+
+_Noreturn static void become(char *const words[], char *const environment[], int output)
+{
+	static const int usual[] = {SIGPIPE, SIGINT, SIGHUP};
+	sigset_t none;
+	int nothing = open("/dev/null", O_RDONLY);
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* should this process be killed before it can kill that one */
+	for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++)
+		signal(usual[i], SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	dup2(nothing < 0 ? output : nothing, STDIN_FILENO);
+	dup2(output, STDOUT_FILENO);
+	dup2(output, STDERR_FILENO);
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	if (chdir("/") == 0)
+		execve(words[0], words, environment);
+	dprintf(STDERR_FILENO, "cannot run %s: %s\n", words[0], strerrordesc_np(errno));
+	_exit(127);
+}
+
+/* Reads what there is; beyond COMMAND_KEPT it is only counted. */
+static void drink(struct command *command)
+{
+	char buffer[16384];
+	ssize_t n;
+	while (command->printed <= COMMAND_OUTPUT && (n = read(command->output, buffer, sizeof buffer)) > 0) {
+		struct command_result *result = &command->result;
+		size_t room = sizeof result->output - result->size;
+		size_t kept = (size_t)n < room ? (size_t)n : room;
+		memcpy(result->output + result->size, buffer, kept);
+		result->size += kept;
+		command->printed += (size_t)n;
+	}
+}
+
+/* Nothing more is expected of it but its end. */
+static void shut(struct command *command)
+{
+	command->timer = sd_event_source_disable_unref(command->timer);
+	command->print = sd_event_source_disable_unref(command->print);
+	if (command->output >= 0)
+		close(command->output);
+	command->output = -1;
+}
+
+static void tell(struct command *command, enum command_end end, int number)
+{
+	struct command_result result = command->result;
+	shut(command);
+	if (command->told)
+		return;
+	command->told = true;
+	result.end = end;
+	result.number = number;
+	command->done(command->context, &result);
+}
+
+static void cut_short(struct command *command, enum command_end end)
+{
+	kill(-command->pid, SIGKILL);
+	tell(command, end, SIGKILL);
+}
+
+static int on_print(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	(void)fd;
+	struct command *command = context;
+	drink(command);
+	if (command->printed > COMMAND_OUTPUT)
+		cut_short(command, COMMAND_TALKATIVE);
+	else if (events & (EPOLLHUP | EPOLLERR))
+		sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	return 0;
+}
+
+static int on_timeout(sd_event_source *source, uint64_t us, void *context)
+{
+	(void)source, (void)us;
+	cut_short(context, COMMAND_TIMEOUT);
+	return 0;
+}
+
+static int on_exit_of(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	(void)source, (void)fd, (void)events;
+	struct command *command = context;
+	siginfo_t info = {0};
+	kill(-command->pid, SIGKILL); /* what it left behind */
+	if (waitid(P_PIDFD, (id_t)command->pidfd, &info, WEXITED | WNOHANG) < 0 || !info.si_pid)
+		return 0;
+	if (command->output >= 0)
+		drink(command);
+	close(command->pidfd);
+	bool abandoned = !command->done;
+	if (abandoned) { /* the loop's reference was the last one: this frees it */
+		sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		sd_event_source_set_floating(source, false);
+		return 0;
+	}
+	command->exit = sd_event_source_disable_unref(command->exit);
+	tell(command, info.si_code == CLD_EXITED ? COMMAND_EXITED : COMMAND_KILLED, info.si_status);
+	return 0;
+}
+
+static int watch(struct command *command, int64_t timeout_us)
+{
+	int r = sd_event_add_io(command->event, &command->exit, command->pidfd, EPOLLIN, on_exit_of, command);
+	if (r >= 0)
+		r = sd_event_add_io(
+		    command->event, &command->print, command->output, EPOLLIN, on_print, command);
+	if (r >= 0)
+		r = sd_event_add_time_relative(command->event, &command->timer, CLOCK_MONOTONIC,
+		    (uint64_t)timeout_us, TIMER_EXACT_US, on_timeout, command);
+	return r;
+}
+
+int command_start(struct command *command, char *const words[], char *const environment[], int64_t timeout_us)
+{
+	int ends[2];
+	if (command->exit)
+		return -EBUSY;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	pid_t pid = fork();
+	if (pid == 0)
+		become(words, environment, ends[1]);
+	int error = errno;
+	close(ends[1]);
+	if (pid < 0) {
+		close(ends[0]);
+		return -error;
+	}
+	setpgid(pid, pid); /* whoever of both comes first */
+	command->pid = pid;
+	command->pidfd = pidfd_open(pid, 0);
+	command->output = ends[0];
+	command->told = false;
+	command->printed = command->result.size = 0;
+	int r = command->pidfd < 0 ? -errno : watch(command, timeout_us);
+	if (r >= 0)
+		return 0;
+	kill(-pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	shut(command);
+	command->exit = sd_event_source_disable_unref(command->exit);
+	if (command->pidfd >= 0)
+		close(command->pidfd);
+	return r;
+}
+
+struct command *command_new(sd_event *event, command_done *done, void *context)
+{
+	struct command *command = calloc(1, sizeof *command);
+	if (command) {
+		command->event = event;
+		command->done = done;
+		command->context = context;
+		command->output = -1;
+	}
+	return command;
+}
+
+void command_free(struct command *command)
+{
+	if (!command)
+		return;
+	shut(command);
+	if (!command->exit) {
+		free(command);
+		return;
+	}
+	kill(-command->pid, SIGKILL);
+	command->done = NULL;
+	command->told = true;
+	sd_event_source_set_destroy_callback(command->exit, free);
+	sd_event_source_set_floating(command->exit, true);
+	sd_event_source_unref(command->exit);
+}
+
+void command_tell(const struct command_result *result, int64_t timeout_us, char *text, size_t room)
+{
+	char output[160], time[DURATION_TEXT_MAX];
+	text_clean(result->output, result->size, output, sizeof output);
+	const char *colon = *output ? ": " : "";
+	switch (result->end) {
+	case COMMAND_EXITED: snprintf(text, room, "exit status %d%s%s", result->number, colon, output); break;
+	case COMMAND_KILLED:
+		snprintf(text, room, "ended by signal %d (%s)%s%s", result->number,
+		    sigdescr_np(result->number) ? sigdescr_np(result->number) : "unknown", colon, output);
+		break;
+	case COMMAND_TIMEOUT:
+		snprintf(text, room, "timeout after %s, killed%s%s", duration_format(timeout_us, time), colon,
+		    output);
+		break;
+	case COMMAND_TALKATIVE: snprintf(text, room, "printed more than 1 MiB, killed"); break;
+	}
+}
