@@ -61,9 +61,10 @@ unit_vrrp     := agent/core/vrrp.c agent/core/timing.c agent/core/names.c
 unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_na       := agent/wire/na.c agent/wire/checksum.c agent/wire/names.c
 unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
-unit_health   := agent/control/health.c agent/board/board.c
+unit_health   := $(addprefix agent/control/,health.c certificate.c) agent/board/board.c
+unit_certificate := agent/control/certificate.c
 unit_pace     := agent/control/pace.c
-unit_metrics  := $(addprefix agent/control/,metrics.c status.c view.c held.c health.c text.c) agent/board/board.c \
+unit_metrics  := $(addprefix agent/control/,metrics.c status.c view.c held.c health.c certificate.c text.c) agent/board/board.c \
 		 agent/base/log.c $(foreach r,config core wire,agent/$(r)/names.c)
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) agent/base/duration.c $(TIME)

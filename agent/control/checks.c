@@ -5,6 +5,7 @@
  */
 #include "control/checks.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +13,13 @@
 
 #include "control/pace.h"
 #include "control/probe.h"
+#include "control/text.h"
 #include "vipd/log.h"
 #include "vipd/message.h"
 #include "vipd/mono.h"
 
-#define TIMER_EXACT_US 1000
+#define TIMER_EXACT_US	  1000
+#define EXPIRY_WARNING_US (30 * 24 * 3600 * USEC_PER_SEC)
 
 struct check {
 	struct checks *checks;
@@ -103,6 +106,41 @@ static void on_tripped(void *context)
 	check_hurry(context);
 }
 
+static void warn_missing(const struct checks *checks, unsigned check, const struct certificate *certificate)
+{
+	const struct config *config = checks->config;
+	for (unsigned i = 0; i < config->router_count; i++) {
+		const struct config_router *router = &config->routers[i];
+		uint32_t missing = health_missing(config, i, check, certificate);
+		for (unsigned a = 0; a < router->address_count; a++) {
+			char text[INET6_ADDRSTRLEN];
+			if (!(missing >> a & 1))
+				continue;
+			inet_ntop(AF_INET6, &router->addresses[a], text, sizeof text);
+			log_warning("check %s: the server's certificate does not name %s of %s: clients that "
+				    "come by it will refuse to talk to this server; add it to tls-san in "
+				    "/etc/rancher/k3s/config.yaml and restart k3s",
+			    config->checks[check].name, text, router->name);
+		}
+	}
+}
+
+static void warn_certificate(
+    const struct checks *checks, unsigned check, const struct certificate *certificate)
+{
+	int64_t left_us = certificate->expires_us - realtime_us();
+	const char *name = checks->config->checks[check].name;
+	char time[TEXT_TIME_MAX];
+	text_time(certificate->expires_us, time);
+	warn_missing(checks, check, certificate);
+	if (left_us < 0)
+		log_warning("check %s: the server's certificate has expired at %s", name, time);
+	else if (left_us < EXPIRY_WARNING_US)
+		log_warning("check %s: the server's certificate expires at %s; k3s renews it when it is "
+			    "restarted",
+		    name, time);
+}
+
 static void take_result(struct check *check, const struct check_result *result)
 {
 	struct checks *checks = check->checks;
@@ -111,6 +149,9 @@ static void take_result(struct check *check, const struct check_result *result)
 	enum check_state before = health->state;
 	bool was_unauthorized = before != CHECK_UNKNOWN && health->last == CHECK_UNAUTHORIZED;
 
+	if (certificate_seen(&result->certificate) &&
+	    !certificate_equal(&result->certificate, &health->certificate))
+		warn_certificate(checks, check->index, &result->certificate);
 	if (health_result(health, config, result, realtime_us()))
 		log_change(config, health, before);
 	if (result->outcome == CHECK_UNAUTHORIZED && !was_unauthorized)

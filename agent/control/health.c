@@ -48,6 +48,8 @@ static void result_record(struct check_health *health, const struct check_result
 	if (result->outcome != CHECK_FAILURE)
 		health->last_success_us = now_us;
 	snprintf(health->last_error, sizeof health->last_error, "%s", result->text);
+	if (certificate_seen(&result->certificate))
+		health->certificate = result->certificate;
 }
 
 bool health_result(struct check_health *health, const struct config_check *config,
@@ -102,6 +104,18 @@ bool health_same_check(const struct config_check *a, const struct config_check *
 static bool router_has_check(const struct config *config, unsigned index, unsigned check)
 {
 	return config->routers[index].checks >> check & 1;
+}
+
+uint32_t health_missing(
+    const struct config *config, unsigned index, unsigned check, const struct certificate *certificate)
+{
+	const struct config_router *router = &config->routers[index];
+	uint32_t missing = 0;
+	for (unsigned i = 0; i < router->address_count && router_has_check(config, index, check); i++) {
+		if (!certificate_covers(certificate, &router->addresses[i]))
+			missing |= UINT32_C(1) << i;
+	}
+	return missing;
 }
 
 static void failing_text(

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/certificate.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
 
@@ -32,7 +33,8 @@ struct check_result {
 	bool refused; /* nobody listens: there is no doubt left for `fall` to wait for */
 	bool cut;     /* the connection ended before the answer: the server may be dying */
 	int64_t duration_us;
-	char text[CHECK_TEXT_MAX]; /* why, "" with CHECK_SUCCESS */
+	char text[CHECK_TEXT_MAX];	/* why, "" with CHECK_SUCCESS */
+	struct certificate certificate; /* of the server, if a new connection was made */
 };
 
 /* Upper bounds of check_health.duration, 1 ms .. 10 s. */
@@ -49,6 +51,7 @@ struct check_health {
 	char last_error[CHECK_TEXT_MAX]; /* of the last probe, "" if there was none */
 	uint64_t results[CHECK_OUTCOMES];
 	struct board_histogram duration;
+	struct certificate certificate; /* the last that was seen */
 };
 
 /*
@@ -67,6 +70,13 @@ bool health_in_doubt(const struct check_health *health);
 
 /* Whether two checks ask the same; new bytes in the same secret files are no difference. */
 bool health_same_check(const struct config_check *a, const struct config_check *b);
+
+/*
+ * Which addresses of router `index` this certificate lacks, which check `check` has seen: bit i is
+ * addresses[i]. None if the router does not use the check.
+ */
+uint32_t health_missing(
+    const struct config *config, unsigned index, unsigned check, const struct certificate *certificate);
 
 enum router_verdict {
 	ROUTER_UNDECIDED, /* a check has no result yet and none fails: say nothing, what was said before stays

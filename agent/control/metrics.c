@@ -296,6 +296,11 @@ static void check_metrics(FILE *out, const struct view *view)
 	for (unsigned i = 0; i < config->check_count; i++)
 		fprintf(out, "vipd_check_up{%s} %d\n", check_label(&config->checks[i], labels),
 		    view->checks[i].state == CHECK_PASSING);
+	family(out, "vipd_check_unauthorized", "gauge",
+	    "1 if the check passes only because the server is alive: it does not let vipd ask.");
+	for (unsigned i = 0; i < config->check_count; i++)
+		fprintf(out, "vipd_check_unauthorized{%s} %d\n", check_label(&config->checks[i], labels),
+		    view->checks[i].state != CHECK_UNKNOWN && view->checks[i].last == CHECK_UNAUTHORIZED);
 	family(out, "vipd_check_results_total", "counter",
 	    "Probes by result; unauthorized: the server is alive but did not let vipd ask.");
 	for (unsigned i = 0; i < config->check_count; i++) {
@@ -318,6 +323,45 @@ static void check_metrics(FILE *out, const struct view *view)
 		    &view->checks[i].duration, check_duration_bounds_us);
 }
 
+/* Families without a series are left out, as promtool wants it. */
+static void certificate_metrics(FILE *out, const struct view *view)
+{
+	const struct config *config = view->config;
+	char labels[LABELS_MAX], address[INET6_ADDRSTRLEN];
+	bool any = false;
+	for (unsigned i = 0; i < config->check_count; i++) {
+		if (!certificate_seen(&view->checks[i].certificate))
+			continue;
+		if (!any)
+			family(out, "vipd_check_certificate_expiry_timestamp_seconds", "gauge",
+			    "When the certificate that the server presents expires, in seconds since 1970.");
+		any = true;
+		fprintf(out, "vipd_check_certificate_expiry_timestamp_seconds{%s} ",
+		    check_label(&config->checks[i], labels));
+		seconds(out, view->checks[i].certificate.expires_us);
+		fputc('\n', out);
+	}
+	any = false;
+	for (unsigned i = 0; i < config->check_count; i++) {
+		const struct certificate *certificate = &view->checks[i].certificate;
+		for (unsigned r = 0; r < config->router_count && certificate_seen(certificate); r++) {
+			const struct config_router *router = &config->routers[r];
+			uint32_t lacks = health_missing(config, r, i, certificate);
+			for (unsigned a = 0; a < router->address_count && router->checks >> i & 1; a++) {
+				if (!any)
+					family(out, "vipd_check_certificate_covers_address", "gauge",
+					    "1 if the certificate that the server presents names the virtual "
+					    "address.");
+				any = true;
+				fprintf(out, "vipd_check_certificate_covers_address{%s,address=\"%s\"} %d\n",
+				    check_label(&config->checks[i], labels),
+				    inet_ntop(AF_INET6, &router->addresses[a], address, sizeof address),
+				    !(lacks >> a & 1));
+			}
+		}
+	}
+}
+
 char *metrics_text(const struct view *view, size_t *length)
 {
 	char *text = NULL;
@@ -336,8 +380,10 @@ char *metrics_text(const struct view *view, size_t *length)
 	}
 	if (view->router_count || view->link_count)
 		dropped_metrics(out, view);
-	if (view->config->check_count)
+	if (view->config->check_count) {
 		check_metrics(out, view);
+		certificate_metrics(out, view);
+	}
 	if (fclose(out) != 0) {
 		free(text);
 		return NULL;

@@ -181,6 +181,19 @@ static void judge_error(const struct probe *probe, CURLcode code, struct check_r
 		probe_say(result, "%s", detail);
 }
 
+/* Only a new connection shows it, also one that fails because of it. */
+static void read_certificate(const struct probe *probe, struct certificate *certificate)
+{
+	static const char mark[] = "Cert:";
+	const struct curl_certinfo *chain = NULL;
+	if (curl_easy_getinfo(probe->easy, CURLINFO_CERTINFO, &chain) || !chain || chain->num_of_certs < 1)
+		return;
+	for (const struct curl_slist *line = chain->certinfo[0]; line; line = line->next) {
+		if (!strncmp(line->data, mark, strlen(mark)))
+			certificate_read(line->data + strlen(mark), certificate);
+	}
+}
+
 static void on_broken(void *context)
 {
 	struct probe *probe = context;
@@ -198,6 +211,7 @@ static void finish(struct probe *probe, CURLcode code)
 		judge_status(probe, status, &result);
 	else
 		judge_error(probe, code, &result);
+	read_certificate(probe, &result.certificate);
 	curl_easy_getinfo(probe->easy, CURLINFO_ACTIVESOCKET, &kept);
 	curl_multi_remove_handle(probe->multi, probe->easy);
 	probe->running = false;
@@ -322,6 +336,7 @@ static void set_options(struct probe *probe)
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, probe->curl_error);
+	curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, probe);
 	curl_multi_setopt(probe->multi, CURLMOPT_MAXCONNECTS, 1L);

@@ -138,16 +138,38 @@ static json_t *target_json(const struct config_check *config)
 	}
 }
 
-static json_t *check_json(const struct config_check *config, const struct check_health *health)
+/* What the server presents, against the addresses of the virtual routers that use this check. */
+static json_t *certificate_json(
+    const struct config *config, unsigned check, const struct certificate *certificate)
 {
+	if (!certificate_seen(certificate))
+		return json_null();
+	json_t *covers = json_array(), *missing = json_array();
+	for (unsigned i = 0; i < config->router_count; i++) {
+		const struct config_router *router = &config->routers[i];
+		uint32_t lacks = health_missing(config, i, check, certificate);
+		for (unsigned a = 0; a < router->address_count && router->checks >> check & 1; a++)
+			json_array_append_new(
+			    lacks >> a & 1 ? missing : covers, address_text(&router->addresses[a]));
+	}
+	return json_pack("{s:o, s:o, s:o}", "expires", text_json_time(certificate->expires_us), "covers",
+	    covers, "missing", missing);
+}
+
+static json_t *check_json(const struct view *view, unsigned index)
+{
+	const struct config_check *config = &view->config->checks[index];
+	const struct check_health *health = &view->checks[index];
 	json_t *last_ms =
 	    health->state == CHECK_UNKNOWN ? json_null() : json_real((double)health->last_us / 1000.0);
-	return json_pack("{s:o, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "name",
+	return json_pack("{s:o, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o}", "name",
 	    text_json(config->name, sizeof config->name), "type", config_check_type_name(config->type),
 	    "target", target_json(config), "url", text_json_or_null(config->url, sizeof config->url), "state",
 	    check_state_name(health->state), "since", text_json_time(health->since_us), "last_ms", last_ms,
 	    "last_error", text_json_or_null(health->last_error, sizeof health->last_error), "last_success",
-	    text_json_time(health->last_success_us));
+	    text_json_time(health->last_success_us), "unauthorized",
+	    health->state != CHECK_UNKNOWN && health->last == CHECK_UNAUTHORIZED, "certificate",
+	    certificate_json(view->config, index, &health->certificate));
 }
 
 json_t *status_json(const struct view *view)
@@ -158,7 +180,7 @@ json_t *status_json(const struct view *view)
 		json_array_append_new(routers, router_json(view, &view->routers[i]));
 	json_t *checks = json_array();
 	for (unsigned i = 0; i < config->check_count; i++)
-		json_array_append_new(checks, check_json(&config->checks[i], &view->checks[i]));
+		json_array_append_new(checks, check_json(view, i));
 	json_t *file = json_pack("{s:o, s:o}", "path", text_json(config->path, sizeof config->path), "loaded",
 	    text_json_time(config->loaded_us));
 	return json_pack("{s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "node",

@@ -268,6 +268,19 @@ static void judge_router(struct page *page, const json_t *router)
 		attention(page, "%s: unhealthy: %s", name, member_text(router, "health_reason"));
 }
 
+static void judge_certificate(struct page *page, const char *check, const json_t *certificate)
+{
+	size_t i;
+	json_t *address;
+	int64_t expires = time_parse(member_text(certificate, "expires"));
+	json_array_foreach(json_object_get(certificate, "missing"), i, address) attention(page,
+	    "check %s: the server's certificate does not name %s: clients that come by it will refuse to "
+	    "talk to this server. Add it to tls-san in /etc/rancher/k3s/config.yaml and restart k3s",
+	    check, json_string_value(address));
+	if (expires >= 0 && expires < time_now_ms())
+		attention(page, "check %s: the server's certificate has expired", check);
+}
+
 static void judge_checks(struct page *page, const json_t *checks)
 {
 	size_t i;
@@ -277,6 +290,10 @@ static void judge_checks(struct page *page, const json_t *checks)
 		if (strcmp(member_text(check, "state"), "failing") == 0)
 			attention(page, "check %s: failing: %s", member_text(check, "name"),
 			    member_text(check, "last_error"));
+		else if (member_true(check, "unauthorized"))
+			attention(page, "check %s: passing, but blind: %s", member_text(check, "name"),
+			    member_text(check, "last_error"));
+		judge_certificate(page, member_text(check, "name"), json_object_get(check, "certificate"));
 	}
 }
 

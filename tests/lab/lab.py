@@ -225,12 +225,13 @@ class Node(Host):
 
     # the API server
 
-    def api_start(self, keepalive="75s"):
+    def api_start(self, keepalive="75s", certificate="server"):
         """keepalive: how long it keeps idle connections; 0 closes each after its answer."""
         assert self.api is None
         path = os.path.join(self.directory, "nginx.conf")
         with open(path, "w") as out:
-            out.write(NGINX.format(name=self.name, dir=self.directory, tls=self.lab.tls, not_ready=self.not_ready, keepalive=keepalive))
+            out.write(NGINX.format(name=self.name, dir=self.directory, tls=self.lab.tls, not_ready=self.not_ready, keepalive=keepalive,
+                                   certificate=certificate))
         self.api = self.spawn(["nginx", "-p", self.directory, "-c", path, "-e", self.directory + "/nginx.log"], "nginx")
 
     def api_answers(self):
@@ -499,10 +500,12 @@ def make_certificates(directory):
     os.mkdir(directory, 0o755)
     new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     ca = ["-CA", f"{directory}/ca.crt", "-CAkey", f"{directory}/ca.key", "-addext", "basicConstraints=CA:FALSE"]
-    names = ",".join(f"IP:{a}" for a in (VIP, "::1", *(f"{PREFIX}1{i}" for i in (1, 2, 3))))
+    own = ",".join(f"IP:{a}" for a in ("::1", *(f"{PREFIX}1{i}" for i in (1, 2, 3))))
     for name, subject, more in (
             ("ca", "/CN=lab CA", []),
-            ("server", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName={names}"]),
+            ("server", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName=IP:{VIP},{own}"]),
+            ("server-without-vip", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName={own}"]),
+            ("stranger", "/CN=stranger", []),
             ("client", "/O=system:node-proxier/CN=system:kube-proxy", ca)):
         run(*new, "-subj", subject, "-keyout", f"{directory}/{name}.key", "-out", f"{directory}/{name}.crt", *more)
 
@@ -527,7 +530,7 @@ http {{
   }}
   server {{
     listen [::]:6443 ssl ipv6only=on backlog=4096;
-    ssl_certificate {tls}/server.crt; ssl_certificate_key {tls}/server.key;
+    ssl_certificate {tls}/{certificate}.crt; ssl_certificate_key {tls}/{certificate}.key;
     ssl_client_certificate {tls}/ca.crt; ssl_verify_client optional;
     ssl_session_cache none; ssl_session_tickets off;
     add_header X-Node {name} always;

@@ -1,12 +1,13 @@
 """Checks: what they notice, how fast, and what they put up with."""
 
 import os
+import shutil
 import signal
 import time
 
 import pytest
 
-from lab import transitions, wait_for
+from lab import VIP, transitions, wait_for
 
 ONCE = {"interval": "1h", "timeout": "2s", "fall": 5, "rise": 1}  # whatever happens in the test is not by the interval
 HTTP = {"url": "http://[::1]:8080/", "type": "http", "ca": None, "cert": None, "key": None}
@@ -177,3 +178,48 @@ def test_command_that_passes(lab, nodes):
         text = file.read()
     assert "VIPD_CHECK=script\n" in text and "SANITIZ" not in text
     assert "socket:" not in text and "memfd" not in text, text
+
+
+def test_certificate(lab, nodes):
+    certificate = nodes[0].check()["certificate"]
+    assert (certificate["covers"], certificate["missing"]) == ([VIP], []) and certificate["expires"]
+    assert nodes[0].metric("vipd_check_certificate_covers_address", address=VIP) == 1
+    assert nodes[0].metric("vipd_check_certificate_expiry_timestamp_seconds", check="apiserver") > time.time()
+    nodes[0].api_kill()
+    lab.wait_holder(nodes[1])
+    nodes[0].api_start(certificate="server-without-vip")
+    lab.wait_holder(nodes[0])  # by the address of this node it is alive and well
+    certificate = wait_for("it is seen", lambda: nodes[0].check()["certificate"], lambda c: c["missing"] == [VIP])
+    assert certificate["covers"] == []
+    assert nodes[0].metric("vipd_check_certificate_covers_address", address=VIP) == 0
+    status = nodes[0].vipctl("status", check=False)
+    assert status.returncode == 1 and f"does not name {VIP}" in status.stdout
+    log = dict(nodes[0].logs())[f"{nodes[0].name}/vipd.log"]
+    assert f"the server's certificate does not name {VIP} of api" in log and "the server's certificate expires at" in log
+    nodes[0].api_kill()
+
+
+def test_not_allowed_to_ask(lab, nodes):
+    nodes[0].reconfigure(check={"cert": None, "key": None})
+    check = wait_for("flagged", nodes[0].check, lambda c: c["unauthorized"])
+    assert check["state"] == "passing" and "401" in check["last_error"] and "client certificate" in check["last_error"]
+    assert nodes[0].metric("vipd_check_unauthorized", check="apiserver") == 1
+    assert "passing, but blind" in nodes[0].vipctl("status", check=False).stdout
+    assert lab.holders() == [nodes[0].name] and nodes[0].router()["healthy"]
+    nodes[0].reconfigure()
+    wait_for("allowed again", nodes[0].check, lambda c: not c["unauthorized"])
+
+
+def test_rotated_client_certificate(lab, nodes):
+    def rotate(name):
+        for kind in ("crt", "key"):
+            path = f"{nodes[0].directory}/client.{kind}"
+            shutil.copy(f"{lab.tls}/{name}.{kind}", path + ".new")
+            os.rename(path + ".new", path)
+    rotate("stranger")
+    nodes[0].reconfigure(check={"cert": nodes[0].directory + "/client.crt", "key": nodes[0].directory + "/client.key"})
+    fails(nodes[0], 0, "HTTP status 400")
+    lab.wait_holder(nodes[1])
+    rotate("client")
+    lab.wait_holder(nodes[0])
+    assert nodes[0].check()["last_error"] is None
