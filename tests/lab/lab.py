@@ -207,6 +207,8 @@ class Node(Host):
         """As at the start of the lab, whatever a test has done."""
         self.plug()
         self.interface_up()
+        if self.api and self.api_special:
+            self.api_kill()
         if self.api is None:
             self.api_start()
         self.api_signal(signal.SIGCONT)
@@ -228,6 +230,7 @@ class Node(Host):
     def api_start(self, keepalive="75s", certificate="server"):
         """keepalive: how long it keeps idle connections; 0 closes each after its answer."""
         assert self.api is None
+        self.api_special = (keepalive, certificate) != ("75s", "server")
         path = os.path.join(self.directory, "nginx.conf")
         with open(path, "w") as out:
             out.write(NGINX.format(name=self.name, dir=self.directory, tls=self.lab.tls, not_ready=self.not_ready, keepalive=keepalive,

@@ -196,7 +196,6 @@ def test_certificate(lab, nodes):
     assert status.returncode == 1 and f"does not name {VIP}" in status.stdout
     log = dict(nodes[0].logs())[f"{nodes[0].name}/vipd.log"]
     assert f"the server's certificate does not name {VIP} of api" in log and "the server's certificate expires at" in log
-    nodes[0].api_kill()
 
 
 def test_not_allowed_to_ask(lab, nodes):
