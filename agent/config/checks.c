@@ -39,6 +39,13 @@ const struct key check_keys[] = {
 	.note = "failures in a row until it counts as failing", FIELD(config_check, fall)},
     {"rise", read_number, .example = "2", .min = 1, .max = 100,
 	.note = "successes in a row until it counts as passing", FIELD(config_check, rise)},
+    {"flap_count", read_number, .example = "3", .min = 0, .max = CONFIG_FLAPS_MAX,
+	.note = "failures within flap_period until it must prove itself, 0 for never",
+	FIELD(config_check, flap_count)},
+    {"flap_period", read_duration, .example = "\"10m\"", .min = SEC, .max = 24 * HOUR, .step = 1,
+	FIELD(config_check, flap_period_us)},
+    {"flap_delay", read_duration, .example = "\"1m\"", .min = SEC, .max = HOUR, .step = 1,
+	FIELD(config_check, flap_delay_us)},
     {"expect", read_expect, .example = "[ 200 ]", FIELD(config_check, expect)},
     {"body", read_text, .example = "\"ok\"", .note = "what the answer must contain",
 	FIELD(config_check, body)},
@@ -141,6 +148,9 @@ static void read_check(struct report *report, config_setting_t *setting, struct 
 	check->timeout_us = 3 * SEC;
 	check->fall = 2;
 	check->rise = 2;
+	check->flap_count = 3;
+	check->flap_period_us = 10 * MINUTE;
+	check->flap_delay_us = 1 * MINUTE;
 	check->expect[0] = 200;
 	check->expect_count = 1;
 	check->file_exists = true;

@@ -169,6 +169,9 @@ static void print_check(FILE *out, const struct config_check *check)
 		print_duration(out, indent, "timeout", check->timeout_us);
 	print_number(out, indent, "fall", check->fall);
 	print_number(out, indent, "rise", check->rise);
+	print_number(out, indent, "flap_count", check->flap_count);
+	print_duration(out, indent, "flap_period", check->flap_period_us);
+	print_duration(out, indent, "flap_delay", check->flap_delay_us);
 	switch (check->type) {
 	case CHECK_HTTPS:
 	case CHECK_HTTP: print_http(out, indent, check); break;

@@ -48,7 +48,7 @@ static void tell_router(struct checks *checks, unsigned index)
 	const struct config_router *router = &checks->config->routers[index];
 	struct message message = {.type = MESSAGE_HEALTH};
 	enum router_verdict verdict =
-	    health_of_router(checks->config, index, checks->health, message.health.text);
+	    health_of_router(checks->config, index, checks->health, mono_now(), message.health.text);
 	if (!router->checks || verdict == ROUTER_UNDECIDED)
 		return;
 	memcpy(message.health.router.interface, router->interface, sizeof router->interface);
@@ -83,7 +83,7 @@ static void check_at(struct check *check, struct mono due)
 static void check_schedule(struct check *check)
 {
 	const struct config_check *config = &check->checks->config->checks[check->index];
-	bool fast = health_in_doubt(&check->checks->health[check->index]);
+	bool fast = health_in_doubt(&check->checks->health[check->index], config);
 	int64_t interval_us = fast ? config->fast_interval_us : config->interval_us;
 	bool first = !check->started.us;
 	check->hurried = false;
@@ -152,7 +152,7 @@ static void take_result(struct check *check, const struct check_result *result)
 	if (certificate_seen(&result->certificate) &&
 	    !certificate_equal(&result->certificate, &health->certificate))
 		warn_certificate(checks, check->index, &result->certificate);
-	if (health_result(health, config, result, realtime_us()))
+	if (health_result(health, config, result, mono_now(), realtime_us()))
 		log_change(config, health, before);
 	if (result->outcome == CHECK_UNAUTHORIZED && !was_unauthorized)
 		log_warning("check %s counts as passing, but: %s", config->name, result->text);

@@ -52,8 +52,36 @@ static void result_record(struct check_health *health, const struct check_result
 		health->certificate = result->certificate;
 }
 
+static bool is_flapping(const struct check_health *health, const struct config_check *config, struct mono now)
+{
+	if (!config->flap_count || health->fall_count < config->flap_count)
+		return false;
+	unsigned oldest = health->fall_count - config->flap_count;
+	return mono_sub(now, health->falls[oldest % CONFIG_FLAPS_MAX]) < config->flap_period_us;
+}
+
+int64_t health_flapping_us(
+    const struct check_health *health, const struct config_check *config, struct mono now)
+{
+	if (health->state != CHECK_FAILING || !is_flapping(health, config, now))
+		return 0;
+	int64_t good_us = health->streak ? mono_sub(now, health->good_since) : 0;
+	return good_us < config->flap_delay_us ? config->flap_delay_us - good_us : 0;
+}
+
+/* Whether so many results that speak against the state are enough. */
+static bool is_convincing(const struct check_health *health, const struct config_check *config,
+    const struct check_result *result, struct mono now)
+{
+	switch (health->state) {
+	case CHECK_PASSING: return result->refused || health->streak >= config->fall;
+	case CHECK_FAILING: return health->streak >= config->rise && !health_flapping_us(health, config, now);
+	default: return true;
+	}
+}
+
 bool health_result(struct check_health *health, const struct config_check *config,
-    const struct check_result *result, int64_t now_us)
+    const struct check_result *result, struct mono now, int64_t now_us)
 {
 	result_record(health, result, now_us);
 	enum check_state says = result->outcome == CHECK_FAILURE ? CHECK_FAILING : CHECK_PASSING;
@@ -61,10 +89,12 @@ bool health_result(struct check_health *health, const struct config_check *confi
 		health->streak = 0;
 		return false;
 	}
-	health->streak++;
-	uint32_t needed = says == CHECK_FAILING ? config->fall : config->rise;
-	if (health->state != CHECK_UNKNOWN && !result->refused && health->streak < needed)
+	if (!health->streak++)
+		health->good_since = now;
+	if (!is_convincing(health, config, result, now))
 		return false;
+	if (says == CHECK_FAILING && health->state == CHECK_PASSING)
+		health->falls[health->fall_count++ % CONFIG_FLAPS_MAX] = now;
 	health->state = says;
 	health->streak = 0;
 	health->since_us = now_us;
@@ -76,9 +106,10 @@ void health_restart(struct check_health *health)
 	health->streak = 0;
 }
 
-bool health_in_doubt(const struct check_health *health)
+bool health_in_doubt(const struct check_health *health, const struct config_check *config)
 {
-	return health->state == CHECK_UNKNOWN || health->streak;
+	uint32_t needed = health->state == CHECK_PASSING ? config->fall : config->rise;
+	return health->state == CHECK_UNKNOWN || (health->streak && health->streak < needed);
 }
 
 /* Where the files stand among the secrets, and how reading them went, is no setting. */
@@ -118,12 +149,18 @@ uint32_t health_missing(
 	return missing;
 }
 
-static void failing_text(
-    const struct config_check *config, const struct check_health *health, char text[static BOARD_REASON_MAX])
+static void failing_text(const struct config_check *config, const struct check_health *health,
+    struct mono now, char text[static BOARD_REASON_MAX])
 {
+	int64_t proving_us = health_flapping_us(health, config, now);
 	char full[CONFIG_NAME_MAX + CHECK_TEXT_MAX + 64];
 	if (health->last_error[0])
 		snprintf(full, sizeof full, "%s: %s", config->name, health->last_error);
+	else if (proving_us && health->streak >= config->rise)
+		snprintf(full, sizeof full,
+		    "%s: failed %" PRIu32
+		    " times or more of late, so it must answer well for another %" PRId64 "s",
+		    config->name, config->flap_count, (proving_us + USEC_PER_SEC - 1) / USEC_PER_SEC);
 	else
 		snprintf(full, sizeof full,
 		    "%s: recovering, %" PRIu32 " of %" PRIu32 " good answers in a row", config->name,
@@ -134,7 +171,7 @@ static void failing_text(
 }
 
 enum router_verdict health_of_router(const struct config *config, unsigned index,
-    const struct check_health *checks, char text[static BOARD_REASON_MAX])
+    const struct check_health *checks, struct mono now, char text[static BOARD_REASON_MAX])
 {
 	enum router_verdict verdict = ROUTER_HEALTHY;
 	text[0] = '\0';
@@ -142,7 +179,7 @@ enum router_verdict health_of_router(const struct config *config, unsigned index
 		if (!router_has_check(config, index, i))
 			continue;
 		if (checks[i].state == CHECK_FAILING) {
-			failing_text(&config->checks[i], &checks[i], text);
+			failing_text(&config->checks[i], &checks[i], now, text);
 			return ROUTER_UNHEALTHY;
 		}
 		if (checks[i].state == CHECK_UNKNOWN)

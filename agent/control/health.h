@@ -9,6 +9,7 @@
 #include "control/certificate.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
+#include "vipd/mono.h"
 
 #define CHECK_TEXT_MAX 256
 
@@ -51,22 +52,32 @@ struct check_health {
 	char last_error[CHECK_TEXT_MAX]; /* of the last probe, "" if there was none */
 	uint64_t results[CHECK_OUTCOMES];
 	struct board_histogram duration;
-	struct certificate certificate; /* the last that was seen */
+	struct certificate certificate;	     /* the last that was seen */
+	unsigned fall_count;		     /* times it became failing, ever */
+	struct mono falls[CONFIG_FLAPS_MAX]; /* the last of them, at fall_count modulo that */
+	struct mono good_since;		     /* while failing with a streak: of its first success */
 };
 
 /*
- * Takes in a result at the wall-clock time `now_us`. The first result ever decides at once, and so does a
- * refused connection; otherwise `fall` failures or `rise` successes in a row change the state. Returns
- * whether it changed.
+ * Takes in a result at the time `now`, which the wall clock calls now_us. The first result ever decides at
+ * once, and so does a refused connection; otherwise `fall` failures or `rise` successes in a row change the
+ * state. Returns whether it changed.
  */
 bool health_result(struct check_health *health, const struct config_check *config,
-    const struct check_result *result, int64_t now_us);
+    const struct check_result *result, struct mono now, int64_t now_us);
+
+/*
+ * A check that became failing flap_count times within flap_period must answer well for flap_delay before it
+ * passes again. Returns how long it still must, in microseconds; 0 if it need not.
+ */
+int64_t health_flapping_us(
+    const struct check_health *health, const struct config_check *config, struct mono now);
 
 /* The check's settings changed: its counts start over, its state stays until new results speak against it. */
 void health_restart(struct check_health *health);
 
 /* Whether results speak against the state, or there is none yet: then it is asked at fast_interval. */
-bool health_in_doubt(const struct check_health *health);
+bool health_in_doubt(const struct check_health *health, const struct config_check *config);
 
 /* Whether two checks ask the same; new bytes in the same secret files are no difference. */
 bool health_same_check(const struct config_check *a, const struct config_check *b);
@@ -91,7 +102,7 @@ enum router_verdict {
  * becomes "".
  */
 enum router_verdict health_of_router(const struct config *config, unsigned index,
-    const struct check_health *checks, char text[static BOARD_REASON_MAX]);
+    const struct check_health *checks, struct mono now, char text[static BOARD_REASON_MAX]);
 
 /* How long a verdict on that router is good for: three times its slowest check's interval and timeout, in ms.
  */

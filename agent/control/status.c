@@ -160,16 +160,18 @@ static json_t *check_json(const struct view *view, unsigned index)
 {
 	const struct config_check *config = &view->config->checks[index];
 	const struct check_health *health = &view->checks[index];
+	int64_t proving_us = health_flapping_us(health, config, view->now);
 	json_t *last_ms =
 	    health->state == CHECK_UNKNOWN ? json_null() : json_real((double)health->last_us / 1000.0);
-	return json_pack("{s:o, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o}", "name",
+	return json_pack("{s:o, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "name",
 	    text_json(config->name, sizeof config->name), "type", config_check_type_name(config->type),
 	    "target", target_json(config), "url", text_json_or_null(config->url, sizeof config->url), "state",
 	    check_state_name(health->state), "since", text_json_time(health->since_us), "last_ms", last_ms,
 	    "last_error", text_json_or_null(health->last_error, sizeof health->last_error), "last_success",
 	    text_json_time(health->last_success_us), "unauthorized",
 	    health->state != CHECK_UNKNOWN && health->last == CHECK_UNAUTHORIZED, "certificate",
-	    certificate_json(view->config, index, &health->certificate));
+	    certificate_json(view->config, index, &health->certificate), "proving_ms",
+	    proving_us ? json_integer(proving_us / USEC_PER_MS) : json_null());
 }
 
 json_t *status_json(const struct view *view)

@@ -19,6 +19,7 @@
 #define CONFIG_CHECKS_MAX    64 /* bits of config_router.checks */
 #define CONFIG_EXPECT_MAX    8
 #define CONFIG_KEYS_MAX	     4
+#define CONFIG_FLAPS_MAX     16
 #define CONFIG_WORDS_MAX     16 /* of a command */
 
 #define CONFIG_NAME_MAX	     64

@@ -260,7 +260,7 @@ class Node(Host):
                 "advert_interval": "100ms", "kernel_lease": "3s", "checks": ["apiserver"]}],
             "checks": [{
                 "name": "apiserver", "type": "https", "url": "https://[::1]:6443/readyz",
-                "interval": self.lab.check_interval, "timeout": "1s", "fall": 2, "rise": 2, "expect": [200],
+                "interval": self.lab.check_interval, "timeout": "1s", "fall": 2, "rise": 2, "flap_count": 0, "expect": [200],
                 "ca": f"{tls}/ca.crt", "cert": f"{tls}/client.crt", "key": f"{tls}/client.key"}],
             "control": {"socket": self.socket_path, "group": "root", "admin_group": "root"},
             "metrics": {"listen": "[::1]:9752"},

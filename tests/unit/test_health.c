@@ -45,7 +45,8 @@ static void play(const char *results, const char *states)
 						    : results[i] == 'x' ? &nobody_listens
 									: &unauthorized;
 		enum check_state before = health.state;
-		bool changed = health_result(&health, &check, result, (int64_t)(i + 1) * SECOND);
+		bool changed = health_result(&health, &check, result,
+		    (struct mono){(int64_t)(i + 1) * SECOND}, (int64_t)(i + 1) * SECOND);
 		char is = health.state == CHECK_PASSING ? 'P' : health.state == CHECK_FAILING ? 'F' : '?';
 		if (is != states[i])
 			fail_msg("after %zu of %s: %c, not %c", i + 1, results, is, states[i]);
@@ -85,10 +86,10 @@ static void test_counts(void **state)
 	(void)state;
 	struct config_check check = check_of("apiserver");
 	struct check_health health = {0};
-	health_result(&health, &check, &good, 5 * SECOND);
+	health_result(&health, &check, &good, (struct mono){5 * SECOND}, 5 * SECOND);
 	assert_string_equal(health.last_error, "");
 	assert_int_equal(health.last_us, 3100);
-	health_result(&health, &check, &bad, 6 * SECOND);
+	health_result(&health, &check, &bad, (struct mono){6 * SECOND}, 6 * SECOND);
 	assert_string_equal(health.last_error, "HTTP status 500");
 	assert_int_equal(health.last_success_us, 5 * SECOND);
 	assert_int_equal(health.results[CHECK_SUCCESS], 1);
@@ -102,12 +103,12 @@ static void test_a_reload_keeps_the_state(void **state)
 	(void)state;
 	struct config_check check = check_of("apiserver");
 	struct check_health health = {0};
-	health_result(&health, &check, &good, SECOND);
-	health_result(&health, &check, &bad, 2 * SECOND);
+	health_result(&health, &check, &good, (struct mono){SECOND}, SECOND);
+	health_result(&health, &check, &bad, (struct mono){2 * SECOND}, 2 * SECOND);
 	health_restart(&health);
 	assert_int_equal(health.state, CHECK_PASSING);
-	assert_false(health_result(&health, &check, &bad, 3 * SECOND));
-	assert_true(health_result(&health, &check, &bad, 4 * SECOND));
+	assert_false(health_result(&health, &check, &bad, (struct mono){3 * SECOND}, 3 * SECOND));
+	assert_true(health_result(&health, &check, &bad, (struct mono){4 * SECOND}, 4 * SECOND));
 }
 
 static void test_same_check(void **state)
@@ -146,28 +147,28 @@ static void test_router(void **state)
 	config.checks[2] = check_of("etcd");
 	config.checks[2].interval_us = 10 * SECOND;
 	config.routers[0].checks = 1 | 4;
-	assert_int_equal(health_of_router(&config, 0, health, text), ROUTER_UNDECIDED);
+	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_UNDECIDED);
 
-	health_result(&health[0], &config.checks[0], &good, SECOND);
-	assert_int_equal(health_of_router(&config, 0, health, text), ROUTER_UNDECIDED);
-	health_result(&health[2], &config.checks[2], &unauthorized, SECOND);
-	assert_int_equal(health_of_router(&config, 0, health, text), ROUTER_HEALTHY);
+	health_result(&health[0], &config.checks[0], &good, (struct mono){SECOND}, SECOND);
+	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_UNDECIDED);
+	health_result(&health[2], &config.checks[2], &unauthorized, (struct mono){SECOND}, SECOND);
+	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_HEALTHY);
 	assert_string_equal(text, "");
 
-	health_result(&health[1], &config.checks[1], &bad, SECOND);
-	assert_int_equal(health_of_router(&config, 0, health, text), ROUTER_HEALTHY);
+	health_result(&health[1], &config.checks[1], &bad, (struct mono){SECOND}, SECOND);
+	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_HEALTHY);
 
 	for (int i = 0; i < 2; i++)
-		health_result(&health[0], &config.checks[0], &bad, SECOND);
-	assert_int_equal(health_of_router(&config, 0, health, text), ROUTER_UNHEALTHY);
+		health_result(&health[0], &config.checks[0], &bad, (struct mono){SECOND}, SECOND);
+	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_UNHEALTHY);
 	assert_string_equal(text, "apiserver: HTTP status 500");
-	health_result(&health[0], &config.checks[0], &good, SECOND);
-	assert_int_equal(health_of_router(&config, 0, health, text), ROUTER_UNHEALTHY);
+	health_result(&health[0], &config.checks[0], &good, (struct mono){SECOND}, SECOND);
+	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_UNHEALTHY);
 	assert_string_equal(text, "apiserver: recovering, 1 of 3 good answers in a row");
 
 	/* One that fails is enough to know, even if another has not answered yet. */
 	memset(&health[2], 0, sizeof health[2]);
-	assert_int_equal(health_of_router(&config, 0, health, text), ROUTER_UNHEALTHY);
+	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_UNHEALTHY);
 
 	assert_int_equal(health_valid_ms(&config, 0), 3 * (10000 + 3000));
 	config.routers[0].checks = 1;
@@ -185,9 +186,51 @@ static void test_a_long_reason_is_cut(void **state)
 	config.checks[0] = check_of("apiserver");
 	config.routers[0].checks = 1;
 	memset(result.text, 'x', sizeof result.text - 1);
-	health_result(&health[0], &config.checks[0], &result, SECOND);
-	assert_int_equal(health_of_router(&config, 0, health, text), ROUTER_UNHEALTHY);
+	health_result(&health[0], &config.checks[0], &result, (struct mono){SECOND}, SECOND);
+	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_UNHEALTHY);
 	assert_int_equal(strlen(text), sizeof text - 1);
+}
+
+static void step(struct check_health *health, const struct config_check *check, int second, char result)
+{
+	struct mono now = {second * SECOND};
+	health_result(health, check, result == '+' ? &good : &nobody_listens, now, now.us);
+}
+
+/* Fails three times within a minute: must then answer well for ten seconds, not for `rise` results. */
+static void test_flapping(void **state)
+{
+	(void)state;
+	struct config_check check = check_of("apiserver");
+	struct check_health health = {0};
+	check.rise = 1;
+	check.flap_count = 3;
+	check.flap_period_us = 60 * SECOND;
+	check.flap_delay_us = 10 * SECOND;
+	for (int i = 0; i < 2; i++) {
+		step(&health, &check, 100 + 2 * i, '+');
+		assert_int_equal(health.state, CHECK_PASSING);
+		step(&health, &check, 101 + 2 * i, 'x');
+		assert_int_equal(health.state, CHECK_FAILING);
+		assert_int_equal(health_flapping_us(&health, &check, (struct mono){102 * SECOND}), 0);
+	}
+	step(&health, &check, 104, '+');
+	step(&health, &check, 105, 'x');
+	step(&health, &check, 106, '+');
+	assert_int_equal(health.state, CHECK_FAILING);
+	assert_false(health_in_doubt(&health, &check));
+	assert_int_equal(health_flapping_us(&health, &check, (struct mono){109 * SECOND}), 7 * SECOND);
+	step(&health, &check, 110, 'x'); /* and from the start again */
+	step(&health, &check, 111, '+');
+	step(&health, &check, 120, '+');
+	assert_int_equal(health.state, CHECK_FAILING);
+	step(&health, &check, 121, '+');
+	assert_int_equal(health.state, CHECK_PASSING);
+
+	/* Long after, once more: the first of three falls is over a minute ago. */
+	step(&health, &check, 165, 'x');
+	step(&health, &check, 166, '+');
+	assert_int_equal(health.state, CHECK_PASSING);
 }
 
 int main(void)
@@ -195,6 +238,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_fall_and_rise),
 	    cmocka_unit_test(test_refused_at_once),
+	    cmocka_unit_test(test_flapping),
 	    cmocka_unit_test(test_counts),
 	    cmocka_unit_test(test_a_reload_keeps_the_state),
 	    cmocka_unit_test(test_same_check),

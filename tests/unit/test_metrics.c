@@ -48,7 +48,7 @@ static void make_config(void)
 	strcpy(config.checks[0].url, "https://[::1]:6443/readyz");
 	memset(checks, 0, sizeof checks);
 	const struct check_result result = {.outcome = CHECK_SUCCESS, .duration_us = 3100};
-	health_result(&checks[0], &config.checks[0], &result, STARTED_US);
+	health_result(&checks[0], &config.checks[0], &result, (struct mono){STARTED_US}, STARTED_US);
 }
 
 static void make_board(void)
