@@ -90,6 +90,16 @@ static void check_peers(struct report *report, const struct config_router *route
 	}
 }
 
+static void check_tracks(struct report *report, const struct config_router *router)
+{
+	for (unsigned i = 0; i < router->track_count && router->interface[0]; i++)
+		if (!strcmp(router->track[i], router->interface))
+			report_field(report, router->track, router, "track_interfaces",
+			    "has the interface of this virtual router in it, which is always watched; take "
+			    "it "
+			    "out");
+}
+
 static void check_check(struct report *report, const struct config *config, unsigned index)
 {
 	const struct config_check *check = &config->checks[index];
@@ -116,6 +126,7 @@ void config_check(struct report *report, const struct config *config)
 		check_addresses(report, config, i);
 		check_peers(report, &config->routers[i]);
 		check_lease(report, &config->routers[i]);
+		check_tracks(report, &config->routers[i]);
 	}
 	for (unsigned i = 0; i < config->check_count; i++)
 		check_check(report, config, i);

@@ -40,6 +40,8 @@ static const struct key router_keys[] = {
 	.note = "the other servers, for links without multicast", FIELD(config_router, peers)},
     {"checks", read_check_names, .example = "[ \"apiserver\" ]", .note = "names of checks",
 	FIELD(config_router, checks)},
+    {"track_interfaces", read_interfaces, .example = "[ \"eth1\" ]",
+	.note = "must have carrier to be healthy", FIELD(config_router, track)},
     {"when_unhealthy", read_unhealthy, .example = "\"demote\"", .note = "or \"resign\"",
 	FIELD(config_router, when_unhealthy)},
     {"kernel_lease", read_lease, .example = "\"3s\"", .min = 2 * SEC, .max = HOUR, .step = SEC,

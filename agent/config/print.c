@@ -84,6 +84,16 @@ static void print_check_names(
 	fprintf(out, " ];\n");
 }
 
+static void print_interfaces(FILE *out, const char *indent, const struct config_router *router)
+{
+	if (!router->track_count)
+		return;
+	fprintf(out, "%strack_interfaces = [", indent);
+	for (unsigned i = 0; i < router->track_count; i++)
+		fprintf(out, "%s \"%s\"", i ? "," : "", router->track[i]);
+	fprintf(out, " ];\n");
+}
+
 static void print_auth(FILE *out, const char *indent, const struct config_router *router)
 {
 	if (router->auth == AUTH_OFF)
@@ -116,6 +126,7 @@ static void print_router(FILE *out, const struct config *config, const struct co
 	print_link_local(out, indent, router);
 	print_peers(out, indent, router);
 	print_check_names(out, indent, config, router);
+	print_interfaces(out, indent, router);
 	print_text(out, indent, "when_unhealthy", config_unhealthy_name(router->when_unhealthy));
 	print_duration(out, indent, "kernel_lease", router->kernel_lease_s * USEC_PER_SEC);
 	print_auth(out, indent, router);

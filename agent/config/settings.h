@@ -75,7 +75,7 @@ void set_text(char *field, size_t size, const char *text);
 
 /* For key->read. */
 read_setting read_text, read_number, read_bool, read_duration, read_addresses, read_peers, read_link_local,
-    read_listen, read_expect, read_endpoint, read_command, read_auth, read_checks;
+    read_listen, read_expect, read_endpoint, read_command, read_interfaces, read_auth, read_checks;
 
 /* For key->refuse. */
 const char *refuse_name(const char *text);

@@ -224,6 +224,25 @@ void read_peers(struct report *report, config_setting_t *setting, const struct k
 	}
 }
 
+void read_interfaces(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+{
+	struct config_router *router = key_base(key, field);
+	if (!is_array(report, setting, key))
+		return;
+	unsigned count = (unsigned)config_setting_length(setting);
+	if (count > CONFIG_TRACKS_MAX) {
+		report_setting(
+		    report, setting, "has %u interfaces; write at most %d", count, CONFIG_TRACKS_MAX);
+		count = CONFIG_TRACKS_MAX;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		static const struct key name = {.size = CONFIG_INTERFACE_MAX, .refuse = refuse_interface};
+		config_setting_t *element = config_setting_get_elem(setting, i);
+		if (element_is_text(report, element, key))
+			read_text(report, element, &name, router->track[router->track_count++]);
+	}
+}
+
 void read_link_local(struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
 	struct config_router *router = key_base(key, field);

@@ -100,9 +100,11 @@ struct router {
 	struct link *link;
 	struct router_auth auth;
 	struct pending pending;
-	uint32_t on_link;	   /* bit i: the kernel has address i on our interface */
-	uint32_t on_link_dump;	   /* the same, as the running dump says */
-	struct mono health_until;  /* without a new result by then it counts as unhealthy */
+	uint32_t on_link;		    /* bit i: the kernel has address i on our interface */
+	uint32_t on_link_dump;		    /* the same, as the running dump says */
+	bool checks_pass;		    /* as control says */
+	char checks_text[BOARD_REASON_MAX]; /* why not */
+	struct mono health_until;	    /* without a new result by then it counts as unhealthy */
 	struct mono takeover_from; /* decision of a takeover that has not announced yet, else MONO_NEVER */
 	struct complaint complaints[COMPLAINTS];
 	bool mismatch; /* the last advert listed other addresses than ours, and that was told */
@@ -161,6 +163,8 @@ void router_event(
     struct engine *engine, struct router *router, struct mono now, const struct vrrp_event *event);
 void router_health(struct engine *engine, struct router *router, struct mono now, bool healthy,
     uint32_t valid_ms, const char *text); /* valid_ms 0: for ever */
+/* Looks whether the tracked interfaces change what that makes of it. */
+void router_tracks(struct engine *engine, struct router *router, struct mono now);
 void router_timers(struct engine *engine, struct router *router, struct mono now);
 struct mono router_deadline(const struct router *router);
 
@@ -174,7 +178,8 @@ void link_resync(struct engine *engine, struct mono now);
 void link_read(struct engine *engine, struct mono now);
 /* Where this router sends from: link-local, but global if its peers are. */
 const struct link_source *link_source_of(const struct router *router);
-const char *link_trouble(const struct router *router); /* why its link is not ready, NULL if it is */
+const char *link_trouble(const struct router *router);	   /* why its link is not ready, NULL if it is */
+const char *link_carrier_trouble(const struct link *link); /* why nothing gets through it, NULL if it does */
 
 /* packets.c: sockets and memberships. 0 or -errno. */
 int packets_open(struct engine *engine);

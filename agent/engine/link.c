@@ -53,14 +53,19 @@ const struct link_source *link_source_of(const struct router *router)
 	return global ? &router->link->global : &router->link->local;
 }
 
+const char *link_carrier_trouble(const struct link *link)
+{
+	return !link->ifindex	 ? "does not exist"
+	       : !link->admin_up ? "is down"
+	       : !link->running	 ? "has no carrier"
+				 : NULL;
+}
+
 static const char *trouble(const struct link *link)
 {
-	if (!link->ifindex)
-		return "does not exist";
-	if (!link->admin_up)
-		return "is down";
-	if (!link->running)
-		return "has no carrier";
+	const char *found = link_carrier_trouble(link);
+	if (found)
+		return found;
 	if (!link->has_mac)
 		return "has no Ethernet address";
 	return NULL;
@@ -119,6 +124,8 @@ static void tell_readiness(struct engine *engine, struct link *link, struct mono
 	link->joined = up;
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
+		if (r->used && r->config.track_count)
+			router_tracks(engine, r, now);
 		if (!r->used || r->link != link)
 			continue;
 		bool ready = !link_trouble(r);

@@ -96,11 +96,14 @@ static struct in6_addr solicited_node(const struct in6_addr *address)
 
 void packets_join(struct engine *engine, const struct link *link)
 {
-	join(engine, link, &vrrp_group);
+	bool joined = false;
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		const struct router *r = &engine->routers[i];
-		if (!r->used || r->link != link)
+		if (!r->used || r->link != link) /* a link may only be tracked */
 			continue;
+		if (!joined)
+			join(engine, link, &vrrp_group);
+		joined = true;
 		for (unsigned a = 0; a < r->config.address_count; a++) {
 			struct in6_addr group = solicited_node(&r->config.addresses[a]);
 			join(engine, link, &group);

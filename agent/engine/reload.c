@@ -71,6 +71,10 @@ static void change(struct engine *engine, struct router *router, const struct co
 		router_health(engine, router, now, true, 0, "");
 	else if (!old.checks)
 		router->health_until = mono_add(now, HEALTH_GRACE_US);
+	for (unsigned i = 0; i < config->track_count; i++)
+		link_of(engine, config->track[i]); /* known before the dump that follows */
+	if (old.track_count && !config->track_count)
+		router_tracks(engine, router, now);
 	if (router->link->joined)
 		packets_join(engine, router->link);
 }

@@ -99,6 +99,11 @@ void router_start(struct engine *engine, struct router *router, struct mono now)
 	router->health_until = router->config.checks && healthy ? mono_add(now, HEALTH_GRACE_US) : MONO_NEVER;
 	router->link = link_of(engine, router->config.interface);
 	router->link->by_vrid[router->config.vrid] = router;
+	for (unsigned i = 0; i < router->config.track_count; i++)
+		link_of(engine, router->config.track[i]); /* known before the next dump */
+	router->checks_pass = healthy;
+	if (!healthy)
+		snprintf(router->checks_text, sizeof router->checks_text, "no health check has passed yet");
 	if (known && prior.drained)
 		router->vr.drained = true;
 	if (known && prior.auth_sequence)
@@ -115,7 +120,7 @@ void router_start(struct engine *engine, struct router *router, struct mono now)
 	}
 	record_router(engine, router);
 	if (!healthy)
-		record_health(engine, router, "no health check has passed yet");
+		record_health(engine, router, router->checks_text);
 }
 
 void router_free(struct engine *engine, struct router *router)
@@ -129,16 +134,53 @@ void router_free(struct engine *engine, struct router *router)
 	memset(router, 0, sizeof *router);
 }
 
-void router_health(struct engine *engine, struct router *router, struct mono now, bool healthy,
-    uint32_t valid_ms, const char *text)
+/* "eth1 has no carrier" in `text`; false: all tracked interfaces work. */
+static bool track_lost(struct engine *engine, const struct router *router, char text[static BOARD_REASON_MAX])
 {
-	struct vrrp_event event = {.type = VRRP_EVENT_HEALTH, .healthy = healthy};
-	router->health_until = valid_ms ? mono_add(now, valid_ms * USEC_PER_MS) : MONO_NEVER;
-	if (router->vr.healthy != healthy)
-		log_notice("%s: now %s%s%s", router->config.name, healthy ? "healthy" : "unhealthy",
+	for (unsigned i = 0; i < router->config.track_count; i++) {
+		const char *name = router->config.track[i];
+		const struct link *link = link_of(engine, name);
+		const char *trouble =
+		    link ? link_carrier_trouble(link) : "cannot be watched: too many interfaces";
+		if (!trouble)
+			continue;
+		snprintf(text, BOARD_REASON_MAX, "tracked interface %s %s", name, trouble);
+		return true;
+	}
+	return false;
+}
+
+/* Healthy is whose checks pass and whose tracked interfaces work. */
+static void judge_health(struct engine *engine, struct router *router, struct mono now)
+{
+	char lost[BOARD_REASON_MAX];
+	bool is_lost = track_lost(engine, router, lost);
+	const char *text = is_lost ? lost : router->checks_text;
+	struct vrrp_event event = {.type = VRRP_EVENT_HEALTH, .healthy = router->checks_pass && !is_lost};
+	if (router->vr.healthy != event.healthy)
+		log_notice("%s: now %s%s%s", router->config.name, event.healthy ? "healthy" : "unhealthy",
 		    *text ? ": " : "", text);
 	record_health(engine, router, text);
 	router_event(engine, router, now, &event);
+}
+
+void router_health(struct engine *engine, struct router *router, struct mono now, bool healthy,
+    uint32_t valid_ms, const char *text)
+{
+	router->health_until = valid_ms ? mono_add(now, valid_ms * USEC_PER_MS) : MONO_NEVER;
+	router->checks_pass = healthy;
+	snprintf(router->checks_text, sizeof router->checks_text, "%s", text);
+	judge_health(engine, router, now);
+}
+
+void router_tracks(struct engine *engine, struct router *router, struct mono now)
+{
+	char lost[BOARD_REASON_MAX];
+	bool is_lost = track_lost(engine, router, lost);
+	if ((router->checks_pass && !is_lost) != router->vr.healthy)
+		judge_health(engine, router, now);
+	else if (is_lost)
+		record_health(engine, router, lost);
 }
 
 void router_timers(struct engine *engine, struct router *router, struct mono now)

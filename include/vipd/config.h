@@ -16,6 +16,7 @@
 #define CONFIG_ROUTERS_MAX   255
 #define CONFIG_ADDRESSES_MAX 16
 #define CONFIG_PEERS_MAX     16
+#define CONFIG_TRACKS_MAX    8
 #define CONFIG_CHECKS_MAX    64 /* bits of config_router.checks */
 #define CONFIG_EXPECT_MAX    8
 #define CONFIG_KEYS_MAX	     4
@@ -67,6 +68,9 @@ struct config_router {
 	uint32_t peer_count; /* 0: multicast */
 	struct in6_addr peers[CONFIG_PEERS_MAX];
 	uint64_t checks; /* bit i: config.checks[i] */
+	uint32_t track_count;
+	char track[CONFIG_TRACKS_MAX]
+		  [CONFIG_INTERFACE_MAX]; /* must have carrier for this one to be healthy */
 	enum config_auth auth;
 	uint8_t auth_active_key; /* id */
 	uint32_t key_count;

@@ -222,3 +222,25 @@ def test_rotated_client_certificate(lab, nodes):
     rotate("client")
     lab.wait_holder(nodes[0])
     assert nodes[0].check()["last_error"] is None
+
+
+def test_tracked_interface(lab, nodes):
+    for node in nodes[:2]:
+        node.exec("ip", "link", "add", "eth1", "type", "veth", "peer", "name", "far1")
+        node.exec("ip", "link", "set", "eth1", "up")
+        node.exec("ip", "link", "set", "far1", "up")
+        node.reconfigure(router={"track_interfaces": ["eth1"]})
+    before = transitions(nodes)
+    assert lab.holders() == [nodes[0].name] and nodes[0].router()["healthy"]
+    for lose, words in ((("link", "set", "far1", "down"), "has no carrier"), (("link", "set", "eth1", "down"), "is down"),
+                        (("link", "del", "eth1"), "does not exist")):
+        nodes[0].exec("ip", *lose)
+        lab.wait_holder(nodes[1])
+        wait_for("the reason", lambda: nodes[0].router()["health_reason"], lambda r: r == "tracked interface eth1 " + words)
+        if "set" in lose:
+            nodes[0].exec("ip", *lose[:-1], "up")
+            lab.wait_holder(nodes[0])
+    nodes[0].reconfigure()
+    lab.wait_holder(nodes[0])
+    nodes[1].exec("ip", "link", "del", "eth1")
+    assert transitions(nodes)[0] == before[0] + 6
