@@ -161,6 +161,36 @@ static unsigned drained_of(const struct board_router *router)
 	return router->drained;
 }
 
+static void drain_metrics(FILE *out, const struct view *view)
+{
+	char labels[LABELS_MAX];
+	family(out, "vipd_router_drained_since_timestamp_seconds", "gauge",
+	    "When it was drained, in seconds since 1970; 0 if it is not.");
+	for (unsigned i = 0; i < view->router_count; i++) {
+		const struct board_router *router = &view->routers[i];
+		fprintf(
+		    out, "vipd_router_drained_since_timestamp_seconds{%s} ", router_labels(router, labels));
+		seconds(out, router->drained ? router->drained_since_us : 0);
+		fputc('\n', out);
+	}
+	family(out, "vipd_router_drained_until_timestamp_seconds", "gauge",
+	    "When the drain ends by itself, in seconds since 1970; 0 if it is not drained or does not end "
+	    "so.");
+	for (unsigned i = 0; i < view->router_count; i++) {
+		const struct board_router *router = &view->routers[i];
+		fprintf(
+		    out, "vipd_router_drained_until_timestamp_seconds{%s} ", router_labels(router, labels));
+		seconds(out, router->drained ? router->drained_until_us : 0);
+		fputc('\n', out);
+	}
+	family(out, "vipd_router_drained_by_uid", "gauge", "Which user drained it; -1 if it is not drained.");
+	for (unsigned i = 0; i < view->router_count; i++) {
+		const struct board_router *router = &view->routers[i];
+		fprintf(out, "vipd_router_drained_by_uid{%s} %" PRId64 "\n", router_labels(router, labels),
+		    router->drained ? (int64_t)router->drained_by : -1);
+	}
+}
+
 static void router_gauges(FILE *out, const struct view *view)
 {
 	static const struct {
@@ -183,6 +213,7 @@ static void router_gauges(FILE *out, const struct view *view)
 			    gauges[g].value(&view->routers[i]));
 		}
 	}
+	drain_metrics(out, view);
 	family(out, "vipd_router_last_transition_timestamp_seconds", "gauge",
 	    "When the virtual router came into its state, in seconds since 1970.");
 	for (unsigned i = 0; i < view->router_count; i++) {

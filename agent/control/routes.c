@@ -12,6 +12,7 @@
 #include "control/metrics.h"
 #include "control/status.h"
 #include "control/text.h"
+#include "vipd/duration.h"
 #include "vipd/log.h"
 
 /* Scrapes within this time get the same answer, so that a thousand a second cost as much as ten. */
@@ -128,12 +129,28 @@ static void unknown_router(struct control *control, struct http_request *request
 	    request, MHD_HTTP_NOT_FOUND, "there is no virtual router \"%s\"; there is: %s", name, known);
 }
 
+/* ?for=10m. False (answered with 400) if it is no time that a drain can last. */
+static bool for_argument(struct http_request *request, uint32_t *ms)
+{
+	const char *text = http_argument(request, "for");
+	int64_t us = 0;
+	if (text && (duration_parse(text, &us) != 0 || us < USEC_PER_SEC)) {
+		http_reply_error(request, MHD_HTTP_BAD_REQUEST,
+		    "for=%s: write a number and a unit (s, m, h), from 1s to 24h, as in for=10m", text);
+		return false;
+	}
+	*ms = (uint32_t)(us / USEC_PER_MS);
+	return true;
+}
+
 static void drain_or_resume(struct control *control, struct http_request *request, enum message_type type)
 {
 	uid_t uid;
 	if (!allowed(control, request, &uid))
 		return;
 	struct message message = {.type = type, .drain.uid = uid};
+	if (!for_argument(request, &message.drain.for_ms))
+		return;
 	const char *name = http_argument(request, "router");
 	json_t *names = json_array();
 	for (unsigned i = 0; i < control->config->router_count; i++) {
@@ -184,7 +201,7 @@ static void post_reload(struct control *control, struct http_request *request)
 static const struct route routes[] = {
     {"/v1/status", "GET", false, {NULL}, get_status},
     {"/v1/events", "GET", false, {"follow", "since", "last", NULL}, get_events},
-    {"/v1/drain", "POST", false, {"router", NULL}, post_drain},
+    {"/v1/drain", "POST", false, {"router", "for", NULL}, post_drain},
     {"/v1/resume", "POST", false, {"router", NULL}, post_resume},
     {"/v1/reload", "POST", false, {NULL}, post_reload},
     {"/metrics", "GET", true, {NULL}, get_metrics},

@@ -102,6 +102,7 @@ static void drained_add(json_t *json, const struct board_router *router)
 		return;
 	json_object_set_new(json, "drained_since", text_json_time(router->drained_since_us));
 	json_object_set_new(json, "drained_by", json_integer(router->drained_by));
+	json_object_set_new(json, "drained_until", text_json_time(router->drained_until_us));
 }
 
 static json_t *router_json(const struct view *view, const struct board_router *router)

@@ -105,6 +105,7 @@ struct router {
 	bool checks_pass;		    /* as control says */
 	char checks_text[BOARD_REASON_MAX]; /* why not */
 	struct mono health_until;	    /* without a new result by then it counts as unhealthy */
+	struct mono drained_until;	    /* MONO_NEVER: until resumed, or not drained */
 	struct mono takeover_from; /* decision of a takeover that has not announced yet, else MONO_NEVER */
 	struct complaint complaints[COMPLAINTS];
 	bool mismatch; /* the last advert listed other addresses than ours, and that was told */
@@ -165,6 +166,9 @@ void router_health(struct engine *engine, struct router *router, struct mono now
     uint32_t valid_ms, const char *text); /* valid_ms 0: for ever */
 /* Looks whether the tracked interfaces change what that makes of it. */
 void router_tracks(struct engine *engine, struct router *router, struct mono now);
+/* Drains it until a time (MONO_NEVER: until it is resumed), or ends that (`until` MONO_NEVER). */
+void router_drain(
+    struct engine *engine, struct router *router, struct mono now, bool draining, struct mono until);
 void router_timers(struct engine *engine, struct router *router, struct mono now);
 struct mono router_deadline(const struct router *router);
 

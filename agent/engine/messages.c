@@ -81,20 +81,21 @@ static void sanitize(char *text, size_t size)
 static void drain(struct engine *engine, const struct message *message, struct mono now)
 {
 	bool draining = message->type == MESSAGE_DRAIN;
+	uint32_t for_ms = message->drain.for_ms;
+	struct mono until = for_ms ? mono_add(now, for_ms * USEC_PER_MS) : MONO_NEVER;
 	const struct message_router *which = &message->drain.router;
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
 		bool meant = !which->interface[0] || (which->vrid == r->config.vrid &&
 							 strcmp(which->interface, r->config.interface) == 0);
-		if (!r->used || !meant || r->vr.drained == draining)
+		if (!r->used || !meant || (!draining && !r->vr.drained))
 			continue;
-		log_notice("%s: %s by user %u", r->config.name, draining ? "drained" : "resumed",
-		    message->drain.uid);
+		log_notice("%s: %s by user %u%s", r->config.name, draining ? "drained" : "resumed",
+		    message->drain.uid, draining && message->drain.for_ms ? " for a time" : "");
+		r->drained_until = draining ? until : MONO_NEVER;
 		if (draining)
 			record_drain(engine, r, message->drain.uid);
-		router_event(engine, r, now,
-		    &(struct vrrp_event){.type = draining ? VRRP_EVENT_DRAIN : VRRP_EVENT_RESUME});
-		engine->changed = true;
+		router_drain(engine, r, now, draining, r->drained_until);
 	}
 }
 

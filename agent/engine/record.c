@@ -67,8 +67,13 @@ void record_health(struct engine *engine, const struct router *router, const cha
 void record_drain(struct engine *engine, const struct router *router, uint32_t uid)
 {
 	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
+	bool again = b->drained;
+	bool ends = !mono_is_never(router->drained_until);
 	b->drained_by = uid;
-	b->drained_since_us = realtime_us();
+	if (!again)
+		b->drained_since_us = realtime_us();
+	b->drained_until = router->drained_until;
+	b->drained_until_us = ends ? realtime_us() + mono_sub(router->drained_until, mono_now()) : 0;
 	board_end_router(engine->board, index_of(engine, router));
 }
 

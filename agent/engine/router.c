@@ -104,6 +104,7 @@ void router_start(struct engine *engine, struct router *router, struct mono now)
 	router->checks_pass = healthy;
 	if (!healthy)
 		snprintf(router->checks_text, sizeof router->checks_text, "no health check has passed yet");
+	router->drained_until = known && prior.drained ? prior.drained_until : MONO_NEVER;
 	if (known && prior.drained)
 		router->vr.drained = true;
 	if (known && prior.auth_sequence)
@@ -183,16 +184,31 @@ void router_tracks(struct engine *engine, struct router *router, struct mono now
 		record_health(engine, router, lost);
 }
 
+void router_drain(
+    struct engine *engine, struct router *router, struct mono now, bool draining, struct mono until)
+{
+	router->drained_until = until;
+	if (router->vr.drained == draining)
+		return;
+	router_event(engine, router, now,
+	    &(struct vrrp_event){.type = draining ? VRRP_EVENT_DRAIN : VRRP_EVENT_RESUME});
+	engine->changed = true;
+}
+
 void router_timers(struct engine *engine, struct router *router, struct mono now)
 {
 	if (mono_reached(now, router->health_until))
 		router_health(engine, router, now, false, 0,
 		    "the health checks have fallen silent: vipd-control does not report");
+	if (mono_reached(now, router->drained_until)) {
+		log_notice("%s: the time of its drain is over, it takes part again", router->config.name);
+		router_drain(engine, router, now, false, MONO_NEVER);
+	}
 	if (mono_reached(now, vrrp_deadline(&router->vr)))
 		router_event(engine, router, now, &(struct vrrp_event){.type = VRRP_EVENT_TIMER});
 }
 
 struct mono router_deadline(const struct router *router)
 {
-	return mono_min(vrrp_deadline(&router->vr), router->health_until);
+	return mono_min(mono_min(vrrp_deadline(&router->vr), router->health_until), router->drained_until);
 }

@@ -235,13 +235,14 @@ void raw_print(const char *body)
 	printf("%s%s", body, length && body[length - 1] == '\n' ? "" : "\n");
 }
 
-char *call_path(const char *prefix, const char *router)
+char *call_path(const char *prefix, const char *name, const char *value)
 {
 	char *path = NULL;
-	if (!router)
+	if (!value)
 		return strdup(prefix);
-	char *escaped = curl_easy_escape(NULL, router, 0);
-	if (!escaped || asprintf(&path, "%s?router=%s", prefix, escaped) < 0)
+	char *escaped = curl_easy_escape(NULL, value, 0);
+	char separator = strchr(prefix, '?') ? '&' : '?';
+	if (!escaped || asprintf(&path, "%s%c%s=%s", prefix, separator, name, escaped) < 0)
 		path = NULL;
 	curl_free(escaped);
 	return path;

@@ -33,5 +33,6 @@ int call_follow(const struct vipctl *ctl, const char *path, line_handler *line, 
 /* Prints an answer as it came, ending with exactly one newline. */
 void raw_print(const char *body);
 
-/* "PREFIX" or "PREFIX?router=NAME" with the name escaped; NULL without memory. The caller frees it. */
-char *call_path(const char *prefix, const char *router);
+/* PREFIX, with NAME=VALUE (escaped) behind it unless the value is NULL; NULL without memory. The caller frees
+ * it. */
+char *call_path(const char *prefix, const char *name, const char *value);

@@ -125,7 +125,9 @@ static int change(const struct vipctl *ctl, const char *prefix, condition *is_do
 	struct reply reply;
 	json_t *status, *router;
 	size_t i;
-	char *path = call_path(prefix, ctl->argument);
+	char *some = call_path(prefix, "router", ctl->argument);
+	char *path = some ? call_path(some, "for", ctl->duration) : NULL;
+	free(some);
 	if (!path) {
 		fputs("vipctl: out of memory\n", stderr);
 		return EXIT_ATTENTION;

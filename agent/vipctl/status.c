@@ -306,10 +306,13 @@ static void drains_print(struct page *page, const json_t *routers)
 		char since[SHOW_TEXT_MAX], line[512];
 		if (!member_true(router, "drained"))
 			continue;
+		const char *until = member_text(router, "drained_until");
+		char end[SHOW_TEXT_MAX];
 		snprintf(line, sizeof line,
-		    "%s: drained since %s by uid %d; take part again: vipctl resume %s",
+		    "%s: drained since %s by uid %d%s%s; take part again: vipctl resume %s",
 		    member_text(router, "name"), show_time(member_text(router, "drained_since"), since),
-		    (int)member_number(router, "drained_by"), member_text(router, "name"));
+		    (int)member_number(router, "drained_by"), *until ? " until " : "",
+		    *until ? show_time(until, end) : "", member_text(router, "name"));
 		fprintf(page->out, "%s\n", text_tame(line));
 	}
 }

@@ -28,8 +28,8 @@ static const struct command {
 	"who holds what, since when and why, and what needs attention"},
     {"watch", command_watch, "", false, false, "the same, again every second; Ctrl-C ends it"},
     {"events", command_events, "[-f] [-n N]", false, true, "the last (N) transitions; -f: and those to come"},
-    {"drain", command_drain, "[ROUTER]", true, false,
-	"hand over, hold nothing until `resume`; says who holds it now"},
+    {"drain", command_drain, "[--for TIME] [ROUTER]", true, false,
+	"hand over, hold nothing until `resume` (or for TIME); says who holds it now"},
     {"resume", command_resume, "[ROUTER]", true, false, "take part again after `drain`"},
     {"reload", command_reload, "", false, false,
 	"read the configuration again; if it is wrong, nothing changes"},
@@ -55,7 +55,7 @@ static void usage_print(FILE *out)
 	for (size_t i = 0; i < COMMANDS; i++) {
 		char synopsis[64];
 		snprintf(synopsis, sizeof synopsis, "%s %s", commands[i].name, commands[i].usage);
-		fprintf(out, "  %-20s  %s\n", synopsis, commands[i].description);
+		fprintf(out, "  %-27s  %s\n", synopsis, commands[i].description);
 	}
 	fputs("\n"
 	      "  -s, --socket SOCKET  default $VIPD_SOCKET, else " VIPCTL_SOCKET_DEFAULT "\n"
@@ -120,7 +120,7 @@ __attribute__((noreturn, format(printf, 1, 2))) static void usage_error(const ch
 	exit(EXIT_USAGE);
 }
 
-enum { OPTION_VERSION = 256, OPTION_NO_COLOR };
+enum { OPTION_VERSION = 256, OPTION_NO_COLOR, OPTION_FOR };
 
 static void options_read(int argc, char **argv, struct vipctl *ctl)
 {
@@ -130,6 +130,7 @@ static void options_read(int argc, char **argv, struct vipctl *ctl)
 	    {"follow", no_argument, NULL, 'f'},
 	    {"last", required_argument, NULL, 'n'},
 	    {"no-color", no_argument, NULL, OPTION_NO_COLOR},
+	    {"for", required_argument, NULL, OPTION_FOR},
 	    {"version", no_argument, NULL, OPTION_VERSION},
 	    {"help", no_argument, NULL, 'h'},
 	    {0},
@@ -148,6 +149,7 @@ static void options_read(int argc, char **argv, struct vipctl *ctl)
 				usage_error("-n %s: that is not a number of events", optarg);
 			ctl->last = optarg;
 			break;
+		case OPTION_FOR: ctl->duration = optarg; break;
 		case OPTION_NO_COLOR: ctl->colour = false; break;
 		case OPTION_VERSION: puts("vipctl " VIPD_VERSION); exit(EXIT_FINE);
 		case 'h': usage_print(stdout); exit(EXIT_FINE);
@@ -170,6 +172,8 @@ static const struct command *command_read(int count, char **words, struct vipctl
 		    command->takes_argument ? "one argument" : "no argument", words[count - 1]);
 	if ((ctl->follow || ctl->last) && !command->takes_follow)
 		usage_error("%s takes no -f and no -n", command->name);
+	if (ctl->duration && command->function != command_drain)
+		usage_error("%s takes no --for", command->name);
 	ctl->argument = count > 1 ? words[1] : NULL;
 	return command;
 }

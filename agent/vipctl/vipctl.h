@@ -20,6 +20,7 @@ struct vipctl {
 	const char *socket;
 	const char *argument; /* the command's, NULL if there is none */
 	const char *last;     /* events -n */
+	const char *duration; /* drain --for */
 	bool follow;	      /* events -f */
 	bool json;	      /* -o json */
 	bool colour;

@@ -18,7 +18,7 @@
 #include "vipd/config.h"
 #include "vipd/vrrp.h"
 
-#define BOARD_VERSION	  1
+#define BOARD_VERSION	  2
 #define BOARD_ROUTERS_MAX CONFIG_ROUTERS_MAX
 #define BOARD_EVENTS_MAX  256 /* the ring of the last transitions */
 #define BOARD_REASON_MAX  128
@@ -75,10 +75,12 @@ struct board_router {
 	uint32_t address_count;
 	uint32_t held; /* bit i: addresses[i] is on the interface */
 	struct in6_addr addresses[CONFIG_ADDRESSES_MAX];
-	uint32_t ifindex;	  /* 0: no such interface */
-	uint64_t auth_sequence;	  /* of the last signed advert, 0: none; a new engine goes on above it */
-	int64_t drained_since_us; /* wall clock */
-	uint32_t drained_by;	  /* uid */
+	uint32_t ifindex;	   /* 0: no such interface */
+	uint64_t auth_sequence;	   /* of the last signed advert, 0: none; a new engine goes on above it */
+	int64_t drained_since_us;  /* wall clock */
+	uint32_t drained_by;	   /* uid */
+	struct mono drained_until; /* valid while drained; MONO_NEVER: until it is resumed */
+	int64_t drained_until_us;  /* the same as wall clock, 0: never */
 	char reason_text[BOARD_REASON_MAX];
 	char health_text[BOARD_REASON_MAX]; /* why it is not healthy, "" if it is */
 	uint64_t counters[BOARD_COUNTERS];

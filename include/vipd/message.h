@@ -21,7 +21,7 @@
 #include "vipd/board.h"
 #include "vipd/config.h"
 
-#define MESSAGE_VERSION	 1
+#define MESSAGE_VERSION	 2
 #define MESSAGE_TEXT_MAX CONFIG_ERRORS_TEXT_MAX
 #define MESSAGE_FDS	 2 /* CONFIG: the image and the secrets */
 
@@ -68,8 +68,9 @@ struct message {
 		} health;
 		struct {
 			struct message_router router;
-			uint32_t uid; /* who asked */
-		} drain;	      /* DRAIN and RESUME */
+			uint32_t uid;	 /* who asked */
+			uint32_t for_ms; /* DRAIN: ends by itself after that; 0: does not */
+		} drain;		 /* DRAIN and RESUME */
 		struct {
 			bool ok;
 			char text[MESSAGE_TEXT_MAX];

@@ -244,3 +244,28 @@ def test_tracked_interface(lab, nodes):
     lab.wait_holder(nodes[0])
     nodes[1].exec("ip", "link", "del", "eth1")
     assert transitions(nodes)[0] == before[0] + 6
+
+
+def test_drain_for_a_time(lab, nodes):
+    assert nodes[0].http("POST", "/v1/drain?for=10")[0] == 400 and nodes[0].router()["drained"] is False
+    nodes[0].vipctl("drain", "--for", "2s", "api")
+    lab.wait_holder(nodes[1])
+    router = nodes[0].router()
+    assert router["drained_until"] > router["drained_since"] and router["drained_by"] == 0
+    assert " until " in nodes[0].vipctl("status", check=False).stdout
+    assert nodes[0].metric("vipd_router_drained_until_timestamp_seconds") > time.time() - 2
+    lab.wait_holder(nodes[0])
+    assert nodes[0].router()["drained"] is False and nodes[0].metric("vipd_router_drained_by_uid") == -1
+
+
+def test_drain_survives_its_processes(lab, nodes):
+    nodes[0].vipctl("drain", "--for", "1h")
+    until = nodes[0].router()["drained_until"]
+    for role in ("engine", "control"):
+        pid = nodes[0].vipd_pids()[role]
+        os.kill(pid, signal.SIGKILL)
+        wait_for("another one", lambda: nodes[0].vipd_pids().get(role), lambda now, pid=pid: now not in (None, pid))
+    router = wait_for("it answers", nodes[0].router)
+    assert router["drained"] and router["drained_until"] == until and lab.holders() == [nodes[1].name]
+    nodes[0].vipctl("resume")
+    lab.wait_holder(nodes[0])
