@@ -72,6 +72,7 @@ const struct key root_keys[] = {
     {"virtual_routers", read_routers, .example = ROUTERS_EXAMPLE, .required = true, .min = 1},
     {"control", read_control, .example = "{ socket = \"" CONFIG_SOCKET_DEFAULT "\"; }"},
     {"metrics", read_metrics, .example = "{ listen = \"[::1]:9752\"; }"},
+    {"notify", read_text, .example = "\"/etc/vipd/notify\"", .refuse = refuse_path, FIELD(config, notify)},
     {"run_as", read_text, .example = "\"vipd\"", .refuse = refuse_name, FIELD(config, run_as)},
     {0},
 };

@@ -219,5 +219,6 @@ void config_print(const struct config *config, FILE *out)
 	fprintf(out, "};\nmetrics = {\n");
 	print_text(out, "  ", "listen", config->metrics_listen);
 	fprintf(out, "};\n");
+	print_if(out, "", "notify", config->notify);
 	print_text(out, "", "run_as", config->run_as);
 }

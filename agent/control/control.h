@@ -11,6 +11,7 @@
 #include "control/checks.h"
 #include "control/events.h"
 #include "control/http.h"
+#include "control/notify.h"
 #include "control/reload.h"
 #include "control/secrets.h"
 #include "vipd/board.h"
@@ -26,6 +27,7 @@ struct control {
 	struct access access;
 	struct checks *checks;
 	struct events *events;
+	struct notify *notify;
 	struct reload *reload;
 	struct http *local;		     /* the Unix socket */
 	struct http *metrics;		     /* NULL: off */

@@ -97,6 +97,7 @@ static void configure(
 	control->secrets = secrets;
 	access_configure(&control->access, config->admin_group);
 	checks_configure(control->checks, config, &secrets);
+	notify_configure(control->notify, config);
 	unmap_config(before, &secrets_before);
 	if (!before && start_http(control) < 0) {
 		sd_event_exit(control->event, EXIT_FAILURE);
@@ -147,12 +148,14 @@ static int on_engine(sd_event_source *source, int fd, uint32_t events, void *con
 		    strerror(-r));
 		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	}
-	if (r == -EPROTO)
+	if (r == -EPROTO) {
 		log_warning("dropped a message from the engine that is none");
-	else if (message.type == MESSAGE_HELLO)
+	} else if (message.type == MESSAGE_HELLO) {
 		checks_tell_all(control->checks);
-	else if (message.type == MESSAGE_CHANGED)
+	} else if (message.type == MESSAGE_CHANGED) {
 		events_changed(control->events);
+		notify_changed(control->notify);
+	}
 	for (int i = 0; r == 0 && i < MESSAGE_FDS; i++) {
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -187,8 +190,9 @@ static int prepare(struct control *control)
 	control->started_us = board_age();
 	control->checks = checks_new(control->event, FD_CHANNEL);
 	control->events = events_new(control->event, control->board);
+	control->notify = notify_new(control->event, control->board);
 	control->reload = reload_new(control->event, FD_GUARDIAN);
-	if (!control->checks || !control->events || !control->reload)
+	if (!control->checks || !control->events || !control->notify || !control->reload)
 		return -ENOMEM;
 	if ((r = sd_event_add_io(control->event, NULL, FD_GUARDIAN, EPOLLIN, on_guardian, control)) < 0 ||
 	    (r = sd_event_add_io(control->event, NULL, FD_CHANNEL, EPOLLIN, on_engine, control)) < 0)
@@ -206,6 +210,7 @@ static void finish(struct control *control)
 		MHD_destroy_response(control->metrics_answer);
 	checks_free(control->checks);
 	events_free(control->events);
+	notify_free(control->notify);
 	reload_free(control->reload);
 	unmap_config(control->config, &control->secrets);
 	sd_event_unref(control->event);

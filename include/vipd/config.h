@@ -113,6 +113,7 @@ struct config {
 	int64_t loaded_us;	    /* wall clock */
 	char node[CONFIG_NAME_MAX];
 	char run_as[CONFIG_NAME_MAX];
+	char notify[CONFIG_PATH_MAX]; /* run on every transition; "": nothing is */
 	char socket[CONFIG_SOCKET_MAX];
 	char group[CONFIG_NAME_MAX];
 	char admin_group[CONFIG_NAME_MAX];

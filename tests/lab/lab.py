@@ -267,10 +267,10 @@ class Node(Host):
             "run_as": "root",
         }
 
-    def reconfigure(self, check=None, router=None, more=None):
+    def reconfigure(self, check=None, router=None, more=None, **top):
         """Reloads with other settings of the first check and the first virtual router,
         and one more check. None takes a setting out."""
-        config = self.config()
+        config = {**self.config(), **top}
         if more:
             config["checks"].append({"interval": self.lab.check_interval, "rise": 1, "fall": 1, **more})
             config["virtual_routers"][0]["checks"].append(more["name"])

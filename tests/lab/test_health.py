@@ -269,3 +269,28 @@ def test_drain_survives_its_processes(lab, nodes):
     assert router["drained"] and router["drained_until"] == until and lab.holders() == [nodes[1].name]
     nodes[0].vipctl("resume")
     lab.wait_holder(nodes[0])
+
+
+def test_notify(lab, nodes):
+    told = os.path.join(nodes[0].directory, "told")
+    script = os.path.join(nodes[0].directory, "notify")
+    with open(script, "w") as out:
+        out.write(f'#!/bin/sh\nsleep 0.2\necho "$VIPD_NUMBER $VIPD_ROUTER $VIPD_FROM $VIPD_STATE $VIPD_ADDRESSES $VIPD_REASON" >>{told}\n'
+                  "sleep 31537 &\n")
+    os.chmod(script, 0o755)
+    nodes[0].reconfigure(notify=script)
+    begin = nodes[0].status()["virtual_routers"][0]["counters"]["transitions"]
+    nodes[0].vipctl("drain")
+    nodes[0].vipctl("resume")
+    lab.wait_holder(nodes[0])
+
+    def lines():
+        with open(told) as file:
+            return [line.split(" ", 5) for line in file.read().splitlines()]
+    count = nodes[0].router()["counters"]["transitions"] - begin
+    seen = wait_for("all are told", lines, lambda found: len(found) >= count)
+    assert [line[2:4] for line in seen] == [["active", "backup"], ["backup", "active"]]
+    numbers = [int(line[0]) for line in seen]
+    assert numbers == sorted(numbers) and {(line[1], line[4]) for line in seen} == {("api", VIP)}
+    assert seen[0][5] == "drained"
+    wait_for("nothing is left of it", lambda: processes("31537"), lambda left: not left)

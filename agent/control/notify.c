@@ -1,0 +1,167 @@
+/*
+ * The board is the queue: it keeps the last BOARD_EVENTS_MAX transitions, so a program that is too slow loses
+ * the oldest ones (which is logged), and nothing else waits for it.
+ */
+#include "control/notify.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/command.h"
+#include "control/text.h"
+#include "vipd/log.h"
+
+#define TIME_LIMIT_US (10 * USEC_PER_SEC)
+#define VARIABLE_MAX  1024
+#define VARIABLES_MAX 16
+
+struct notify {
+	const struct board *board;
+	const struct config *config;
+	struct command *command;
+	bool running;
+	uint64_t next; /* transition to tell */
+};
+
+struct environment {
+	char texts[VARIABLES_MAX][VARIABLE_MAX];
+	char *list[VARIABLES_MAX + 1];
+	unsigned count;
+};
+
+__attribute__((format(printf, 3, 4))) static void add(
+    struct environment *environment, const char *name, const char *format, ...)
+{
+	char *text = environment->texts[environment->count];
+	size_t length = (size_t)snprintf(text, VARIABLE_MAX, "%s=", name);
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text + length, VARIABLE_MAX - length, format, args);
+	va_end(args);
+	environment->list[environment->count++] = text;
+}
+
+static void add_addresses(
+    struct environment *environment, const struct config *config, const struct board_event *event)
+{
+	char list[CONFIG_ADDRESSES_MAX * INET6_ADDRSTRLEN] = "";
+	for (unsigned i = 0; i < config->router_count; i++) {
+		const struct config_router *router = &config->routers[i];
+		if (router->vrid != event->vrid || strcmp(router->interface, event->interface))
+			continue;
+		for (unsigned a = 0; a < router->address_count; a++) {
+			size_t length = strlen(list);
+			char text[INET6_ADDRSTRLEN];
+			inet_ntop(AF_INET6, &router->addresses[a], text, sizeof text);
+			snprintf(list + length, sizeof list - length, "%s%s", a ? " " : "", text);
+		}
+	}
+	add(environment, "VIPD_ADDRESSES", "%s", list);
+}
+
+static void describe(
+    const struct notify *notify, const struct board_event *event, struct environment *environment)
+{
+	char time[TEXT_TIME_MAX];
+	add(environment, "PATH", "%s", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	add(environment, "VIPD_NODE", "%s", notify->config->node);
+	add(environment, "VIPD_ROUTER", "%.*s", (int)sizeof event->router, event->router);
+	add(environment, "VIPD_VRID", "%u", event->vrid);
+	add(environment, "VIPD_INTERFACE", "%.*s", (int)sizeof event->interface, event->interface);
+	add_addresses(environment, notify->config, event);
+	add(environment, "VIPD_FROM", "%s", vrrp_state_name(event->from));
+	add(environment, "VIPD_STATE", "%s", vrrp_state_name(event->to));
+	add(environment, "VIPD_REASON", "%.*s", (int)sizeof event->reason_text, event->reason_text);
+	add(environment, "VIPD_CODE", "%s", vrrp_reason_name(event->reason));
+	add(environment, "VIPD_NUMBER", "%" PRIu64, event->number);
+	add(environment, "VIPD_AT", "%s", text_time(event->at_realtime_us, time));
+}
+
+static bool take(struct notify *notify, struct board_event *event)
+{
+	uint64_t last = atomic_load(&notify->board->event_count), lost = 0;
+	if (notify->next > last)
+		return false;
+	if (last - notify->next >= BOARD_EVENTS_MAX) {
+		lost = last - notify->next - BOARD_EVENTS_MAX + 1;
+		notify->next += lost;
+	}
+	while (notify->next <= last && !board_read_event(notify->board, notify->next, event)) {
+		notify->next++;
+		lost++;
+	}
+	if (lost)
+		log_warning("notify: %s is too slow: %" PRIu64 " transitions were not told to it",
+		    notify->config->notify, lost);
+	return notify->next++ <= last;
+}
+
+static void run_next(struct notify *notify)
+{
+	struct board_event event;
+	while (!notify->running && take(notify, &event)) {
+		char path[CONFIG_PATH_MAX];
+		char *const words[] = {path, NULL};
+		struct environment environment = {.count = 0};
+		memcpy(path, notify->config->notify, sizeof path);
+		describe(notify, &event, &environment);
+		int r = command_start(notify->command, words, environment.list, TIME_LIMIT_US);
+		if (r < 0)
+			log_warning("notify: cannot run %s: %s", path,
+			    r == -EBUSY ? "the one before hangs in the kernel" : strerror(-r));
+		notify->running = r == 0;
+	}
+}
+
+static void on_done(void *context, const struct command_result *result)
+{
+	struct notify *notify = context;
+	char text[256];
+	if (result->end != COMMAND_EXITED || result->number != 0) {
+		command_tell(result, TIME_LIMIT_US, text, sizeof text);
+		log_warning("notify: transition %" PRIu64 ": %s", notify->next - 1, text);
+	}
+	notify->running = false;
+	notify_changed(notify);
+}
+
+struct notify *notify_new(sd_event *event, const struct board *board)
+{
+	struct notify *notify = calloc(1, sizeof *notify);
+	if (!notify)
+		return NULL;
+	notify->board = board;
+	notify->next = atomic_load(&board->event_count) + 1;
+	notify->command = command_new(event, on_done, notify);
+	if (!notify->command) {
+		free(notify);
+		return NULL;
+	}
+	return notify;
+}
+
+void notify_free(struct notify *notify)
+{
+	if (!notify)
+		return;
+	command_free(notify->command);
+	free(notify);
+}
+
+void notify_configure(struct notify *notify, const struct config *config)
+{
+	notify->config = config;
+}
+
+void notify_changed(struct notify *notify)
+{
+	if (notify->config && notify->config->notify[0])
+		run_next(notify);
+	else if (!notify->running)
+		notify->next = atomic_load(&notify->board->event_count) + 1;
+}
