@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lab import VIP, transitions, wait_for
+from lab import VIP, adverts_pass, transitions, wait_for
 
 ONCE = {"interval": "1h", "timeout": "2s", "fall": 5, "rise": 1}  # whatever happens in the test is not by the interval
 HTTP = {"url": "http://[::1]:8080/", "type": "http", "ca": None, "cert": None, "key": None}
@@ -294,3 +294,30 @@ def test_notify(lab, nodes):
     assert numbers == sorted(numbers) and {(line[1], line[4]) for line in seen} == {("api", VIP)}
     assert seen[0][5] == "drained"
     wait_for("nothing is left of it", lambda: processes("31537"), lambda left: not left)
+
+
+def test_all_servers_die_at_once(lab, nodes, probe):
+    """The holder keeps the address, nothing moves; the first that comes back takes it."""
+    before = transitions(nodes)
+    for node in nodes:
+        node.api_signal(signal.SIGSTOP)
+    for node in nodes:
+        wait_for("unhealthy", node.router, lambda r: not r["healthy"])
+    [holder] = wait_for("one holder", lab.holders, lambda names: len(names) == 1)
+    moved = [now - then for now, then in zip(transitions(nodes), before)]
+    adverts_pass(next(node for node in nodes if node.name == holder), 10)
+    assert [now - then for now, then in zip(transitions(nodes), before)] == moved, "no transition among the unhealthy"
+    nodes[2].api_signal(signal.SIGCONT)
+    lab.wait_holder(nodes[2])
+    wait_for("the client is served", probe.answered_by, lambda name: name == nodes[2].name)
+
+
+def test_without_preemption_a_demoted_holder_does_not_come_back(lab, nodes):
+    for node in nodes:
+        node.reconfigure(router={"preempt": False})
+    nodes[0].api_kill()
+    lab.wait_holder(nodes[1])
+    nodes[0].api_start()
+    wait_for("healthy again", nodes[0].router, lambda r: r["healthy"])
+    adverts_pass(nodes[1], 10)
+    assert lab.holders() == [nodes[1].name]
