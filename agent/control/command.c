@@ -1,6 +1,9 @@
 /*
  * Running programs of others from a loop that never waits.
  *
+ * A descriptor leaves the loop before it is closed: a child that has been forked and has not yet executed
+ * holds it open, and epoll would go on to report it.
+ *
  * The end is noticed by a pidfd, so no SIGCHLD is shared with anybody. The group is killed before its leader
  * is reaped: until then nobody else can have its number. A program that does not die of SIGKILL (it hangs in
  * the kernel) is left to itself until it does; the struct that stands for it may then outlive its owner.
@@ -134,10 +137,11 @@ static int on_exit_of(sd_event_source *source, int fd, uint32_t events, void *co
 		return 0;
 	if (command->output >= 0)
 		drink(command);
-	close(command->pidfd);
 	bool abandoned = !command->done;
+	int pidfd = command->pidfd;
+	sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	close(pidfd);
 	if (abandoned) { /* the loop's reference was the last one: this frees it */
-		sd_event_source_set_enabled(source, SD_EVENT_OFF);
 		sd_event_source_set_floating(source, false);
 		return 0;
 	}

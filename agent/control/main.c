@@ -2,8 +2,8 @@
  * vipd-control: everything slow. Answers HTTP, runs the checks, tells the engine what they found.
  *
  * The guardian starts it without a privilege and with every descriptor that it needs, the listening sockets
- * among them. It opens nothing, and the VIP does not need it: it may crash, hang or be flooded. All of it is
- * one thread and one loop, and nothing in that loop waits.
+ * among them. It opens nothing but what `file` checks look at, and the VIP does not need it: it may crash,
+ * hang or be flooded. All of it is one thread and one loop, and nothing in that loop waits.
  */
 #include <curl/curl.h>
 #include <errno.h>
