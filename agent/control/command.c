@@ -28,6 +28,8 @@
 #include "vipd/mono.h"
 
 #define TIMER_EXACT_US 1000
+#define GRACE_US       (500 * USEC_PER_MS) /* from SIGKILL to the end, before it counts as hanging in the kernel \
+					    */
 
 struct command {
 	sd_event *event;
@@ -39,6 +41,8 @@ struct command {
 	pid_t pid;
 	int pidfd;
 	int output;
+	bool cut; /* killed by us, because of cut_end */
+	enum command_end cut_end;
 	bool told; /* the result has been given */
 	size_t printed;
 	struct command_result result;
@@ -102,10 +106,19 @@ static void tell(struct command *command, enum command_end end, int number)
 	command->done(command->context, &result);
 }
 
+/* It is told when the program has ended, so that the next one can start; or when it does not end. */
 static void cut_short(struct command *command, enum command_end end)
 {
 	kill(-command->pid, SIGKILL);
-	tell(command, end, SIGKILL);
+	if (command->cut) {
+		tell(command, command->cut_end, SIGKILL);
+		return;
+	}
+	command->cut = true;
+	command->cut_end = end;
+	sd_event_source_set_enabled(command->print, SD_EVENT_OFF);
+	sd_event_source_set_time_relative(command->timer, GRACE_US);
+	sd_event_source_set_enabled(command->timer, SD_EVENT_ONESHOT);
 }
 
 static int on_print(sd_event_source *source, int fd, uint32_t events, void *context)
@@ -146,7 +159,10 @@ static int on_exit_of(sd_event_source *source, int fd, uint32_t events, void *co
 		return 0;
 	}
 	command->exit = sd_event_source_disable_unref(command->exit);
-	tell(command, info.si_code == CLD_EXITED ? COMMAND_EXITED : COMMAND_KILLED, info.si_status);
+	if (command->cut)
+		tell(command, command->cut_end, SIGKILL);
+	else
+		tell(command, info.si_code == CLD_EXITED ? COMMAND_EXITED : COMMAND_KILLED, info.si_status);
 	return 0;
 }
 
@@ -183,7 +199,7 @@ int command_start(struct command *command, char *const words[], char *const envi
 	command->pid = pid;
 	command->pidfd = pidfd_open(pid, 0);
 	command->output = ends[0];
-	command->told = false;
+	command->told = command->cut = false;
 	command->printed = command->result.size = 0;
 	int r = command->pidfd < 0 ? -errno : watch(command, timeout_us);
 	if (r >= 0)
