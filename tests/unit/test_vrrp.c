@@ -586,6 +586,9 @@ static void test_demotion(void **state)
 	       "> advert 150\n");
 	assert_int_equal(vrrp_demoted_priority(32), 4);
 	assert_int_equal(vrrp_demoted_priority(254), 31);
+	begin(&plain);
+	hear(9, 31); /* the top of the band belongs to it */
+	assert_int_equal(vrrp_deadline(&vr).us, 41406);
 }
 
 /* A healthy Backup waits Skew_Time, not three intervals, for an unhealthy Active; also without preemption. */
