@@ -58,6 +58,7 @@ $(B)/obj/%.o: %.c Makefile
 # A unit test links exactly the files it names, and no other.
 TIME          := agent/base/mono.c
 unit_vrrp     := agent/core/vrrp.c agent/core/timing.c agent/core/names.c
+unit_rfc      := $(unit_vrrp)
 unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_na       := agent/wire/na.c agent/wire/checksum.c agent/wire/names.c
 unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c

@@ -28,8 +28,8 @@
 #include "vipd/mono.h"
 
 #define TIMER_EXACT_US 1000
-#define GRACE_US       (500 * USEC_PER_MS) /* from SIGKILL to the end, before it counts as hanging in the kernel \
-					    */
+/* From SIGKILL to the end, before it counts as hanging in the kernel. */
+#define GRACE_US (500 * USEC_PER_MS)
 
 struct command {
 	sd_event *event;

@@ -44,8 +44,7 @@ static const char *const meanings[ADVERT_VERDICTS] = {
     [ADVERT_BAD_SOURCE] = "it does not come from a link-local address",
     [ADVERT_OWN_PACKET] = "it comes from our own address: another host uses it, or the link has a loop",
     [ADVERT_UNKNOWN_PEER] = "its sender is not among our peers",
-    [ADVERT_AUTH_UNEXPECTED] = "it is signed and auth is not configured here; "
-			       "begin with mode \"receive-only\" on every server",
+    [ADVERT_AUTH_UNEXPECTED] = "it is signed and auth is not configured here: begin with \"receive-only\"",
     [ADVERT_AUTH_MISSING] = "it is not signed: a server without auth, or a forger",
     [ADVERT_AUTH_MALFORMED] = "its trailer is of no kind that we know",
     [ADVERT_AUTH_UNKNOWN_KEY] = "it is signed with a key whose id is not among our keys",

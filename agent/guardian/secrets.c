@@ -197,7 +197,7 @@ static const char *content_trouble(uint8_t id, int fd, size_t size)
 
 static const char *key_trouble(const struct config_key *key)
 {
-	struct stat st;
+	struct stat st = {0};
 	int fd = open_file(key->file.path, &st);
 	if (fd < 0)
 		return opening_trouble(-fd);

@@ -161,8 +161,9 @@ class Keepalived(Router):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         os.kill(self.process.pid, signal.SIGUSR1)
-        text = wait_for("keepalived dumps its state", lambda: open(path).read(), lambda text: "Last transition" in text)
-        return float(re.search(r"Master advert interval = (\S+) milli-sec", text)[1])
+        line = wait_for("keepalived dumps its state", lambda: re.search(
+            r"Master advert interval = (\d+) milli-sec", open(path).read()), deadline=1)
+        return int(line[1])
 
 
 class Frr(Router):

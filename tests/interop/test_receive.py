@@ -58,6 +58,7 @@ REFUSED = {
 
 
 def test_what_fails_a_check_is_counted_and_changes_nothing(segment, vipd):
+    """Twice each: both count, the log tells of it once; of other groups on the link it tells nothing."""
     vipd.begin_with(priority=100)
     segment.settles(vipd, vipd)
     transitions = vipd.transitions()
@@ -65,8 +66,10 @@ def test_what_fails_a_check_is_counted_and_changes_nothing(segment, vipd):
         before = dropped(vipd, reason)
         if how.get("source") == "global":
             how["source"] = segment.client.address
-        send(segment.client, packet, **how)
-        wait_for(f"one is refused as {reason}", lambda: dropped(vipd, reason), lambda now: now == before + 1)
+        for _ in range(2):
+            send(segment.client, packet, **how)
+        wait_for(f"two are refused as {reason}", lambda: dropped(vipd, reason), lambda now: now == before + 2)
+        assert vipd.log("vipd").count(f"({reason})") == (reason != "unknown_vrid")
     assert vipd.router()["counters"]["adverts_received"] == 0
     assert vipd.transitions() == transitions and vipd.holds()
     send(segment.client, advert())  # the same without a fault
