@@ -28,6 +28,19 @@ static void check_first_address(struct router *router, struct mono now, const st
 	    router->config.name, hushed.text);
 }
 
+/* RFC 9568 section 7.1: an interval unlike ours is told, and followed. */
+static void check_interval(struct router *router, struct mono now, const struct advert *advert)
+{
+	struct hushed hushed;
+	int64_t own_us = router->config.advert_interval_us, us = advert->interval_cs * 10 * USEC_PER_MS;
+	if (us == own_us || !complaint_due(&router->complaints[COMPLAINT_INTERVAL], 1, now, &hushed))
+		return;
+	log_warning("%s: another router advertises every %lld ms, here every %lld ms is configured; "
+		    "advert_interval should be the same everywhere%s",
+	    router->config.name, (long long)(us / USEC_PER_MS), (long long)(own_us / USEC_PER_MS),
+	    hushed.text);
+}
+
 static void check_addresses(
     struct engine *engine, struct router *router, struct mono now, const struct advert *advert)
 {
@@ -102,6 +115,7 @@ static void take_advert(struct engine *engine, struct link *link, struct mono no
 	if (advert.priority == VRRP_PRIORITY_RESIGN)
 		record_count(engine, router, BOARD_PRIORITY_ZERO_RECEIVED);
 	check_first_address(router, now, &advert);
+	check_interval(router, now, &advert);
 	check_addresses(engine, router, now, &advert);
 	struct vrrp_event event = {
 	    .type = VRRP_EVENT_ADVERT,

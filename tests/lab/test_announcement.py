@@ -80,3 +80,19 @@ def test_a_missing_link_local_address_is_told_once(lab, nodes):
     adverts_pass(nodes[0], 10)
     assert told()[0] <= before[0] + 1
     assert nodes[1].router()["state"] == "backup" and nodes[1].router()["dropped"] == {}
+
+
+def test_another_interval_is_told_once(lab, nodes):
+    config = nodes[0].config()
+    config["virtual_routers"][0]["advert_interval"] = "200ms"
+    nodes[0].write_config(config)
+    nodes[0].vipctl("reload")
+
+    def told():
+        return [text.count("advertises every 200 ms, here every 100 ms") for name, text in lab.logs()
+                if name == "k8s-node02/vipd.log"][0]
+    before = told()
+    wait_for("the second tells of it", told)
+    adverts_pass(nodes[0], 10)
+    assert told() <= before + 1
+    assert nodes[1].router()["state"] == "backup" and nodes[1].router()["advert_interval_ms"] == 200
