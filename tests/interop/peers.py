@@ -46,7 +46,7 @@ class Router(Host):
         return self.has_address()
 
     def is_ready(self):
-        """Active, and able to break a tie."""
+        """Active, and able to say so."""
         return self.holds()
 
     def log(self, name):
@@ -225,7 +225,7 @@ class Frr(Router):
         return link["operstate"] == "UP"
 
     def is_ready(self):
-        """vrrpd forgets its address with the macvlan down, and compares with "::" until it is told the address anew."""
+        """vrrpd forgets its address with the macvlan down. Until it is told of it anew it is mute, and loses every tie."""
         if not self.holds():
             return False
         if self.show()["primaryAddress"] == self.source():
@@ -277,11 +277,16 @@ class Segment(Lab):
         [entry] = json.loads(run("ip", "-n", "client", "-6", "-json", "neigh", "show", VIP).stdout)
         return entry.get("lladdr")
 
+    def wait_holder(self, node, deadline=15.0):
+        wait_for(f"{node.name} is Active", node.is_ready, deadline=deadline)
+        super().wait_holder(node, deadline)
+
     def becomes_holder(self, holder, vipd=None):
         """`holder` is the only one, `vipd` has heard of it, and the client reaches it."""
+        self.wait_holder(holder)
         if vipd:
             wait_for("vipd knows the Active", vipd.active, lambda address: address == holder.source())
-        self.wait_holder(holder)
+            self.wait_holder(holder)
         if not holder.announces:
             ip_batch("client", [f"neigh flush to {VIP} dev eth0"])
         wait_for(f"the client reaches {holder.name}", self.answering_mac, lambda mac: mac == holder.mac())
