@@ -20,21 +20,21 @@ static const struct command {
 	const char *name;
 	int (*function)(const struct vipctl *ctl);
 	const char *usage; /* what may follow the name */
-	bool takes_argument;
-	bool takes_follow; /* -f and -n */
+	enum takes { TAKES_NOTHING, TAKES_ARGUMENT, TAKES_FOLLOW /* -f and -n */, TAKES_OWN_OPTIONS } takes;
 	const char *description;
 } commands[] = {
-    {"status", command_status, "", false, false,
+    {"status", command_status, "", TAKES_NOTHING,
 	"who holds what, since when and why, and what needs attention"},
-    {"watch", command_watch, "", false, false, "the same, again every second; Ctrl-C ends it"},
-    {"events", command_events, "[-f] [-n N]", false, true, "the last (N) transitions; -f: and those to come"},
-    {"drain", command_drain, "[--for TIME] [ROUTER]", true, false,
+    {"watch", command_watch, "", TAKES_NOTHING, "the same, again every second; Ctrl-C ends it"},
+    {"events", command_events, "[-f] [-n N]", TAKES_FOLLOW,
+	"the last (N) transitions; -f: and those to come"},
+    {"drain", command_drain, "[--for TIME] [ROUTER]", TAKES_ARGUMENT,
 	"hand over, hold nothing until `resume` (or for TIME); says who holds it now"},
-    {"resume", command_resume, "[ROUTER]", true, false, "take part again after `drain`"},
-    {"reload", command_reload, "", false, false,
+    {"resume", command_resume, "[ROUTER]", TAKES_ARGUMENT, "take part again after `drain`"},
+    {"reload", command_reload, "", TAKES_NOTHING,
 	"read the configuration again; if it is wrong, nothing changes"},
-    {"metrics", command_metrics, "", false, false, "what Prometheus gets"},
-    {"help", command_help, "[COMMAND]", true, false, "this text, or that of one command"},
+    {"metrics", command_metrics, "", TAKES_NOTHING, "what Prometheus gets"},
+    {"help", command_help, "[COMMAND]", TAKES_ARGUMENT, "this text, or that of one command"},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -109,7 +109,7 @@ int command_metrics(const struct vipctl *ctl)
 	return EXIT_FINE;
 }
 
-__attribute__((noreturn, format(printf, 1, 2))) static void usage_error(const char *format, ...)
+void usage_error(const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -122,7 +122,8 @@ __attribute__((noreturn, format(printf, 1, 2))) static void usage_error(const ch
 
 enum { OPTION_VERSION = 256, OPTION_NO_COLOR, OPTION_FOR };
 
-static void options_read(int argc, char **argv, struct vipctl *ctl)
+/* Reads options from argv[1] on into *ctl; the words that are none follow argv[optind]. */
+static void options_read(int argc, char **argv, const char *letters, struct vipctl *ctl)
 {
 	static const struct option options[] = {
 	    {"socket", required_argument, NULL, 's'},
@@ -135,7 +136,8 @@ static void options_read(int argc, char **argv, struct vipctl *ctl)
 	    {"help", no_argument, NULL, 'h'},
 	    {0},
 	};
-	for (int option; (option = getopt_long(argc, argv, "s:o:fn:h", options, NULL)) != -1;) {
+	optind = 0; /* from the start again, whatever was read before */
+	for (int option; (option = getopt_long(argc, argv, letters, options, NULL)) != -1;) {
 		switch (option) {
 		case 's': ctl->socket = optarg; break;
 		case 'o':
@@ -158,23 +160,38 @@ static void options_read(int argc, char **argv, struct vipctl *ctl)
 	}
 }
 
-static const struct command *command_read(int count, char **words, struct vipctl *ctl)
+/* The words behind a command that leaves its options to us. */
+static void arguments_check(const struct command *command, int count, char **words, struct vipctl *ctl)
 {
-	if (count == 0) {
-		usage_print(stderr);
-		exit(EXIT_USAGE);
-	}
-	const struct command *command = command_find(words[0]);
-	if (!command)
-		usage_error("there is no command '%s'", words[0]);
-	if (count > (command->takes_argument ? 2 : 1))
+	bool takes_argument = command->takes == TAKES_ARGUMENT;
+	if (count > (takes_argument ? 1 : 0))
 		usage_error("%s takes %s: what is '%s'?", command->name,
-		    command->takes_argument ? "one argument" : "no argument", words[count - 1]);
-	if ((ctl->follow || ctl->last) && !command->takes_follow)
+		    takes_argument ? "one argument" : "no argument", words[count - 1]);
+	if ((ctl->follow || ctl->last) && command->takes != TAKES_FOLLOW)
 		usage_error("%s takes no -f and no -n", command->name);
 	if (ctl->duration && command->function != command_drain)
 		usage_error("%s takes no --for", command->name);
-	ctl->argument = count > 1 ? words[1] : NULL;
+	ctl->argument = count > 0 ? words[0] : NULL;
+}
+
+/* Options may stand before the command and behind it. */
+static const struct command *command_read(int argc, char **argv, struct vipctl *ctl)
+{
+	options_read(argc, argv, "+s:o:fn:h", ctl);
+	if (optind == argc) {
+		usage_print(stderr);
+		exit(EXIT_USAGE);
+	}
+	const struct command *command = command_find(argv[optind]);
+	if (!command)
+		usage_error("there is no command '%s'", argv[optind]);
+	ctl->word_count = argc - optind;
+	ctl->words = argv + optind;
+	ctl->words[0] = argv[0]; /* getopt names it in its errors */
+	if (command->takes != TAKES_OWN_OPTIONS) {
+		options_read(ctl->word_count, ctl->words, "s:o:fn:h", ctl);
+		arguments_check(command, ctl->word_count - optind, ctl->words + optind, ctl);
+	}
 	return command;
 }
 
@@ -189,8 +206,7 @@ int main(int argc, char **argv)
 	const char *socket = getenv("VIPD_SOCKET");
 	struct vipctl ctl = {
 	    .socket = socket && *socket ? socket : VIPCTL_SOCKET_DEFAULT, .colour = colour_wanted()};
-	options_read(argc, argv, &ctl);
-	const struct command *command = command_read(argc - optind, argv + optind, &ctl);
+	const struct command *command = command_read(argc, argv, &ctl);
 
 	curl_global_init(CURL_GLOBAL_NOTHING);
 	int result = command->function(&ctl);

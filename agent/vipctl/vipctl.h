@@ -24,7 +24,13 @@ struct vipctl {
 	bool follow;	      /* events -f */
 	bool json;	      /* -o json */
 	bool colour;
+	int word_count; /* of a command with options of its own: its command line, words[0] is vipctl's name
+			 */
+	char **words;
 };
+
+/* Tells what is wrong with the command line, and exits. */
+__attribute__((noreturn, format(printf, 1, 2))) void usage_error(const char *format, ...);
 
 /* The commands; each returns an exit code and has told the reason on standard error. */
 int command_status(const struct vipctl *ctl);
