@@ -40,7 +40,7 @@ libs = $(shell pkg-config --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab lab-programs interop deps conf fuzz setup setup-demo fmt fmt-check tidy \
+.PHONY: all demo check unit sim mutants lab soak lab-programs interop deps conf fuzz setup setup-demo fmt fmt-check tidy \
 	install clean
 all: $(PROGRAMS)
 
@@ -137,6 +137,10 @@ $(B)/lab/probe: $(call objects,tests/lab/probe.c)
 
 lab: all lab-programs
 	VIPD_BUILD=$(B) tests/lab/run
+
+# The holder's engine killed 20 times, and stopped for 8 s: minutes.
+soak: all lab-programs
+	VIPD_BUILD=$(B) VIPD_KILLS=20 tests/lab/run test_crashes.py
 
 # keepalived and FRR as peers; tshark on what we send.
 interop: all

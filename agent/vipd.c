@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/engine.h"
 #include "guardian/guardian.h"
@@ -37,12 +38,24 @@ static const struct option options[] = {
 static struct config config;
 static struct config_errors errors;
 
+static bool has_keys(void)
+{
+	for (unsigned i = 0; i < config.router_count; i++)
+		if (config.routers[i].key_count)
+			return true;
+	return false;
+}
+
 static int check(const char *path, bool print)
 {
-	if (config_load(path, &config, &errors) < 0) {
+	/* Key files belong to root alone; whoever else asks is told about the rest. */
+	bool root = geteuid() == 0;
+	if (config_load(path, &config, &errors) < 0 || (root && secrets_check_keys(&config, &errors) < 0)) {
 		fputs(errors.text, stderr);
 		return 2;
 	}
+	if (!root && has_keys())
+		fputs("vipd: key files were not looked at: only root can read them\n", stderr);
 	if (print)
 		config_print(&config, stdout);
 	else

@@ -36,8 +36,12 @@ static void read_keys(struct report *report, config_setting_t *setting, const st
 	};
 	struct config_router *router = key_base(key, field);
 	unsigned count = list_of_groups(report, setting, key, CONFIG_KEYS_MAX);
-	for (unsigned i = 0; i < count; i++)
-		read_group(report, config_setting_get_elem(setting, i), key_keys, &router->keys[i]);
+	for (unsigned i = 0; i < count; i++) {
+		config_setting_t *element = config_setting_get_elem(setting, i);
+		read_group(report, element, key_keys, &router->keys[i]);
+		const config_setting_t *file = config_setting_get_member(element, "file");
+		router->keys[i].line = config_setting_source_line(file ? file : element);
+	}
 	router->key_count = count;
 }
 

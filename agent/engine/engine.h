@@ -141,6 +141,7 @@ struct configuration {
 	const struct config *config;
 	const uint8_t *secrets;
 	size_t secrets_size;
+	bool anew; /* what a predecessor held was let go of */
 };
 void engine_configure(struct engine *engine, const struct configuration *configuration, struct mono now);
 
@@ -159,7 +160,8 @@ void router_params(const struct config_router *config, struct vrrp_params *param
 struct router *router_find(struct engine *engine, const char *interface, uint8_t vrid);
 int router_address_index(
     const struct router *router, const struct in6_addr *address); /* -1: not its address */
-void router_start(struct engine *engine, struct router *router, struct mono now);
+/* may_adopt: it goes on as Active if its predecessor was a moment ago. */
+void router_start(struct engine *engine, struct router *router, struct mono now, bool may_adopt);
 void router_free(struct engine *engine, struct router *router);
 void router_event(
     struct engine *engine, struct router *router, struct mono now, const struct vrrp_event *event);

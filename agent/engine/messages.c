@@ -27,10 +27,11 @@ static void stop_all(struct engine *engine, struct mono now, const char *why)
 }
 
 static void take_configuration(
-    struct engine *engine, uint64_t generation, const int fds[MESSAGE_FDS], struct mono now)
+    struct engine *engine, const struct message *message, const int fds[MESSAGE_FDS], struct mono now)
 {
+	uint64_t generation = message->generation;
 	size_t size = 0;
-	struct configuration next = {.config = sealed_map(fds[0], &size)};
+	struct configuration next = {.config = sealed_map(fds[0], &size), .anew = message->anew};
 	next.secrets = sealed_map(fds[1], &next.secrets_size);
 	bool usable = next.config && size == sizeof *next.config && next.secrets;
 	if (usable && !engine->stopping) {
@@ -64,7 +65,7 @@ void messages_from_guardian(struct engine *engine, struct mono now)
 		return;
 	}
 	if (!result && message.type == MESSAGE_CONFIG)
-		take_configuration(engine, message.generation, fds, now);
+		take_configuration(engine, &message, fds, now);
 	else if (!result && message.type == MESSAGE_STOP)
 		stop_all(engine, now, "the guardian says so");
 }

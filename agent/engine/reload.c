@@ -37,7 +37,7 @@ static void add(struct engine *engine, struct router *slot, const struct configu
 	router_auth_configure(&slot->auth, config, next->secrets, next->secrets_size);
 	if (engine->router_count <= index)
 		engine->router_count = index + 1;
-	router_start(engine, slot, now);
+	router_start(engine, slot, now, !next->anew);
 	if (engine->board->router_count < engine->router_count)
 		engine->board->router_count = engine->router_count;
 }

@@ -68,6 +68,7 @@ void router_event(
 		case VRRP_EFFECT_ANNOUNCE: pending->announce = true; break;
 		case VRRP_EFFECT_TRANSITION:
 			router->takeover_from = effect->to == VRRP_ACTIVE ? decision : MONO_NEVER;
+			pending->announce &= effect->to == VRRP_ACTIVE; /* no word of one that has left */
 			record_transition(engine, router, effect);
 			break;
 		case VRRP_EFFECT_STOPPED: router->stopped = true; break;
@@ -86,7 +87,7 @@ static bool predecessor(struct engine *engine, const struct router *router, stru
 	       strncmp(prior->interface, router->config.interface, sizeof prior->interface) == 0;
 }
 
-void router_start(struct engine *engine, struct router *router, struct mono now)
+void router_start(struct engine *engine, struct router *router, struct mono now, bool may_adopt)
 {
 	struct vrrp_params params;
 	struct board_router prior;
@@ -111,8 +112,8 @@ void router_start(struct engine *engine, struct router *router, struct mono now)
 		router->auth.sequence = (struct auth_sequence){.started = true, .last = prior.auth_sequence};
 	/* Only while nobody can have taken over: the same limit by which a late engine steps down. */
 	int64_t silence = known ? mono_sub(now, prior.active_seen) : 0;
-	router->adopt = known && prior.state == VRRP_ACTIVE && prior.active_self && silence >= 0 &&
-			silence <= 3 * params.advert_interval_us;
+	router->adopt = may_adopt && known && prior.state == VRRP_ACTIVE && prior.active_self &&
+			silence >= 0 && silence <= 3 * params.advert_interval_us;
 	if (!known) {
 		unsigned index = (unsigned)(router - engine->routers);
 		struct board_router *fresh = board_begin_router(engine->board, index);

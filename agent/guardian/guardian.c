@@ -2,9 +2,10 @@
  * The guardian: starts the engine and control, hands them configuration and secrets, watches both, and cleans
  * up after them. It stays root, and parses nothing that comes from a network.
  *
- * A child that dies is started again: at once the first time, then later and later. The board and the sockets
- * belong to the guardian, so a new engine goes on from where the last one was. An engine that dies again and
- * again loses its addresses first, so that another node can take them.
+ * A child that dies is started again. The board and the sockets belong to the guardian, so a new engine goes
+ * on from where the last one was, and nobody notices. One that dies for the third time in a minute does not
+ * get another try at that: the guardian resigns in its place, keeps the addresses until a successor has had
+ * time to take over, removes them, and starts the next engine as one that has held nothing.
  */
 #include "guardian/guardian.h"
 
@@ -24,127 +25,15 @@
 
 #include "vipd/log.h"
 
-#define TICK_US		 (250 * USEC_PER_MS)
-#define SECRETS_EVERY_US (2 * USEC_PER_SEC)
-#define HUNG_US		 (10 * USEC_PER_SEC) /* an engine without a heartbeat for this long is killed */
-#define SHORT_LIFE_US	 (20 * USEC_PER_SEC) /* deaths closer than this are a row */
-#define BACKOFF_US	 (100 * USEC_PER_MS)
-#define BACKOFF_MAX_US	 (5 * USEC_PER_SEC)
-#define RELEASE_AFTER	 3		     /* deaths of the engine in a row: let go of the addresses */
-#define STOP_MAX_US	 (15 * USEC_PER_SEC) /* past the longest handover */
-
-struct guardian {
-	const char *path;
-	struct config config;
-	struct identity identity;
-	struct inheritance inheritance;
-	const struct board *board;
-	struct child children[CHILDREN];
-	uint64_t generation;
-	uint64_t fingerprint;
-	struct mono next_fingerprint;
-	bool announced;	     /* READY=1 was sent */
-	bool reload_pending; /* somebody waits for this generation to be in force */
-	bool reload_asked;   /* that somebody is control */
-	bool stopping;
-	struct mono stop_deadline;
-};
+#define TICK_US	       (250 * USEC_PER_MS)
+#define HUNG_US	       (10 * USEC_PER_SEC) /* an engine without a heartbeat for this long is killed */
+#define CRISIS_US      (60 * USEC_PER_SEC) /* DEATHS_MAX deaths in this are no accident */
+#define BACKOFF_US     (1 * USEC_PER_SEC)
+#define BACKOFF_MAX_US (5 * USEC_PER_SEC)
+#define STOP_MAX_US    (15 * USEC_PER_SEC) /* past the longest handover */
 
 static struct guardian guardian = {
     .children = {{.name = "engine", .socket = -1}, {.name = "control", .socket = -1}}};
-
-static void log_lines(const char *text)
-{
-	while (*text) {
-		size_t length = strcspn(text, "\n");
-		log_error("%.*s", (int)length, text);
-		text += length + (text[length] == '\n');
-	}
-}
-
-/* ---- configuration ---- */
-
-static void send_configuration(enum child_kind kind)
-{
-	static struct config image;
-	struct child *child = &guardian.children[kind];
-	int fds[MESSAGE_FDS];
-	if (!child->pid)
-		return;
-	image = guardian.config;
-	int result = secrets_seal(kind, &image, fds);
-	if (!result) {
-		struct message message = {.type = MESSAGE_CONFIG, .generation = guardian.generation};
-		result = message_send(child->socket, &message, fds);
-		close(fds[0]);
-		close(fds[1]);
-	}
-	if (result)
-		log_error("cannot hand the configuration to %s: %s", child->name, strerrordesc_np(-result));
-}
-
-static void hand_out_configuration(void)
-{
-	guardian.generation++;
-	guardian.fingerprint = secrets_fingerprint(&guardian.config);
-	for (int kind = 0; kind < CHILDREN; kind++)
-		send_configuration((enum child_kind)kind);
-}
-
-static void answer_reload(bool ok, const char *text)
-{
-	if (!guardian.reload_asked)
-		return;
-	guardian.reload_asked = false;
-	struct message answer = {.type = MESSAGE_RELOADED, .reloaded = {.ok = ok}};
-	snprintf(answer.reloaded.text, sizeof answer.reloaded.text, "%s", text);
-	message_send(guardian.children[CHILD_CONTROL].socket, &answer, NULL);
-}
-
-/* A reload that fails changes nothing: everything is checked before anything is handed out. */
-static void reload(bool asked_by_control)
-{
-	static struct config next;
-	static struct config_errors errors;
-	struct identity identity;
-	guardian.reload_asked |= asked_by_control;
-	errors = (struct config_errors){0};
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)mono_now().us);
-	int result = config_load(guardian.path, &next, &errors);
-	if (!result)
-		result = config_check_reload(&guardian.config, &next, &errors);
-	if (!result)
-		result = secrets_check_keys(&next, &errors);
-	if (!result && identity_lookup(&next, &identity) < 0)
-		snprintf(errors.text, sizeof errors.text, "%s: a user or group of it does not exist",
-		    guardian.path);
-	if (result || errors.text[0]) {
-		log_lines(errors.text);
-		log_error("the configuration was not reloaded; the one before stays in force");
-		answer_reload(false, errors.text);
-		sd_notify(0, "READY=1");
-		return;
-	}
-	guardian.config = next;
-	guardian.reload_pending = true;
-	hand_out_configuration();
-}
-
-static void configuration_in_force(void)
-{
-	for (int kind = 0; kind < CHILDREN; kind++)
-		if (guardian.children[kind].ready != guardian.generation)
-			return;
-	if (!guardian.announced || guardian.reload_pending)
-		sd_notifyf(0, "READY=1\nSTATUS=%u virtual routers from %s", guardian.config.router_count,
-		    guardian.path);
-	guardian.announced = true;
-	if (!guardian.reload_pending)
-		return;
-	guardian.reload_pending = false;
-	log_notice("reloaded %s", guardian.path);
-	answer_reload(true, "");
-}
 
 /* ---- children ---- */
 
@@ -157,7 +46,7 @@ static void start(enum child_kind kind)
 		child->restart = mono_add(mono_now(), BACKOFF_MAX_US);
 		return;
 	}
-	send_configuration(kind);
+	configuration_send(&guardian, kind);
 }
 
 static void describe_death(int status, char *text, size_t size)
@@ -167,6 +56,40 @@ static void describe_death(int status, char *text, size_t size)
 		    text, size, "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
 		snprintf(text, size, "exit status %d", WEXITSTATUS(status));
+}
+
+/* Whether this death is one of DEATHS_MAX in a short time. */
+static bool is_crisis(struct child *child, struct mono now)
+{
+	child->deaths[child->died++ % DEATHS_MAX] = now;
+	struct mono first = child->deaths[child->died % DEATHS_MAX];
+	return child->died >= DEATHS_MAX && mono_sub(now, first) <= CRISIS_US;
+}
+
+/* At once, so that a new engine goes on before anybody misses an advert; in a crisis later and later. */
+static int64_t pause_before_start(struct child *child, bool crisis)
+{
+	child->pauses = crisis ? child->pauses + 1 : 0;
+	if (!crisis)
+		return 0;
+	int64_t wait = BACKOFF_US << (child->pauses < 4 ? child->pauses - 1 : 3);
+	return wait < BACKOFF_MAX_US ? wait : BACKOFF_MAX_US;
+}
+
+/* A handover in place of an engine that cannot do it. The end of it is in finish_handover(). */
+static void begin_handover(struct mono now)
+{
+	int64_t stay_us = resign_routers(&guardian.config, guardian.board, guardian.keys);
+	guardian.anew = true;
+	guardian.release_at = mono_add(now, stay_us);
+}
+
+static void finish_handover(struct mono now)
+{
+	if (!mono_reached(now, guardian.release_at))
+		return;
+	guardian.release_at = MONO_NEVER;
+	release_addresses(&guardian.config);
 }
 
 static void died(enum child_kind kind, int status)
@@ -179,19 +102,19 @@ static void died(enum child_kind kind, int status)
 	child->socket = -1;
 	child->pid = 0;
 	child->ready = 0;
-	if (guardian.stopping)
+	if (guardian.stopping) {
+		if (kind == CHILD_ENGINE && status) /* in the middle of its handover, or before */
+			begin_handover(now);
 		return;
-	child->failures = mono_sub(now, child->started) < SHORT_LIFE_US ? child->failures + 1 : 1;
-	int64_t wait = 0; /* the first time at once: a new engine goes on before anybody misses an advert */
-	if (child->failures > 1)
-		wait = BACKOFF_US << (child->failures < 8 ? child->failures - 2 : 6);
-	child->restart = mono_add(now, wait < BACKOFF_MAX_US ? wait : BACKOFF_MAX_US);
-	log_error("%s ended (%s); starting it again %s", child->name, how, wait ? "after a pause" : "now");
-	if (kind == CHILD_ENGINE && child->failures >= RELEASE_AFTER) {
-		log_error(
-		    "the engine has died %u times in a row: letting go of its addresses", child->failures);
-		release_addresses(&guardian.config);
 	}
+	bool crisis = is_crisis(child, now);
+	child->restart = mono_add(now, pause_before_start(child, crisis));
+	log_error("%s ended (%s); starting it again %s", child->name, how, crisis ? "after a pause" : "now");
+	if (kind != CHILD_ENGINE || !crisis)
+		return;
+	log_error("the engine has died %u times within %lld s: handing over", DEATHS_MAX,
+	    (long long)(CRISIS_US / USEC_PER_SEC));
+	begin_handover(now);
 }
 
 static void reap(void)
@@ -219,9 +142,11 @@ static void hear_child(enum child_kind kind)
 			close(fds[1]);
 		} else if (message.type == MESSAGE_READY) {
 			child->ready = message.generation;
-			configuration_in_force();
+			if (kind == CHILD_ENGINE)
+				guardian.anew = false;
+			configuration_in_force(&guardian);
 		} else if (message.type == MESSAGE_RELOAD && kind == CHILD_CONTROL && !guardian.stopping) {
-			reload(true);
+			configuration_reload(&guardian, true);
 		}
 	}
 }
@@ -236,9 +161,23 @@ static int64_t heartbeat_age(void)
 	return mono_sub(mono_now(), beat);
 }
 
+/*
+ * An engine that is silent, dead or alive, holds its addresses until the kernel's lease is over, although
+ * others have taken over long before. Whatever it would let go of if it woke now (a late engine is a dead
+ * engine), the guardian lets go of for it.
+ */
+static void release_late_addresses(void)
+{
+	struct mono beat = {atomic_load_explicit(&guardian.board->heartbeat_us, memory_order_relaxed)};
+	unsigned released = release_late(guardian.board, mono_sub(mono_now(), beat));
+	if (released)
+		log_error("the engine is late: removed its addresses, as it would itself");
+}
+
 static void watch_engine(void)
 {
 	const struct child *engine = &guardian.children[CHILD_ENGINE];
+	release_late_addresses();
 	if (!engine->pid)
 		return;
 	int64_t age = heartbeat_age();
@@ -250,29 +189,10 @@ static void watch_engine(void)
 	kill(engine->pid, SIGKILL);
 }
 
-static void watch_secrets(struct mono now)
-{
-	if (!mono_reached(now, guardian.next_fingerprint))
-		return;
-	guardian.next_fingerprint = mono_add(now, SECRETS_EVERY_US);
-	if (secrets_fingerprint(&guardian.config) == guardian.fingerprint)
-		return;
-	static struct config_errors errors;
-	errors = (struct config_errors){0};
-	if (secrets_check_keys(&guardian.config, &errors) < 0) {
-		guardian.fingerprint = secrets_fingerprint(&guardian.config);
-		log_lines(errors.text);
-		log_error(
-		    "a key of adverts was replaced by something unusable; the one before stays in force");
-		return;
-	}
-	log_info("a certificate or key file has changed: handing it on");
-	hand_out_configuration();
-}
-
 static void tick(void)
 {
 	struct mono now = mono_now();
+	finish_handover(now);
 	if (guardian.stopping) {
 		if (mono_reached(now, guardian.stop_deadline))
 			for (int kind = 0; kind < CHILDREN; kind++)
@@ -284,13 +204,15 @@ static void tick(void)
 		return;
 	}
 	watch_engine();
-	watch_secrets(now);
+	configuration_watch_secrets(&guardian, now);
 }
 
 static void start_what_is_due(void)
 {
 	for (int kind = 0; kind < CHILDREN && !guardian.stopping; kind++)
-		if (!guardian.children[kind].pid && mono_reached(mono_now(), guardian.children[kind].restart))
+		if (!guardian.children[kind].pid &&
+		    mono_reached(mono_now(), guardian.children[kind].restart) &&
+		    (kind != CHILD_ENGINE || mono_is_never(guardian.release_at)))
 			start((enum child_kind)kind);
 }
 
@@ -321,7 +243,7 @@ static bool stop_goes_on(void)
 	if (!told)
 		stop_child(CHILD_CONTROL);
 	told = true;
-	return guardian.children[CHILD_CONTROL].pid != 0;
+	return guardian.children[CHILD_CONTROL].pid || !mono_is_never(guardian.release_at);
 }
 
 static void hear_signals(int fd)
@@ -331,10 +253,21 @@ static void hear_signals(int fd)
 		if (info.ssi_signo == SIGCHLD)
 			reap();
 		else if (info.ssi_signo == SIGHUP && !guardian.stopping)
-			reload(false);
+			configuration_reload(&guardian, false);
 		else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
 			begin_stop();
 	}
+}
+
+/* Milliseconds to the next thing to do. */
+static int pause_ms(void)
+{
+	struct mono now = mono_now(), at = mono_min(mono_add(now, TICK_US), guardian.release_at);
+	for (int kind = 0; kind < CHILDREN; kind++)
+		if (!guardian.children[kind].pid && !guardian.stopping)
+			at = mono_min(at, guardian.children[kind].restart);
+	int64_t us = mono_sub(at, now);
+	return us <= 0 ? 0 : (int)((us + USEC_PER_MS - 1) / USEC_PER_MS);
 }
 
 static void loop(int signals)
@@ -344,7 +277,7 @@ static void loop(int signals)
 		struct pollfd polls[] = {{.fd = signals, .events = POLLIN},
 		    {.fd = guardian.children[CHILD_ENGINE].socket, .events = POLLIN},
 		    {.fd = guardian.children[CHILD_CONTROL].socket, .events = POLLIN}};
-		poll(polls, 3, TICK_US / USEC_PER_MS);
+		poll(polls, 3, pause_ms());
 		hear_child(CHILD_ENGINE);
 		hear_child(CHILD_CONTROL);
 		hear_signals(signals);
@@ -408,6 +341,8 @@ int guardian_run(const char *path)
 	}
 	int signals = open_signals();
 	int result = signals < 0 ? -errno : open_inheritance();
+	if (result >= 0)
+		result = configuration_first(&guardian);
 	if (result < 0) {
 		log_error("cannot start: %s", strerrordesc_np(-result));
 		return EXIT_FAILURE;
@@ -415,8 +350,7 @@ int guardian_run(const char *path)
 	release_addresses(&guardian.config); /* of a predecessor that had no time to clean up */
 	log_notice("vipd " VIPD_VERSION " on %s: %u virtual routers from %s", guardian.config.node,
 	    guardian.config.router_count, path);
-	guardian.generation = 1;
-	guardian.fingerprint = secrets_fingerprint(&guardian.config);
+	guardian.release_at = MONO_NEVER;
 	loop(signals);
 	release_addresses(&guardian.config);
 	unlink(guardian.config.socket);

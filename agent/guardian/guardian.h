@@ -12,14 +12,18 @@
 
 enum child_kind { CHILD_ENGINE, CHILD_CONTROL, CHILDREN };
 
+#define DEATHS_MAX 3
+
 struct child {
 	const char *name;
 	pid_t pid;	/* 0: not running */
 	int socket;	/* our end, -1 while not running */
 	uint64_t ready; /* generation of the configuration that is in force there */
 	struct mono started;
-	struct mono restart; /* when to start it again, MONO_NEVER while running */
-	unsigned failures;   /* deaths in a row, each soon after the one before */
+	struct mono restart;		/* when to start it again, MONO_NEVER while running */
+	unsigned pauses;		/* before each start, one after the other: the next is longer */
+	struct mono deaths[DEATHS_MAX]; /* the last ones; the oldest is at deaths[died % DEATHS_MAX] */
+	unsigned died;
 };
 
 /* Descriptors that the children are started with; -1: none. The guardian keeps its own copies for the next
@@ -41,8 +45,37 @@ struct identity {
 	char user[CONFIG_NAME_MAX];
 };
 
+struct guardian {
+	const char *path;
+	struct config config;
+	struct identity identity;
+	struct inheritance inheritance;
+	const struct board *board;
+	struct child children[CHILDREN];
+	int keys; /* memfd: the keys of adverts as they were when all of them were good */
+	uint64_t generation;
+	uint64_t fingerprint;
+	struct mono next_fingerprint;
+	bool announced;		/* READY=1 was sent */
+	bool reload_pending;	/* somebody waits for this generation to be in force */
+	bool reload_asked;	/* that somebody is control */
+	struct mono release_at; /* end of a handover in place of the engine, else MONO_NEVER */
+	bool anew;		/* what the engine before held was let go of: the next one adopts nothing */
+	bool stopping;
+	struct mono stop_deadline;
+};
+
 /* guardian.c: runs until SIGTERM; returns the exit status. */
 int guardian_run(const char *path);
+
+/* configuration.c: what is in force, and who is told of it. */
+int configuration_first(struct guardian *guardian); /* 0, or -errno with the error logged */
+void configuration_send(struct guardian *guardian, enum child_kind kind);
+void configuration_reload(struct guardian *guardian, bool asked_by_control);
+/* Both children have it: tells whoever waits for that. */
+void configuration_in_force(struct guardian *guardian);
+void configuration_watch_secrets(struct guardian *guardian, struct mono now);
+void log_lines(const char *text);
 
 /* identity.c: returns 0, or -ENOENT with the error logged (who is missing, what to do). */
 int identity_lookup(const struct config *config, struct identity *identity);
@@ -55,11 +88,10 @@ int child_spawn(enum child_kind kind, const struct inheritance *inheritance, con
     struct child *child);
 
 /*
- * secrets.c: reads the files that `image` names into sealed memfds, notes offset, size and error of each in
- * the image, and seals the image too. fds: image and secrets, for MESSAGE_CONFIG; the caller closes them.
- * Returns 0 or -errno.
+ * secrets.c: reads the files that `config` names for this child into a sealed memfd, and notes offset, size
+ * and error of each in *config. Returns the descriptor or -errno.
  */
-int secrets_seal(enum child_kind kind, struct config *image, int fds[static MESSAGE_FDS]);
+int secrets_read(enum child_kind kind, struct config *config);
 /*
  * Whether every key file of adverts is private (a regular file of root that nobody else can read) and holds a
  * key. Adds one error each to *errors and returns -EINVAL, or 0.
@@ -75,8 +107,20 @@ int listen_metrics(const struct config *config);
 int agent_lock(const char *socket_path);
 
 /*
+ * resign.c: sends priority 0 for every virtual router of which the board says that the engine was Active a
+ * moment ago, and returns how long its addresses must stay for a successor, in microseconds; 0: there is
+ * none. keys: memfd of secrets_read(CHILD_ENGINE).
+ */
+int64_t resign_routers(const struct config *config, const struct board *board, int keys);
+
+/*
  * release.c: removes the addresses that a dead vipd left: those with our mark and our flags, and (for kernels
  * without marks) those of `config` with our flags; config may be NULL. Returns how many were removed, or
  * -errno.
  */
 int release_addresses(const struct config *config);
+/*
+ * Removes what the board says is held by routers that have not advertised for so long that the engine itself
+ * would let go of it, if it could. `silence_us`: of the whole engine. Returns how many were removed.
+ */
+unsigned release_late(const struct board *board, int64_t silence_us);

@@ -1,5 +1,6 @@
 /*
- * Removes what a dead vipd left behind: addresses with its mark and its flags, and nothing else.
+ * Removes what a dead vipd left behind: addresses with its mark and its flags, and nothing else. And what a
+ * late engine still has, which is on the board.
  */
 #include "guardian/guardian.h"
 
@@ -69,4 +70,37 @@ int release_addresses(const struct config *config)
 	}
 	kernel_close(&kernel);
 	return result ? result : removed;
+}
+
+/* The limit of vr_late_limit(), rounded up: past it the engine steps down itself when it wakes. */
+#define LATE_INTERVALS 4
+
+static unsigned remove_held(struct kernel *kernel, const struct board_router *router)
+{
+	unsigned removed = 0;
+	for (unsigned i = 0; i < router->address_count && i < CONFIG_ADDRESSES_MAX; i++)
+		if (router->held & UINT32_C(1) << i)
+			removed +=
+			    kernel_address_remove(kernel, router->ifindex, &router->addresses[i], 128) == 0;
+	return removed;
+}
+
+unsigned release_late(const struct board *board, int64_t silence_us)
+{
+	struct kernel kernel = {0};
+	bool open = false;
+	unsigned removed = 0;
+	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
+		struct board_router router;
+		if (!board_read_router(board, i, &router) || router.state != VRRP_ACTIVE || !router.held ||
+		    silence_us <= LATE_INTERVALS * router.advert_interval_us)
+			continue;
+		if (!open && kernel_open(&kernel))
+			return removed;
+		open = true;
+		removed += remove_held(&kernel, &router);
+	}
+	if (open)
+		kernel_close(&kernel);
+	return removed;
 }

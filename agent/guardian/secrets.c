@@ -130,23 +130,14 @@ static int read_secret(struct config_secret *secret, void *context)
 	return 0;
 }
 
-int secrets_seal(enum child_kind kind, struct config *image, int fds[static MESSAGE_FDS])
+int secrets_read(enum child_kind kind, struct config *config)
 {
 	struct heap heap = {0};
-	int secrets = -1, result = visit_secrets(image, kind == CHILD_ENGINE, read_secret, &heap);
+	int result = visit_secrets(config, kind == CHILD_ENGINE, read_secret, &heap);
 	if (!result)
-		result = secrets = sealed_memfd("vipd-secrets", heap.bytes, heap.size);
+		result = sealed_memfd("vipd-secrets", heap.bytes, heap.size);
 	heap_wipe(&heap);
-	if (result < 0)
-		return result;
-	int config = sealed_memfd("vipd-config", image, sizeof *image);
-	if (config < 0) {
-		close(secrets);
-		return config;
-	}
-	fds[0] = config;
-	fds[1] = secrets;
-	return 0;
+	return result;
 }
 
 /* ---- keys of adverts ---- */
@@ -217,8 +208,9 @@ int secrets_check_keys(const struct config *config, struct config_errors *errors
 			const char *trouble = key_trouble(key);
 			if (!trouble)
 				continue;
-			complain(errors, "%s: virtual router %s, auth key %u, file = \"%s\": %s\n",
-			    config->path, config->routers[r].name, key->id, key->file.path, trouble);
+			complain(errors, "%s:%u: virtual router %s, auth key %u, file = \"%s\": %s\n",
+			    config->path, key->line, config->routers[r].name, key->id, key->file.path,
+			    trouble);
 			result = -EINVAL;
 		}
 	return result;

@@ -110,6 +110,7 @@ static void control_path(char *path, size_t size)
 _Noreturn static void become(enum child_kind kind, const struct inheritance *inheritance,
     const struct identity *identity, int guardian_socket, const char *control)
 {
+	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
 	bool engine = kind == CHILD_ENGINE;
 	const int descriptors[] = {guardian_socket, inheritance->channel[kind],
 	    engine ? inheritance->board_writable : inheritance->board, engine ? -1 : inheritance->http,
@@ -118,6 +119,9 @@ _Noreturn static void become(enum child_kind kind, const struct inheritance *inh
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	/* Ctrl-C, a closed terminal and systemd reach everybody; the guardian says what follows from that. */
+	for (size_t i = 0; engine && i < sizeof ends / sizeof ends[0]; i++)
+		signal(ends[i], SIG_IGN);
 	if (engine)
 		request_punctuality();
 	int result = place_descriptors(descriptors, sizeof descriptors / sizeof descriptors[0]);

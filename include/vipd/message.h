@@ -21,7 +21,7 @@
 #include "vipd/board.h"
 #include "vipd/config.h"
 
-#define MESSAGE_VERSION	 2
+#define MESSAGE_VERSION	 3
 #define MESSAGE_TEXT_MAX CONFIG_ERRORS_TEXT_MAX
 #define MESSAGE_FDS	 2 /* CONFIG: the image and the secrets */
 
@@ -58,7 +58,10 @@ struct message {
 	uint32_t version; /* set by message_send() */
 	uint32_t type;
 	union {
-		uint64_t generation; /* CONFIG: number of this configuration; READY: the one in force */
+		struct {
+			uint64_t generation; /* CONFIG: number of it; READY: the one in force */
+			bool anew;	     /* CONFIG: adopt nothing, it was let go of */
+		};
 		struct {
 			struct message_router router;
 			bool healthy;

@@ -303,7 +303,7 @@ class Node(Host):
         self.special = bool(environment)
 
     def vipd_stop(self, number=signal.SIGTERM):
-        """Signals the guardian alone, as systemd does with KillMode=mixed, and returns its exit status."""
+        """Signals the guardian alone, and returns its exit status."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.vipd.pid, number)
         return self.vipd_wait()

@@ -72,6 +72,7 @@ static void effect(struct node *node, const struct vrrp_effect *effect)
 		tell(node, "> announce");
 		break;
 	case VRRP_EFFECT_TRANSITION:
+		pending->announce &= effect->to == VRRP_ACTIVE;
 		tell(node, "> %s -> %s: %s", vrrp_state_name(effect->from), vrrp_state_name(effect->to),
 		    vrrp_reason_name(effect->reason));
 		break;

@@ -1,0 +1,153 @@
+"""Engines that die, and the keys and addresses of those that die again and again.
+
+VIPD_KILLS: how often the holder's engine is killed in all (2 unless told; `make soak` takes 20).
+"""
+
+import os
+import signal
+
+import pytest
+
+from keys import auth, make_key, roll_out, write_auth, write_key
+from lab import BUILD, adverts_pass, transitions, wait_for
+
+KILLS = int(os.environ.get("VIPD_KILLS", "2"))
+
+
+def kill_engine(node):
+    """Kills it and waits for the next one."""
+    before = wait_for("an engine runs", node.vipd_pids, lambda pids: "engine" in pids)["engine"]
+    os.kill(before, signal.SIGKILL)
+    wait_for("another engine runs", node.vipd_pids, lambda pids: pids.get("engine") not in (None, before))
+
+
+def is_adopted(node):
+    router = node.router()
+    return router["state"] == "active" and "took over from the engine before" in router["reason"]
+
+
+def last_reason(node):
+    return node.router()["reason"]
+
+
+def third_death(node):
+    for _ in range(2):
+        kill_engine(node)
+        wait_for("it goes on as Active", lambda: is_adopted(node))
+    os.kill(node.vipd_pids()["engine"], signal.SIGKILL)
+
+
+def anew(lab, node):
+    """Another guardian, which has seen no engine die."""
+    node.special = True
+    lab.restore()
+
+
+@pytest.fixture(autouse=True)
+def young_guardian(lab, nodes):
+    anew(lab, nodes[0])
+    yield
+    nodes[0].special = True  # the next test begins with another one
+
+
+def test_killed_engines_are_seen_by_nobody(lab, nodes, probe):
+    """Two deaths in a minute at most, so vipd is started anew (a planned move) after each two."""
+    for kill in range(KILLS):
+        if kill and kill % 2 == 0:
+            anew(lab, nodes[0])
+            wait_for("the client is served by it", probe.answered_by, lambda name: name == nodes[0].name)
+        watcher = nodes[0].spawn(["ip", "monitor", "address", "dev", "eth0"], f"monitor-{kill}")
+        before = transitions(nodes)
+        probe.mark()
+        kill_engine(nodes[0])
+        wait_for("it goes on as Active", lambda: is_adopted(nodes[0]))
+        adverts_pass(nodes[0], 5)  # longer than the others wait
+        assert transitions(nodes) == before
+        assert probe.mark()["requests"]["lost"] == 0
+        nodes[0].end(watcher)
+        with open(os.path.join(nodes[0].directory, f"monitor-{kill}.log")) as log:
+            assert "Deleted" not in log.read()
+
+
+def test_the_third_death_in_a_minute_is_a_handover(lab, nodes, probe):
+    third_death(nodes[0])
+    wait_for("the second takes over because of it", lambda: last_reason(nodes[1]), lambda reason: "resigned" in reason)
+    lab.wait_holder(nodes[0])  # an engine that stays alive is a candidate like any other
+    assert probe.mark()["requests"]["lost"] == 0
+
+
+def test_a_handover_in_place_of_the_engine_is_signed(lab, nodes):
+    path, _ = make_key(lab, 1)
+    roll_out(nodes, {1: path})
+    lab.wait_holder(nodes[0])
+    third_death(nodes[0])
+    wait_for("the second takes over because of it", lambda: last_reason(nodes[1]), lambda reason: "resigned" in reason)
+    lab.wait_holder(nodes[0])
+
+
+def test_a_handover_that_is_cut_short_is_finished(lab, nodes, probe):
+    """The engine is killed when vipd stops: the others hear of it, and the address stays until one has it."""
+    pids = nodes[0].vipd_pids()
+    os.kill(pids["engine"], signal.SIGSTOP)
+    os.kill(pids["guardian"], signal.SIGTERM)
+    os.kill(pids["engine"], signal.SIGKILL)
+    assert nodes[0].vipd_wait() == 0
+    lab.wait_holder(nodes[1])
+    assert "resigned" in last_reason(nodes[1])
+    assert probe.mark()["requests"]["lost"] == 0
+
+
+@pytest.mark.parametrize("guardian", [signal.SIGTERM, signal.SIGKILL], ids=["stop", "dead guardian"])
+def test_systemd_signals_everybody(lab, nodes, probe, guardian):
+    """KillMode=control-group: on a stop, and when the main process has died, every process gets SIGTERM."""
+    pids = nodes[0].vipd_pids()
+    os.kill(pids["guardian"], guardian)
+    for name in ("engine", "control"):
+        os.kill(pids[name], signal.SIGTERM)
+    nodes[0].vipd_wait()
+    lab.wait_holder(nodes[1])
+    assert "resigned" in last_reason(nodes[1])
+    assert probe.mark()["requests"]["lost"] == 0
+
+
+def test_a_stopped_engine_does_not_keep_its_address(lab, nodes):
+    """Long before the lease is over: the guardian removes what the engine would let go of."""
+    config = nodes[0].config()
+    config["virtual_routers"][0]["kernel_lease"] = "1h"
+    assert nodes[0].vipd_stop() == 0
+    nodes[0].write_config(config)
+    nodes[0].vipd_start()
+    lab.wait_holder(nodes[0])
+    engine = nodes[0].vipd_pids()["engine"]
+    os.kill(engine, signal.SIGSTOP)
+    lab.wait_holder(nodes[1])
+    os.kill(engine, signal.SIGCONT)
+    lab.wait_holder(nodes[0])  # which is better, and comes back when it runs again
+
+
+def test_a_spoilt_key_is_no_key_for_a_new_engine(lab, nodes):
+    path, key = make_key(lab, 1)
+    roll_out(nodes, {1: path})
+    lab.wait_holder(nodes[0])
+    before = transitions(nodes)
+    write_key(path, "too short\n")
+    try:
+        kill_engine(nodes[0])
+        wait_for("it goes on as Active", lambda: is_adopted(nodes[0]))
+        adverts_pass(nodes[0], 5)
+        assert transitions(nodes) == before
+    finally:
+        write_key(path, f"hex:{key.hex()}\n")
+
+
+@pytest.mark.parametrize("text, mode, complaint", [
+    ("short\n", 0o600, "shorter"), ("hex:" + "00" * 32 + "\n", 0o644, "chmod 600")], ids=["short", "open"])
+def test_the_check_of_a_configuration_looks_at_its_keys(lab, nodes, text, mode, complaint):
+    path, _ = make_key(lab, 2)
+    write_key(path, text, mode)
+    write_auth(nodes[0], auth("enforce", 2, {2: path}))
+    checked = nodes[0].exec(f"{BUILD}/vipd", "-n", "-c", nodes[0].config_path, check=False)
+    assert checked.returncode == 2 and complaint in checked.stderr
+    [line] = checked.stderr.splitlines()
+    with open(nodes[0].config_path) as lines:
+        assert path in lines.read().splitlines()[int(line.split(":")[1]) - 1]
