@@ -98,13 +98,28 @@ mutants: $(B)/sim $(B)/unit/vrrp
 PYTEST = /usr/bin/python3 -B -m pytest -q -p no:cacheprovider
 
 # A parser of bytes from outside each; FUZZ_SECONDS for a longer campaign. A finding is left in build/fuzz.
-FUZZ_SECONDS ?= 5
+FUZZ_SECONDS ?= 3
+FUZZ_FLAGS   := -g -O1 -std=c17 -fsanitize=address$(COMMA)undefined -fno-sanitize-recover=undefined
 FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SOURCES := agent/wire/advert.c agent/wire/na.c agent/wire/auth.c agent/wire/checksum.c agent/wire/names.c
-build/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SOURCES)
+fuzz_advert  := $(addprefix agent/wire/,advert.c na.c auth.c checksum.c names.c)
+fuzz_na      := $(fuzz_advert)
+fuzz_auth    := $(fuzz_advert)
+fuzz_config  := $(call room,config) $(call room,base)
+fuzz_netlink :=
+fuzz_messages := tests/fuzz/quiet.c agent/base/duration.c $(call room,board) $(call room,core) $(call room,wire) \
+		 $(addprefix agent/engine/,auth.c complain.c flush.c link.c messages.c record.c reload.c router.c)
+fuzz_http    := tests/fuzz/quiet.c $(filter-out agent/base/log.c agent/control/main.c,$(CONTROL))
+fuzz_libs    := libcrypto libconfig libmnl libmicrohttpd jansson libcurl libsystemd
+
+build/fuzz/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	clang -g -O1 -std=c17 $(CPPFLAGS) -fsanitize=fuzzer$(COMMA)address$(COMMA)undefined -fno-sanitize-recover=undefined \
-	    -o $@ $^ $(call libs,libcrypto)
+	clang $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+define fuzz_rule
+build/fuzz/$(1): $(patsubst %.c,build/fuzz/obj/%.o,tests/fuzz/fuzz_$(1).c $(fuzz_$(1)))
+	clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $$@ $$^ $$(call libs,$$(fuzz_libs))
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzz_rule,$(f))))
+
 fuzz: $(FUZZERS:%=build/fuzz/%)
 	@set -e; for f in $(FUZZERS); do \
 	    mkdir -p build/fuzz/corpus-$$f; \
@@ -178,4 +193,4 @@ install: all
 clean:
 	rm -rf build
 
--include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj build/fuzz/obj -name '*.d' 2>/dev/null)

@@ -56,6 +56,9 @@ struct link {
 	struct router *by_vrid[256];
 };
 
+/* Changes of state that are told a minute; whoever can make us change state must not fill the log. */
+#define CHANGES_TOLD 30
+
 /* Something that is told a few times a minute at most; see complain.c. */
 struct complaint {
 	struct mono next; /* minute */
@@ -71,6 +74,8 @@ enum {
 	COMPLAINT_SEND,
 	COMPLAINT_ANNOUNCE,
 	COMPLAINT_TRANSITION,
+	COMPLAINT_DRAIN,
+	COMPLAINT_HEALTH,
 	COMPLAINTS
 };
 
@@ -130,7 +135,7 @@ struct engine {
 	bool stopping;
 	bool changed; /* a transition since control was last told */
 	bool resync;  /* notifications were lost: dump at the next turn */
-	bool flooded; /* more packets than a turn reads */
+	bool flooded; /* more packets or messages than a turn reads */
 };
 
 /* engine.c: the loop. Returns the exit status of the process. */

@@ -91,8 +91,10 @@ static void drain(struct engine *engine, const struct message *message, struct m
 							 strcmp(which->interface, r->config.interface) == 0);
 		if (!r->used || !meant || (!draining && !r->vr.drained))
 			continue;
-		log_notice("%s: %s by user %u%s", r->config.name, draining ? "drained" : "resumed",
-		    message->drain.uid, draining && message->drain.for_ms ? " for a time" : "");
+		struct hushed hushed;
+		if (complaint_due(&r->complaints[COMPLAINT_DRAIN], CHANGES_TOLD, now, &hushed))
+			log_notice("%s: %s by user %u%s%s", r->config.name, draining ? "drained" : "resumed",
+			    message->drain.uid, draining && for_ms ? " for a time" : "", hushed.text);
 		r->drained_until = draining ? until : MONO_NEVER;
 		if (draining)
 			record_drain(engine, r, message->drain.uid);
@@ -116,8 +118,10 @@ void messages_from_control(struct engine *engine, struct mono now)
 	for (int i = 0; i < MESSAGES_A_TURN; i++) {
 		struct message message;
 		int fds[MESSAGE_FDS];
+		/* All of them used: it may be a flood, and the loop must sleep between two gulps of that. */
+		engine->flooded |= i == MESSAGES_A_TURN - 1;
 		int result = message_receive(engine->channel, &message, fds);
-		if (result == -EPROTO)
+		if (result == -EPROTO || result == -EPIPE) /* an empty datagram looks like the end */
 			continue;
 		if (result)
 			return;

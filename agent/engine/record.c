@@ -9,8 +9,6 @@
 
 #include "vipd/log.h"
 
-#define TRANSITIONS_TOLD 30 /* a minute; whoever can make us change state must not fill the log */
-
 static unsigned index_of(const struct engine *engine, const struct router *router)
 {
 	return (unsigned)(router - engine->routers);
@@ -177,7 +175,7 @@ void record_transition(struct engine *engine, struct router *router, const struc
 	engine->changed = true;
 	struct hushed hushed;
 	struct complaint *complaint = &router->complaints[COMPLAINT_TRANSITION];
-	if (!complaint_due(complaint, TRANSITIONS_TOLD, mono_now(), &hushed))
+	if (!complaint_due(complaint, CHANGES_TOLD, mono_now(), &hushed))
 		return;
 	log_line(effect->to == VRRP_FAULT ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
 	    "%s: state change %s -> %s, reason: %s%s", router->config.name, state_title(effect->from),

@@ -159,9 +159,11 @@ static void judge_health(struct engine *engine, struct router *router, struct mo
 	bool is_lost = track_lost(engine, router, lost);
 	const char *text = is_lost ? lost : router->checks_text;
 	struct vrrp_event event = {.type = VRRP_EVENT_HEALTH, .healthy = router->checks_pass && !is_lost};
-	if (router->vr.healthy != event.healthy)
-		log_notice("%s: now %s%s%s", router->config.name, event.healthy ? "healthy" : "unhealthy",
-		    *text ? ": " : "", text);
+	struct hushed hushed;
+	if (router->vr.healthy != event.healthy &&
+	    complaint_due(&router->complaints[COMPLAINT_HEALTH], CHANGES_TOLD, now, &hushed))
+		log_notice("%s: now %s%s%s%s", router->config.name, event.healthy ? "healthy" : "unhealthy",
+		    *text ? ": " : "", text, hushed.text);
 	record_health(engine, router, text);
 	router_event(engine, router, now, &event);
 }

@@ -25,12 +25,13 @@
 
 #include "vipd/log.h"
 
-#define TICK_US	       (250 * USEC_PER_MS)
-#define HUNG_US	       (10 * USEC_PER_SEC) /* an engine without a heartbeat for this long is killed */
-#define CRISIS_US      (60 * USEC_PER_SEC) /* DEATHS_MAX deaths in this are no accident */
-#define BACKOFF_US     (1 * USEC_PER_SEC)
-#define BACKOFF_MAX_US (5 * USEC_PER_SEC)
-#define STOP_MAX_US    (15 * USEC_PER_SEC) /* past the longest handover */
+#define TICK_US		(250 * USEC_PER_MS)
+#define HUNG_US		(10 * USEC_PER_SEC) /* an engine without a heartbeat for this long is killed */
+#define CRISIS_US	(60 * USEC_PER_SEC) /* DEATHS_MAX deaths in this are no accident */
+#define BACKOFF_US	(1 * USEC_PER_SEC)
+#define BACKOFF_MAX_US	(5 * USEC_PER_SEC)
+#define MESSAGES_A_TURN 16
+#define STOP_MAX_US	(15 * USEC_PER_SEC) /* past the longest handover */
 
 static struct guardian guardian = {
     .children = {{.name = "engine", .socket = -1}, {.name = "control", .socket = -1}}};
@@ -131,7 +132,8 @@ static void hear_child(enum child_kind kind)
 	struct child *child = &guardian.children[kind];
 	struct message message;
 	int fds[MESSAGE_FDS];
-	while (child->socket >= 0) {
+	/* Control may be an attacker who never stops talking. */
+	for (int i = 0; i < MESSAGES_A_TURN && child->socket >= 0; i++) {
 		int result = message_receive(child->socket, &message, fds);
 		if (result == -EPROTO)
 			continue;
@@ -145,7 +147,8 @@ static void hear_child(enum child_kind kind)
 			if (kind == CHILD_ENGINE)
 				guardian.anew = false;
 			configuration_in_force(&guardian);
-		} else if (message.type == MESSAGE_RELOAD && kind == CHILD_CONTROL && !guardian.stopping) {
+		} else if (message.type == MESSAGE_RELOAD && kind == CHILD_CONTROL && !guardian.stopping &&
+			   !guardian.reload_asked) { /* control asks again when it has an answer */
 			configuration_reload(&guardian, true);
 		}
 	}

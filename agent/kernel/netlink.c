@@ -95,6 +95,19 @@ static void put_address(struct nlmsghdr *h, unsigned ifindex, const struct in6_a
 	mnl_attr_put(h, IFA_ADDRESS, sizeof *address, address);
 }
 
+/* Whether a whole message is there. libmnl takes the length as signed, so a huge one would pass. */
+static bool is_whole(const struct nlmsghdr *h, int left)
+{
+	return mnl_nlmsg_ok(h, left) && h->nlmsg_len <= (unsigned)left;
+}
+
+/* What NLMSG_ERROR says: 0 is an acknowledgement. */
+static int error_of(const struct nlmsghdr *h)
+{
+	const struct nlmsgerr *result = mnl_nlmsg_get_payload(h);
+	return mnl_nlmsg_get_payload_len(h) >= sizeof result->error ? result->error : -EBADMSG;
+}
+
 /* Sends a request and reads its acknowledgement. */
 static int request(struct kernel *kernel, const struct nlmsghdr *h)
 {
@@ -108,11 +121,9 @@ static int request(struct kernel *kernel, const struct nlmsghdr *h)
 		if (size < 0)
 			return -errno;
 		const struct nlmsghdr *a = (const struct nlmsghdr *)answer;
-		if (!mnl_nlmsg_ok(a, (int)size) || a->nlmsg_seq != h->nlmsg_seq ||
-		    a->nlmsg_type != NLMSG_ERROR)
+		if (!is_whole(a, (int)size) || a->nlmsg_seq != h->nlmsg_seq || a->nlmsg_type != NLMSG_ERROR)
 			continue; /* the rest of an earlier exchange */
-		const struct nlmsgerr *result = mnl_nlmsg_get_payload(a);
-		return result->error;
+		return error_of(a);
 	}
 }
 
@@ -154,59 +165,86 @@ static int attribute(const struct nlattr *a, void *data)
 	return MNL_CB_OK;
 }
 
+/* The message behind the header and its attributes; NULL: too short to be one. */
+static const void *message_of(const struct nlmsghdr *h, size_t size, struct attributes *attributes)
+{
+	if (mnl_nlmsg_get_payload_len(h) < size)
+		return NULL;
+	*attributes = (struct attributes){0};
+	mnl_attr_parse(h, (unsigned)size, attribute, attributes);
+	return mnl_nlmsg_get_payload(h);
+}
+
+/* The value of an attribute that is at least so long; NULL: there is none. */
+static const void *value_of(const struct attributes *attributes, uint16_t type, size_t size)
+{
+	const struct nlattr *a = attributes->of[type];
+	return a && mnl_attr_get_payload_len(a) >= size ? mnl_attr_get_payload(a) : NULL;
+}
+
+static uint32_t number_of(const struct attributes *attributes, uint16_t type, uint32_t otherwise)
+{
+	const void *value = value_of(attributes, type, sizeof otherwise);
+	if (value)
+		memcpy(&otherwise, value, sizeof otherwise);
+	return otherwise;
+}
+
 static bool link_event(const struct nlmsghdr *h, struct kernel_event *event)
 {
-	const struct ifinfomsg *m = mnl_nlmsg_get_payload(h);
-	struct attributes attributes = {0};
-	mnl_attr_parse(h, sizeof *m, attribute, &attributes);
-	const struct nlattr *name = attributes.of[IFLA_IFNAME], *mac = attributes.of[IFLA_ADDRESS];
-	if (m->ifi_family != AF_UNSPEC || !name) /* AF_BRIDGE tells of ports, not of links */
+	struct attributes attributes;
+	const struct ifinfomsg *m = message_of(h, sizeof *m, &attributes);
+	if (!m || m->ifi_family != AF_UNSPEC) /* AF_BRIDGE tells of ports, not of links */
+		return false;
+	const char *name = value_of(&attributes, IFLA_IFNAME, 1);
+	const void *mac = value_of(&attributes, IFLA_ADDRESS, sizeof event->link.mac);
+	if (!name)
 		return false;
 	event->type = h->nlmsg_type == RTM_NEWLINK ? KERNEL_LINK : KERNEL_LINK_GONE;
 	event->ifindex = (unsigned)m->ifi_index;
-	strncpy(event->link.name, mnl_attr_get_str(name), sizeof event->link.name - 1);
+	size_t room = mnl_attr_get_payload_len(attributes.of[IFLA_IFNAME]);
+	memcpy(event->link.name, name,
+	    strnlen(name, room < sizeof event->link.name ? room : sizeof event->link.name - 1));
 	event->link.admin_up = m->ifi_flags & IFF_UP;
 	event->link.running = m->ifi_flags & IFF_RUNNING;
-	event->link.has_mac = mac && mnl_attr_get_payload_len(mac) == sizeof event->link.mac;
+	event->link.has_mac =
+	    mac && mnl_attr_get_payload_len(attributes.of[IFLA_ADDRESS]) == sizeof event->link.mac;
 	if (event->link.has_mac)
-		memcpy(event->link.mac, mnl_attr_get_payload(mac), sizeof event->link.mac);
+		memcpy(event->link.mac, mac, sizeof event->link.mac);
 	return true;
 }
 
 static bool address_event(const struct nlmsghdr *h, struct kernel_event *event)
 {
-	const struct ifaddrmsg *m = mnl_nlmsg_get_payload(h);
-	struct attributes attributes = {0};
-	mnl_attr_parse(h, sizeof *m, attribute, &attributes);
-	const struct nlattr *local = attributes.of[IFA_LOCAL], *proto = attributes.of[IFA_PROTO];
+	struct attributes attributes;
+	const struct ifaddrmsg *m = message_of(h, sizeof *m, &attributes);
+	if (!m || m->ifa_family != AF_INET6)
+		return false;
+	const void *local = value_of(&attributes, IFA_LOCAL, sizeof event->address.address);
+	const uint8_t *proto = value_of(&attributes, IFA_PROTO, sizeof *proto);
 	if (!local) /* a point-to-point address has both, and IFA_ADDRESS is the peer's */
-		local = attributes.of[IFA_ADDRESS];
-	if (m->ifa_family != AF_INET6 || !local ||
-	    mnl_attr_get_payload_len(local) != sizeof event->address.address)
+		local = value_of(&attributes, IFA_ADDRESS, sizeof event->address.address);
+	if (!local)
 		return false;
 	event->type = h->nlmsg_type == RTM_NEWADDR ? KERNEL_ADDRESS : KERNEL_ADDRESS_GONE;
 	event->ifindex = m->ifa_index;
-	memcpy(&event->address.address, mnl_attr_get_payload(local), sizeof event->address.address);
+	memcpy(&event->address.address, local, sizeof event->address.address);
 	event->address.prefix = m->ifa_prefixlen;
-	const struct nlattr *flags = attributes.of[IFA_FLAGS];
-	event->address.flags = flags ? mnl_attr_get_u32(flags) : m->ifa_flags;
-	event->address.proto = proto ? mnl_attr_get_u8(proto) : 0;
+	event->address.flags = number_of(&attributes, IFA_FLAGS, m->ifa_flags);
+	event->address.proto = proto ? *proto : 0;
 	return true;
 }
 
 static bool forwarding_event(const struct nlmsghdr *h, struct kernel_event *event)
 {
-	const struct netconfmsg *m = mnl_nlmsg_get_payload(h);
-	struct attributes attributes = {0};
-	mnl_attr_parse(h, sizeof *m, attribute, &attributes);
-	const struct nlattr *index = attributes.of[NETCONFA_IFINDEX],
-			    *value = attributes.of[NETCONFA_FORWARDING];
-	if (m->ncm_family != AF_INET6 || !index || !value || (int)mnl_attr_get_u32(index) <= 0)
+	struct attributes attributes;
+	const struct netconfmsg *m = message_of(h, sizeof *m, &attributes);
+	if (!m || m->ncm_family != AF_INET6 || !value_of(&attributes, NETCONFA_FORWARDING, sizeof(uint32_t)))
 		return false;
 	event->type = KERNEL_FORWARDING;
-	event->ifindex = mnl_attr_get_u32(index);
-	event->forwarding = mnl_attr_get_u32(value) != 0;
-	return true;
+	event->ifindex = number_of(&attributes, NETCONFA_IFINDEX, 0);
+	event->forwarding = number_of(&attributes, NETCONFA_FORWARDING, 0) != 0;
+	return (int)event->ifindex > 0; /* below are those that stand for all links, and for new ones */
 }
 
 struct delivery {
@@ -230,6 +268,13 @@ static void deliver(const struct nlmsghdr *h, const struct delivery *to)
 		to->handler(to->context, &event);
 }
 
+static void deliver_all(const void *bytes, size_t size, const struct delivery *to)
+{
+	int left = (int)size;
+	for (const struct nlmsghdr *h = bytes; is_whole(h, left); h = mnl_nlmsg_next(h, &left))
+		deliver(h, to);
+}
+
 int kernel_read(struct kernel *kernel, kernel_handler *handler, void *context)
 {
 	struct delivery to = {handler, context};
@@ -238,9 +283,7 @@ int kernel_read(struct kernel *kernel, kernel_handler *handler, void *context)
 		ssize_t size = recv(kernel->monitor, buffer, sizeof buffer, 0);
 		if (size < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		int left = (int)size;
-		for (struct nlmsghdr *h = (void *)buffer; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
-			deliver(h, &to);
+		deliver_all(buffer, (size_t)size, &to);
 	}
 	return 0;
 }
@@ -265,14 +308,14 @@ static int dump(struct kernel *kernel, uint16_t type, const struct delivery *to)
 		if (size < 0)
 			return -errno;
 		int left = (int)size;
-		for (h = (void *)buffer; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		for (h = (void *)buffer; is_whole(h, left); h = mnl_nlmsg_next(h, &left)) {
 			if (h->nlmsg_seq != sequence)
 				continue;
 			interrupted |= h->nlmsg_flags & NLM_F_DUMP_INTR;
 			if (h->nlmsg_type == NLMSG_DONE)
 				return interrupted ? -EINTR : 0;
 			if (h->nlmsg_type == NLMSG_ERROR)
-				return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error;
+				return error_of(h);
 			deliver(h, to);
 		}
 	}
