@@ -55,6 +55,9 @@ $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
+# Linked in as they are; see agent/vipctl/template.h.
+$(B)/obj/agent/vipctl/template.o: $(wildcard agent/vipctl/manifest/*)
+
 # A unit test links exactly the files it names, and no other.
 TIME          := agent/base/mono.c
 unit_vrrp     := agent/core/vrrp.c agent/core/timing.c agent/core/names.c
@@ -164,7 +167,7 @@ interop: all
 # What only has to be looked at: the unit file, man pages, the example configuration.
 conf: all
 	@tests/conf/verify-unit $(B)
-	@VIPD_BUILD=$(B) $(PYTEST) tests/conf/test_vipctl.py
+	@VIPD_BUILD=$(B) $(PYTEST) tests/conf/test_vipctl.py tests/conf/test_manifest.py
 	@$(B)/vipd -n -c conf/vipd.conf
 
 SOURCES = $(shell git ls-files '*.c' '*.h')

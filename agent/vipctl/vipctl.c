@@ -34,6 +34,8 @@ static const struct command {
     {"reload", command_reload, "", TAKES_NOTHING,
 	"read the configuration again; if it is wrong, nothing changes"},
     {"metrics", command_metrics, "", TAKES_NOTHING, "what Prometheus gets"},
+    {"manifest", command_manifest, "KIND ...", TAKES_OWN_OPTIONS,
+	"what else the address needs: Calico, k3s, DNS, kubeconfig, Prometheus; --help"},
     {"help", command_help, "[COMMAND]", TAKES_ARGUMENT, "this text, or that of one command"},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

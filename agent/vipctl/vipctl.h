@@ -40,3 +40,4 @@ int command_drain(const struct vipctl *ctl);
 int command_resume(const struct vipctl *ctl);
 int command_reload(const struct vipctl *ctl);
 int command_metrics(const struct vipctl *ctl);
+int command_manifest(const struct vipctl *ctl);

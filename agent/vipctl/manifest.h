@@ -1,0 +1,41 @@
+/*
+ * Inside `vipctl manifest`: what the command line asked for.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "vipctl/template.h"
+#include "vipctl/vipctl.h"
+
+#define SERVERS_MAX 32
+#define PIECES_MAX  3
+
+/* What one kind prints, and what it cannot do without. */
+struct kind {
+	const char *option;
+	const char *pieces[PIECES_MAX]; /* templates, one behind the other */
+	bool needs_servers;
+	bool needs_zone;
+	bool needs_metrics; /* metrics.listen of vipd.conf */
+};
+
+struct manifest {
+	const struct kind *kind;
+	const char *config;
+	const char *router;		/* NULL: the only one */
+	char address[INET6_ADDRSTRLEN]; /* "": the only one of the router */
+	const char *name;
+	const char *port;
+	const char *zone;
+	char dns_server[INET6_ADDRSTRLEN]; /* "": none */
+	const char *dns_port;
+	const char *key;
+	bool endpoints;
+	struct server servers[SERVERS_MAX];
+	size_t server_count;
+};
+
+/* Reads and checks the command line; everything in *manifest may go into a template. Exits if it is wrong. */
+void manifest_options(const struct vipctl *ctl, struct manifest *manifest);

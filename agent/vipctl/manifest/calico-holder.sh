@@ -1,0 +1,44 @@
+#!/bin/sh
+# @VIP@ by BGP, from the one server that holds it.
+#
+# Made by `vipctl manifest --calico-holder` for the virtual router @ROUTER@ of @CONFIG@. Read it, then run it with
+# a kubectl that is cluster admin. Run twice it changes nothing. How to take it back stands at the end.
+#
+# What it is: the holder has @VIP@/128 on its interface, so BIRD on that node knows a route to it (protocol direct).
+# BIRD tells its peers only of routes that lie in an IPPool. This pool has one address, and no pod ever gets it. The route follows vipd:
+# no Service, no endpoints, nothing of kube-proxy in between, and no field of Kubernetes that is deprecated.
+# What it is not: a way to use more than one server at a time, and immediate for those who come by BGP: BIRD hears of a new
+# address from the kernel at once, but a holder that dies without a word keeps its route at the router until BGP's hold
+# time, or BFD, ends the session.
+#
+# If the address lies in the cluster's service CIDR and kube-proxy runs in nftables mode, nodes and pods that are not
+# the holder cannot reach it: kube-proxy drops what goes to an address of that CIDR that no Service has.
+#
+# Not together with `vipctl manifest --calico`: take back the one before the other.
+set -eu
+api=projectcalico.org/v3 # what Calico's API server serves; without one, the same object as it is stored
+kubectl get ippools.projectcalico.org >/dev/null 2>&1 || api=crd.projectcalico.org/v1
+kubectl apply -f - <<END
+apiVersion: $api
+kind: IPPool
+metadata:
+  name: @NAME@
+spec:
+  # Only this address, and in no other pool: Calico refuses pools that overlap.
+  cidr: "@VIP@/128"
+  blockSize: 128
+  disabled: true # no pod gets it; the pool only opens BIRD's export filter
+  disableBGPExport: false
+  # The address lives on the segment, so nothing is to be wrapped or rewritten.
+  ipipMode: Never
+  vxlanMode: Never
+  natOutgoing: false
+  nodeSelector: all()
+END
+
+# Look whether it works: on the router, then from a host behind it.
+#      vtysh -c 'show bgp ipv6 unicast @VIP@/128'      (one path: the server that `vipctl status` names as holder)
+#      curl -k https://@HOST@:@PORT@/ping              (pong)
+#
+# What goes the other way:
+#      kubectl delete ippools.projectcalico.org @NAME@       (or ippools.crd.projectcalico.org)

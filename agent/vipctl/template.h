@@ -1,0 +1,38 @@
+/*
+ * Text with holes: the files under agent/vipctl/manifest, which are linked into the program, and how they are
+ * filled.
+ *
+ * A hole is a name between two @. A line with a hole whose value is NULL is left out; a line about a server
+ * (@SERVER@, @SERVER_ADDRESS@) is printed once for each server.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdio.h>
+
+extern const char template_calico[], template_slice[], template_endpoints[], template_calico_end[],
+    template_calico_holder[], template_k3s[], template_zone[], template_nsupdate[], template_kubeconfig[],
+    template_prometheus[];
+
+struct value {
+	const char *name; /* "VIP" for @VIP@ */
+	const char *text; /* NULL: lines with it are left out */
+};
+
+#define NODE_NAME_MAX 253 /* of a DNS name */
+
+struct server {
+	char name[NODE_NAME_MAX + 1];
+	char address[INET6_ADDRSTRLEN];
+};
+
+struct values {
+	const struct value *items;
+	size_t count;
+	const struct server *servers;
+	size_t server_count;
+};
+
+/* Prints `text` with its holes filled. A hole without a value of that name is a bug: abort(). */
+void template_print(const char *text, const struct values *values, FILE *out);
