@@ -8,6 +8,7 @@
 #include "vipd/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +36,9 @@ void log_open(const char *name)
 {
 	process = name;
 	to_journal = getenv("JOURNAL_STREAM") != NULL;
+	struct stat output;
+	if (fstat(STDERR_FILENO, &output) == 0 && S_ISFIFO(output.st_mode))
+		fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) | O_NONBLOCK);
 }
 
 static size_t line_begin(char *line, size_t size, enum log_level level)

@@ -1,9 +1,9 @@
 /*
  * Log lines: one line an event, to standard error, where systemd's journal or a terminal reads them.
  *
- * Writing never blocks when standard error is a socket (the journal): the line is dropped and counted
- * instead, because a stuck journal must not move a VIP. Messages say what happened, to what, why, and what to
- * do.
+ * Writing never blocks when standard error is a socket (the journal) or a pipe: the line is dropped and
+ * counted instead, because a stuck reader must not move a VIP. Messages say what happened, to what, why, and
+ * what to do.
  */
 #pragma once
 
