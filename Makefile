@@ -40,8 +40,8 @@ libs = $(shell pkg-config --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab soak lab-programs interop deps conf fuzz setup setup-demo fmt fmt-check tidy \
-	install clean
+.PHONY: all demo check unit sim mutants lab soak lab-programs interop faults deps conf fuzz setup setup-demo fmt \
+	fmt-check tidy install clean
 all: $(PROGRAMS)
 
 $(B)/vipd: $(call objects,$(VIPD))
@@ -163,6 +163,11 @@ soak: all lab-programs
 # keepalived and FRR as peers; tshark on what we send.
 interop: all
 	VIPD_BUILD=$(B) tests/interop/run
+
+# Faults, what was expected of vipd and what happened, beside keepalived; see tests/faults/rows.py. ROWS=pattern RUNS=n
+faults: override RUNS := $(if $(filter command%,$(origin RUNS)),$(RUNS),1)
+faults: all lab-programs
+	VIPD_BUILD=$(B) tests/faults/run "$(ROWS)" $(RUNS)
 
 # What only has to be looked at: the unit file, man pages, the example configuration.
 conf: all

@@ -127,9 +127,9 @@ class Keepalived(Router):
     process = None
     make = "keepalived"
 
-    def __init__(self, lab, name, number):
+    def __init__(self, lab, name, number, *more):
         self.installed = shutil.which("keepalived") is not None
-        super().__init__(lab, name, number)
+        super().__init__(lab, name, number, *more)
 
     def begin_with(self, priority, interval_ms=100, preempt=True, addresses=(GROUP_LINK_LOCAL, VIP),
                    unicast_to=None):

@@ -101,13 +101,9 @@ class Host:
         os.mkdir(self.directory, 0o755)
         self.processes = []
         run("ip", "netns", "add", name)
-        run("ip", "-n", "switch", "link", "add", "name", self.port, "type", "veth",
-            "peer", "name", "eth0", "address", f"02:00:00:00:00:{number}", "netns", name)
-        self.sysctl({"all/forwarding": int(lab.forwarding and name != "client"), "default/accept_dad": 0,
-                     "eth0/accept_dad": 0, "eth0/router_solicitations": 0, "eth0/accept_ra": 0})
-        ip_batch(name, ["link set lo up", "link set eth0 addrgenmode none"])
-        self.interface_up()
-        ip_batch("switch", [f"link set {self.port} addrgenmode none", f"link set {self.port} master br0 up"])
+        self.sysctl({"all/forwarding": int(lab.forwarding and name != "client"), "default/accept_dad": 0})
+        ip_batch(name, ["link set lo up"])
+        self.interface_create()
         # a process that stays there: /proc/PID/net shows the namespace without starting anything
         self.anchor = self.spawn(["sleep", "infinity"], "anchor")
         there = os.stat(f"/run/netns/{name}").st_ino
@@ -130,6 +126,19 @@ class Host:
         self.processes.append(process)
         return process
 
+    def interface_create(self):
+        """A cable from eth0 to a port of the switch."""
+        run("ip", "-n", "switch", "link", "add", "name", self.port, "type", "veth",
+            "peer", "name", "eth0", "address", f"02:00:00:00:00:{self.number}", "netns", self.name)
+        self.sysctl({"eth0/accept_dad": 0, "eth0/router_solicitations": 0, "eth0/accept_ra": 0})
+        ip_batch(self.name, ["link set eth0 addrgenmode none"])
+        self.interface_up()
+        ip_batch("switch", [f"link set {self.port} addrgenmode none", f"link set {self.port} master br0 up"])
+
+    def interface_delete(self):
+        """eth0 and the port at the other end are gone."""
+        ip_batch(self.name, ["link delete eth0"])
+
     def interface_up(self):
         """Up, with the addresses that an administrator would have configured."""
         ip_batch(self.name, ["link set eth0 up", f"addr replace {self.link_local}/64 dev eth0 nodad scope link",
@@ -148,17 +157,17 @@ class Host:
     def plug(self, bridge="br0"):
         ip_batch("switch", [f"link set {self.port} master {bridge} up"])
 
-    @contextlib.contextmanager
     def deaf_to(self, group):
         """The switch does not forward this multicast group to the port."""
-        def nft(rules):
-            run("nsenter", "--net=/run/netns/switch", "nft", rules)
-        nft(f"table bridge deaf {{ chain c {{ type filter hook forward priority 0; "
-            f"oifname {self.port} ip6 daddr {group} drop; }}; }}")
-        try:
-            yield
-        finally:
-            nft("delete table bridge deaf")
+        return self.lab.switch_drops(f"oifname {self.port} ip6 daddr {group}")
+
+    def deaf(self):
+        """Nothing arrives any more; what it sends does."""
+        return self.lab.switch_drops(f"oifname {self.port}")
+
+    def mute(self):
+        """Nothing that it sends arrives; it hears everything."""
+        return self.lab.switch_drops(f"iifname {self.port}")
 
     def has_address(self, address=VIP):
         """What the kernel says."""
@@ -296,10 +305,12 @@ class Node(Host):
             out.write(self.written)
         os.rename(self.config_path + ".new", self.config_path)
 
-    def vipd_start(self, **environment):
+    def vipd_start(self, log=None, **environment):
+        """log: a descriptor instead of vipd.log."""
         assert self.vipd is None
+        output = {} if log is None else {"stdout": log, "stderr": log}
         self.vipd = self.spawn([f"{BUILD}/vipd", "-c", self.config_path], "vipd",
-                               env={**self.lab.environment, **environment})
+                               env={**self.lab.environment, **environment}, **output)
         self.special = bool(environment)
 
     def vipd_stop(self, number=signal.SIGTERM):
@@ -417,6 +428,8 @@ class Probe:
 class Lab:
     """with Lab() as lab: …"""
 
+    node_class = Node
+
     def __init__(self, forwarding=True, check_interval="200ms"):
         if not is_inside():
             raise RuntimeError("the lab runs in namespaces of its own: use tests/lab/run")
@@ -431,7 +444,7 @@ class Lab:
         run("ip", "netns", "add", "switch")
         run("ip", "-n", "switch", "link", "set", "lo", "up")
         self.bridge("br0")
-        self.nodes = [Node(self, f"k8s-node{i:02}", f"1{i}", priority)
+        self.nodes = [self.node_class(self, f"k8s-node{i:02}", f"1{i}", priority)
                       for i, priority in enumerate((150, 120, 100), start=1)]
         self.client = Host(self, "client", "50")
 
@@ -440,6 +453,17 @@ class Lab:
             f"link add name {name} type bridge stp_state 0 forward_delay 0 mcast_snooping 1 mcast_querier 1 "
             "mcast_query_response_interval 100",
             f"link set {name} addrgenmode none", f"link set {name} up", f"addr add fe80::1/64 dev {name} nodad"])
+
+    @contextlib.contextmanager
+    def switch_drops(self, what):
+        """What matches is not forwarded."""
+        def nft(rules):
+            run("nsenter", "--net=/run/netns/switch", "nft", rules)
+        nft(f"table bridge drops {{ chain c {{ type filter hook forward priority 0; {what} drop; }}; }}")
+        try:
+            yield
+        finally:
+            nft("delete table bridge drops")
 
     def partition(self, *hosts):
         """These hosts see each other and nobody else; the carriers stay."""

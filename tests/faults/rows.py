@@ -1,0 +1,65 @@
+"""The fault matrix: one line a fault. Names are what ROWS= selects by."""
+
+import dataclasses
+import typing
+
+import actions as act
+from rules import ALWAYS_HELD, NO_BURST, NO_MOVE, NONE_LOST, NOT_STUCK, STAYS, TAKEN_OVER
+
+BOTH, VIPD = ("vipd", "keepalived"), ("vipd",)
+
+
+@dataclasses.dataclass
+class Row:
+    name: str
+    act: typing.Callable
+    rules: tuple
+    makes: tuple = BOTH
+    interval_ms: int = 100
+    priorities: tuple = (150, 120, 100)
+    settings: dict = dataclasses.field(default_factory=dict)
+    auth: bool = False
+    prepare: typing.Callable = None
+
+
+UNNOTICED = (NO_MOVE, ALWAYS_HELD, NONE_LOST)
+FAILOVER = (TAKEN_OVER, NONE_LOST)
+PLANNED = (TAKEN_OVER, ALWAYS_HELD, NONE_LOST)
+
+ROWS = [
+    Row("engine killed", act.kill("engine"), UNNOTICED),
+    Row("engine killed three times", act.kill_thrice, PLANNED, VIPD),
+    Row("control killed", act.kill("control"), UNNOTICED, VIPD),
+    Row("guardian killed", act.kill_guardian, PLANNED),
+    Row("all killed", act.kill_all(release=False), FAILOVER),
+    Row("all killed, then --release", act.kill_all(release=True), FAILOVER, VIPD),
+
+    Row("engine stopped 0.1 s", act.stop("engine", 0.1), UNNOTICED),
+    Row("engine stopped 1 s", act.stop("engine", 1), (*FAILOVER, NO_BURST)),
+    Row("engine stopped 8 s", act.stop("engine", 8), (*FAILOVER, NO_BURST)),
+    *(Row(f"{role} stopped {seconds:g} s", act.stop(role, seconds), UNNOTICED, makes)
+      for role, makes in (("control", VIPD), ("guardian", BOTH)) for seconds in (0.1, 1, 8)),
+    Row("all stopped 8 s", act.stop("all", 8), (*FAILOVER, NO_BURST)),
+
+    Row("partition", act.partition, FAILOVER),
+    Row("holder hears, is not heard", act.holder_mute, FAILOVER),
+    Row("holder is heard, does not hear", act.holder_deaf, (STAYS,)),
+    Row("backup is heard, does not hear", act.backup_deaf, (NONE_LOST, NOT_STUCK)),
+    Row("silence of 200 ms", act.silence(200), UNNOTICED),
+    Row("carrier lost for 200 ms", act.carrier_flap, (NONE_LOST, NOT_STUCK)),
+    Row("address deleted", act.address_deleted, (NO_MOVE, STAYS, NONE_LOST)),
+    Row("interface deleted", act.interface_deleted, FAILOVER),
+    Row("two backups take over together", act.both_take_over, (TAKEN_OVER, NOT_STUCK, NONE_LOST), priorities=(150, 100, 100)),
+
+    Row("disk full", act.away_and_back, FAILOVER, VIPD, prepare=act.on_full_disk),
+    Row("log that nobody reads", act.away_and_back, FAILOVER, VIPD, prepare=act.with_full_pipe),
+    Row("wall clock +1 h", act.clock_stepped(+1), UNNOTICED, VIPD, prepare=act.own_clock),
+    Row("wall clock -1 h", act.clock_stepped(-1), UNNOTICED, VIPD, prepare=act.own_clock),
+    Row("wall clock +1 h, authentication", act.clock_stepped(+1), UNNOTICED, VIPD, prepare=act.own_clock, auth=True),
+    Row("wall clock -1 h, authentication", act.clock_stepped(-1), UNNOTICED, VIPD, prepare=act.own_clock, auth=True),
+    Row("control flooded", act.flooded, UNNOTICED, VIPD),
+    Row("clients that never read", act.never_reads, (ALWAYS_HELD, NONE_LOST), VIPD),
+
+    *(Row(f"busy, interval {ms} ms", act.busy(), rules, interval_ms=ms)
+      for ms, rules in ((100, (NO_MOVE,)), (30, (NO_MOVE,)), (10, ()))),
+]

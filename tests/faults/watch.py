@@ -1,0 +1,162 @@
+"""What is seen of a fault: who held the address when, as the kernels tell it; what the client saw; who changed state.
+
+A Watch follows `ip monitor` in every server, so that no moment is too short to be seen; its times are those at which
+the monitor was told, to be believed to a millisecond on an idle machine.
+"""
+
+import datetime
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+from lab import VIP, wait_for
+
+EVENT = re.compile(rf"\[(\S+?)\]\s+(Deleted )?.*\binet6 {VIP}/")
+STATE_CHANGE = {"vipd": re.compile(r"state change \w+ -> \w+"),
+                "keepalived": re.compile(r"Entering (?:MASTER|BACKUP|FAULT) STATE")}
+SETTLED_MS = 1.0  # shorter than this is not told as a step of its own
+
+
+def log_from(path, begin=0):
+    try:
+        with open(path, errors="replace") as log:
+            log.seek(begin)
+            return log.read()
+    except FileNotFoundError:
+        return ""
+
+
+class Follower:
+    """The log file of a process of ours that writes lines, and where it stood at the last mark."""
+
+    def __init__(self, host, command, name):
+        self.path = os.path.join(host.directory, name + ".log")
+        self.process = host.spawn(command, name)
+        self.begin = 0
+
+    def mark(self):
+        self.begin = os.path.getsize(self.path)
+
+    def text(self):
+        return log_from(self.path, self.begin)
+
+
+class Seen:
+    """One run of one row, in numbers. Attributes are the columns of the CSV."""
+
+    def __init__(self):
+        self.holders, self.none_ms, self.several_ms, self.held_by = "", 0.0, 0.0, []
+        self.transitions, self.takeovers = [], 0
+        self.lost = self.retried = self.answered = 0
+        self.gap_ms = self.late_ms = 0.0
+        self.burst = 0
+        self.seconds = 0.0
+
+
+class Watch:
+    def __init__(self, lab, probe):
+        self.lab, self.probe = lab, probe
+        self.monitors = [Follower(node, ["ip", "-o", "-ts", "-6", "monitor", "address"], "monitor")
+                         for node in lab.nodes]
+        sniff = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab", "sniff.py")
+        self.sniffer = Follower(lab.nodes[2], [sys.executable, "-B", sniff, "eth0", "adverts"], "sniff")
+        wait_for("the sniffer listens", self.sniffer.text)
+        for monitor, node in zip(self.monitors, lab.nodes):
+            self.try_out(monitor, node)
+
+    @staticmethod
+    def try_out(monitor, node):
+        """Until the monitor tells of an address, it does not listen yet."""
+        address = "2001:db8:ffff::1/128"
+
+        def told():
+            node.exec("ip", "addr", "replace", address, "dev", "lo", "nodad")
+            node.exec("ip", "addr", "delete", address, "dev", "lo")
+            return address in monitor.text()
+        wait_for(f"the monitor of {node.name}", told)
+
+    def begin(self):
+        for follower in (*self.monitors, self.sniffer):
+            follower.mark()
+        self.first = [node.has_address() for node in self.lab.nodes]
+        self.logs = [os.path.getsize(node.log_path) if os.path.exists(node.log_path) else 0 for node in self.lab.nodes]
+        self.before = [node.counted() for node in self.lab.nodes]
+        self.begun = time.time()
+        self.probe.mark()
+
+    def end(self):
+        """What was seen since begin()."""
+        seen, window, end = Seen(), self.probe.mark(), time.time()
+        seen.seconds = end - self.begun
+        requests, connect = window["requests"], window["connect"]
+        seen.lost, seen.retried, seen.answered = (requests[key] for key in ("lost", "retried", "ok"))
+        seen.gap_ms, seen.late_ms = connect["gap_ms"], connect["late_ms"]
+        self.count_holders(seen, end)
+        seen.transitions = [self.transitions(i) for i in range(len(self.lab.nodes))]
+        seen.burst = burst(self.sniffer.text(), self.lab.nodes[0], self.begun)
+        return seen
+
+    def changes(self):
+        """(time, server, whether it has the address from then on), in the order of time."""
+        found = []
+        for index, monitor in enumerate(self.monitors):
+            for line in monitor.text().splitlines():
+                event = EVENT.match(line)
+                if event:
+                    at = datetime.datetime.fromisoformat(event[1]).timestamp()
+                    found.append((at, index, not event[2]))
+        return sorted(found)
+
+    def count_holders(self, seen, end):
+        has = list(self.first)
+        steps = [[self.begun, tuple(has)]]
+        for at, index, now in self.changes():
+            if has[index] != now:
+                has[index] = now
+                seen.takeovers += now
+                steps.append([at, tuple(has)])
+        told = []
+        for (at, state), (until, _) in zip(steps, [*steps[1:], [end, None]]):
+            count, lasted = sum(state), (until - at) * 1000
+            seen.none_ms += lasted if count == 0 else 0
+            seen.several_ms += lasted if count > 1 else 0
+            if told and told[-1][0] == count:
+                told[-1][1] += lasted
+            elif count == 0 or lasted >= SETTLED_MS or not told or until == end:
+                told.append([count, lasted])
+        merged = []
+        for count, lasted in told:
+            if merged and merged[-1][0] == count:
+                merged[-1][1] += lasted
+            else:
+                merged.append([count, lasted])
+        if len(merged) > 9:
+            counts = [count for count, _ in merged]
+            seen.holders = f"{min(counts)} to {max(counts)}, {len(merged) - 1} changes"
+        else:
+            seen.holders = ", ".join(str(count) if count == 1 else f"{count} for {span(lasted)}" for count, lasted in merged)
+        seen.held_by = [i for i in range(len(has)) if any(state[i] for _, state in steps)]
+
+    def transitions(self, index):
+        node, before = self.lab.nodes[index], self.before[index]
+        now = node.counted()
+        if before and now and before[0] == now[0]:
+            return now[1] - before[1]
+        return len(STATE_CHANGE[node.runs].findall(log_from(node.log_path, self.logs[index])))
+
+
+def span(ms):
+    return f"{ms:.1f} ms" if ms < 100 else f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
+
+
+def burst(lines, node, since, window_s=0.1):
+    """The most packets of one kind that this server sent within one advertisement interval of 100 ms."""
+    times = {"advert": [], "announcement": []}
+    for line in lines.splitlines():
+        packet = json.loads(line)
+        if packet.get("from") == f"02:00:00:00:00:{node.number}" and packet["at"] >= since:
+            times["advert" if "advert" in packet else "announcement"].append(packet["at"])
+    return max((sum(at <= other < at + window_s for other in kind) for kind in times.values() for at in kind), default=0)
