@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "board/record.h"
+
 #define READ_TRIES 100000
 
 const int64_t board_lateness_bounds_us[BOARD_BUCKETS_MAX] = {
@@ -95,20 +97,20 @@ const struct board *board_map(int fd)
 
 /* An engine that died in the middle of a change leaves an odd number: its successor's first change makes it
  * odd too. */
-static void begin(_Atomic uint32_t *sequence)
+void record_begin(_Atomic uint32_t *sequence)
 {
 	uint32_t now = atomic_load_explicit(sequence, memory_order_relaxed);
 	atomic_store_explicit(sequence, now | 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 }
 
-static void end(_Atomic uint32_t *sequence)
+void record_end(_Atomic uint32_t *sequence)
 {
 	uint32_t now = atomic_load_explicit(sequence, memory_order_relaxed);
 	atomic_store_explicit(sequence, now + 1, memory_order_release);
 }
 
-static bool copy_out(const _Atomic uint32_t *sequence, const void *from, void *to, size_t size)
+bool record_copy(const _Atomic uint32_t *sequence, const void *from, void *to, size_t size)
 {
 	for (int i = 0; i < READ_TRIES; i++) {
 		uint32_t before = atomic_load_explicit(sequence, memory_order_acquire);
@@ -122,45 +124,45 @@ static bool copy_out(const _Atomic uint32_t *sequence, const void *from, void *t
 
 struct board_router *board_begin_router(struct board *board, unsigned index)
 {
-	begin(&board->routers[index].sequence);
+	record_begin(&board->routers[index].sequence);
 	return &board->routers[index].value;
 }
 
 void board_end_router(struct board *board, unsigned index)
 {
-	end(&board->routers[index].sequence);
+	record_end(&board->routers[index].sequence);
 }
 
 struct board_link *board_begin_link(struct board *board, unsigned index)
 {
-	begin(&board->links[index].sequence);
+	record_begin(&board->links[index].sequence);
 	return &board->links[index].value;
 }
 
 void board_end_link(struct board *board, unsigned index)
 {
-	end(&board->links[index].sequence);
+	record_end(&board->links[index].sequence);
 }
 
 struct board_engine *board_begin_engine(struct board *board)
 {
-	begin(&board->engine.sequence);
+	record_begin(&board->engine.sequence);
 	return &board->engine.value;
 }
 
 void board_end_engine(struct board *board)
 {
-	end(&board->engine.sequence);
+	record_end(&board->engine.sequence);
 }
 
 void board_add_event(struct board *board, const struct board_event *event)
 {
 	uint64_t number = atomic_load(&board->event_count) + 1;
 	unsigned slot = (unsigned)((number - 1) % BOARD_EVENTS_MAX);
-	begin(&board->events[slot].sequence);
+	record_begin(&board->events[slot].sequence);
 	board->events[slot].value = *event;
 	board->events[slot].value.number = number;
-	end(&board->events[slot].sequence);
+	record_end(&board->events[slot].sequence);
 	atomic_store(&board->event_count, number);
 }
 
@@ -183,18 +185,18 @@ void histogram_add(
 bool board_read_router(const struct board *board, unsigned index, struct board_router *copy)
 {
 	return index < atomic_load(&board->router_count) && index < BOARD_ROUTERS_MAX &&
-	       copy_out(&board->routers[index].sequence, &board->routers[index].value, copy, sizeof *copy);
+	       record_copy(&board->routers[index].sequence, &board->routers[index].value, copy, sizeof *copy);
 }
 
 bool board_read_link(const struct board *board, unsigned index, struct board_link *copy)
 {
 	return index < atomic_load(&board->link_count) && index < BOARD_LINKS_MAX &&
-	       copy_out(&board->links[index].sequence, &board->links[index].value, copy, sizeof *copy);
+	       record_copy(&board->links[index].sequence, &board->links[index].value, copy, sizeof *copy);
 }
 
 bool board_read_engine(const struct board *board, struct board_engine *copy)
 {
-	return copy_out(&board->engine.sequence, &board->engine.value, copy, sizeof *copy);
+	return record_copy(&board->engine.sequence, &board->engine.value, copy, sizeof *copy);
 }
 
 bool board_read_event(const struct board *board, uint64_t number, struct board_event *copy)
@@ -203,6 +205,6 @@ bool board_read_event(const struct board *board, uint64_t number, struct board_e
 	if (number < 1 || number > count || count - number >= BOARD_EVENTS_MAX)
 		return false;
 	unsigned slot = (unsigned)((number - 1) % BOARD_EVENTS_MAX);
-	return copy_out(&board->events[slot].sequence, &board->events[slot].value, copy, sizeof *copy) &&
+	return record_copy(&board->events[slot].sequence, &board->events[slot].value, copy, sizeof *copy) &&
 	       copy->number == number;
 }

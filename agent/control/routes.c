@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control/capture.h"
 #include "control/control.h"
 #include "control/metrics.h"
 #include "control/status.h"
@@ -19,6 +20,8 @@
 #define METRICS_AGE_MAX_US (100 * USEC_PER_MS)
 
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+#define CAPTURE_TYPE "application/x-pcapng"
 
 #define ARGUMENTS_MAX 4
 
@@ -101,6 +104,18 @@ static void get_healthz(struct control *control, struct http_request *request)
 static void get_events(struct control *control, struct http_request *request)
 {
 	events_get(control->events, request);
+}
+
+static void get_capture(struct control *control, struct http_request *request)
+{
+	uint8_t *bytes = NULL;
+	size_t size = 0;
+	struct MHD_Response *response = NULL;
+	if (capture_make(control->board, control->config->node, &bytes, &size) == 0)
+		response = MHD_create_response_from_buffer(size, bytes, MHD_RESPMEM_MUST_FREE);
+	if (response)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, CAPTURE_TYPE);
+	http_reply(request, MHD_HTTP_OK, response);
 }
 
 /* False (answered with 403) if the client may not change anything. */
@@ -201,6 +216,7 @@ static void post_reload(struct control *control, struct http_request *request)
 static const struct route routes[] = {
     {"/v1/status", "GET", false, {NULL}, get_status},
     {"/v1/events", "GET", false, {"follow", "since", "last", NULL}, get_events},
+    {"/v1/capture", "GET", false, {NULL}, get_capture},
     {"/v1/drain", "POST", false, {"router", "for", NULL}, post_drain},
     {"/v1/resume", "POST", false, {"router", NULL}, post_resume},
     {"/v1/reload", "POST", false, {NULL}, post_reload},

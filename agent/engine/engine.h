@@ -11,11 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "vipd/advert.h"
 #include "vipd/auth.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
+#include "vipd/flight.h"
 #include "vipd/kernel.h"
 #include "vipd/message.h"
 #include "vipd/na.h"
@@ -196,11 +198,26 @@ const char *link_carrier_trouble(const struct link *link); /* why nothing gets t
 /* packets.c: sockets and memberships. 0 or -errno. */
 int packets_open(struct engine *engine);
 void packets_join(struct engine *engine, const struct link *link);
-/* Where a packet came from or goes to: source or destination and link. */
+/* Where a packet came from or goes to: source or destination and link; and when it came. */
 union control {
 	struct cmsghdr header;
-	char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
+	char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +
+		  CMSG_SPACE(sizeof(struct timespec))];
 };
+
+/* tape.c: the flight recorder */
+struct tape_packet {
+	const uint8_t *bytes; /* behind the IPv6 header */
+	size_t size;
+	struct in6_addr source;
+	struct in6_addr destination;
+	uint8_t protocol;
+	uint8_t hop_limit;
+	enum advert_verdict verdict;
+	int64_t at_ns; /* wall clock; 0: now */
+};
+void tape_sent(struct engine *engine, const struct link *link, const struct tape_packet *packet);
+void tape_received(struct engine *engine, const struct link *link, const struct tape_packet *packet);
 
 /* receive.c */
 void packets_read(struct engine *engine, struct mono now);

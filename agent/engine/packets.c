@@ -44,6 +44,7 @@ static int raw_socket(int protocol)
 	}
 	option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 	option(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+	option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
 	option(fd, IPPROTO_IPV6, IPV6_TCLASS, TRAFFIC_CLASS);
 	option(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER);
 	option(

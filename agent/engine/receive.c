@@ -98,6 +98,29 @@ static enum advert_verdict admit(const struct link *link, const uint8_t *bytes, 
 	    interval_us ? interval_us : router->config.advert_interval_us);
 }
 
+static struct {
+	uint8_t bytes[RECEIVE_BATCH][ADVERT_SIZE_MAX + 1]; /* one more: a longer packet must not look right */
+	struct sockaddr_in6 from[RECEIVE_BATCH];
+	union control control[RECEIVE_BATCH];
+	struct iovec part[RECEIVE_BATCH];
+	struct mmsghdr headers[RECEIVE_BATCH];
+	int64_t at_ns; /* of the one that is being taken; 0: the kernel does not say */
+} in;
+
+static void record(struct engine *engine, const struct link *link, const uint8_t *bytes, size_t size,
+    const struct advert_envelope *envelope, uint8_t protocol, enum advert_verdict verdict)
+{
+	struct tape_packet packet = {.bytes = bytes,
+	    .size = size,
+	    .source = envelope->source,
+	    .destination = envelope->destination,
+	    .protocol = protocol,
+	    .hop_limit = envelope->hop_limit,
+	    .verdict = verdict,
+	    .at_ns = in.at_ns};
+	tape_received(engine, link, &packet);
+}
+
 static void take_advert(struct engine *engine, struct link *link, struct mono now, const uint8_t *bytes,
     size_t size, const struct advert_envelope *envelope)
 {
@@ -106,6 +129,7 @@ static void take_advert(struct engine *engine, struct link *link, struct mono no
 	enum advert_verdict verdict = advert_parse(bytes, size, envelope, &advert);
 	if (verdict == ADVERT_OK)
 		verdict = admit(link, bytes, &advert, envelope, &router);
+	record(engine, link, bytes, size, envelope, VRRP_PROTOCOL, verdict);
 	if (verdict != ADVERT_OK) {
 		record_drop(engine, link, router, verdict);
 		complain_of_advert(link, router, now, &envelope->source, verdict);
@@ -135,9 +159,15 @@ static void take_announcement(struct engine *engine, struct link *link, struct m
 		NA_OK ||
 	    !na.has_mac || memcmp(na.mac, link->mac, sizeof na.mac) == 0)
 		return;
+	bool recorded = false;
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
-		if (!r->used || r->link != link || !r->vr.wanted || router_address_index(r, &na.target) < 0)
+		if (!r->used || r->link != link || router_address_index(r, &na.target) < 0)
+			continue;
+		if (!recorded)
+			record(engine, link, bytes, size, envelope, IPPROTO_ICMPV6, ADVERT_OK);
+		recorded = true;
+		if (!r->vr.wanted)
 			continue;
 		if (r->vr.state == VRRP_ACTIVE) {
 			record_count(engine, r, BOARD_FOREIGN_ANNOUNCEMENTS);
@@ -147,13 +177,19 @@ static void take_announcement(struct engine *engine, struct link *link, struct m
 	}
 }
 
-/* Source, destination, hop limit and the index of the link, as the kernel saw them. */
+/* Source, destination, hop limit, time and the index of the link, as the kernel saw them. */
 static unsigned open_envelope(struct msghdr *header, struct advert_envelope *envelope)
 {
 	const struct sockaddr_in6 *from = header->msg_name;
 	unsigned ifindex = 0;
 	*envelope = (struct advert_envelope){.source = from->sin6_addr};
+	in.at_ns = 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS) {
+			struct timespec at;
+			memcpy(&at, CMSG_DATA(c), sizeof at);
+			in.at_ns = at.tv_sec * INT64_C(1000000000) + at.tv_nsec;
+		}
 		if (c->cmsg_level != IPPROTO_IPV6)
 			continue;
 		if (c->cmsg_type == IPV6_PKTINFO) {
@@ -169,14 +205,6 @@ static unsigned open_envelope(struct msghdr *header, struct advert_envelope *env
 	}
 	return ifindex;
 }
-
-static struct {
-	uint8_t bytes[RECEIVE_BATCH][ADVERT_SIZE_MAX + 1]; /* one more: a longer packet must not look right */
-	struct sockaddr_in6 from[RECEIVE_BATCH];
-	union control control[RECEIVE_BATCH];
-	struct iovec part[RECEIVE_BATCH];
-	struct mmsghdr headers[RECEIVE_BATCH];
-} in;
 
 static int receive_batch(int fd)
 {

@@ -65,12 +65,25 @@ static void prepare(struct router *router, const struct in6_addr *destination)
 	    .msg_controllen = address_message(&out.control[n], router->link->ifindex, source)};
 }
 
+static void tape_advert(struct engine *engine, unsigned n)
+{
+	const struct router *router = out.routers[n];
+	struct tape_packet packet = {.bytes = out.bytes[n],
+	    .size = out.part[n].iov_len,
+	    .source = router->vr.own_address,
+	    .destination = out.to[n].sin6_addr,
+	    .protocol = VRRP_PROTOCOL,
+	    .hop_limit = VRRP_HOP_LIMIT};
+	tape_sent(engine, router->link, &packet);
+}
+
 static void send_prepared(struct engine *engine, struct mono now)
 {
 	for (unsigned done = 0; done < out.count;) {
 		int sent = sendmmsg(engine->vrrp_socket, out.headers + done, out.count - done, MSG_DONTWAIT);
 		for (int i = 0; i < sent; i++) {
 			const struct router *router = out.routers[done + (unsigned)i];
+			tape_advert(engine, done + (unsigned)i);
 			record_count(engine, router, BOARD_ADVERTS_SENT);
 			if (router->pending.priority == VRRP_PRIORITY_RESIGN)
 				record_count(engine, router, BOARD_PRIORITY_ZERO_SENT);
@@ -129,5 +142,14 @@ int packets_send_na(struct engine *engine, const struct link *link, const struct
 	    .msg_iovlen = 1,
 	    .msg_control = control.room,
 	    .msg_controllen = address_message(&control, link->ifindex, vip)};
-	return sendmsg(engine->nd_socket, &header, MSG_DONTWAIT) < 0 ? -errno : 0;
+	if (sendmsg(engine->nd_socket, &header, MSG_DONTWAIT) < 0)
+		return -errno;
+	struct tape_packet packet = {.bytes = bytes,
+	    .size = part.iov_len,
+	    .source = *vip,
+	    .destination = all_nodes,
+	    .protocol = IPPROTO_ICMPV6,
+	    .hop_limit = VRRP_HOP_LIMIT};
+	tape_sent(engine, link, &packet);
+	return 0;
 }

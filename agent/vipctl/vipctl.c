@@ -28,6 +28,8 @@ static const struct command {
     {"watch", command_watch, "", TAKES_NOTHING, "the same, again every second; Ctrl-C ends it"},
     {"events", command_events, "[-f] [-n N]", TAKES_FOLLOW,
 	"the last (N) transitions; -f: and those to come"},
+    {"capture", command_capture, "[-o FILE|-]", TAKES_OWN_OPTIONS,
+	"the last packets, as a file for Wireshark"},
     {"drain", command_drain, "[--for TIME] [ROUTER]", TAKES_ARGUMENT,
 	"hand over, hold nothing until `resume` (or for TIME); says who holds it now"},
     {"resume", command_resume, "[ROUTER]", TAKES_ARGUMENT, "take part again after `drain`"},

@@ -16,9 +16,10 @@
 
 #include "vipd/advert.h"
 #include "vipd/config.h"
+#include "vipd/flight.h"
 #include "vipd/vrrp.h"
 
-#define BOARD_VERSION	  2
+#define BOARD_VERSION	  3
 #define BOARD_ROUTERS_MAX CONFIG_ROUTERS_MAX
 #define BOARD_EVENTS_MAX  256 /* the ring of the last transitions */
 #define BOARD_REASON_MAX  128
@@ -123,6 +124,12 @@ struct board_event {
 		struct type value;                                                                           \
 	}
 
+/* The last packets of one kind; the next one goes to slots[count % FLIGHT_RING]. */
+struct board_flight {
+	uint64_t count;
+	BOARD_RECORD(flight_packet) slots[FLIGHT_RING];
+};
+
 struct board {
 	uint32_t version;
 	uint32_t size;
@@ -135,6 +142,8 @@ struct board {
 	BOARD_RECORD(board_router) routers[BOARD_ROUTERS_MAX];
 	BOARD_RECORD(board_link) links[BOARD_LINKS_MAX];
 	BOARD_RECORD(board_event) events[BOARD_EVENTS_MAX];
+	uint64_t flight_count; /* packets ever */
+	struct board_flight flight[FLIGHT_KINDS];
 };
 
 /* A new board. Returns a descriptor (close-on-exec) or -errno. */

@@ -3,6 +3,7 @@
 import pytest
 
 import lab as lab_module
+from hostile import Attacker
 from lab import Lab, Probe, wait_for
 
 
@@ -38,6 +39,13 @@ def probe(lab):
     probe.mark()
     yield probe
     probe.close()
+
+
+@pytest.fixture(scope="session")
+def attacker(session_lab):
+    attacker = Attacker(session_lab)
+    yield attacker
+    attacker.close()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from hostile import (GROUP, MAC, VRRP, Attacker, advert, cpu_seconds, dropped, frame, growth, log_lines,
+from hostile import (GROUP, MAC, VRRP, advert, cpu_seconds, dropped, frame, growth, log_lines,
                      neighbor_advertisement, put_checksum, sequence)
 from keys import make_key, roll_out
 from lab import PREFIX, SANITIZED, VIP, adverts_pass, transitions, wait_for
@@ -18,13 +18,6 @@ from lab import PREFIX, SANITIZED, VIP, adverts_pass, transitions, wait_for
 FORGER = "fe80::66"
 PER_SECOND, SECONDS = 2000 if SANITIZED else 10000, 3  # the sanitizers leave little time for the client
 EACH = 5  # times every refused packet is sent
-
-
-@pytest.fixture(scope="module")
-def attacker(session_lab):
-    attacker = Attacker(session_lab)
-    yield attacker
-    attacker.close()
 
 
 @pytest.fixture
