@@ -6,16 +6,14 @@
 #include "config/settings.h"
 #include "vipd/mono.h"
 
-#define MS	       USEC_PER_MS
-#define SEC	       USEC_PER_SEC
-#define MINUTE	       (60 * USEC_PER_SEC)
-#define HOUR	       (3600 * USEC_PER_SEC)
-#define FAST_DEFAULT   (200 * MS)
-#define K3S_TLS(file)  "\"/var/lib/rancher/k3s/server/tls/" file "\""
-#define BIT(type)      (1U << (type))
-#define WITH_HTTP      (BIT(CHECK_HTTPS) | BIT(CHECK_HTTP))
-#define WITHOUT_A_PEER BIT(CHECK_FILE)
-#define EVERY_TYPE     (BIT(CHECK_TYPES) - 1)
+#define MS	      USEC_PER_MS
+#define SEC	      USEC_PER_SEC
+#define MINUTE	      (60 * USEC_PER_SEC)
+#define HOUR	      (3600 * USEC_PER_SEC)
+#define FAST_DEFAULT  (200 * MS)
+#define K3S_TLS(file) "\"/var/lib/rancher/k3s/server/tls/" file "\""
+#define BIT(type)     (1U << (type))
+#define WITH_HTTP     (BIT(CHECK_HTTPS) | BIT(CHECK_HTTP))
 
 static read_setting read_type;
 
@@ -72,7 +70,6 @@ static const struct {
     {"address", BIT(CHECK_TCP), true},
     {"command", BIT(CHECK_EXEC), true},
     {"path", BIT(CHECK_FILE), true},
-    {"timeout", EVERY_TYPE & ~WITHOUT_A_PEER, false},
     {"expect", WITH_HTTP, false},
     {"body", WITH_HTTP, false},
     {"server_name", BIT(CHECK_HTTPS), false},

@@ -176,8 +176,7 @@ static void print_check(FILE *out, const struct config_check *check)
 	print_text(out, indent, "type", config_check_type_name(check->type));
 	print_duration(out, indent, "interval", check->interval_us);
 	print_duration(out, indent, "fast_interval", check->fast_interval_us);
-	if (check->type != CHECK_FILE)
-		print_duration(out, indent, "timeout", check->timeout_us);
+	print_duration(out, indent, "timeout", check->timeout_us);
 	print_number(out, indent, "fall", check->fall);
 	print_number(out, indent, "rise", check->rise);
 	print_number(out, indent, "flap_count", check->flap_count);

@@ -1,7 +1,8 @@
 /*
  * When a check is asked, what its result changes, and who is told.
  *
- * Every result renews the engine's knowledge: if this process dies, what it said expires there.
+ * The engine is told what changes, and the rest again and again: if this process dies, what it said expires
+ * there. It is not told of every result, because each message wakes a realtime process.
  */
 #include "control/checks.h"
 
@@ -19,6 +20,7 @@
 #include "vipd/mono.h"
 
 #define TIMER_EXACT_US	  1000
+#define RENEWALS	  3 /* while what was said is valid */
 #define EXPIRY_WARNING_US (30 * 24 * 3600 * USEC_PER_SEC)
 
 struct check {
@@ -33,10 +35,18 @@ struct check {
 	struct probe *probe;
 };
 
+/* What the engine was told of a virtual router. */
+struct told {
+	struct mono renew; /* by then it is told again, changed or not; 0: it was told nothing */
+	bool healthy;
+	char text[BOARD_REASON_MAX];
+};
+
 struct checks {
 	sd_event *event;
 	int channel;
 	bool channel_full;
+	struct told told[CONFIG_ROUTERS_MAX]; /* parallel to config->routers */
 	const struct config *config;
 	struct secrets secrets;
 	struct check *items[CONFIG_CHECKS_MAX];
@@ -46,20 +56,28 @@ struct checks {
 static void tell_router(struct checks *checks, unsigned index)
 {
 	const struct config_router *router = &checks->config->routers[index];
-	struct message message = {.type = MESSAGE_HEALTH};
-	enum router_verdict verdict =
-	    health_of_router(checks->config, index, checks->health, mono_now(), message.health.text);
-	if (!router->checks || verdict == ROUTER_UNDECIDED)
+	struct told *told = &checks->told[index];
+	struct mono now = mono_now();
+	char text[BOARD_REASON_MAX] = "";
+	enum router_verdict verdict = health_of_router(checks->config, index, checks->health, now, text);
+	bool healthy = verdict == ROUTER_HEALTHY;
+	if (!router->checks || verdict == ROUTER_UNDECIDED ||
+	    (!mono_reached(now, told->renew) && told->healthy == healthy && !strcmp(told->text, text)))
 		return;
+	struct message message = {.type = MESSAGE_HEALTH};
 	memcpy(message.health.router.interface, router->interface, sizeof router->interface);
 	message.health.router.vrid = router->vrid;
-	message.health.healthy = verdict == ROUTER_HEALTHY;
+	message.health.healthy = healthy;
 	message.health.valid_ms = health_valid_ms(checks->config, index);
+	memcpy(message.health.text, text, sizeof text);
 	int r = message_send(checks->channel, &message, NULL);
 	if (r < 0 && !checks->channel_full)
 		log_warning(
 		    "the engine does not take the results of the checks: %s; trying on", strerror(-r));
 	checks->channel_full = r < 0;
+	told->healthy = healthy;
+	memcpy(told->text, text, sizeof text);
+	told->renew = r < 0 ? now : mono_add(now, message.health.valid_ms * USEC_PER_MS / RENEWALS);
 }
 
 static void log_change(
@@ -323,6 +341,7 @@ const struct check_health *checks_health(const struct checks *checks)
 
 void checks_tell_all(struct checks *checks)
 {
+	memset(checks->told, 0, sizeof checks->told);
 	for (unsigned i = 0; checks->config && i < checks->config->router_count; i++)
 		tell_router(checks, i);
 }

@@ -31,7 +31,13 @@
 /* From SIGKILL to the end, before it counts as hanging in the kernel. */
 #define GRACE_US (500 * USEC_PER_MS)
 
+struct program {
+	char *const *words;
+	char *const *environment;
+};
+
 struct command {
+	struct command *after; /* of those that run */
 	sd_event *event;
 	command_done *done;
 	void *context;
@@ -48,7 +54,40 @@ struct command {
 	struct command_result result;
 };
 
-_Noreturn static void become(char *const words[], char *const environment[], int output)
+static struct command *first_running;
+
+static void running_add(struct command *command)
+{
+	command->after = first_running;
+	first_running = command;
+}
+
+static void running_remove(const struct command *command)
+{
+	struct command **link = &first_running;
+	while (*link != command)
+		link = &(*link)->after;
+	*link = command->after;
+}
+
+bool command_running(pid_t pid)
+{
+	const struct command *command = first_running;
+	while (command && command->pid != pid)
+		command = command->after;
+	return command != NULL;
+}
+
+static int run_program(const void *context)
+{
+	const struct program *program = context;
+	if (chdir("/") == 0)
+		execve(program->words[0], program->words, program->environment);
+	dprintf(STDERR_FILENO, "cannot run %s: %s\n", program->words[0], strerrordesc_np(errno));
+	return 127;
+}
+
+_Noreturn static void become(command_main *function, const void *context, int output)
 {
 	static const int usual[] = {SIGPIPE, SIGINT, SIGHUP};
 	sigset_t none;
@@ -63,10 +102,7 @@ _Noreturn static void become(char *const words[], char *const environment[], int
 	dup2(output, STDOUT_FILENO);
 	dup2(output, STDERR_FILENO);
 	close_range(STDERR_FILENO + 1, ~0U, 0);
-	if (chdir("/") == 0)
-		execve(words[0], words, environment);
-	dprintf(STDERR_FILENO, "cannot run %s: %s\n", words[0], strerrordesc_np(errno));
-	_exit(127);
+	_exit(function(context));
 }
 
 /* Reads what there is; beyond COMMAND_KEPT it is only counted. */
@@ -150,6 +186,7 @@ static int on_exit_of(sd_event_source *source, int fd, uint32_t events, void *co
 		return 0;
 	if (command->output >= 0)
 		drink(command);
+	running_remove(command);
 	bool abandoned = !command->done;
 	int pidfd = command->pidfd;
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
@@ -178,7 +215,7 @@ static int watch(struct command *command, int64_t timeout_us)
 	return r;
 }
 
-int command_start(struct command *command, char *const words[], char *const environment[], int64_t timeout_us)
+int command_call(struct command *command, command_main *function, const void *context, int64_t timeout_us)
 {
 	int ends[2];
 	if (command->exit)
@@ -188,7 +225,7 @@ int command_start(struct command *command, char *const words[], char *const envi
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	pid_t pid = fork();
 	if (pid == 0)
-		become(words, environment, ends[1]);
+		become(function, context, ends[1]);
 	int error = errno;
 	close(ends[1]);
 	if (pid < 0) {
@@ -202,8 +239,10 @@ int command_start(struct command *command, char *const words[], char *const envi
 	command->told = command->cut = false;
 	command->printed = command->result.size = 0;
 	int r = command->pidfd < 0 ? -errno : watch(command, timeout_us);
-	if (r >= 0)
+	if (r >= 0) {
+		running_add(command);
 		return 0;
+	}
 	kill(-pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	shut(command);
@@ -211,6 +250,12 @@ int command_start(struct command *command, char *const words[], char *const envi
 	if (command->pidfd >= 0)
 		close(command->pidfd);
 	return r;
+}
+
+int command_start(struct command *command, char *const words[], char *const environment[], int64_t timeout_us)
+{
+	struct program program = {words, environment};
+	return command_call(command, run_program, &program, timeout_us);
 }
 
 struct command *command_new(sd_event *event, command_done *done, void *context)

@@ -1,12 +1,13 @@
 /*
- * One program of somebody else at a time: started without a shell, in a process group of its own, for a
- * limited time, with a bounded output; whatever of the group is left in the end is killed.
+ * One program of somebody else at a time, or a function that may hang: in a process and process group of its
+ * own, for a limited time, with a bounded output; whatever of the group is left in the end is killed.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #define COMMAND_KEPT   1024	     /* of its output, to quote from */
@@ -40,6 +41,15 @@ struct command *command_new(sd_event *event, command_done *done, void *context);
  */
 int command_start(
     struct command *command, char *const words[], char *const environment[], int64_t timeout_us);
+
+/* Runs in the child, prints to descriptor 1, and returns the exit status. */
+typedef int command_main(const void *context);
+
+/* The same for a function instead of a program. */
+int command_call(struct command *command, command_main *function, const void *context, int64_t timeout_us);
+
+/* Whether this process leads a command that has not been reaped. */
+bool command_running(pid_t pid);
 
 /* Kills what is running, without a result. NULL is fine. */
 void command_free(struct command *command);

@@ -2,8 +2,8 @@
  * vipd-control: everything slow. Answers HTTP, runs the checks, tells the engine what they found.
  *
  * The guardian starts it without a privilege and with every descriptor that it needs, the listening sockets
- * among them. It opens nothing but what `file` checks look at, and the VIP does not need it: it may crash,
- * hang or be flooded. All of it is one thread and one loop, and nothing in that loop waits.
+ * among them. The VIP does not need it: it may crash, hang or be flooded. All of it is one thread and one
+ * loop, and nothing in that loop waits: what may hang, such as looking at a file, is done by a child.
  */
 #include <curl/curl.h>
 #include <errno.h>
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "control/control.h"
+#include "control/orphans.h"
 #include "vipd/log.h"
 
 #define EXIT_USAGE 2
@@ -148,11 +149,12 @@ static int on_engine(sd_event_source *source, int fd, uint32_t events, void *con
 		    strerror(-r));
 		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	}
-	if (r == -EPROTO) {
+	if (r == -EPROTO)
 		log_warning("dropped a message from the engine that is none");
-	} else if (message.type == MESSAGE_HELLO) {
+	else if (message.type == MESSAGE_HELLO)
 		checks_tell_all(control->checks);
-	} else if (message.type == MESSAGE_CHANGED) {
+	/* An engine that died may not have come to tell of its last transition. */
+	if (r == 0 && (message.type == MESSAGE_HELLO || message.type == MESSAGE_CHANGED)) {
 		events_changed(control->events);
 		notify_changed(control->notify);
 	}
@@ -188,6 +190,10 @@ static int prepare(struct control *control)
 	sigaddset(&term, SIGTERM);
 	sigprocmask(SIG_BLOCK, &term, NULL);
 	control->started_us = board_age();
+	if ((r = orphans_watch(control->event)) < 0)
+		log_info("cannot watch what exec checks and notify leave behind: %s; processes that leave "
+			 "their process group live on",
+		    strerror(-r));
 	control->checks = checks_new(control->event, FD_CHANNEL);
 	control->events = events_new(control->event, control->board);
 	control->notify = notify_new(control->event, control->board);

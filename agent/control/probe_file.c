@@ -2,75 +2,113 @@
  * The `file` check, for flags that people and scripts set: a file that is there, or is not, or says
  * something.
  *
- * It is looked at right here: local files answer in microseconds, and vipd.conf(5) says that it must be one.
+ * A file system may hang (NFS whose server is away), and then so does whoever looks. So a child looks, as for
+ * `exec`: it prints what is wrong and exits with 1, or with 0.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/command.h"
 #include "control/probe.h"
 #include "control/text.h"
+#include "vipd/duration.h"
 #include "vipd/mono.h"
 
 struct probe {
 	struct config_check config;
 	probe_done *done;
 	void *context;
+	struct command *command;
+	struct mono started;
 };
 
-static void read_content(const struct config_check *config, struct check_result *result)
+/* ---- in the child ---- */
+
+static int complain_of_reading(const char *path, const char *why)
+{
+	dprintf(STDOUT_FILENO, "cannot read %s: %s", path, why);
+	return EXIT_FAILURE;
+}
+
+static int read_content(const struct config_check *config)
 {
 	char text[CONFIG_TEXT_MAX + 2], quote[64];
 	struct stat st;
 	int fd = open(config->file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	ssize_t size = -1;
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		size = read(fd, text, sizeof text - 1);
-	int error = fd >= 0 && size < 0 && !S_ISREG(st.st_mode) ? EINVAL : errno;
-	if (fd >= 0)
-		close(fd);
-	if (size < 0) {
-		probe_say(result, "cannot read %s: %s", config->file,
-		    error == EINVAL ? "it is no regular file" : strerror(error));
-		return;
-	}
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return complain_of_reading(config->file, strerrordesc_np(errno));
+	if (!S_ISREG(st.st_mode))
+		return complain_of_reading(config->file, "it is no regular file");
+	ssize_t size = read(fd, text, sizeof text - 1);
+	if (size < 0)
+		return complain_of_reading(config->file, strerrordesc_np(errno));
 	text[size] = '\0';
 	text[strcspn(text, "\n")] = '\0';
-	text_clean(text, (size_t)size, quote, sizeof quote);
 	if (!strcmp(text, config->content))
-		result->outcome = CHECK_SUCCESS;
-	else
-		probe_say(result, "%s says \"%s\", expected \"%s\"", config->file, quote, config->content);
+		return EXIT_SUCCESS;
+	text_clean(text, (size_t)size, quote, sizeof quote);
+	dprintf(STDOUT_FILENO, "%s says \"%s\", expected \"%s\"", config->file, quote, config->content);
+	return EXIT_FAILURE;
 }
 
-static void look(const struct config_check *config, struct check_result *result)
+static int look(const void *context)
 {
+	const struct config_check *config = context;
 	struct stat st;
 	bool there = stat(config->file, &st) == 0;
 	if (!there && errno != ENOENT && errno != ENOTDIR)
-		probe_say(result, "cannot look for %s: %s", config->file, strerror(errno));
+		dprintf(STDOUT_FILENO, "cannot look for %s: %s", config->file, strerrordesc_np(errno));
 	else if (there != config->file_exists)
-		probe_say(result, "%s %s", config->file, there ? "exists" : "does not exist");
-	else if (config->content[0])
-		read_content(config, result);
+		dprintf(STDOUT_FILENO, "%s %s", config->file, there ? "exists" : "does not exist");
 	else
-		result->outcome = CHECK_SUCCESS;
+		return config->content[0] ? read_content(config) : EXIT_SUCCESS;
+	return EXIT_FAILURE;
+}
+
+/* ---- in the loop ---- */
+
+static void on_done(void *context, const struct command_result *command)
+{
+	struct probe *probe = context;
+	struct check_result result = {.outcome = CHECK_FAILURE};
+	char time[DURATION_TEXT_MAX];
+	result.duration_us = mono_sub(mono_now(), probe->started);
+	if (command->end == COMMAND_EXITED && command->number == EXIT_SUCCESS)
+		result.outcome = CHECK_SUCCESS;
+	else if (command->end == COMMAND_EXITED)
+		text_clean(command->output, command->size, result.text, sizeof result.text);
+	else if (command->end == COMMAND_TIMEOUT)
+		probe_say(&result, "timeout after %s: the file system of %s hangs",
+		    duration_format(probe->config.timeout_us, time), probe->config.file);
+	else
+		command_tell(command, probe->config.timeout_us, result.text, sizeof result.text);
+	probe->done(probe->context, &result);
 }
 
 static void file_start(struct probe *probe)
 {
-	struct mono started = mono_now();
+	probe->started = mono_now();
+	int r = command_call(probe->command, look, &probe->config, probe->config.timeout_us);
+	if (r == 0)
+		return;
 	struct check_result result = {.outcome = CHECK_FAILURE};
-	look(&probe->config, &result);
-	result.duration_us = mono_sub(mono_now(), started);
+	if (r == -EBUSY)
+		probe_say(&result, "the file system of %s still hangs", probe->config.file);
+	else
+		probe_say(&result, "cannot look for %s: %s", probe->config.file, strerror(-r));
 	probe->done(probe->context, &result);
 }
 
 static void file_close(struct probe *probe)
 {
+	if (!probe)
+		return;
+	command_free(probe->command);
 	free(probe);
 }
 
@@ -82,6 +120,11 @@ static struct probe *file_open(const struct probe_setup *setup)
 	probe->config = *setup->config;
 	probe->done = setup->done;
 	probe->context = setup->context;
+	probe->command = command_new(setup->event, on_done, probe);
+	if (!probe->command) {
+		free(probe);
+		return NULL;
+	}
 	return probe;
 }
 

@@ -69,10 +69,9 @@ static void fire_timers(struct mono now)
 
 static void tell_control(void)
 {
-	if (!engine.changed)
-		return;
-	engine.changed = false;
-	message_send(engine.channel, &(struct message){.type = MESSAGE_CHANGED}, NULL);
+	if (engine.changed &&
+	    message_send(engine.channel, &(struct message){.type = MESSAGE_CHANGED}, NULL) == 0)
+		engine.changed = false; /* else again at the next turn: it may be full for a moment */
 }
 
 static void turn(struct pollfd polls[static POLLS])

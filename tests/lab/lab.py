@@ -42,6 +42,15 @@ def wait_for(what, look, until=bool, deadline=15.0):
         time.sleep(0.01)
 
 
+def sample(page, name, **labels):
+    """The value of the first sample of `name` on a page of metrics that has these labels."""
+    for line in page.splitlines():
+        found = re.match(r"(\w+)(?:\{(.*)\})? (\S+)$", line)
+        if found and found[1] == name and labels.items() <= dict(re.findall(r'(\w+)="(.*?)"', found[2] or "")).items():
+            return float(found[3])
+    raise LookupError(f"no sample {name} {labels}")
+
+
 def transitions(nodes):
     return [node.router()["counters"]["transitions"] for node in nodes]
 
@@ -384,12 +393,7 @@ class Node(Host):
         return self.exec("curl", "-sS", "--noproxy", "*", "--max-time", "5", "http://[::1]:9752/metrics").stdout
 
     def metric(self, name, **labels):
-        """The value of the first sample of `name` that has these labels."""
-        for line in self.metrics().splitlines():
-            found = re.match(r"(\w+)(?:\{(.*)\})? (\S+)$", line)
-            if found and found[1] == name and labels.items() <= dict(re.findall(r'(\w+)="(.*?)"', found[2] or "")).items():
-                return float(found[3])
-        raise LookupError(f"no sample {name} {labels}")
+        return sample(self.metrics(), name, **labels)
 
 
 class Probe:

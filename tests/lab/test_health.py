@@ -1,5 +1,6 @@
 """Checks: what they notice, how fast, and what they put up with."""
 
+import ctypes
 import os
 import shutil
 import signal
@@ -7,7 +8,7 @@ import time
 
 import pytest
 
-from lab import VIP, adverts_pass, transitions, wait_for
+from lab import VIP, adverts_pass, sample, transitions, wait_for
 
 ONCE = {"interval": "1h", "timeout": "2s", "fall": 5, "rise": 1}  # whatever happens in the test is not by the interval
 HTTP = {"url": "http://[::1]:8080/", "type": "http", "ca": None, "cert": None, "key": None}
@@ -62,9 +63,17 @@ def test_a_server_that_closes_every_connection(lab, nodes):
 
 
 def test_stopped_server_with_a_long_interval(lab, nodes):
-    """A stopped process closes nothing: `fall` timeouts it is."""
-    nodes[0].reconfigure({"interval": "300ms", "timeout": "300ms", "fall": 3})
+    """A stopped process closes nothing: `fall` timeouts it is, not one less."""
+    nodes[0].reconfigure({"interval": "300ms", "timeout": "300ms", "fall": 4})
+    before = nodes[0].probes()["failure"]
     nodes[0].api_signal(signal.SIGSTOP)
+
+    def look():
+        page = nodes[0].metrics()  # one page: what it says belongs together
+        return sample(page, "vipd_check_results_total", result="failure") - before, sample(page, "vipd_check_up")
+    seen = {}
+    wait_for("the check fails", lambda: seen.setdefault(*look()), lambda up: up == 0)
+    assert seen == {**dict.fromkeys(range(len(seen) - 1), 1), 4: 0} and len(seen) == 5
     lab.wait_holder(nodes[1])
     assert nodes[0].check()["last_error"] == "timeout after 300ms"
 
@@ -105,6 +114,35 @@ def test_file_with_content(nodes):
     os.mkdir(flag)
     fails(nodes[0], 1, "it is no regular file")
     os.rmdir(flag)
+
+
+@pytest.fixture
+def hung_directory(nodes):
+    """A file system whose server never answers, as of NFS when it is away: FUSE without a daemon."""
+    path = os.path.join(nodes[0].directory, "hung")
+    os.mkdir(path)
+    libc = ctypes.CDLL(None, use_errno=True)
+    server = os.open("/dev/fuse", os.O_RDWR)
+    options = f"fd={server},rootmode=40000,user_id=0,group_id=0".encode()
+    if libc.mount(b"hung", path.encode(), b"fuse", 0, options):
+        raise OSError(ctypes.get_errno(), "mount")
+    yield path
+    os.close(server)  # whoever waits is told
+    libc.umount2(path.encode(), 2)
+    os.rmdir(path)
+
+
+def test_file_system_that_hangs(lab, nodes, hung_directory):
+    before = transitions(nodes)
+    flag = {"name": "flag", "type": "file", "exists": False}
+    nodes[0].reconfigure(more={**flag, "timeout": "300ms", "path": hung_directory + "/maintenance"})
+    fails(nodes[0], 1, "timeout after 300ms", "file system of " + hung_directory)
+    lab.wait_holder(nodes[1])
+    asked_again(nodes[0], nodes[0].probes())  # nobody else waits for it
+    assert nodes[0].check()["state"] == "passing"
+    nodes[0].reconfigure()
+    lab.wait_holder(nodes[0])
+    assert transitions(nodes)[0] == before[0] + 2
 
 
 def test_tcp_with_tripwire(lab, nodes):
@@ -154,6 +192,8 @@ def processes(word):
 @pytest.mark.parametrize("script, words", [
     ("sleep 31536 & sleep 31536", ["timeout after 300ms, killed"]),
     ("trap '' TERM; sleep 31536 & exit 3", ["exit status 3"]),
+    ("setsid sleep 31536 & setsid sh -c 'setsid sleep 31536 & sleep 31536' & sleep 0.1; exit 3", ["exit status 3"]),
+    ("setsid setsid sleep 31536 & sleep 31536", ["timeout after 300ms, killed"]),
     ("exec yes 31536", ["printed more than 1 MiB, killed"]),
     ("echo out of disk >&2; kill -SEGV $$", ["ended by signal 11", "out of disk"]),
     ("exec 31536-no-such-program", ["exit status 127", "not found"]),
