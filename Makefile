@@ -172,7 +172,7 @@ faults: all lab-programs
 # What only has to be looked at: the unit file, man pages, the example configuration.
 conf: all
 	@tests/conf/verify-unit $(B)
-	@VIPD_BUILD=$(B) $(PYTEST) tests/conf/test_vipctl.py tests/conf/test_manifest.py
+	@VIPD_BUILD=$(B) $(PYTEST) tests/conf/test_vipctl.py tests/conf/test_manifest.py tests/conf/test_prometheus.py
 	@$(B)/vipd -n -c conf/vipd.conf
 
 SOURCES = $(shell git ls-files '*.c' '*.h')
@@ -193,6 +193,9 @@ install: all
 	install -m 644 init/vipd.sysusers $(sysusersdir)/vipd.conf
 	install -m 644 init/vipd.tmpfiles $(tmpfilesdir)/vipd.conf
 	install -m 644 conf/vipd.conf $(docdir)/vipd.conf.example
+	install -m 644 docs/k3s-calico.md docs/metrics.md docs/api.md $(docdir)/
+	install -D -m 644 -t $(docdir)/prometheus conf/prometheus/alerts.yml
+	install -D -m 644 -t $(docdir)/grafana conf/grafana/vipd.json
 	test -e $(sysconfdir)/vipd/vipd.conf || install -m 644 conf/vipd.conf $(sysconfdir)/vipd/vipd.conf
 	install -m 644 docs/vipctl.1 $(mandir)/man1/
 	install -m 644 docs/vipd.conf.5 $(mandir)/man5/

@@ -1,6 +1,8 @@
 """What people and Prometheus see and do: vipctl, the socket, the metrics, the configuration."""
 
 import json
+import pathlib
+import re
 import subprocess
 
 from lab import BUILD, VIP, UnixConnection, config_text, run, transitions, wait_for
@@ -28,6 +30,12 @@ def test_metrics_are_clean(nodes):
     assert [node.metric("vipd_router_state", state="active") for node in nodes] == [1, 0, 0]
     assert nodes[0].metric("vipd_adverts_sent_total") > 0 and nodes[1].metric("vipd_adverts_received_total") > 0
     assert nodes[0].metric("vipd_check_up", check="apiserver") == 1
+
+
+def test_every_metric_is_documented(nodes):
+    exported = set(re.findall(r"^# TYPE (vipd_\w+ \w+)$", nodes[0].metrics(), re.M))
+    rows = re.findall(r"^\| `(vipd_\w+)` \| (\w+) \|", pathlib.Path(__file__, "../../../docs/metrics.md").resolve().read_text(), re.M)
+    assert exported == {f"{name} {kind}" for name, kind in rows}
 
 
 def test_the_metrics_listener_changes_nothing(lab, nodes):
