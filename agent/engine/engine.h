@@ -84,7 +84,7 @@ enum {
 /* What vrrp_step() asked for and flush() has not done yet. */
 struct pending {
 	bool advert;
-	bool last_word; /* the advert goes to the Active's own address, too */
+	bool last_word; /* the advert goes to all nodes, too */
 	uint8_t priority;
 	bool withdraw;
 	bool renew;

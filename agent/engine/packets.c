@@ -102,8 +102,10 @@ void packets_join(struct engine *engine, const struct link *link)
 		const struct router *r = &engine->routers[i];
 		if (!r->used || r->link != link) /* a link may only be tracked */
 			continue;
-		if (!joined)
+		if (!joined) {
 			join(engine, link, &vrrp_group);
+			join(engine, link, &vrrp_all_nodes); /* last words */
+		}
 		joined = true;
 		for (unsigned a = 0; a < r->config.address_count; a++) {
 			struct in6_addr group = solicited_node(&r->config.addresses[a]);

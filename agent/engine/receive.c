@@ -68,7 +68,7 @@ static void check_addresses(
 	    router->config.address_count, hushed.text);
 }
 
-/* Multicast: anybody on the link, also straight to us (a last word). Unicast: who is configured. */
+/* Multicast: anybody on the link. Unicast: who is configured. */
 static bool is_peer(const struct router *router, const struct advert_envelope *envelope)
 {
 	const struct config_router *config = &router->config;

@@ -12,8 +12,6 @@
 
 #define SEND_BATCH 64
 
-static const struct in6_addr all_nodes = {.s6_addr = {0xff, 0x02, [15] = 0x01}}; /* ff02::1 */
-
 static size_t address_message(union control *control, unsigned ifindex, const struct in6_addr *source)
 {
 	control->header.cmsg_level = IPPROTO_IPV6;
@@ -121,9 +119,10 @@ void packets_send_adverts(struct engine *engine, struct mono now)
 		if (r->config.peer_count)
 			continue;
 		prepare(r, &vrrp_group);
-		/* A switch that has just got this link back may not know yet that the winner listens. */
+		/* A switch that has just got its link back may not know yet that the winner listens to the
+		 * group, nor forward the solicitation that unicast would begin with. */
 		if (last_word)
-			prepare(r, &r->vr.active_address);
+			prepare(r, &vrrp_all_nodes);
 	}
 	send_prepared(engine, now);
 }
@@ -134,8 +133,8 @@ int packets_send_na(struct engine *engine, const struct link *link, const struct
 	memcpy(na.mac, link->mac, sizeof na.mac);
 	uint8_t bytes[NA_SIZE];
 	union control control;
-	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = all_nodes};
-	struct iovec part = {bytes, na_build(&na, vip, &all_nodes, bytes, sizeof bytes)};
+	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = vrrp_all_nodes};
+	struct iovec part = {bytes, na_build(&na, vip, &vrrp_all_nodes, bytes, sizeof bytes)};
 	struct msghdr header = {.msg_name = &to,
 	    .msg_namelen = sizeof to,
 	    .msg_iov = &part,
@@ -147,7 +146,7 @@ int packets_send_na(struct engine *engine, const struct link *link, const struct
 	struct tape_packet packet = {.bytes = bytes,
 	    .size = part.iov_len,
 	    .source = *vip,
-	    .destination = all_nodes,
+	    .destination = vrrp_all_nodes,
 	    .protocol = IPPROTO_ICMPV6,
 	    .hop_limit = VRRP_HOP_LIMIT};
 	tape_sent(engine, link, &packet);

@@ -21,11 +21,16 @@
 #define INTERVAL_MAX_CS 4095 /* 12 bits; the 4 above are reserved */
 
 const struct in6_addr vrrp_group = {{{0xff, 0x02, [15] = 0x12}}};
+const struct in6_addr vrrp_all_nodes = {{{0xff, 0x02, [15] = 0x01}}};
 
-/* Unicast is let through here: whether it comes from a configured peer is for the engine to say. */
+/*
+ * Unicast is let through here: whether it comes from a configured peer is for the engine to say. A last word
+ * comes to all nodes, which is the one group that a snooping switch never holds back.
+ */
 static bool destination_acceptable(const struct in6_addr *destination)
 {
-	return !IN6_IS_ADDR_MULTICAST(destination) || IN6_ARE_ADDR_EQUAL(destination, &vrrp_group);
+	return !IN6_IS_ADDR_MULTICAST(destination) || IN6_ARE_ADDR_EQUAL(destination, &vrrp_group) ||
+	       IN6_ARE_ADDR_EQUAL(destination, &vrrp_all_nodes);
 }
 
 /* RFC 9568 section 5.1.2.1. A unicast peer may be more than one link away. */

@@ -15,7 +15,8 @@
 #define ADVERT_TRAILER_SIZE 28
 #define ADVERT_SIZE_MAX	    (ADVERT_HEADER_SIZE + 16 * 255 + ADVERT_TRAILER_SIZE)
 
-extern const struct in6_addr vrrp_group; /* ff02::12, RFC 9568 section 5.1.2.2 */
+extern const struct in6_addr vrrp_group;     /* ff02::12, RFC 9568 section 5.1.2.2 */
+extern const struct in6_addr vrrp_all_nodes; /* ff02::1: announcements, and last words */
 
 /*
  * Why a received packet was refused. The name is the `reason` label of the metric. ADVERT_OK is 0.

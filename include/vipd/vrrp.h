@@ -93,7 +93,7 @@ struct vrrp_event {
 };
 
 enum vrrp_effect_type {
-	VRRP_EFFECT_LAST_WORD,	/* an advert, also straight to active_address: it must hear that it has won */
+	VRRP_EFFECT_LAST_WORD,	/* an advert, to all nodes too: active_address must hear that it has won */
 	VRRP_EFFECT_ADVERT,	/* send an advert with `priority` and the configured interval, now */
 	VRRP_EFFECT_ASSIGN,	/* put address `index` on the interface; answer with PRESENT or FAILED */
 	VRRP_EFFECT_RENEW,	/* renew the lease of all addresses */

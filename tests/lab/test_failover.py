@@ -34,7 +34,7 @@ def test_silent_death_and_return(lab, nodes, probe):
 def test_the_winner_hears_of_its_victory(lab, nodes, probe):
     """A port that has just come back, and a snooping switch that does not forward the group to it yet.
 
-    The returning holder hears of the other one only by the last word that comes straight to it, and announces. No server
+    The returning holder hears of the other one only by the last word that comes to all nodes, and announces. No server
     forwards IPv6, or clients would find it through the loser.
     """
     for node in nodes:
@@ -42,7 +42,7 @@ def test_the_winner_hears_of_its_victory(lab, nodes, probe):
     nodes[0].blackhole()
     goes_on(lab, probe, nodes[1])
     adverts_pass(nodes[1], 12)  # the announcements of the takeover are over
-    with nodes[0].deaf_to("ff02::12"):
+    with nodes[0].deaf_to(f"{{ ff02::12, ff02::1:ff00:{nodes[0].number} }}"):
         nodes[0].plug()
         lab.wait_holder(nodes[0])
         goes_on(lab, probe, nodes[0])

@@ -248,9 +248,8 @@ static void flush_adverts(struct node *node)
 	if (!node->vr.link_up)
 		return;
 	send_advert(node, &vrrp_group, -1);
-	for (unsigned i = 0; last_word && i < world.node_count; i++)
-		if (memcmp(&world.nodes[i].address, &node->vr.active_address, sizeof node->address) == 0)
-			send_advert(node, &world.nodes[i].address, (int)i);
+	if (last_word)
+		send_advert(node, &vrrp_all_nodes, -1);
 }
 
 static void flush_kernel(struct node *node, struct mono now)

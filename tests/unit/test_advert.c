@@ -260,7 +260,9 @@ static void envelope_is_checked(void **state)
 	    {"2001:db8::1", "ff02::12", ADVERT_BAD_SOURCE},
 	    {"fec0::1", "ff02::12", ADVERT_BAD_SOURCE},
 	    {"::", "ff02::12", ADVERT_BAD_SOURCE},
-	    {"fe80::1", "ff02::1", ADVERT_BAD_DESTINATION},
+	    {"fe80::1", "ff02::1", ADVERT_OK}, /* a last word */
+	    {"2001:db8::1", "ff02::1", ADVERT_BAD_SOURCE},
+	    {"fe80::1", "ff02::2", ADVERT_BAD_DESTINATION},
 	    {"fe80::1", "ff05::12", ADVERT_BAD_DESTINATION},
 	    {"fe80::1", "fe80::2", ADVERT_OK}, /* unicast peers */
 	    {"2001:db8::1", "2001:db8::2", ADVERT_OK},
