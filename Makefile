@@ -60,7 +60,7 @@ $(B)/obj/agent/vipctl/template.o: $(wildcard agent/vipctl/manifest/*)
 
 # A unit test links exactly the files it names, and no other.
 TIME          := agent/base/mono.c
-unit_vrrp     := agent/core/vrrp.c agent/core/timing.c agent/core/names.c
+unit_vrrp     := $(call room,core)
 unit_rfc      := $(unit_vrrp)
 unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_na       := agent/wire/na.c agent/wire/checksum.c agent/wire/names.c

@@ -1,5 +1,6 @@
 /*
- * Inside core: the questions that the state machine asks about one router.
+ * Inside core: the questions that the state machine asks about one router, and what it does with it. Times
+ * are in microseconds.
  */
 #pragma once
 
@@ -23,3 +24,46 @@ bool vr_is_superior(const struct vrrp *vr, const struct vrrp_event *advert);
 bool vr_is_losing(const struct vrrp *vr, struct mono now, const struct vrrp_event *advert);
 /* Whether a Backup puts up with an Active of this priority. */
 bool vr_accepts(const struct vrrp *vr, struct mono now, uint8_t priority);
+
+/* ---- actions.c: each adds what shall happen to *out ---- */
+
+#define VR_RENEWALS_A_LEASE 3 /* design */
+
+struct vrrp_effect *vr_emit(struct vrrp_effects *out, enum vrrp_effect_type type);
+void vr_send_advert(struct vrrp *vr, struct mono now, uint8_t priority, struct vrrp_effects *out);
+/* Asks for every address that the kernel has not confirmed. */
+void vr_assign_missing(struct vrrp *vr, struct vrrp_effects *out);
+void vr_withdraw_all(struct vrrp *vr, struct vrrp_effects *out);
+/* The schedule of announcements from its start, and its next one. */
+void vr_announce_start(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
+void vr_announce_next(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
+/* Only records it, and stops the timers of the old state. */
+void vr_transition(
+    struct vrrp *vr, enum vrrp_state to, enum vrrp_reason reason, int64_t detail, struct vrrp_effects *out);
+/* `meaning` is why this router will be Active if the timer fires. Not for one that is no candidate. */
+void vr_set_active_down(struct vrrp *vr, struct mono at, enum vrrp_reason meaning, int64_t detail);
+void vr_become_backup(
+    struct vrrp *vr, struct mono now, enum vrrp_reason reason, int64_t detail, struct vrrp_effects *out);
+void vr_become_active(
+    struct vrrp *vr, struct mono now, enum vrrp_reason reason, int64_t detail, struct vrrp_effects *out);
+
+/* ---- handover.c ---- */
+
+/* An Active leaves, for state `to`. */
+void vr_hand_over(
+    struct vrrp *vr, struct mono now, enum vrrp_state to, enum vrrp_reason reason, struct vrrp_effects *out);
+/* A Backup is no candidate any more. */
+void vr_stand_back(struct vrrp *vr, struct mono now);
+/* Somebody else is Active: what address we still have goes after `us` at the latest. */
+void vr_linger(struct vrrp *vr, struct mono now, int64_t us);
+/* Who claimed the address resigns. */
+void vr_keep_on(struct vrrp *vr);
+
+/* ---- adverts.c ---- */
+
+void vr_hear_advert(
+    struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out);
+/* A Neighbor Advertisement of somebody else for one of our addresses. */
+void vr_hear_announcement(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
+/* A healthy Backup waits only Skew_Time for an unhealthy Active. */
+void vr_shorten_active_down(struct vrrp *vr, struct mono now);
