@@ -30,11 +30,11 @@ objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 VIPD    := agent/vipd.c $(foreach r,base core wire config board kernel engine guardian,$(call room,$(r)))
 CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/wire/names.c
-VIPCTL  := $(foreach r,base config vipctl,$(call room,$(r)))
+VIPCTL  := $(foreach r,base config doctor vipctl,$(call room,$(r))) $(addprefix agent/wire/,advert.c checksum.c na.c names.c)
 
 VIPD_LIBS    := libconfig libmnl libsystemd libseccomp libcap libcrypto
 CONTROL_LIBS := libmicrohttpd jansson libcurl libcrypto libsystemd
-VIPCTL_LIBS  := libcurl jansson libconfig
+VIPCTL_LIBS  := libcurl jansson libconfig libcrypto ldns yaml-0.1
 
 libs = $(shell pkg-config --libs $(1) 2>/dev/null)
 

@@ -60,6 +60,11 @@ static size_t body_append(char *data, size_t unit, size_t count, void *context)
 	return size;
 }
 
+static FILE *complaints(const struct vipctl *ctl)
+{
+	return ctl->complaints ? ctl->complaints : stderr;
+}
+
 /* Why a connection fails: asked anew, because libcurl does not keep the errno. 0: it works now. */
 static int connect_error(const char *path)
 {
@@ -75,38 +80,37 @@ static int connect_error(const char *path)
 	return error;
 }
 
-static void tell_permission(const char *path)
+static void tell_permission(FILE *out, const char *path)
 {
 	struct stat st;
 	const struct group *group = stat(path, &st) == 0 ? getgrgid(st.st_gid) : NULL;
-	fprintf(stderr, "vipctl: you may not talk to the agent: %s: permission denied\n", path);
+	fprintf(out, "vipctl: you may not talk to the agent: %s: permission denied\n", path);
 	if (group && group->gr_gid != 0)
-		fprintf(stderr,
-		    "  its group is %s: use sudo, or `sudo usermod -aG %s $USER` and log in again\n",
+		fprintf(out, "  its group is %s: use sudo, or `sudo usermod -aG %s $USER` and log in again\n",
 		    group->gr_name, group->gr_name);
 	else
-		fputs("  use sudo\n", stderr);
+		fputs("  use sudo\n", out);
 }
 
-static void tell_unreachable(const char *path, const char *curl_says)
+static void tell_unreachable(FILE *out, const char *path, const char *curl_says)
 {
 	int error = connect_error(path);
 	switch (error) {
 	case EACCES:
-	case EPERM: tell_permission(path); return;
+	case EPERM: tell_permission(out, path); return;
 	case ENOENT:
 	case ECONNREFUSED:
-		fprintf(stderr,
+		fprintf(out,
 		    "vipctl: the agent is not running here: %s: %s\n"
 		    "  start it:     systemctl start vipd\n"
 		    "  why it ended: journalctl -u vipd\n",
 		    path, error == ENOENT ? "no such socket" : "connection refused (a socket left behind)");
 		if (strcmp(path, VIPCTL_SOCKET_DEFAULT) == 0)
 			fputs("  if control.socket in /etc/vipd/vipd.conf is another path: vipctl -s PATH\n",
-			    stderr);
+			    out);
 		return;
 	default:
-		fprintf(stderr,
+		fprintf(out,
 		    "vipctl: the agent does not answer on %s: %s\n"
 		    "  is it well?   systemctl status vipd; journalctl -u vipd\n",
 		    path, error ? strerror(error) : curl_says);
@@ -114,18 +118,18 @@ static void tell_unreachable(const char *path, const char *curl_says)
 }
 
 /* {"error": "…"}, each line of it indented; else whatever came. */
-static void tell_refused(long status, const struct body *body)
+static void tell_refused(FILE *out, long status, const struct body *body)
 {
 	json_t *json = json_loadb(body->bytes ? body->bytes : "", body->size, 0, NULL);
 	const char *text = json_string_value(json_object_get(json, "error"));
 	if (!text)
 		text = body->bytes ? body->bytes : "no reason given";
 	if (strchr(text, '\n'))
-		fprintf(stderr, "vipctl: the agent refused (HTTP %ld):\n", status);
+		fprintf(out, "vipctl: the agent refused (HTTP %ld):\n", status);
 	else
-		fprintf(stderr, "vipctl: ");
+		fprintf(out, "vipctl: ");
 	size_t length = strlen(text);
-	fprintf(stderr, "%s%s", text, length && text[length - 1] == '\n' ? "" : "\n");
+	fprintf(out, "%s%s", text, length && text[length - 1] == '\n' ? "" : "\n");
 	json_decref(json);
 }
 
@@ -159,18 +163,18 @@ static int perform(
     const struct vipctl *ctl, const char *method, const char *path, struct body *body, long *status)
 {
 	if (!curl_prepare(ctl, method, path, body)) {
-		fputs("vipctl: out of memory\n", stderr);
+		fputs("vipctl: out of memory\n", complaints(ctl));
 		return EXIT_UNREACHABLE;
 	}
 	CURLcode code = curl_easy_perform(body->curl);
 	curl_easy_getinfo(body->curl, CURLINFO_RESPONSE_CODE, status);
 	curl_easy_cleanup(body->curl);
 	if (code != CURLE_OK && !body->stopped) {
-		tell_unreachable(ctl->socket, curl_easy_strerror(code));
+		tell_unreachable(complaints(ctl), ctl->socket, curl_easy_strerror(code));
 		return EXIT_UNREACHABLE;
 	}
 	if (*status < 200 || *status > 299) {
-		tell_refused(*status, body);
+		tell_refused(complaints(ctl), *status, body);
 		return EXIT_REFUSED;
 	}
 	return EXIT_FINE;
@@ -201,7 +205,7 @@ int call_json(const struct vipctl *ctl, const char *method, const char *path, js
 	json_error_t error;
 	json_t *parsed = json_loadb(reply.body, reply.size, 0, &error);
 	if (!json_is_object(parsed)) {
-		fprintf(stderr,
+		fprintf(complaints(ctl),
 		    "vipctl: the answer of %s is not understood: %s; are vipctl and vipd of the same "
 		    "version? (vipctl --version, vipd --version)\n",
 		    ctl->socket, parsed ? "not a JSON object" : error.text);

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #define VIPCTL_SOCKET_DEFAULT "/run/vipd/vipd.sock"
 
@@ -27,6 +28,7 @@ struct vipctl {
 	int word_count; /* of a command with options of its own: its command line, words[0] is vipctl's name
 			 */
 	char **words;
+	FILE *complaints; /* where a call tells why it failed; NULL: standard error */
 };
 
 /* Tells what is wrong with the command line, and exits. */
@@ -42,3 +44,5 @@ int command_resume(const struct vipctl *ctl);
 int command_reload(const struct vipctl *ctl);
 int command_metrics(const struct vipctl *ctl);
 int command_manifest(const struct vipctl *ctl);
+int command_doctor(const struct vipctl *ctl);
+int command_check(const struct vipctl *ctl);

@@ -278,3 +278,33 @@ def test_every_command_is_in_the_manual():
     commands = [line.split()[0] for line in usage.split("\n\n")[1].splitlines()]
     manual = pathlib.Path("docs/vipctl.1").read_text()
     assert len(commands) >= 9 and all(f"\n.B {c}\n" in manual or f"\n.BR {c} " in manual for c in commands)
+
+
+@pytest.mark.parametrize("change, code, line", [
+    (lambda status: None, 0, "OK: api: by VRRP this node is the holder"),
+    (backup, 0, "OK: api: by VRRP fe80::12 (priority 120) is the holder"),
+    (lambda status: backup(status, 5000), 2, "CRITICAL: api: by VRRP nobody is the holder: fe80::12 has been silent for 5000 ms"),
+    (lambda status: status["virtual_routers"][0].update(drained=True, drained_since="2026-01-01"), 1, "WARNING: api: drained since"),
+    (lambda status: status["virtual_routers"][0].update(state="fault", reason="eth0 is down"), 2, "CRITICAL: api: fault: eth0 is down"),
+    (lambda status: status["checks"][0].update(state="failing", last_error="refused"), 2, "CRITICAL: apiserver: failing since"),
+    (lambda status: status["checks"][0].update(unauthorized=True, last_error="401"), 1, "WARNING: apiserver: passing, but blind: 401"),
+    (lambda status: status["engine"].update(responding=False), 2, "CRITICAL: the engine of vipd does not respond"),
+])
+def test_check_is_a_plugin_of_monitoring(agent, change, code, line):
+    agent.status["version"] = subprocess.run([VIPCTL, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    change(agent.status)
+    done = agent.run("check")
+    assert (done.returncode, done.stderr) == (code, "")
+    assert done.stdout.startswith(line) and done.stdout.count("\n") == 1, done.stdout
+
+
+@pytest.mark.parametrize("options, words", [
+    (["--resolver", "here", "--name", "a.b"], "--resolver here: write an address"),
+    (["--resolver", "[::1]:99999", "--name", "a.b"], "write an address"),
+    (["--resolver", "[::1]:53"], "--resolver needs --name"),
+    (["dns"], "doctor has no check 'dns'; there are: configuration"),
+    (["-o", "yaml"], "only json is known"),
+])
+def test_doctor_refuses_what_it_does_not_understand(agent, options, words):
+    done = agent.run("doctor", *options)
+    assert done.returncode == 2 and words in done.stderr and not done.stdout, done

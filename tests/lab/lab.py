@@ -23,6 +23,7 @@ BUILD = os.path.join(ROOT, os.environ.get("VIPD_BUILD", "build"))
 SANITIZED = os.path.basename(BUILD) == "san"
 PREFIX = "2001:db8:79fb::"
 VIP = PREFIX + "100"
+NAME = "k8s-api.k8s.lab"
 URL = f"https://[{VIP}]:6443/readyz"
 SANITIZER = re.compile(r"\w+Sanitizer|runtime error:")
 
@@ -529,12 +530,12 @@ class Lab:
 def make_certificates(directory):
     """A CA, a server certificate for the VIP and every node, and a client certificate: P-256, so that they cost little."""
     os.mkdir(directory, 0o755)
-    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "365"]
     ca = ["-CA", f"{directory}/ca.crt", "-CAkey", f"{directory}/ca.key", "-addext", "basicConstraints=CA:FALSE"]
     own = ",".join(f"IP:{a}" for a in ("::1", *(f"{PREFIX}1{i}" for i in (1, 2, 3))))
     for name, subject, more in (
             ("ca", "/CN=lab CA", []),
-            ("server", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName=IP:{VIP},{own}"]),
+            ("server", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName=DNS:{NAME},IP:{VIP},{own}"]),
             ("server-without-vip", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName={own}"]),
             ("stranger", "/CN=stranger", []),
             ("client", "/O=system:node-proxier/CN=system:kube-proxy", ca)):

@@ -1,0 +1,129 @@
+/*
+ * What the agent says of itself: whether it answers, the state of each virtual router, who holds it, and the
+ * health checks. None of this needs a privilege, so `vipctl check` is made of it.
+ */
+#include <string.h>
+
+#include "doctor/doctor.h"
+
+#define SILENT_INTERVALS 4
+#define SILENT_MORE_MS	 500
+
+static long long number_of(const json_t *object, const char *key)
+{
+	return (long long)json_number_value(json_object_get(object, key));
+}
+
+static bool is_true(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+void check_agent(struct doctor *doctor)
+{
+	const json_t *engine = json_object_get(doctor->status, "engine");
+	const char *version = member_of(doctor->status, "version");
+	if (!doctor->status)
+		finding_add(doctor, DOCTOR_FAILURE, "",
+		    "systemctl start vipd; why it ended: journalctl -u vipd", "%s", doctor->status_error);
+	else if (!is_true(engine, "responding"))
+		finding_add(doctor, DOCTOR_FAILURE, "",
+		    "it is restarted by itself; if this stays: journalctl -u vipd",
+		    "the engine of vipd does not respond (last sign of life %lld ms ago)",
+		    number_of(engine, "heartbeat_ms"));
+	else if (strcmp(version, VIPD_VERSION) != 0)
+		finding_add(doctor, DOCTOR_WARNING, "",
+		    "systemctl restart vipd, so that what is installed runs",
+		    "vipd %s runs, but vipctl is of version %s", version, VIPD_VERSION);
+	else
+		finding_add(doctor, DOCTOR_FINE, "", NULL, "vipd %s answers%s", version,
+		    is_true(engine, "realtime") ? "" : ", without real-time priority");
+}
+
+static void router_judge(struct doctor *doctor, const json_t *router)
+{
+	const char *name = member_of(router, "name"), *state = member_of(router, "state"),
+		   *reason = member_of(router, "reason");
+	if (strcmp(state, "fault") == 0 || strcmp(state, "initialize") == 0)
+		finding_add(doctor, DOCTOR_FAILURE, name, "why: journalctl -u vipd",
+		    "%s: %s; this node cannot hold it", state, reason);
+	else if (!is_true(router, "healthy"))
+		finding_add(doctor, DOCTOR_FAILURE, name, "see the findings of health and api",
+		    "unhealthy: %s", member_of(router, "health_reason"));
+	else if (is_true(router, "drained")) {
+		const char *until = member_of(router, "drained_until");
+		finding_add(doctor, DOCTOR_WARNING, name, NULL,
+		    "drained since %s%s%s: this node will not take over", member_of(router, "drained_since"),
+		    *until ? ", until " : "", until);
+		finding_advise(doctor, "if the maintenance is over: vipctl resume %s", name);
+	} else
+		finding_add(doctor, DOCTOR_FINE, name, NULL, "%s since %s: %s", state,
+		    member_of(router, "since"), reason);
+}
+
+void check_router(struct doctor *doctor)
+{
+	size_t i;
+	json_t *router;
+	json_array_foreach(json_object_get(doctor->status, "virtual_routers"), i, router)
+	    router_judge(doctor, router);
+}
+
+/* VRRP's view alone; what the kernel and the wire say is looked at separately. */
+static void holder_judge(struct doctor *doctor, const json_t *router)
+{
+	const json_t *active = json_object_get(router, "active_router");
+	const char *name = member_of(router, "name"), *address = member_of(active, "address");
+	long long seen = number_of(active, "last_seen_ms"),
+		  limit = SILENT_INTERVALS * number_of(router, "advert_interval_ms") + SILENT_MORE_MS;
+	if (strcmp(member_of(router, "state"), "active") == 0)
+		finding_add(doctor, DOCTOR_FINE, name, NULL, "by VRRP this node is the holder");
+	else if (!*address || is_true(active, "self"))
+		finding_add(doctor, DOCTOR_FAILURE, name, "see vipctl status on every server",
+		    "by VRRP nobody is the holder: no advertisement was heard");
+	else if (seen > limit)
+		finding_add(doctor, DOCTOR_FAILURE, name, "see vipctl status on every server",
+		    "by VRRP nobody is the holder: %s has been silent for %lld ms", address, seen);
+	else
+		finding_add(doctor, DOCTOR_FINE, name, NULL, "by VRRP %s (priority %lld) is the holder",
+		    address, number_of(active, "priority"));
+}
+
+void check_holder(struct doctor *doctor)
+{
+	size_t i;
+	json_t *router;
+	json_array_foreach(json_object_get(doctor->status, "virtual_routers"), i, router)
+	    holder_judge(doctor, router);
+}
+
+/* ---- health checks, as the agent sees them ---- */
+
+static void health_judge(struct doctor *doctor, const json_t *check)
+{
+	const char *name = member_of(check, "name"), *state = member_of(check, "state"),
+		   *error = member_of(check, "last_error");
+	if (strcmp(state, "failing") == 0)
+		finding_add(doctor, DOCTOR_FAILURE, name, "vipd gives the address away while this lasts",
+		    "failing since %s: %s", member_of(check, "since"), error);
+	else if (is_true(check, "unauthorized"))
+		finding_add(doctor, DOCTOR_WARNING, name,
+		    "name in vipd.conf a cert and key that may ask; see vipd.conf(5)",
+		    "passing, but blind: %s", error);
+	else if (strcmp(state, "passing") == 0)
+		finding_add(doctor, DOCTOR_FINE, name, NULL, "passing: %s answered in %.1f ms",
+		    member_of(check, "target"), json_number_value(json_object_get(check, "last_ms")));
+	else
+		finding_add(doctor, DOCTOR_UNKNOWN, name, "ask again in a few seconds", "no result yet");
+}
+
+void check_health(struct doctor *doctor)
+{
+	size_t i;
+	json_t *check;
+	const json_t *list = json_object_get(doctor->status, "checks");
+	json_array_foreach(list, i, check) health_judge(doctor, check);
+	if (doctor->status && json_array_size(list) == 0)
+		finding_add(doctor, DOCTOR_WARNING, "", "add a check of the API server; see vipd.conf(5)",
+		    "vipd watches nothing: the address stays on a server whose API server is dead");
+}

@@ -1,0 +1,118 @@
+/*
+ * The API server of this node, asked from here with the files of the configuration: whether it answers, and
+ * whether clients that come by the virtual address or by its name will trust its certificate.
+ */
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "doctor/doctor.h"
+#include "doctor/https.h"
+#include "vipd/mono.h"
+
+#define SOON_DAYS     30 /* k3s renews what expires within 120 days, but only when it starts */
+#define SECONDS_A_DAY 86400
+
+#define ADVICE_RENEW "systemctl restart k3s: it renews its certificates when it starts"
+#define ADVICE_SAN                                                                                           \
+	"add it to tls-san in /etc/rancher/k3s/config.yaml on every server and restart k3s, one after the "  \
+	"other"
+
+static bool is_expected(const struct config_check *check, long status)
+{
+	for (unsigned i = 0; i < check->expect_count; i++) {
+		if (check->expect[i] == status)
+			return true;
+	}
+	return false;
+}
+
+static void answer_judge(
+    struct doctor *doctor, const struct config_check *check, const struct https_answer *answer)
+{
+	if (!answer->status)
+		finding_add(doctor, DOCTOR_FAILURE, check->name, "systemctl status k3s; journalctl -u k3s",
+		    "%s: %s", check->url, answer->error);
+	else if (*answer->untrusted)
+		finding_add(doctor, DOCTOR_FAILURE, check->name,
+		    "does `ca` of the check belong to this cluster? After a rotation: vipctl reload",
+		    "%s: its certificate is not trusted by %s: %s", check->url, check->ca.path,
+		    answer->untrusted);
+	else if (answer->status == 401 || answer->status == 403)
+		finding_add(doctor, DOCTOR_WARNING, check->name,
+		    "name in vipd.conf a cert and key that may ask; see vipd.conf(5)",
+		    "%s is alive, but does not let us ask (HTTP %ld)", check->url, answer->status);
+	else if (!is_expected(check, answer->status))
+		finding_add(doctor, DOCTOR_FAILURE, check->name, "journalctl -u k3s", "%s: HTTP %ld: %.100s",
+		    check->url, answer->status, answer->body);
+	else
+		finding_add(
+		    doctor, DOCTOR_FINE, check->name, NULL, "%s: HTTP %ld", check->url, answer->status);
+}
+
+/* ---- the certificate ---- */
+
+static void expiry_judge(struct doctor *doctor, const struct config_check *check, const X509 *certificate)
+{
+	struct tm tm;
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) != 1)
+		return;
+	long long left = timegm(&tm) - realtime_us() / USEC_PER_SEC;
+	char date[16];
+	strftime(date, sizeof date, "%Y-%m-%d", &tm);
+	if (left < 0)
+		finding_add(
+		    doctor, DOCTOR_FAILURE, check->name, ADVICE_RENEW, "its certificate expired on %s", date);
+	else if (left < SOON_DAYS * SECONDS_A_DAY)
+		finding_add(doctor, DOCTOR_WARNING, check->name, ADVICE_RENEW,
+		    "its certificate expires on %s, in %lld days", date, left / SECONDS_A_DAY);
+	else
+		finding_add(
+		    doctor, DOCTOR_FINE, check->name, NULL, "its certificate is valid until %s", date);
+}
+
+static void cover_judge(
+    struct doctor *doctor, const struct config_check *check, const char *what, bool covered)
+{
+	if (covered)
+		finding_add(doctor, DOCTOR_FINE, check->name, NULL, "its certificate names %s", what);
+	else
+		finding_add(doctor, DOCTOR_FAILURE, check->name, ADVICE_SAN,
+		    "its certificate does not name %s: clients that come by it will refuse to talk", what);
+}
+
+static void covers_judge(
+    struct doctor *doctor, const struct config_check *check, X509 *certificate, uint64_t check_bit)
+{
+	char text[ADDRESS_TEXT_MAX];
+	for (unsigned r = 0; r < doctor->config.router_count; r++) {
+		const struct config_router *router = &doctor->config.routers[r];
+		for (unsigned a = 0; router->checks & check_bit && a < router->address_count; a++)
+			cover_judge(doctor, check, address_format(&router->addresses[a], text),
+			    X509_check_ip(certificate, router->addresses[a].s6_addr,
+				sizeof router->addresses[a], 0) == 1);
+	}
+	const char *name = doctor->request->name;
+	if (name)
+		cover_judge(doctor, check, name, X509_check_host(certificate, name, 0, 0, NULL) == 1);
+}
+
+void check_api(struct doctor *doctor)
+{
+	for (unsigned i = 0; i < doctor->config.check_count; i++) {
+		const struct config_check *check = &doctor->config.checks[i];
+		struct https_answer answer;
+		if (check->type != CHECK_HTTPS)
+			continue;
+		https_ask(&(struct https_request){check->url, check->ca.path, check->cert.path,
+			      check->key.path, check->timeout_us / USEC_PER_MS},
+		    &answer);
+		answer_judge(doctor, check, &answer);
+		if (answer.certificate) {
+			expiry_judge(doctor, check, answer.certificate);
+			covers_judge(doctor, check, answer.certificate, UINT64_C(1) << i);
+			X509_free(answer.certificate);
+		}
+	}
+}

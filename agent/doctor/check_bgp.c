@@ -1,0 +1,126 @@
+/*
+ * BGP, where BIRD runs: of Calico (its socket is on the host) or of Debian. A session that is not established
+ * brings nobody to this node, and a holder without the /128 in BIRD's table announces nothing.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "doctor/bird.h"
+#include "doctor/doctor.h"
+
+#define LIST_MAX 256
+
+/* "" if there is none. */
+static const char *socket_find(const struct doctor *doctor)
+{
+	static const char *const usual[] = {"/var/run/calico/bird6.ctl", "/var/run/calico/bird.ctl",
+	    "/run/bird/bird6.ctl", "/run/bird/bird.ctl"};
+	if (doctor->request->bird)
+		return doctor->request->bird;
+	for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+		if (access(usual[i], F_OK) == 0)
+			return usual[i];
+	}
+	return "";
+}
+
+/* Asks; where it cannot it says so, once for all BGP checks. Returns whether there is an answer. */
+static bool ask(struct doctor *doctor, const char *command, struct bird_answer *answer, bool tell)
+{
+	const char *path = socket_find(doctor);
+	int fd = *path ? bird_connect(path) : -ENOENT;
+	int result = fd < 0 ? fd : bird_ask(fd, command, answer);
+	if (fd >= 0)
+		close(fd);
+	if (result && tell && !*path)
+		finding_add(doctor, DOCTOR_UNKNOWN, "", "if it runs with another socket: --bird SOCKET",
+		    "no BIRD on this node (neither Calico's nor Debian's socket is there)");
+	else if (result && tell)
+		finding_add(doctor, DOCTOR_UNKNOWN, "",
+		    result == -EACCES ? ADVICE_ROOT
+				      : "does BIRD run? kubectl -n calico-system get pods -o wide",
+		    "BIRD does not answer on %s: %s", path, strerrordesc_np(-result));
+	return result == 0;
+}
+
+/* A line of `show protocols`: name, protocol, table, state, since, info. */
+struct protocol {
+	char name[64], type[32], table[64], state[32], since[64], info[64];
+};
+
+static bool session_parse(const char *line, struct protocol *p)
+{
+	*p = (struct protocol){0};
+	int fields = sscanf(
+	    line, "%63s %31s %63s %31s %63s %63s", p->name, p->type, p->table, p->state, p->since, p->info);
+	return fields >= 4 && strcmp(p->type, "BGP") == 0;
+}
+
+/* "Established" is the info; a date may be one word or two, so it is looked for in the line. */
+static bool is_established(const char *line)
+{
+	return strstr(line, "Established") != NULL;
+}
+
+void check_bgp(struct doctor *doctor)
+{
+	struct bird_answer answer;
+	unsigned sessions = 0, up = 0;
+	char down[LIST_MAX] = "";
+	if (!ask(doctor, "show protocols", &answer, true))
+		return;
+	for (unsigned i = 0; i < answer.count; i++) {
+		struct protocol protocol;
+		if (!session_parse(answer.lines[i], &protocol))
+			continue;
+		sessions++;
+		size_t length = strlen(down);
+		if (is_established(answer.lines[i]))
+			up++;
+		else
+			snprintf(down + length, sizeof down - length, "%s%s (%s)", length ? ", " : "",
+			    protocol.name, protocol.info);
+	}
+	if (!sessions)
+		finding_add(doctor, DOCTOR_WARNING, "", "kubectl get bgppeers, bgpconfigurations -o yaml",
+		    "BIRD runs, but has no BGP session");
+	else if (up < sessions)
+		finding_add(doctor, up ? DOCTOR_WARNING : DOCTOR_FAILURE, "",
+		    "is the peer reachable (port 179), does its AS number fit, does it expect this node?",
+		    "%u of %u BGP sessions are established; down: %s", up, sessions, down);
+	else
+		finding_add(
+		    doctor, DOCTOR_FINE, "", NULL, "%u of %u BGP sessions are established", up, sessions);
+}
+
+static void route_judge(struct doctor *doctor, const struct config_router *router, const char *address,
+    const struct bird_answer *answer)
+{
+	bool there = answer->code < 8000 && answer->count > 0,
+	     active = strcmp(member_of(router_status(doctor->status, router), "state"), "active") == 0;
+	if (there)
+		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "BIRD has %s/128: %.120s", address,
+		    answer->lines[answer->count - 1]);
+	else if (active)
+		finding_add(doctor, DOCTOR_FAILURE, router->name,
+		    "vipctl manifest prints what makes Calico advertise it; then: birdcl show route",
+		    "this node is the holder, but BIRD has no route for %s/128", address);
+	else
+		finding_add(doctor, DOCTOR_UNKNOWN, router->name, "run it on the holder",
+		    "BIRD has no route for %s/128; that is right on a backup if the route follows the holder",
+		    address);
+}
+
+void check_route(struct doctor *doctor, const struct config_router *router)
+{
+	struct bird_answer answer;
+	for (unsigned i = 0; i < router->address_count; i++) {
+		char text[ADDRESS_TEXT_MAX], command[96];
+		address_format(&router->addresses[i], text);
+		snprintf(command, sizeof command, "show route %s/128", text);
+		if (ask(doctor, command, &answer, false))
+			route_judge(doctor, router, text, &answer);
+	}
+}

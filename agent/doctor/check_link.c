@@ -1,0 +1,193 @@
+/*
+ * The interface and the kernel's list of addresses, read without the agent's help.
+ */
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doctor/doctor.h"
+
+#define IPVS_INTERFACE "kube-ipvs0"
+
+/* /proc/sys/net/ipv6/conf/INTERFACE/NAME; -1 if there is none. */
+static int setting(const char *interface, const char *name)
+{
+	char path[128], text[16] = "";
+	snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/%s", interface, name);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return -1;
+	bool read = fgets(text, sizeof text, file);
+	fclose(file);
+	return read ? (int)strtol(text, NULL, 10) : -1;
+}
+
+/* The link-local address that VRRP sends from, or none. */
+static bool link_local_find(
+    const struct ifaddrs *list, const char *interface, char out[static ADDRESS_TEXT_MAX])
+{
+	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next) {
+		struct sockaddr_in6 address;
+		if (!entry->ifa_addr || entry->ifa_addr->sa_family != AF_INET6 ||
+		    strcmp(entry->ifa_name, interface) != 0)
+			continue;
+		memcpy(&address, entry->ifa_addr, sizeof address);
+		if (!IN6_IS_ADDR_LINKLOCAL(&address.sin6_addr))
+			continue;
+		address_format(&address.sin6_addr, out);
+		return true;
+	}
+	return false;
+}
+
+/* IFF_* of the interface, 0 if it does not exist. */
+static unsigned flags_find(const struct ifaddrs *list, const char *interface)
+{
+	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next) {
+		if (strcmp(entry->ifa_name, interface) == 0)
+			return entry->ifa_flags;
+	}
+	return 0;
+}
+
+static void link_judge(struct doctor *doctor, const struct config_router *router, const struct ifaddrs *list)
+{
+	char link_local[ADDRESS_TEXT_MAX];
+	const char *name = router->interface;
+	unsigned flags = flags_find(list, name);
+	int forwarding = setting(name, "forwarding"), accept_dad = setting(name, "accept_dad");
+	if (!if_nametoindex(name)) {
+		finding_add(doctor, DOCTOR_FAILURE, router->name,
+		    "correct `interface` in vipd.conf, or make it; vipd waits for it",
+		    "there is no interface %s", name);
+	} else if (!(flags & IFF_UP)) {
+		finding_add(doctor, DOCTOR_FAILURE, router->name, NULL, "%s is down", name);
+		finding_advise(doctor, "ip link set %s up", name);
+	} else if (!(flags & IFF_RUNNING)) {
+		finding_add(doctor, DOCTOR_FAILURE, router->name, "look at the cable and the switch",
+		    "%s has no carrier", name);
+	} else if (!link_local_find(list, name, link_local)) {
+		finding_add(doctor, DOCTOR_FAILURE, router->name, NULL,
+		    "%s has no link-local address%s, so VRRP cannot send", name,
+		    setting(name, "disable_ipv6") == 1 ? ": IPv6 is disabled on it" : "");
+		finding_advise(
+		    doctor, "sysctl net.ipv6.conf.%s.disable_ipv6 and addr_gen_mode must be 0", name);
+	} else if (accept_dad == 2) {
+		finding_add(doctor, DOCTOR_WARNING, router->name, NULL,
+		    "%s: accept_dad is 2: one duplicate of its link-local address switches IPv6 off", name);
+		finding_advise(doctor, "sysctl -w net.ipv6.conf.%s.accept_dad=1", name);
+	} else {
+		finding_add(doctor, DOCTOR_FINE, router->name, NULL,
+		    "%s is up, sends from %s; forwarding %d (announced as a %s), accept_dad %d", name,
+		    link_local, forwarding, forwarding > 0 ? "router" : "host", accept_dad);
+	}
+}
+
+void check_interface(struct doctor *doctor, const struct config_router *router)
+{
+	struct ifaddrs *list;
+	if (getifaddrs(&list) < 0) {
+		finding_add(doctor, DOCTOR_UNKNOWN, router->name, NULL, "the kernel does not tell: %s",
+		    strerrordesc_np(errno));
+		return;
+	}
+	link_judge(doctor, router, list);
+	freeifaddrs(list);
+}
+
+/* ---- the virtual addresses ---- */
+
+struct place {
+	bool here; /* on the interface of the virtual router */
+	unsigned prefix;
+	char other[IF_NAMESIZE]; /* another interface that has it, kube-ipvs0 apart; "" */
+};
+
+static unsigned prefix_of(const struct ifaddrs *entry)
+{
+	struct sockaddr_in6 mask;
+	unsigned bits = 0;
+	if (!entry->ifa_netmask)
+		return 128;
+	memcpy(&mask, entry->ifa_netmask, sizeof mask);
+	while (bits < 128 && mask.sin6_addr.s6_addr[bits / 8] & (0x80 >> bits % 8))
+		bits++;
+	return bits;
+}
+
+static struct place address_find(
+    const struct ifaddrs *list, const char *interface, const struct in6_addr *wanted)
+{
+	struct place place = {0};
+	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next) {
+		struct sockaddr_in6 address;
+		if (!entry->ifa_addr || entry->ifa_addr->sa_family != AF_INET6)
+			continue;
+		memcpy(&address, entry->ifa_addr, sizeof address);
+		if (!IN6_ARE_ADDR_EQUAL(&address.sin6_addr, wanted))
+			continue;
+		if (strcmp(entry->ifa_name, interface) == 0) {
+			place.here = true;
+			place.prefix = prefix_of(entry);
+		} else if (strcmp(entry->ifa_name, IPVS_INTERFACE) != 0) {
+			snprintf(place.other, sizeof place.other, "%.15s", entry->ifa_name);
+		}
+	}
+	return place;
+}
+
+static void address_judge(
+    struct doctor *doctor, const struct config_router *router, const char *address, struct place place)
+{
+	const json_t *status = router_status(doctor->later ? doctor->later : doctor->status, router);
+	bool known = status, active = strcmp(member_of(status, "state"), "active") == 0;
+	if (known && active && !place.here) {
+		finding_add(doctor, DOCTOR_FAILURE, router->name, NULL,
+		    "ACTIVE WITHOUT ITS ADDRESS: the kernel does not have %s on %s", address,
+		    router->interface);
+		finding_advise(
+		    doctor, "move it away: vipctl drain %s; why: journalctl -u vipd", router->name);
+	} else if (!active && place.here) {
+		finding_add(doctor, DOCTOR_FAILURE, router->name, NULL,
+		    "ADDRESS LEFT BEHIND: %s, but the kernel has %s on %s",
+		    known ? "this node is not the holder" : "no vipd answers here", address,
+		    router->interface);
+		if (known)
+			finding_advise(doctor, "ip -6 address del %s/%u dev %s", address, place.prefix,
+			    router->interface);
+		else
+			finding_advise(
+			    doctor, "vipd --release -c %s, if vipd is not running", doctor->config_path);
+	} else if (place.here && place.prefix != 128) {
+		finding_add(doctor, DOCTOR_WARNING, router->name,
+		    "somebody else has added it; only vipd should configure this address",
+		    "the kernel has %s as /%u on %s: with that prefix comes a route that is lost with it",
+		    address, place.prefix, router->interface);
+	} else if (*place.other) {
+		finding_add(doctor, DOCTOR_WARNING, router->name, NULL,
+		    "the kernel has %s on %s, which is not vipd's", address, place.other);
+		finding_advise(doctor, "ip -6 address show dev %s; remove it there", place.other);
+	} else {
+		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "the kernel %s %s on %s",
+		    place.here ? "has" : "does not have", address, router->interface);
+	}
+}
+
+void check_kernel(struct doctor *doctor, const struct config_router *router)
+{
+	struct ifaddrs *list;
+	if (getifaddrs(&list) < 0) {
+		finding_add(doctor, DOCTOR_UNKNOWN, router->name, NULL, "the kernel does not tell: %s",
+		    strerrordesc_np(errno));
+		return;
+	}
+	for (unsigned i = 0; i < router->address_count; i++) {
+		char text[ADDRESS_TEXT_MAX];
+		address_judge(doctor, router, address_format(&router->addresses[i], text),
+		    address_find(list, router->interface, &router->addresses[i]));
+	}
+	freeifaddrs(list);
+}

@@ -1,0 +1,174 @@
+/*
+ * The name of the virtual address, asked of one resolver by libldns: it must lead to a virtual address and
+ * nowhere else, because a client that gets a node's address too goes past vipd.
+ */
+#include <arpa/inet.h>
+#include <ldns/ldns.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doctor/doctor.h"
+
+#define RESOLVER_TIME_S	 2
+#define RESOLVER_RETRIES 2
+#define DNS_PORT	 53
+#define LIST_MAX	 256
+
+struct target {
+	bool is_ipv6;
+	char address[64];
+	uint16_t port;
+};
+
+/* "[v6]:port", "[v6]", "v6", "v4:port", "v4" */
+static bool target_parse(const char *text, struct target *target)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+	const char *end = strrchr(text, ']'), *begin = text, *port = NULL;
+	size_t length = strlen(text);
+	if (*text == '[' && end) {
+		begin = text + 1;
+		length = (size_t)(end - begin);
+		port = end[1] == ':' ? end + 2 : NULL;
+		if (end[1] && !port)
+			return false;
+	} else if (strchr(text, ':') && strchr(text, ':') == strrchr(text, ':')) {
+		length = strcspn(text, ":");
+		port = text + length + 1;
+	}
+	if (length >= sizeof target->address)
+		return false;
+	memcpy(target->address, begin, length);
+	target->address[length] = '\0';
+	target->is_ipv6 = inet_pton(AF_INET6, target->address, &v6) == 1;
+	long number = port ? strtol(port, NULL, 10) : DNS_PORT;
+	target->port = (uint16_t)number;
+	return (target->is_ipv6 || inet_pton(AF_INET, target->address, &v4) == 1) &&
+	       (!port || (*port && strspn(port, "0123456789") == strlen(port))) && number > 0 &&
+	       number <= UINT16_MAX;
+}
+
+bool doctor_resolver_valid(const char *text)
+{
+	struct target target;
+	return target_parse(text, &target);
+}
+
+static ldns_resolver *resolver_open(const char *text)
+{
+	ldns_resolver *resolver = NULL;
+	struct target target;
+	if (!text) {
+		if (ldns_resolver_new_frm_file(&resolver, NULL) != LDNS_STATUS_OK)
+			return NULL;
+	} else if (target_parse(text, &target)) {
+		ldns_rdf *address = ldns_rdf_new_frm_str(
+		    target.is_ipv6 ? LDNS_RDF_TYPE_AAAA : LDNS_RDF_TYPE_A, target.address);
+		resolver = ldns_resolver_new();
+		if (resolver && address) {
+			ldns_resolver_push_nameserver(resolver, address);
+			ldns_resolver_set_port(resolver, target.port);
+		}
+		ldns_rdf_deep_free(address);
+	}
+	if (resolver) {
+		ldns_resolver_set_timeout(resolver, (struct timeval){.tv_sec = RESOLVER_TIME_S});
+		ldns_resolver_set_retry(resolver, RESOLVER_RETRIES);
+		ldns_resolver_set_retrans(resolver, 0);
+		ldns_resolver_set_recursive(resolver, true);
+	}
+	return resolver;
+}
+
+struct found {
+	unsigned virtual_count, other_count;
+	char virtuals[LIST_MAX], others[LIST_MAX];
+};
+
+static void found_add(struct found *found, const struct config *config, const ldns_rr *record)
+{
+	const ldns_rdf *data = ldns_rr_rdf(record, 0);
+	struct in6_addr address;
+	bool is_virtual = false;
+	if (ldns_rr_get_type(record) == LDNS_RR_TYPE_AAAA && ldns_rdf_size(data) == sizeof address) {
+		memcpy(&address, ldns_rdf_data(data), sizeof address);
+		is_virtual = is_virtual_address(config, &address);
+	}
+	char *text = ldns_rdf2str(data), *list = is_virtual ? found->virtuals : found->others;
+	size_t length = strlen(list);
+	snprintf(list + length, LIST_MAX - length, "%s%s", length ? ", " : "", text ? text : "?");
+	free(text);
+	(*(is_virtual ? &found->virtual_count : &found->other_count))++;
+}
+
+/* Asks for one type. Returns NULL, or why there is no answer. */
+static const char *ask(ldns_resolver *resolver, const char *name, ldns_rr_type type,
+    const struct config *config, struct found *found)
+{
+	ldns_pkt *answer = NULL;
+	ldns_rdf *domain = ldns_dname_new_frm_str(name);
+	if (!domain)
+		return "that is no name of DNS";
+	ldns_status status =
+	    ldns_resolver_query_status(&answer, resolver, domain, type, LDNS_RR_CLASS_IN, LDNS_RD);
+	ldns_rdf_deep_free(domain);
+	if (status != LDNS_STATUS_OK || !answer)
+		return "the resolver does not answer";
+	ldns_pkt_rcode code = ldns_pkt_get_rcode(answer);
+	const ldns_rr_list *records = ldns_pkt_answer(answer);
+	for (size_t i = 0; i < ldns_rr_list_rr_count(records); i++) {
+		const ldns_rr *record = ldns_rr_list_rr(records, i);
+		if (ldns_rr_get_type(record) == type)
+			found_add(found, config, record);
+	}
+	ldns_pkt_free(answer);
+	return code == LDNS_RCODE_NOERROR    ? NULL
+	       : code == LDNS_RCODE_NXDOMAIN ? "there is no such name"
+	       : code == LDNS_RCODE_REFUSED  ? "the resolver refuses to answer us"
+					     : "the resolver has failed (SERVFAIL or the like)";
+}
+
+static void name_judge(struct doctor *doctor, const char *trouble, const struct found *found)
+{
+	const char *name = doctor->request->name;
+	const char *resolver = doctor->request->resolver ? doctor->request->resolver : "/etc/resolv.conf";
+	if (trouble)
+		finding_add(doctor, DOCTOR_FAILURE, "",
+		    "look at the zone; vipctl manifest --dns prints the record", "%s by %s: %s", name,
+		    resolver, trouble);
+	else if (found->other_count)
+		finding_add(doctor, DOCTOR_FAILURE, "",
+		    "leave only the AAAA record of the virtual address; names of the nodes belong elsewhere",
+		    "%s by %s leads also to %s, which is no virtual address", name, resolver, found->others);
+	else if (!found->virtual_count)
+		finding_add(doctor, DOCTOR_FAILURE, "", "add it; vipctl manifest --dns prints the record",
+		    "%s by %s: no AAAA record", name, resolver);
+	else
+		finding_add(doctor, DOCTOR_FINE, "", NULL, "%s by %s leads to %s and nowhere else", name,
+		    resolver, found->virtuals);
+}
+
+void check_name(struct doctor *doctor)
+{
+	const char *name = doctor->request->name;
+	struct found found = {0};
+	if (!name || !doctor->config_readable) {
+		finding_add(doctor, DOCTOR_UNKNOWN, "",
+		    name ? NULL : "say which: --name k8s-api.example.com --resolver [ADDRESS]:PORT",
+		    name ? "the virtual addresses are not known" : "no name was given, so DNS was not asked");
+		return;
+	}
+	ldns_resolver *resolver = resolver_open(doctor->request->resolver);
+	if (!resolver) {
+		finding_add(doctor, DOCTOR_UNKNOWN, "", "--resolver [ADDRESS]:PORT",
+		    "there is no resolver in /etc/resolv.conf");
+		return;
+	}
+	const char *trouble = ask(resolver, name, LDNS_RR_TYPE_AAAA, &doctor->config, &found);
+	if (!trouble)
+		trouble = ask(resolver, name, LDNS_RR_TYPE_A, &doctor->config, &found);
+	name_judge(doctor, trouble, &found);
+	ldns_resolver_deep_free(resolver);
+}

@@ -1,0 +1,228 @@
+/*
+ * What the segment says: who is in the group, who advertises, who answers for a virtual address. This is the
+ * one view that does not depend on what any server believes of itself.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "doctor/doctor.h"
+
+#define NAMED_MAX 8 /* so many addresses are listed, the rest counted */
+#define LIST_MAX  512
+
+static bool cannot_look(
+    struct doctor *doctor, const struct config_router *router, int error, const char *what)
+{
+	if (!error)
+		return false;
+	bool forbidden = error == -EPERM || error == -EACCES;
+	finding_add(doctor, DOCTOR_UNKNOWN, router->name, forbidden ? ADVICE_ROOT : NULL, "%s: %s", what,
+	    strerrordesc_np(-error));
+	return true;
+}
+
+static void list_append(char list[static LIST_MAX], const char *text)
+{
+	size_t length = strlen(list);
+	snprintf(list + length, LIST_MAX - length, "%s%s", length ? ", " : "", text);
+}
+
+static bool is_active(const struct doctor *doctor, const struct config_router *router)
+{
+	return strcmp(member_of(router_status(doctor->status, router), "state"), "active") == 0;
+}
+
+/* ---- peers ---- */
+
+static unsigned speakers_heard(
+    const struct segment *segment, const struct config_router *router, char list[static LIST_MAX])
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < segment->speaker_count; i++) {
+		const struct segment_speaker *speaker = &segment->speakers[i];
+		char text[ADDRESS_TEXT_MAX];
+		if (speaker->vrid != router->vrid || speaker->outgoing)
+			continue;
+		if (count++ < NAMED_MAX)
+			list_append(list, address_format(&speaker->source, text));
+	}
+	return count;
+}
+
+/* Only the Active advertises, so Backups are found by asking the group: who answers can also hear. */
+void check_peers(struct doctor *doctor, const struct config_router *router)
+{
+	const struct segment *segment = router_segment(doctor, router);
+	char members[LIST_MAX] = "", speakers[LIST_MAX] = "", text[ADDRESS_TEXT_MAX];
+	const char *where = router->peer_count ? "of the configured peers" : "in ff02::12";
+	if (!segment || (cannot_look(doctor, router, segment->asking_error, "the group cannot be asked")))
+		return;
+	for (unsigned i = 0; i < segment->peer_count && i < NAMED_MAX; i++)
+		list_append(members, address_format(&segment->peers[i], text));
+	unsigned heard = speakers_heard(segment, router, speakers);
+	if (!segment->peer_count && !heard)
+		finding_add(doctor, is_active(doctor, router) ? DOCTOR_WARNING : DOCTOR_FAILURE, router->name,
+		    "is vipd running on the other servers, on the same segment and with the same vrid? Does "
+		    "the "
+		    "switch forward ff02::12 (MLD snooping)? Do firewalls let protocol 112 pass?",
+		    "no peers: nobody %s answers, and no advertisement comes in", where);
+	else
+		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "%s: %s; advertising: %s", where,
+		    *members ? members : "nobody answers an echo request", heard ? speakers : "nobody else");
+}
+
+/* One Active, or two that do not hear each other. */
+void check_speakers(struct doctor *doctor, const struct config_router *router)
+{
+	const struct segment *segment = router_segment(doctor, router);
+	char list[LIST_MAX] = "";
+	unsigned count = 0;
+	if (!segment ||
+	    cannot_look(doctor, router, segment->listening_error, "advertisements cannot be seen"))
+		return;
+	for (unsigned i = 0; i < segment->speaker_count; i++) {
+		const struct segment_speaker *speaker = &segment->speakers[i];
+		char text[ADDRESS_TEXT_MAX], item[ADDRESS_TEXT_MAX + 64];
+		if (speaker->vrid != router->vrid || speaker->priority == 0)
+			continue;
+		snprintf(item, sizeof item, "%s (priority %u%s)", address_format(&speaker->source, text),
+		    speaker->priority, speaker->outgoing ? ", this node" : "");
+		if (count++ < NAMED_MAX)
+			list_append(list, item);
+	}
+	if (count > 1)
+		finding_add(doctor, DOCTOR_FAILURE, router->name,
+		    "they do not hear each other, or a key differs: run vipctl doctor on each; look at "
+		    "firewalls "
+		    "and at the switch's MLD snooping. If it is an FRR or keepalived of something else: "
+		    "another vrid",
+		    "SPLIT BRAIN: %u routers advertise vrid %u: %s", count, router->vrid, list);
+	else if (count == 1)
+		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "one router advertises vrid %u: %s",
+		    router->vrid, list);
+	else
+		finding_add(doctor, DOCTOR_UNKNOWN, router->name, NULL,
+		    "no advertisement passed %s while it was watched (%lld ms)", router->interface,
+		    (long long)segment->listen_us / 1000);
+}
+
+/* ---- who answers ---- */
+
+static bool is_virtual_mac(const uint8_t mac[static 6])
+{
+	static const uint8_t prefix[] = {0x00, 0x00, 0x5e, 0x00, 0x02}; /* RFC 9568 section 7.3 */
+	return memcmp(mac, prefix, sizeof prefix) == 0;
+}
+
+/* Whose link-layer address it is: a member of the group or an advertising router; NULL: nobody known. */
+static const struct in6_addr *owner_find(const struct segment *segment, const uint8_t mac[static 6])
+{
+	for (unsigned i = 0; i < segment->answer_count; i++) {
+		const struct segment_answer *answer = &segment->answers[i];
+		if (memcmp(answer->mac, mac, 6) != 0)
+			continue;
+		for (unsigned k = 0; k < segment->peer_count; k++) {
+			if (IN6_ARE_ADDR_EQUAL(&answer->target, &segment->peers[k]))
+				return &segment->peers[k];
+		}
+		for (unsigned k = 0; k < segment->speaker_count; k++) {
+			if (IN6_ARE_ADDR_EQUAL(&answer->target, &segment->speakers[k].source))
+				return &segment->speakers[k].source;
+		}
+	}
+	return NULL;
+}
+
+static void answer_describe(
+    const struct segment *segment, const struct segment_answer *answer, char list[static LIST_MAX])
+{
+	const uint8_t *m = answer->mac;
+	char text[ADDRESS_TEXT_MAX], item[96];
+	const struct in6_addr *owner = owner_find(segment, m);
+	snprintf(item, sizeof item, "%02x:%02x:%02x:%02x:%02x:%02x (%s)", m[0], m[1], m[2], m[3], m[4], m[5],
+	    owner		? address_format(owner, text)
+	    : is_virtual_mac(m) ? "the virtual MAC of a VRRP router"
+				: "nobody of the group");
+	list_append(list, item);
+}
+
+static const char *holder_address(const struct doctor *doctor, const struct config_router *router)
+{
+	const json_t *status = router_status(doctor->later ? doctor->later : doctor->status, router);
+	return member_of(json_object_get(status, "active_router"), "address");
+}
+
+static void answers_judge(struct doctor *doctor, const struct config_router *router, const char *address,
+    const struct segment_answer *answers[], unsigned count, const char *list)
+{
+	char owner[ADDRESS_TEXT_MAX] = "";
+	const char *holder = holder_address(doctor, router);
+	bool here = is_active(doctor, router);
+	const struct in6_addr *found =
+	    count ? owner_find(router_segment(doctor, router), answers[0]->mac) : NULL;
+	if (found)
+		address_format(found, owner);
+	if (here && count == 0)
+		finding_add(doctor, DOCTOR_FINE, router->name, NULL,
+		    "%s: held here, and nobody else answers for it", address);
+	else if (here || count > 1)
+		finding_add(doctor, DOCTOR_FAILURE, router->name,
+		    "find it by its MAC (ip -6 neigh, or the switch's table) and take the address from it",
+		    "SPLIT BRAIN: %s is %s answered for by %s", address, here ? "held here, and also" : "",
+		    list);
+	else if (count == 0)
+		finding_add(doctor, DOCTOR_FAILURE, router->name, "see vipctl status on every server",
+		    "%s: nobody answers for it", address);
+	else if (*holder && *owner && strcmp(owner, holder) != 0)
+		finding_add(doctor, DOCTOR_FAILURE, router->name, "run vipctl doctor on both",
+		    "%s is answered for by %s, but by VRRP %s is the holder", address, list, holder);
+	else if (!*owner && !is_virtual_mac(answers[0]->mac))
+		finding_add(doctor, DOCTOR_FAILURE, router->name, "see foreign", "%s is answered for by %s",
+		    address, list);
+	else
+		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "%s: one answer, of %s", address, list);
+}
+
+void check_wire(struct doctor *doctor, const struct config_router *router)
+{
+	const struct segment *segment = router_segment(doctor, router);
+	if (!segment || cannot_look(doctor, router, segment->asking_error, "the neighbours cannot be asked"))
+		return;
+	for (unsigned i = 0; i < router->address_count; i++) {
+		const struct segment_answer *answers[NAMED_MAX] = {0};
+		char list[LIST_MAX] = "", text[ADDRESS_TEXT_MAX];
+		unsigned count = segment_answers(segment, &router->addresses[i], answers, NAMED_MAX);
+		for (unsigned k = 0; k < count && k < NAMED_MAX; k++)
+			answer_describe(segment, answers[k], list);
+		answers_judge(
+		    doctor, router, address_format(&router->addresses[i], text), answers, count, list);
+	}
+}
+
+/* MetalLB, kube-vip, a proxy: they answer for the address and know nothing of VRRP. */
+void check_foreign(struct doctor *doctor, const struct config_router *router)
+{
+	const struct segment *segment = router_segment(doctor, router);
+	char list[LIST_MAX] = "";
+	if (!segment || cannot_look(doctor, router, segment->asking_error, "the neighbours cannot be asked"))
+		return;
+	for (unsigned i = 0; i < router->address_count; i++) {
+		const struct segment_answer *answers[NAMED_MAX];
+		unsigned count = segment_answers(segment, &router->addresses[i], answers, NAMED_MAX);
+		for (unsigned k = 0; k < count && k < NAMED_MAX; k++) {
+			if (!owner_find(segment, answers[k]->mac) && !is_virtual_mac(answers[k]->mac))
+				answer_describe(segment, answers[k], list);
+		}
+	}
+	if (*list)
+		finding_add(doctor, DOCTOR_FAILURE, router->name,
+		    "MetalLB or kube-vip? Take the address out of its pools (kubectl get ipaddresspools -A; "
+		    "kubectl get l2advertisements -A) and remove Services of type LoadBalancer with it; else "
+		    "find "
+		    "the machine by its MAC",
+		    "somebody outside the group answers for the address: %s", list);
+	else
+		finding_add(doctor, DOCTOR_FINE, router->name, NULL,
+		    "nobody outside the group answers for the address");
+}

@@ -1,0 +1,266 @@
+/*
+ * The table of checks, and what they share: the configuration, the agent's status before and after listening,
+ * and what was heard on each interface meanwhile. Checks only look at that and add findings.
+ */
+#include "doctor/doctor.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* In the order in which one would look: the agent itself, the segment, and what stands on top of it. */
+static const struct {
+	const char *name;
+	enum needs { AGENT, CONFIG, SEGMENT } needs; /* each includes the ones before it */
+	doctor_check *of_node;
+	doctor_router_check *of_router;
+} checks[] = {
+    {"configuration", CONFIG, check_configuration, NULL},
+    {"secrets", CONFIG, check_secrets, NULL},
+    {"agent", AGENT, check_agent, NULL},
+    {"unit", CONFIG, check_unit, NULL},
+    {"router", AGENT, check_router, NULL},
+    {"interface", CONFIG, NULL, check_interface},
+    {"peers", SEGMENT, NULL, check_peers},
+    {"holder", AGENT, check_holder, NULL},
+    {"speakers", SEGMENT, NULL, check_speakers},
+    {"kernel", CONFIG, NULL, check_kernel},
+    {"wire", SEGMENT, NULL, check_wire},
+    {"foreign", SEGMENT, NULL, check_foreign},
+    {"firewall", SEGMENT, NULL, check_firewall},
+    {"clock", SEGMENT, NULL, check_clock},
+    {"health", AGENT, check_health, NULL},
+    {"api", CONFIG, check_api, NULL},
+    {"name", CONFIG, check_name, NULL},
+    {"k3s", CONFIG, check_k3s, NULL},
+    {"kube-proxy", CONFIG, check_kube_proxy, NULL},
+    {"bgp", CONFIG, check_bgp, NULL},
+    {"route", CONFIG, NULL, check_route},
+};
+#define CHECKS (sizeof checks / sizeof checks[0])
+
+const char *doctor_check_name(size_t i)
+{
+	return i < CHECKS ? checks[i].name : NULL;
+}
+
+bool doctor_check_exists(const char *name)
+{
+	for (size_t i = 0; i < CHECKS; i++) {
+		if (strcmp(checks[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *doctor_sign_name(enum doctor_sign sign)
+{
+	static const char *const names[DOCTOR_SIGNS] = {
+	    [DOCTOR_FINE] = "fine",
+	    [DOCTOR_UNKNOWN] = "unknown",
+	    [DOCTOR_WARNING] = "warning",
+	    [DOCTOR_FAILURE] = "failure",
+	};
+	return names[sign];
+}
+
+enum doctor_sign doctor_worst(const struct doctor_report *report)
+{
+	enum doctor_sign worst = DOCTOR_FINE;
+	for (size_t i = 0; i < report->count; i++) {
+		if (report->items[i].sign > worst)
+			worst = report->items[i].sign;
+	}
+	return worst;
+}
+
+/* ---- findings ---- */
+
+static void out_of_memory(void)
+{
+	fputs("vipctl: out of memory\n", stderr);
+	exit(EXIT_FAILURE);
+}
+
+static struct doctor_finding *finding_new(struct doctor_report *report)
+{
+	struct doctor_finding *grown = realloc(report->items, (report->count + 1) * sizeof *grown);
+	if (!grown)
+		out_of_memory();
+	report->items = grown;
+	memset(&grown[report->count], 0, sizeof *grown);
+	return &grown[report->count++];
+}
+
+void finding_add(struct doctor *doctor, enum doctor_sign sign, const char *subject, const char *advice,
+    const char *format, ...)
+{
+	struct doctor_finding *finding = finding_new(doctor->report);
+	finding->sign = sign;
+	finding->check = doctor->check;
+	snprintf(finding->subject, sizeof finding->subject, "%s", subject);
+	snprintf(finding->advice, sizeof finding->advice, "%s", advice ? advice : "");
+	va_list args;
+	va_start(args, format);
+	vsnprintf(finding->found, sizeof finding->found, format, args);
+	va_end(args);
+}
+
+void finding_advise(struct doctor *doctor, const char *format, ...)
+{
+	struct doctor_finding *last = &doctor->report->items[doctor->report->count - 1];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(last->advice, sizeof last->advice, format, args);
+	va_end(args);
+}
+
+void doctor_release(struct doctor_report *report)
+{
+	free(report->items);
+	*report = (struct doctor_report){0};
+}
+
+/* ---- what checks share ---- */
+
+const char *member_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text ? text : "";
+}
+
+const json_t *router_status(const json_t *status, const struct config_router *router)
+{
+	size_t i;
+	json_t *item;
+	json_array_foreach(json_object_get(status, "virtual_routers"), i, item)
+	{
+		if (strcmp(member_of(item, "name"), router->name) == 0)
+			return item;
+	}
+	return NULL;
+}
+
+const struct segment *router_segment(const struct doctor *doctor, const struct config_router *router)
+{
+	for (unsigned i = 0; i < doctor->segment_count; i++) {
+		if (strcmp(doctor->segments[i].interface, router->interface) == 0)
+			return &doctor->segments[i];
+	}
+	return NULL;
+}
+
+const char *address_format(const struct in6_addr *address, char out[static ADDRESS_TEXT_MAX])
+{
+	return inet_ntop(AF_INET6, address, out, ADDRESS_TEXT_MAX);
+}
+
+bool is_virtual_address(const struct config *config, const struct in6_addr *address)
+{
+	for (unsigned r = 0; r < config->router_count; r++) {
+		for (unsigned a = 0; a < config->routers[r].address_count; a++) {
+			if (IN6_ARE_ADDR_EQUAL(&config->routers[r].addresses[a], address))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool is_root(void)
+{
+	return geteuid() == 0;
+}
+
+/* ---- the run ---- */
+
+static const char *config_path(const struct doctor *doctor)
+{
+	const char *loaded = member_of(json_object_get(doctor->status, "config"), "path");
+	if (doctor->request->config)
+		return doctor->request->config;
+	return *loaded ? loaded : CONFIG_PATH_DEFAULT;
+}
+
+/* One listening for all virtual routers of an interface. */
+static void segments_collect(struct doctor *doctor)
+{
+	for (unsigned r = 0; r < doctor->config.router_count; r++) {
+		const struct config_router *router = &doctor->config.routers[r];
+		struct segment *segment = (struct segment *)router_segment(doctor, router);
+		if (!segment && doctor->segment_count < SEGMENTS_MAX) {
+			segment = &doctor->segments[doctor->segment_count++];
+			memcpy(segment->interface, router->interface, sizeof segment->interface);
+		}
+		if (segment)
+			segment_want(segment, router);
+	}
+}
+
+/* The agent's counters are read before and after, to compare them with what passed the interface. */
+static void segments_listen(struct doctor *doctor)
+{
+	char why[DOCTOR_WHY_MAX];
+	segments_collect(doctor);
+	for (unsigned i = 0; i < doctor->segment_count; i++)
+		segment_listen(&doctor->segments[i]);
+	if (doctor->status)
+		doctor->later = doctor->request->status(doctor->request->context, why);
+}
+
+static bool is_wanted(const struct doctor_request *request, size_t i)
+{
+	if (request->agent_only && checks[i].needs != AGENT)
+		return false;
+	for (char *const *name = request->only; name && *name; name++) {
+		if (strcmp(checks[i].name, *name) == 0)
+			return true;
+	}
+	return !request->only;
+}
+
+static enum needs needs_of(const struct doctor_request *request)
+{
+	enum needs most = AGENT;
+	for (size_t i = 0; i < CHECKS; i++) {
+		if (is_wanted(request, i) && checks[i].needs > most)
+			most = checks[i].needs;
+	}
+	return most;
+}
+
+static void run_check(struct doctor *doctor, size_t i)
+{
+	doctor->check = checks[i].name;
+	if (checks[i].of_node)
+		checks[i].of_node(doctor);
+	for (unsigned r = 0; checks[i].of_router && r < doctor->config.router_count; r++)
+		checks[i].of_router(doctor, &doctor->config.routers[r]);
+}
+
+void doctor_run(const struct doctor_request *request, struct doctor_report *report)
+{
+	struct doctor *doctor = calloc(1, sizeof *doctor);
+	if (!doctor)
+		out_of_memory();
+	*report = (struct doctor_report){0};
+	doctor->request = request;
+	doctor->report = report;
+	doctor->status = request->status(request->context, doctor->status_error);
+	doctor->config_path = config_path(doctor);
+	enum needs needs = needs_of(request);
+	if (needs >= CONFIG)
+		doctor->config_readable =
+		    config_load(doctor->config_path, &doctor->config, &doctor->errors) == 0;
+	if (needs >= SEGMENT)
+		segments_listen(doctor);
+	for (size_t i = 0; i < CHECKS; i++) {
+		if (is_wanted(request, i))
+			run_check(doctor, i);
+	}
+	json_decref(doctor->status);
+	json_decref(doctor->later);
+	free(doctor);
+}

@@ -1,0 +1,61 @@
+/*
+ * What an interface carries: who answers for an address (Neighbor Solicitation), who is a member of the VRRP
+ * group (an echo request to it), and who advertises (everything that passes the interface, seen before any
+ * firewall of this machine when it comes in, and behind it when it goes out).
+ */
+#pragma once
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vipd/config.h"
+
+#define SEGMENT_TARGETS_MAX  64
+#define SEGMENT_PEERS_MAX    32
+#define SEGMENT_ANSWERS_MAX  64
+#define SEGMENT_SPEAKERS_MAX 32
+
+struct segment_answer {
+	struct in6_addr target;
+	uint8_t mac[6];
+};
+
+/* Who advertised one virtual router, by source address. */
+struct segment_speaker {
+	struct in6_addr source;
+	uint8_t vrid;
+	uint8_t priority; /* the last one */
+	bool outgoing;	  /* this machine */
+	unsigned count;
+	bool stamped;	 /* its adverts carry an authentication trailer, */
+	int64_t skew_us; /* whose time was this far ahead of our clock */
+};
+
+struct segment {
+	char interface[IF_NAMESIZE];
+	unsigned ifindex;
+	bool has_mac;
+	uint8_t mac[6];
+	int asking_error;    /* -errno: nobody could be asked; 0: everybody was */
+	int listening_error; /* -errno: adverts could not be seen */
+	int64_t listen_us;   /* how long */
+	unsigned target_count, unicast_count, peer_count, answer_count, speaker_count;
+	bool group_wanted;
+	struct in6_addr targets[SEGMENT_TARGETS_MAX];	    /* virtual addresses */
+	struct in6_addr unicasts[CONFIG_PEERS_MAX];	    /* peers of the configuration */
+	struct in6_addr peers[SEGMENT_PEERS_MAX];	    /* who answered an echo request */
+	struct segment_answer answers[SEGMENT_ANSWERS_MAX]; /* distinct */
+	struct segment_speaker speakers[SEGMENT_SPEAKERS_MAX];
+};
+
+/* Adds what has to be asked for this virtual router. */
+void segment_want(struct segment *segment, const struct config_router *router);
+
+/* Asks and listens, one to five seconds; everything else in *segment is filled. Needs CAP_NET_RAW. */
+void segment_listen(struct segment *segment);
+
+/* How many different link-layer addresses answered for `target`; the first `room` of them go to `answers`. */
+unsigned segment_answers(const struct segment *segment, const struct in6_addr *target,
+    const struct segment_answer *answers[], unsigned room);

@@ -1,0 +1,400 @@
+"""vipctl doctor on a healthy group, and with one thing broken after the other: each gives its line and its exit status.
+
+BIND answers for the name on port 5353 of the client; the first server runs BIRD, as Calico does, with the client as its
+BGP peer. Both are there for this file alone.
+"""
+
+import contextlib
+import glob
+import json
+import os
+
+import pytest
+from keys import make_key, use
+from lab import BUILD, NAME, PREFIX, SANITIZED, VIP, Host, adverts_pass, run, wait_for
+
+RESOLVER = f"[{PREFIX}50]:5353"
+CALICO_AS, ROUTER_AS = 65010, 65101
+NOT_HERE = {"unit", "kube-proxy"}  # no systemd and no Kubernetes in the lab
+
+NAMED = """
+options {{
+  directory "{dir}"; pid-file none; session-keyfile "{dir}/session.key"; managed-keys-directory "{dir}";
+  listen-on {{ none; }}; listen-on-v6 port 5353 {{ {address}; }};
+  recursion no; empty-zones-enable no; dnssec-validation no; notify no;
+}};
+controls {{ }};
+zone "k8s.lab" {{ type primary; file "{dir}/k8s.lab.zone"; }};
+"""
+ZONE = """$TTL 60
+@ IN SOA ns hostmaster 1 3600 600 86400 60
+@ IN NS ns
+ns IN AAAA {prefix}50
+k8s-api IN AAAA {vip}
+k8s-alias IN CNAME k8s-api
+k8s-mixed IN AAAA {vip}
+k8s-mixed IN AAAA {prefix}12
+k8s-node IN AAAA {prefix}12
+k8s-old IN AAAA {vip}
+k8s-old IN A 192.0.2.7
+k8s-text IN TXT "no address"
+"""
+BIRD = """
+log stderr all;
+router id {router_id};
+protocol device {{ }}
+protocol direct {{ ipv6; interface "eth0"; }}
+protocol bgp neighbour {{
+  local as {own};
+  neighbor {peer} as {other};
+  connect delay time 1; connect retry time 1; error wait time 1, 1;
+  ipv6 {{ import all; export all; }};
+}}
+"""
+
+
+def write(path, text):
+    with open(path, "w") as out:
+        out.write(text)
+    return path
+
+
+def start_bind(host):
+    path = host.directory + "/bind"
+    os.mkdir(path)
+    write(path + "/k8s.lab.zone", ZONE.format(prefix=PREFIX, vip=VIP))
+    conf = write(path + "/named.conf", NAMED.format(dir=path, address=host.address))
+    return host.spawn(["named", "-f", "-g", "-n", "1", "-c", conf], "named")
+
+
+def start_bird(host, own, peer, other):
+    conf = write(host.directory + "/bird.conf",
+                 BIRD.format(router_id=f"192.0.2.{host.number}", own=own, peer=peer.address, other=other))
+    return host.spawn(["bird", "-f", "-c", conf, "-s", host.directory + "/bird.ctl"], "bird")
+
+
+def birdc(host, *command):
+    return run("birdc", "-s", host.directory + "/bird.ctl", *command).stdout
+
+
+def k3s_config(node, tls_san=(VIP, NAME), node_ip=None):
+    lines = ["tls-san:", *(f'  - "{name}"' for name in tls_san)] if tls_san else []
+    if node_ip != "":
+        lines.append(f'node-ip: "{node_ip or node.address}"')
+    return write(node.directory + "/k3s.yaml", "\n".join(["write-kubeconfig-mode: '0640'", *lines, ""]))
+
+
+@pytest.fixture(scope="module")
+def services(session_lab):
+    first, client = session_lab.nodes[0], session_lab.client
+    started = [(client, start_bind(client)), (first, start_bird(first, CALICO_AS, client, ROUTER_AS)),
+               (client, start_bird(client, ROUTER_AS, first, CALICO_AS))]
+    for node in session_lab.nodes:
+        k3s_config(node)
+    wait_for("BIND answers", lambda: with_name(first, "name").sign("name"), "fine".__eq__)
+    yield
+    for host, process in started:
+        host.end(process)
+
+
+@pytest.fixture
+def world(lab, services):
+    wait_for("the BGP session", lambda: birdc(lab.nodes[0], "show", "protocols", "neighbour"),
+             lambda text: "Established" in text)
+    return lab
+
+
+class Doctor:
+    """One run of it."""
+
+    def __init__(self, node, *options, environment=None, more=()):
+        options = ["--k3s-config", node.directory + "/k3s.yaml", *options]
+        if node is node.lab.nodes[0]:
+            options += ["--bird", node.directory + "/bird.ctl"]
+        done = node.exec(*more, f"{BUILD}/vipctl", "-s", node.socket_path, "doctor", "-c", node.config_path, "-o", "json",
+                         *options, check=False, timeout=60, env={**node.lab.environment, **(environment or {})})
+        assert not done.stderr, done.stderr
+        answer = json.loads(done.stdout)
+        self.code, self.worst, self.findings = done.returncode, answer["worst"], answer["findings"]
+
+    def __repr__(self):
+        """What is not well."""
+        return "\n".join(f"{f['sign']} {f['check']} {f['subject']}: {f['found']}" for f in self.findings if f["sign"] != "fine")
+
+    def of(self, check):
+        return [finding for finding in self.findings if finding["check"] == check]
+
+    def signs(self, sign):
+        return {finding["check"] for finding in self.findings if finding["sign"] == sign}
+
+    def sign(self, check):
+        """The worst of this check."""
+        order = ["fine", "unknown", "warning", "failure"]
+        return max((finding["sign"] for finding in self.of(check)), key=order.index)
+
+    def says(self, check, sign, text):
+        """That line is there, and says what to do unless all is well; the exit status fits the worst line."""
+        found = [finding for finding in self.of(check) if finding["sign"] == sign and text in finding["found"]]
+        assert found, f"no {sign} of {check} with {text!r}: {self.of(check)}\n{self!r}"
+        assert sign in ("fine", "unknown") or found[0]["advice"], found[0]
+        self.exits()
+
+    def exits(self):
+        wanted = 2 if self.signs("failure") else 1 if self.signs("warning") else 0
+        assert self.code == wanted, (self.code, self.worst)
+
+    def only(self, sign, *checks):
+        """Nothing else is worse than unknown."""
+        assert (self.signs("warning") | self.signs("failure")) == set(checks), self
+        assert self.worst == sign
+
+
+def with_name(node, *checks, name=NAME):
+    return Doctor(node, "--name", name, "--resolver", RESOLVER, *checks)
+
+
+def test_healthy_group_is_green(world):
+    for node in world.nodes:
+        doctor = with_name(node)
+        first = node is world.nodes[0]
+        assert doctor.code == 0 and doctor.signs("warning") | doctor.signs("failure") == set(), doctor
+        assert doctor.signs("unknown") == NOT_HERE | (set() if first else {"bgp"})
+        expected = {"configuration", "secrets", "agent", "router", "interface", "peers", "holder", "speakers", "kernel", "wire",
+                    "foreign", "firewall", "clock", "health", "api", "name", "k3s"}
+        assert doctor.signs("fine") == expected | ({"bgp", "route"} if first else set())
+        doctor.says("wire", "fine", "held here" if first else "02:00:00:00:00:11 (fe80::11)")
+        doctor.says("speakers", "fine", "fe80::11 (priority 150")
+    assert node.vipctl("check").stdout == "OK: api: by VRRP fe80::11 (priority 150) is the holder\n"
+
+
+def test_two_holders(world):
+    """The second server does not hear the group any more, and takes over what the first still holds."""
+    second, third = world.nodes[1:]
+    with second.deaf_to("ff02::12"):
+        wait_for("the second takes over too", world.holders, lambda names: len(names) == 2)
+        doctor = Doctor(third)
+        doctor.says("wire", "failure", "SPLIT BRAIN")
+        assert "fe80::11" in doctor.of("wire")[0]["found"] and "fe80::12" in doctor.of("wire")[0]["found"]
+        doctor.says("speakers", "failure", "2 routers advertise")
+        assert doctor.sign("foreign") == "fine"
+
+
+@pytest.mark.parametrize("certificate, check, text", [
+    ("stranger", "api", "is not trusted"),
+    ("server-without-vip", "api", f"does not name {VIP}"),
+])
+def test_certificate(world, certificate, check, text):
+    node = world.nodes[2]
+    node.api_kill()
+    node.api_start(certificate=certificate)
+    wait_for("the API server", lambda: Doctor(node, "api").findings,
+             lambda findings: not any("Couldn't connect" in finding["found"] for finding in findings))
+    with_name(node, check).says(check, "failure", text)
+
+
+@pytest.mark.parametrize("name, text", [
+    ("k8s-mixed.k8s.lab", f"leads also to {PREFIX}12"),
+    ("k8s-node.k8s.lab", f"leads also to {PREFIX}12"),
+    ("k8s-old.k8s.lab", "leads also to 192.0.2.7"),
+    ("k8s-text.k8s.lab", "no AAAA record"),
+    ("nowhere.k8s.lab", "there is no such name"),
+    ("k8s-api.example.com", "refuses"),
+])
+def test_name(world, name, text):
+    with_name(world.nodes[1], "name", name=name).says("name", "failure", text)
+
+
+def test_name_by_alias(world):
+    with_name(world.nodes[1], "name", name="k8s-alias.k8s.lab").says("name", "fine", "nowhere else")
+
+
+def test_no_peers(world):
+    node = world.nodes[2]
+    node.blackhole()
+    wait_for("it is alone", lambda: node.router()["state"], "active".__eq__)
+    doctor = Doctor(node)
+    doctor.says("peers", "warning", "no peers")
+    doctor.only("warning", "peers")
+
+
+@contextlib.contextmanager
+def firewall(node, rules):
+    node.exec("nft", f"table inet doctor {{ {rules}\n }}")
+    try:
+        yield
+    finally:
+        node.exec("nft", "delete table inet doctor")
+
+
+def test_firewall_in(world):
+    node = world.nodes[2]
+    with firewall(node, "chain in { type filter hook input priority 0; policy accept; ip6 nexthdr 112 counter drop; }"):
+        wait_for("it hears nobody", lambda: node.router()["state"], "active".__eq__)
+        Doctor(node).says("firewall", "failure", "in: protocol 112 is dropped on this machine: table inet doctor, chain in, rule")
+        # by what passes the interface alone
+        Doctor(node, "firewall", more=["env", "PATH=/nonexistent"]).says("firewall", "failure", "in: protocol 112 is dropped")
+
+
+def test_firewall_out(world):
+    node = world.nodes[0]
+    with firewall(node, "chain out { type filter hook output priority 0; policy accept; ip6 daddr ff02::/16 meta l4proto 112 drop; }"):
+        adverts = node.router()["counters"]
+        wait_for("its adverts are refused", lambda: node.router()["counters"], lambda now: now != adverts)
+        Doctor(node).says("firewall", "failure", "out: protocol 112 is dropped on this machine: table inet doctor, chain out, rule")
+        Doctor(node, "firewall", more=["env", "PATH=/nonexistent"]).says("firewall", "failure", "out: protocol 112 is dropped")
+
+
+@pytest.mark.parametrize("rules, sign", [
+    ("policy drop; ct state established,related accept; iifname lo accept; tcp dport 22 accept; ip6 daddr fe80::/10 accept;", "failure"),
+    ("policy drop; meta l4proto { tcp, udp, 112 } jump ok; }\n chain ok { ip6 daddr ff02::12 accept;", "fine"),
+    ("policy drop; meta mark 7 accept;", "warning"),
+    ("policy accept; iifname != eth0 drop; tcp dport 6443 drop; meta l4proto vrrp meta mark 7 drop;", "fine"),
+])
+def test_firewall_rules(world, rules, sign):
+    """On the holder nothing comes in, so only the rules can tell."""
+    with firewall(world.nodes[0], f"chain in {{ type filter hook input priority 0; {rules} }}"):
+        assert [finding["sign"] for finding in Doctor(world.nodes[0], "firewall").of("firewall")] == [sign, "fine"]
+
+
+def test_somebody_else_answers(world):
+    """As MetalLB does on the segment: it answers for the address and knows nothing of VRRP."""
+    stranger = Host(world, "metallb", "77")
+    try:
+        stranger.exec("ip", "addr", "add", VIP + "/128", "dev", "eth0", "nodad")
+        for node in world.nodes[:2]:
+            doctor = Doctor(node)
+            doctor.says("foreign", "failure", "02:00:00:00:00:77")
+            doctor.says("wire", "failure", "SPLIT BRAIN")
+    finally:
+        stranger.close()
+        run("ip", "netns", "delete", "metallb")
+
+
+def test_route_is_missing(world):
+    first = world.nodes[0]
+    birdc(first, "disable", "direct1")
+    try:
+        doctor = Doctor(first)
+        doctor.says("route", "failure", "BIRD has no route")
+        doctor.only("failure", "route")
+    finally:
+        birdc(first, "enable", "direct1")
+    wait_for("the route is back", lambda: Doctor(first, "route").sign("route"), "fine".__eq__)
+
+
+def test_bgp_session_is_down(world):
+    birdc(world.client, "disable", "neighbour")
+    try:
+        first = world.nodes[0]
+        wait_for("the session is down", lambda: birdc(first, "show", "protocols", "neighbour"),
+                 lambda text: "Established" not in text)
+        doctor = Doctor(first)
+        doctor.says("bgp", "failure", "0 of 1 BGP sessions")
+        doctor.only("failure", "bgp")
+    finally:
+        birdc(world.client, "enable", "neighbour")
+
+
+def test_drained(world):
+    node = world.nodes[1]
+    node.vipctl("drain")
+    doctor = Doctor(node)
+    doctor.says("router", "warning", "drained")
+    doctor.only("warning", "router")
+    check = node.vipctl("check", check=False)
+    assert check.returncode == 1 and check.stdout.startswith("WARNING: api: drained"), check
+
+
+def test_clock_is_off(world):
+    """This server's clock is 90 s ahead of the holder's, as far as the doctor can see."""
+    path, _ = make_key(world, 1)
+    for mode in ("receive-only", "permissive"):
+        for node in world.nodes:
+            use(node, mode, 1, {1: path})
+    adverts_pass(world.nodes[0], 2)
+    assert "the holder's" in Doctor(world.nodes[1], "clock").of("clock")[0]["found"]
+    [library] = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+    fake = {"LD_PRELOAD": library, "FAKETIME": "+90", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    if SANITIZED:
+        fake["ASAN_OPTIONS"] = "verify_asan_link_order=0"
+    doctor = Doctor(world.nodes[1], more=["env", *(f"{name}={value}" for name, value in fake.items())])
+    doctor.says("clock", "failure", "the clock of fe80::11 is 90.")
+
+
+def test_agent_is_stopped(world):
+    node = world.nodes[2]
+    node.vipd_stop()
+    doctor = Doctor(node)
+    doctor.says("agent", "failure", "the agent is not running here")
+    doctor.only("failure", "agent")
+    node.exec("ip", "addr", "add", VIP + "/128", "dev", "eth0", "nodad")
+    Doctor(node, "kernel").says("kernel", "failure", "ADDRESS LEFT BEHIND")
+    node.exec("ip", "addr", "del", VIP + "/128", "dev", "eth0")
+    check = node.vipctl("check", check=False)
+    assert check.returncode == 2 and check.stdout.startswith("CRITICAL: the agent is not running here"), check
+
+
+@pytest.mark.parametrize("settings, sign, text", [
+    ({"tls_san": ()}, "failure", f"tls-san does not have {VIP} {NAME}"),
+    ({"tls_san": (NAME,)}, "failure", f"tls-san does not have {VIP}"),
+    ({"tls_san": (f"{VIP},{NAME.upper()}",)}, "fine", "tls-san has"),
+    ({"node_ip": ""}, "warning", "node-ip is not set"),
+    ({"node_ip": VIP}, "failure", "node-ip is the virtual address"),
+])
+def test_k3s(world, settings, sign, text):
+    node = world.nodes[1]
+    k3s_config(node, **settings)
+    try:
+        with_name(node, "k3s").says("k3s", sign, text)
+    finally:
+        k3s_config(node)
+
+
+def test_what_others_may_change(world):
+    node = world.nodes[1]
+    os.chmod(node.config_path, 0o666)
+    Doctor(node, "secrets").says("secrets", "failure", "mode 0666")
+    os.chmod(node.config_path, 0o644)
+    os.utime(node.config_path, (4e9, 4e9))
+    Doctor(node, "configuration").says("configuration", "warning", "has changed since vipd read it")
+    write(node.config_path, "virtual_routers = 7;\n")
+    Doctor(node, "configuration").says("configuration", "failure", "vipd.conf:1:")
+    node.write_config()
+    node.vipctl("reload")
+
+
+def test_kube_proxy_in_ipvs_mode(world):
+    node = world.nodes[1]
+    node.exec("ip", "link", "add", "kube-ipvs0", "type", "bridge")
+    node.exec("ip", "addr", "add", VIP + "/128", "dev", "kube-ipvs0", "nodad")
+    try:
+        doctor = Doctor(node)
+        doctor.says("kube-proxy", "fine", "mode ipvs; kube-ipvs0 has the virtual address on every node")
+        assert doctor.code == 0, doctor
+    finally:
+        node.exec("ip", "link", "del", "kube-ipvs0")
+
+
+SYSTEMCTL = """#!/bin/sh
+printf '%s\\n' LoadState={load} UnitFileState={enabled} NoNewPrivileges={privileges} ProtectSystem=strict SystemCallFilter=read
+"""
+
+
+@pytest.mark.parametrize("load, enabled, privileges, sign, text", [
+    ("loaded", "enabled", "yes", "fine", "enabled and hardened"),
+    ("loaded", "disabled", "yes", "warning", "does not start with the machine"),
+    ("loaded", "enabled", "no", "warning", "not hardened"),
+    ("not-found", "", "no", "warning", "no vipd.service"),
+])
+def test_unit(world, load, enabled, privileges, sign, text):
+    """systemctl is a script here: there is no systemd in the lab."""
+    node = world.nodes[1]
+    os.makedirs("/run/systemd/system")
+    tools = node.directory + "/tools"
+    os.makedirs(tools, exist_ok=True)
+    os.chmod(write(tools + "/systemctl", SYSTEMCTL.format(load=load, enabled=enabled, privileges=privileges)), 0o755)
+    try:
+        Doctor(node, "unit", environment={"PATH": f"{tools}:{os.environ['PATH']}"}).says("unit", sign, text)
+    finally:
+        os.rmdir("/run/systemd/system")
+        os.rmdir("/run/systemd")
