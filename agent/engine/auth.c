@@ -4,12 +4,35 @@
  *	receive-only	sends none; a trailer that is there must be right
  *	permissive	signs; a trailer that is there must be right
  *	enforce		signs; only adverts with a right trailer are taken
+ *
+ * Time: trailers carry the wall clock, and an advert too far from the receiver's is refused. A wall clock
+ *that is stepped by hand or by a broken time server must not cut a server off from its group, so our time
+ *goes on steadily from where the wall clock was at the start and follows it only in small steps. A larger one
+ *may just as well be a correction. Who is right is known as soon as an advert of somebody else verifies by
+ *the wall clock and not by our time: then we follow.
  */
 #include "engine/engine.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "vipd/log.h"
+
+#define STEP_FOLLOWED_US USEC_PER_SEC /* well inside the window of the receivers */
+
+static int64_t clock_us(struct router_auth *auth)
+{
+	int64_t wall = realtime_us(), now = mono_now().us;
+	if (llabs(wall - now - auth->clock_offset_us) <= STEP_FOLLOWED_US)
+		auth->clock_offset_us = wall - now;
+	return now + auth->clock_offset_us;
+}
+
+void router_auth_init(struct router_auth *auth)
+{
+	auth->clock_offset_us = realtime_us() - mono_now().us;
+	auth_replay_init(&auth->replay, realtime_us());
+}
 
 static void take_key(struct router_auth *auth, const struct config_router *config,
     const struct config_key *key, const uint8_t *secrets, size_t secrets_size)
@@ -47,6 +70,29 @@ void router_auth_wipe(struct router_auth *auth)
 		auth_key_wipe(&auth->keys[i]);
 }
 
+/* For an advert that is stale by our time. Those who refused ours have no mark of them: the sequence begins
+ * anew. */
+static enum advert_verdict verify_by_wall_clock(
+    struct router_auth *auth, const struct auth_packet *packet, int64_t interval_us)
+{
+	int64_t wall = realtime_us(), step = wall - clock_us(auth);
+	if (llabs(step) <= STEP_FOLLOWED_US)
+		return ADVERT_AUTH_STALE;
+	struct auth_replay replay = auth->replay;
+	auth_replay_step(&replay, step);
+	enum advert_verdict verdict =
+	    auth_verify(auth->keys, auth->key_count, &replay, packet, wall, interval_us);
+	if (verdict != ADVERT_OK)
+		return verdict;
+	auth->replay = replay;
+	auth->clock_offset_us += step;
+	auth->sequence = (struct auth_sequence){0};
+	log_notice(
+	    "the wall clock was stepped by %lld s, and others are at its time: adverts are signed by it now",
+	    (long long)(step / USEC_PER_SEC));
+	return ADVERT_OK;
+}
+
 enum advert_verdict router_auth_check(struct router_auth *auth, const struct in6_addr *source,
     const uint8_t *pdu, const struct advert *advert, int64_t interval_us)
 {
@@ -55,7 +101,9 @@ enum advert_verdict router_auth_check(struct router_auth *auth, const struct in6
 	if (!advert->trailer)
 		return auth->mode == AUTH_ENFORCE ? ADVERT_AUTH_MISSING : ADVERT_OK;
 	struct auth_packet packet = {source, pdu, advert->size, advert->trailer};
-	return auth_verify(auth->keys, auth->key_count, &auth->replay, &packet, realtime_us(), interval_us);
+	enum advert_verdict verdict =
+	    auth_verify(auth->keys, auth->key_count, &auth->replay, &packet, clock_us(auth), interval_us);
+	return verdict == ADVERT_AUTH_STALE ? verify_by_wall_clock(auth, &packet, interval_us) : verdict;
 }
 
 bool router_auth_sign(struct router_auth *auth, const struct in6_addr *source, const uint8_t *pdu,
@@ -63,7 +111,7 @@ bool router_auth_sign(struct router_auth *auth, const struct in6_addr *source, c
 {
 	if ((auth->mode != AUTH_PERMISSIVE && auth->mode != AUTH_ENFORCE) || auth->active < 0)
 		return false;
-	uint64_t sequence = auth_sequence_next(&auth->sequence, realtime_us());
+	uint64_t sequence = auth_sequence_next(&auth->sequence, clock_us(auth));
 	auth_sign(&auth->keys[auth->active], source, pdu, size, sequence, trailer);
 	return true;
 }

@@ -99,6 +99,7 @@ struct router_auth {
 	struct auth_key keys[CONFIG_KEYS_MAX];
 	struct auth_sequence sequence;
 	struct auth_replay replay;
+	int64_t clock_offset_us; /* our time is CLOCK_BOOTTIME plus this; see auth.c */
 };
 
 struct router {
@@ -153,6 +154,7 @@ struct configuration {
 void engine_configure(struct engine *engine, const struct configuration *configuration, struct mono now);
 
 /* auth.c: which keys sign and verify */
+void router_auth_init(struct router_auth *auth);
 void router_auth_configure(struct router_auth *auth, const struct config_router *config,
     const uint8_t *secrets, size_t secrets_size);
 void router_auth_wipe(struct router_auth *auth);

@@ -33,7 +33,7 @@ static void add(struct engine *engine, struct router *slot, const struct configu
 {
 	unsigned index = (unsigned)(slot - engine->routers);
 	*slot = (struct router){.used = true, .kept = true, .config = *config};
-	auth_replay_init(&slot->auth.replay, realtime_us());
+	router_auth_init(&slot->auth);
 	router_auth_configure(&slot->auth, config, next->secrets, next->secrets_size);
 	if (engine->router_count <= index)
 		engine->router_count = index + 1;

@@ -185,6 +185,11 @@ void auth_replay_init(struct auth_replay *replay, int64_t realtime_us)
 	*replay = (struct auth_replay){.oldest = sequence_at(realtime_us - START_TOLERANCE_US)};
 }
 
+void auth_replay_step(struct auth_replay *replay, int64_t step_us)
+{
+	replay->oldest += sequence_at(step_us) - sequence_at(0);
+}
+
 static const struct auth_key *key_find(const struct auth_key *keys, size_t key_count, uint8_t id)
 {
 	for (size_t i = 0; i < key_count; i++) {

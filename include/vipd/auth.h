@@ -91,6 +91,9 @@ struct auth_replay {
 
 void auth_replay_init(struct auth_replay *replay, int64_t realtime_us);
 
+/* The clock that auth_verify() is called with is stepped: our start was at another time than we thought. */
+void auth_replay_step(struct auth_replay *replay, int64_t step_us);
+
 /* One received advert. */
 struct auth_packet {
 	const struct in6_addr *source;

@@ -304,9 +304,10 @@ static void run_add(struct window *w, const char *node, int64_t now)
 	struct run *last = w->run_count ? &w->runs[w->run_count - 1] : NULL;
 
 	if (!last || strcmp(last->node, node) != 0) {
-		if (w->run_count == RUNS_MAX)
-			return;
+		if (w->run_count == RUNS_MAX) /* who answered last matters more than who was before */
+			w->run_count--;
 		last = &w->runs[w->run_count++];
+		last->answers = 0;
 		text_copy(last->node, sizeof(last->node), node);
 		last->first_ns = now - w->begin_ns;
 	}

@@ -1,7 +1,6 @@
 """Authentication while the group runs: beginning with it, changing the key, and key files that cannot be used.
 
-That a sender whose clock steps back is still accepted is shown by the unit tests (test_auth.c): the lab cannot turn the
-clock of one server only.
+What a stepped clock does is shown by the fault matrix (tests/faults).
 """
 
 import os

@@ -321,6 +321,25 @@ static void window(void **state)
 	}
 }
 
+/* The start was at another time than thought; marks are the sources' own and stay. */
+static void start_is_moved(void **state)
+{
+	(void)state;
+	static const int64_t steps[] = {3600 * USEC_PER_SEC, -3600 * USEC_PER_SEC, 1500 * USEC_PER_MS};
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		int64_t moved = NOW + steps[i];
+		struct auth_replay r;
+		auth_replay_init(&r, NOW);
+		assert_int_equal(deliver(&r, &one, keys, at(NOW), NOW, INTERVAL), ADVERT_OK);
+		auth_replay_step(&r, steps[i]);
+		assert_int_equal(deliver(&r, &two, keys, at(moved - 251 * USEC_PER_MS), moved, INTERVAL),
+		    ADVERT_AUTH_STALE);
+		assert_int_equal(
+		    deliver(&r, &two, keys, at(moved - 249 * USEC_PER_MS), moved, INTERVAL), ADVERT_OK);
+		assert_int_equal(deliver(&r, &one, keys, at(NOW), NOW, INTERVAL), ADVERT_AUTH_REPLAYED);
+	}
+}
+
 static void nothing_from_before_the_start(void **state)
 {
 	(void)state;
@@ -531,6 +550,7 @@ int main(void)
 	    cmocka_unit_test(sources_have_marks_of_their_own),
 	    cmocka_unit_test(full_table),
 	    cmocka_unit_test(window),
+	    cmocka_unit_test(start_is_moved),
 	    cmocka_unit_test(nothing_from_before_the_start),
 	    cmocka_unit_test(wrap_around),
 	    cmocka_unit_test(sender_clock_steps_back),
