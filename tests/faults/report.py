@@ -36,12 +36,12 @@ class Result:
                 "probe_late_ms": f"{seen.late_ms:.1f}"}
 
 
-HEAD = f"{'fault':33} {'make':11} {'lost':>4} {'silence':>10} {'moves':>6}  {'number of holders over time':44} outcome"
+HEAD = f"{'fault':41} {'make':11} {'lost':>4} {'silence':>10} {'moves':>6}  {'number of holders over time':44} outcome"
 
 
 def line(result):
     c = result.cells()
-    return (f"{c['row']:33} {c['make']:11} {c['lost']:>4} {c['gap_ms'] + ' ms':>10} {c['transitions']:>6}  "
+    return (f"{c['row']:41} {c['make']:11} {c['lost']:>4} {c['gap_ms'] + ' ms':>10} {c['transitions']:>6}  "
             f"{c['holders']:44} {c['outcome']}{': ' + c['detail'] if c['detail'] else ''}")
 
 

@@ -20,6 +20,8 @@ class Row:
     settings: dict = dataclasses.field(default_factory=dict)
     auth: bool = False
     prepare: typing.Callable = None
+    fresh: bool = True  # every run with processes of its own, not only the first
+    alternate: bool = False  # the makes take turns, so that both see the same machine
 
 
 UNNOTICED = (NO_MOVE, ALWAYS_HELD, NONE_LOST)
@@ -49,7 +51,8 @@ ROWS = [
     Row("carrier lost for 200 ms", act.carrier_flap, (NONE_LOST, NOT_STUCK)),
     Row("address deleted", act.address_deleted, (NO_MOVE, STAYS, NONE_LOST)),
     Row("interface deleted", act.interface_deleted, FAILOVER),
-    Row("two backups take over together", act.both_take_over, (TAKEN_OVER, NOT_STUCK, NONE_LOST), priorities=(150, 100, 100)),
+    Row("two backups take over together", act.both_take_over, (TAKEN_OVER, NOT_STUCK, NONE_LOST), priorities=(150, 100, 100),
+        fresh=False),
 
     Row("disk full", act.away_and_back, FAILOVER, VIPD, prepare=act.on_full_disk),
     Row("log that nobody reads", act.away_and_back, FAILOVER, VIPD, prepare=act.with_full_pipe),
@@ -57,9 +60,10 @@ ROWS = [
     Row("wall clock -1 h", act.clock_stepped(-1), UNNOTICED, VIPD, prepare=act.own_clock),
     Row("wall clock +1 h, authentication", act.clock_stepped(+1), UNNOTICED, VIPD, prepare=act.own_clock, auth=True),
     Row("wall clock -1 h, authentication", act.clock_stepped(-1), UNNOTICED, VIPD, prepare=act.own_clock, auth=True),
+    Row("clock wrong at the start, authentication", act.clock_corrected, (), VIPD, prepare=act.own_clock, auth=True),
     Row("control flooded", act.flooded, UNNOTICED, VIPD),
     Row("clients that never read", act.never_reads, (ALWAYS_HELD, NONE_LOST), VIPD),
 
-    *(Row(f"busy, interval {ms} ms", act.busy(), rules, interval_ms=ms)
+    *(Row(f"busy, interval {ms} ms", act.busy(), rules, interval_ms=ms, alternate=True)
       for ms, rules in ((100, (NO_MOVE,)), (30, (NO_MOVE,)), (10, ()))),
 ]

@@ -135,7 +135,7 @@ class Stage(Lab):
 
     def __init__(self):
         super().__init__(check_interval="1s")
-        self.client_probe = self.look = None
+        self.client_probe = self.look = self.running = None
 
     def open(self):
         for node in self.nodes:
@@ -144,7 +144,11 @@ class Stage(Lab):
             wait_for(f"the API server of {node.name}", node.api_answers, lambda answer: answer == "ok")
 
     def begin(self, make, row):
-        """Everybody as new, the first holds the address and serves the client."""
+        """The first holds the address and serves the client; everybody as new, if this row wants it."""
+        if self.running == (make, row.name) and not row.fresh:
+            self.settle()
+            return
+        self.running = make, row.name
         self.clear()
         for i, node in enumerate(self.nodes):
             settings = {"priority": row.priorities[i], "advert_interval": f"{row.interval_ms}ms", **row.settings}
