@@ -334,6 +334,20 @@ def test_wrong_command_lines(conf, arguments, says):
     assert done.returncode == 2 and says in done.stderr and not done.stdout
 
 
+def test_commands_of_the_guide():
+    """Each `vipctl manifest` of the guide works with the example configuration."""
+    lines = pathlib.Path("docs/k3s-calico.md").read_text().splitlines()
+    commands = [line for line in lines if line.startswith("vipctl manifest")]
+    servers, = (line for line in lines if line.startswith("servers="))
+    for command in commands:
+        script = "\n".join([servers, command.split(" >")[0].replace("vipctl manifest", '"$0" manifest -c conf/vipd.conf')])
+        done = subprocess.run(["sh", "-c", script, VIPCTL], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0 and done.stdout, (command, done.stderr)
+    kinds = {word for command in commands for word in command.split() if word in (
+        "--calico", "--calico-holder", "--k3s", "--dns", "--kubeconfig", "--prometheus")}
+    assert len(kinds) == 6
+
+
 def test_too_many_servers(conf):
     many = [word for i in range(33) for word in ("--server", f"n{i}=2001:db8::{i:x}1")]
     assert "more than 32" in vipctl(conf(), *many).stderr
