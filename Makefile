@@ -148,7 +148,7 @@ deps: all
 	@tests/rooms . $(B)/obj
 	@tests/rooms-test $(B)
 
-lab-programs: $(B)/lab/probe
+lab-programs: $(B)/lab/probe $(B)/lab/hostile_control
 $(B)/lab/probe: $(call objects,tests/lab/probe.c)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libcurl) -pthread
@@ -156,9 +156,13 @@ $(B)/lab/probe: $(call objects,tests/lab/probe.c)
 lab: all lab-programs
 	VIPD_BUILD=$(B) tests/lab/run
 
-# The holder's engine killed 20 times, and stopped for 8 s: minutes.
+# Minutes: the engine killed 20 times and stopped for 8 s, a hostile control, 10,000 commands, servers that close idle connections.
 soak: all lab-programs
-	VIPD_BUILD=$(B) VIPD_KILLS=20 tests/lab/run test_crashes.py
+	VIPD_BUILD=$(B) VIPD_KILLS=20 HOSTILE_S=20 tests/lab/run -s test_crashes.py test_hostile_control.py soak_health.py
+
+$(B)/lab/hostile_control: $(call objects,tests/lab/hostile_control.c agent/board/message.c agent/base/mono.c)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^
 
 # keepalived and FRR as peers; tshark on what we send.
 interop: all

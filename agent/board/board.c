@@ -47,7 +47,9 @@ int board_create(void)
 	int fd = memfd_create("vipd-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, sizeof(struct board)) < 0 ||
+	/* Its mode, 0777, would let anybody who has it for reading open it anew for writing: /proc/self/fd.
+	 */
+	if (fchmod(fd, S_IRUSR) < 0 || ftruncate(fd, sizeof(struct board)) < 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
 		int error = errno;
 		close(fd);

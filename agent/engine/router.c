@@ -204,7 +204,10 @@ void router_timers(struct engine *engine, struct router *router, struct mono now
 		router_health(engine, router, now, false, 0,
 		    "the health checks have fallen silent: vipd-control does not report");
 	if (mono_reached(now, router->drained_until)) {
-		log_notice("%s: the time of its drain is over, it takes part again", router->config.name);
+		struct hushed hushed;
+		if (complaint_due(&router->complaints[COMPLAINT_DRAIN], CHANGES_TOLD, now, &hushed))
+			log_notice("%s: the time of its drain is over, it takes part again%s",
+			    router->config.name, hushed.text);
 		router_drain(engine, router, now, false, MONO_NEVER);
 	}
 	if (mono_reached(now, vrrp_deadline(&router->vr)))

@@ -146,7 +146,7 @@ struct board {
 	struct board_flight flight[FLIGHT_KINDS];
 };
 
-/* A new board. Returns a descriptor (close-on-exec) or -errno. */
+/* A new board. Returns a descriptor (close-on-exec) or -errno. Its owner alone can open it again, to read. */
 int board_create(void);
 
 /* Maps the board of `fd`. Returns NULL with errno set (EPROTO: of another version). Never unmapped. */

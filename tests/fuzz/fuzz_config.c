@@ -22,6 +22,15 @@ const char *__lsan_default_suppressions(void)
 static struct config config, again;
 static struct config_errors errors;
 
+/* When and where it was read is another matter than what was read. */
+static void forget_place(struct config *read)
+{
+	read->loaded_us = 0;
+	for (unsigned i = 0; i < read->router_count; i++)
+		for (unsigned k = 0; k < read->routers[i].key_count; k++)
+			read->routers[i].keys[k].line = 0;
+}
+
 static void round_trip(void)
 {
 	char *text = NULL;
@@ -36,7 +45,8 @@ static void round_trip(void)
 		fprintf(stderr, "%s\n%s\n", text, errors.text);
 		abort();
 	}
-	again.loaded_us = config.loaded_us;
+	forget_place(&config);
+	forget_place(&again);
 	if (memcmp(&config, &again, sizeof config) != 0) {
 		fprintf(stderr, "%s\n", text);
 		abort();

@@ -315,11 +315,11 @@ class Node(Host):
             out.write(self.written)
         os.rename(self.config_path + ".new", self.config_path)
 
-    def vipd_start(self, log=None, **environment):
+    def vipd_start(self, log=None, program=f"{BUILD}/vipd", **environment):
         """log: a descriptor instead of vipd.log."""
         assert self.vipd is None
         output = {} if log is None else {"stdout": log, "stderr": log}
-        self.vipd = self.spawn([f"{BUILD}/vipd", "-c", self.config_path], "vipd",
+        self.vipd = self.spawn([program, "-c", self.config_path], "vipd",
                                env={**self.lab.environment, **environment}, **output)
         self.special = bool(environment)
 

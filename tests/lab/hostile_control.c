@@ -1,0 +1,164 @@
+/*
+ * A vipd-control that has been taken over: stands where the real one does, with its descriptors and as its
+ * user, and does for HOSTILE_S seconds what harms most. Then it is still, and still there.
+ *
+ * Several processes write at once, so that the engine's queue is never empty: bytes that are no message, with
+ * and without descriptors; frames of messages with any type and content; healthy and unhealthy, drain and
+ * resume, in turn and without a pause; reload upon reload to the guardian. One tries to write to the board.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vipd/board.h"
+#include "vipd/message.h"
+#include "vipd/mono.h"
+
+#define FDS_MAX	  253 /* SCM_MAX_FD */
+#define BYTES_MAX 8192
+#define MIXED_IN  16 /* one message in so many is nonsense, in the hands of everybody */
+
+static uint64_t seed;
+
+static uint32_t any(uint32_t below)
+{
+	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)(seed >> 33) % below;
+}
+
+/* Blocks while the queue is full, so that it never is anything else. */
+static void push(int socket, const void *bytes, size_t size, unsigned fds)
+{
+	static int list[FDS_MAX];
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof list)];
+	} passed = {0};
+	struct iovec part = {(void *)bytes, size};
+	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+	if (fds) {
+		for (unsigned i = 0; i < fds; i++)
+			list[i] = FD_BOARD;
+		header.msg_control = passed.room;
+		header.msg_controllen = CMSG_SPACE(fds * sizeof(int));
+		struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(fds * sizeof(int));
+		memcpy(CMSG_DATA(c), list, fds * sizeof(int));
+	}
+	sendmsg(socket, &header, MSG_NOSIGNAL);
+}
+
+static void push_nonsense(int socket)
+{
+	char bytes[BYTES_MAX];
+	struct message message = {.version = MESSAGE_VERSION, .type = any(MESSAGE_TYPES + 2)};
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (char)any(256);
+	if (any(2)) { /* of the right size and version */
+		memcpy((char *)&message + 8, bytes, sizeof message - 8);
+		push(socket, &message, sizeof message, any(4) ? 0 : MESSAGE_FDS);
+	} else {
+		push(socket, bytes, any(2) ? any(BYTES_MAX) : 0, any(4) ? 0 : any(FDS_MAX + 1));
+	}
+}
+
+static void push_command(enum message_type type)
+{
+	static const uint32_t times[] = {0, 1, 10, 1000, UINT32_MAX};
+	struct message message = {.version = MESSAGE_VERSION, .type = type};
+	if (type == MESSAGE_HEALTH) {
+		strcpy(message.health.router.interface, "eth0");
+		message.health.router.vrid = 100;
+		message.health.healthy = (uint8_t)(any(2) * any(256));
+		message.health.valid_ms = times[any(5)];
+		memset(message.health.text, '\n', sizeof message.health.text);
+	} else {
+		if (any(2))
+			strcpy(message.drain.router.interface, any(8) ? "eth0" : "eth9");
+		message.drain.router.vrid = 100;
+		message.drain.uid = any(UINT32_MAX);
+		message.drain.for_ms = times[any(5)];
+	}
+	push(FD_CHANNEL, &message, sizeof message, 0);
+}
+
+enum role { NONSENSE, HEALTH, DRAINS, RELOADS, ROLES };
+
+static void attack(enum role role, struct mono end)
+{
+	while (!mono_reached(mono_now(), end)) {
+		struct message reload = {.version = MESSAGE_VERSION, .type = MESSAGE_RELOAD};
+		if (!any(MIXED_IN))
+			push_nonsense(FD_CHANNEL);
+		switch (role) {
+		case NONSENSE: push_nonsense(any(64) ? FD_CHANNEL : FD_GUARDIAN); break;
+		case HEALTH: push_command(MESSAGE_HEALTH); break;
+		case DRAINS: push_command(any(2) ? MESSAGE_DRAIN : MESSAGE_RESUME); break;
+		case RELOADS: push(FD_GUARDIAN, &reload, sizeof reload, 0); break;
+		case ROLES: break;
+		}
+	}
+	_exit(0);
+}
+
+/* The board is for reading, however one tries. */
+static const char *try_board(void)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/self/fd/%d", FD_BOARD);
+	int fd = open(path, O_RDWR);
+	if (mmap(NULL, sizeof(struct board), PROT_WRITE, MAP_SHARED, FD_BOARD, 0) != MAP_FAILED)
+		return "MAPPED FOR WRITING";
+	if (fd >= 0)
+		return "OPENED FOR WRITING";
+	return "for reading only";
+}
+
+/* Says what an honest one says, so that the guardian takes it for one. */
+static void wait_for_configuration(void)
+{
+	struct message message;
+	int fds[MESSAGE_FDS];
+	while (message_receive(FD_GUARDIAN, &message, fds) != 0 || message.type != MESSAGE_CONFIG)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	struct message ready = {.type = MESSAGE_READY, .generation = message.generation};
+	message_send(FD_GUARDIAN, &ready, NULL);
+}
+
+int main(void)
+{
+	const char *seconds = getenv("HOSTILE_S"), *number = getenv("HOSTILE_SEED");
+	wait_for_configuration();
+	/* One healthy moment, or it would never be a holder. */
+	struct message healthy = {.version = MESSAGE_VERSION, .type = MESSAGE_HEALTH};
+	strcpy(healthy.health.router.interface, "eth0");
+	healthy.health.router.vrid = 100;
+	healthy.health.healthy = 1;
+	push(FD_CHANNEL, &healthy, sizeof healthy, 0);
+	fprintf(stderr, "hostile: the board is %s\n", try_board());
+	nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+	fprintf(stderr, "hostile: begins\n");
+	struct mono end = mono_add(mono_now(), (seconds ? atoi(seconds) : 5) * USEC_PER_SEC);
+	for (int i = 0; i < 2 * ROLES; i++) {
+		seed = (number ? strtoull(number, NULL, 10) : 1) * 1000 + (uint64_t)i;
+		if (fork() == 0)
+			attack(i % ROLES, end);
+	}
+	while (wait(NULL) > 0)
+		;
+	push(FD_CHANNEL, &(struct message){.version = MESSAGE_VERSION, .type = MESSAGE_RESUME},
+	    sizeof(struct message), 0);
+	push(FD_CHANNEL, &healthy, sizeof healthy, 0);
+	fprintf(stderr, "hostile: is done\n");
+	for (;;)
+		pause();
+}

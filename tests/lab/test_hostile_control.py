@@ -1,0 +1,85 @@
+"""A control process that has been taken over: whatever it says, the engine lives and somebody holds the address."""
+
+import os
+import random
+import shutil
+import threading
+import time
+
+import pytest
+
+from lab import BUILD, VIP, wait_for
+
+SECONDS = int(os.environ.get("HOSTILE_S", "2"))
+
+
+@pytest.fixture
+def taken_over(lab, nodes):
+    """The first server with another vipd-control, which begins to be hostile when the server has been the holder."""
+    seed = os.environ.get("SEED", str(random.randrange(10 ** 6)))
+    print(f"SEED={seed}")
+    directory = os.path.join(nodes[0].directory, "taken-over")
+    os.mkdir(directory)
+    shutil.copy(f"{BUILD}/vipd", directory)
+    shutil.copy(f"{BUILD}/lab/hostile_control", f"{directory}/vipd-control")
+    config = nodes[0].config()
+    config["run_as"] = "nobody"
+    config["control"]["group"] = "nogroup"
+    nodes[0].vipd_stop()
+    lab.wait_holder(nodes[1])
+    nodes[0].write_config(config)
+    nodes[0].vipd_start(program=f"{directory}/vipd", HOSTILE_S=str(SECONDS), HOSTILE_SEED=seed)
+    yield nodes[0]
+    nodes[0].vipd_kill_all()  # it would not stop when it is told to
+    nodes[0].release()
+    shutil.rmtree(directory)
+
+
+def log_of(node):
+    return dict(node.logs())[f"{node.name}/vipd.log"].rpartition("vipd 0.")[2]
+
+
+class Holders(threading.Thread):
+    """Looks all the time who holds the address: how long it was nobody, at most and in all, in seconds."""
+
+    def __init__(self, lab):
+        super().__init__(daemon=True)
+        self.lab, self.ends, self.longest, self.total = lab, threading.Event(), 0.0, 0.0
+        self.start()
+
+    def run(self):
+        held = last = time.monotonic()
+        nobody = None
+        while not self.ends.is_set():
+            found, now = self.lab.holders(), time.monotonic()
+            if found:
+                held, nobody = now, None
+            elif nobody is None:
+                nobody = held
+            if nobody:
+                self.longest = max(self.longest, now - nobody)
+                self.total += now - last
+            last = now
+            time.sleep(0.002)
+
+    def end(self):
+        self.ends.set()
+        self.join()
+
+
+def test_control_taken_over(lab, nodes, taken_over):
+    lab.wait_holder(taken_over)
+    engine = taken_over.vipd_pids()["engine"]
+    wait_for("it begins", lambda: log_of(taken_over), lambda text: "hostile: begins" in text)
+    holders = Holders(lab)
+    wait_for("it is done", lambda: log_of(taken_over), lambda text: "hostile: is done" in text, SECONDS + 15)
+    wait_for("one holder again", lab.holders, lambda names: len(names) == 1)
+    holders.end()
+    text = log_of(taken_over)
+    assert "the board is for reading only" in text, text[:2000]
+    assert taken_over.vipd_pids()["engine"] == engine, "the engine did not survive"
+    assert "engine ended" not in text and len(text.splitlines()) < 1000
+    print(f"{VIP}: nobody for at most {1000 * holders.longest:.0f} ms, {1000 * holders.total:.0f} ms of {SECONDS} s in all")
+    # What a drain costs in the worst case: its successor waits Active_Down_Interval, 3 to 4 intervals of 100 ms.
+    assert holders.longest < 1.0
+    lab.wait_holder(taken_over)
