@@ -64,6 +64,6 @@ ROWS = [
     Row("control flooded", act.flooded, UNNOTICED, VIPD),
     Row("clients that never read", act.never_reads, (ALWAYS_HELD, NONE_LOST), VIPD),
 
-    *(Row(f"busy, interval {ms} ms", act.busy(), rules, interval_ms=ms, alternate=True)
-      for ms, rules in ((100, (NO_MOVE,)), (30, (NO_MOVE,)), (10, ()))),
+    *(Row(f"busy, interval {ms} ms", act.busy(), (NO_MOVE,), interval_ms=ms, alternate=True)
+      for ms in (100, 30, 10)),
 ]
