@@ -16,7 +16,8 @@
 
 #define ROUTERS_EXAMPLE "( { interface = \"eth0\"; vrid = 100; addresses = [ \"2001:db8::100\" ]; } )"
 
-static read_setting read_routers, read_check_names, read_unhealthy, read_lease, read_control, read_metrics;
+static read_setting read_routers, read_check_names, read_unhealthy, read_conflict, read_lease, read_control,
+    read_metrics;
 
 static const struct key router_keys[] = {
     {"name", read_text, .example = "\"api\"", .refuse = refuse_name, FIELD(config_router, name)},
@@ -44,6 +45,8 @@ static const struct key router_keys[] = {
 	.note = "must have carrier to be healthy", FIELD(config_router, track)},
     {"when_unhealthy", read_unhealthy, .example = "\"demote\"", .note = "or \"resign\"",
 	FIELD(config_router, when_unhealthy)},
+    {"on_conflict", read_conflict, .example = "\"take\"", .note = "or \"wait\"",
+	FIELD(config_router, on_conflict)},
     {"kernel_lease", read_lease, .example = "\"3s\"", .min = 2 * SEC, .max = HOUR, .step = SEC,
 	.note = "the kernel counts whole seconds, and of a single one nothing may be left at once",
 	FIELD(config_router, kernel_lease_s)},
@@ -111,6 +114,21 @@ static void read_unhealthy(
 	report_setting(report, setting,
 	    "is not known; write \"demote\" (any healthy server is preferred) or \"resign\" (no candidate "
 	    "until healthy)");
+}
+
+static void read_conflict(
+    struct report *report, config_setting_t *setting, const struct key *key, void *field)
+{
+	const char *text = text_of(report, setting, key);
+	bool wait = text && !strcmp(text, config_conflict_name(CONFLICT_WAIT));
+	if (!text)
+		return;
+	if (wait || !strcmp(text, config_conflict_name(CONFLICT_TAKE)))
+		*(enum config_conflict *)field = wait ? CONFLICT_WAIT : CONFLICT_TAKE;
+	else
+		report_setting(report, setting,
+		    "is not known; write \"take\" (become the holder all the same) or \"wait\" (until the "
+		    "other host has gone)");
 }
 
 static void read_lease(struct report *report, config_setting_t *setting, const struct key *key, void *field)

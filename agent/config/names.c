@@ -16,6 +16,15 @@ const char *config_unhealthy_name(enum config_unhealthy value)
 	return NAME_OF(names, value);
 }
 
+const char *config_conflict_name(enum config_conflict value)
+{
+	static const char *const names[] = {
+	    [CONFLICT_TAKE] = "take",
+	    [CONFLICT_WAIT] = "wait",
+	};
+	return NAME_OF(names, value);
+}
+
 const char *config_auth_name(enum config_auth value)
 {
 	static const char *const names[] = {

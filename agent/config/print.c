@@ -128,6 +128,7 @@ static void print_router(FILE *out, const struct config *config, const struct co
 	print_check_names(out, indent, config, router);
 	print_interfaces(out, indent, router);
 	print_text(out, indent, "when_unhealthy", config_unhealthy_name(router->when_unhealthy));
+	print_text(out, indent, "on_conflict", config_conflict_name(router->on_conflict));
 	print_duration(out, indent, "kernel_lease", router->kernel_lease_s * USEC_PER_SEC);
 	print_auth(out, indent, router);
 }

@@ -161,6 +161,11 @@ static unsigned drained_of(const struct board_router *router)
 	return router->drained;
 }
 
+static unsigned conflict_of(const struct board_router *router)
+{
+	return router->conflict != BOARD_CONFLICT_NONE;
+}
+
 static void drain_metrics(FILE *out, const struct view *view)
 {
 	char labels[LABELS_MAX];
@@ -203,6 +208,10 @@ static void router_gauges(FILE *out, const struct view *view)
 		"unhealthy.",
 		effective_priority_of},
 	    {"vipd_router_healthy", "1 if all its checks pass.", healthy_of},
+	    {"vipd_router_conflict",
+		"1 if somebody else claims an address of the virtual router, or advertises from this node's "
+		"own address.",
+		conflict_of},
 	    {"vipd_router_drained", "1 if an operator told it to be no holder.", drained_of},
 	};
 	char labels[LABELS_MAX];

@@ -105,6 +105,20 @@ static void drained_add(json_t *json, const struct board_router *router)
 	json_object_set_new(json, "drained_until", text_json_time(router->drained_until_us));
 }
 
+static json_t *conflict_json(const struct board_router *router)
+{
+	const uint8_t *mac = router->conflict_mac;
+	char text[18];
+	if (router->conflict == BOARD_CONFLICT_NONE)
+		return json_null();
+	snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+	    mac[5]);
+	return json_pack("{s:s, s:o, s:o, s:o}", "kind", board_conflict_name(router->conflict), "address",
+	    address_text(&router->conflict_address), "mac",
+	    router->conflict == BOARD_CONFLICT_ADDRESS ? json_string(text) : json_null(), "since",
+	    text_json_time(router->conflict_since_us));
+}
+
 static json_t *router_json(const struct view *view, const struct board_router *router)
 {
 	const struct config_router *config = view_config_of(view, router);
@@ -124,6 +138,7 @@ static json_t *router_json(const struct view *view, const struct board_router *r
 	    dropped_json(router));
 	json_object_update(json, more);
 	json_decref(more);
+	json_object_set_new(json, "conflict", conflict_json(router));
 	drained_add(json, router);
 	return json;
 }

@@ -89,6 +89,7 @@ void vr_become_active(
 {
 	vr_send_advert(vr, now, vrrp_effective_priority(vr), out);
 	vr->withdraw = vr->resign_again = MONO_NEVER;
+	vr->met = true;
 	vr->heard = vr->contested = false;
 	vr->learned_interval_us = 0;
 	vr->losses = 0;

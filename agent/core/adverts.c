@@ -20,6 +20,7 @@ static void hear(struct vrrp *vr, struct mono now, const struct vrrp_event *even
 	vr->told_interval_us = event->advert.interval_us;
 	vr->heard = event->advert.priority != VRRP_PRIORITY_RESIGN;
 	vr->heard_at = now;
+	vr->met = true;
 	vr->active_address = event->advert.source;
 	vr->active_priority = event->advert.priority;
 }

@@ -14,8 +14,17 @@
 #define LOSSES_MAX	 10 /* an address that vanishes more often in a window is given up */
 #define LOSSES_WINDOW_US (10 * USEC_PER_SEC)
 
+/*
+ * Design: at the start an address that somebody uses who does not speak VRRP can be left to him
+ * (on_conflict = "wait"). Once the group has had an Active nothing like that delays a take-over: a killed
+ * vipd's kernel answers for the address until its lease ends.
+ */
 static void take_over(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 {
+	if (vr->occupied && !vr->met && vr->params.wait_if_occupied) {
+		vr_set_active_down(vr, mono_add(now, vr_active_down_interval(vr)), VRRP_REASON_NO_ADVERT, 0);
+		return;
+	}
 	int64_t detail = vr->down_detail;
 	if (vr->down_reason == VRRP_REASON_NO_ADVERT)
 		detail = vr->heard ? mono_sub(now, vr->heard_at) : 0;
@@ -271,6 +280,7 @@ void vrrp_step(struct vrrp *vr, struct mono now, const struct vrrp_event *event,
 	case VRRP_EVENT_LINK_DOWN: link_down(vr, out); break;
 	case VRRP_EVENT_ADVERT: vr_hear_advert(vr, now, event, out); break;
 	case VRRP_EVENT_FOREIGN_NA: vr_hear_announcement(vr, now, out); break;
+	case VRRP_EVENT_OCCUPIED: vr->occupied = event->occupied; break;
 	case VRRP_EVENT_ADDRESS_PRESENT: address_present(vr, now, event, out); break;
 	case VRRP_EVENT_ADDRESS_FAILED:
 		if (vr->state == VRRP_ACTIVE)

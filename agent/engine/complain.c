@@ -66,17 +66,3 @@ void complain_of_advert(const struct link *link, const struct router *router, st
 	log_warning("%s: refused an advert of %s (%s): %s%s", router ? router->config.name : link->name, text,
 	    advert_verdict_name(verdict), meanings[verdict], hushed.text);
 }
-
-void complain_of_rival(struct router *router, struct mono now, const struct na *na)
-{
-	struct hushed hushed;
-	if (!complaint_due(&router->complaints[COMPLAINT_RIVAL], 1, now, &hushed))
-		return;
-	char text[INET6_ADDRSTRLEN];
-	const uint8_t *mac = na->mac;
-	inet_ntop(AF_INET6, &na->target, text, sizeof text);
-	log_warning("%s: %02x:%02x:%02x:%02x:%02x:%02x announces %s on %s, too, which this node holds; "
-		    "answered%s",
-	    router->config.name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], text,
-	    router->config.interface, hushed.text);
-}

@@ -89,7 +89,15 @@ struct pending {
 	bool withdraw;
 	bool renew;
 	bool announce;
+	bool ask;	 /* whether somebody else has an address */
 	uint32_t assign; /* bit i: address i */
+};
+
+/* Somebody else claims what is ours; see conflict.c. */
+struct conflict {
+	enum board_conflict kind;
+	struct mono ask;   /* next question, or MONO_NEVER */
+	struct mono until; /* it is over if nothing is heard by then; MONO_NEVER: there is none */
 };
 
 struct router_auth {
@@ -116,6 +124,7 @@ struct router {
 	struct mono health_until;	    /* without a new result by then it counts as unhealthy */
 	struct mono drained_until;	    /* MONO_NEVER: until resumed, or not drained */
 	struct mono takeover_from; /* decision of a takeover that has not announced yet, else MONO_NEVER */
+	struct conflict conflict;
 	struct complaint complaints[COMPLAINTS];
 	bool mismatch; /* the last advert listed other addresses than ours, and that was told */
 	bool adopt;    /* a predecessor was Active a moment ago: go on as it */
@@ -184,6 +193,15 @@ void router_drain(
 void router_timers(struct engine *engine, struct router *router, struct mono now);
 struct mono router_deadline(const struct router *router);
 
+/* conflict.c: others who claim what is ours */
+void conflict_reset(struct router *router);
+/* After a transition: when to ask next. */
+void conflict_schedule(struct router *router, struct mono now);
+void conflict_announced(struct engine *engine, struct router *router, struct mono now, const struct na *na);
+void conflict_own_source(struct engine *engine, struct router *router, struct mono now);
+void conflict_timers(struct engine *engine, struct router *router, struct mono now);
+struct mono conflict_deadline(const struct router *router);
+
 /* flush.c: pending -> packets and netlink, until nothing is pending */
 void engine_flush(struct engine *engine, struct mono now);
 
@@ -228,6 +246,7 @@ void announcements_read(struct engine *engine, struct mono now);
 /* send.c */
 void packets_send_adverts(struct engine *engine, struct mono now);
 int packets_send_na(struct engine *engine, const struct link *link, const struct in6_addr *vip);
+int packets_send_ns(struct engine *engine, const struct router *router, const struct in6_addr *vip);
 
 /* complain.c: what others do wrong, for people */
 struct hushed {
@@ -237,7 +256,6 @@ struct hushed {
 bool complaint_due(struct complaint *complaint, unsigned burst, struct mono now, struct hushed *hushed);
 void complain_of_advert(const struct link *link, const struct router *router, struct mono now,
     const struct in6_addr *source, enum advert_verdict verdict);
-void complain_of_rival(struct router *router, struct mono now, const struct na *na);
 
 /* messages.c: what guardian and control say */
 void messages_from_guardian(struct engine *engine, struct mono now);
@@ -251,6 +269,9 @@ void record_transition(struct engine *engine, struct router *router, const struc
 void record_count(struct engine *engine, const struct router *router, enum board_counter counter);
 void record_drop(
     struct engine *engine, const struct link *link, const struct router *router, enum advert_verdict verdict);
+/* router->conflict; fresh: of another kind than before */
+void record_conflict(struct engine *engine, const struct router *router, bool fresh,
+    const struct in6_addr *address, const uint8_t mac[static 6]);
 void record_takeover(struct engine *engine, const struct router *router, int64_t us);
 void record_lateness(struct engine *engine, int64_t us);
 void record_resync(struct engine *engine);

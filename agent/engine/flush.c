@@ -85,6 +85,14 @@ static bool is_pending(const struct pending *pending)
 	return pending->advert || pending->withdraw || pending->renew || pending->announce || pending->assign;
 }
 
+/* A question that gets lost is asked again. */
+static void ask(struct engine *engine, struct router *router)
+{
+	router->pending.ask = false;
+	for (unsigned i = 0; i < router->config.address_count && router->vr.link_up; i++)
+		packets_send_ns(engine, router, &router->config.addresses[i]);
+}
+
 static bool flush_round(struct engine *engine, struct mono now)
 {
 	bool any = false;
@@ -96,6 +104,8 @@ static bool flush_round(struct engine *engine, struct mono now)
 		struct router *r = &engine->routers[i];
 		if (r->used && r->pending.announce)
 			announce(engine, r, now);
+		if (r->used && r->pending.ask)
+			ask(engine, r);
 		any |= r->used && is_pending(&r->pending);
 	}
 	return any;

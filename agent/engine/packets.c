@@ -86,15 +86,6 @@ static void join(const struct engine *engine, const struct link *link, const str
 	}
 }
 
-/* ff02::1:ffXX:XXXX, RFC 4291 section 2.7.1: joined before we hold the address, so that a snooping switch
- * forwards. */
-static struct in6_addr solicited_node(const struct in6_addr *address)
-{
-	struct in6_addr group = {.s6_addr = {0xff, 0x02, [11] = 0x01, [12] = 0xff}};
-	memcpy(&group.s6_addr[13], &address->s6_addr[13], 3);
-	return group;
-}
-
 void packets_join(struct engine *engine, const struct link *link)
 {
 	bool joined = false;
@@ -108,6 +99,7 @@ void packets_join(struct engine *engine, const struct link *link)
 		}
 		joined = true;
 		for (unsigned a = 0; a < r->config.address_count; a++) {
+			/* before we hold the address, so that a snooping switch forwards */
 			struct in6_addr group = solicited_node(&r->config.addresses[a]);
 			join(engine, link, &group);
 		}

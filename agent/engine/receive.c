@@ -132,6 +132,8 @@ static void take_advert(struct engine *engine, struct link *link, struct mono no
 	record(engine, link, bytes, size, envelope, VRRP_PROTOCOL, verdict);
 	if (verdict != ADVERT_OK) {
 		record_drop(engine, link, router, verdict);
+		if (verdict == ADVERT_OWN_PACKET)
+			conflict_own_source(engine, router, now);
 		complain_of_advert(link, router, now, &envelope->source, verdict);
 		return;
 	}
@@ -167,13 +169,11 @@ static void take_announcement(struct engine *engine, struct link *link, struct m
 		if (!recorded)
 			record(engine, link, bytes, size, envelope, IPPROTO_ICMPV6, ADVERT_OK);
 		recorded = true;
-		if (!r->vr.wanted)
-			continue;
-		if (r->vr.state == VRRP_ACTIVE) {
+		if (r->vr.state == VRRP_ACTIVE)
 			record_count(engine, r, BOARD_FOREIGN_ANNOUNCEMENTS);
-			complain_of_rival(r, now, &na);
-		}
-		router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_FOREIGN_NA});
+		conflict_announced(engine, r, now, &na);
+		if (r->vr.wanted)
+			router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_FOREIGN_NA});
 	}
 }
 

@@ -200,6 +200,19 @@ void record_drop(
 	}
 }
 
+void record_conflict(struct engine *engine, const struct router *router, bool fresh,
+    const struct in6_addr *address, const uint8_t mac[static 6])
+{
+	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
+	b->conflict = (uint8_t)router->conflict.kind;
+	b->conflict_address = *address;
+	memcpy(b->conflict_mac, mac, sizeof b->conflict_mac);
+	if (fresh)
+		b->conflict_since_us = realtime_us();
+	board_end_router(engine->board, index_of(engine, router));
+	engine->changed |= fresh;
+}
+
 void record_takeover(struct engine *engine, const struct router *router, int64_t us)
 {
 	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));

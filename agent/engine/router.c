@@ -14,6 +14,7 @@ void router_params(const struct config_router *config, struct vrrp_params *param
 	*params = (struct vrrp_params){
 	    .priority = config->priority,
 	    .preempt = config->preempt,
+	    .wait_if_occupied = config->on_conflict == CONFLICT_WAIT,
 	    .resign_unhealthy = config->when_unhealthy == UNHEALTHY_RESIGN,
 	    .advert_interval_us = config->advert_interval_us,
 	    .preempt_delay_us = config->preempt_delay_us,
@@ -69,6 +70,7 @@ void router_event(
 		case VRRP_EFFECT_TRANSITION:
 			router->takeover_from = effect->to == VRRP_ACTIVE ? decision : MONO_NEVER;
 			pending->announce &= effect->to == VRRP_ACTIVE; /* no word of one that has left */
+			conflict_schedule(router, now);
 			record_transition(engine, router, effect);
 			break;
 		case VRRP_EFFECT_STOPPED: router->stopped = true; break;
@@ -97,6 +99,7 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	router_params(&router->config, &params);
 	vrrp_init(&router->vr, &params, healthy);
 	router->takeover_from = MONO_NEVER;
+	conflict_reset(router);
 	router->health_until = router->config.checks && healthy ? mono_add(now, HEALTH_GRACE_US) : MONO_NEVER;
 	router->link = link_of(engine, router->config.interface);
 	router->link->by_vrid[router->config.vrid] = router;
@@ -210,11 +213,13 @@ void router_timers(struct engine *engine, struct router *router, struct mono now
 			    router->config.name, hushed.text);
 		router_drain(engine, router, now, false, MONO_NEVER);
 	}
+	conflict_timers(engine, router, now);
 	if (mono_reached(now, vrrp_deadline(&router->vr)))
 		router_event(engine, router, now, &(struct vrrp_event){.type = VRRP_EVENT_TIMER});
 }
 
 struct mono router_deadline(const struct router *router)
 {
-	return mono_min(mono_min(vrrp_deadline(&router->vr), router->health_until), router->drained_until);
+	struct mono at = mono_min(vrrp_deadline(&router->vr), conflict_deadline(router));
+	return mono_min(at, mono_min(router->health_until, router->drained_until));
 }

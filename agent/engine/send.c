@@ -127,28 +127,47 @@ void packets_send_adverts(struct engine *engine, struct mono now)
 	send_prepared(engine, now);
 }
 
-int packets_send_na(struct engine *engine, const struct link *link, const struct in6_addr *vip)
+/* ICMPv6 of one kind or another: nothing of it is ever queued. */
+static int send_nd(struct engine *engine, const struct link *link, const struct in6_addr *source,
+    const struct in6_addr *destination, uint8_t *bytes, size_t size)
 {
-	struct na na = {.target = *vip, .router = link->forwarding, .override = true, .has_mac = true};
-	memcpy(na.mac, link->mac, sizeof na.mac);
-	uint8_t bytes[NA_SIZE];
 	union control control;
-	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = vrrp_all_nodes};
-	struct iovec part = {bytes, na_build(&na, vip, &vrrp_all_nodes, bytes, sizeof bytes)};
+	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = *destination};
+	struct iovec part = {bytes, size};
 	struct msghdr header = {.msg_name = &to,
 	    .msg_namelen = sizeof to,
 	    .msg_iov = &part,
 	    .msg_iovlen = 1,
 	    .msg_control = control.room,
-	    .msg_controllen = address_message(&control, link->ifindex, vip)};
+	    .msg_controllen = address_message(&control, link->ifindex, source)};
 	if (sendmsg(engine->nd_socket, &header, MSG_DONTWAIT) < 0)
 		return -errno;
 	struct tape_packet packet = {.bytes = bytes,
-	    .size = part.iov_len,
-	    .source = *vip,
-	    .destination = vrrp_all_nodes,
+	    .size = size,
+	    .source = *source,
+	    .destination = *destination,
 	    .protocol = IPPROTO_ICMPV6,
 	    .hop_limit = VRRP_HOP_LIMIT};
 	tape_sent(engine, link, &packet);
 	return 0;
+}
+
+int packets_send_na(struct engine *engine, const struct link *link, const struct in6_addr *vip)
+{
+	struct na na = {.target = *vip, .router = link->forwarding, .override = true, .has_mac = true};
+	memcpy(na.mac, link->mac, sizeof na.mac);
+	uint8_t bytes[NA_SIZE];
+	size_t size = na_build(&na, vip, &vrrp_all_nodes, bytes, sizeof bytes);
+	return send_nd(engine, link, vip, &vrrp_all_nodes, bytes, size);
+}
+
+int packets_send_ns(struct engine *engine, const struct router *router, const struct in6_addr *vip)
+{
+	struct in6_addr group = solicited_node(vip);
+	uint8_t bytes[NA_SIZE];
+	const struct in6_addr *source = &router->link->local.address;
+	if (!router->link->local.usable)
+		return -EADDRNOTAVAIL;
+	size_t size = ns_build(vip, router->link->mac, source, &group, bytes, sizeof bytes);
+	return send_nd(engine, router->link, source, &group, bytes, size);
 }

@@ -249,12 +249,31 @@ static void judge_addresses(struct page *page, const json_t *router)
 	}
 }
 
+static void judge_conflict(struct page *page, const json_t *router)
+{
+	const json_t *conflict = json_object_get(router, "conflict");
+	const char *mac = member_text(conflict, "mac"), *address = member_text(conflict, "address");
+	if (!json_is_object(conflict))
+		return;
+	if (*mac)
+		attention(page,
+		    "%s: CONFLICT: %s also claims %s, so clients may reach either. Find that host (a "
+		    "vipd that was killed, a MetalLB or kube-vip speaker, a static address) and stop it",
+		    member_text(router, "name"), mac, address);
+	else
+		attention(page,
+		    "%s: CONFLICT: another host advertises from %s, the address of this node: their "
+		    "adverts are refused. Give one of them another link-local address, or look for a loop",
+		    member_text(router, "name"), address);
+}
+
 static void judge_router(struct page *page, const json_t *router)
 {
 	char holder[CELL_MAX];
 	const char *name = member_text(router, "name"), *state = member_text(router, "state");
 	bool drained = member_true(router, "drained");
 	judge_addresses(page, router);
+	judge_conflict(page, router);
 	if (strcmp(state, "fault") == 0)
 		attention(
 		    page, "%s: fault: %s; this node cannot hold it", name, member_text(router, "reason"));

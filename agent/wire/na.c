@@ -1,5 +1,5 @@
 /*
- * Unsolicited Neighbor Advertisements: bytes <-> struct na (RFC 4861 section 4.4).
+ * Neighbor Advertisements: bytes <-> struct na (RFC 4861 section 4.4), and the solicitation of one.
  *
  *	type 136 | code 0 | checksum | R S O and 29 reserved bits | target (16) | options
  *
@@ -11,30 +11,33 @@
 #include "vipd/cursor.h"
 
 #define ICMPV6			 58
+#define NEIGHBOR_SOLICITATION	 135
 #define NEIGHBOR_ADVERTISEMENT	 136
 #define FLAG_ROUTER		 0x80
 #define FLAG_SOLICITED		 0x40
 #define FLAG_OVERRIDE		 0x20
 #define CHECKSUM_OFFSET		 2
+#define OPTION_SOURCE_LINK_LAYER 1
 #define OPTION_TARGET_LINK_LAYER 2
 #define OPTION_UNIT		 8 /* option lengths count 8 bytes */
 
-size_t na_build(const struct na *na, const struct in6_addr *source, const struct in6_addr *destination,
-    uint8_t *bytes, size_t room)
+/* Type, code, checksum to come, flags, target, and the link-layer address if there is one. */
+static size_t build(uint8_t type, uint8_t flags, const struct in6_addr *target, uint8_t option,
+    const uint8_t *mac, const struct in6_addr *source, const struct in6_addr *destination, uint8_t *bytes,
+    size_t room)
 {
 	struct writer w = writer_of(bytes, room);
-	write_u8(&w, NEIGHBOR_ADVERTISEMENT);
+	write_u8(&w, type);
 	write_u8(&w, 0);
 	write_u16(&w, 0);
-	write_u8(&w, (uint8_t)((na->router ? FLAG_ROUTER : 0) | (na->solicited ? FLAG_SOLICITED : 0) |
-			       (na->override ? FLAG_OVERRIDE : 0)));
+	write_u8(&w, flags);
 	write_u8(&w, 0);
 	write_u16(&w, 0);
-	write_bytes(&w, &na->target, sizeof na->target);
-	if (na->has_mac) {
-		write_u8(&w, OPTION_TARGET_LINK_LAYER);
+	write_bytes(&w, target, sizeof *target);
+	if (mac) {
+		write_u8(&w, option);
 		write_u8(&w, 1);
-		write_bytes(&w, na->mac, sizeof na->mac);
+		write_bytes(&w, mac, 6);
 	}
 	if (w.failed)
 		return 0;
@@ -43,6 +46,29 @@ size_t na_build(const struct na *na, const struct in6_addr *source, const struct
 	uint16_t checksum = checksum_ipv6(source, destination, ICMPV6, bytes, size);
 	memcpy(bytes + CHECKSUM_OFFSET, &checksum, sizeof checksum);
 	return size;
+}
+
+size_t na_build(const struct na *na, const struct in6_addr *source, const struct in6_addr *destination,
+    uint8_t *bytes, size_t room)
+{
+	uint8_t flags = (uint8_t)((na->router ? FLAG_ROUTER : 0) | (na->solicited ? FLAG_SOLICITED : 0) |
+				  (na->override ? FLAG_OVERRIDE : 0));
+	return build(NEIGHBOR_ADVERTISEMENT, flags, &na->target, OPTION_TARGET_LINK_LAYER,
+	    na->has_mac ? na->mac : NULL, source, destination, bytes, room);
+}
+
+size_t ns_build(const struct in6_addr *target, const uint8_t mac[static 6], const struct in6_addr *source,
+    const struct in6_addr *destination, uint8_t *bytes, size_t room)
+{
+	return build(NEIGHBOR_SOLICITATION, 0, target, OPTION_SOURCE_LINK_LAYER, mac, source, destination,
+	    bytes, room);
+}
+
+struct in6_addr solicited_node(const struct in6_addr *address)
+{
+	struct in6_addr group = {.s6_addr = {0xff, 0x02, [11] = 0x01, [12] = 0xff}};
+	memcpy(&group.s6_addr[13], &address->s6_addr[13], 3);
+	return group;
 }
 
 /* The first usable option counts, as in Linux. An address of another length belongs to another kind of link.

@@ -19,7 +19,7 @@
 #include "vipd/flight.h"
 #include "vipd/vrrp.h"
 
-#define BOARD_VERSION	  3
+#define BOARD_VERSION	  4
 #define BOARD_ROUTERS_MAX CONFIG_ROUTERS_MAX
 #define BOARD_EVENTS_MAX  256 /* the ring of the last transitions */
 #define BOARD_REASON_MAX  128
@@ -54,6 +54,16 @@ enum board_counter {
 /* "adverts_sent", …: key of `counters` in the status, and part of the metric's name. */
 const char *board_counter_name(enum board_counter counter);
 
+/* Who else claims what is ours. */
+enum board_conflict {
+	BOARD_CONFLICT_NONE,
+	BOARD_CONFLICT_ADDRESS, /* somebody answers for, or announces, an address of the virtual router */
+	BOARD_CONFLICT_SOURCE,	/* somebody advertises from the link-local address of this node */
+	BOARD_CONFLICTS
+};
+/* "none", "address", "source" */
+const char *board_conflict_name(enum board_conflict conflict);
+
 /* One virtual router. Everything here is as the engine knows it; `held` is what the kernel notified. */
 struct board_router {
 	char name[CONFIG_NAME_MAX];
@@ -82,6 +92,10 @@ struct board_router {
 	uint32_t drained_by;	   /* uid */
 	struct mono drained_until; /* valid while drained; MONO_NEVER: until it is resumed */
 	int64_t drained_until_us;  /* the same as wall clock, 0: never */
+	uint8_t conflict;	   /* enum board_conflict */
+	uint8_t conflict_mac[6];   /* of an ADDRESS conflict */
+	struct in6_addr conflict_address;
+	int64_t conflict_since_us; /* wall clock */
 	char reason_text[BOARD_REASON_MAX];
 	char health_text[BOARD_REASON_MAX]; /* why it is not healthy, "" if it is */
 	uint64_t counters[BOARD_COUNTERS];

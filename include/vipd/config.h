@@ -44,6 +44,8 @@ struct config_secret {
 
 enum config_link_local { LINK_LOCAL_AUTO, LINK_LOCAL_NONE, LINK_LOCAL_ADDRESS };
 enum config_unhealthy { UNHEALTHY_DEMOTE, UNHEALTHY_RESIGN };
+/* What to do at the start when somebody who does not speak VRRP answers for an address. */
+enum config_conflict { CONFLICT_TAKE, CONFLICT_WAIT };
 enum config_auth { AUTH_OFF, AUTH_RECEIVE_ONLY, AUTH_PERMISSIVE, AUTH_ENFORCE };
 
 struct config_key {
@@ -61,6 +63,7 @@ struct config_router {
 	enum config_link_local link_local_mode;
 	struct in6_addr link_local; /* the first address in adverts; not used with LINK_LOCAL_NONE */
 	enum config_unhealthy when_unhealthy;
+	enum config_conflict on_conflict;
 	int64_t advert_interval_us; /* 10 ms .. 40.95 s in steps of 10 ms */
 	int64_t preempt_delay_us;   /* 0 .. 1 h */
 	uint32_t kernel_lease_s;    /* valid_lft of the address; 0: for ever */
@@ -153,5 +156,6 @@ void config_print(const struct config *config, FILE *out);
 
 /* Names as in the configuration file: "demote", "enforce", "https". */
 const char *config_unhealthy_name(enum config_unhealthy value);
+const char *config_conflict_name(enum config_conflict value);
 const char *config_auth_name(enum config_auth value);
 const char *config_check_type_name(enum config_check_type value);

@@ -1,5 +1,5 @@
 /*
- * Unsolicited Neighbor Advertisements (RFC 4861 section 4.4) as bytes and as a struct.
+ * Neighbor Advertisements (RFC 4861 section 4.4) as bytes and as a struct, and the solicitation of one.
  */
 #pragma once
 
@@ -38,6 +38,16 @@ const char *na_verdict_name(enum na_verdict verdict);
  * is too small. */
 size_t na_build(const struct na *na, const struct in6_addr *source, const struct in6_addr *destination,
     uint8_t *bytes, size_t room);
+
+/*
+ * Encodes a Neighbor Solicitation for `target` (RFC 4861 section 4.3) with `mac` as source link-layer
+ * address. Returns NA_SIZE, 0 if `room` is too small.
+ */
+size_t ns_build(const struct in6_addr *target, const uint8_t mac[static 6], const struct in6_addr *source,
+    const struct in6_addr *destination, uint8_t *bytes, size_t room);
+
+/* The group of those who may have `address` (RFC 4291 section 2.7.1): ff02::1:ffXX:XXXX. */
+struct in6_addr solicited_node(const struct in6_addr *address);
 
 /* Decodes and validates (RFC 4861 section 7.1.2). *na is written on NA_OK only. */
 enum na_verdict na_parse(const uint8_t *bytes, size_t size, const struct in6_addr *source,

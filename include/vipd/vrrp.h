@@ -51,6 +51,7 @@ struct vrrp_params {
 	uint8_t priority; /* 32..254 */
 	bool preempt;
 	bool resign_unhealthy;	    /* when_unhealthy = "resign", else "demote" */
+	bool wait_if_occupied;	    /* on_conflict = "wait", else "take" */
 	int64_t advert_interval_us; /* 10 ms .. 40.95 s */
 	int64_t preempt_delay_us;
 	int64_t lease_us;	/* 0: the address needs no renewal */
@@ -63,6 +64,7 @@ enum vrrp_event_type {
 	VRRP_EVENT_LINK_DOWN,	    /* it cannot, or does not exist (any more) */
 	VRRP_EVENT_ADVERT,	    /* a valid advert for this virtual router, from somebody else */
 	VRRP_EVENT_FOREIGN_NA,	    /* somebody else has announced one of our addresses */
+	VRRP_EVENT_OCCUPIED,	    /* occupied: somebody else answers for one of our addresses, or no more */
 	VRRP_EVENT_ADDRESS_PRESENT, /* the kernel notified address `index`, its flags are right */
 	VRRP_EVENT_ADDRESS_FAILED,  /* the kernel refused address `index`; error */
 	VRRP_EVENT_ADDRESS_LOST,    /* address `index` went away without us */
@@ -86,6 +88,7 @@ struct vrrp_event {
 		struct in6_addr own_address; /* LINK_UP, ADOPT: the source of our adverts */
 		const struct vrrp_params *params;
 		bool healthy;
+		bool occupied;
 	};
 	unsigned index;	  /* of an address */
 	uint32_t present; /* CONFIG, ADOPT: bit i = address i is on the interface */
@@ -130,6 +133,8 @@ struct vrrp {
 	bool healthy;
 	bool drained;
 	bool stopping;
+	bool met;      /* has been Active, or heard somebody who is: what follows is no start any more */
+	bool occupied; /* somebody who does not speak VRRP answers for an address */
 	struct in6_addr own_address;
 
 	/* the Active that we last heard (Backup) */

@@ -164,6 +164,7 @@ static void test_defaults(void **state)
 	assert_address(&router->link_local, "fe80::200:5eff:fe00:264"); /* 0x64 = 100 */
 	assert_int_equal(router->checks, 0);
 	assert_int_equal(router->when_unhealthy, UNHEALTHY_DEMOTE);
+	assert_int_equal(router->on_conflict, CONFLICT_TAKE);
 	assert_int_equal(router->kernel_lease_s, 3);
 	assert_int_equal(router->address_count, 1);
 	assert_address(&router->addresses[0], "2001:db8::100");
@@ -195,6 +196,7 @@ static void test_values(void **state)
 	assert_int_equal(router->link_local_mode, LINK_LOCAL_NONE);
 	assert_address(&router->link_local, "::");
 	assert_int_equal(router->when_unhealthy, UNHEALTHY_RESIGN);
+	assert_int_equal(router->on_conflict, CONFLICT_WAIT);
 	assert_false(router->preempt);
 	assert_int_equal(router->kernel_lease_s, 2);
 	assert_int_equal(config.routers[1].link_local_mode, LINK_LOCAL_ADDRESS);

@@ -837,9 +837,55 @@ static void test_late_confirmation(void **state)
 	       "> withdraw\n");
 }
 
+static void occupied(bool yes)
+{
+	step(yes ? "occupied" : "vacant", &(struct vrrp_event){.type = VRRP_EVENT_OCCUPIED, .occupied = yes});
+}
+
+/* on_conflict = "wait": at the start, and only then, the address is left to a host without VRRP. */
+static void test_occupied_address(void **state)
+{
+	(void)state;
+	struct vrrp_params waits = plain;
+	waits.wait_if_occupied = true;
+	begin(&waits);
+	occupied(true);
+	told[0] = '\0';
+	until(700 * MS);
+	occupied(false);
+	until(1030 * MS);
+	expect("[341.406] timer\n"
+	       "[682.812] timer\n"
+	       "[700.000] vacant\n"
+	       "[1024.218] timer\n"
+	       "> advert 150\n"
+	       "> assign 0\n"
+	       "> backup -> active: no_advert\n");
+
+	begin(&waits); /* there has been an Active: nothing delays the next one */
+	hear(7, 200);
+	occupied(true);
+	told[0] = '\0';
+	until(350 * MS);
+	expect("[341.406] timer\n"
+	       "> advert 150\n"
+	       "> assign 0\n"
+	       "> backup -> active: no_advert\n");
+
+	begin(&plain);
+	occupied(true);
+	told[0] = '\0';
+	until(350 * MS);
+	expect("[341.406] timer\n"
+	       "> advert 150\n"
+	       "> assign 0\n"
+	       "> backup -> active: no_advert\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_occupied_address),
 	    cmocka_unit_test(test_election),
 	    cmocka_unit_test(test_timers_at_the_edges),
 	    cmocka_unit_test(test_backup_follows_active),

@@ -1,0 +1,86 @@
+"""Somebody who does not speak VRRP has the address, or advertises from ours: it is found, told and, if so configured, waited for."""
+
+import contextlib
+import re
+
+from hostile import MAC, advert
+from lab import VIP, adverts_pass, ip_batch, wait_for
+
+
+@contextlib.contextmanager
+def squatter(host):
+    """A real kernel that answers for the address, and says nothing unless it is asked."""
+    ip_batch(host.name, [f"addr add {VIP}/128 dev eth0 nodad"])
+    try:
+        yield
+    finally:
+        ip_batch(host.name, [f"addr del {VIP}/128 dev eth0"])
+
+
+def conflict(node):
+    return node.router()["conflict"]
+
+
+def start_all(nodes, **router):
+    for node in nodes:
+        node.vipd_stop()
+    for node in nodes:
+        config = node.config()
+        config["virtual_routers"][0].update(router)
+        node.write_config(config)
+        node.vipd_start()
+
+
+def test_a_silent_host_with_our_address_is_found(lab, nodes, attacker):
+    lab.wait_holder(nodes[0])
+    with squatter(attacker.host):
+        seen = wait_for("the holder sees it", lambda: conflict(nodes[0]), deadline=20)
+        assert (seen["kind"], seen["mac"], seen["address"]) == ("address", MAC, VIP)
+        assert nodes[0].metric("vipd_router_conflict", router="api") == 1
+        answer = nodes[0].vipctl("status", check=False)
+        assert answer.returncode == 1 and re.search(f"CONFLICT: {MAC} also claims {VIP}", answer.stdout)
+    wait_for("it is over", lambda: conflict(nodes[0]) is None)
+    assert nodes[0].router()["state"] == "active"
+    assert all(conflict(node) is None for node in nodes[1:])
+
+
+def test_at_the_start_the_address_is_taken_and_it_is_told(lab, nodes, attacker):
+    with squatter(attacker.host):
+        start_all(nodes)
+        wait_for("one holds it", lambda: nodes[0].router()["state"], lambda state: state == "active")
+        wait_for("it says so", lambda: conflict(nodes[0]))
+    wait_for("it is over", lambda: conflict(nodes[0]) is None)
+
+
+def test_at_the_start_it_can_wait(lab, nodes, attacker):
+    with squatter(attacker.host):
+        start_all(nodes, on_conflict="wait")
+        for node in nodes:
+            wait_for(f"{node.name} has found it", lambda n=node: conflict(n))
+        asked = [node.router()["since"] for node in nodes]
+        for _ in range(3):  # as long as it takes to ask three times
+            before = conflict(nodes[0])
+            wait_for("it stays a conflict", lambda: conflict(nodes[0]) == before)
+        assert [node.router()["state"] for node in nodes] == ["backup"] * 3 and lab.holders() == []
+        assert [node.router()["since"] for node in nodes] == asked
+    lab.wait_holder(nodes[0])
+    wait_for("the client reaches it", lambda: lab.client.exec(*lab.curl(f"https://[{VIP}]:6443/readyz"), check=False).returncode == 0)
+
+
+def test_waiting_delays_no_take_over(lab, nodes, attacker):
+    """The rule is for the start: later the rest of a dead server must not keep the others from the address."""
+    start_all(nodes, on_conflict="wait")
+    lab.wait_holder(nodes[0])
+    wait_for("the second has heard it", lambda: nodes[1].router()["active_router"])
+    with squatter(attacker.host):
+        nodes[0].vipd_kill_all()
+        wait_for("the second takes over", lambda: nodes[1].router()["state"], lambda state: state == "active")
+
+
+def test_adverts_from_our_own_address_are_told(lab, nodes, attacker):
+    lab.wait_holder(nodes[0])
+    attacker.send(advert(nodes[0].link_local))
+    seen = wait_for("it is seen", lambda: conflict(nodes[0]))
+    assert (seen["kind"], seen["mac"], seen["address"]) == ("source", None, nodes[0].link_local)
+    adverts_pass(nodes[0], 3)
+    assert nodes[0].router()["state"] == "active"
