@@ -150,6 +150,22 @@ def check_fails(status):
     status["checks"][0].update(state="failing", last_error="HTTP 500")
 
 
+def check_not_allowed(status):
+    status["checks"][0].update(unauthorized=True, last_error="HTTP status 401: the server does not let us ask")
+
+
+def certificate(status, seconds_ago, missing=()):
+    status["checks"][0]["certificate"] = {"expires": at(seconds_ago), "covers": [], "missing": list(missing)}
+
+
+def certificate_without_vip(status):
+    certificate(status, -10 ** 7, [VIP])
+
+
+def certificate_expired(status):
+    certificate(status, 60)
+
+
 @pytest.mark.parametrize("damage, says", [
     (engine_hangs, "the engine does not respond (last sign of life 5.2s ago)"),
     (address_missing, "ACTIVE WITHOUT ITS ADDRESS"),
@@ -162,6 +178,10 @@ def check_fails(status):
     (fault, "fault: interface eth0 is down"),
     (not_started, "has not started yet"),
     (check_fails, "check apiserver: failing: HTTP 500"),
+    (check_not_allowed, "check apiserver: passing, but blind: HTTP status 401"),
+    (certificate_without_vip, f"check apiserver: the server's certificate does not name {VIP}"),
+    (certificate_without_vip, "tls-san in /etc/rancher/k3s/config.yaml"),
+    (certificate_expired, "check apiserver: the server's certificate has expired"),
 ])
 def test_what_needs_attention(agent, damage, says):
     damage(agent.status)
@@ -170,6 +190,11 @@ def test_what_needs_attention(agent, damage, says):
     assert any(says in line for line in done.stdout.splitlines() if line.startswith("! ")), done.stdout
     done = agent.run("-o", "json", "status")
     assert done.returncode == 1 and json.loads(done.stdout) == agent.status
+
+
+def test_a_certificate_that_covers_is_no_alarm(agent):
+    certificate(agent.status, -10 ** 7)
+    assert agent.run("status").returncode == 0
 
 
 def test_the_moment_of_a_handover_is_no_alarm(agent):
@@ -221,6 +246,30 @@ def test_drain_that_does_not_end_well(agent, steps, says):
     assert done.returncode == 1 and says in done.stderr and done.stdout == ""
 
 
+def test_drain_for_a_time(agent):
+    asked = []
+    drain(agent, drained, address_left, backup)
+    steps = agent.on_post
+    agent.on_post = lambda path: asked.append(path) or steps(path)
+    for arguments in (["--for", "10m"], ["--for=10m", "api"]):
+        agent.status = healthy_status()
+        done = agent.run("drain", *arguments)
+        assert done.returncode == 0, done.stderr
+    assert asked == ["/v1/drain?for=10m", "/v1/drain?router=api&for=10m"]
+    agent.on_post = lambda path: (400, {"error": "for=10: write a number and a unit"})
+    done = agent.run("drain", "--for", "10")
+    assert done.returncode == 4 and done.stderr == "vipctl: for=10: write a number and a unit\n"
+
+
+def test_status_says_until_when_it_is_drained(agent):
+    backup(agent.status).update(drained=True, drained_since="2026-11-22T16:00:00.000Z", drained_by=1000,
+                                drained_until="2026-11-22T16:10:00.000Z")
+    shown = agent.run("status", env={"TZ": "UTC"}).stdout
+    assert "api: drained since 2026-11-22 16:00:00.000 by uid 1000 until 2026-11-22 16:10:00.000; " in shown
+    agent.status["virtual_routers"][0]["drained_until"] = None
+    assert " until " not in agent.run("status").stdout
+
+
 def test_the_name_is_escaped(agent):
     asked = []
     agent.on_post = lambda path: asked.append(path) or (404, {"error": "there is no virtual router"})
@@ -259,7 +308,7 @@ def test_unreachable(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [
-    [], ["nonsense"], ["status", "x"], ["drain", "a", "b"], ["status", "-f"], ["-o", "xml", "status"],
+    [], ["nonsense"], ["status", "x"], ["drain", "a", "b"], ["drain", "--for"], ["resume", "--for", "1m"], ["status", "--for", "1m"], ["status", "-f"], ["-o", "xml", "status"],
     ["events", "-n", "x"], ["--nonsense"], ["help", "nonsense"]])
 def test_wrong_usage(arguments):
     done = subprocess.run([VIPCTL, *arguments], capture_output=True, text=True, timeout=30)

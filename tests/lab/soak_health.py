@@ -24,6 +24,7 @@ class Process:
 
     def __init__(self, node):
         self.node, self.pid = node, node.vipd_pids()["control"]
+        self.zombies = set()
 
     def rss_kb(self):
         with open(f"/proc/{self.pid}/status") as status:
@@ -33,7 +34,7 @@ class Process:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def children(self):
-        """[(state, command line)] of those that it has not reaped, and of those that carry the mark."""
+        """[(process id, state)] of those that it has not reaped, and of those that carry the mark."""
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
@@ -43,12 +44,14 @@ class Process:
             except OSError:
                 continue
             if int(parent) == self.pid or MARK in words:
-                found.append((state, words))
+                found.append((int(pid), state))
         return found
 
     def look(self, what):
         children = self.children()
-        zombies = [child for child in children if child[0] == "Z"]
+        zombies = {pid for pid, state in children if state == "Z"}
+        assert not zombies & self.zombies, "there at the last look already"
+        self.zombies = zombies
         print(f"\n{what}: RSS {self.rss_kb()} kB, {self.descriptors()} descriptors, {len(children)} processes below, "
               f"{len(zombies)} of them zombies at this moment", end="")
 
