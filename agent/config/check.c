@@ -141,6 +141,7 @@ int config_check_reload(const struct config *running, const struct config *next,
 	    {"control.group", running->group, next->group},
 	    {"control.admin_group", running->admin_group, next->admin_group},
 	    {"metrics.listen", running->metrics_listen, next->metrics_listen},
+	    {"record_dir", running->record_dir, next->record_dir},
 	    {"run_as", running->run_as, next->run_as},
 	};
 	struct report report = {.path = next->path, .source = ""};

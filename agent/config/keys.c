@@ -76,6 +76,8 @@ const struct key root_keys[] = {
     {"control", read_control, .example = "{ socket = \"" CONFIG_SOCKET_DEFAULT "\"; }"},
     {"metrics", read_metrics, .example = "{ listen = \"[::1]:9752\"; }"},
     {"notify", read_text, .example = "\"/etc/vipd/notify\"", .refuse = refuse_path, FIELD(config, notify)},
+    {"record_dir", read_text, .example = "\"/var/log/vipd/captures\"", .refuse = refuse_path,
+	FIELD(config, record_dir)},
     {"run_as", read_text, .example = "\"vipd\"", .refuse = refuse_name, FIELD(config, run_as)},
     {0},
 };

@@ -220,5 +220,6 @@ void config_print(const struct config *config, FILE *out)
 	print_text(out, "  ", "listen", config->metrics_listen);
 	fprintf(out, "};\n");
 	print_if(out, "", "notify", config->notify);
+	print_if(out, "", "record_dir", config->record_dir);
 	print_text(out, "", "run_as", config->run_as);
 }

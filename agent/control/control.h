@@ -12,6 +12,7 @@
 #include "control/events.h"
 #include "control/http.h"
 #include "control/notify.h"
+#include "control/records.h"
 #include "control/reload.h"
 #include "control/secrets.h"
 #include "vipd/board.h"
@@ -28,10 +29,12 @@ struct control {
 	struct checks *checks;
 	struct events *events;
 	struct notify *notify;
+	struct records *records;
 	struct reload *reload;
 	struct http *local;		     /* the Unix socket */
 	struct http *metrics;		     /* NULL: off */
 	bool has_metrics;		     /* the guardian gave us a socket for it */
+	bool has_records;		     /* and a directory for these */
 	struct MHD_Response *metrics_answer; /* shared for a moment, see routes.c */
 	struct mono metrics_at;
 };

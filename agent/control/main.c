@@ -3,7 +3,7 @@
  *
  * The guardian starts it without a privilege and with every descriptor that it needs, the listening sockets
  * among them. The VIP does not need it: it may crash, hang or be flooded. All of it is one thread and one
- * loop, and nothing in that loop waits: what may hang, such as looking at a file, is done by a child.
+ * loop, and nothing in that loop waits: what may hang, such as reading or writing a file, is done by a child.
  */
 #include <curl/curl.h>
 #include <errno.h>
@@ -99,6 +99,7 @@ static void configure(
 	access_configure(&control->access, config->admin_group);
 	checks_configure(control->checks, config, &secrets);
 	notify_configure(control->notify, config);
+	records_configure(control->records, config);
 	unmap_config(before, &secrets_before);
 	if (!before && start_http(control) < 0) {
 		sd_event_exit(control->event, EXIT_FAILURE);
@@ -157,6 +158,7 @@ static int on_engine(sd_event_source *source, int fd, uint32_t events, void *con
 	if (r == 0 && (message.type == MESSAGE_HELLO || message.type == MESSAGE_CHANGED)) {
 		events_changed(control->events);
 		notify_changed(control->notify);
+		records_changed(control->records);
 	}
 	for (int i = 0; r == 0 && i < MESSAGE_FDS; i++) {
 		if (fds[i] >= 0)
@@ -197,8 +199,10 @@ static int prepare(struct control *control)
 	control->checks = checks_new(control->event, FD_CHANNEL);
 	control->events = events_new(control->event, control->board);
 	control->notify = notify_new(control->event, control->board);
+	control->records =
+	    records_new(control->event, control->board, control->has_records ? FD_RECORDS : -1);
 	control->reload = reload_new(control->event, FD_GUARDIAN);
-	if (!control->checks || !control->events || !control->notify || !control->reload)
+	if (!control->checks || !control->events || !control->notify || !control->records || !control->reload)
 		return -ENOMEM;
 	if ((r = sd_event_add_io(control->event, NULL, FD_GUARDIAN, EPOLLIN, on_guardian, control)) < 0 ||
 	    (r = sd_event_add_io(control->event, NULL, FD_CHANNEL, EPOLLIN, on_engine, control)) < 0)
@@ -217,6 +221,7 @@ static void finish(struct control *control)
 	checks_free(control->checks);
 	events_free(control->events);
 	notify_free(control->notify);
+	records_free(control->records);
 	reload_free(control->reload);
 	unmap_config(control->config, &control->secrets);
 	sd_event_unref(control->event);
@@ -229,6 +234,12 @@ static bool metrics_wanted(void)
 	int listening = 0;
 	socklen_t size = sizeof listening;
 	return getsockopt(FD_METRICS, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening;
+}
+
+static bool records_wanted(void)
+{
+	struct stat st;
+	return fstat(FD_RECORDS, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 static bool started_by_vipd(void)
@@ -255,7 +266,7 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 || !started_by_vipd())
 		return usage(argc, argv);
-	bool has_metrics = metrics_wanted();
+	bool has_metrics = metrics_wanted(), has_records = records_wanted();
 	log_open("control");
 	prctl(PR_SET_NAME, "vipd-control");
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -266,7 +277,8 @@ int main(int argc, char **argv)
 	signal(SIGHUP, SIG_IGN);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 
-	struct control control = {.board = board_map(FD_BOARD), .has_metrics = has_metrics};
+	struct control control = {
+	    .board = board_map(FD_BOARD), .has_metrics = has_metrics, .has_records = has_records};
 	int r = control.board ? prepare(&control) : -errno;
 	if (r >= 0)
 		r = sd_event_loop(control.event);

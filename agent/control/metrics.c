@@ -402,6 +402,15 @@ static void certificate_metrics(FILE *out, const struct view *view)
 	}
 }
 
+static void record_metrics(FILE *out, const struct records_state *records)
+{
+	single(out, "vipd_capture_files_written_total", "counter", "Capture files written to record_dir.",
+	    records->written);
+	single(out, "vipd_capture_file_failures_total", "counter",
+	    "Capture files that could not be written; the reason is in the log and in the status.",
+	    records->failures);
+}
+
 char *metrics_text(const struct view *view, size_t *length)
 {
 	char *text = NULL;
@@ -411,6 +420,8 @@ char *metrics_text(const struct view *view, size_t *length)
 		return NULL;
 	agent_metrics(out, view);
 	engine_metrics(out, view);
+	if (view->records)
+		record_metrics(out, view->records);
 	if (view->router_count) {
 		state_metrics(out, view);
 		router_gauges(out, view);

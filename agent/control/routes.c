@@ -37,6 +37,7 @@ static int look(struct control *control, struct view *view)
 {
 	int r = view_take(view, control->board, control->config, checks_health(control->checks), mono_now());
 	view->started_us = control->started_us;
+	view->records = records_state(control->records);
 	view->pid = getppid(); /* the guardian started us */
 	return r;
 }

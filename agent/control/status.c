@@ -190,6 +190,19 @@ static json_t *check_json(const struct view *view, unsigned index)
 	    proving_us ? json_integer(proving_us / USEC_PER_MS) : json_null());
 }
 
+static json_t *recorder_json(const struct view *view)
+{
+	const struct records_state *records = view->records;
+	if (!records || !view->config->record_dir[0])
+		return json_null();
+	const char *error = records->on ? records->last_error : "the directory could not be opened";
+	return json_pack("{s:o, s:I, s:I, s:o, s:o}", "directory",
+	    text_json(view->config->record_dir, sizeof view->config->record_dir), "files_written",
+	    (json_int_t)records->written, "failures", (json_int_t)records->failures, "last_file",
+	    text_json_or_null(records->last_file, sizeof records->last_file), "last_error",
+	    text_json_or_null(error, strlen(error)));
+}
+
 json_t *status_json(const struct view *view)
 {
 	const struct config *config = view->config;
@@ -201,8 +214,8 @@ json_t *status_json(const struct view *view)
 		json_array_append_new(checks, check_json(view, i));
 	json_t *file = json_pack("{s:o, s:o}", "path", text_json(config->path, sizeof config->path), "loaded",
 	    text_json_time(config->loaded_us));
-	return json_pack("{s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "node",
+	return json_pack("{s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "node",
 	    text_json(config->node, sizeof config->node), "version", VIPD_VERSION, "pid", (int)view->pid,
 	    "started", text_json_time(view->started_us), "config", file, "engine", engine_json(view),
-	    "virtual_routers", routers, "checks", checks);
+	    "virtual_routers", routers, "checks", checks, "recorder", recorder_json(view));
 }

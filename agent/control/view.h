@@ -10,6 +10,7 @@
 
 #include "control/health.h"
 #include "control/held.h"
+#include "control/records.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
 
@@ -20,8 +21,9 @@ struct view {
 	const struct config *config;
 	const struct check_health *checks; /* parallel to config->checks */
 	struct mono now;
-	int64_t started_us; /* wall clock: vipd's start */
-	pid_t pid;	    /* of vipd */
+	int64_t started_us;		     /* wall clock: vipd's start */
+	pid_t pid;			     /* of vipd */
+	const struct records_state *records; /* NULL: not asked */
 	bool engine_up;
 	int64_t heartbeat_age_us; /* -1: no engine has ever run */
 	struct board_engine engine;

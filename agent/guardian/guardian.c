@@ -301,6 +301,7 @@ static int open_inheritance(void)
 	guardian.board = in->board < 0 ? NULL : board_map(in->board);
 	if (!guardian.board || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, in->channel) < 0)
 		return -errno;
+	in->records = records_open(&guardian.config, &guardian.identity);
 	in->metrics = listen_metrics(&guardian.config);
 	return in->http = listen_http(&guardian.config, &guardian.identity);
 }

@@ -34,6 +34,7 @@ struct inheritance {
 	int board;
 	int http;
 	int metrics;
+	int records;
 };
 
 /* Numeric identity of run_as and the groups. Looked up once, because a reload must not depend on a name
@@ -103,6 +104,9 @@ uint64_t secrets_fingerprint(const struct config *config);
 /* listen.c: return a descriptor, or -errno with the error logged. */
 int listen_http(const struct config *config, const struct identity *identity);
 int listen_metrics(const struct config *config);
+/* records.c: the directory of capture files, -1: none, or it cannot be opened (logged). */
+int records_open(const struct config *config, const struct identity *identity);
+
 /* One agent a socket: returns a locked descriptor that is kept open, or -EWOULDBLOCK if another one runs. */
 int agent_lock(const char *socket_path);
 

@@ -114,7 +114,7 @@ _Noreturn static void become(enum child_kind kind, const struct inheritance *inh
 	bool engine = kind == CHILD_ENGINE;
 	const int descriptors[] = {guardian_socket, inheritance->channel[kind],
 	    engine ? inheritance->board_writable : inheritance->board, engine ? -1 : inheritance->http,
-	    engine ? -1 : inheritance->metrics};
+	    engine ? -1 : inheritance->metrics, engine ? -1 : inheritance->records};
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

@@ -207,6 +207,13 @@ static void judge_engine(struct page *page, const json_t *engine)
 		attention(page, "the engine has not started yet; if this stays: journalctl -u vipd");
 }
 
+static void judge_recorder(struct page *page, const json_t *recorder)
+{
+	if (json_is_string(json_object_get(recorder, "last_error")))
+		attention(page, "no capture files are written to %s: %s", member_text(recorder, "directory"),
+		    member_text(recorder, "last_error"));
+}
+
 /* Active, and the kernel does not have the address. */
 static void judge_missing(struct page *page, const json_t *router, const char *address)
 {
@@ -355,6 +362,7 @@ static void page_print(struct page *page, const json_t *status)
 	reasons_print(page, routers);
 	drains_print(page, routers);
 	judge_engine(page, engine);
+	judge_recorder(page, json_object_get(status, "recorder"));
 	json_array_foreach(routers, i, router) judge_router(page, router);
 	judge_checks(page, checks);
 }

@@ -117,7 +117,8 @@ struct config {
 	int64_t loaded_us;	    /* wall clock */
 	char node[CONFIG_NAME_MAX];
 	char run_as[CONFIG_NAME_MAX];
-	char notify[CONFIG_PATH_MAX]; /* run on every transition; "": nothing is */
+	char notify[CONFIG_PATH_MAX];	  /* run on every transition; "": nothing is */
+	char record_dir[CONFIG_PATH_MAX]; /* capture files; "": none are written */
 	char socket[CONFIG_SOCKET_MAX];
 	char group[CONFIG_NAME_MAX];
 	char admin_group[CONFIG_NAME_MAX];
@@ -146,7 +147,7 @@ int config_load(const char *path, struct config *config, struct config_errors *e
 
 /*
  * Which settings differ that a running vipd cannot take over by a reload (socket, groups, metrics.listen,
- * run_as). Collects one error each; returns 0 if there is none, else -EINVAL.
+ * record_dir, run_as). Collects one error each; returns 0 if there is none, else -EINVAL.
  */
 int config_check_reload(
     const struct config *running, const struct config *next, struct config_errors *errors);

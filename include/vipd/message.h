@@ -31,7 +31,8 @@ enum {
 	FD_CHANNEL = 4,	 /* SEQPACKET between engine and control */
 	FD_BOARD = 5,	 /* memfd */
 	FD_SOCKET = 6,	 /* control only: listening Unix socket */
-	FD_METRICS = 7	 /* control only: listening TCP socket, or closed if metrics are off */
+	FD_METRICS = 7,	 /* control only: listening TCP socket, or closed if metrics are off */
+	FD_RECORDS = 8	 /* control only: the directory of capture files, or closed */
 };
 
 enum message_type {

@@ -1,0 +1,41 @@
+/*
+ * The directory for capture files: made and opened here, because control may open none; written by control.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "guardian/guardian.h"
+#include "vipd/log.h"
+
+/* Its own, if it is new; one that was there stays as the administrator made it. */
+static int make_directory(const char *path, const struct identity *identity)
+{
+	if (mkdir(path, 0750) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	return chown(path, identity->uid, identity->gid) < 0 ? -errno : 0;
+}
+
+int records_open(const struct config *config, const struct identity *identity)
+{
+	const char *path = config->record_dir;
+	struct stat st;
+	if (!path[0])
+		return -1;
+	int result = make_directory(path, identity);
+	int fd = result ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		log_error(
+		    "cannot open record_dir = \"%s\": %s; going on without capture files (`vipctl capture` "
+		    "works)",
+		    path, strerrordesc_np(result ? -result : errno));
+		return -1;
+	}
+	if (fstat(fd, &st) == 0 && identity->uid && st.st_uid != identity->uid && !(st.st_mode & S_IWOTH))
+		log_warning(
+		    "record_dir = \"%s\" does not belong to %s, which writes there; run chown %s on it", path,
+		    identity->user, identity->user);
+	return fd;
+}
