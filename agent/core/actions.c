@@ -96,6 +96,7 @@ void vr_become_active(
 	vr_assign_missing(vr, out);
 	vr_transition(vr, VRRP_ACTIVE, reason, detail, out);
 	vr->adver = mono_add(now, vr->params.advert_interval_us);
+	vr->leased = now;
 	vr->renew =
 	    vr->params.lease_us ? mono_add(now, vr->params.lease_us / VR_RENEWALS_A_LEASE) : MONO_NEVER;
 	if (vr->present == vr_all_addresses(vr))

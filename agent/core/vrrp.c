@@ -13,6 +13,7 @@
 #define RETRY_MAX_US	 (60 * USEC_PER_SEC)
 #define LOSSES_MAX	 10 /* an address that vanishes more often in a window is given up */
 #define LOSSES_WINDOW_US (10 * USEC_PER_SEC)
+#define TRIES_A_LEASE	 12 /* from the first refused renewal on */
 
 /*
  * Design: at the start an address that somebody uses who does not speak VRRP can be left to him
@@ -31,15 +32,50 @@ static void take_over(struct vrrp *vr, struct mono now, struct vrrp_effects *out
 	vr_become_active(vr, now, vr->down_reason, detail, out);
 }
 
+static void enter_fault(struct vrrp *vr, struct mono now, int error, struct vrrp_effects *out)
+{
+	vr_transition(vr, VRRP_FAULT, VRRP_REASON_ADDRESS_FAILED, error, out);
+	int64_t wait = RETRY_MIN_US << (vr->failures < 6 ? vr->failures : 6);
+	vr->retry = mono_add(now, wait < RETRY_MAX_US ? wait : RETRY_MAX_US);
+	vr->failures++;
+}
+
 /* Design: an address that cannot be held is no VIP. Resign at once and try again later. */
 static void give_up(struct vrrp *vr, struct mono now, int error, struct vrrp_effects *out)
 {
 	vr_send_advert(vr, now, VRRP_PRIORITY_RESIGN, out);
 	vr_withdraw_all(vr, out);
-	vr_transition(vr, VRRP_FAULT, VRRP_REASON_ADDRESS_FAILED, error, out);
-	int64_t wait = RETRY_MIN_US << (vr->failures < 6 ? vr->failures : 6);
-	vr->retry = mono_add(now, wait < RETRY_MAX_US ? wait : RETRY_MAX_US);
-	vr->failures++;
+	enter_fault(vr, now, error, out);
+}
+
+/*
+ * Design: a refused renewal takes nothing away yet. It is tried again while the lease lasts longer than a
+ * handover; then the address stays until a successor has it.
+ */
+static void renewal_refused(struct vrrp *vr, struct mono now, int error, struct vrrp_effects *out)
+{
+	vr->leased = vr->leased_before;
+	struct mono again = mono_add(now, vr->params.lease_us / TRIES_A_LEASE);
+	struct mono end = mono_add(vr->leased, vr->params.lease_us);
+	if (mono_sub(end, again) > vr_handover_time(vr)) {
+		vr->renew = again;
+		return;
+	}
+	vr_send_advert(vr, now, VRRP_PRIORITY_RESIGN, out);
+	enter_fault(vr, now, error, out);
+	vr->announce = vr->renew = MONO_NEVER;
+	vr_stand_back(vr, now);
+}
+
+static void address_failed(
+    struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out)
+{
+	if (vr->state != VRRP_ACTIVE)
+		return;
+	if (vr->present & UINT32_C(1) << event->index)
+		renewal_refused(vr, now, event->error, out);
+	else
+		give_up(vr, now, event->error, out);
 }
 
 static void link_up(
@@ -237,6 +273,8 @@ static void timers(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 		vr_announce_next(vr, now, out);
 	if (mono_reached(now, vr->renew)) {
 		vr_emit(out, VRRP_EFFECT_RENEW);
+		vr->leased_before = vr->leased;
+		vr->leased = now; /* unless the answer says otherwise */
 		vr->renew = mono_add(now, vr->params.lease_us / VR_RENEWALS_A_LEASE);
 	}
 }
@@ -282,10 +320,7 @@ void vrrp_step(struct vrrp *vr, struct mono now, const struct vrrp_event *event,
 	case VRRP_EVENT_FOREIGN_NA: vr_hear_announcement(vr, now, out); break;
 	case VRRP_EVENT_OCCUPIED: vr->occupied = event->occupied; break;
 	case VRRP_EVENT_ADDRESS_PRESENT: address_present(vr, now, event, out); break;
-	case VRRP_EVENT_ADDRESS_FAILED:
-		if (vr->state == VRRP_ACTIVE)
-			give_up(vr, now, event->error, out);
-		break;
+	case VRRP_EVENT_ADDRESS_FAILED: address_failed(vr, now, event, out); break;
 	case VRRP_EVENT_ADDRESS_LOST: address_lost(vr, now, event, out); break;
 	case VRRP_EVENT_HEALTH:
 	case VRRP_EVENT_DRAIN:

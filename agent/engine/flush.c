@@ -27,6 +27,18 @@ static void withdraw(struct engine *engine, struct router *router)
 	}
 }
 
+/* A refused renewal is no failure yet: the state machine tries again while the lease lasts. */
+static void tell_refusal(struct router *router, bool renewal, int error, struct mono now)
+{
+	struct hushed hushed;
+	if (renewal && complaint_due(&router->complaints[COMPLAINT_RENEWAL], 1, now, &hushed))
+		log_warning("%s: the kernel refuses to renew the address on %s: %s; trying again%s",
+		    router->config.name, router->config.interface, strerrordesc_np(error), hushed.text);
+	else if (!renewal)
+		log_error("%s: the kernel refuses the address on %s: %s", router->config.name,
+		    router->config.interface, strerrordesc_np(error));
+}
+
 static void assign(struct engine *engine, struct router *router, uint32_t addresses, struct mono now)
 {
 	for (unsigned i = 0; i < router->config.address_count; i++) {
@@ -36,8 +48,7 @@ static void assign(struct engine *engine, struct router *router, uint32_t addres
 		    &router->config.addresses[i], router->config.kernel_lease_s);
 		if (!result)
 			continue; /* its notification is the answer */
-		log_error("%s: the kernel refuses the address on %s: %s", router->config.name,
-		    router->config.interface, strerrordesc_np(-result));
+		tell_refusal(router, router->vr.present & UINT32_C(1) << i, -result, now);
 		record_count(engine, router, BOARD_ADDRESS_FAILURES);
 		struct vrrp_event event = {.type = VRRP_EVENT_ADDRESS_FAILED, .index = i, .error = -result};
 		router_event(engine, router, now, &event);

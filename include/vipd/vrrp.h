@@ -66,7 +66,7 @@ enum vrrp_event_type {
 	VRRP_EVENT_FOREIGN_NA,	    /* somebody else has announced one of our addresses */
 	VRRP_EVENT_OCCUPIED,	    /* occupied: somebody else answers for one of our addresses, or no more */
 	VRRP_EVENT_ADDRESS_PRESENT, /* the kernel notified address `index`, its flags are right */
-	VRRP_EVENT_ADDRESS_FAILED,  /* the kernel refused address `index`; error */
+	VRRP_EVENT_ADDRESS_FAILED,  /* the kernel refused address `index`, or to renew it; error */
 	VRRP_EVENT_ADDRESS_LOST,    /* address `index` went away without us */
 	VRRP_EVENT_HEALTH,	    /* healthy */
 	VRRP_EVENT_DRAIN,	    /* be no holder until VRRP_EVENT_RESUME */
@@ -152,10 +152,13 @@ struct vrrp {
 	struct mono last_loss;
 
 	/* timers, MONO_NEVER when not running */
-	struct mono active_down;  /* Active_Down_Timer */
-	struct mono adver;	  /* Adver_Timer */
-	struct mono announce;	  /* next NA of the schedule */
-	struct mono renew;	  /* kernel lease */
+	struct mono active_down; /* Active_Down_Timer */
+	struct mono adver;	 /* Adver_Timer */
+	struct mono announce;	 /* next NA of the schedule */
+	struct mono renew;	 /* kernel lease */
+	struct mono
+	    leased; /* no timer: when it began to run, and before the renewal that is not answered yet */
+	struct mono leased_before;
 	struct mono withdraw;	  /* end of a handover: the address goes */
 	struct mono leave_by;	  /* no timer: when it goes at the latest, whoever claims it meanwhile */
 	struct mono resign_again; /* repetition of priority 0, in case the first was lost */

@@ -826,6 +826,47 @@ static void test_lease(void **state)
 	       "> renew\n");
 }
 
+/* A refused renewal: tried again while there is time, then a handover with the address in place. */
+static void test_refused_renewal(void **state)
+{
+	(void)state;
+	struct vrrp_params params = plain;
+	const struct vrrp_event refused = {.type = VRRP_EVENT_ADDRESS_FAILED, .error = 12};
+	params.lease_us = 3000 * MS;
+	begin_active(&params);
+	until(3341406); /* the first renewal */
+	told[0] = '\0';
+	step("refused", &refused);
+	expect("[3341.406] refused\n");
+	assert_int_equal(vr.renew.us, 3591406);
+	until(3591406);
+	assert_non_null(strstr(told, "> renew\n")); /* and that is taken: as if nothing had been */
+	assert_int_equal(vr.renew.us, 4591406);
+
+	until(4591406);
+	for (int i = 0; i < 6; i++) {
+		step("refused", &refused);
+		assert_int_equal(vr.state, VRRP_ACTIVE);
+		until(4591406 + (i + 1) * 250000);
+	}
+	told[0] = '\0';
+	step("refused", &refused); /* 500 ms are left */
+	until(vr.renew.us);
+	told[0] = '\0';
+	step("refused", &refused);
+	expect("[6341.406] refused\n"
+	       "> advert 0\n"
+	       "> active -> fault: address_failed\n");
+	until(6600 * MS);
+	expect("[6341.406] refused\n"
+	       "> advert 0\n"
+	       "> active -> fault: address_failed\n"
+	       "[6441.406] timer\n"
+	       "> advert 0\n"
+	       "[6541.406] timer\n"
+	       "> withdraw\n");
+}
+
 /* A confirmation that comes after everything was given up: nothing may stay. */
 static void test_late_confirmation(void **state)
 {
@@ -905,6 +946,7 @@ int main(void)
 	    cmocka_unit_test(test_resume_and_leave_again),
 	    cmocka_unit_test(test_stop),
 	    cmocka_unit_test(test_refused_address),
+	    cmocka_unit_test(test_refused_renewal),
 	    cmocka_unit_test(test_lost_address),
 	    cmocka_unit_test(test_link),
 	    cmocka_unit_test(test_demotion),
