@@ -41,7 +41,7 @@ static bool has_code(const char *line)
 
 static int answer_read(int fd, struct bird_answer *answer)
 {
-	char line[BIRD_LINE_MAX];
+	char line[BIRD_LINE_MAX] = "";
 	answer->code = 0;
 	answer->count = 0;
 	for (;;) {

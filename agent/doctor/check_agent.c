@@ -23,7 +23,10 @@ void check_agent(struct doctor *doctor)
 {
 	const json_t *engine = json_object_get(doctor->status, "engine");
 	const char *version = member_of(doctor->status, "version");
-	if (!doctor->status)
+	if (!doctor->status && doctor->status_forbidden)
+		finding_add(doctor, DOCTOR_UNKNOWN, "", ADVICE_ROOT ", or join the group of the socket", "%s",
+		    doctor->status_error);
+	else if (!doctor->status)
 		finding_add(doctor, DOCTOR_FAILURE, "",
 		    "systemctl start vipd; why it ended: journalctl -u vipd", "%s", doctor->status_error);
 	else if (!is_true(engine, "responding"))

@@ -140,7 +140,7 @@ static void way_judge(struct doctor *doctor, const struct config_router *router,
 	} else if (rules->fate[way] == NFT_UNSURE) {
 		finding_add(doctor, DOCTOR_WARNING, router->name,
 		    "add a rule that lets protocol 112 pass: meta l4proto vrrp accept",
-		    "%s: no rule plainly lets protocol 112 pass %s", name, where);
+		    "%s: no rule plainly lets protocol 112 pass before %s", name, where);
 	} else {
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "%s: no rule drops protocol 112", name);
 	}

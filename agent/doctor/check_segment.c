@@ -93,10 +93,10 @@ void check_speakers(struct doctor *doctor, const struct config_router *router)
 	}
 	if (count > 1)
 		finding_add(doctor, DOCTOR_FAILURE, router->name,
-		    "they do not hear each other, or a key differs: run vipctl doctor on each; look at "
-		    "firewalls "
-		    "and at the switch's MLD snooping. If it is an FRR or keepalived of something else: "
-		    "another vrid",
+		    "do they belong together? Then they do not hear each other, or their keys differ: run "
+		    "vipctl "
+		    "doctor on each, look at firewalls and at the switch (MLD snooping). Else take another "
+		    "vrid",
 		    "SPLIT BRAIN: %u routers advertise vrid %u: %s", count, router->vrid, list);
 	else if (count == 1)
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "one router advertises vrid %u: %s",
@@ -169,7 +169,7 @@ static void answers_judge(struct doctor *doctor, const struct config_router *rou
 	else if (here || count > 1)
 		finding_add(doctor, DOCTOR_FAILURE, router->name,
 		    "find it by its MAC (ip -6 neigh, or the switch's table) and take the address from it",
-		    "SPLIT BRAIN: %s is %s answered for by %s", address, here ? "held here, and also" : "",
+		    "SPLIT BRAIN: %s is %sanswered for by %s", address, here ? "held here, and also " : "",
 		    list);
 	else if (count == 0)
 		finding_add(doctor, DOCTOR_FAILURE, router->name, "see vipctl status on every server",

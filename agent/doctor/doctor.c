@@ -203,11 +203,12 @@ static void segments_collect(struct doctor *doctor)
 static void segments_listen(struct doctor *doctor)
 {
 	char why[DOCTOR_WHY_MAX];
+	bool forbidden;
 	segments_collect(doctor);
 	for (unsigned i = 0; i < doctor->segment_count; i++)
 		segment_listen(&doctor->segments[i]);
 	if (doctor->status)
-		doctor->later = doctor->request->status(doctor->request->context, why);
+		doctor->later = doctor->request->status(doctor->request->context, &forbidden, why);
 }
 
 static bool is_wanted(const struct doctor_request *request, size_t i)
@@ -248,7 +249,7 @@ void doctor_run(const struct doctor_request *request, struct doctor_report *repo
 	*report = (struct doctor_report){0};
 	doctor->request = request;
 	doctor->report = report;
-	doctor->status = request->status(request->context, doctor->status_error);
+	doctor->status = request->status(request->context, &doctor->status_forbidden, doctor->status_error);
 	doctor->config_path = config_path(doctor);
 	enum needs needs = needs_of(request);
 	if (needs >= CONFIG)

@@ -19,6 +19,7 @@ struct doctor {
 	struct config config; /* if config_readable */
 	struct config_errors errors;
 	json_t *status; /* NULL: the agent does not answer */
+	bool status_forbidden;
 	char status_error[DOCTOR_WHY_MAX];
 	json_t *later; /* the status after the segments were listened to; may be NULL */
 	struct segment segments[SEGMENTS_MAX];

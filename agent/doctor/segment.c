@@ -301,7 +301,7 @@ static void speaker_stamp(struct segment_speaker *speaker, const struct advert *
 static bool tap_read(struct segment *segment, const struct ears *ears)
 {
 	uint8_t bytes[FRAME_MAX];
-	struct sockaddr_ll from;
+	struct sockaddr_ll from = {0};
 	socklen_t room = sizeof from;
 	struct ip6_hdr head;
 	struct advert advert;

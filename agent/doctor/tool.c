@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,8 +21,10 @@
 
 extern char **environ;
 
-static int tool_spawn(char *const argv[], int output, pid_t *pid)
+/* Returns its process id or -errno. */
+static pid_t tool_spawn(char *const argv[], int output)
 {
+	pid_t pid;
 	posix_spawn_file_actions_t actions;
 	int error = posix_spawn_file_actions_init(&actions);
 	if (error)
@@ -29,9 +32,9 @@ static int tool_spawn(char *const argv[], int output, pid_t *pid)
 	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-	error = posix_spawnp(pid, argv[0], &actions, NULL, argv, environ);
+	error = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
-	return -error;
+	return error ? -error : pid;
 }
 
 /* Everything until the other side closes. Returns 0 or -errno; *text is terminated. */
@@ -57,24 +60,37 @@ static int read_all(int fd, struct mono end, char **text)
 	}
 }
 
+/* A tool that has closed its output has usually ended; one that lingers is killed like one that never
+ * answers. */
+static int tool_end(pid_t pid, struct mono end)
+{
+	int ended = 0, fd = pidfd_open(pid, 0);
+	struct pollfd waiting = {.fd = fd, .events = POLLIN};
+	int64_t left_ms = mono_sub(end, mono_now()) / USEC_PER_MS;
+	if (fd >= 0) {
+		poll(&waiting, 1, left_ms > 0 ? (int)left_ms : 0);
+		close(fd);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, &ended, 0);
+	return WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended);
+}
+
 char *tool_run(char *const argv[], int *status)
 {
-	int pipes[2], result;
-	pid_t pid;
+	struct mono end = mono_add(mono_now(), TOOL_TIME_US);
+	int pipes[2];
 	char *text = NULL;
 	if (pipe2(pipes, O_CLOEXEC) < 0) {
 		*status = -errno;
 		return NULL;
 	}
-	result = tool_spawn(argv, pipes[1], &pid);
+	pid_t pid = tool_spawn(argv, pipes[1]);
 	close(pipes[1]);
-	if (result == 0) {
-		int ended;
-		result = read_all(pipes[0], mono_add(mono_now(), TOOL_TIME_US), &text);
-		if (result)
-			kill(pid, SIGKILL);
-		waitpid(pid, &ended, 0);
-		*status = WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended);
+	int result = pid < 0 ? pid : 0;
+	if (pid > 0) {
+		result = read_all(pipes[0], end, &text);
+		*status = tool_end(pid, end);
 	}
 	close(pipes[0]);
 	if (result == 0)

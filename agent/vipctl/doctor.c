@@ -1,27 +1,33 @@
 /*
  * `doctor` and `check`: the doctor's findings for a person, as JSON, or in the one line that monitoring
- * systems want. Both end with 0, 1 or 2, as their plugins do.
+ * systems want. Both end with 0, 1 or 2, as the plugins of such systems do, and `check` with 3 if it cannot
+ * tell.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vipctl/call.h"
 #include "vipctl/show.h"
 #include "vipd/doctor.h"
 
-enum { EXIT_WARNING = 1, EXIT_FAILED = 2 };
+enum { EXIT_WARNING = 1, EXIT_FAILED = 2, EXIT_UNKNOWN = 3 };
 
 /* The agent's status; what a failed call would tell on standard error goes into `why`, on one line. */
-static json_t *status_ask(void *context, char why[static DOCTOR_WHY_MAX])
+static json_t *status_ask(void *context, bool *forbidden, char why[static DOCTOR_WHY_MAX])
 {
 	struct vipctl ctl = *(const struct vipctl *)context;
 	char *text = NULL;
 	size_t size;
 	json_t *status = NULL;
+	*forbidden = access(ctl.socket, W_OK) < 0 && errno == EACCES;
 	ctl.complaints = open_memstream(&text, &size);
-	if (!ctl.complaints)
+	if (!ctl.complaints) {
+		snprintf(why, DOCTOR_WHY_MAX, "out of memory");
 		return NULL;
+	}
 	if (call_json(&ctl, "GET", "/v1/status", &status, NULL) != EXIT_FINE)
 		status = NULL;
 	fclose(ctl.complaints);
@@ -194,7 +200,7 @@ int command_doctor(const struct vipctl *given)
 static void line_print(const struct doctor_report *report)
 {
 	static const char *const words[DOCTOR_SIGNS] = {[DOCTOR_FINE] = "OK",
-	    [DOCTOR_UNKNOWN] = "OK",
+	    [DOCTOR_UNKNOWN] = "UNKNOWN",
 	    [DOCTOR_WARNING] = "WARNING",
 	    [DOCTOR_FAILURE] = "CRITICAL"};
 	enum doctor_sign worst = doctor_worst(report);
@@ -203,7 +209,7 @@ static void line_print(const struct doctor_report *report)
 	for (size_t i = 0; i < report->count; i++) {
 		const struct doctor_finding *f = &report->items[i];
 		char found[sizeof f->found];
-		bool told = worst >= DOCTOR_WARNING ? f->sign == worst : strcmp(f->check, "holder") == 0;
+		bool told = worst > DOCTOR_FINE ? f->sign == worst : strcmp(f->check, "holder") == 0;
 		memcpy(found, f->found, sizeof found);
 		if (told)
 			printf("%s%s%s%s", separator, f->subject, *f->subject ? ": " : "", text_tame(found));
@@ -221,7 +227,7 @@ int command_check(const struct vipctl *ctl)
 		json_print(&report);
 	else
 		line_print(&report);
-	int code = exit_code(&report);
+	int code = doctor_worst(&report) == DOCTOR_UNKNOWN ? EXIT_UNKNOWN : exit_code(&report);
 	doctor_release(&report);
 	return code;
 }

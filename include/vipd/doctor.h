@@ -33,9 +33,12 @@ struct doctor_report {
 	size_t count;
 };
 
-/* Asks the agent for its status. Returns it, the caller's to release, or NULL with the reason in `why`. */
+/*
+ * Asks the agent for its status. Returns it, the caller's to release, or NULL with the reason in `why`;
+ * *forbidden: the agent may be well, but this user may not ask it.
+ */
 #define DOCTOR_WHY_MAX 512
-typedef json_t *doctor_status(void *context, char why[static DOCTOR_WHY_MAX]);
+typedef json_t *doctor_status(void *context, bool *forbidden, char why[static DOCTOR_WHY_MAX]);
 
 struct doctor_request {
 	const char *config; /* vipd.conf; NULL: the one that the agent says it has read, else the usual one */
