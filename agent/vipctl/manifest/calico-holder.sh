@@ -5,11 +5,11 @@
 # a kubectl that is cluster admin. Run twice it changes nothing. How to take it back stands at the end.
 #
 # What it is: the holder has @VIP@/128 on its interface, so BIRD on that node knows a route to it (protocol direct).
-# BIRD tells its peers only of routes that lie in an IPPool. This pool has one address, and no pod ever gets it. The route follows vipd:
-# no Service, no endpoints, nothing of kube-proxy in between, and no field of Kubernetes that is deprecated.
-# What it is not: a way to use more than one server at a time, and immediate for those who come by BGP: BIRD hears of a new
-# address from the kernel at once, but a holder that dies without a word keeps its route at the router until BGP's hold
-# time, or BFD, ends the session.
+# BIRD tells its peers only of routes that lie in an IPPool. This pool has one address, and no pod ever gets it. The route
+# follows vipd: no Service, no endpoints, nothing of kube-proxy in between, no field of Kubernetes that is deprecated.
+# What it is not: a way to use more than one server at a time. Nor is it immediate for those who come by BGP. BIRD hears
+# of a new address from the kernel at once, but a holder that dies without a word keeps its route at the router until
+# BGP's hold time, or BFD, ends the session.
 #
 # If the address lies in the cluster's service CIDR and kube-proxy runs in nftables mode, nodes and pods that are not
 # the holder cannot reach it: kube-proxy drops what goes to an address of that CIDR that no Service has.

@@ -1,6 +1,6 @@
 ---
 # Calico 3.30 and older look at Endpoints only. Kubernetes makes the EndpointSlice for kube-proxy from it by itself, so
-# write none by hand. 1.33 and later warn that Endpoints are deprecated: once Calico is 3.31.1 or newer, delete this
+# write none by hand. 1.33 and later warn that Endpoints are deprecated: once Calico is 3.31 or newer, delete this
 # object and run what `vipctl manifest --calico` prints without --endpoints.
 apiVersion: v1
 kind: Endpoints

@@ -1,6 +1,6 @@
 ---
 # Calico 3.30 and older do not look at an EndpointSlice that was written by hand: for those add --endpoints.
-# A ClusterIP Service works from 3.31.1 on; `ready: false` here is honoured from 3.31.7 on.
+# 3.31 and newer do; `ready: false` here is honoured from 3.31.7 on.
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
 metadata:
