@@ -48,7 +48,7 @@ ROWS = [
     Row("holder is heard, does not hear", act.holder_deaf, (STAYS,)),
     Row("backup is heard, does not hear", act.backup_deaf, (NONE_LOST, NOT_STUCK)),
     Row("silence of 200 ms", act.silence(200), UNNOTICED),
-    Row("carrier lost for 200 ms", act.carrier_flap, (NONE_LOST, NOT_STUCK)),
+    Row("carrier lost for 200 ms", act.carrier_flap, (NOT_STUCK,)),
     Row("address deleted", act.address_deleted, (NO_MOVE, STAYS, NONE_LOST)),
     Row("interface deleted", act.interface_deleted, FAILOVER),
     Row("two backups take over together", act.both_take_over, (TAKEN_OVER, NOT_STUCK, NONE_LOST), priorities=(150, 100, 100),

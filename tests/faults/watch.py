@@ -18,6 +18,7 @@ EVENT = re.compile(rf"\[(\S+?)\]\s+(Deleted )?.*\binet6 {VIP}/")
 STATE_CHANGE = {"vipd": re.compile(r"state change \w+ -> \w+"),
                 "keepalived": re.compile(r"Entering (?:MASTER|BACKUP|FAULT) STATE")}
 SETTLED_MS = 1.0  # shorter than this is not told as a step of its own
+SKEW_MS = 5.0  # two monitors are two processes: so far their times may be apart on a busy machine
 
 
 def log_from(path, begin=0):
@@ -118,6 +119,7 @@ class Watch:
                 has[index] = now
                 seen.takeovers += now
                 steps.append([at, tuple(has)])
+        steps = in_order(steps)
         told = []
         for (at, state), (until, _) in zip(steps, [*steps[1:], [end, None]]):
             count, lasted = sum(state), (until - at) * 1000
@@ -146,6 +148,16 @@ class Watch:
         if before and now and before[0] == now[0]:
             return now[1] - before[1]
         return len(STATE_CHANGE[node.runs].findall(log_from(node.log_path, self.logs[index])))
+
+
+def in_order(steps):
+    """Without the moments in which nobody held it only because the gain of one server was told after the loss of another."""
+    kept = steps[:1]
+    for before, step, after in zip(steps, steps[1:], [*steps[2:], None]):
+        if after and not any(step[1]) and (after[0] - step[0]) * 1000 < SKEW_MS and before[1] != after[1]:
+            continue
+        kept.append(step)
+    return kept
 
 
 def span(ms):
