@@ -40,7 +40,7 @@ libs = $(shell pkg-config --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab soak lab-programs interop faults deps conf fuzz setup setup-demo fmt \
+.PHONY: all demo check unit sim mutants lab soak lab-programs interop faults bench deps conf fuzz setup setup-demo setup-bench fmt \
 	fmt-check tidy install clean
 all: $(PROGRAMS)
 
@@ -135,6 +135,9 @@ setup:
 setup-demo:
 	@tests/setup demo
 
+setup-bench:
+	@tests/setup bench
+
 demo: setup-demo
 	@$(MAKE) --no-print-directory -s all lab-programs
 	@VIPD_BUILD=$(B) /usr/bin/python3 tests/lab/demo.py
@@ -172,6 +175,12 @@ interop: all
 faults: override RUNS := $(if $(filter command%,$(origin RUNS)),$(RUNS),1)
 faults: all lab-programs
 	VIPD_BUILD=$(B) tests/faults/run "$(ROWS)" $(RUNS)
+
+# vipd beside keepalived, in numbers; see docs/bench.md. WHAT=failover,cost RUNS=n
+bench: override RUNS := $(if $(filter command%,$(origin RUNS)),$(RUNS))
+bench: setup-bench
+	@$(MAKE) --no-print-directory -s all lab-programs
+	@VIPD_BUILD=$(B) tests/bench/run "$(WHAT)" $(RUNS)
 
 # What only has to be looked at: the unit file, man pages, the example configuration.
 conf: all

@@ -61,6 +61,7 @@ struct window {
 	int64_t begin_ns;
 	uint64_t connects, answered, refused, unanswered;
 	int64_t gap_ns, gap_at_ns; /* the longest, and when it ended */
+	int64_t next_gap_ns;	   /* the longest but one */
 	bool gap_open;		   /* it has not ended yet */
 	int64_t late_ns;	   /* the longest that this probe was late itself */
 	uint64_t requests, ok, retried, lost, pending;
@@ -139,9 +140,12 @@ static void connect_count(enum connect_result result, int64_t now)
 
 		w->answered++;
 		if (gap > w->gap_ns) {
+			w->next_gap_ns = w->gap_ns;
 			w->gap_ns = gap;
 			w->gap_at_ns = now - w->begin_ns;
 			w->gap_open = false;
+		} else if (gap > w->next_gap_ns) {
+			w->next_gap_ns = gap;
 		}
 		last_answer_ns = now;
 	}
@@ -389,12 +393,12 @@ static void *request_thread(void *unused)
 
 static void window_print(const struct window *w, int64_t now)
 {
-	printf("{\"seconds\":%.4f,\"connect\":{\"tried\":%" PRIu64 ",\"answered\":%" PRIu64
-	       ",\"refused\":%" PRIu64 ",\"unanswered\":%" PRIu64
-	       ",\"gap_ms\":%.1f,\"gap_at_ms\":%.1f,\"gap_open\":%s,\"late_ms\":%.1f},",
-	    (double)(now - w->begin_ns) / 1e9, w->connects, w->answered, w->refused, w->unanswered,
-	    (double)w->gap_ns / 1e6, (double)w->gap_at_ns / 1e6, w->gap_open ? "true" : "false",
-	    (double)w->late_ns / 1e6);
+	printf("{\"begin_ns\":%" PRId64 ",\"seconds\":%.4f,\"connect\":{\"tried\":%" PRIu64
+	       ",\"answered\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"unanswered\":%" PRIu64
+	       ",\"gap_ms\":%.3f,\"gap_at_ms\":%.3f,\"gap_open\":%s,\"next_gap_ms\":%.3f,\"late_ms\":%.3f},",
+	    w->begin_ns, (double)(now - w->begin_ns) / 1e9, w->connects, w->answered, w->refused,
+	    w->unanswered, (double)w->gap_ns / 1e6, (double)w->gap_at_ns / 1e6,
+	    w->gap_open ? "true" : "false", (double)w->next_gap_ns / 1e6, (double)w->late_ns / 1e6);
 	printf("\"requests\":{\"started\":%" PRIu64 ",\"ok\":%" PRIu64 ",\"retried\":%" PRIu64
 	       ",\"lost\":%" PRIu64 ",\"pending\":%" PRIu64
 	       ",\"slowest_ms\":%.1f,\"error\":\"%s\"},\"nodes\":[",

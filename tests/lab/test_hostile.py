@@ -180,7 +180,7 @@ def test_one_forged_advert_silences_nobody_for_long(lab, nodes, attacker, probe)
     events = [event for node in nodes for event in json.loads(node.http("GET", "/v1/events")[1])["events"]]
     waited = [int(ms) for event in events for ms in re.findall(r"no advertisement for (\d+)", event["reason"])]
     assert waited and max(waited) < 2000, waited
-    print(f"\none forged advert: {probe.mark()['connect']['gap_ms']} ms without an answer")
+    print(f"\none forged advert: {probe.mark()['connect']['gap_ms']:.1f} ms without an answer")
 
 
 def test_flapping_does_not_fill_the_log(lab, nodes, attacker):

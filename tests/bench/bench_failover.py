@@ -1,0 +1,105 @@
+"""What a client sees when the holder goes, in every way there is: the longest silence, and what was lost.
+
+Every trial is a new group. The client connects every 0.2 ms and asks over HTTPS twenty times a second. The fault
+comes at a random moment between two adverts. `excess_ms` is how much later the client was answered again than the last
+advert heard plus Active_Down_Interval: what the program adds to what the protocol asks for.
+"""
+
+import os
+import random
+import re
+import signal
+
+import paper
+from arena import clocks, open_arena, window_ms
+from capture import Capture
+from lab import wait_for
+
+RUNS = 3
+FIELDS = ["fault", "interval_ms", "make", "run", "gap_ms", "next_gap_ms", "connects_lost", "requests_failed", "requests_lost",
+          "excess_ms", "probe_late_ms", "trouble"]
+
+
+def silent(arena, one):
+    one.blackhole()
+
+
+def sigterm(arena, one):
+    one.terminate()
+
+
+def drain(arena, one):
+    one.drain()
+
+
+def api_killed(arena, one):
+    one.api_kill()
+
+
+def agent_killed(arena, one):
+    one.signal("guardian", signal.SIGKILL)
+
+
+def all_killed(arena, one):
+    one.kill_all()
+
+
+FAULTS = {"silent death": silent, "SIGTERM": sigterm, "drain": drain, "API server killed": api_killed,
+          "agent killed": agent_killed, "all killed": all_killed}
+
+
+def excess_ms(packets, window, interval_ms, priority):
+    """From the end of Active_Down_Interval at the successor to the first answer that the client got."""
+    if window["connect"]["gap_open"]:
+        return None
+    answered_ns = window["begin_ns"] + window["connect"]["gap_at_ms"] * 1e6 + clocks()
+    heard = [p.at_ns for p in packets if p.vrid is not None and p.server == "11"]
+    return (answered_ns - heard[-1]) / 1e6 - window_ms(interval_ms, priority) if heard else None
+
+
+def trial(arena, capture, fault, interval_ms, make):
+    arena.begin_trial(make, interval_ms)
+    one, two, _ = arena.nodes
+    arena.client_probe.mark()
+    capture.mark()
+    arena.watch(0.3 + random.random() * interval_ms / 1000)
+    FAULTS[fault](arena, one)
+    arena.served_by(two)
+    arena.watch(1.1)  # announcements go on for a second: a second gap would be among them
+    window = arena.client_probe.ask("peek")
+    arena.client_probe.mark()
+    packets = capture.packets()
+    connect, requests = window["connect"], window["requests"]
+    return {"gap_ms": connect["gap_ms"], "next_gap_ms": connect["next_gap_ms"],
+            "connects_lost": connect["refused"] + connect["unanswered"], "requests_failed": requests["retried"],
+            "requests_lost": requests["lost"], "probe_late_ms": connect["late_ms"],
+            "excess_ms": excess_ms(packets, window, interval_ms, two.priority) if fault == "silent death" else None}
+
+
+def main(runs):
+    faults = [name for name in FAULTS if re.search(os.environ.get("FAULTS", ""), name, re.IGNORECASE)]
+    intervals = paper.asked("INTERVALS", [10, 100, 1000])
+    results = paper.Results("failover", FIELDS)
+    shown = False
+    with open_arena() as arena:
+        arena.open()
+        capture = Capture("switch", "br0", arena.directory)
+        for interval_ms in intervals:
+            for fault in faults:
+                for number in range(1, (runs or RUNS) + 1):
+                    for make in paper.MAKES:
+                        row = {"fault": fault, "interval_ms": interval_ms, "make": make, "run": number}
+                        try:
+                            row.update(trial(arena, capture, fault, interval_ms, make))
+                        except (AssertionError, RuntimeError) as error:
+                            row["trouble"] = str(error)
+                        results.add(**row)
+                    if not shown:
+                        paper.configurations("failover", arena)
+                        shown = True
+        capture.close()
+    keys = ["fault", "interval_ms", "make"]
+    results.summary(keys, "gap_ms", ["connects_lost", "requests_failed", "requests_lost"])
+    results.summary(keys, "next_gap_ms")
+    results.summary(keys, "excess_ms")
+    results.plot()
