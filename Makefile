@@ -179,8 +179,11 @@ faults: all lab-programs
 # vipd beside keepalived, in numbers; see docs/bench.md. WHAT=failover,cost RUNS=n
 bench: override RUNS := $(if $(filter command%,$(origin RUNS)),$(RUNS))
 bench: setup-bench
-	@$(MAKE) --no-print-directory -s all lab-programs
+	@$(MAKE) --no-print-directory -s all lab-programs $(B)/micro
 	@VIPD_BUILD=$(B) tests/bench/run "$(WHAT)" $(RUNS)
+
+$(B)/micro: $(call objects,tests/bench/micro.c $(sort $(unit_vrrp) $(unit_auth)))
+	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libcrypto)
 
 # What only has to be looked at: the unit file, man pages, the example configuration.
 conf: all

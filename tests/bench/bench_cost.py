@@ -1,0 +1,77 @@
+"""What it costs while nothing happens: CPU time and context switches of Active and Backup, and memory.
+
+CPU time is what the scheduler has counted for every process of the agent, children that have ended (check scripts)
+included as far as their parent was charged with them.
+"""
+
+import os
+import time
+
+import paper
+from arena import open_arena
+
+
+SECONDS = 10
+ROLES = ("guardian", "engine", "control")  # keepalived: the parent and its VRRP process
+FIELDS = ["interval_ms", "make", "run", "server", "process", "cpu_ms_per_s", "switches_per_s", "pss_kib", "private_kib"]
+
+
+def usage(pid):
+    """ns on a processor, children that have ended, context switches of all threads."""
+    switches = on_cpu = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat") as stat:
+            on_cpu += int(stat.read().split()[0])
+        with open(f"/proc/{pid}/task/{task}/status") as status:
+            switches += sum(int(line.split()[1]) for line in status if "ctxt_switches" in line)
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return on_cpu, (int(fields[13]) + int(fields[14])) * 10**9 // os.sysconf("SC_CLK_TCK"), switches
+
+
+def memory(pid):
+    """PSS and private memory, KiB."""
+    found = {}
+    with open(f"/proc/{pid}/smaps_rollup") as lines:
+        for line in list(lines)[1:]:
+            name, value = line.split()[:2]
+            found[name.rstrip(":")] = int(value)
+    return found["Pss"], found["Private_Clean"] + found["Private_Dirty"]
+
+
+def measure(servers, seconds):
+    """A row for every process of these servers, and what passed meanwhile."""
+    before = {(node.name, role): (pid, usage(pid)) for node in servers for role, pid in node.pids().items()
+              if role in ROLES}
+    begin = time.monotonic()
+    time.sleep(seconds)
+    passed = time.monotonic() - begin
+    rows = []
+    for (server, role), (pid, was) in before.items():
+        now = usage(pid)
+        pss, private = memory(pid)
+        rows.append({"server": server, "process": role, "cpu_ms_per_s": (now[0] + now[1] - was[0] - was[1]) / 1e6 / passed,
+                     "switches_per_s": (now[2] - was[2]) / passed, "pss_kib": pss, "private_kib": private})
+    return rows
+
+
+def main(runs):
+    results = paper.Results("cost", FIELDS)
+    whole = []
+    with open_arena() as arena:
+        arena.open()
+        for interval_ms in paper.asked("INTERVALS", [10, 100]):
+            for number in range(1, (runs or 1) + 1):
+                for make in paper.MAKES:
+                    arena.begin_trial(make, interval_ms, probe=False)
+                    rows = measure(arena.nodes[:2], paper.asked("LASTS", [SECONDS])[0])
+                    for row in rows:
+                        row["server"] = "Active" if row["server"] == arena.nodes[0].name else "Backup"
+                        results.add(interval_ms=interval_ms, make=make, run=number, **row)
+                    for server in ("Active", "Backup"):
+                        mine = [row for row in rows if row["server"] == server]
+                        whole.append([interval_ms, make, number, server, *(
+                            f"{sum(row[field] for row in mine):.2f}" for field in FIELDS[5:])])
+        paper.configurations("cost", arena)
+    paper.table(["interval_ms", "make", "run", "server", *FIELDS[5:]], whole, os.path.join(paper.DIRECTORY, "cost.txt"))
+    results.plot()
