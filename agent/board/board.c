@@ -52,6 +52,18 @@ const char *board_conflict_name(enum board_conflict conflict)
 	return conflict < BOARD_CONFLICTS ? names[conflict] : "unknown";
 }
 
+const char *board_step_name(enum board_step step)
+{
+	static const char *const names[BOARD_STEPS] = {
+	    [BOARD_STEP_WOKE] = "woke",
+	    [BOARD_STEP_ADVERT_SENT] = "advert_sent",
+	    [BOARD_STEP_ADDRESS_ASKED] = "address_asked",
+	    [BOARD_STEP_ADDRESS_NOTIFIED] = "address_notified",
+	    [BOARD_STEP_ANNOUNCED] = "announced",
+	};
+	return step < BOARD_STEPS ? names[step] : "unknown";
+}
+
 int board_create(void)
 {
 	int fd = memfd_create("vipd-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);

@@ -77,6 +77,18 @@ static json_t *dropped_json(const struct board_router *router)
 	return dropped;
 }
 
+/* null: it has taken nothing over since vipd was started. */
+static json_t *takeover_json(const struct board_takeover *takeover)
+{
+	if (!takeover->at_realtime_us)
+		return json_null();
+	json_t *steps = json_object();
+	for (unsigned i = 0; i < BOARD_STEPS; i++)
+		json_object_set_new(
+		    steps, board_step_name(i), json_integer((json_int_t)takeover->steps_us[i]));
+	return json_pack("{s:o, s:o}", "at", text_json_time(takeover->at_realtime_us), "steps_us", steps);
+}
+
 static json_t *check_names_json(const struct view *view, const struct config_router *config)
 {
 	json_t *names = json_array();
@@ -137,6 +149,7 @@ static json_t *router_json(const struct view *view, const struct board_router *r
 	    config_auth_name(config ? config->auth : AUTH_OFF), "counters", counters_json(router), "dropped",
 	    dropped_json(router));
 	json_object_update(json, more);
+	json_object_set_new(json, "last_takeover", takeover_json(&router->last_takeover));
 	json_decref(more);
 	json_object_set_new(json, "conflict", conflict_json(router));
 	drained_add(json, router);

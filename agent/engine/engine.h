@@ -125,6 +125,7 @@ struct router {
 	struct mono health_until;	    /* without a new result by then it counts as unhealthy */
 	struct mono drained_until;	    /* MONO_NEVER: until resumed, or not drained */
 	struct mono takeover_from; /* decision of a takeover that has not announced yet, else MONO_NEVER */
+	int64_t takeover_steps_us[BOARD_STEPS]; /* of it, so far */
 	struct conflict conflict;
 	struct complaint complaints[COMPLAINTS];
 	bool mismatch; /* the last advert listed other addresses than ours, and that was told */
@@ -273,7 +274,8 @@ void record_drop(
 /* router->conflict; fresh: of another kind than before */
 void record_conflict(struct engine *engine, const struct router *router, bool fresh,
     const struct in6_addr *address, const uint8_t mac[static 6]);
-void record_takeover(struct engine *engine, const struct router *router, int64_t us);
+/* A step of the takeover that is under way, if one is; the announcement ends it. */
+void record_step(struct engine *engine, struct router *router, enum board_step step, struct mono at);
 void record_lateness(struct engine *engine, int64_t us);
 void record_resync(struct engine *engine);
 

@@ -46,8 +46,10 @@ static void assign(struct engine *engine, struct router *router, uint32_t addres
 			continue;
 		int result = kernel_address_add(&engine->kernel, router->link->ifindex,
 		    &router->config.addresses[i], router->config.kernel_lease_s);
-		if (!result)
-			continue; /* its notification is the answer */
+		if (!result) { /* its notification is the answer */
+			record_step(engine, router, BOARD_STEP_ADDRESS_ASKED, mono_now());
+			continue;
+		}
 		tell_refusal(router, router->vr.present & UINT32_C(1) << i, -result, now);
 		record_count(engine, router, BOARD_ADDRESS_FAILURES);
 		struct vrrp_event event = {.type = VRRP_EVENT_ADDRESS_FAILED, .index = i, .error = -result};
@@ -85,10 +87,7 @@ static void announce(struct engine *engine, struct router *router, struct mono n
 		if (!result)
 			record_count(engine, router, BOARD_ANNOUNCEMENTS_SENT);
 	}
-	if (!mono_is_never(router->takeover_from)) {
-		record_takeover(engine, router, mono_sub(mono_now(), router->takeover_from));
-		router->takeover_from = MONO_NEVER;
-	}
+	record_step(engine, router, BOARD_STEP_ANNOUNCED, mono_now());
 }
 
 static bool is_pending(const struct pending *pending)

@@ -213,10 +213,19 @@ void record_conflict(struct engine *engine, const struct router *router, bool fr
 	engine->changed |= fresh;
 }
 
-void record_takeover(struct engine *engine, const struct router *router, int64_t us)
+void record_step(struct engine *engine, struct router *router, enum board_step step, struct mono at)
 {
+	if (mono_is_never(router->takeover_from))
+		return;
+	int64_t us = mono_sub(at, router->takeover_from);
+	router->takeover_steps_us[step] = us;
+	if (step != BOARD_STEP_ANNOUNCED)
+		return;
+	router->takeover_from = MONO_NEVER;
 	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
 	histogram_add(&b->takeover, board_takeover_bounds_us, us);
+	b->last_takeover.at_realtime_us = realtime_us();
+	memcpy(b->last_takeover.steps_us, router->takeover_steps_us, sizeof b->last_takeover.steps_us);
 	board_end_router(engine->board, index_of(engine, router));
 }
 

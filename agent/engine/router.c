@@ -48,6 +48,8 @@ void router_event(
 	struct pending *pending = &router->pending;
 	struct mono decision = event->type == VRRP_EVENT_TIMER ? mono_min(now, router->vr.active_down) : now;
 
+	if (event->type == VRRP_EVENT_ADDRESS_PRESENT)
+		record_step(engine, router, BOARD_STEP_ADDRESS_NOTIFIED, mono_now());
 	vrrp_step(&router->vr, now, event, &effects);
 	for (unsigned i = 0; i < effects.count; i++) {
 		const struct vrrp_effect *effect = &effects.items[i];
@@ -69,6 +71,8 @@ void router_event(
 		case VRRP_EFFECT_ANNOUNCE: pending->announce = true; break;
 		case VRRP_EFFECT_TRANSITION:
 			router->takeover_from = effect->to == VRRP_ACTIVE ? decision : MONO_NEVER;
+			memset(router->takeover_steps_us, 0, sizeof router->takeover_steps_us);
+			record_step(engine, router, BOARD_STEP_WOKE, now);
 			pending->announce &= effect->to == VRRP_ACTIVE; /* no word of one that has left */
 			conflict_schedule(router, now);
 			record_transition(engine, router, effect);

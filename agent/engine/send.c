@@ -80,7 +80,8 @@ static void send_prepared(struct engine *engine, struct mono now)
 	for (unsigned done = 0; done < out.count;) {
 		int sent = sendmmsg(engine->vrrp_socket, out.headers + done, out.count - done, MSG_DONTWAIT);
 		for (int i = 0; i < sent; i++) {
-			const struct router *router = out.routers[done + (unsigned)i];
+			struct router *router = out.routers[done + (unsigned)i];
+			record_step(engine, router, BOARD_STEP_ADVERT_SENT, mono_now());
 			tape_advert(engine, done + (unsigned)i);
 			record_count(engine, router, BOARD_ADVERTS_SENT);
 			if (router->pending.priority == VRRP_PRIORITY_RESIGN)

@@ -64,6 +64,24 @@ enum board_conflict {
 /* "none", "address", "source" */
 const char *board_conflict_name(enum board_conflict conflict);
 
+/* What a takeover consists of, in the order in which it happens. */
+enum board_step {
+	BOARD_STEP_WOKE,	     /* the loop looked at the clock */
+	BOARD_STEP_ADVERT_SENT,	     /* the others know */
+	BOARD_STEP_ADDRESS_ASKED,    /* the kernel has acknowledged the request */
+	BOARD_STEP_ADDRESS_NOTIFIED, /* the kernel says that it is there */
+	BOARD_STEP_ANNOUNCED,	     /* the first Neighbor Advertisement is with the kernel */
+	BOARD_STEPS
+};
+/* "woke", "advert_sent", …: key of `steps_us` in the status. */
+const char *board_step_name(enum board_step step);
+
+/* The last takeover that came to its end; steps in microseconds since the decision. */
+struct board_takeover {
+	int64_t at_realtime_us; /* of the announcement; 0: none yet */
+	int64_t steps_us[BOARD_STEPS];
+};
+
 /* One virtual router. Everything here is as the engine knows it; `held` is what the kernel notified. */
 struct board_router {
 	char name[CONFIG_NAME_MAX];
@@ -101,6 +119,7 @@ struct board_router {
 	uint64_t counters[BOARD_COUNTERS];
 	uint64_t dropped[ADVERT_VERDICTS]; /* adverts with our VRID that were refused */
 	struct board_histogram takeover;   /* decision to first NA handed to the kernel */
+	struct board_takeover last_takeover;
 };
 
 /* Packets on an interface that no virtual router of ours can be blamed for. */

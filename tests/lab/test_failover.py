@@ -25,7 +25,11 @@ def moves_without_a_gap(lab, successor):
 def test_silent_death_and_return(lab, nodes, probe):
     nodes[0].blackhole()
     goes_on(lab, probe, nodes[1])
-    assert nodes[1].status()["virtual_routers"][0]["reason"].startswith("no advertisement")
+    router = nodes[1].status()["virtual_routers"][0]
+    assert router["reason"].startswith("no advertisement")
+    steps = [router["last_takeover"]["steps_us"][step]
+             for step in ("woke", "advert_sent", "address_asked", "address_notified", "announced")]
+    assert steps == sorted(steps) and steps[0] >= 0 and steps[1] > 0, steps
     nodes[0].plug()
     lab.wait_holder(nodes[0])
     goes_on(lab, probe, nodes[0])
