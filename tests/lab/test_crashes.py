@@ -1,10 +1,13 @@
 """Engines that die, and the keys and addresses of those that die again and again.
 
-VIPD_KILLS: how often the holder's engine is killed in all (2 unless told; `make soak` takes 20).
+VIPD_KILLS: how often the holder's engine is killed in all; VIPD_STOPPED_S: how long it is stopped. `make soak` takes 20
+and 8.
 """
 
+import json
 import os
 import signal
+import sys
 
 import pytest
 
@@ -12,6 +15,7 @@ from keys import auth, make_key, roll_out, write_auth, write_key
 from lab import BUILD, adverts_pass, transitions, wait_for
 
 KILLS = int(os.environ.get("VIPD_KILLS", "2"))
+STOPPED_S = int(os.environ.get("VIPD_STOPPED_S", "1"))
 
 
 def kill_engine(node):
@@ -123,6 +127,37 @@ def test_a_stopped_engine_does_not_keep_its_address(lab, nodes):
     lab.wait_holder(nodes[1])
     os.kill(engine, signal.SIGCONT)
     lab.wait_holder(nodes[0])  # which is better, and comes back when it runs again
+
+
+def test_a_stopped_engine_resumes_quietly(lab, nodes):
+    """What it missed it does not catch up on: no burst of adverts or of Neighbor Advertisements."""
+    path = os.path.join(os.path.dirname(__file__), "sniff.py")
+    sniffer = nodes[2].spawn([sys.executable, "-B", path, "eth0", "adverts"], "quiet")
+    log = os.path.join(nodes[2].directory, "quiet.log")
+
+    def heard():
+        with open(log) as lines:
+            whole = [line for line in lines if line.endswith("\n")]
+        return [json.loads(line) for line in whole]
+    wait_for("the sniffer listens", heard)
+    engine = nodes[0].vipd_pids()["engine"]
+    os.kill(engine, signal.SIGSTOP)
+    lab.wait_holder(nodes[1])
+    adverts_pass(nodes[1], 10 * STOPPED_S)
+    assert nodes[0].vipd_pids()["engine"] == engine  # not yet taken for hung
+    began = len(heard())
+    os.kill(engine, signal.SIGCONT)
+    lab.wait_holder(nodes[0])
+    adverts_pass(nodes[0], 15)
+    assert lab.holders() == [nodes[0].name]
+    nodes[2].end(sniffer)
+    own = [packet for packet in heard()[began:] if packet.get("from") == "02:00:00:00:00:11"]
+    announced = [packet for packet in own if "target" in packet]
+    adverts = [packet for packet in own if "advert" in packet]
+    assert adverts[0]["advert"] == 150 and own[0] is adverts[0]  # it speaks when it is elected, not before
+    assert len(announced) <= 10 and len(adverts) <= 35, own  # a schedule twice, for the loser's last word
+    windows = [sum(a["at"] <= b["at"] < a["at"] + 0.05 for b in adverts) for a in adverts]
+    assert max(windows) <= 4, own
 
 
 def test_a_spoilt_key_is_no_key_for_a_new_engine(lab, nodes):
