@@ -318,6 +318,10 @@ void vrrp_step(struct vrrp *vr, struct mono now, const struct vrrp_event *event,
 	case VRRP_EVENT_LINK_DOWN: link_down(vr, out); break;
 	case VRRP_EVENT_ADVERT: vr_hear_advert(vr, now, event, out); break;
 	case VRRP_EVENT_FOREIGN_NA: vr_hear_announcement(vr, now, out); break;
+	case VRRP_EVENT_MAC_CHANGED:
+		if (vr->state == VRRP_ACTIVE && vr->present == vr_all_addresses(vr))
+			vr_announce_start(vr, now, out);
+		break;
 	case VRRP_EVENT_OCCUPIED: vr->occupied = event->occupied; break;
 	case VRRP_EVENT_ADDRESS_PRESENT: address_present(vr, now, event, out); break;
 	case VRRP_EVENT_ADDRESS_FAILED: address_failed(vr, now, event, out); break;

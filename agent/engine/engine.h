@@ -74,6 +74,7 @@ enum {
 	COMPLAINT_MISMATCH,
 	COMPLAINT_RIVAL,
 	COMPLAINT_SEND,
+	COMPLAINT_STRAY,
 	COMPLAINT_ANNOUNCE,
 	COMPLAINT_RENEWAL,
 	COMPLAINT_TRANSITION,
@@ -111,6 +112,12 @@ struct router_auth {
 	int64_t clock_offset_us; /* our time is CLOCK_BOOTTIME plus this; see auth.c */
 };
 
+/* One of our addresses as the kernel has it and we did not ask for it. */
+struct stray {
+	uint8_t prefix; /* 0: there is none */
+	uint32_t flags; /* IFA_F_* */
+};
+
 struct router {
 	bool used;
 	struct config_router config; /* a copy: a router that is stopping outlives its configuration */
@@ -118,12 +125,13 @@ struct router {
 	struct link *link;
 	struct router_auth auth;
 	struct pending pending;
-	uint32_t on_link;		    /* bit i: the kernel has address i on our interface */
-	uint32_t on_link_dump;		    /* the same, as the running dump says */
-	bool checks_pass;		    /* as control says */
-	char checks_text[BOARD_REASON_MAX]; /* why not */
-	struct mono health_until;	    /* without a new result by then it counts as unhealthy */
-	struct mono drained_until;	    /* MONO_NEVER: until resumed, or not drained */
+	uint32_t on_link;			/* bit i: the kernel has address i on our interface */
+	uint32_t on_link_dump;			/* the same, as the running dump says */
+	struct stray stray[VRRP_ADDRESSES_MAX]; /* the same, of those that are not as they should be */
+	bool checks_pass;			/* as control says */
+	char checks_text[BOARD_REASON_MAX];	/* why not */
+	struct mono health_until;		/* without a new result by then it counts as unhealthy */
+	struct mono drained_until;		/* MONO_NEVER: until resumed, or not drained */
 	struct mono takeover_from; /* decision of a takeover that has not announced yet, else MONO_NEVER */
 	int64_t takeover_steps_us[BOARD_STEPS]; /* of it, so far */
 	struct conflict conflict;

@@ -13,6 +13,8 @@
 
 #include "vipd/log.h"
 
+#define REPAIRS_A_MINUTE 10
+
 struct reading {
 	struct engine *engine;
 	struct mono now;
@@ -148,6 +150,15 @@ static void link_vanished(struct engine *engine, struct link *link)
 			engine->routers[i].on_link = 0;
 }
 
+/* The neighbours know the addresses by the old one. */
+static void tell_mac(struct engine *engine, const struct link *link, struct mono now)
+{
+	for (unsigned i = 0; i < engine->router_count && link->has_mac; i++)
+		if (engine->routers[i].used && engine->routers[i].link == link)
+			router_event(engine, &engine->routers[i], now,
+			    &(struct vrrp_event){.type = VRRP_EVENT_MAC_CHANGED});
+}
+
 /* ---- one event of the kernel ---- */
 
 static void on_link(struct reading *reading, const struct kernel_event *event)
@@ -173,11 +184,14 @@ static void on_link(struct reading *reading, const struct kernel_event *event)
 	link->ifindex = event->ifindex;
 	link->admin_up = event->link.admin_up;
 	link->running = event->link.running;
+	bool moved = link->has_mac && memcmp(link->mac, event->link.mac, sizeof link->mac) != 0;
 	link->has_mac = event->link.has_mac;
 	memcpy(link->mac, event->link.mac, sizeof link->mac);
 	link->seen = true;
 	if (!reading->dumping)
 		tell_readiness(engine, link, reading->now);
+	if (moved)
+		tell_mac(engine, link, reading->now);
 }
 
 /* One is as good as another: the one in use stays until it goes away. */
@@ -204,30 +218,39 @@ static void on_source(
 	}
 }
 
-/* The kernel has one of our addresses, but not as we asked for it. */
-static void on_unusable(
-    struct reading *reading, struct router *router, unsigned index, const struct kernel_event *event)
+/*
+ * The kernel has one of our addresses, but not as we asked for it: somebody added it by hand, perhaps as /64,
+ * which would break connected routes, or as a source address. Not believed: Active it is put right, otherwise
+ * removed. Whoever insists on it is not fought for ever: then it is a refusal, with its back-off.
+ */
+static void repair(
+    struct engine *engine, struct router *router, unsigned index, const struct stray *stray, struct mono now)
 {
 	uint32_t bit = UINT32_C(1) << index;
-	if (event->address.prefix !=
-	    128) { /* somebody put it there as /64: that would break connected routes */
-		log_warning("%s: an address of this virtual router was put on %s as /%u by somebody else; it "
-			    "is removed",
-		    router->config.name, router->config.interface, event->address.prefix);
+	bool present = router->vr.present & bit, wanted = router->vr.wanted;
+	struct vrrp_event event = {.type = VRRP_EVENT_ADDRESS_LOST, .index = index};
+	struct hushed hushed;
+	router->on_link &= ~bit;
+	if (stray->flags & IFA_F_TENTATIVE && !(stray->flags & IFA_F_DADFAILED) && wanted)
+		return; /* the kernel is about to tell */
+	bool again = complaint_due(&router->complaints[COMPLAINT_STRAY], REPAIRS_A_MINUTE, now, &hushed);
+	if (again)
+		log_warning("%s: an address of this virtual router is on %s as /%u%s, put there by somebody "
+			    "else; it is %s%s",
+		    router->config.name, router->config.interface, stray->prefix,
+		    stray->flags & IFA_F_DEPRECATED ? "" : " and as a source address",
+		    wanted ? "put right" : "removed", hushed.text);
+	if (stray->prefix != 128 || !wanted)
 		kernel_address_remove(
-		    &reading->engine->kernel, event->ifindex, &event->address.address, event->address.prefix);
-	} else if (router->vr.present & bit) {
-		router->on_link &= ~bit;
-		router_event(reading->engine, router, reading->now,
-		    &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS_LOST, .index = index});
-	} else if (event->address.flags & IFA_F_DADFAILED) {
-		router_event(reading->engine, router, reading->now,
-		    &(struct vrrp_event){
-			.type = VRRP_EVENT_ADDRESS_FAILED, .index = index, .error = EADDRINUSE});
-	} else if (!router->vr.wanted) {
-		router_event(reading->engine, router, reading->now,
-		    &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS_PRESENT, .index = index});
+		    &engine->kernel, router->link->ifindex, &router->config.addresses[index], stray->prefix);
+	if (wanted && (!again || stray->flags & IFA_F_DADFAILED)) {
+		event.type = VRRP_EVENT_ADDRESS_FAILED;
+		event.error = EADDRINUSE;
 	}
+	if (present || event.type == VRRP_EVENT_ADDRESS_FAILED)
+		router_event(engine, router, now, &event);
+	else if (wanted)
+		router->pending.assign |= bit;
 }
 
 static void on_vip(
@@ -235,12 +258,14 @@ static void on_vip(
 {
 	uint32_t bit = UINT32_C(1) << index;
 	bool there = event->type == KERNEL_ADDRESS && kernel_address_usable(event);
+	struct stray stray = {.prefix = event->address.prefix, .flags = event->address.flags};
 	if (reading->dumping) {
 		router->on_link_dump |= there ? bit : 0;
+		router->stray[index] = there ? (struct stray){0} : stray;
 		return;
 	}
 	if (event->type == KERNEL_ADDRESS && !there) {
-		on_unusable(reading, router, index, event);
+		repair(reading->engine, router, index, &stray, reading->now);
 		return;
 	}
 	bool changed = there != !!(router->on_link & bit);
@@ -301,8 +326,10 @@ static void dump_begin(struct engine *engine)
 		link->local.confirmed = link->local.has_other = false;
 		link->global.confirmed = link->global.has_other = false;
 	}
-	for (unsigned i = 0; i < engine->router_count; i++)
+	for (unsigned i = 0; i < engine->router_count; i++) {
 		engine->routers[i].on_link_dump = 0;
+		memset(engine->routers[i].stray, 0, sizeof engine->routers[i].stray);
+	}
 }
 
 static void settle_source(struct link_source *source)
@@ -311,6 +338,13 @@ static void settle_source(struct link_source *source)
 		return;
 	source->usable = source->has_other;
 	source->address = source->other;
+}
+
+static void repair_all(struct engine *engine, struct router *router, struct mono now)
+{
+	for (unsigned i = 0; i < router->config.address_count; i++)
+		if (router->stray[i].prefix)
+			repair(engine, router, i, &router->stray[i], now);
 }
 
 static void dump_end(struct engine *engine, struct mono now)
@@ -330,6 +364,7 @@ static void dump_end(struct engine *engine, struct mono now)
 		if (!engine->routers[i].used)
 			continue;
 		reconcile(engine, &engine->routers[i], now);
+		repair_all(engine, &engine->routers[i], now);
 		record_router(engine, &engine->routers[i]);
 	}
 }

@@ -68,6 +68,7 @@ enum vrrp_event_type {
 	VRRP_EVENT_ADDRESS_PRESENT, /* the kernel notified address `index`, its flags are right */
 	VRRP_EVENT_ADDRESS_FAILED,  /* the kernel refused address `index`, or to renew it; error */
 	VRRP_EVENT_ADDRESS_LOST,    /* address `index` went away without us */
+	VRRP_EVENT_MAC_CHANGED,	    /* of the interface */
 	VRRP_EVENT_HEALTH,	    /* healthy */
 	VRRP_EVENT_DRAIN,	    /* be no holder until VRRP_EVENT_RESUME */
 	VRRP_EVENT_RESUME,

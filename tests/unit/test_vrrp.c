@@ -878,6 +878,23 @@ static void test_late_confirmation(void **state)
 	       "> withdraw\n");
 }
 
+/* The neighbours must learn it from the holder; a Backup has nothing to say. */
+static void test_another_mac(void **state)
+{
+	(void)state;
+	begin(&plain);
+	event("another MAC", VRRP_EVENT_MAC_CHANGED);
+	until(342 * MS);
+	present(0);
+	told[0] = '\0';
+	event("another MAC", VRRP_EVENT_MAC_CHANGED);
+	until(353 * MS);
+	expect("[342.000] another MAC\n"
+	       "> announce\n"
+	       "[352.000] timer\n"
+	       "> announce\n");
+}
+
 static void occupied(bool yes)
 {
 	step(yes ? "occupied" : "vacant", &(struct vrrp_event){.type = VRRP_EVENT_OCCUPIED, .occupied = yes});
@@ -926,7 +943,6 @@ static void test_occupied_address(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_occupied_address),
 	    cmocka_unit_test(test_election),
 	    cmocka_unit_test(test_timers_at_the_edges),
 	    cmocka_unit_test(test_backup_follows_active),
@@ -964,6 +980,8 @@ int main(void)
 	    cmocka_unit_test(test_adoption),
 	    cmocka_unit_test(test_lease),
 	    cmocka_unit_test(test_late_confirmation),
+	    cmocka_unit_test(test_occupied_address),
+	    cmocka_unit_test(test_another_mac),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
