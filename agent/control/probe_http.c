@@ -35,6 +35,7 @@ struct probe {
 	probe_tripped *tripped;
 	void *context;
 	struct wire wire;
+	bool anew; /* the kept connection has ended */
 	CURLM *multi;
 	CURL *easy;
 	struct curl_slist *connect_to; /* with server_name */
@@ -197,6 +198,7 @@ static void read_certificate(const struct probe *probe, struct certificate *cert
 static void on_broken(void *context)
 {
 	struct probe *probe = context;
+	probe->anew = true;
 	probe->tripped(probe->context);
 }
 
@@ -405,8 +407,15 @@ static void fail(struct probe *probe, const char *why)
 	probe->done(probe->context, &result);
 }
 
+/*
+ * libcurl would try the connection that has ended and then another one, but counts that over the life of the
+ * handle and gives up at the sixth time ("Connection died, tried 5 times").
+ */
 static void http_start(struct probe *probe)
 {
+	bool anew = probe->anew || wire_ended(&probe->wire);
+	curl_easy_setopt(probe->easy, CURLOPT_FRESH_CONNECT, anew ? 1L : 0L);
+	probe->anew = false;
 	wire_release(&probe->wire);
 	probe->started = mono_now();
 	probe->body_size = 0;

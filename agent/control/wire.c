@@ -4,6 +4,7 @@
  */
 #include "control/wire.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 
 static int on_end(sd_event_source *source, int fd, uint32_t events, void *context)
@@ -22,6 +23,14 @@ void wire_watch(struct wire *wire, sd_event *event, int socket, void (*broken)(v
 	wire->context = context;
 	if (sd_event_add_io(event, &wire->source, socket, EPOLLRDHUP, on_end, wire) < 0)
 		wire->source = NULL;
+}
+
+bool wire_ended(const struct wire *wire)
+{
+	if (!wire->source)
+		return false;
+	struct pollfd look = {.fd = sd_event_source_get_io_fd(wire->source), .events = POLLRDHUP};
+	return poll(&look, 1, 0) == 1;
 }
 
 void wire_release(struct wire *wire)

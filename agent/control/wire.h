@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 struct wire {
@@ -17,6 +18,9 @@ struct wire {
  * left alone. Without memory nothing is watched.
  */
 void wire_watch(struct wire *wire, sd_event *event, int socket, void (*broken)(void *context), void *context);
+
+/* Whether what is watched has ended, though `broken` may not have been called yet. */
+bool wire_ended(const struct wire *wire);
 
 /* Fine if nothing is watched. */
 void wire_release(struct wire *wire);

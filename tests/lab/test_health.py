@@ -49,6 +49,18 @@ def test_a_server_that_closes_idle_connections(lab, nodes):
     assert transitions(nodes) == before and lab.holders() == [nodes[0].name]
 
 
+def test_every_kept_connection_has_ended_when_it_is_needed(lab, nodes):
+    """More of them in a row than libcurl puts up with."""
+    nodes[0].api_kill()
+    lab.wait_holder(nodes[1])
+    nodes[0].api_start(keepalive="50ms")
+    lab.wait_holder(nodes[0])
+    nodes[0].reconfigure({"interval": "150ms"})
+    before = nodes[0].probes()
+    after = wait_for("twenty probes", nodes[0].probes, lambda now: now["success"] >= before["success"] + 20)
+    assert after["failure"] == before["failure"]
+
+
 def test_a_server_that_closes_every_connection(lab, nodes):
     """No wire then, and no loop: one probe an interval."""
     nodes[0].api_kill()
