@@ -100,6 +100,33 @@ void check_holder(struct doctor *doctor)
 	    holder_judge(doctor, router);
 }
 
+/* Who else claims what is ours, as far as vipd has noticed by itself. */
+static void conflict_judge(struct doctor *doctor, const json_t *router)
+{
+	const json_t *conflict = json_object_get(router, "conflict");
+	const char *name = member_of(router, "name"), *since = member_of(conflict, "since");
+	if (!json_is_object(conflict))
+		finding_add(
+		    doctor, DOCTOR_FINE, name, NULL, "vipd has noticed nobody else who claims the address");
+	else if (strcmp(member_of(conflict, "kind"), "source") == 0)
+		finding_add(doctor, DOCTOR_FAILURE, name, "give one of the two another link-local address",
+		    "somebody else advertises from this node's own address %s since %s",
+		    member_of(conflict, "address"), since);
+	else
+		finding_add(doctor, DOCTOR_FAILURE, name,
+		    "sudo vipctl doctor says whose that is; see wire and foreign",
+		    "SPLIT BRAIN: %s also claims %s since %s", member_of(conflict, "mac"),
+		    member_of(conflict, "address"), since);
+}
+
+void check_conflict(struct doctor *doctor)
+{
+	size_t i;
+	json_t *router;
+	json_array_foreach(json_object_get(doctor->status, "virtual_routers"), i, router)
+	    conflict_judge(doctor, router);
+}
+
 /* ---- health checks, as the agent sees them ---- */
 
 static void health_judge(struct doctor *doctor, const json_t *check)

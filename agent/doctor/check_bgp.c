@@ -95,14 +95,23 @@ void check_bgp(struct doctor *doctor)
 		    doctor, DOCTOR_FINE, "", NULL, "%u of %u BGP sessions are established", up, sessions);
 }
 
+/* The line that names the route; the next ones say through what. */
+static const char *route_line(const struct bird_answer *answer, const char *address)
+{
+	for (unsigned i = 0; i < answer->count; i++) {
+		if (strncmp(answer->lines[i], address, strlen(address)) == 0)
+			return answer->lines[i];
+	}
+	return NULL;
+}
+
 static void route_judge(struct doctor *doctor, const struct config_router *router, const char *address,
     const struct bird_answer *answer)
 {
-	bool there = answer->code < 8000 && answer->count > 0,
-	     active = strcmp(member_of(router_status(doctor->status, router), "state"), "active") == 0;
-	if (there)
-		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "BIRD has %s/128: %.120s", address,
-		    answer->lines[answer->count - 1]);
+	const char *route = route_line(answer, address);
+	bool active = strcmp(member_of(router_status(doctor->status, router), "state"), "active") == 0;
+	if (route)
+		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "BIRD has %.120s", route);
 	else if (active)
 		finding_add(doctor, DOCTOR_FAILURE, router->name,
 		    "vipctl manifest prints what makes Calico advertise it; then: birdcl show route",

@@ -26,6 +26,7 @@ static const struct {
     {"interface", CONFIG, NULL, check_interface},
     {"peers", SEGMENT, NULL, check_peers},
     {"holder", AGENT, check_holder, NULL},
+    {"conflict", AGENT, check_conflict, NULL},
     {"speakers", SEGMENT, NULL, check_speakers},
     {"kernel", CONFIG, NULL, check_kernel},
     {"wire", SEGMENT, NULL, check_wire},

@@ -57,6 +57,6 @@ typedef void doctor_check(struct doctor *doctor);
 typedef void doctor_router_check(struct doctor *doctor, const struct config_router *router);
 
 doctor_check check_configuration, check_secrets, check_agent, check_unit, check_router, check_holder,
-    check_health, check_api, check_name, check_k3s, check_kube_proxy, check_bgp;
+    check_conflict, check_health, check_api, check_name, check_k3s, check_kube_proxy, check_bgp;
 doctor_router_check check_interface, check_peers, check_speakers, check_kernel, check_wire, check_foreign,
     check_firewall, check_clock, check_route;

@@ -101,6 +101,8 @@ def services(session_lab):
 def world(lab, services):
     wait_for("the BGP session", lambda: birdc(lab.nodes[0], "show", "protocols", "neighbour"),
              lambda text: "Established" in text)
+    for node in lab.nodes:
+        wait_for("no conflict is left", lambda node=node: node.router()["conflict"], lambda conflict: conflict is None)
     return lab
 
 
@@ -159,9 +161,11 @@ def test_healthy_group_is_green(world):
         first = node is world.nodes[0]
         assert doctor.code == 0 and doctor.signs("warning") | doctor.signs("failure") == set(), doctor
         assert doctor.signs("unknown") == NOT_HERE | (set() if first else {"bgp"})
-        expected = {"configuration", "secrets", "agent", "router", "interface", "peers", "holder", "speakers", "kernel", "wire",
+        expected = {"configuration", "secrets", "agent", "router", "interface", "peers", "holder", "conflict", "speakers", "kernel", "wire",
                     "foreign", "firewall", "clock", "health", "api", "name", "k3s"}
         assert doctor.signs("fine") == expected | ({"bgp", "route"} if first else set())
+        if first:
+            doctor.says("route", "fine", f"BIRD has {VIP}/128 unicast [direct1")
         doctor.says("wire", "fine", "held here" if first else "02:00:00:00:00:11 (fe80::11)")
         doctor.says("speakers", "fine", "fe80::11 (priority 150")
     assert node.vipctl("check").stdout == "OK: api: by VRRP fe80::11 (priority 150) is the holder\n"
@@ -177,6 +181,8 @@ def test_two_holders(world):
         assert "fe80::11" in doctor.of("wire")[0]["found"] and "fe80::12" in doctor.of("wire")[0]["found"]
         doctor.says("speakers", "failure", "2 routers advertise")
         assert doctor.sign("foreign") == "fine"
+        check = wait_for("vipd notices", lambda: world.nodes[0].vipctl("check", check=False), lambda done: done.returncode == 2)
+        assert check.stdout.startswith("CRITICAL: api: SPLIT BRAIN: 02:00:00:00:00:12 also claims"), check
 
 
 @pytest.mark.parametrize("certificate, check, text", [
@@ -246,8 +252,8 @@ def test_firewall_out(world):
 
 @pytest.mark.parametrize("rules, sign", [
     ("policy drop; ct state established,related accept; iifname lo accept; tcp dport 22 accept; ip6 daddr fe80::/10 accept;", "failure"),
-    ("policy drop; meta l4proto { tcp, udp, 112 } jump ok; }\n chain ok { ip6 daddr ff02::12 accept;", "fine"),
-    ("policy drop; meta mark 7 accept;", "warning"),
+    ("policy drop; iifname lo accept; meta l4proto { tcp, udp, 112 } jump ok; }\n chain ok { ip6 daddr ff02::12 accept;", "fine"),
+    ("policy drop; iifname lo accept; meta mark 7 accept;", "warning"),
     ("policy accept; iifname != eth0 drop; tcp dport 6443 drop; meta l4proto vrrp meta mark 7 drop;", "fine"),
 ])
 def test_firewall_rules(world, rules, sign):
