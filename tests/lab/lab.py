@@ -9,83 +9,15 @@ import contextlib
 import http.client
 import json
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
-import time
 
+from basics import BUILD, NAME, PREFIX, ROOT, SANITIZED, SANITIZER, URL, VIP, adverts_pass, config_text, ip_batch, run, \
+    sample, transitions, wait_for  # noqa: F401 (the tests import what they need from here)
+from servers import NGINX, make_certificates
 from space import is_inside
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(ROOT, os.environ.get("VIPD_BUILD", "build"))
-SANITIZED = os.path.basename(BUILD) == "san"
-PREFIX = "2001:db8:79fb::"
-VIP = PREFIX + "100"
-NAME = "k8s-api.k8s.lab"
-URL = f"https://[{VIP}]:6443/readyz"
-SANITIZER = re.compile(r"\w+Sanitizer|runtime error:")
-
-
-def wait_for(what, look, until=bool, deadline=15.0):
-    """Looks again and again until until(what it saw) is true, and returns that. Says what it saw last if it never is."""
-    end = time.monotonic() + deadline
-    while True:
-        try:
-            seen = look()
-            if until(seen):
-                return seen
-        except (OSError, http.client.HTTPException, ValueError, LookupError, AssertionError) as error:
-            seen = error
-        if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {deadline:g} s. Last seen: {seen!r}")
-        time.sleep(0.01)
-
-
-def sample(page, name, **labels):
-    """The value of the first sample of `name` on a page of metrics that has these labels."""
-    for line in page.splitlines():
-        found = re.match(r"(\w+)(?:\{(.*)\})? (\S+)$", line)
-        if found and found[1] == name and labels.items() <= dict(re.findall(r'(\w+)="(.*?)"', found[2] or "")).items():
-            return float(found[3])
-    raise LookupError(f"no sample {name} {labels}")
-
-
-def transitions(nodes):
-    return [node.router()["counters"]["transitions"] for node in nodes]
-
-
-def adverts_pass(node, count):
-    """Time in the measure of the protocol: until the holder has advertised so many times more."""
-    begin = node.router()["counters"]["adverts_sent"]
-    wait_for(f"{node.name} sends {count} adverts", lambda: node.router()["counters"]["adverts_sent"],
-             lambda now: now >= begin + count)
-
-
-def run(*command, check=True, **more):
-    done = subprocess.run(command, text=True, stdin=subprocess.DEVNULL, capture_output=True, **more)
-    if check and done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-    return done
-
-
-def ip_batch(namespace, commands):
-    subprocess.run(["ip", "-n", namespace, "-batch", "-"], input="\n".join(commands) + "\n", text=True, check=True)
-
-
-def config_text(value, indent=0):
-    """A dict as libconfig text. Lists of groups and empty lists become lists, other lists arrays."""
-    pad = "  " * indent
-    if isinstance(value, dict):
-        lines = [f"{pad}{key} = {config_text(item, indent + 1)};\n" for key, item in value.items()]
-        return "".join(lines) if indent == 0 else "{\n" + "".join(lines) + "  " * (indent - 1) + "}"
-    if isinstance(value, (list, tuple)):
-        items = ", ".join(config_text(item, indent + 1) for item in value)
-        return f"[ {items} ]" if value and not isinstance(value[0], dict) else f"( {items} )"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int) else json.dumps(value)
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -525,52 +457,3 @@ class Lab:
 
     def __exit__(self, *_):
         self.close()
-
-
-def make_certificates(directory):
-    """A CA, a server certificate for the VIP and every node, and a client certificate: P-256, so that they cost little."""
-    os.mkdir(directory, 0o755)
-    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "365"]
-    ca = ["-CA", f"{directory}/ca.crt", "-CAkey", f"{directory}/ca.key", "-addext", "basicConstraints=CA:FALSE"]
-    own = ",".join(f"IP:{a}" for a in ("::1", *(f"{PREFIX}1{i}" for i in (1, 2, 3))))
-    for name, subject, more in (
-            ("ca", "/CN=lab CA", []),
-            ("server", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName=DNS:{NAME},IP:{VIP},{own}"]),
-            ("server-without-vip", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName={own}"]),
-            ("stranger", "/CN=stranger", []),
-            ("client", "/O=system:node-proxier/CN=system:kube-proxy", ca)):
-        run(*new, "-subj", subject, "-keyout", f"{directory}/{name}.key", "-out", f"{directory}/{name}.crt", *more)
-
-
-# Like the API server of k3s: 401 without a client certificate that its CA has signed.
-NGINX = """
-daemon off;
-user root;
-worker_processes 1;
-pid {dir}/nginx.pid;
-error_log {dir}/nginx.log error;
-events {{ worker_connections 8192; }}
-http {{
-  access_log off;
-  keepalive_timeout {keepalive};
-  keepalive_requests 1000000;
-  client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
-  uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
-  server {{
-    listen [::]:8080 ipv6only=on;
-    location / {{ return 200 "hello from {name}"; }}
-  }}
-  server {{
-    listen [::]:6443 ssl ipv6only=on backlog=4096;
-    ssl_certificate {tls}/{certificate}.crt; ssl_certificate_key {tls}/{certificate}.key;
-    ssl_client_certificate {tls}/ca.crt; ssl_verify_client optional;
-    ssl_session_cache none; ssl_session_tickets off;
-    add_header X-Node {name} always;
-    default_type text/plain;
-    if ($ssl_client_verify != SUCCESS) {{ return 401; }}
-    if (-f {not_ready}) {{ return 500 "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n"; }}
-    location = /readyz {{ return 200 "ok"; }}
-    location / {{ return 404; }}
-  }}
-}}
-"""
