@@ -71,7 +71,7 @@ static int release(const char *path)
 	log_open("vipd --release");
 	bool readable = config_load(path, &config, &errors) == 0;
 	int lock = agent_lock(readable ? config.socket : CONFIG_SOCKET_DEFAULT);
-	if (lock == -EWOULDBLOCK) {
+	if (lock == -EWOULDBLOCK || (!readable && agent_mark() == -EADDRINUSE)) {
 		log_notice("vipd is running: its addresses stay");
 		return EXIT_SUCCESS;
 	}

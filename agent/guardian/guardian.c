@@ -343,6 +343,7 @@ int guardian_run(const char *path)
 					 : strerrordesc_np(-lock));
 		return EXIT_FAILURE;
 	}
+	agent_mark(); /* for --release without a readable configuration; a second agent needs none */
 	int signals = open_signals();
 	int result = signals < 0 ? -errno : open_inheritance();
 	if (result >= 0)

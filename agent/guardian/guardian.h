@@ -109,6 +109,11 @@ int records_open(const struct config *config, const struct identity *identity);
 
 /* One agent a socket: returns a locked descriptor that is kept open, or -EWOULDBLOCK if another one runs. */
 int agent_lock(const char *socket_path);
+/*
+ * Says that an agent runs in this network namespace, whatever its socket: returns a descriptor that is kept
+ * open, -EADDRINUSE if there is one already, or another -errno.
+ */
+int agent_mark(void);
 
 /*
  * resign.c: sends priority 0 for every virtual router of which the board says that the engine was Active a

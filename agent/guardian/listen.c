@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -33,6 +34,22 @@ int agent_lock(const char *socket_path)
 		return -error;
 	}
 	return fd;
+}
+
+int agent_mark(void)
+{
+	static const char name[] = "\0vipd"; /* abstract: of this network namespace, gone with the process */
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	memcpy(address.sun_path, name, sizeof name - 1);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof name - 1);
+	if (bind(fd, (struct sockaddr *)&address, size) == 0)
+		return fd;
+	int error = errno;
+	close(fd);
+	return -error;
 }
 
 static int unix_socket(const struct config *config, gid_t group)

@@ -160,6 +160,15 @@ def test_a_stopped_engine_resumes_quietly(lab, nodes):
     assert max(windows) <= 4, own
 
 
+def test_release_beside_a_running_one_whose_configuration_was_spoilt(lab, nodes):
+    nodes[0].write_config("this is no configuration")
+    nodes[0].release()
+    assert nodes[0].has_address()
+    nodes[0].vipd_kill_all()
+    nodes[0].release()
+    assert not nodes[0].has_address()
+
+
 def test_a_spoilt_key_is_no_key_for_a_new_engine(lab, nodes):
     path, key = make_key(lab, 1)
     roll_out(nodes, {1: path})
