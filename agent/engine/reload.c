@@ -17,7 +17,8 @@
 static struct router *find_slot(
     struct engine *engine, const struct config_router *config, bool of_predecessor)
 {
-	for (unsigned i = 0; i < ROUTERS_MAX; i++) {
+	unsigned written = engine->board->router_count; /* what is not is not looked at: it costs no memory */
+	for (unsigned i = 0; i < written; i++) {
 		const struct board_router *b =
 		    &engine->board->routers[i].value; /* our own writing: no lock */
 		bool same = b->vrid == config->vrid &&
@@ -25,7 +26,7 @@ static struct router *find_slot(
 		if (!engine->routers[i].used && (of_predecessor ? same : !b->name[0]))
 			return &engine->routers[i];
 	}
-	return NULL;
+	return of_predecessor || written == ROUTERS_MAX ? NULL : &engine->routers[written];
 }
 
 static void add(struct engine *engine, struct router *slot, const struct configuration *next,
@@ -121,7 +122,7 @@ static void add_new(
 /* What a predecessor left on the board of routers that are configured no more. */
 static void forget_others(struct engine *engine)
 {
-	for (unsigned i = 0; i < ROUTERS_MAX; i++) {
+	for (unsigned i = 0; i < engine->board->router_count; i++) {
 		if (engine->routers[i].used || !engine->board->routers[i].value.name[0])
 			continue;
 		memset(board_begin_router(engine->board, i), 0, sizeof(struct board_router));
