@@ -102,6 +102,7 @@ static void turn(struct pollfd polls[static POLLS])
 			polls[i].fd = -1;
 	fire_timers(now);
 	engine_flush(&engine, now);
+	record_tell();
 	tell_control();
 }
 

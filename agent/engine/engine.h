@@ -276,6 +276,8 @@ void record_router(struct engine *engine, const struct router *router);
 void record_health(struct engine *engine, const struct router *router, const char *text);
 void record_drain(struct engine *engine, const struct router *router, uint32_t uid);
 void record_transition(struct engine *engine, struct router *router, const struct vrrp_effect *effect);
+/* Logs the transitions since the last call. */
+void record_tell(void);
 void record_count(struct engine *engine, const struct router *router, enum board_counter counter);
 void record_drop(
     struct engine *engine, const struct link *link, const struct router *router, enum advert_verdict verdict);

@@ -9,6 +9,14 @@
 
 #include "vipd/log.h"
 
+/* Written once the packets of a turn are out: a line can take as long as the takeover that it tells of. */
+#define TOLD_MAX BOARD_ROUTERS_MAX
+static struct {
+	enum log_level levels[TOLD_MAX];
+	char lines[TOLD_MAX][CONFIG_NAME_MAX + BOARD_REASON_MAX + 128];
+	unsigned count;
+} told;
+
 static unsigned index_of(const struct engine *engine, const struct router *router)
 {
 	return (unsigned)(router - engine->routers);
@@ -177,9 +185,20 @@ void record_transition(struct engine *engine, struct router *router, const struc
 	struct complaint *complaint = &router->complaints[COMPLAINT_TRANSITION];
 	if (!complaint_due(complaint, CHANGES_TOLD, mono_now(), &hushed))
 		return;
-	log_line(effect->to == VRRP_FAULT ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
-	    "%s: state change %s -> %s, reason: %s%s", router->config.name, state_title(effect->from),
-	    state_title(effect->to), event.reason_text, hushed.text);
+	if (told.count == TOLD_MAX)
+		record_tell();
+	enum log_level level = effect->to == VRRP_FAULT ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE;
+	told.levels[told.count] = level;
+	snprintf(told.lines[told.count++], sizeof told.lines[0], "%s: state change %s -> %s, reason: %s%s",
+	    router->config.name, state_title(effect->from), state_title(effect->to), event.reason_text,
+	    hushed.text);
+}
+
+void record_tell(void)
+{
+	for (unsigned i = 0; i < told.count; i++)
+		log_line(told.levels[i], "%s", told.lines[i]);
+	told.count = 0;
 }
 
 void record_count(struct engine *engine, const struct router *router, enum board_counter counter)
