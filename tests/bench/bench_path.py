@@ -24,7 +24,7 @@ def trial(arena, interval_ms, make):
         arena.watch(0.3 + random.random() * interval_ms / 1000)
         one.blackhole()
         wait_for("the successor holds the address", two.has_address)
-        arena.watch(0.1)
+        arena.watch(0.2)
         packets = capture.packets()
     finally:
         capture.close()
