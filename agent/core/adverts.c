@@ -11,11 +11,22 @@
 #define LINGER_MAX_US (25 * USEC_PER_MS) /* and its first advert by this, if no announcement is heard */
 #define ANSWER_GAP_US (10 * USEC_PER_MS) /* answers to losing adverts come no closer */
 
+/*
+ * Several claim what we let go of. The announcement that made us hurry may have been a loser's, while the
+ * winner's kernel is still at work.
+ */
+static void contest(struct vrrp *vr, struct mono now)
+{
+	if (!vr->contested && vr->wanted && !mono_is_never(vr->withdraw))
+		vr->withdraw = mono_add(now, LINGER_MAX_US);
+	vr->contested = true;
+}
+
 static void hear(struct vrrp *vr, struct mono now, const struct vrrp_event *event)
 {
 	bool same = memcmp(&vr->active_address, &event->advert.source, sizeof vr->active_address) == 0;
 	if (vr->wanted && vr->heard && !same)
-		vr->contested = true;
+		contest(vr, now);
 	vr->interval_confirmed = same && event->advert.interval_us == vr->told_interval_us;
 	vr->told_interval_us = event->advert.interval_us;
 	vr->heard = event->advert.priority != VRRP_PRIORITY_RESIGN;
@@ -47,7 +58,7 @@ static void advert_in_backup(struct vrrp *vr, struct mono now, const struct vrrp
 {
 	uint8_t priority = event->advert.priority;
 	if (vr_is_losing(vr, now, event)) {
-		vr->contested = true;
+		contest(vr, now);
 		return;
 	}
 	hear(vr, now, event);

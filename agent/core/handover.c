@@ -56,5 +56,5 @@ void vr_linger(struct vrrp *vr, struct mono now, int64_t us)
 void vr_keep_on(struct vrrp *vr)
 {
 	if (vr->wanted)
-		vr->withdraw = vr_is_candidate(vr) ? MONO_NEVER : vr->leave_by;
+		vr->withdraw = vr->state == VRRP_BACKUP && vr_is_candidate(vr) ? MONO_NEVER : vr->leave_by;
 }

@@ -284,7 +284,8 @@ void fault_begin(struct fault *fault)
 	tell(node, "FAULT %s for %lld us, %u", fault_name(fault->type),
 	    fault->duration_us == NEVER ? -1LL : (long long)fault->duration_us, fault->amount);
 	check_disturbed(is_gentle(fault));
-	world.frozen = world.gentle && fault->type == FAULT_CRASH;
+	/* One in Fault starts anew as a candidate, and may preempt. */
+	world.frozen = world.gentle && fault->type == FAULT_CRASH && node->vr.state != VRRP_FAULT;
 	lasting(fault, 1);
 	happen_once(fault);
 }

@@ -418,6 +418,21 @@ static void test_drain_with_two_successors(void **state)
 	       "[3050.000] foreign NA\n"
 	       "[3075.000] timer\n"
 	       "> withdraw\n");
+
+	/* The second is heard only when the first has announced: whose announcement it was is open again. */
+	begin_active(&plain);
+	event("drain", VRRP_EVENT_DRAIN);
+	until(3050 * MS);
+	hear(8, 200);
+	event("foreign NA", VRRP_EVENT_FOREIGN_NA);
+	assert_int_equal(vr.withdraw.us, 3051 * MS);
+	now.us += 500;
+	hear(9, 200);
+	assert_int_equal(vr.withdraw.us, 3075500);
+	hear(8, 200); /* and only once */
+	now.us += 500;
+	hear(8, 200);
+	assert_int_equal(vr.withdraw.us, 3075500);
 }
 
 /* Nobody there: a second notice after one interval, and after two the address goes all the same. */
@@ -865,6 +880,19 @@ static void test_refused_renewal(void **state)
 	       "> advert 0\n"
 	       "[6541.406] timer\n"
 	       "> withdraw\n");
+
+	/* Who takes over is refused, too: the address stays as long as it would have, and not until the
+	 * retry. */
+	begin_active(&params);
+	until(5999 * MS);
+	vr.leased_before = (struct mono){3300 * MS};
+	step("refused", &refused);
+	assert_int_equal(vr.state, VRRP_FAULT);
+	until(6010 * MS);
+	hear(9, 200);
+	assert_int_equal(vr.withdraw.us, 6035 * MS);
+	hear(9, 0);
+	assert_int_equal(vr.withdraw.us, 6199 * MS);
 }
 
 /* A confirmation that comes after everything was given up: nothing may stay. */
