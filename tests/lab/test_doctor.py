@@ -101,9 +101,15 @@ def services(session_lab):
 def world(lab, services):
     wait_for("the BGP session", lambda: birdc(lab.nodes[0], "show", "protocols", "neighbour"),
              lambda text: "Established" in text)
-    for node in lab.nodes:
-        wait_for("no conflict is left", lambda node=node: node.router()["conflict"], lambda conflict: conflict is None)
     return lab
+
+
+@pytest.fixture
+def calm(world):
+    """Nobody remembers a second holder of an earlier test any more."""
+    for node in world.nodes:
+        wait_for("no conflict is left", lambda node=node: node.router()["conflict"], lambda conflict: conflict is None)
+    return world
 
 
 class Doctor:
@@ -155,10 +161,10 @@ def with_name(node, *checks, name=NAME):
     return Doctor(node, "--name", name, "--resolver", RESOLVER, *checks)
 
 
-def test_healthy_group_is_green(world):
-    for node in world.nodes:
+def test_healthy_group_is_green(calm):
+    for node in calm.nodes:
         doctor = with_name(node)
-        first = node is world.nodes[0]
+        first = node is calm.nodes[0]
         assert doctor.code == 0 and doctor.signs("warning") | doctor.signs("failure") == set(), doctor
         assert doctor.signs("unknown") == NOT_HERE | (set() if first else {"bgp"})
         expected = {"configuration", "secrets", "agent", "router", "interface", "peers", "holder", "conflict", "speakers", "kernel", "wire",
@@ -214,8 +220,8 @@ def test_name_by_alias(world):
     with_name(world.nodes[1], "name", name="k8s-alias.k8s.lab").says("name", "fine", "nowhere else")
 
 
-def test_no_peers(world):
-    node = world.nodes[2]
+def test_no_peers(calm):
+    node = calm.nodes[2]
     node.blackhole()
     wait_for("it is alone", lambda: node.router()["state"], "active".__eq__)
     doctor = Doctor(node)
@@ -276,8 +282,8 @@ def test_somebody_else_answers(world):
         run("ip", "netns", "delete", "metallb")
 
 
-def test_route_is_missing(world):
-    first = world.nodes[0]
+def test_route_is_missing(calm):
+    first = calm.nodes[0]
     birdc(first, "disable", "direct1")
     try:
         doctor = Doctor(first)
@@ -288,21 +294,21 @@ def test_route_is_missing(world):
     wait_for("the route is back", lambda: Doctor(first, "route").sign("route"), "fine".__eq__)
 
 
-def test_bgp_session_is_down(world):
-    birdc(world.client, "disable", "neighbour")
+def test_bgp_session_is_down(calm):
+    birdc(calm.client, "disable", "neighbour")
     try:
-        first = world.nodes[0]
+        first = calm.nodes[0]
         wait_for("the session is down", lambda: birdc(first, "show", "protocols", "neighbour"),
                  lambda text: "Established" not in text)
         doctor = Doctor(first)
         doctor.says("bgp", "failure", "0 of 1 BGP sessions")
         doctor.only("failure", "bgp")
     finally:
-        birdc(world.client, "enable", "neighbour")
+        birdc(calm.client, "enable", "neighbour")
 
 
-def test_drained(world):
-    node = world.nodes[1]
+def test_drained(calm):
+    node = calm.nodes[1]
     node.vipctl("drain")
     doctor = Doctor(node)
     doctor.says("router", "warning", "drained")
@@ -327,8 +333,8 @@ def test_clock_is_off(world):
     doctor.says("clock", "failure", "the clock of fe80::11 is 90.")
 
 
-def test_agent_is_stopped(world):
-    node = world.nodes[2]
+def test_agent_is_stopped(calm):
+    node = calm.nodes[2]
     node.vipd_stop()
     doctor = Doctor(node)
     doctor.says("agent", "failure", "the agent is not running here")
@@ -378,8 +384,8 @@ def test_without_root(world):
     doctor.exits()
 
 
-def test_kube_proxy_in_ipvs_mode(world):
-    node = world.nodes[1]
+def test_kube_proxy_in_ipvs_mode(calm):
+    node = calm.nodes[1]
     node.exec("ip", "link", "add", "kube-ipvs0", "type", "bridge")
     node.exec("ip", "addr", "add", VIP + "/128", "dev", "kube-ipvs0", "nodad")
     try:
