@@ -57,6 +57,12 @@ void kernel_request_remove(struct node *node, unsigned index)
 	request(node, HAPPENS_REMOVE, index);
 }
 
+/* The kernel and its engine have the same clock. */
+static int64_t lease_of(const struct node *node)
+{
+	return world.lease_us * RATE_ONE / node->rate;
+}
+
 void kernel_added(struct node *node, unsigned index)
 {
 	if (node->kernel.admin_down)
@@ -64,7 +70,7 @@ void kernel_added(struct node *node, unsigned index)
 	node->kernel.addresses |= UINT32_C(1) << index;
 	node->kernel.expires[index] = NEVER;
 	if (world.lease_us) {
-		node->kernel.expires[index] = world.now + world.lease_us;
+		node->kernel.expires[index] = world.now + lease_of(node);
 		happen(node->kernel.expires[index], HAPPENS_EXPIRY, node->number)->index = index;
 	}
 	kernel_notify(node, &(struct notice){.type = NOTICE_ADDRESS, .index = index});
@@ -87,7 +93,7 @@ void kernel_expired(struct node *node, unsigned index)
 	tell(node, "the lease of address %u is over", index);
 	int64_t awake =
 	    world.now - (node->stalled_at > node->started_at ? node->stalled_at : node->started_at);
-	if (node->running && !node->stalls && node->vr.state == VRRP_ACTIVE && awake > world.lease_us &&
+	if (node->running && !node->stalls && node->vr.state == VRRP_ACTIVE && awake > lease_of(node) &&
 	    !node->kernel.refusing)
 		violate("node %u loses the address to its lease although it runs", node->number);
 	check_disturbed(false);
