@@ -75,7 +75,13 @@ static void check_hear(
 {
 	uint8_t priority = event->advert.priority;
 	struct heard *heard = &node->heard;
-	if (before->state != VRRP_BACKUP)
+	if (event->type == VRRP_EVENT_ADVERT && node->vr.state == VRRP_FAULT) { /* it listens all the same */
+		heard->last = now;
+		heard->source = event->advert.source;
+		heard->priority = priority;
+		return;
+	}
+	if (before->state != VRRP_BACKUP && before->state != VRRP_FAULT)
 		heard->priority = 0;
 	if (event->type != VRRP_EVENT_ADVERT || node->vr.state != VRRP_BACKUP)
 		return;
