@@ -37,7 +37,7 @@ def check_dissection(seen):
         if packet["vrrp.prio"]:
             assert packet["vrrp.checksum.status"] == GOOD, packet
         else:
-            assert packet["icmpv6.type"] == "136" and packet["icmpv6.checksum.status"] == GOOD, packet
+            assert packet["icmpv6.type"] in ("135", "136") and packet["icmpv6.checksum.status"] == GOOD, packet
 
 
 def capture(node):
