@@ -32,7 +32,7 @@ VIPD    := agent/vipd.c $(foreach r,base core wire config board kernel engine gu
 CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/wire/names.c
 VIPCTL  := $(foreach r,base config doctor vipctl,$(call room,$(r))) $(addprefix agent/wire/,advert.c checksum.c na.c names.c)
 
-VIPD_LIBS    := libconfig libmnl libsystemd libseccomp libcap libcrypto
+VIPD_LIBS    := libconfig libmnl libseccomp libcap libcrypto
 CONTROL_LIBS := libmicrohttpd jansson libcurl libcrypto libsystemd
 VIPCTL_LIBS  := libcurl jansson libconfig libcrypto ldns yaml-0.1
 

@@ -7,7 +7,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "guardian/guardian.h"
@@ -103,7 +102,7 @@ void configuration_reload(struct guardian *guardian, bool asked_by_control)
 	struct identity identity;
 	guardian->reload_asked |= asked_by_control;
 	errors = (struct config_errors){0};
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)mono_now().us);
+	notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)mono_now().us);
 	int result = config_load(guardian->path, &next, &errors);
 	if (!result)
 		result = config_check_reload(&guardian->config, &next, &errors);
@@ -116,7 +115,7 @@ void configuration_reload(struct guardian *guardian, bool asked_by_control)
 		log_lines(errors.text);
 		log_error("the configuration was not reloaded; the one before stays in force");
 		answer_reload(guardian, false, errors.text);
-		sd_notify(0, "READY=1");
+		notify("READY=1");
 		return;
 	}
 	guardian->config = next;
@@ -130,7 +129,7 @@ void configuration_in_force(struct guardian *guardian)
 		if (guardian->children[kind].ready != guardian->generation)
 			return;
 	if (!guardian->announced || guardian->reload_pending)
-		sd_notifyf(0, "READY=1\nSTATUS=%u virtual routers from %s", guardian->config.router_count,
+		notify("READY=1\nSTATUS=%u virtual routers from %s", guardian->config.router_count,
 		    guardian->path);
 	guardian->announced = true;
 	if (!guardian->reload_pending)

@@ -20,7 +20,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "vipd/log.h"
@@ -185,7 +184,7 @@ static void watch_engine(void)
 		return;
 	int64_t age = heartbeat_age();
 	if (age < HUNG_US) {
-		sd_notify(0, "WATCHDOG=1");
+		notify("WATCHDOG=1");
 		return;
 	}
 	log_error("the engine has given no sign for %lld s: killing it", (long long)(age / USEC_PER_SEC));
@@ -234,7 +233,7 @@ static void begin_stop(void)
 		return;
 	guardian.stopping = true;
 	guardian.stop_deadline = mono_add(mono_now(), STOP_MAX_US);
-	sd_notify(0, "STOPPING=1");
+	notify("STOPPING=1");
 	stop_child(CHILD_ENGINE);
 }
 

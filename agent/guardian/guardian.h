@@ -115,6 +115,9 @@ int agent_lock(const char *socket_path);
  */
 int agent_mark(void);
 
+/* notify.c: sd_notify(3): "READY=1", …; nothing happens where no service manager asks for it. */
+__attribute__((format(printf, 1, 2))) void notify(const char *format, ...);
+
 /*
  * resign.c: sends priority 0 for every virtual router of which the board says that the engine was Active a
  * moment ago, and returns how long its addresses must stay for a successor, in microseconds; 0: there is

@@ -3,6 +3,7 @@
 import mmap
 import os
 import signal
+import socket
 import struct
 
 import pytest
@@ -126,3 +127,21 @@ def test_the_engine_allocates_nothing_while_it_runs(lab, nodes):
     nodes[0].plug()
     lab.wait_holder(nodes[0])
     assert allocations() == before
+
+
+def test_the_service_manager_is_told(lab, nodes):
+    """As sd_notify(3) says."""
+    node, path = nodes[2], f"{lab.directory}/notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(15)
+        manager.bind(path)
+        node.vipd_stop()
+        node.vipd_start(NOTIFY_SOCKET=path)
+        told = b""
+        while b"READY=1" not in told:
+            told = manager.recv(4096)
+        assert b"\nSTATUS=1 virtual routers" in told
+        os.kill(node.vipd.pid, signal.SIGTERM)
+        while told != b"STOPPING=1":
+            told = manager.recv(4096)
+        node.vipd_wait()
