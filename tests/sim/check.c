@@ -81,7 +81,8 @@ static void check_hear(
 		heard->priority = priority;
 		return;
 	}
-	if (before->state != VRRP_BACKUP && before->state != VRRP_FAULT)
+	if ((before->state != VRRP_BACKUP && before->state != VRRP_FAULT) ||
+	    event->type == VRRP_EVENT_LINK_UP)
 		heard->priority = 0;
 	if (event->type != VRRP_EVENT_ADVERT || node->vr.state != VRRP_BACKUP)
 		return;
