@@ -45,6 +45,7 @@ static int64_t asks_every(const struct router *router)
 void conflict_schedule(struct router *router, struct mono now)
 {
 	struct conflict *conflict = &router->conflict;
+	conflict->asked = false;
 	if (is_start(router)) /* an Active would have been heard by then */
 		conflict->ask = mono_add(now, ASK_AFTER_INTERVALS * router->config.advert_interval_us);
 	else if (router->vr.state == VRRP_ACTIVE) /* a predecessor may still be letting go */
@@ -90,8 +91,8 @@ static void tell_core(struct engine *engine, struct router *router, struct mono 
 
 void conflict_announced(struct engine *engine, struct router *router, struct mono now, const struct na *na)
 {
-	if (router->vr.state != VRRP_ACTIVE && !is_start(router))
-		return; /* it is the Active's */
+	if (!router->conflict.asked || (router->vr.state != VRRP_ACTIVE && !is_start(router)))
+		return; /* it is the Active's, or of one that is about to hear that it is not */
 	tell_address(router, now, na);
 	set(engine, router, BOARD_CONFLICT_ADDRESS, mono_add(now, is_start(router) ? KEEP_START_US : KEEP_US),
 	    &na->target, na->mac);
@@ -103,8 +104,8 @@ void conflict_announced(struct engine *engine, struct router *router, struct mon
 void conflict_own_source(struct engine *engine, struct router *router, struct mono now)
 {
 	if (router->conflict.kind != BOARD_CONFLICT_ADDRESS)
-		set(engine, router, BOARD_CONFLICT_SOURCE, mono_add(now, KEEP_SOURCE_US),
-		    &router->vr.own_address, (const uint8_t[6]){0});
+		set(engine, router, BOARD_CONFLICT_SOURCE, mono_add(now, KEEP_US), &router->vr.own_address,
+		    (const uint8_t[6]){0});
 }
 
 void conflict_timers(struct engine *engine, struct router *router, struct mono now)
@@ -117,7 +118,7 @@ void conflict_timers(struct engine *engine, struct router *router, struct mono n
 	}
 	if (mono_reached(now, conflict->ask)) {
 		int64_t every_us = asks_every(router);
-		router->pending.ask = every_us > 0;
+		router->pending.ask = conflict->asked = every_us > 0;
 		conflict->ask = every_us ? mono_add(now, every_us) : MONO_NEVER;
 	}
 }

@@ -99,6 +99,7 @@ struct pending {
 struct conflict {
 	enum board_conflict kind;
 	struct mono ask;   /* next question, or MONO_NEVER */
+	bool asked;	   /* in this state; what was heard before belongs to an election */
 	struct mono until; /* it is over if nothing is heard by then; MONO_NEVER: there is none */
 };
 

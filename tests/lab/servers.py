@@ -14,7 +14,7 @@ def make_certificates(directory):
     for name, subject, more in (
             ("ca", "/CN=lab CA", []),
             ("server", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName=DNS:{NAME},IP:{VIP},{own}"]),
-            ("server-without-vip", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName={own}"]),
+            ("server-without-vip", "/CN=k8s-api", [*ca, "-days", "2", "-addext", f"subjectAltName={own}"]),
             ("stranger", "/CN=stranger", []),
             ("client", "/O=system:node-proxier/CN=system:kube-proxy", ca)):
         run(*new, "-subj", subject, "-keyout", f"{directory}/{name}.key", "-out", f"{directory}/{name}.crt", *more)

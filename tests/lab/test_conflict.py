@@ -41,6 +41,7 @@ def test_a_silent_host_with_our_address_is_found(lab, nodes, attacker):
         assert answer.returncode == 1 and re.search(f"CONFLICT: {MAC} also claims {VIP}", answer.stdout)
     wait_for("it is over", lambda: conflict(nodes[0]) is None)
     assert nodes[0].router()["state"] == "active"
+    wait_for("it is over", lambda: conflict(nodes[0]) is None)
     assert all(conflict(node) is None for node in nodes[1:])
 
 
@@ -84,3 +85,4 @@ def test_adverts_from_our_own_address_are_told(lab, nodes, attacker):
     assert (seen["kind"], seen["mac"], seen["address"]) == ("source", None, nodes[0].link_local)
     adverts_pass(nodes[0], 3)
     assert nodes[0].router()["state"] == "active"
+    wait_for("it is over", lambda: conflict(nodes[0]) is None)
