@@ -40,7 +40,7 @@ libs = $(shell pkg-config --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab soak lab-programs interop faults bench deps conf fuzz setup setup-demo setup-bench fmt \
+.PHONY: all demo check unit sim mutants lab soak lab-programs interop faults lab-bgp bench deps conf fuzz setup setup-demo setup-bench setup-bgp fmt \
 	fmt-check tidy install clean
 all: $(PROGRAMS)
 
@@ -138,6 +138,9 @@ setup-demo:
 setup-bench:
 	@tests/setup bench
 
+setup-bgp:
+	@tests/setup bgp
+
 demo: setup-demo
 	@$(MAKE) --no-print-directory -s all lab-programs
 	@VIPD_BUILD=$(B) /usr/bin/python3 tests/lab/demo.py
@@ -175,6 +178,12 @@ interop: all
 faults: override RUNS := $(if $(filter command%,$(origin RUNS)),$(RUNS),1)
 faults: all lab-programs
 	VIPD_BUILD=$(B) tests/faults/run "$(ROWS)" $(RUNS)
+
+# The route to the VIP as Calico's BIRD and FRR make it, in numbers; see docs/bgp-lab.md. RUNS=n, ONLY='service|drain'
+lab-bgp: override RUNS := $(if $(filter command%,$(origin RUNS)),$(RUNS),1)
+lab-bgp: setup-bgp
+	@$(MAKE) --no-print-directory -s all lab-programs
+	@VIPD_BUILD=$(B) ONLY="$(ONLY)" tests/bgp/run $(RUNS)
 
 # vipd beside keepalived, in numbers; see docs/bench.md. WHAT=failover,cost RUNS=n
 bench: override RUNS := $(if $(filter command%,$(origin RUNS)),$(RUNS))
