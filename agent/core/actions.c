@@ -96,9 +96,12 @@ void vr_become_active(
 	vr_assign_missing(vr, out);
 	vr_transition(vr, VRRP_ACTIVE, reason, detail, out);
 	vr->adver = mono_add(now, vr->params.advert_interval_us);
-	vr->leased = now;
-	vr->renew =
-	    vr->params.lease_us ? mono_add(now, vr->params.lease_us / VR_RENEWALS_A_LEASE) : MONO_NEVER;
+	int64_t renewal = vr->params.lease_us / VR_RENEWALS_A_LEASE;
+	if (vr->present) /* what is there already may be at the end of its lease */
+		renewal = 0;
+	else
+		vr->leased = now;
+	vr->renew = vr->params.lease_us ? mono_add(now, renewal) : MONO_NEVER;
 	if (vr->present == vr_all_addresses(vr))
 		vr_announce_start(vr, now, out);
 }

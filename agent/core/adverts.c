@@ -127,10 +127,15 @@ static void advert_in_active(
 
 void vr_hear_announcement(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 {
-	if (vr->state == VRRP_ACTIVE)
+	if (vr->state == VRRP_ACTIVE) {
 		answer_loser(vr, now, false, out);
-	else if (!vr->contested) /* it might be a loser's, and the winner's kernel still at work */
-		vr_linger(vr, now, LINGER_US);
+		return;
+	}
+	if (vr->contested) /* it might be a loser's, and the winner's kernel still at work */
+		return;
+	vr_linger(vr, now, LINGER_US);
+	if (vr->state == VRRP_BACKUP && vr->down_reason == VRRP_REASON_RESUMED) /* too late */
+		vr_set_active_down(vr, mono_add(now, vr_active_down_interval(vr)), VRRP_REASON_NO_ADVERT, 0);
 }
 
 void vr_hear_advert(

@@ -24,6 +24,7 @@ const char *vrrp_reason_name(enum vrrp_reason reason)
 	    [VRRP_REASON_RESIGNED] = "resigned",
 	    [VRRP_REASON_PEER_UNHEALTHY] = "peer_unhealthy",
 	    [VRRP_REASON_PREEMPTED_LOWER] = "preempted_lower",
+	    [VRRP_REASON_RESUMED] = "resumed",
 	    [VRRP_REASON_HIGHER_PRIORITY] = "higher_priority",
 	    [VRRP_REASON_HIGHER_ADDRESS] = "higher_address",
 	    [VRRP_REASON_LINK_DOWN] = "link_down",

@@ -54,7 +54,6 @@ static void give_up(struct vrrp *vr, struct mono now, int error, struct vrrp_eff
  */
 static void renewal_refused(struct vrrp *vr, struct mono now, int error, struct vrrp_effects *out)
 {
-	vr->leased = vr->leased_before;
 	struct mono again = mono_add(now, vr->params.lease_us / TRIES_A_LEASE);
 	struct mono end = mono_add(vr->leased, vr->params.lease_us);
 	if (mono_sub(end, again) > vr_handover_time(vr)) {
@@ -70,9 +69,12 @@ static void renewal_refused(struct vrrp *vr, struct mono now, int error, struct 
 static void address_failed(
     struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out)
 {
+	bool renewal = vr->present & UINT32_C(1) << event->index;
+	if (renewal)
+		vr->leased = vr->leased_before;
 	if (vr->state != VRRP_ACTIVE)
 		return;
-	if (vr->present & UINT32_C(1) << event->index)
+	if (renewal)
 		renewal_refused(vr, now, event->error, out);
 	else
 		give_up(vr, now, event->error, out);
@@ -161,6 +163,22 @@ static void move_active_down(struct vrrp *vr, struct mono now, int64_t old_down)
 		vr->active_down = mono_add(vr->active_down, down - old_down);
 }
 
+/*
+ * A candidate again. Back before anybody took over the address stays until somebody does, and that is soon:
+ * others may be back with the address, too.
+ */
+static void rejoin(struct vrrp *vr, struct mono now)
+{
+	bool alone = !vr->heard && vr->wanted;
+	vr->resign_again = MONO_NEVER;
+	if (alone) {
+		vr->withdraw = MONO_NEVER;
+		vr_set_active_down(vr, mono_add(now, vr_skew_time(vr)), VRRP_REASON_RESUMED, 0);
+	} else {
+		vr_set_active_down(vr, mono_add(now, vr_active_down_interval(vr)), VRRP_REASON_NO_ADVERT, 0);
+	}
+}
+
 /* Health, drain, resume: the same question each time, what changed about our candidacy and our priority. */
 static void candidacy(struct vrrp *vr, struct mono now, enum vrrp_reason why, bool was_candidate,
     int64_t old_down, struct vrrp_effects *out)
@@ -183,10 +201,7 @@ static void candidacy(struct vrrp *vr, struct mono now, enum vrrp_reason why, bo
 	if (!was_candidate || vr->healthy)
 		vr->preempt_after = mono_add(now, vr->params.preempt_delay_us);
 	if (!was_candidate) {
-		vr->resign_again = MONO_NEVER;
-		if (!vr->heard) /* back before anybody took over: the address stays until somebody does */
-			vr->withdraw = MONO_NEVER;
-		vr_set_active_down(vr, mono_add(now, vr_active_down_interval(vr)), VRRP_REASON_NO_ADVERT, 0);
+		rejoin(vr, now);
 	} else {
 		move_active_down(vr, now, old_down);
 	}

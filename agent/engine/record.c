@@ -118,6 +118,7 @@ static void reason_text(
 	case VRRP_REASON_PREEMPTED_LOWER:
 		snprintf(text, size, "preempted %s of lower priority %d", peer, detail);
 		break;
+	case VRRP_REASON_RESUMED: snprintf(text, size, "back before anybody had taken over"); break;
 	case VRRP_REASON_HIGHER_PRIORITY:
 		snprintf(text, size, "%s has higher priority %d", peer, detail);
 		break;

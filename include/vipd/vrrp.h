@@ -33,6 +33,7 @@ enum vrrp_reason {
 	VRRP_REASON_RESIGNED,  /* the Active sent priority 0 */
 	VRRP_REASON_PEER_UNHEALTHY,  /* the Active is in the unhealthy band; detail: its priority */
 	VRRP_REASON_PREEMPTED_LOWER, /* took over from a lower priority; detail: that priority */
+	VRRP_REASON_RESUMED, /* a candidate again with the address still here, and nobody has taken over */
 	VRRP_REASON_HIGHER_PRIORITY, /* heard a better router; detail: its priority */
 	VRRP_REASON_HIGHER_ADDRESS,  /* same priority, greater address */
 	VRRP_REASON_LINK_DOWN,

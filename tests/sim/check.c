@@ -121,6 +121,7 @@ static void check_takeover(
 	switch (vr->reason) {
 	case VRRP_REASON_NO_ADVERT: good = mono_sub(now, heard->acceptable) >= 3 * interval; break;
 	case VRRP_REASON_RESIGNED: good = heard->resigned.us >= heard->acceptable.us; break;
+	case VRRP_REASON_RESUMED: good = before->wanted && !before->heard; break;
 	case VRRP_REASON_PEER_UNHEALTHY:
 		good = vr->healthy && heard->unhealthy.us >= heard->acceptable.us;
 		break;

@@ -459,14 +459,14 @@ static void test_resume_at_once(void **state)
 	event("drain", VRRP_EVENT_DRAIN);
 	until(3050 * MS);
 	event("resume", VRRP_EVENT_RESUME);
-	until(3392 * MS);
+	until(3092 * MS);
 	expect("[3000.000] drain\n"
 	       "> advert 0\n"
 	       "> active -> backup: drained\n"
 	       "[3050.000] resume\n"
-	       "[3391.406] timer\n"
+	       "[3091.406] timer\n"
 	       "> advert 150\n"
-	       "> backup -> active: no_advert\n"
+	       "> backup -> active: resumed\n"
 	       "> announce\n");
 }
 
