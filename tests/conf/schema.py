@@ -36,7 +36,7 @@ def cidr(text):
     return str(ipaddress.ip_network(text)) == text
 
 
-# Of Calico's definitions of BGPConfiguration and IPPool, what is used.
+# Of Calico's definitions of BGPConfiguration, IPPool and BGPFilter, what is used.
 CALICO = {
     "BGPConfiguration": {
         "asNumber": lambda number: type(number) is int,
@@ -47,6 +47,10 @@ CALICO = {
         "natOutgoing": lambda value: type(value) is bool, "nodeSelector": lambda value: value == "all()",
         "ipipMode": lambda mode: mode in ("Never", "Always", "CrossSubnet"),
         "vxlanMode": lambda mode: mode in ("Never", "Always", "CrossSubnet")},
+    "BGPFilter": {
+        "exportV6": lambda rules: all(
+            set(r) == {"cidr", "matchOperator", "source", "action"} and cidr(r["cidr"]) and r["source"] == "RemotePeers"
+            and r["matchOperator"] in ("Equal", "NotEqual", "In", "NotIn") and r["action"] in ("Accept", "Reject") for r in rules)},
 }
 CALICO_VERSIONS = ("projectcalico.org/v3", "crd.projectcalico.org/v1")
 

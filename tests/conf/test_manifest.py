@@ -182,11 +182,17 @@ def test_endpoints_for_old_calico(cluster, conf):
 
 def test_holder_pool(cluster, conf):
     objects = cluster.apply(printed(conf(), "--calico-holder"))
-    assert list(objects) == ["ippools.projectcalico.org/k8s-api"]  # no Service
+    assert list(objects) == ["ippools.projectcalico.org/k8s-api", "bgpfilters.projectcalico.org/k8s-api"]  # no Service
     spec = objects["ippools.projectcalico.org/k8s-api"]["spec"]
     assert spec["cidr"] == f"{VIP}/128" and spec["blockSize"] == 128
     assert spec["disabled"] is True and spec["disableBGPExport"] is False
     assert spec["ipipMode"] == spec["vxlanMode"] == "Never" and spec["natOutgoing"] is False
+
+
+def test_holder_filter(cluster, conf):
+    """Nodes do not pass on to the router what they learned from each other: `make lab-bgp` shows what happens if they do."""
+    rule, = cluster.apply(printed(conf(), "--calico-holder"))["bgpfilters.projectcalico.org/k8s-api"]["spec"]["exportV6"]
+    assert rule == {"cidr": f"{VIP}/128", "matchOperator": "Equal", "source": "RemotePeers", "action": "Reject"}
 
 
 def test_name_and_port(cluster, conf):

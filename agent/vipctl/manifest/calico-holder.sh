@@ -9,7 +9,8 @@
 # follows vipd: no Service, no endpoints, nothing of kube-proxy in between, no field of Kubernetes that is deprecated.
 # What it is not: a way to use more than one server at a time. Nor is it immediate for those who come by BGP. BIRD hears
 # of a new address from the kernel at once, but a holder that dies without a word keeps its route at the router until
-# BGP's hold time, or BFD, ends the session.
+# BGP's hold time, or BFD, ends the session. Other nodes and their pods learn the route by the mesh between the nodes and prefer it
+# to Neighbor Discovery, so they follow a silent death when that session ends: after up to 240 s.
 #
 # If the address lies in the cluster's service CIDR and kube-proxy runs in nftables mode, nodes and pods that are not
 # the holder cannot reach it: kube-proxy drops what goes to an address of that CIDR that no Service has.
@@ -34,7 +35,25 @@ spec:
   vxlanMode: Never
   natOutgoing: false
   nodeSelector: all()
+---
+# With the node-to-node mesh on (Calico's default) the nodes tell each other the route, and without this each of them tells the
+# router, too, with itself as next hop: the router then has one path by every node, and after the silent death of the holder
+# the others lead it there until the session of the mesh ends, by default after 240 s. Calico 3.27 or newer knows "source".
+apiVersion: $api
+kind: BGPFilter
+metadata:
+  name: @NAME@
+spec:
+  exportV6:
+  - cidr: "@VIP@/128"
+    matchOperator: Equal
+    source: RemotePeers # what a node has learned from another
+    action: Reject
 END
+
+# The filter does nothing before the router's BGPPeer names it. For each peer of `kubectl get bgppeers.projectcalico.org` that is
+# a router:
+#      kubectl edit bgppeers.projectcalico.org PEER         (or bgppeers.crd.projectcalico.org; spec.filters: [@NAME@])
 
 # Look whether it works: on the router, then from a host behind it.
 #      vtysh -c 'show bgp ipv6 unicast @VIP@/128'      (one path: the server that `vipctl status` names as holder)
@@ -42,3 +61,5 @@ END
 #
 # What goes the other way:
 #      kubectl delete ippools.projectcalico.org @NAME@       (or ippools.crd.projectcalico.org)
+#      take @NAME@ out of the peers' spec.filters, then
+#      kubectl delete bgpfilters.projectcalico.org @NAME@    (or bgpfilters.crd.projectcalico.org)
