@@ -154,6 +154,7 @@ KEEPALIVED_GLOBAL = """global_defs {{
   router_id {name}
   vrrp_version 3
   vrrp_rt_priority 50
+  vrrp_rlimit_rttime 2000000
   vrrp_no_swap
   enable_script_security
   script_user root

@@ -63,7 +63,11 @@ def main(runs):
         for interval_ms in paper.asked("INTERVALS", [10, 100]):
             for number in range(1, (runs or 1) + 1):
                 for make in paper.MAKES:
-                    arena.begin_trial(make, interval_ms, probe=False)
+                    try:
+                        arena.begin_trial(make, interval_ms, probe=False)
+                    except AssertionError as error:
+                        print(f"{make}, {interval_ms} ms: {error}")
+                        continue
                     rows = measure(arena.nodes[:2], paper.asked("LASTS", [SECONDS])[0])
                     for row in rows:
                         row["server"] = "Active" if row["server"] == arena.nodes[0].name else "Backup"
