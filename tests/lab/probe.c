@@ -140,7 +140,8 @@ static void connect_count(enum connect_result result, int64_t now)
 
 		w->answered++;
 		if (gap > w->gap_ns) {
-			w->next_gap_ns = w->gap_ns;
+			if (!w->gap_open) /* else it is the same one, as a peek has seen it */
+				w->next_gap_ns = w->gap_ns;
 			w->gap_ns = gap;
 			w->gap_at_ns = now - w->begin_ns;
 			w->gap_open = false;
@@ -422,6 +423,8 @@ static void window_show(bool close)
 	w = &windows[current];
 	open_ns = now - (last_answer_ns ? last_answer_ns : w->begin_ns);
 	if (open_ns > w->gap_ns) {
+		if (!w->gap_open)
+			w->next_gap_ns = w->gap_ns;
 		w->gap_ns = open_ns;
 		w->gap_at_ns = now - w->begin_ns;
 		w->gap_open = true;
