@@ -25,7 +25,7 @@ def asked_hard(node, seconds, answers):
             client.connect(node.socket_path)
             client.send(f"GET {path} HTTP/1.1\r\nHost: vipd\r\n\r\n".encode() * 50)
         curls = [node.spawn(["stdbuf", "-oL", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}\\n", "--noproxy", "*", "--max-time", str(seconds + 5),
-                             "--rate", f"{RATE}/s", f"http://[::1]:9752/metrics?[1-{RATE * (seconds + 5)}]"], f"curl{i}")
+                             "--rate", f"{RATE}/s", f"http://[::1]:9752/metrics#[1-{RATE * (seconds + 5)}]"], f"curl{i}")
                  for i in range(CURLS)]
         yield
         for i, curl in enumerate(curls):

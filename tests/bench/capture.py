@@ -71,7 +71,11 @@ class Capture:
     def close(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=10)
+            try:
+                self.process.wait(timeout=3)
+            except subprocess.TimeoutExpired:  # it looks at signals when a packet comes
+                self.process.kill()
+                self.process.wait()
         os.unlink(self.path)
 
 
