@@ -147,7 +147,8 @@ demo: setup-demo
 
 check: setup
 	@$(MAKE) --no-print-directory -s all lab-programs
-	@$(MAKE) --no-print-directory -s deps unit $(if $(wildcard tests/sim/mutants),sim) conf $(if $(SAN),fuzz lab,lab interop)
+	@$(MAKE) --no-print-directory -s deps unit sim conf $(if $(SAN),fuzz)
+	@$(MAKE) --no-print-directory -s -j2 --output-sync=target lab $(if $(SAN),,interop)
 
 # Who includes whom; and the rule is tried by breaking it.
 deps: all

@@ -4,6 +4,7 @@ What an attack costs the engine in CPU time is printed and not judged (pytest -s
 """
 
 import json
+import os
 import re
 import struct
 import time
@@ -16,7 +17,8 @@ from keys import make_key, roll_out
 from lab import PREFIX, SANITIZED, VIP, adverts_pass, transitions, wait_for
 
 FORGER = "fe80::66"
-PER_SECOND, SECONDS = 2000 if SANITIZED else 10000, 3  # the sanitizers leave little time for the client
+# More than that and the queue which all namespaces share drops the client's packets now and then. VIPD_FLOOD=10000 for once.
+PER_SECOND, SECONDS = int(os.environ.get("VIPD_FLOOD", 2000 if SANITIZED else 4000)), 3
 EACH = 5  # times every refused packet is sent
 
 
