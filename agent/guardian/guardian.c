@@ -187,7 +187,11 @@ static void watch_engine(void)
 		notify("WATCHDOG=1");
 		return;
 	}
-	log_error("the engine has given no sign for %lld s: killing it", (long long)(age / USEC_PER_SEC));
+	static pid_t told; /* who waits for a processor or a disk may take a while to die */
+	if (told != engine->pid)
+		log_error(
+		    "the engine has given no sign for %lld s: killing it", (long long)(age / USEC_PER_SEC));
+	told = engine->pid;
 	kill(engine->pid, SIGKILL);
 }
 
