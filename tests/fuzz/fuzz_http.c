@@ -88,6 +88,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	control.config = &config;
 	control.checks = checks_new(control.event, FD_CHANNEL);
 	control.events = events_new(control.event, board);
+	control.records = records_new(control.event, board, -1);
 	control.reload = reload_new(control.event, FD_GUARDIAN);
 	access_configure(&control.access, config.admin_group);
 	struct http_options options = {.socket = listen_at("local", &addresses[0]),
@@ -99,7 +100,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	options.socket = listen_at("metrics", &addresses[1]);
 	options.handler = routes_metrics;
 	control.metrics = http_start(control.event, &options);
-	if (!control.local || !control.metrics || !control.checks || !control.events || !control.reload)
+	if (!control.local || !control.metrics || !control.checks || !control.events || !control.records ||
+	    !control.reload)
 		abort();
 	return 0;
 }

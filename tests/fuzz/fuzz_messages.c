@@ -135,6 +135,12 @@ int packets_send_na(struct engine *e, const struct link *link, const struct in6_
 	return 0;
 }
 
+int packets_send_ns(struct engine *e, const struct router *router, const struct in6_addr *vip)
+{
+	(void)e, (void)router, (void)vip;
+	return 0;
+}
+
 /* ---- the loop ---- */
 
 static struct mono deadline(void)
