@@ -25,7 +25,7 @@ def wait_for(what, look, until=bool, deadline=15.0):
             seen = look()
             if until(seen):
                 return seen
-        except (OSError, http.client.HTTPException, ValueError, LookupError, AssertionError) as error:
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError, AssertionError) as error:
             seen = error
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {deadline:g} s. Last seen: {seen!r}")
