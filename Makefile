@@ -33,7 +33,7 @@ CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.
 VIPCTL  := $(foreach r,base config doctor vipctl,$(call room,$(r))) $(addprefix agent/wire/,advert.c checksum.c na.c names.c)
 
 VIPD_LIBS    := libconfig libmnl libseccomp libcap libcrypto
-CONTROL_LIBS := libmicrohttpd jansson libcurl libcrypto libsystemd
+CONTROL_LIBS := libmicrohttpd jansson libcurl libcrypto libsystemd libseccomp
 VIPCTL_LIBS  := libcurl jansson libconfig libcrypto ldns yaml-0.1
 
 libs = $(shell pkg-config --libs $(1) 2>/dev/null)
@@ -112,7 +112,7 @@ fuzz_netlink :=
 fuzz_messages := tests/fuzz/quiet.c agent/base/duration.c $(call room,board) $(call room,core) $(call room,wire) \
 		 $(addprefix agent/engine/,auth.c complain.c conflict.c flush.c link.c messages.c record.c reload.c router.c)
 fuzz_http    := tests/fuzz/quiet.c $(filter-out agent/base/log.c agent/control/main.c,$(CONTROL))
-fuzz_libs    := libcrypto libconfig libmnl libmicrohttpd jansson libcurl libsystemd
+fuzz_libs    := libcrypto libconfig libmnl libmicrohttpd jansson libcurl libsystemd libseccomp
 
 build/fuzz/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -167,9 +167,9 @@ lab: all lab-programs
 soak: all lab-programs
 	VIPD_BUILD=$(B) VIPD_KILLS=20 VIPD_STOPPED_S=8 HOSTILE_S=20 tests/lab/run -s test_crashes.py test_hostile_control.py soak_health.py
 
-$(B)/lab/hostile_control: $(call objects,tests/lab/hostile_control.c agent/board/message.c agent/base/mono.c)
+$(B)/lab/hostile_control: $(call objects,tests/lab/hostile_control.c agent/board/message.c agent/control/confine.c agent/base/log.c agent/base/mono.c)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^
+	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libseccomp)
 
 # keepalived and FRR as peers; tshark on what we send.
 interop: all

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/confine.h"
 #include "control/control.h"
 #include "control/orphans.h"
 #include "vipd/log.h"
@@ -271,6 +272,7 @@ int main(int argc, char **argv)
 	prctl(PR_SET_NAME, "vipd-control");
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* private keys are in this memory */
+	confine();
 	signal(SIGPIPE, SIG_IGN);
 	/* Ctrl-C and a closed terminal reach everybody; the guardian says what follows from that. */
 	signal(SIGINT, SIG_IGN);

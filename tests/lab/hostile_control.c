@@ -5,18 +5,31 @@
  * Several processes write at once, so that the engine's queue is never empty: bytes that are no message, with
  * and without descriptors; frames of messages with any type and content; healthy and unhealthy, drain and
  * resume, in turn and without a pause; reload upon reload to the guardian. One tries to write to the board.
+ *
+ * With HOSTILE_ENGINE it tries instead what one process can do to another of its user, the harmless first,
+ * and says of each whether it was refused. It stands in the same confinement as the real one.
  */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "control/confine.h"
 #include "vipd/board.h"
 #include "vipd/message.h"
 #include "vipd/mono.h"
@@ -123,6 +136,63 @@ static const char *try_board(void)
 	return "for reading only";
 }
 
+/* The other child of our parent; 0: not found. */
+static pid_t find_engine(void)
+{
+	DIR *processes = opendir("/proc");
+	pid_t found = 0;
+	for (struct dirent *entry; processes && !found && (entry = readdir(processes));) {
+		char path[300];
+		int parent = 0;
+		snprintf(path, sizeof path, "/proc/%s/stat", entry->d_name);
+		FILE *file = isdigit(entry->d_name[0]) ? fopen(path, "r") : NULL;
+		if (file && fscanf(file, "%*d (%*[^)]) %*c %d", &parent) == 1 && parent == getppid() &&
+		    atoi(entry->d_name) != getpid())
+			found = atoi(entry->d_name);
+		if (file)
+			fclose(file);
+	}
+	if (processes)
+		closedir(processes);
+	return found;
+}
+
+static void try(const char *what, long result)
+{
+	fprintf(stderr, "hostile: %s: %s\n", what, result < 0 ? strerrordesc_np(errno) : "DONE");
+}
+
+static void attack_engine(void)
+{
+	char path[64], byte = 0;
+	struct iovec own = {&byte, 1}, its = {(void *)&seed, 1};
+	struct rlimit nothing = {0, 0};
+	struct sched_param param = {0};
+	pid_t engine = find_engine();
+	snprintf(path, sizeof path, "/proc/%d/mem", engine);
+	try("find", engine ? 0 : -1);
+	try("memory", open(path, O_RDWR));
+	snprintf(path, sizeof path, "/proc/%d/oom_score_adj", engine);
+	try("OOM score", open(path, O_WRONLY));
+	try("write", process_vm_writev(engine, &own, 1, &its, 1, 0));
+	try("descriptor", pidfd_getfd(pidfd_open(engine, 0), FD_BOARD, 0));
+	try("trace", ptrace(PTRACE_SEIZE, engine, NULL, NULL));
+	try("nice", setpriority(PRIO_PROCESS, (id_t)engine, 19));
+	try("idle", sched_setscheduler(engine, SCHED_IDLE, &param));
+	try("limit", prlimit(engine, RLIMIT_CPU, &nothing, NULL));
+	try("SIGURG", kill(engine, SIGURG));
+	try("SIGSTOP", kill(engine, SIGSTOP));
+	try("SIGKILL", kill(engine, SIGKILL));
+	try("SIGKILL by descriptor", pidfd_send_signal(pidfd_open(engine, 0), SIGKILL, NULL, 0));
+	/* Its own children are in its hand. */
+	pid_t child = fork();
+	if (child == 0)
+		for (;;)
+			pause();
+	try("child", kill(child, SIGKILL));
+	waitpid(child, NULL, 0);
+}
+
 /* Says what an honest one says, so that the guardian takes it for one. */
 static void wait_for_configuration(void)
 {
@@ -137,6 +207,8 @@ static void wait_for_configuration(void)
 int main(void)
 {
 	const char *seconds = getenv("HOSTILE_S"), *number = getenv("HOSTILE_SEED");
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	confine();
 	wait_for_configuration();
 	/* One healthy moment, or it would never be a holder. */
 	struct message healthy = {.version = MESSAGE_VERSION, .type = MESSAGE_HEALTH};
@@ -147,6 +219,12 @@ int main(void)
 	fprintf(stderr, "hostile: the board is %s\n", try_board());
 	nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
 	fprintf(stderr, "hostile: begins\n");
+	if (getenv("HOSTILE_ENGINE")) {
+		attack_engine();
+		fprintf(stderr, "hostile: is done\n");
+		for (;;)
+			pause();
+	}
 	struct mono end = mono_add(mono_now(), (seconds ? atoi(seconds) : 5) * USEC_PER_SEC);
 	for (int i = 0; i < 2 * ROLES; i++) {
 		seed = (number ? strtoull(number, NULL, 10) : 1) * 1000 + (uint64_t)i;

@@ -1,5 +1,6 @@
 """A control process that has been taken over: whatever it says, the engine lives and somebody holds the address."""
 
+import ctypes
 import os
 import random
 import shutil
@@ -13,8 +14,13 @@ from lab import BUILD, VIP, wait_for
 SECONDS = int(os.environ.get("HOSTILE_S", "2"))
 
 
+def landlock_version():
+    """As the kernel tells it: landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION); -1 without."""
+    return ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1)
+
+
 @pytest.fixture
-def taken_over(lab, nodes):
+def taken_over(lab, nodes, request):
     """The first server with another vipd-control, which begins to be hostile when the server has been the holder."""
     seed = os.environ.get("SEED", str(random.randrange(10 ** 6)))
     print(f"SEED={seed}")
@@ -28,7 +34,8 @@ def taken_over(lab, nodes):
     nodes[0].vipd_stop()
     lab.wait_holder(nodes[1])
     nodes[0].write_config(config)
-    nodes[0].vipd_start(program=f"{directory}/vipd", HOSTILE_S=str(SECONDS), HOSTILE_SEED=seed)
+    nodes[0].vipd_start(program=f"{directory}/vipd", HOSTILE_S=str(SECONDS), HOSTILE_SEED=seed,
+                        **getattr(request, "param", {}))
     yield nodes[0]
     nodes[0].vipd_kill_all()  # it would not stop when it is told to
     nodes[0].release()
@@ -83,3 +90,16 @@ def test_control_taken_over(lab, nodes, taken_over):
     # What a drain costs in the worst case: its successor waits Active_Down_Interval, 3 to 4 intervals of 100 ms.
     assert holders.longest < 1.0
     lab.wait_holder(taken_over)
+
+
+@pytest.mark.parametrize("taken_over", [{"HOSTILE_ENGINE": "1"}], indirect=True, ids=["engine"])
+@pytest.mark.skipif(landlock_version() < 6, reason="this kernel's Landlock knows no scope of signals (Linux 6.12 does)")
+def test_control_reaches_no_other_process(lab, taken_over):
+    lab.wait_holder(taken_over)
+    engine = taken_over.vipd_pids()["engine"]
+    text = wait_for("it is done", lambda: log_of(taken_over), lambda text: "hostile: is done" in text)
+    said = dict(line.partition("hostile: ")[2].rpartition(": ")[::2] for line in text.splitlines() if "hostile: " in line)
+    assert said.pop("find") == said.pop("child") == "DONE", text
+    done = [what for what, result in said.items() if result == "DONE"]
+    assert not done and len(said) >= 12, text
+    assert taken_over.vipd_pids()["engine"] == engine and lab.holders() == [taken_over.name]
