@@ -110,7 +110,7 @@ fuzz_auth    := $(fuzz_advert)
 fuzz_config  := $(call room,config) $(call room,base)
 fuzz_netlink :=
 fuzz_messages := tests/fuzz/quiet.c agent/base/duration.c $(call room,board) $(call room,core) $(call room,wire) \
-		 $(addprefix agent/engine/,auth.c complain.c conflict.c flush.c link.c messages.c record.c reload.c router.c)
+		 $(addprefix agent/engine/,auth.c complain.c conflict.c flush.c link.c messages.c record.c reload.c router.c transition.c)
 fuzz_http    := tests/fuzz/quiet.c $(filter-out agent/base/log.c agent/control/main.c,$(CONTROL))
 fuzz_libs    := libcrypto libconfig libmnl libmicrohttpd jansson libcurl libsystemd libseccomp
 

@@ -80,6 +80,7 @@ static void set(struct engine *engine, struct router *router, enum board_conflic
 	router->conflict.kind = kind;
 	router->conflict.until = until;
 	record_conflict(engine, router, fresh, address, mac);
+	router_touch(engine, router);
 }
 
 static void tell_core(struct engine *engine, struct router *router, struct mono now, bool occupied)
@@ -120,6 +121,7 @@ void conflict_timers(struct engine *engine, struct router *router, struct mono n
 		int64_t every_us = asks_every(router);
 		router->pending.ask = conflict->asked = every_us > 0;
 		conflict->ask = every_us ? mono_add(now, every_us) : MONO_NEVER;
+		router_touch(engine, router);
 	}
 }
 

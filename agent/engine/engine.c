@@ -9,10 +9,10 @@
 #include "engine/engine.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -20,20 +20,64 @@
 
 #include "vipd/log.h"
 
-#define TURN_MAX_US 500000 /* a heartbeat at least this often */
-#define BREATH_US   1000
+#define TURN_MAX_US   500000 /* a heartbeat at least this often */
+#define BREATH_US     1000
+#define RISE_US	      200
+#define TELL_AFTER_US 500
+#define TELL_AGAIN_US 100000
 
 static struct engine engine;
 
-enum { POLL_VRRP, POLL_ND, POLL_NETLINK, POLL_GUARDIAN, POLL_CHANNEL, POLLS };
+enum source { SOURCE_VRRP, SOURCE_ND, SOURCE_NETLINK, SOURCE_GUARDIAN, SOURCE_CHANNEL, SOURCES };
 
-static struct mono next_deadline(void)
+static int watch_fd; /* epoll */
+static struct mono tell_at = {INT64_MAX};
+
+static int source_fd(enum source source)
 {
-	struct mono at = MONO_NEVER;
-	for (unsigned i = 0; i < engine.router_count; i++)
-		if (engine.routers[i].used)
-			at = mono_min(at, router_deadline(&engine.routers[i]));
-	return at;
+	switch (source) {
+	case SOURCE_VRRP: return engine.vrrp_socket;
+	case SOURCE_ND: return engine.nd_socket;
+	case SOURCE_NETLINK: return engine.kernel.monitor;
+	case SOURCE_GUARDIAN: return engine.guardian;
+	case SOURCE_CHANNEL: return engine.channel;
+	case SOURCES: break;
+	}
+	return -1;
+}
+
+static int watch_everything(void)
+{
+	watch_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (watch_fd < 0)
+		return -errno;
+	for (enum source source = 0; source < SOURCES; source++) {
+		struct epoll_event event = {.events = EPOLLIN, .data.u32 = source};
+		if (epoll_ctl(watch_fd, EPOLL_CTL_ADD, source_fd(source), &event) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/*
+ * When to act, and when to be awake. A processor takes tens of microseconds to wake up, a virtual one more;
+ * who is about to take over is up a moment early and waits awake. While all is well adverts keep that moment
+ * away.
+ */
+struct schedule {
+	struct mono act;
+	struct mono rise;
+};
+
+static struct schedule schedule(void)
+{
+	struct schedule next = {.act = tell_at, .rise = MONO_NEVER};
+	for (unsigned i = 0; i < engine.router_count; i++) {
+		next.act = mono_min(next.act, engine.due[i]);
+		next.rise = mono_min(next.rise, mono_add(engine.takeover[i], -RISE_US));
+	}
+	next.rise = mono_min(next.rise, next.act);
+	return next;
 }
 
 /*
@@ -46,64 +90,99 @@ static void draw_breath(struct mono deadline)
 	int64_t us = mono_sub(deadline, mono_now());
 	struct timespec wait = {.tv_nsec = (us < BREATH_US ? us : BREATH_US) * 1000};
 	if (engine.flooded && us > 0)
-		ppoll(NULL, 0, &wait, NULL);
+		nanosleep(&wait, NULL);
 	engine.flooded = false;
 }
 
-static void sleep_until(struct mono deadline, struct pollfd polls[static POLLS])
+/* Bit i: there is something to read from source i. After at most `us` microseconds. */
+static uint32_t sleep_us(int64_t us)
 {
-	int64_t us = mono_sub(deadline, mono_now());
+	struct epoll_event events[SOURCES];
 	us = us < 0 ? 0 : us > TURN_MAX_US ? TURN_MAX_US : us;
 	struct timespec wait = {.tv_sec = us / USEC_PER_SEC, .tv_nsec = us % USEC_PER_SEC * 1000};
-	if (ppoll(polls, POLLS, &wait, NULL) < 0)
-		for (int i = 0; i < POLLS; i++)
-			polls[i].revents = 0;
+	int count = epoll_pwait2(watch_fd, events, SOURCES, &wait, NULL);
+	uint32_t ready = 0;
+	for (int i = 0; i < count; i++) {
+		enum source source = events[i].data.u32;
+		ready |= UINT32_C(1) << source;
+		if (events[i].events & (EPOLLHUP | EPOLLERR) && source >= SOURCE_GUARDIAN)
+			epoll_ctl(
+			    watch_fd, EPOLL_CTL_DEL, source_fd(source), NULL); /* or we never sleep again */
+	}
+	return ready;
+}
+
+/* Until something is to be read or done, or at most TURN_MAX_US. */
+static uint32_t await(const struct schedule *next)
+{
+	uint32_t ready = sleep_us(mono_sub(next->rise, mono_now()));
+	for (;;) {
+		struct mono now = mono_now();
+		if (ready || !mono_reached(now, next->rise) || mono_reached(now, next->act))
+			return ready;
+		ready = sleep_us(0);
+	}
 }
 
 static void fire_timers(struct mono now)
 {
 	for (unsigned i = 0; i < engine.router_count; i++)
-		if (engine.routers[i].used && mono_reached(now, router_deadline(&engine.routers[i])))
+		if (mono_reached(now, engine.due[i]))
 			router_timers(&engine, &engine.routers[i], now);
 }
 
-static void tell_control(void)
+/* false: control has not been reached, its queue may be full for a moment. */
+static bool tell(void)
 {
-	if (engine.changed &&
-	    message_send(engine.channel, &(struct message){.type = MESSAGE_CHANGED}, NULL) == 0)
-		engine.changed = false; /* else again at the next turn: it may be full for a moment */
+	transitions_tell();
+	if (engine.changed)
+		engine.changed =
+		    message_send(engine.channel, &(struct message){.type = MESSAGE_CHANGED}, NULL) != 0;
+	return !engine.changed;
 }
 
-static void turn(struct pollfd polls[static POLLS])
+/*
+ * What is to be told waits until a takeover has had time to end: the line and the message cost as much as a
+ * part of it.
+ */
+static void tell_later(struct mono now)
 {
-	struct mono deadline = next_deadline();
-	draw_breath(deadline);
-	sleep_until(deadline, polls);
-	struct mono now = mono_now();
-	board_heartbeat(engine.board, now);
-	if (mono_reached(now, deadline))
-		record_lateness(&engine, mono_sub(now, deadline));
+	bool news = engine.changed || transitions_untold();
+	if (news && mono_is_never(tell_at))
+		tell_at = mono_add(now, TELL_AFTER_US);
+	else if (mono_reached(now, tell_at))
+		tell_at = tell() ? MONO_NEVER : mono_add(now, TELL_AGAIN_US);
+}
 
-	if (polls[POLL_VRRP].revents)
+static void read_sources(uint32_t ready, struct mono now)
+{
+	if (ready & 1 << SOURCE_VRRP)
 		packets_read(&engine, now);
-	if (polls[POLL_ND].revents)
+	if (ready & 1 << SOURCE_ND)
 		announcements_read(&engine, now);
-	if (polls[POLL_NETLINK].revents)
+	if (ready & 1 << SOURCE_NETLINK)
 		link_read(&engine, now);
 	if (engine.resync)
 		link_resync(&engine, now);
-	if (polls[POLL_GUARDIAN].revents)
+	if (ready & 1 << SOURCE_GUARDIAN)
 		messages_from_guardian(&engine, now);
-	if (polls[POLL_CHANNEL].revents)
+	if (ready & 1 << SOURCE_CHANNEL)
 		messages_from_control(&engine, now);
-	for (int i = POLL_GUARDIAN; i <= POLL_CHANNEL; i++)
-		if (polls[i].revents &
-		    (POLLHUP | POLLERR)) /* heard once is enough: poll() would never sleep again */
-			polls[i].fd = -1;
+}
+
+static void turn(void)
+{
+	struct schedule next = schedule();
+	draw_breath(next.act);
+	uint32_t ready = await(&next);
+	struct mono now = mono_now();
+	board_heartbeat(engine.board, now);
+	if (mono_reached(now, next.act))
+		record_lateness(&engine, mono_sub(now, next.act));
+	read_sources(ready, now);
 	fire_timers(now);
 	engine_flush(&engine, now);
-	record_tell();
-	tell_control();
+	tell_later(now);
 }
 
 static bool anything_left(void)
@@ -135,6 +214,8 @@ static void claim_punctuality(void)
 
 static int open_everything(void)
 {
+	for (unsigned i = 0; i < ROUTERS_MAX; i++)
+		engine.due[i] = engine.takeover[i] = MONO_NEVER;
 	engine.guardian = FD_GUARDIAN;
 	engine.channel = FD_CHANNEL;
 	engine.board = board_map_writer(FD_BOARD);
@@ -143,7 +224,7 @@ static int open_everything(void)
 	int result = kernel_open(&engine.kernel);
 	if (!result)
 		result = packets_open(&engine);
-	return result;
+	return result ? result : watch_everything();
 }
 
 int engine_main(void)
@@ -161,15 +242,8 @@ int engine_main(void)
 	claim_punctuality();
 	sandbox_enter();
 	message_send(engine.channel, &(struct message){.type = MESSAGE_HELLO}, NULL);
-
-	struct pollfd polls[POLLS] = {
-	    [POLL_VRRP] = {.fd = engine.vrrp_socket, .events = POLLIN},
-	    [POLL_ND] = {.fd = engine.nd_socket, .events = POLLIN},
-	    [POLL_NETLINK] = {.fd = engine.kernel.monitor, .events = POLLIN},
-	    [POLL_GUARDIAN] = {.fd = engine.guardian, .events = POLLIN},
-	    [POLL_CHANNEL] = {.fd = engine.channel, .events = POLLIN},
-	};
 	while (!engine.stopping || anything_left())
-		turn(polls);
+		turn();
+	tell();
 	return EXIT_SUCCESS;
 }

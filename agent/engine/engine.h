@@ -139,6 +139,7 @@ struct router {
 	struct complaint complaints[COMPLAINTS];
 	bool mismatch; /* the last advert listed other addresses than ours, and that was told */
 	bool adopt;    /* a predecessor was Active a moment ago: go on as it */
+	bool touched;  /* is in engine.touched */
 	bool stopped;  /* nothing is left of it: free the slot */
 	bool kept;     /* is in the configuration that is being taken over */
 };
@@ -153,6 +154,11 @@ struct engine {
 	uint64_t generation;
 	unsigned router_count; /* slots in use or free, below this one */
 	struct router routers[ROUTERS_MAX];
+	/* Of each router, as of the last flush, side by side because every turn looks at all of them. */
+	struct mono due[ROUTERS_MAX];
+	struct mono takeover[ROUTERS_MAX];
+	unsigned touched_count; /* routers to which something happened in this turn */
+	struct router *touched[ROUTERS_MAX];
 	unsigned link_count;
 	struct link links[LINKS_MAX];
 	bool stopping;
@@ -201,6 +207,9 @@ void router_tracks(struct engine *engine, struct router *router, struct mono now
 /* Drains it until a time (MONO_NEVER: until it is resumed), or ends that (`until` MONO_NEVER). */
 void router_drain(
     struct engine *engine, struct router *router, struct mono now, bool draining, struct mono until);
+/* Something happened to it: flush will look at it. Whoever changes what router_deadline() or the board says
+ * of it does this. */
+void router_touch(struct engine *engine, struct router *router);
 void router_timers(struct engine *engine, struct router *router, struct mono now);
 struct mono router_deadline(const struct router *router);
 
@@ -213,7 +222,7 @@ void conflict_own_source(struct engine *engine, struct router *router, struct mo
 void conflict_timers(struct engine *engine, struct router *router, struct mono now);
 struct mono conflict_deadline(const struct router *router);
 
-/* flush.c: pending -> packets and netlink, until nothing is pending */
+/* flush.c: pending of the touched routers -> packets and netlink, until nothing is pending */
 void engine_flush(struct engine *engine, struct mono now);
 
 /* link.c: what the kernel says -> events */
@@ -272,13 +281,21 @@ void complain_of_advert(const struct link *link, const struct router *router, st
 void messages_from_guardian(struct engine *engine, struct mono now);
 void messages_from_control(struct engine *engine, struct mono now);
 
-/* record.c: the board and the log */
+/* transition.c: noted while packets wait; then on the board; then in the log */
+void transition_note(struct engine *engine, struct router *router, const struct vrrp_effect *effect);
+void transitions_record(struct engine *engine);
+bool transitions_untold(void);
+void transitions_tell(void);
+
+/* record.c: the board */
 void record_router(struct engine *engine, const struct router *router);
+/* What its configuration says of it. */
+void record_identity(struct engine *engine, const struct router *router);
 void record_health(struct engine *engine, const struct router *router, const char *text);
 void record_drain(struct engine *engine, const struct router *router, uint32_t uid);
-void record_transition(struct engine *engine, struct router *router, const struct vrrp_effect *effect);
-/* Logs the transitions since the last call. */
-void record_tell(void);
+/* moved: it counts; a successor's adoption does not. */
+void record_transition(
+    struct engine *engine, const struct router *router, const struct board_event *event, bool moved);
 void record_count(struct engine *engine, const struct router *router, enum board_counter counter);
 void record_drop(
     struct engine *engine, const struct link *link, const struct router *router, enum advert_verdict verdict);

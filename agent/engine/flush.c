@@ -1,6 +1,7 @@
 /*
  * Does what the routers asked for: all adverts in one go, because others wait for them; then the kernel, then
- * the Neighbor Advertisements. What comes of it goes back as events, which may ask for more.
+ * the Neighbor Advertisements. What comes of it goes back as events, which may ask for more. The board learns
+ * of it at the end.
  */
 #include "engine/engine.h"
 
@@ -107,25 +108,37 @@ static bool flush_round(struct engine *engine, struct mono now)
 {
 	bool any = false;
 	packets_send_adverts(engine, now);
-	for (unsigned i = 0; i < engine->router_count; i++)
-		if (engine->routers[i].used)
-			change_addresses(engine, &engine->routers[i], now);
-	for (unsigned i = 0; i < engine->router_count; i++) {
-		struct router *r = &engine->routers[i];
-		if (r->used && r->pending.announce)
+	for (unsigned i = 0; i < engine->touched_count; i++)
+		change_addresses(engine, engine->touched[i], now);
+	for (unsigned i = 0; i < engine->touched_count; i++) {
+		struct router *r = engine->touched[i];
+		if (r->pending.announce)
 			announce(engine, r, now);
-		if (r->used && r->pending.ask)
+		if (r->pending.ask)
 			ask(engine, r);
-		any |= r->used && is_pending(&r->pending);
+		any |= is_pending(&r->pending);
 	}
 	return any;
+}
+
+static void settle(struct engine *engine, struct router *router)
+{
+	unsigned index = (unsigned)(router - engine->routers);
+	router->touched = false;
+	engine->due[index] = router_deadline(router);
+	engine->takeover[index] = router->vr.active_down;
+	record_router(engine, router);
 }
 
 void engine_flush(struct engine *engine, struct mono now)
 {
 	for (int i = 0; i < ROUNDS_MAX && flush_round(engine, now); i++)
 		;
-	for (unsigned i = 0; i < engine->router_count; i++)
-		if (engine->routers[i].used && engine->routers[i].stopped)
-			router_free(engine, &engine->routers[i]);
+	for (unsigned i = 0; i < engine->touched_count; i++)
+		settle(engine, engine->touched[i]);
+	transitions_record(engine);
+	for (unsigned i = 0; i < engine->touched_count; i++)
+		if (engine->touched[i]->stopped)
+			router_free(engine, engine->touched[i]);
+	engine->touched_count = 0;
 }

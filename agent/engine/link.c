@@ -251,6 +251,7 @@ static void repair(
 		router_event(engine, router, now, &event);
 	else if (wanted)
 		router->pending.assign |= bit;
+	router_touch(engine, router);
 }
 
 static void on_vip(
@@ -272,7 +273,7 @@ static void on_vip(
 	router->on_link = there ? router->on_link | bit : router->on_link & ~bit;
 	reconcile(reading->engine, router, reading->now);
 	if (changed)
-		record_router(reading->engine, router);
+		router_touch(reading->engine, router);
 }
 
 static void on_address(struct reading *reading, const struct kernel_event *event)
@@ -365,7 +366,7 @@ static void dump_end(struct engine *engine, struct mono now)
 			continue;
 		reconcile(engine, &engine->routers[i], now);
 		repair_all(engine, &engine->routers[i], now);
-		record_router(engine, &engine->routers[i]);
+		router_touch(engine, &engine->routers[i]);
 	}
 }
 

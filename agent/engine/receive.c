@@ -10,6 +10,7 @@
 #include "vipd/log.h"
 #include "vipd/na.h"
 
+#define HEARD_BACK_US 1000
 #define RECEIVE_BATCH 16
 #define RECEIVE_BATCHES                                                                                      \
 	16 /* a turn; more than that waits, so that a flood does not keep the timers from firing */
@@ -104,8 +105,19 @@ static struct {
 	union control control[RECEIVE_BATCH];
 	struct iovec part[RECEIVE_BATCH];
 	struct mmsghdr headers[RECEIVE_BATCH];
-	int64_t at_ns; /* of the one that is being taken; 0: the kernel does not say */
+	int64_t at_ns;	   /* of the one that is being taken, wall clock; 0: the kernel does not say */
+	int64_t behind_us; /* the wall clock minus ours, at this batch */
 } in;
+
+/*
+ * When the advert came, not when we got round to it: a timer that begins then ends as much sooner. What seems
+ * to have waited for longer than HEARD_BACK_US is taken as of now; we are late then, or the clock was set.
+ */
+static struct mono heard_at(struct mono now)
+{
+	int64_t us = mono_sub(now, (struct mono){in.at_ns / 1000 - in.behind_us});
+	return in.at_ns && us > 0 && us <= HEARD_BACK_US ? mono_add(now, -us) : now;
+}
 
 static void record(struct engine *engine, const struct link *link, const uint8_t *bytes, size_t size,
     const struct advert_envelope *envelope, uint8_t protocol, enum advert_verdict verdict)
@@ -149,7 +161,7 @@ static void take_advert(struct engine *engine, struct link *link, struct mono no
 		.interval_us = advert.interval_cs * 10 * USEC_PER_MS,
 		.priority = advert.priority},
 	};
-	router_event(engine, router, now, &event);
+	router_event(engine, router, heard_at(now), &event);
 }
 
 /* What matters is an announcement of an address that we have, too: a successor's, or a rival's. */
@@ -217,7 +229,9 @@ static int receive_batch(int fd)
 		    .msg_control = in.control[i].room,
 		    .msg_controllen = sizeof in.control[i].room};
 	}
-	return recvmmsg(fd, in.headers, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
+	int count = recvmmsg(fd, in.headers, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
+	in.behind_us = realtime_us() - mono_now().us;
+	return count;
 }
 
 typedef void packet_taker(struct engine *engine, struct link *link, struct mono now, const uint8_t *bytes,

@@ -67,6 +67,7 @@ static void change(struct engine *engine, struct router *router, const struct co
 	router_params(config, &params);
 	struct vrrp_event event = {.type = VRRP_EVENT_CONFIG, .params = &params};
 	event.present = router->vr.wanted ? router->on_link : 0;
+	record_identity(engine, router);
 	router_event(engine, router, now, &event);
 	if (!config->checks)
 		router_health(engine, router, now, true, 0, "");

@@ -41,6 +41,13 @@ int router_address_index(const struct router *router, const struct in6_addr *add
 	return -1;
 }
 
+void router_touch(struct engine *engine, struct router *router)
+{
+	if (!router->touched)
+		engine->touched[engine->touched_count++] = router;
+	router->touched = true;
+}
+
 void router_event(
     struct engine *engine, struct router *router, struct mono now, const struct vrrp_event *event)
 {
@@ -75,12 +82,12 @@ void router_event(
 			record_step(engine, router, BOARD_STEP_WOKE, now);
 			pending->announce &= effect->to == VRRP_ACTIVE; /* no word of one that has left */
 			conflict_schedule(router, now);
-			record_transition(engine, router, effect);
+			transition_note(engine, router, effect);
 			break;
 		case VRRP_EFFECT_STOPPED: router->stopped = true; break;
 		}
 	}
-	record_router(engine, router);
+	router_touch(engine, router);
 }
 
 /* What a predecessor of this engine left on the board about this router. */
@@ -127,7 +134,9 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 		*fresh = (struct board_router){.since = now, .since_realtime_us = realtime_us()};
 		board_end_router(engine->board, index);
 	}
+	record_identity(engine, router);
 	record_router(engine, router);
+	router_touch(engine, router);
 	if (!healthy)
 		record_health(engine, router, router->checks_text);
 }
@@ -141,6 +150,7 @@ void router_free(struct engine *engine, struct router *router)
 	board_end_router(engine->board, index);
 	router_auth_wipe(&router->auth);
 	memset(router, 0, sizeof *router);
+	engine->due[index] = engine->takeover[index] = MONO_NEVER;
 }
 
 /* "eth1 has no carrier" in `text`; false: all tracked interfaces work. */
@@ -198,6 +208,7 @@ void router_drain(
     struct engine *engine, struct router *router, struct mono now, bool draining, struct mono until)
 {
 	router->drained_until = until;
+	router_touch(engine, router);
 	if (router->vr.drained == draining)
 		return;
 	router_event(engine, router, now,

@@ -105,9 +105,9 @@ static void send_prepared(struct engine *engine, struct mono now)
 
 void packets_send_adverts(struct engine *engine, struct mono now)
 {
-	for (unsigned i = 0; i < engine->router_count; i++) {
-		struct router *r = &engine->routers[i];
-		if (!r->used || !r->pending.advert)
+	for (unsigned i = 0; i < engine->touched_count; i++) {
+		struct router *r = engine->touched[i];
+		if (!r->pending.advert)
 			continue;
 		bool last_word = r->pending.last_word;
 		r->pending.advert = r->pending.last_word = false;

@@ -19,7 +19,7 @@ FIELDS = ["interval_ms", "make", "run", "path_us", "advert_us", *(f"{step}_us" f
 def trial(arena, interval_ms, make):
     arena.begin_trial(make, interval_ms, probe=False)
     one, two, _ = arena.nodes
-    capture = Capture(two.name, "eth0", arena.directory)
+    capture = Capture(two.name, "eth0", arena.directory, prompt=False)
     try:
         arena.watch(0.3 + random.random() * interval_ms / 1000)
         one.blackhole()

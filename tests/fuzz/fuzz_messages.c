@@ -165,6 +165,10 @@ static void turn(void)
 			router_timers(&engine, router, now_);
 	}
 	engine_flush(&engine, now_);
+	for (unsigned i = 0; i < engine.router_count; i++)
+		if (engine.routers[i].used &&
+		    mono_sub(engine.due[i], router_deadline(&engine.routers[i])) != 0)
+			abort(); /* somebody changed a timer and did not touch the router */
 	if (told_count)
 		link_read(&engine, now_);
 }

@@ -1,0 +1,169 @@
+/*
+ * Transitions, for programs and for people. While packets are to be sent they are only noted; at the end of
+ * the turn they go to the board, and the line in the log is written a moment later: each of these can take as
+ * long as the takeover that it tells of.
+ */
+#include "engine/engine.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vipd/log.h"
+
+#define NOTED_MAX (2 * ROUTERS_MAX)
+
+struct transition {
+	struct router *router;
+	struct vrrp_effect effect;
+	struct in6_addr peer; /* the other one, where there is one */
+	const char *trouble;  /* of the link */
+	uint8_t effective_priority;
+	int64_t at_realtime_us;
+};
+
+static struct {
+	struct transition items[NOTED_MAX];
+	unsigned count;
+} noted;
+
+static struct {
+	enum log_level levels[NOTED_MAX];
+	char lines[NOTED_MAX][CONFIG_NAME_MAX + BOARD_REASON_MAX + 128];
+	unsigned count;
+} untold;
+
+/* A duration as people read it: "310ms", "9.8ms". */
+static void us_text(int64_t us, char text[static 32])
+{
+	if (us >= 100 * USEC_PER_MS)
+		snprintf(text, 32, "%lldms", (long long)(us / USEC_PER_MS));
+	else
+		snprintf(text, 32, "%lld.%lldms", (long long)(us / USEC_PER_MS),
+		    (long long)(us % USEC_PER_MS / 100));
+}
+
+static void reason_text(const struct transition *transition, char *text, size_t size)
+{
+	const struct vrrp_effect *effect = &transition->effect;
+	const char *interface = transition->router->config.interface;
+	char peer[INET6_ADDRSTRLEN], time[32];
+	int detail = (int)effect->detail;
+	inet_ntop(AF_INET6, &transition->peer, peer, sizeof peer);
+	us_text(effect->detail, time);
+	switch (effect->reason) {
+	case VRRP_REASON_STARTED: snprintf(text, size, "started"); break;
+	case VRRP_REASON_ADOPTED:
+		snprintf(text, size, "took over from the engine before, which was Active");
+		break;
+	case VRRP_REASON_NO_ADVERT:
+		if (effect->detail)
+			snprintf(text, size, "no advertisement for %s", time);
+		else
+			snprintf(text, size, "no advertisement from anybody");
+		break;
+	case VRRP_REASON_RESIGNED: snprintf(text, size, "%s resigned", peer); break;
+	case VRRP_REASON_PEER_UNHEALTHY:
+		snprintf(text, size, "%s is unhealthy (priority %d)", peer, detail);
+		break;
+	case VRRP_REASON_PREEMPTED_LOWER:
+		snprintf(text, size, "preempted %s of lower priority %d", peer, detail);
+		break;
+	case VRRP_REASON_RESUMED: snprintf(text, size, "back before anybody had taken over"); break;
+	case VRRP_REASON_HIGHER_PRIORITY:
+		snprintf(text, size, "%s has higher priority %d", peer, detail);
+		break;
+	case VRRP_REASON_HIGHER_ADDRESS:
+		snprintf(text, size, "%s has the same priority %d and a greater address", peer, detail);
+		break;
+	case VRRP_REASON_LINK_DOWN:
+		snprintf(text, size, "interface %s %s", interface,
+		    transition->trouble ? transition->trouble : "was down");
+		break;
+	case VRRP_REASON_LINK_UP: snprintf(text, size, "interface %s is up", interface); break;
+	case VRRP_REASON_ADDRESS_FAILED:
+		snprintf(text, size, "the kernel refused the address: %s",
+		    detail ? strerrordesc_np(detail) : "it was removed again and again");
+		break;
+	case VRRP_REASON_ADDRESS_RETRY: snprintf(text, size, "tries the refused address again"); break;
+	case VRRP_REASON_STOPPED: snprintf(text, size, "stopped"); break;
+	case VRRP_REASON_DRAINED: snprintf(text, size, "drained"); break;
+	case VRRP_REASON_UNHEALTHY:
+		snprintf(text, size, "unhealthy, and when_unhealthy is \"resign\"");
+		break;
+	case VRRP_REASON_LATE:
+		snprintf(text, size, "the engine was late: no advertisement sent for %s", time);
+		break;
+	case VRRP_REASON_NONE:
+	case VRRP_REASONS: snprintf(text, size, "none"); break;
+	}
+}
+
+static const char *state_title(enum vrrp_state state)
+{
+	static const char *const titles[VRRP_STATES] = {"Initialize", "Backup", "Active", "Fault"};
+	return titles[state];
+}
+
+static void write_line(struct router *router, const struct vrrp_effect *effect, const char *reason)
+{
+	struct hushed hushed;
+	if (!complaint_due(&router->complaints[COMPLAINT_TRANSITION], CHANGES_TOLD, mono_now(), &hushed))
+		return;
+	if (untold.count == NOTED_MAX)
+		transitions_tell();
+	untold.levels[untold.count] = effect->to == VRRP_FAULT ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE;
+	snprintf(untold.lines[untold.count++], sizeof untold.lines[0],
+	    "%s: state change %s -> %s, reason: %s%s", router->config.name, state_title(effect->from),
+	    state_title(effect->to), reason, hushed.text);
+}
+
+void transition_note(struct engine *engine, struct router *router, const struct vrrp_effect *effect)
+{
+	if (noted.count == NOTED_MAX)
+		transitions_record(engine);
+	noted.items[noted.count++] = (struct transition){
+	    .router = router,
+	    .effect = *effect,
+	    .peer = router->vr.active_address,
+	    .trouble = link_trouble(router),
+	    .effective_priority = vrrp_effective_priority(&router->vr),
+	    .at_realtime_us = realtime_us(),
+	};
+	engine->changed = true;
+}
+
+void transitions_record(struct engine *engine)
+{
+	for (unsigned i = 0; i < noted.count; i++) {
+		const struct transition *transition = &noted.items[i];
+		const struct vrrp_effect *effect = &transition->effect;
+		struct router *router = transition->router;
+		struct board_event event = {
+		    .at_realtime_us = transition->at_realtime_us,
+		    .vrid = router->config.vrid,
+		    .from = (uint8_t)effect->from,
+		    .to = (uint8_t)effect->to,
+		    .reason = (uint8_t)effect->reason,
+		    .effective_priority = transition->effective_priority,
+		};
+		memcpy(event.router, router->config.name, sizeof event.router);
+		memcpy(event.interface, router->config.interface, sizeof event.interface);
+		reason_text(transition, event.reason_text, sizeof event.reason_text);
+		record_transition(engine, router, &event, effect->reason != VRRP_REASON_ADOPTED);
+		write_line(router, effect, event.reason_text);
+	}
+	noted.count = 0;
+}
+
+bool transitions_untold(void)
+{
+	return untold.count > 0;
+}
+
+void transitions_tell(void)
+{
+	for (unsigned i = 0; i < untold.count; i++)
+		log_line(untold.levels[i], "%s", untold.lines[i]);
+	untold.count = 0;
+}
