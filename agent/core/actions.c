@@ -27,6 +27,13 @@ void vr_assign_missing(struct vrrp *vr, struct vrrp_effects *out)
 			vr_emit(out, VRRP_EFFECT_ASSIGN)->index = i;
 }
 
+void vr_await_addresses(struct vrrp *vr, struct mono now)
+{
+	bool complete = vr->present == vr_all_addresses(vr);
+	vr->unconfirmed = 0;
+	vr->confirm_by = complete ? MONO_NEVER : mono_add(now, VR_CONFIRM_US);
+}
+
 void vr_withdraw_all(struct vrrp *vr, struct vrrp_effects *out)
 {
 	vr->withdraw = vr->resign_again = vr->renew = vr->announce = MONO_NEVER;
@@ -61,7 +68,7 @@ void vr_transition(
 	effect->detail = detail;
 	vr->state = to;
 	vr->reason = reason;
-	vr->adver = vr->active_down = vr->retry = MONO_NEVER;
+	vr->adver = vr->active_down = vr->retry = vr->confirm_by = MONO_NEVER;
 	vr->active_down_short = false;
 }
 
@@ -96,6 +103,7 @@ void vr_become_active(
 	vr_assign_missing(vr, out);
 	vr_transition(vr, VRRP_ACTIVE, reason, detail, out);
 	vr->adver = mono_add(now, vr->params.advert_interval_us);
+	vr_await_addresses(vr, now);
 	int64_t renewal = vr->params.lease_us / VR_RENEWALS_A_LEASE;
 	if (vr->present) /* what is there already may be at the end of its lease */
 		renewal = 0;

@@ -27,12 +27,16 @@ bool vr_accepts(const struct vrrp *vr, struct mono now, uint8_t priority);
 
 /* ---- actions.c: each adds what shall happen to *out ---- */
 
-#define VR_RENEWALS_A_LEASE 3 /* design */
+/* Design. */
+#define VR_RENEWALS_A_LEASE 3
+#define VR_CONFIRM_US	    (1 * USEC_PER_SEC) /* for the kernel to have an address that it was asked for */
 
 struct vrrp_effect *vr_emit(struct vrrp_effects *out, enum vrrp_effect_type type);
 void vr_send_advert(struct vrrp *vr, struct mono now, uint8_t priority, struct vrrp_effects *out);
 /* Asks for every address that the kernel has not confirmed. */
 void vr_assign_missing(struct vrrp *vr, struct vrrp_effects *out);
+/* From now on an Active waits for what it has asked for, if for anything. */
+void vr_await_addresses(struct vrrp *vr, struct mono now);
 void vr_withdraw_all(struct vrrp *vr, struct vrrp_effects *out);
 /* The schedule of announcements from its start, and its next one. */
 void vr_announce_start(struct vrrp *vr, struct mono now, struct vrrp_effects *out);

@@ -8,12 +8,15 @@
  */
 #include "core/core.h"
 
+#include <errno.h>
+
 /* All of these are design. */
 #define RETRY_MIN_US	 (1 * USEC_PER_SEC) /* back-off after a refused address */
 #define RETRY_MAX_US	 (60 * USEC_PER_SEC)
 #define LOSSES_MAX	 10 /* an address that vanishes more often in a window is given up */
 #define LOSSES_WINDOW_US (10 * USEC_PER_SEC)
 #define TRIES_A_LEASE	 12 /* from the first refused renewal on */
+#define ASKED_MAX	 3  /* times for an address that does not come */
 
 /*
  * Design: at the start an address that somebody uses who does not speak VRRP can be left to him
@@ -129,6 +132,7 @@ static void address_present(
 	vr->present |= bit;
 	if (vr->state != VRRP_ACTIVE || vr->present != vr_all_addresses(vr))
 		return;
+	vr_await_addresses(vr, now);
 	vr->failures = 0;
 	vr_announce_start(vr, now, out);
 }
@@ -139,15 +143,31 @@ static void address_lost(
 	uint32_t bit = UINT32_C(1) << event->index;
 	bool was_present = vr->present & bit;
 	vr->present &= ~bit;
-	if (vr->state != VRRP_ACTIVE || !was_present)
+	if (vr->state != VRRP_ACTIVE)
 		return;
-	vr->announce = MONO_NEVER; /* from the start again when it is back */
-	vr->losses = mono_sub(now, vr->last_loss) > LOSSES_WINDOW_US ? 1 : vr->losses + 1;
-	vr->last_loss = now;
+	if (was_present) {
+		vr->announce = MONO_NEVER; /* from the start again when it is back */
+		vr->losses = mono_sub(now, vr->last_loss) > LOSSES_WINDOW_US ? 1 : vr->losses + 1;
+		vr->last_loss = now;
+		vr_await_addresses(vr, now);
+	}
 	if (vr->losses > LOSSES_MAX)
 		give_up(vr, now, event->error, out);
 	else
 		vr_emit(out, VRRP_EFFECT_ASSIGN)->index = event->index;
+}
+
+/*
+ * Design: an Active without its address serves nobody. What was asked for and does not come, with no refusal
+ * either, is asked for again, and then left to another router.
+ */
+static void address_missing(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
+{
+	vr->confirm_by = mono_add(now, VR_CONFIRM_US);
+	if (++vr->unconfirmed < ASKED_MAX)
+		vr_assign_missing(vr, out);
+	else
+		give_up(vr, now, ETIMEDOUT, out);
 }
 
 /*
@@ -239,6 +259,7 @@ static void reconfigure(
 		if (vr->present == vr_all_addresses(vr) && vr->wanted != vr_all_addresses(vr))
 			vr_announce_start(vr, now, out);
 		vr_assign_missing(vr, out);
+		vr_await_addresses(vr, now);
 	} else if (vr->state == VRRP_BACKUP && !vr_is_candidate(vr)) {
 		vr_stand_back(vr, now);
 	} else if (vr->state == VRRP_BACKUP && mono_is_never(vr->active_down)) {
@@ -286,6 +307,8 @@ static void timers(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 	}
 	if (mono_reached(now, vr->announce))
 		vr_announce_next(vr, now, out);
+	if (mono_reached(now, vr->confirm_by))
+		address_missing(vr, now, out);
 	if (mono_reached(now, vr->renew)) {
 		vr_emit(out, VRRP_EFFECT_RENEW);
 		vr->leased_before = vr->leased;
@@ -318,6 +341,7 @@ void vrrp_init(struct vrrp *vr, const struct vrrp_params *params, bool healthy)
 	    .adver = MONO_NEVER,
 	    .announce = MONO_NEVER,
 	    .renew = MONO_NEVER,
+	    .confirm_by = MONO_NEVER,
 	    .withdraw = MONO_NEVER,
 	    .resign_again = MONO_NEVER,
 	    .retry = MONO_NEVER};
@@ -355,6 +379,7 @@ struct mono vrrp_deadline(const struct vrrp *vr)
 {
 	struct mono at = mono_min(vr->active_down, vr->adver);
 	at = mono_min(at, mono_min(vr->announce, vr->renew));
+	at = mono_min(at, vr->confirm_by);
 	at = mono_min(at, mono_min(vr->withdraw, vr->resign_again));
 	return mono_min(at, vr->retry);
 }

@@ -106,6 +106,15 @@ static void reconcile(struct engine *engine, struct router *router, struct mono 
 	}
 }
 
+/* Gone before the kernel had told us of it: it was asked for, and somebody else removed it at once. */
+static void snatched(struct engine *engine, struct router *router, unsigned index, struct mono now)
+{
+	uint32_t bit = UINT32_C(1) << index;
+	if (router->vr.wanted & ~router->vr.present & ~router->on_link & bit)
+		router_event(engine, router, now,
+		    &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS_LOST, .index = index});
+}
+
 static void start_router(
     struct engine *engine, struct router *router, const struct in6_addr *source, struct mono now)
 {
@@ -274,6 +283,8 @@ static void on_vip(
 	reconcile(reading->engine, router, reading->now);
 	if (changed)
 		router_touch(reading->engine, router);
+	else if (!there)
+		snatched(reading->engine, router, index, reading->now);
 }
 
 static void on_address(struct reading *reading, const struct kernel_event *event)
@@ -366,6 +377,9 @@ static void dump_end(struct engine *engine, struct mono now)
 			continue;
 		reconcile(engine, &engine->routers[i], now);
 		repair_all(engine, &engine->routers[i], now);
+		for (unsigned a = 0; a < engine->routers[i].config.address_count; a++)
+			if (!engine->routers[i].stray[a].prefix)
+				snatched(engine, &engine->routers[i], a, now);
 		router_touch(engine, &engine->routers[i]);
 	}
 }

@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,8 +83,11 @@ static void reason_text(const struct transition *transition, char *text, size_t 
 		break;
 	case VRRP_REASON_LINK_UP: snprintf(text, size, "interface %s is up", interface); break;
 	case VRRP_REASON_ADDRESS_FAILED:
-		snprintf(text, size, "the kernel refused the address: %s",
-		    detail ? strerrordesc_np(detail) : "it was removed again and again");
+		if (detail == ETIMEDOUT)
+			snprintf(text, size, "the kernel took the request, but the address does not appear");
+		else
+			snprintf(text, size, "the kernel refused the address: %s",
+			    detail ? strerrordesc_np(detail) : "it was removed again and again");
 		break;
 	case VRRP_REASON_ADDRESS_RETRY: snprintf(text, size, "tries the refused address again"); break;
 	case VRRP_REASON_STOPPED: snprintf(text, size, "stopped"); break;

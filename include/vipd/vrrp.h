@@ -68,7 +68,7 @@ enum vrrp_event_type {
 	VRRP_EVENT_OCCUPIED,	    /* occupied: somebody else answers for one of our addresses, or no more */
 	VRRP_EVENT_ADDRESS_PRESENT, /* the kernel notified address `index`, its flags are right */
 	VRRP_EVENT_ADDRESS_FAILED,  /* the kernel refused address `index`, or to renew it; error */
-	VRRP_EVENT_ADDRESS_LOST,    /* address `index` went away without us */
+	VRRP_EVENT_ADDRESS_LOST,    /* address `index` went away without us, perhaps before it was notified */
 	VRRP_EVENT_MAC_CHANGED,	    /* of the interface */
 	VRRP_EVENT_HEALTH,	    /* healthy */
 	VRRP_EVENT_DRAIN,	    /* be no holder until VRRP_EVENT_RESUME */
@@ -158,6 +158,7 @@ struct vrrp {
 	struct mono adver;	 /* Adver_Timer */
 	struct mono announce;	 /* next NA of the schedule */
 	struct mono renew;	 /* kernel lease */
+	struct mono confirm_by;	 /* what we asked for should be present */
 	struct mono
 	    leased; /* no timer: when it began to run, and before the renewal that is not answered yet */
 	struct mono leased_before;
@@ -176,6 +177,7 @@ struct vrrp {
 	struct mono sent_at;	 /* last advert sent */
 	struct mono answered_at; /* last advert sent because of a losing one: rate limit */
 	unsigned failures;	 /* of the address in a row: back-off */
+	unsigned unconfirmed;	 /* times that confirm_by has passed in a row */
 };
 
 /* Starts in Initialize, with the link down. `healthy`: a router without checks is, one with checks not yet.

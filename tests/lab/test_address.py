@@ -30,6 +30,17 @@ def test_the_client_does_not_notice_a_removed_address(lab, nodes, probe):
     assert {run["node"] for run in window["nodes"]} == {nodes[0].name}
 
 
+def test_an_address_that_is_removed_as_it_comes(lab, nodes):
+    """Also before the kernel has told that it is there. It comes back when whoever does that has stopped."""
+    commands = os.path.join(nodes[1].directory, "snatch")
+    with open(commands, "w") as out:
+        out.write(f"addr del {VIP}/128 dev eth0\n" * 60000)
+    snatcher = nodes[1].spawn(["ip", "-6", "-force", "-batch", commands], "snatch")
+    nodes[0].vipctl("drain")
+    snatcher.wait()
+    lab.wait_holder(nodes[1])
+
+
 def test_the_lease_is_renewed(lab, nodes):
     before, counters = transitions(nodes), nodes[0].router()["counters"]
     adverts_pass(nodes[0], 50)  # 5 s; the kernel would have removed the address after 3

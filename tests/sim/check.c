@@ -11,13 +11,14 @@
 
 #include "sim.h"
 
-#define CLOCKS(us)	   ((us)*112 / 100)   /* measured by the slowest clock */
-#define LINGER_US	   (28 * USEC_PER_MS) /* the 25 ms of the design by the slowest clock */
-#define SLACK_US	   (25 * USEC_PER_MS) /* wakeups, kernels, network */
-#define ANNOUNCED_US	   (1300 * USEC_PER_MS)
-#define ANSWER_GAP_US	   (10 * USEC_PER_MS)
-#define HANDOVER_MAX_US(i) ((i)*2 > 50 * USEC_PER_MS ? (i)*2 : 50 * USEC_PER_MS)
-#define LOSSES_TOLERATED   10
+#define CLOCKS(us)	      ((us)*112 / 100)	 /* measured by the slowest clock */
+#define LINGER_US	      (28 * USEC_PER_MS) /* the 25 ms of the design by the slowest clock */
+#define SLACK_US	      (25 * USEC_PER_MS) /* wakeups, kernels, network */
+#define ANNOUNCED_US	      (1300 * USEC_PER_MS)
+#define ANSWER_GAP_US	      (10 * USEC_PER_MS)
+#define HANDOVER_MAX_US(i)    ((i)*2 > 50 * USEC_PER_MS ? (i)*2 : 50 * USEC_PER_MS)
+#define LOSSES_TOLERATED      10
+#define UNCONFIRMED_TOLERATED 2
 
 void violate(const char *format, ...)
 {
@@ -160,6 +161,7 @@ static void check_retreat(
 	case VRRP_EVENT_ADDRESS_FAILED: good = true; break;
 	case VRRP_EVENT_HEALTH: good |= !event->healthy && vr->params.resign_unhealthy; break;
 	case VRRP_EVENT_ADDRESS_LOST: good |= before->losses >= LOSSES_TOLERATED; break;
+	case VRRP_EVENT_TIMER: good |= before->unconfirmed >= UNCONFIRMED_TOLERATED; break;
 	default: break;
 	}
 	if (!good)
@@ -391,7 +393,7 @@ static void check_belief(const struct node *node)
 {
 	const struct vrrp *vr = &node->vr;
 	bool busy = node->busy_until >= world.now || node->notice_count || node->resync || node->stalls;
-	if (!node->running || busy)
+	if (!node->running || busy || node->kernel.untold)
 		return;
 	bool leaves = !mono_is_never(vr->withdraw);
 	bool stays = node->may_stay && !mono_is_never(vr->active_down);

@@ -24,6 +24,7 @@ static const char *const names[FAULTS] = {
     [FAULT_ADMIN_DOWN] = "link down",
     [FAULT_REFUSE] = "kernel refuses",
     [FAULT_REMOVE_ADDRESS] = "address removed by hand",
+    [FAULT_SNATCH] = "addresses removed as they come",
     [FAULT_ADD_ADDRESS] = "address added by hand",
     [FAULT_NOTICES_LOST] = "notices of the kernel lost",
     [FAULT_PRIORITY] = "reload",
@@ -163,7 +164,7 @@ static void cut_between(const struct fault *fault, int change)
 static bool is_breakage(enum fault_type type)
 {
 	return type == FAULT_PARTITION || type == FAULT_CUT || type == FAULT_LOSS || type == FAULT_REORDER ||
-	       type == FAULT_STALL;
+	       type == FAULT_STALL || type == FAULT_SNATCH;
 }
 
 static bool is_gentle(const struct fault *fault)
@@ -199,6 +200,7 @@ static void lasting(const struct fault *fault, int change)
 	case FAULT_CARRIER: node->kernel.carrier_lost += (unsigned)change; break;
 	case FAULT_ADMIN_DOWN: node->kernel.admin_down += (unsigned)change; break;
 	case FAULT_REFUSE: node->kernel.refusing += (unsigned)change; break;
+	case FAULT_SNATCH: node->kernel.snatching += (unsigned)change; break;
 	default: break;
 	}
 	if (fault->type == FAULT_CARRIER || fault->type == FAULT_ADMIN_DOWN)

@@ -63,17 +63,35 @@ static int64_t lease_of(const struct node *node)
 	return world.lease_us * RATE_ONE / node->rate;
 }
 
+/* A worker thread of the kernel tells of a new address, unless it has gone meanwhile. */
+void kernel_confirmed(struct node *node, unsigned index)
+{
+	uint32_t bit = UINT32_C(1) << index;
+	if (!(node->kernel.untold & bit))
+		return;
+	node->kernel.untold &= ~bit;
+	kernel_notify(node, &(struct notice){.type = NOTICE_ADDRESS, .index = index});
+}
+
 void kernel_added(struct node *node, unsigned index)
 {
+	uint32_t bit = UINT32_C(1) << index;
 	if (node->kernel.admin_down)
 		return;
-	node->kernel.addresses |= UINT32_C(1) << index;
+	if (!(node->kernel.addresses & bit)) {
+		node->kernel.untold |= bit;
+		if (node->kernel.snatching && random_chance(50))
+			happen(world.now + random_in(1, 9), HAPPENS_SNATCH, node->number)->index = index;
+	}
+	node->kernel.addresses |= bit;
 	node->kernel.expires[index] = NEVER;
 	if (world.lease_us) {
 		node->kernel.expires[index] = world.now + lease_of(node);
 		happen(node->kernel.expires[index], HAPPENS_EXPIRY, node->number)->index = index;
 	}
-	kernel_notify(node, &(struct notice){.type = NOTICE_ADDRESS, .index = index});
+	happen(world.now + random_in(10, 80), HAPPENS_CONFIRM, node->number)->index = index;
+	if (!(node->kernel.untold & bit))
+		kernel_notify(node, &(struct notice){.type = NOTICE_ADDRESS, .index = index});
 }
 
 void kernel_removed(struct node *node, unsigned index)
@@ -82,6 +100,7 @@ void kernel_removed(struct node *node, unsigned index)
 	if (!(node->kernel.addresses & bit))
 		return;
 	node->kernel.addresses &= ~bit;
+	node->kernel.untold &= ~bit;
 	node->kernel.expires[index] = NEVER;
 	kernel_notify(node, &(struct notice){.type = NOTICE_ADDRESS_GONE, .index = index});
 }

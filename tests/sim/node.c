@@ -159,6 +159,16 @@ static void reconcile(struct node *node, struct mono now)
 	}
 }
 
+/* Gone before it had been notified. */
+static void snatched(struct node *node, struct mono now, unsigned index)
+{
+	uint32_t bit = UINT32_C(1) << index;
+	if (!(node->vr.wanted & ~node->vr.present & ~node->on_link & bit))
+		return;
+	tell(node, "address %u snatched", index);
+	event(node, now, VRRP_EVENT_ADDRESS_LOST, index);
+}
+
 static void tell_readiness(struct node *node, struct mono now, bool ready)
 {
 	bool fresh = node->vr.state == VRRP_INITIALIZE && !node->vr.stopping;
@@ -182,20 +192,25 @@ static void resync(struct node *node, struct mono now)
 	node->on_link = node->kernel.addresses;
 	tell_readiness(node, now, kernel_link_up(node));
 	reconcile(node, now);
+	for (unsigned i = 0; i < node->vr.params.address_count; i++)
+		snatched(node, now, i);
 }
 
 static void read_notices(struct node *node, struct mono now)
 {
 	for (unsigned i = 0; i < node->notice_count && !world.violation[0]; i++) {
 		const struct notice *notice = &node->notices[i];
-		uint32_t bit = UINT32_C(1) << notice->index;
+		uint32_t bit = UINT32_C(1) << notice->index, before = node->on_link;
 		switch (notice->type) {
 		case NOTICE_LINK: tell_readiness(node, now, notice->up); break;
 		case NOTICE_ADDRESS: node->on_link |= bit; break;
 		case NOTICE_ADDRESS_GONE: node->on_link &= ~bit; break;
 		}
+		bool changed = before != node->on_link;
 		if (notice->type != NOTICE_LINK)
 			reconcile(node, now);
+		if (notice->type == NOTICE_ADDRESS_GONE && !changed)
+			snatched(node, now, notice->index);
 	}
 }
 

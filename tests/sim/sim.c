@@ -100,6 +100,8 @@ static void let_happen(const struct happening *h)
 		if (h->incarnation == node->incarnation)
 			kernel_added(node, h->index);
 		break;
+	case HAPPENS_CONFIRM: kernel_confirmed(node, h->index); break;
+	case HAPPENS_SNATCH: kernel_removed(node, h->index); break;
 	case HAPPENS_REMOVE:
 		if (h->incarnation == node->incarnation)
 			kernel_removed(node, h->index);

@@ -61,9 +61,11 @@ struct notice {
 /* The addresses and the link of one node, as its kernel has them. */
 struct kernel {
 	uint32_t addresses;
+	uint32_t untold;		     /* of them, those that are too new to have been notified */
 	int64_t expires[VRRP_ADDRESSES_MAX]; /* NEVER: no lease */
 	unsigned carrier_lost, admin_down;   /* so many faults */
 	unsigned refusing;
+	unsigned snatching;
 	bool slow; /* every request takes some milliseconds */
 };
 
@@ -127,6 +129,8 @@ enum happening_type {
 	HAPPENS_WAKE,
 	HAPPENS_ARRIVAL,
 	HAPPENS_ADD,
+	HAPPENS_CONFIRM,
+	HAPPENS_SNATCH,
 	HAPPENS_REMOVE,
 	HAPPENS_EXPIRY,
 	HAPPENS_START,
@@ -166,6 +170,7 @@ enum fault_type {
 	FAULT_ADMIN_DOWN,
 	FAULT_REFUSE,
 	FAULT_REMOVE_ADDRESS,
+	FAULT_SNATCH, /* removed before the kernel has told that it is there */
 	FAULT_ADD_ADDRESS,
 	FAULT_NOTICES_LOST,
 	FAULT_PRIORITY,
@@ -244,6 +249,8 @@ void node_turn(struct node *node);
 bool kernel_link_up(const struct node *node);
 int kernel_request_add(struct node *node, unsigned index);
 void kernel_request_remove(struct node *node, unsigned index);
+void kernel_confirmed(struct node *node, unsigned index);
+void kernel_confirmed(struct node *node, unsigned index);
 void kernel_added(struct node *node, unsigned index);
 void kernel_removed(struct node *node, unsigned index);
 void kernel_expired(struct node *node, unsigned index);

@@ -573,6 +573,48 @@ static void test_lost_address(void **state)
 	       "> assign 0\n");
 }
 
+/* Somebody removes it before the kernel has told that it is there: it is asked for again. */
+static void test_snatched_address(void **state)
+{
+	(void)state;
+	begin(&plain);
+	until(342 * MS);
+	told[0] = '\0';
+	event("lost", VRRP_EVENT_ADDRESS_LOST);
+	present(0);
+	expect("[342.000] lost\n"
+	       "> assign 0\n"
+	       "[342.000] present\n"
+	       "> announce\n");
+}
+
+/* The kernel takes the request, and then nothing is heard of it: an Active like that serves nobody. */
+static void test_missing_address(void **state)
+{
+	(void)state;
+	struct vrrp_params params = plain;
+	params.advert_interval_us = 5000 * MS;
+	begin(&params);
+	until(19000 * MS);
+	told[0] = '\0';
+	until(21000 * MS);
+	expect("[19070.312] timer\n"
+	       "> assign 0\n"
+	       "[20070.312] timer\n"
+	       "> advert 0\n"
+	       "> withdraw\n"
+	       "> active -> fault: address_failed\n");
+
+	begin(&params);
+	until(19000 * MS);
+	present(0);
+	event("lost", VRRP_EVENT_ADDRESS_LOST); /* all the time again */
+	told[0] = '\0';
+	until(20900 * MS);
+	expect("[20000.000] timer\n"
+	       "> assign 0\n");
+}
+
 static void test_link(void **state)
 {
 	(void)state;
@@ -992,6 +1034,8 @@ int main(void)
 	    cmocka_unit_test(test_refused_address),
 	    cmocka_unit_test(test_refused_renewal),
 	    cmocka_unit_test(test_lost_address),
+	    cmocka_unit_test(test_snatched_address),
+	    cmocka_unit_test(test_missing_address),
 	    cmocka_unit_test(test_link),
 	    cmocka_unit_test(test_demotion),
 	    cmocka_unit_test(test_unhealthy_active),
