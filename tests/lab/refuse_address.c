@@ -1,28 +1,37 @@
 /*
- * refuse_address: put in front of libc by LD_PRELOAD it fails every netlink request for a new address with
- * the error that $VIPD_REFUSE names by its number, as a kernel without room or a security module would.
+ * refuse_address: put in front of libc by LD_PRELOAD it fails every netlink request for a new address, or for
+ * a longer lease of one, as a kernel without room or a security module would: with the error whose number is
+ * in the file $VIPD_REFUSE at that moment. None while that is 0.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-static int refusal;
+static const volatile int *refusal;
 
 /* Before the sandbox closes. */
 __attribute__((constructor)) static void begin(void)
 {
-	const char *number = getenv("VIPD_REFUSE");
-	refusal = number ? atoi(number) : 0;
+	const char *path = getenv("VIPD_REFUSE");
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	void *mapped = fd >= 0 ? mmap(NULL, sizeof *refusal, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+	refusal = mapped == MAP_FAILED ? NULL : mapped;
+	if (fd >= 0)
+		close(fd);
 }
 
 ssize_t send(int fd, const void *bytes, size_t size, int flags)
 {
 	const struct nlmsghdr *message = bytes;
-	if (refusal && size >= sizeof *message && message->nlmsg_len == size &&
+	int error = refusal ? *refusal : 0;
+	if (error && size >= sizeof *message && message->nlmsg_len == size &&
 	    message->nlmsg_type == RTM_NEWADDR) {
-		errno = refusal;
+		errno = error;
 		return -1;
 	}
 	return sendto(fd, bytes, size, flags, NULL, 0);

@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import struct
 
 import pytest
 
@@ -103,16 +104,90 @@ def test_the_holders_address_changed_by_hand(lab, nodes):
     assert transitions(nodes) == before
 
 
-@pytest.mark.skipif(SANITIZED, reason="the sanitizers must come first")
-@pytest.mark.parametrize("error", [errno.EPERM, errno.ENOMEM])
-def test_a_refused_address(lab, nodes, error):
-    """No Active without its address: the next server is, and it says why."""
-    library = os.path.join(nodes[0].directory, "refuse_address.so")
+@pytest.fixture
+def with_dad(nodes):
+    """The first server's kernel asks the link, at once, whether an address is free; the lab's others never do."""
+    usual = {"eth0/accept_dad": 0, "eth0/router_solicitation_delay": 1}
+    nodes[0].sysctl({"eth0/accept_dad": 1, "eth0/router_solicitation_delay": 0})
+    yield
+    nodes[0].sysctl(usual)
+
+
+def has_failed_dad(node):
+    """The kernel has the address, has asked, and somebody answered."""
+    address = vip_of(node)
+    return address and address.get("dadfailed")
+
+
+def test_an_address_that_failed_dad_is_put_right_at_the_start(lab, nodes, with_dad):
+    nodes[0].vipd_stop()
+    lab.wait_holder(nodes[1])
+    ip_batch(nodes[0].name, [f"addr add {VIP}/128 dev eth0"])
+    wait_for("the second server has answered for it", lambda: has_failed_dad(nodes[0]))
+    nodes[0].vipd_start()
+    lab.wait_holder(nodes[0])
+    wait_for("the address is as it should be", lambda: vip_of(nodes[0]), is_right)
+
+
+def test_an_address_that_failed_dad_is_not_believed(lab, nodes, attacker, with_dad):
+    """Somebody puts it on the holder anew, by hand and with DAD, and a host that does not speak VRRP answers."""
+    ip_batch(attacker.host.name, [f"addr add {VIP}/128 dev eth0 nodad"])
+    engine = nodes[0].vipd_pids()["engine"]
+    os.kill(engine, signal.SIGSTOP)  # for some milliseconds, or it would be too quick for that host
+    try:
+        ip_batch(nodes[0].name, [f"addr del {VIP}/128 dev eth0", f"addr add {VIP}/128 dev eth0"])
+        wait_for("the host has answered for it", lambda: has_failed_dad(nodes[0]))
+    finally:
+        os.kill(engine, signal.SIGCONT)
+        ip_batch(attacker.host.name, [f"addr del {VIP}/128 dev eth0"])
+    lab.wait_holder(nodes[1])
+    lab.wait_holder(nodes[0])
+    wait_for("the address is as it should be", lambda: vip_of(nodes[0]), is_right)
+
+
+@pytest.fixture
+def refuse(nodes):
+    """Called with an error or 0: what the kernel of the first server says from now on when it is asked for an address."""
+    library, number = (os.path.join(nodes[0].directory, name) for name in ("refuse_address.so", "refusal"))
     run(os.environ.get("CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library,
         os.path.join(os.path.dirname(__file__), "refuse_address.c"))
-    nodes[0].vipd_stop()
-    nodes[0].vipd_start(LD_PRELOAD=library, VIPD_REFUSE=str(error))
+    with open(number, "wb", buffering=0) as file:
+        def say(error):
+            os.pwrite(file.fileno(), struct.pack("=i", error), 0)
+
+        say(0)
+        os.chmod(number, 0o644)
+        nodes[0].vipd_stop()
+        nodes[0].vipd_start(LD_PRELOAD=library, VIPD_REFUSE=number)
+        yield say
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers must come first")
+@pytest.mark.parametrize("error", [errno.EPERM, errno.ENOMEM])
+def test_a_refused_address(lab, nodes, refuse, error):
+    """No Active without its address: the next server is, and it says why."""
+    refuse(error)
     router = wait_for("it is at fault", nodes[0].router, lambda r: r["state"] == "fault")
     assert router["reason"] == f"the kernel refused the address: {os.strerror(error)}"
     assert router["counters"]["address_failures"] > 0
     lab.wait_holder(nodes[1])
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers must come first")
+def test_a_refused_renewal(lab, nodes, refuse, probe):
+    """It is tried again while the lease lasts, and handed over before it ends; no client notices either."""
+    before = transitions(nodes)
+    refuse(errno.ENOMEM)
+    wait_for("it was refused twice", lambda: nodes[0].router()["counters"]["address_failures"], lambda n: n >= 2)
+    refuse(0)
+    renewed = lambda: vip_of(nodes[0])["valid_life_time"]  # whole seconds, rounded down
+    wait_for("it is renewed", renewed, lambda left: left >= 2)
+    assert lab.holders() == [nodes[0].name] and transitions(nodes) == before
+    refuse(errno.ENOMEM)
+    lab.wait_holder(nodes[1])
+    assert nodes[0].router()["state"] == "fault"
+    refuse(0)
+    lab.wait_holder(nodes[0])
+    wait_for("the client is served by it", probe.answered_by, lambda name: name == nodes[0].name)
+    window = probe.mark()
+    assert window["requests"]["lost"] == 0, window
