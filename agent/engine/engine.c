@@ -180,6 +180,7 @@ static void turn(void)
 	if (mono_reached(now, next.act))
 		record_lateness(&engine, mono_sub(now, next.act));
 	read_sources(ready, now);
+	engine.seen = now;
 	fire_timers(now);
 	engine_flush(&engine, now);
 	tell_later(now);

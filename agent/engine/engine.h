@@ -161,6 +161,7 @@ struct engine {
 	struct router *touched[ROUTERS_MAX];
 	unsigned link_count;
 	struct link links[LINKS_MAX];
+	struct mono seen; /* the latest time that a router was told */
 	bool stopping;
 	bool changed; /* a transition since control was last told */
 	bool resync;  /* notifications were lost: dump at the next turn */

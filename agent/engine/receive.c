@@ -112,11 +112,18 @@ static struct {
 /*
  * When the advert came, not when we got round to it: a timer that begins then ends as much sooner. What seems
  * to have waited for longer than HEARD_BACK_US is taken as of now; we are late then, or the clock was set.
+ * Never before anything that the state machine has seen already.
  */
-static struct mono heard_at(struct mono now)
+static struct mono heard_at(struct engine *engine, struct mono now)
 {
-	int64_t us = mono_sub(now, (struct mono){in.at_ns / 1000 - in.behind_us});
-	return in.at_ns && us > 0 && us <= HEARD_BACK_US ? mono_add(now, -us) : now;
+	struct mono at = {in.at_ns / 1000 - in.behind_us};
+	int64_t us = mono_sub(now, at);
+	if (!in.at_ns || us <= 0 || us > HEARD_BACK_US)
+		at = now;
+	else if (!mono_reached(at, engine->seen))
+		at = engine->seen;
+	engine->seen = at;
+	return at;
 }
 
 static void record(struct engine *engine, const struct link *link, const uint8_t *bytes, size_t size,
@@ -161,7 +168,7 @@ static void take_advert(struct engine *engine, struct link *link, struct mono no
 		.interval_us = advert.interval_cs * 10 * USEC_PER_MS,
 		.priority = advert.priority},
 	};
-	router_event(engine, router, heard_at(now), &event);
+	router_event(engine, router, heard_at(engine, now), &event);
 }
 
 /* What matters is an announcement of an address that we have, too: a successor's, or a rival's. */
