@@ -10,7 +10,6 @@
 #include "vipd/log.h"
 #include "vipd/na.h"
 
-#define HEARD_BACK_US 1000
 #define RECEIVE_BATCH 16
 #define RECEIVE_BATCHES                                                                                      \
 	16 /* a turn; more than that waits, so that a flood does not keep the timers from firing */
@@ -110,15 +109,15 @@ static struct {
 } in;
 
 /*
- * When the advert came, not when we got round to it: a timer that begins then ends as much sooner. What seems
- * to have waited for longer than HEARD_BACK_US is taken as of now; we are late then, or the clock was set.
- * Never before anything that the state machine has seen already.
+ * When the advert came, not when we got round to it: the timer that it begins ends when the protocol says.
+ * What seems to have waited for more than an interval is taken as of now: the clock was set, or we are far
+ * too late. Never before anything that the state machine has seen already.
  */
-static struct mono heard_at(struct engine *engine, struct mono now)
+static struct mono heard_at(struct engine *engine, const struct router *router, struct mono now)
 {
 	struct mono at = {in.at_ns / 1000 - in.behind_us};
 	int64_t us = mono_sub(now, at);
-	if (!in.at_ns || us <= 0 || us > HEARD_BACK_US)
+	if (!in.at_ns || us <= 0 || us > router->config.advert_interval_us)
 		at = now;
 	else if (!mono_reached(at, engine->seen))
 		at = engine->seen;
@@ -168,7 +167,7 @@ static void take_advert(struct engine *engine, struct link *link, struct mono no
 		.interval_us = advert.interval_cs * 10 * USEC_PER_MS,
 		.priority = advert.priority},
 	};
-	router_event(engine, router, heard_at(engine, now), &event);
+	router_event(engine, router, heard_at(engine, router, now), &event);
 }
 
 /* What matters is an announcement of an address that we have, too: a successor's, or a rival's. */

@@ -95,6 +95,7 @@ void net_arrive(const struct happening *happening)
 		net_dropped(packet, to);
 		return;
 	}
-	node->inbox[node->inbox_count++] = *packet;
+	node->inbox[node->inbox_count] = *packet;
+	node->inbox[node->inbox_count++].arrived = world.now;
 	node_wake(node, world.now + random_in(10, random_chance(2) ? 1000 : 60));
 }

@@ -13,9 +13,14 @@
 
 #define FLUSH_ROUNDS 8
 
+struct mono node_at(const struct node *node, int64_t at)
+{
+	return (struct mono){node->offset_us + at * node->rate / RATE_ONE};
+}
+
 struct mono node_now(const struct node *node)
 {
-	return (struct mono){node->offset_us + world.now * node->rate / RATE_ONE};
+	return node_at(node, world.now);
 }
 
 int64_t node_when(const struct node *node, struct mono local)
@@ -109,6 +114,17 @@ static void event(struct node *node, struct mono now, enum vrrp_event_type type,
 
 /* ---- reading: receive.c, link.c, messages.c ---- */
 
+static struct mono heard_at(struct node *node, struct mono now, const struct packet *packet)
+{
+	struct mono at = node_at(node, packet->arrived);
+	if (mono_sub(now, at) > node->params.advert_interval_us)
+		at = now;
+	else if (!mono_reached(at, node->seen))
+		at = node->seen;
+	node->seen = at;
+	return at;
+}
+
 static void read_advert(struct node *node, struct mono now, const struct packet *packet)
 {
 	struct advert advert;
@@ -124,7 +140,7 @@ static void read_advert(struct node *node, struct mono now, const struct packet 
 	if (!node->vr.link_up)
 		return;
 	tell(node, "advert %u from %u", advert.priority, packet->from);
-	step(node, now,
+	step(node, heard_at(node, now, packet),
 	    &(struct vrrp_event){.type = VRRP_EVENT_ADVERT,
 		.advert = {.source = envelope.source,
 		    .interval_us = advert.interval_cs * 10 * USEC_PER_MS,
@@ -328,6 +344,7 @@ void node_turn(struct node *node)
 		resync(node, now);
 	read_messages(node, now);
 	node->message_count = 0;
+	node->seen = now;
 	if (mono_reached(now, vrrp_deadline(&node->vr)) && !world.violation[0]) {
 		tell(node, "timer");
 		event(node, now, VRRP_EVENT_TIMER, 0);

@@ -38,6 +38,7 @@ struct packet {
 	unsigned from;
 	struct in6_addr destination;
 	size_t size;
+	int64_t arrived;
 	uint8_t bytes[ADVERT_HEADER_SIZE + 16 * 4];
 };
 
@@ -102,6 +103,7 @@ struct node {
 	unsigned incarnation; /* of the engine: what was under way in a dead one does not happen */
 	struct vrrp vr;
 	bool adopt, resync, stopped;
+	struct mono seen; /* the latest time that its state machine was told */
 	uint32_t on_link; /* addresses, as notified */
 	struct pending pending;
 	struct memory memory;
@@ -238,6 +240,7 @@ void net_heard(const struct packet *packet, unsigned by);
 
 /* node.c */
 struct mono node_now(const struct node *node);
+struct mono node_at(const struct node *node, int64_t at);
 int64_t node_when(const struct node *node, struct mono local); /* NEVER if in no finite time */
 void node_start(struct node *node);
 void node_crash(struct node *node);
