@@ -32,7 +32,7 @@ VIPD    := agent/vipd.c $(foreach r,base core wire config board kernel engine gu
 CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/wire/names.c
 VIPCTL  := $(foreach r,base config doctor vipctl,$(call room,$(r))) $(addprefix agent/wire/,advert.c checksum.c na.c names.c)
 
-VIPD_LIBS    := libconfig libmnl libseccomp libcap libcrypto
+VIPD_LIBS    := libconfig libmnl libseccomp libcap nettle
 CONTROL_LIBS := libmicrohttpd jansson libcurl libcrypto libsystemd libseccomp
 VIPCTL_LIBS  := libcurl jansson libconfig libcrypto ldns yaml-0.1
 
@@ -77,7 +77,7 @@ UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c
 define unit_rule
 $(B)/unit/$(1): $$(call objects,tests/unit/test_$(1).c $$(unit_$(1)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call libs,cmocka libconfig libcrypto jansson)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call libs,cmocka libconfig nettle libcrypto jansson)
 endef
 $(foreach u,$(UNITS),$(eval $(call unit_rule,$(u))))
 
@@ -112,7 +112,7 @@ fuzz_netlink :=
 fuzz_messages := tests/fuzz/quiet.c agent/base/duration.c $(call room,board) $(call room,core) $(call room,wire) \
 		 $(addprefix agent/engine/,auth.c complain.c conflict.c flush.c link.c messages.c record.c reload.c router.c transition.c)
 fuzz_http    := tests/fuzz/quiet.c $(filter-out agent/base/log.c agent/control/main.c,$(CONTROL))
-fuzz_libs    := libcrypto libconfig libmnl libmicrohttpd jansson libcurl libsystemd libseccomp
+fuzz_libs    := nettle libcrypto libconfig libmnl libmicrohttpd jansson libcurl libsystemd libseccomp
 
 build/fuzz/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -193,7 +193,7 @@ bench: setup-bench
 	@VIPD_BUILD=$(B) tests/bench/run "$(WHAT)" $(RUNS)
 
 $(B)/micro: $(call objects,tests/bench/micro.c $(sort $(unit_vrrp) $(unit_auth)))
-	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libcrypto)
+	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,nettle)
 
 # What only has to be looked at: the unit file, man pages, the example configuration.
 conf: all

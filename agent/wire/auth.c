@@ -6,14 +6,13 @@
  *	the first 12 bytes of the trailer, 16 zero bytes
  *
  * HMAC is two runs of SHA-256 that begin with the same block for every packet (RFC 2104 section 4), so the
- * states after that block are kept instead of the key. This takes the SHA256_ functions, which OpenSSL 3
- *calls deprecated: EVP_MAC, HMAC_ and EVP_Digest, also with a context that is used again, allocate twice a
- *packet.
+ * states after that block are kept instead of the key. Nettle's SHA-256 works in the memory of its caller;
+ * libcrypto's (EVP_MAC, EVP_Digest) allocates twice a packet, and costs half a megabyte in each process.
  */
-#define OPENSSL_SUPPRESS_DEPRECATED
 #include "vipd/auth.h"
 
-#include <openssl/crypto.h>
+#include <nettle/memops.h>
+#include <string.h>
 
 #include "vipd/cursor.h"
 #include "vipd/mono.h"
@@ -77,14 +76,14 @@ static enum auth_key_error decode_ascii(const uint8_t *text, size_t size, uint8_
 }
 
 /* RFC 2104: the state of SHA-256 after one block of key XOR pad. */
-static void pad_state(const uint8_t *raw, uint8_t pad, SHA256_CTX *state)
+static void pad_state(const uint8_t *raw, uint8_t pad, struct sha256_ctx *state)
 {
 	uint8_t block[AUTH_KEY_SIZE_MAX];
 	for (size_t i = 0; i < sizeof block; i++)
 		block[i] = raw[i] ^ pad;
-	SHA256_Init(state);
-	SHA256_Update(state, block, sizeof block);
-	OPENSSL_cleanse(block, sizeof block);
+	sha256_init(state);
+	sha256_update(state, sizeof block, block);
+	explicit_bzero(block, sizeof block);
 }
 
 enum auth_key_error auth_key_parse(uint8_t id, const uint8_t *text, size_t size, struct auth_key *key)
@@ -111,13 +110,13 @@ enum auth_key_error auth_key_parse(uint8_t id, const uint8_t *text, size_t size,
 		pad_state(raw, 0x36, &key->inner);
 		pad_state(raw, 0x5c, &key->outer);
 	}
-	OPENSSL_cleanse(raw, sizeof raw);
+	explicit_bzero(raw, sizeof raw);
 	return error;
 }
 
 void auth_key_wipe(struct auth_key *key)
 {
-	OPENSSL_cleanse(key, sizeof *key);
+	explicit_bzero(key, sizeof *key);
 }
 
 /* RFC 1982 section 3.2 with 64 bits: a comes after b. Two that are half the circle apart are not in order. */
@@ -146,7 +145,7 @@ uint64_t auth_sequence_next(struct auth_sequence *sequence, int64_t realtime_us)
 }
 
 static void mac_compute(const struct auth_key *key, const struct in6_addr *source, const uint8_t *pdu,
-    size_t size, const uint8_t *trailer, uint8_t mac[static SHA256_DIGEST_LENGTH])
+    size_t size, const uint8_t *trailer, uint8_t mac[static SHA256_DIGEST_SIZE])
 {
 	uint8_t head[20 + ADVERT_HEADER_SIZE] = {6, 3, pdu[1], 0};
 	memcpy(head + 4, source, sizeof *source);
@@ -154,22 +153,22 @@ static void mac_compute(const struct auth_key *key, const struct in6_addr *sourc
 	uint8_t tail[TRAILER_SIGNED + MAC_SIZE] = {0};
 	memcpy(tail, trailer, TRAILER_SIGNED);
 
-	SHA256_CTX sha = key->inner;
-	SHA256_Update(&sha, head, sizeof head);
-	SHA256_Update(&sha, pdu + ADVERT_HEADER_SIZE, size - ADVERT_HEADER_SIZE);
-	SHA256_Update(&sha, tail, sizeof tail);
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-	SHA256_Final(digest, &sha);
+	struct sha256_ctx sha = key->inner;
+	sha256_update(&sha, sizeof head, head);
+	sha256_update(&sha, size - ADVERT_HEADER_SIZE, pdu + ADVERT_HEADER_SIZE);
+	sha256_update(&sha, sizeof tail, tail);
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	sha256_digest(&sha, sizeof digest, digest);
 	sha = key->outer;
-	SHA256_Update(&sha, digest, sizeof digest);
-	SHA256_Final(mac, &sha);
-	OPENSSL_cleanse(&sha, sizeof sha);
+	sha256_update(&sha, sizeof digest, digest);
+	sha256_digest(&sha, SHA256_DIGEST_SIZE, mac);
+	explicit_bzero(&sha, sizeof sha);
 }
 
 void auth_sign(const struct auth_key *key, const struct in6_addr *source, const uint8_t *pdu, size_t size,
     uint64_t sequence, uint8_t trailer[static ADVERT_TRAILER_SIZE])
 {
-	uint8_t mac[SHA256_DIGEST_LENGTH];
+	uint8_t mac[SHA256_DIGEST_SIZE];
 	struct writer w = writer_of(trailer, ADVERT_TRAILER_SIZE);
 	write_u8(&w, TRAILER_TYPE);
 	write_u8(&w, key->id);
@@ -252,9 +251,9 @@ enum advert_verdict auth_verify(const struct auth_key *keys, size_t key_count, s
 	if (!mark && sequence_after(replay->oldest, sequence))
 		return ADVERT_AUTH_STALE;
 
-	uint8_t mac[SHA256_DIGEST_LENGTH];
+	uint8_t mac[SHA256_DIGEST_SIZE];
 	mac_compute(key, packet->source, packet->pdu, packet->size, packet->trailer, mac);
-	if (CRYPTO_memcmp(mac, packet->trailer + TRAILER_SIGNED, MAC_SIZE) != 0)
+	if (!memeql_sec(mac, packet->trailer + TRAILER_SIGNED, MAC_SIZE))
 		return ADVERT_AUTH_BAD_MAC;
 
 	if (!mark)

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <openssl/sha.h>
+#include <nettle/sha2.h>
 
 #include "vipd/advert.h"
 
@@ -27,8 +27,8 @@
  */
 struct auth_key {
 	uint8_t id;
-	SHA256_CTX inner;
-	SHA256_CTX outer;
+	struct sha256_ctx inner;
+	struct sha256_ctx outer;
 };
 
 enum auth_key_error {

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -22,28 +21,26 @@
 #define NOW	     (INT64_C(1795365540) * USEC_PER_SEC)
 #define INTERVAL     (100 * USEC_PER_MS)
 
-/* Allocations by libcrypto since the program started. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED
+#endif
+
+#ifndef SANITIZED
+void *__libc_malloc(size_t size);
+
+/* Allocations of the whole program since it started; in front of libc's. */
 static unsigned long allocations;
 
-static void *counting_malloc(size_t size, const char *file, int line)
+void *malloc(size_t size)
 {
-	(void)file, (void)line;
 	allocations++;
-	return malloc(size);
+	return __libc_malloc(size);
 }
-
-static void *counting_realloc(void *p, size_t size, const char *file, int line)
-{
-	(void)file, (void)line;
-	allocations++;
-	return realloc(p, size);
-}
-
-static void counting_free(void *p, const char *file, int line)
-{
-	(void)file, (void)line;
-	free(p);
-}
+#endif
 
 /* The adverts of the capture, in its order. */
 static struct captured {
@@ -521,6 +518,9 @@ static void wipe(void **state)
 static void nothing_is_allocated(void **state)
 {
 	(void)state;
+#ifdef SANITIZED
+	skip(); /* its malloc() must be the only one */
+#else
 	unsigned long before = allocations;
 	uint8_t digest[32];
 	HMAC(EVP_sha256(), "x", 1, (const uint8_t *)"x", 1, digest, NULL);
@@ -534,12 +534,11 @@ static void nothing_is_allocated(void **state)
 		assert_int_equal(
 		    deliver(&r, &one, keys, auth_sequence_next(&s, NOW + i), NOW + i, INTERVAL), ADVERT_OK);
 	assert_int_equal(allocations, before);
+#endif
 }
 
 int main(void)
 {
-	if (!CRYPTO_set_mem_functions(counting_malloc, counting_realloc, counting_free))
-		return 1;
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(captured_adverts_verify),
 	    cmocka_unit_test(signs_as_keepalived_does),
