@@ -95,25 +95,34 @@ int message_receive(int socket, struct message *message, int fds[static MESSAGE_
 	return 0;
 }
 
+/* Writes all of it but pages of zeros: what is not written reads as zero and takes no memory. */
+static int write_sparse(int fd, const char *bytes, size_t size)
+{
+	static const char zeros[4096];
+	for (size_t at = 0; at < size;) {
+		size_t part = size - at < sizeof zeros ? size - at : sizeof zeros;
+		ssize_t n =
+		    memcmp(bytes + at, zeros, part) ? pwrite(fd, bytes + at, part, (off_t)at) : (ssize_t)part;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			at += (size_t)n;
+	}
+	return ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
+}
+
 int sealed_memfd(const char *name, const void *bytes, size_t size)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	for (size_t done = 0; done < size;) {
-		ssize_t n = write(fd, (const char *)bytes + done, size - done);
-		if (n < 0 && errno != EINTR)
-			goto failed;
-		if (n > 0)
-			done += (size_t)n;
-	}
-	if (fcntl(fd, F_ADD_SEALS, SEALS) < 0)
-		goto failed;
-	return fd;
-failed:;
-	int error = errno;
+	int result = write_sparse(fd, bytes, size);
+	if (!result && fcntl(fd, F_ADD_SEALS, SEALS) < 0)
+		result = -errno;
+	if (!result)
+		return fd;
 	close(fd);
-	return -error;
+	return result;
 }
 
 const void *sealed_map(int fd, size_t *size)

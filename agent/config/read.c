@@ -17,7 +17,8 @@
 #include "config/settings.h"
 #include "vipd/mono.h"
 
-#define SOURCE_MAX (1 << 20)
+#define COPIED_AT_ONCE 4096
+#define SOURCE_MAX     (1 << 20)
 
 static void set_defaults(struct config *config)
 {
@@ -85,6 +86,15 @@ static void parse(struct report *report, config_t *parsed)
 	config_check(report, report->config);
 }
 
+void config_copy(struct config *to, const struct config *from)
+{
+	for (size_t at = 0, part; at < sizeof(*to); at += part) {
+		part = sizeof(*to) - at < COPIED_AT_ONCE ? sizeof(*to) - at : COPIED_AT_ONCE;
+		if (memcmp((char *)to + at, (const char *)from + at, part))
+			memcpy((char *)to + at, (const char *)from + at, part);
+	}
+}
+
 int config_read_text(
     const char *path, const char *text, size_t size, struct config *config, struct config_errors *errors)
 {
@@ -112,7 +122,7 @@ int config_read_text(
 
 	int result = report_finish(&report, errors);
 	if (!result)
-		memcpy(config, report.config, sizeof(*config));
+		config_copy(config, report.config);
 	config_destroy(&parsed);
 	free(report.config);
 	free(folder);

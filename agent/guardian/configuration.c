@@ -23,21 +23,20 @@ void log_lines(const char *text)
 	}
 }
 
-/* The secrets of this child as a descriptor of its own; offsets are in *image. */
-static int secrets_for(const struct guardian *guardian, enum child_kind kind, struct config *image)
+/* The secrets of this child as a descriptor of its own; the configuration says where each is in it. */
+static int secrets_for(struct guardian *guardian, enum child_kind kind)
 {
-	return kind == CHILD_ENGINE ? dup(guardian->keys) : secrets_read(kind, image);
+	return kind == CHILD_ENGINE ? dup(guardian->keys) : secrets_read(kind, &guardian->config);
 }
 
 void configuration_send(struct guardian *guardian, enum child_kind kind)
 {
-	static struct config image;
 	struct child *child = &guardian->children[kind];
 	if (!child->pid)
 		return;
-	image = guardian->config;
-	int secrets = secrets_for(guardian, kind, &image);
-	int sealed = secrets < 0 ? secrets : sealed_memfd("vipd-config", &image, sizeof image);
+	int secrets = secrets_for(guardian, kind);
+	int sealed =
+	    secrets < 0 ? secrets : sealed_memfd("vipd-config", &guardian->config, sizeof guardian->config);
 	int result = sealed < 0 ? sealed : 0;
 	if (!result) {
 		const int fds[MESSAGE_FDS] = {sealed, secrets};
@@ -118,7 +117,7 @@ void configuration_reload(struct guardian *guardian, bool asked_by_control)
 		notify("READY=1");
 		return;
 	}
-	guardian->config = next;
+	config_copy(&guardian->config, &next);
 	guardian->reload_pending = true;
 	hand_out(guardian);
 }

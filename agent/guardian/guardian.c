@@ -32,8 +32,7 @@
 #define MESSAGES_A_TURN 16
 #define STOP_MAX_US	(15 * USEC_PER_SEC) /* past the longest handover */
 
-static struct guardian guardian = {
-    .children = {{.name = "engine", .socket = -1}, {.name = "control", .socket = -1}}};
+static struct guardian guardian;
 
 /* ---- children ---- */
 
@@ -328,6 +327,8 @@ int guardian_run(const char *path)
 	log_open("vipd");
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* it reads secrets */
 	guardian.path = path;
+	guardian.children[CHILD_ENGINE] = (struct child){.name = "engine", .socket = -1};
+	guardian.children[CHILD_CONTROL] = (struct child){.name = "control", .socket = -1};
 	if (config_load(path, &guardian.config, &errors) < 0 ||
 	    secrets_check_keys(&guardian.config, &errors) < 0) {
 		log_lines(errors.text);

@@ -146,6 +146,12 @@ struct config_errors {
 int config_load(const char *path, struct config *config, struct config_errors *errors);
 
 /*
+ * As an assignment, but writes only what differs: most of the structure is room for more routers than anybody
+ * has, and what is zero in both takes no memory.
+ */
+void config_copy(struct config *to, const struct config *from);
+
+/*
  * Which settings differ that a running vipd cannot take over by a reload (socket, groups, metrics.listen,
  * record_dir, run_as). Collects one error each; returns 0 if there is none, else -EINVAL.
  */
