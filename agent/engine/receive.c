@@ -170,7 +170,8 @@ static void take_advert(struct engine *engine, struct link *link, struct mono no
 	router_event(engine, router, heard_at(engine, router, now), &event);
 }
 
-/* What matters is an announcement of an address that we have, too: a successor's, or a rival's. */
+/* What matters is an announcement of an address that we have, too: a successor's, or a rival's. What answers
+ * our own question (conflict.c) is no successor's: those tell everybody. */
 static void take_announcement(struct engine *engine, struct link *link, struct mono now, const uint8_t *bytes,
     size_t size, const struct advert_envelope *envelope)
 {
@@ -179,7 +180,7 @@ static void take_announcement(struct engine *engine, struct link *link, struct m
 		NA_OK ||
 	    !na.has_mac || memcmp(na.mac, link->mac, sizeof na.mac) == 0)
 		return;
-	bool recorded = false;
+	bool recorded = false, answer = !IN6_IS_ADDR_MULTICAST(&envelope->destination);
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
 		if (!r->used || r->link != link || router_address_index(r, &na.target) < 0)
@@ -190,7 +191,7 @@ static void take_announcement(struct engine *engine, struct link *link, struct m
 		if (r->vr.state == VRRP_ACTIVE)
 			record_count(engine, r, BOARD_FOREIGN_ANNOUNCEMENTS);
 		conflict_announced(engine, r, now, &na);
-		if (r->vr.wanted)
+		if (r->vr.state == VRRP_ACTIVE || (r->vr.wanted && !answer))
 			router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_FOREIGN_NA});
 	}
 }

@@ -82,10 +82,12 @@ def advert(source, priority=254, interval_cs=10, vrid=VRID, version=3, kind=1, c
     return frame(pdu, source, destination, VRRP, hops, mac)
 
 
-def neighbor_advertisement(target=VIP, claims=MAC):
-    """Unsolicited, O set: what a holder sends, with somebody else's MAC."""
-    data = (struct.pack("!BBHI", 136, 0, 0, 1 << 29) + packed(target) + b"\x02\x01" + bytes.fromhex(claims.replace(":", "")))
-    return frame(put_checksum(data, 2, target, ALL_NODES, ICMPV6), target, ALL_NODES, ICMPV6)
+def neighbor_advertisement(target=VIP, claims=MAC, asked_by=None):
+    """Unsolicited, O set: what a holder sends, with somebody else's MAC. Or the answer to a server that has asked."""
+    to, mac = (asked_by.link_local, f"02:00:00:00:00:{asked_by.number}") if asked_by else (ALL_NODES, None)
+    data = (struct.pack("!BBHI", 136, 0, 0, (3 if asked_by else 1) << 29) + packed(target) + b"\x02\x01"
+            + bytes.fromhex(claims.replace(":", "")))
+    return frame(put_checksum(data, 2, target, to, ICMPV6), target, to, ICMPV6, mac=mac)
 
 
 @contextlib.contextmanager

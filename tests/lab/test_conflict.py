@@ -3,7 +3,7 @@
 import contextlib
 import re
 
-from hostile import MAC, advert
+from hostile import MAC, advert, dropped, neighbor_advertisement
 from lab import VIP, adverts_pass, ip_batch, wait_for
 
 
@@ -86,3 +86,26 @@ def test_adverts_from_our_own_address_are_told(lab, nodes, attacker):
     adverts_pass(nodes[0], 3)
     assert nodes[0].router()["state"] == "active"
     wait_for("it is over", lambda: conflict(nodes[0]) is None)
+
+
+def test_an_answer_is_no_announcement_of_a_successor(lab, nodes, attacker):
+    """Who lets go keeps the address until a successor tells everybody. What a squatter answers to a question proves nothing."""
+    for node in nodes[1:]:
+        node.vipd_stop()
+    config = nodes[0].config()
+    config["virtual_routers"][0].update(advert_interval="2s", kernel_lease="12s")  # without a successor it stays for two intervals
+    nodes[0].write_config(config)
+    nodes[0].vipctl("reload")
+    answer = neighbor_advertisement(asked_by=nodes[0])
+    attacker.send(answer)
+    wait_for("it is heard, and a rival's", lambda: nodes[0].router()["counters"]["foreign_announcements"])
+    assert nodes[0].http("POST", "/v1/drain")[0] == 200
+    wait_for("it lets go", lambda: nodes[0].router()["state"], lambda state: state == "backup")
+    attacker.send(answer)
+    for _ in range(5):  # turns of the engine
+        before = dropped(nodes[0]).get("bad_hop_limit", 0)
+        attacker.send(advert(attacker.host.link_local, hops=64))
+        wait_for("its turn ends", lambda: dropped(nodes[0]).get("bad_hop_limit", 0), lambda now: now > before)
+    assert nodes[0].has_address() and nodes[0].router()["state"] == "backup"
+    attacker.send(neighbor_advertisement())
+    wait_for("the address goes", nodes[0].has_address, lambda has: not has)
