@@ -76,6 +76,7 @@ static void check_hear(
 {
 	uint8_t priority = event->advert.priority;
 	struct heard *heard = &node->heard;
+	heard->anybody |= event->type == VRRP_EVENT_ADVERT;
 	if (event->type == VRRP_EVENT_ADVERT && node->vr.state == VRRP_FAULT) { /* it listens all the same */
 		heard->last = now;
 		heard->source = event->advert.source;
@@ -107,6 +108,12 @@ static void check_hear(
 	}
 }
 
+/* on_conflict = "wait": at the start the address is left to whoever has it. */
+static bool is_waiting(const struct node *node)
+{
+	return node->params.wait_if_occupied && node->conflict.occupied && !node->heard.anybody;
+}
+
 /* ---- one step ---- */
 
 static void check_takeover(
@@ -119,6 +126,8 @@ static void check_takeover(
 	bool good = false;
 	if (event->type == VRRP_EVENT_ADOPT)
 		return;
+	if (is_waiting(node))
+		violate("node %u takes an address that is left to somebody else", node->number);
 	switch (vr->reason) {
 	case VRRP_REASON_NO_ADVERT: good = mono_sub(now, heard->acceptable) >= 3 * interval; break;
 	case VRRP_REASON_RESIGNED: good = heard->resigned.us >= heard->acceptable.us; break;
@@ -233,7 +242,7 @@ static void check_move(
 		violate(
 		    "node %u moves in a quiet group (%s)", node->number, vrrp_reason_name(node->vr.reason));
 	if (!adopts && world.frozen)
-		violate("node %u moves although a new engine could adopt (%s)", node->number,
+		violate("node %u moves although nothing asks for it (%s)", node->number,
 		    vrrp_reason_name(node->vr.reason));
 }
 
@@ -279,7 +288,8 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
 	else if (disturbs(before, &node->vr, event))
 		check_disturbed_until(world.now);
 	if (event->type == VRRP_EVENT_ADDRESS_FAILED && before->present) /* of the holder: a renewal */
-		world.gentle = false;
+		world.gentle = world.frozen = false;
+	node->heard.anybody |= node->vr.state == VRRP_ACTIVE;
 	if (before->healthy != node->vr.healthy)
 		world.frozen = false;
 }
@@ -290,7 +300,7 @@ bool check_is_candidate(const struct node *node)
 {
 	bool plays = node->vr.state == VRRP_BACKUP || node->vr.state == VRRP_ACTIVE;
 	return node->running && !node->stalls && kernel_link_up(node) && plays &&
-	       is_candidate_priority(&node->vr);
+	       is_candidate_priority(&node->vr) && !is_waiting(node);
 }
 
 /* The address is on its interface, and an engine answers for that. */
@@ -439,9 +449,12 @@ static void check_hosts(void)
 		return;
 	for (unsigned i = 0; i < HOSTS; i++) {
 		unsigned to = world.cache[i];
-		bool excused = world.missed[i][holder] || (to <= ALIEN && world.silent[to][holder]);
-		if (to != (unsigned)holder && !excused)
+		bool right = to == (unsigned)holder;
+		bool excused = world.missed[i][holder] || (!right && to <= ALIEN && world.silent[to][holder]);
+		if (!right && !excused)
 			violate("host %u sends to node %u, node %d is the holder", i, to, holder);
+		if (right && !excused && world.cache_mac[i] != world.nodes[holder].kernel.mac)
+			violate("host %u sends to a MAC that node %d had", i, holder);
 	}
 }
 

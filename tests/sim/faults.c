@@ -29,6 +29,8 @@ static const char *const names[FAULTS] = {
     [FAULT_NOTICES_LOST] = "notices of the kernel lost",
     [FAULT_PRIORITY] = "reload",
     [FAULT_ALIEN] = "foreign announcement",
+    [FAULT_SQUATTER] = "somebody else has the address",
+    [FAULT_MAC] = "another MAC",
 };
 
 const char *fault_name(enum fault_type type)
@@ -83,6 +85,7 @@ void plan_group(uint64_t seed)
 	unsigned resign = random_chance(70) ? 0 : random_chance(60) ? 100 : 50;
 	int64_t preempt_delay = random_chance(80) ? 0 : world.interval_us * random_in(1, 20);
 	bool clocks_differ = random_chance(70);
+	unsigned waiting = random_chance(60) ? 0 : random_chance(60) ? 100 : 50;
 	for (unsigned i = 0; i < world.node_count; i++) {
 		struct node *node = &world.nodes[i];
 		int64_t times = mixed && i ? random_in(1, 3) : 1;
@@ -91,6 +94,7 @@ void plan_group(uint64_t seed)
 		node->params.preempt = random_chance(preempt);
 		node->params.preempt_delay_us = preempt_delay;
 		node->params.resign_unhealthy = random_chance(resign);
+		node->params.wait_if_occupied = random_chance(waiting);
 		node->rate = clocks_differ ? random_in(RATE_ONE * 9 / 10, RATE_ONE * 11 / 10) : RATE_ONE;
 	}
 	for (unsigned i = 0; i < world.node_count; i++)
@@ -116,6 +120,8 @@ static int64_t draw_gap(void)
 static int64_t draw_duration(enum fault_type type)
 {
 	int64_t interval = world.interval_us;
+	if (type == FAULT_SQUATTER)
+		return random_in(0, 6 * USEC_PER_SEC);
 	if (type == FAULT_CRASH && random_chance(60))
 		return random_in(interval / 10, interval * 13 / 10);
 	if ((type == FAULT_STOP || type == FAULT_DRAIN || type == FAULT_SICK || type == FAULT_KILL) &&
@@ -143,6 +149,11 @@ void plan_faults(void)
 	for (unsigned i = 0; i < world.fault_count; i++) {
 		at += draw_gap();
 		draw_fault(&world.faults[i], at);
+	}
+	if (random_chance(15)) { /* there before anybody else */
+		world.faults[0].type = FAULT_SQUATTER;
+		world.faults[0].at = 0;
+		world.faults[0].duration_us = draw_duration(FAULT_SQUATTER);
 	}
 }
 
@@ -176,6 +187,8 @@ static bool is_gentle(const struct fault *fault)
 	case FAULT_PRIORITY:
 	case FAULT_DOUBLE:
 	case FAULT_ADD_ADDRESS:
+	case FAULT_SQUATTER:
+	case FAULT_MAC:
 	case FAULT_NOTICES_LOST: return true;
 	case FAULT_CRASH:
 		return fault->duration_us * 10 <= world.nodes[fault->node].params.advert_interval_us * 14;
@@ -200,6 +213,7 @@ static void lasting(const struct fault *fault, int change)
 	case FAULT_CARRIER: node->kernel.carrier_lost += (unsigned)change; break;
 	case FAULT_ADMIN_DOWN: node->kernel.admin_down += (unsigned)change; break;
 	case FAULT_REFUSE: node->kernel.refusing += (unsigned)change; break;
+	case FAULT_SQUATTER: world.squatters += (unsigned)change; break;
 	case FAULT_SNATCH: node->kernel.snatching += (unsigned)change; break;
 	default: break;
 	}
@@ -259,8 +273,14 @@ static void happen_once(const struct fault *fault)
 		node_wake(node, world.now + 50);
 		break;
 	case FAULT_PRIORITY: reload(node, fault); break;
-	case FAULT_ALIEN:
-		net_send(ALIEN, &(struct packet){.type = PACKET_NA, .from = ALIEN}, world.now, -1);
+	case FAULT_ALIEN: squatter_announces(); break;
+	case FAULT_SQUATTER:
+		if (fault->amount < 50)
+			squatter_announces();
+		break;
+	case FAULT_MAC:
+		node->kernel.mac++;
+		kernel_link_changed(node);
 		break;
 	default: break;
 	}
@@ -287,7 +307,8 @@ void fault_begin(struct fault *fault)
 	    fault->duration_us == NEVER ? -1LL : (long long)fault->duration_us, fault->amount);
 	check_disturbed(is_gentle(fault));
 	/* One in Fault starts anew as a candidate, and may preempt. */
-	world.frozen = world.gentle && fault->type == FAULT_CRASH && node->vr.state != VRRP_FAULT;
+	bool adopts = fault->type == FAULT_CRASH && node->vr.state != VRRP_FAULT;
+	world.frozen = world.gentle && (adopts || fault->type == FAULT_SQUATTER || fault->type == FAULT_MAC);
 	lasting(fault, 1);
 	happen_once(fault);
 }

@@ -124,5 +124,6 @@ void kernel_link_changed(struct node *node)
 	if (node->kernel.admin_down)
 		for (unsigned i = 0; i < world.address_count; i++)
 			kernel_removed(node, i);
-	kernel_notify(node, &(struct notice){.type = NOTICE_LINK, .up = kernel_link_up(node)});
+	kernel_notify(
+	    node, &(struct notice){.type = NOTICE_LINK, .up = kernel_link_up(node), .mac = node->kernel.mac});
 }

@@ -25,6 +25,8 @@ static bool can_hear(unsigned station)
 
 void net_dropped(const struct packet *packet, unsigned to)
 {
+	if (packet->answer)
+		return;
 	if (is_host(to)) {
 		if (packet->type == PACKET_NA && packet->from != ALIEN)
 			world.missed[to - HOST(0)][packet->from] = true;
@@ -78,6 +80,7 @@ static void host_hears(unsigned host, const struct packet *packet)
 	if (world.cache[host] != packet->from)
 		tell(NULL, "host %u now sends to %u", host, packet->from);
 	world.cache[host] = packet->from;
+	world.cache_mac[host] = packet->mac;
 	if (packet->from != ALIEN)
 		world.missed[host][packet->from] = false;
 }

@@ -51,7 +51,7 @@ void node_message(struct node *node, const struct vrrp_event *event)
 
 /* ---- events and effects: router.c ---- */
 
-static void effect(struct node *node, const struct vrrp_effect *effect)
+static void effect(struct node *node, struct mono now, const struct vrrp_effect *effect)
 {
 	struct pending *pending = &node->pending;
 	switch (effect->type) {
@@ -78,6 +78,7 @@ static void effect(struct node *node, const struct vrrp_effect *effect)
 		break;
 	case VRRP_EFFECT_TRANSITION:
 		pending->announce &= effect->to == VRRP_ACTIVE;
+		conflict_schedule(node, now);
 		tell(node, "> %s -> %s: %s", vrrp_state_name(effect->from), vrrp_state_name(effect->to),
 		    vrrp_reason_name(effect->reason));
 		break;
@@ -88,7 +89,7 @@ static void effect(struct node *node, const struct vrrp_effect *effect)
 	}
 }
 
-static void step(struct node *node, struct mono now, const struct vrrp_event *event)
+void node_step(struct node *node, struct mono now, const struct vrrp_event *event)
 {
 	/* As large as the interface says and no larger: AddressSanitizer sees what goes beyond. */
 	static struct vrrp_effects effects;
@@ -99,7 +100,7 @@ static void step(struct node *node, struct mono now, const struct vrrp_event *ev
 	if (world.violation[0])
 		return;
 	for (unsigned i = 0; i < effects.count; i++)
-		effect(node, &effects.items[i]);
+		effect(node, now, &effects.items[i]);
 	node->memory = (struct memory){.known = true,
 	    .healthy = node->vr.healthy,
 	    .drained = node->vr.drained,
@@ -109,7 +110,7 @@ static void step(struct node *node, struct mono now, const struct vrrp_event *ev
 
 static void event(struct node *node, struct mono now, enum vrrp_event_type type, unsigned index)
 {
-	step(node, now, &(struct vrrp_event){.type = type, .index = index});
+	node_step(node, now, &(struct vrrp_event){.type = type, .index = index});
 }
 
 /* ---- reading: receive.c, link.c, messages.c ---- */
@@ -140,7 +141,7 @@ static void read_advert(struct node *node, struct mono now, const struct packet 
 	if (!node->vr.link_up)
 		return;
 	tell(node, "advert %u from %u", advert.priority, packet->from);
-	step(node, heard_at(node, now, packet),
+	node_step(node, heard_at(node, now, packet),
 	    &(struct vrrp_event){.type = VRRP_EVENT_ADVERT,
 		.advert = {.source = envelope.source,
 		    .interval_us = advert.interval_cs * 10 * USEC_PER_MS,
@@ -156,7 +157,10 @@ static void read_packets(struct node *node, struct mono now, enum packet_type ty
 		net_heard(packet, node->number);
 		if (type == PACKET_ADVERT) {
 			read_advert(node, now, packet);
-		} else if (node->vr.wanted) {
+			continue;
+		}
+		conflict_announced(node, now);
+		if (node->vr.state == VRRP_ACTIVE || (node->vr.wanted && !packet->answer)) {
 			tell(node, "announcement of %u", packet->from);
 			event(node, now, VRRP_EVENT_FOREIGN_NA, 0);
 		}
@@ -185,6 +189,17 @@ static void snatched(struct node *node, struct mono now, unsigned index)
 	event(node, now, VRRP_EVENT_ADDRESS_LOST, index);
 }
 
+static void read_mac(struct node *node, struct mono now, unsigned mac)
+{
+	bool moved = node->has_mac && node->mac != mac;
+	node->has_mac = true;
+	node->mac = mac;
+	if (!moved)
+		return;
+	tell(node, "another MAC");
+	event(node, now, VRRP_EVENT_MAC_CHANGED, 0);
+}
+
 static void tell_readiness(struct node *node, struct mono now, bool ready)
 {
 	bool fresh = node->vr.state == VRRP_INITIALIZE && !node->vr.stopping;
@@ -192,7 +207,7 @@ static void tell_readiness(struct node *node, struct mono now, bool ready)
 		bool adopt = node->adopt && node->vr.state == VRRP_INITIALIZE;
 		node->adopt = false;
 		tell(node, adopt ? "adopt" : "link up");
-		step(node, now,
+		node_step(node, now,
 		    &(struct vrrp_event){.type = adopt ? VRRP_EVENT_ADOPT : VRRP_EVENT_LINK_UP,
 			.own_address = node->address,
 			.present = adopt ? node->on_link : 0});
@@ -205,6 +220,7 @@ static void tell_readiness(struct node *node, struct mono now, bool ready)
 static void resync(struct node *node, struct mono now)
 {
 	node->resync = false;
+	read_mac(node, now, node->kernel.mac);
 	node->on_link = node->kernel.addresses;
 	tell_readiness(node, now, kernel_link_up(node));
 	reconcile(node, now);
@@ -218,7 +234,10 @@ static void read_notices(struct node *node, struct mono now)
 		const struct notice *notice = &node->notices[i];
 		uint32_t bit = UINT32_C(1) << notice->index, before = node->on_link;
 		switch (notice->type) {
-		case NOTICE_LINK: tell_readiness(node, now, notice->up); break;
+		case NOTICE_LINK:
+			tell_readiness(node, now, notice->up);
+			read_mac(node, now, notice->mac);
+			break;
 		case NOTICE_ADDRESS: node->on_link |= bit; break;
 		case NOTICE_ADDRESS_GONE: node->on_link &= ~bit; break;
 		}
@@ -249,7 +268,7 @@ static void read_messages(struct node *node, struct mono now)
 			    : message->healthy			 ? "healthy"
 								 : "unhealthy");
 		}
-		step(node, now, message);
+		node_step(node, now, message);
 	}
 }
 
@@ -296,7 +315,7 @@ static void flush_kernel(struct node *node, struct mono now)
 		if (!error)
 			continue;
 		tell(node, "address %u refused", i);
-		step(node, now,
+		node_step(node, now,
 		    &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS_FAILED, .index = i, .error = error});
 		return;
 	}
@@ -308,7 +327,8 @@ static void flush_announcement(struct node *node)
 		return;
 	node->pending.announce = false;
 	node->cursor += random_in(5, 15);
-	net_send(node->number, &(struct packet){.type = PACKET_NA, .from = node->number}, node->cursor, -1);
+	net_send(node->number, &(struct packet){.type = PACKET_NA, .from = node->number, .mac = node->mac},
+	    node->cursor, -1);
 }
 
 static void flush(struct node *node, struct mono now)
@@ -318,6 +338,7 @@ static void flush(struct node *node, struct mono now)
 		flush_adverts(node);
 		flush_kernel(node, now);
 		flush_announcement(node);
+		conflict_ask(node);
 		if (!(p->advert || p->withdraw || p->renew || p->announce || p->assign))
 			return;
 	}
@@ -345,6 +366,7 @@ void node_turn(struct node *node)
 	read_messages(node, now);
 	node->message_count = 0;
 	node->seen = now;
+	conflict_timers(node, now);
 	if (mono_reached(now, vrrp_deadline(&node->vr)) && !world.violation[0]) {
 		tell(node, "timer");
 		event(node, now, VRRP_EVENT_TIMER, 0);
@@ -358,7 +380,8 @@ void node_turn(struct node *node)
 		node->memory.known = false;
 		return;
 	}
-	int64_t deadline = node_when(node, vrrp_deadline(&node->vr));
+	struct mono at = mono_min(node->conflict.ask, node->conflict.until);
+	int64_t deadline = node_when(node, mono_min(vrrp_deadline(&node->vr), at));
 	if (deadline != NEVER)
 		node_wake(node, deadline + random_in(5, random_chance(2) ? 1000 : 80));
 }
@@ -385,8 +408,9 @@ void node_start(struct node *node)
 	    .resigned = {INT64_MIN / 2},
 	    .lower = {INT64_MIN / 2},
 	    .unhealthy = {INT64_MIN / 2}};
-	node->stopped = false;
+	node->stopped = node->has_mac = false;
 	node->resync = true;
+	conflict_reset(node);
 	node->pending = (struct pending){0};
 	node->inbox_count = node->notice_count = node->message_count = 0;
 	node->wake_at = NEVER;

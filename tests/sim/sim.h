@@ -2,7 +2,8 @@
  * Inside the simulator: one world at a time, in virtual microseconds, from one seed.
  *
  *	plan (faults.c) -> happenings in a queue (sim.c) -> nodes (node.c: a model of the engine's loop around
- *the real state machine), their kernels (kernel.c), the network between them and hosts (net.c)
+ *the real state machine), their kernels (kernel.c), the network between them and hosts (net.c), and who else
+ *is on it (squatter.c)
  *	-> after every happening: check.c
  *
  * What is real: agent/core and the adverts of agent/wire. All the rest is a model, and tests/sim/README.md
@@ -36,6 +37,8 @@ enum packet_type { PACKET_ADVERT, PACKET_NA };
 struct packet {
 	enum packet_type type;
 	unsigned from;
+	unsigned mac; /* of an announcement: which of the sender's */
+	bool answer;  /* to a question, for the one who asked */
 	struct in6_addr destination;
 	size_t size;
 	int64_t arrived;
@@ -56,7 +59,7 @@ enum notice_type { NOTICE_LINK, NOTICE_ADDRESS, NOTICE_ADDRESS_GONE };
 struct notice {
 	enum notice_type type;
 	bool up;
-	unsigned index;
+	unsigned index, mac;
 };
 
 /* The addresses and the link of one node, as its kernel has them. */
@@ -66,14 +69,21 @@ struct kernel {
 	int64_t expires[VRRP_ADDRESSES_MAX]; /* NEVER: no lease */
 	unsigned carrier_lost, admin_down;   /* so many faults */
 	unsigned refusing;
+	unsigned mac; /* counted: 0 is the first */
 	unsigned snatching;
 	bool slow; /* every request takes some milliseconds */
 };
 
 struct pending {
-	bool advert, last_word, withdraw, renew, announce;
+	bool advert, last_word, withdraw, renew, announce, ask;
 	uint8_t priority;
 	uint32_t assign;
+};
+
+/* What a node knows of somebody who has the address and does not speak VRRP. */
+struct conflict {
+	bool asked, occupied;
+	struct mono ask, until;
 };
 
 /* What a predecessor of an engine left behind. */
@@ -86,6 +96,7 @@ struct memory {
 /* What the node has heard, kept apart from what the state machine thinks of it. */
 struct heard {
 	struct mono acceptable, resigned, lower, unhealthy, answered;
+	bool anybody;	     /* or has been Active itself */
 	int64_t interval_us; /* of the last acceptable one */
 	struct mono last;    /* the last one that was news, and whose */
 	struct in6_addr source;
@@ -105,7 +116,10 @@ struct node {
 	bool adopt, resync, stopped;
 	struct mono seen; /* the latest time that its state machine was told */
 	uint32_t on_link; /* addresses, as notified */
+	bool has_mac;
+	unsigned mac; /* as notified */
 	struct pending pending;
+	struct conflict conflict;
 	struct memory memory;
 	struct heard heard;
 	bool may_stay;	    /* no holder, but it keeps the address until there is one */
@@ -177,6 +191,8 @@ enum fault_type {
 	FAULT_NOTICES_LOST,
 	FAULT_PRIORITY,
 	FAULT_ALIEN,
+	FAULT_SQUATTER,
+	FAULT_MAC,
 	FAULTS
 };
 
@@ -198,6 +214,7 @@ struct world {
 	int64_t lease_us;
 	struct node nodes[NODES_MAX];
 	struct net net;
+	unsigned squatters; /* so many faults have him there */
 
 	unsigned fault_count;
 	struct fault faults[FAULTS_MAX];
@@ -208,7 +225,7 @@ struct world {
 	uint64_t order;
 
 	/* hosts: whom they send to, and what they may be excused for */
-	unsigned cache[HOSTS];
+	unsigned cache[HOSTS], cache_mac[HOSTS];
 	bool missed[HOSTS][NODES_MAX];	       /* the newest announcement of that node did not arrive */
 	bool silent[NODES_MAX + 1][NODES_MAX]; /* that one left Active and this one could not know */
 
@@ -242,11 +259,20 @@ void net_heard(const struct packet *packet, unsigned by);
 struct mono node_now(const struct node *node);
 struct mono node_at(const struct node *node, int64_t at);
 int64_t node_when(const struct node *node, struct mono local); /* NEVER if in no finite time */
+void node_step(struct node *node, struct mono now, const struct vrrp_event *event);
 void node_start(struct node *node);
 void node_crash(struct node *node);
 void node_message(struct node *node, const struct vrrp_event *event);
 void node_wake(struct node *node, int64_t at);
 void node_turn(struct node *node);
+
+/* squatter.c */
+void squatter_announces(void);
+void conflict_reset(struct node *node);
+void conflict_schedule(struct node *node, struct mono now);
+void conflict_announced(struct node *node, struct mono now);
+void conflict_timers(struct node *node, struct mono now);
+void conflict_ask(struct node *node);
 
 /* kernel.c */
 bool kernel_link_up(const struct node *node);
