@@ -6,7 +6,7 @@ import signal
 import socket
 import struct
 
-from lab import BUILD, ROOT, VIP, run, wait_for
+from lab import ROOT, VIP, run, wait_for
 from stage import LEASE_S
 
 
@@ -145,14 +145,11 @@ def fill(directory):
 
 
 def on_full_disk(stage, node, make):
-    """The log and, where vipd has one, the recorder write to a disk without a free byte."""
+    """The log and the recorder write to a disk without a free byte."""
     if make != "vipd" or node is not stage.nodes[0]:
         return {}
     fill(node.small_disk)
     node.top = {"record_dir": node.small_disk}
-    node.write_config()
-    if run(f"{BUILD}/vipd", "-n", "-c", node.config_path, check=False, env=stage.environment).returncode:
-        node.top = {}
     return {"log": os.open(os.path.join(node.small_disk, "vipd.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)}
 
 
@@ -178,6 +175,16 @@ def away_and_back(stage):
     stage.settle()
     stage.watch(1)
     address_deleted(stage)
+
+
+def without_a_disk(stage):
+    """Of the capture files a counter and what the status says are left; the log line has gone the way of the log."""
+    away_and_back(stage)
+    one = stage.nodes[0]
+    recorder = wait_for("the recorder has failed", lambda: one.status()["recorder"], lambda r: r["failures"], 20)
+    counted = one.metric("vipd_capture_file_failures_total")
+    if "No space" not in recorder["last_error"] or recorder["files_written"] or not counted:
+        raise AssertionError(f"the recorder says {recorder}, its counter {counted}")
 
 
 # the wall clock

@@ -54,7 +54,7 @@ ROWS = [
     Row("two backups take over together", act.both_take_over, (TAKEN_OVER, NOT_STUCK, NONE_LOST), priorities=(150, 100, 100),
         fresh=False),
 
-    Row("disk full", act.away_and_back, FAILOVER, VIPD, prepare=act.on_full_disk),
+    Row("disk full", act.without_a_disk, FAILOVER, VIPD, prepare=act.on_full_disk),
     Row("log that nobody reads", act.away_and_back, FAILOVER, VIPD, prepare=act.with_full_pipe),
     Row("wall clock +1 h", act.clock_stepped(+1), UNNOTICED, VIPD, prepare=act.own_clock),
     Row("wall clock -1 h", act.clock_stepped(-1), UNNOTICED, VIPD, prepare=act.own_clock),
