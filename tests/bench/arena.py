@@ -106,9 +106,14 @@ class Arena(Stage):
     """with Arena() as arena: … A trial begins with begin()."""
 
     node_class = Contender
+    probed = None
 
-    def begin_trial(self, make, interval_ms, count=1, servers=3, probe=True, checked=True, deadline=30.0):
-        """A new group of this make, whose first server holds every address, and nobody else any."""
+    def begin_trial(self, make, interval_ms, count=1, servers=3, probe="kernel", checked=True, deadline=30.0):
+        """A new group of this make, whose first server holds every address, and nobody else any.
+
+        probe: whose answers the client counts: of the kernel that has the address ("kernel"), of the API server ("api"), or
+        nobody's.
+        """
         self.clear()
         for node in self.nodes:
             node.interval_ms, node.count, node.checked = interval_ms, count, checked
@@ -118,13 +123,7 @@ class Arena(Stage):
         self.taking_part = self.nodes[:servers]
         for node in self.taking_part:
             node.launch(make)
-        if probe and not self.client_probe:
-            self.client_probe = Probe(self.client, connect_us=200, request_ms=50)
-            self.client_probe.ask("peek")  # its threads run
-            make_punctual(self.client_probe.process.pid)
-        elif not probe and self.client_probe:
-            self.client_probe.close()
-            self.client_probe = None
+        self.set_probe(probe)
         wait_for("the first server holds everything", lambda: [node.held() for node in self.taking_part],
                  lambda held: held == [count] + [0] * (servers - 1), deadline)
         if probe:
@@ -133,6 +132,18 @@ class Arena(Stage):
         held = [node.held() for node in self.taking_part]
         if held != [count] + [0] * (servers - 1):
             raise AssertionError(f"the group is not calm: {held} of {count} addresses held")
+
+    def set_probe(self, probe):
+        if probe == self.probed:
+            return
+        if self.client_probe:
+            self.client_probe.close()
+            self.client_probe = None
+        if probe:
+            self.client_probe = Probe(self.client, connect_us=200, request_ms=50, closed=probe == "kernel")
+            self.client_probe.ask("peek")  # its threads run
+            make_punctual(self.client_probe.process.pid)
+        self.probed = probe
 
 
 def make_punctual(pid):

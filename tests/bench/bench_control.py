@@ -39,10 +39,10 @@ def main(runs):
     with open_arena() as arena:
         arena.open()
         one = arena.nodes[0]
-        capture = Capture("switch", "br0", arena.directory, prompt=False)
+        capture = Capture("switch", "br0", arena.directory)
         for interval_ms in paper.asked("INTERVALS", [10, 100]):
             for number in range(1, (runs or 1) + 1):
-                arena.begin_trial("vipd", interval_ms, probe=False)
+                arena.begin_trial("vipd", interval_ms, probe=None)
                 for load in ("none", "scrapes and stalled clients"):
                     answers = []
                     before = sum(text.count("200\n") for name, text in one.logs() if "/curl" in name)

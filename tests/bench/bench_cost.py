@@ -64,7 +64,7 @@ def main(runs):
             for number in range(1, (runs or 1) + 1):
                 for make in paper.MAKES:
                     try:
-                        arena.begin_trial(make, interval_ms, probe=False)
+                        arena.begin_trial(make, interval_ms, probe=None)
                     except AssertionError as error:
                         print(f"{make}, {interval_ms} ms: {error}")
                         continue

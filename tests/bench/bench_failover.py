@@ -1,7 +1,8 @@
 """What a client sees when the holder goes, in every way there is: the longest silence, and what was lost.
 
-Every trial is a new group. The client connects every 0.2 ms and asks over HTTPS twenty times a second. The fault
-comes at a random moment between two adverts. `excess_ms` is how much later the client was answered again than the last
+Every trial is a new group. The client connects every 0.2 ms, to a port where nobody listens (the reset comes from the kernel
+that has the address), or to the API server where that is what dies; and it asks over HTTPS twenty times a second. The
+fault comes at a random moment between two adverts. `excess_ms` is how much later the client was answered again than the last
 advert heard plus Active_Down_Interval: what the program adds to what the protocol asks for.
 """
 
@@ -16,7 +17,7 @@ from capture import Capture
 from lab import wait_for
 
 RUNS = 3
-FIELDS = ["fault", "interval_ms", "make", "run", "gap_ms", "next_gap_ms", "connects_lost", "requests_failed", "requests_lost",
+FIELDS = ["fault", "interval_ms", "make", "run", "gap_ms", "next_gap_ms", "connects", "connects_lost", "requests_failed", "requests_lost",
           "excess_ms", "probe_late_ms", "trouble"]
 
 
@@ -44,7 +45,8 @@ def all_killed(arena, one):
     one.kill_all()
 
 
-FAULTS = {"silent death": silent, "SIGTERM": sigterm, "drain": drain, "API server killed": api_killed,
+API_KILLED = "API server killed"
+FAULTS = {"silent death": silent, "SIGTERM": sigterm, "drain": drain, API_KILLED: api_killed,
           "agent killed": agent_killed, "all killed": all_killed}
 
 
@@ -58,7 +60,7 @@ def excess_ms(packets, window, interval_ms, priority):
 
 
 def trial(arena, capture, fault, interval_ms, make):
-    arena.begin_trial(make, interval_ms)
+    arena.begin_trial(make, interval_ms, probe="api" if fault == API_KILLED else "kernel")
     one, two, _ = arena.nodes
     arena.client_probe.mark()
     capture.mark()
@@ -68,12 +70,11 @@ def trial(arena, capture, fault, interval_ms, make):
     arena.watch(1.1)  # announcements go on for a second: a second gap would be among them
     window = arena.client_probe.ask("peek")
     arena.client_probe.mark()
-    packets = capture.packets()
     connect, requests = window["connect"], window["requests"]
     return {"gap_ms": connect["gap_ms"], "next_gap_ms": connect["next_gap_ms"],
-            "connects_lost": connect["refused"] + connect["unanswered"], "requests_failed": requests["retried"],
+            "connects": connect["tried"], "connects_lost": connect["refused"] + connect["unanswered"], "requests_failed": requests["retried"],
             "requests_lost": requests["lost"], "probe_late_ms": connect["late_ms"],
-            "excess_ms": excess_ms(packets, window, interval_ms, two.priority) if fault == "silent death" else None}
+            "excess_ms": excess_ms(capture.packets(), window, interval_ms, two.priority) if fault == "silent death" else None}
 
 
 def main(runs):
@@ -99,7 +100,7 @@ def main(runs):
                         shown = True
         capture.close()
     keys = ["fault", "interval_ms", "make"]
-    results.summary(keys, "gap_ms", ["connects_lost", "requests_failed", "requests_lost"])
+    results.summary(keys, "gap_ms", ["connects", "connects_lost", "requests_failed", "requests_lost"])
     results.summary(keys, "next_gap_ms")
     results.summary(keys, "excess_ms")
     results.plot()

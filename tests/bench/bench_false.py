@@ -18,7 +18,7 @@ def takeovers(packets, holder):
 
 
 def trial(arena, capture, interval_ms, make, seconds):
-    arena.begin_trial(make, interval_ms, probe=False, checked=False)
+    arena.begin_trial(make, interval_ms, probe=None, checked=False)
     load = [arena.client.spawn(["timeout", str(seconds + 30), "sh", "-c", "while :; do :; done"], "load")
             for _ in range(TIMES * os.cpu_count())]
     try:
@@ -36,7 +36,7 @@ def main(runs):
     results = paper.Results("false", FIELDS)
     with open_arena() as arena:
         arena.open()
-        capture = Capture("switch", "br0", arena.directory, prompt=False)
+        capture = Capture("switch", "br0", arena.directory)
         for interval_ms in paper.asked("INTERVALS", [10, 30, 100]):
             for number in range(1, (runs or 1) + 1):
                 for make in paper.MAKES:

@@ -17,9 +17,9 @@ FIELDS = ["interval_ms", "make", "run", "path_us", "advert_us", *(f"{step}_us" f
 
 
 def trial(arena, interval_ms, make):
-    arena.begin_trial(make, interval_ms, probe=False)
+    arena.begin_trial(make, interval_ms, probe=None)
     one, two, _ = arena.nodes
-    capture = Capture(two.name, "eth0", arena.directory, prompt=False)
+    capture = Capture(two.name, "eth0", arena.directory)
     try:
         arena.watch(0.3 + random.random() * interval_ms / 1000)
         one.blackhole()

@@ -56,7 +56,7 @@ def takeover(packets, arena, interval_ms):
 
 
 def trial(arena, capture, interval_ms, count, make, row):
-    arena.begin_trial(make, interval_ms, count, servers=2, probe=False, checked=False, deadline=20 + interval_ms / 20)
+    arena.begin_trial(make, interval_ms, count, servers=2, probe=None, checked=False, deadline=20 + interval_ms / 20)
     one, two = arena.taking_part
     capture.mark()
     costs = measure([one, two], paper.asked("LASTS", [SECONDS])[0])
@@ -80,7 +80,7 @@ def main(runs):
     results = paper.Results("scale", FIELDS)
     with open_arena() as arena:
         arena.open()
-        capture = Capture("switch", "br0", arena.directory, prompt=False)
+        capture = Capture("switch", "br0", arena.directory)
         for interval_ms in paper.asked("INTERVALS", [10, 100]):
             for count in paper.asked("ROUTERS", [1, 16, 64, 255]):
                 for number in range(1, (runs or 1) + 1):

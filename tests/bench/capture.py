@@ -24,29 +24,26 @@ class Packet:
 
 
 class Capture:
-    """prompt: packets are in the file at once; else up to a second later, at a fraction of the cost."""
+    """What passed is known up to a second later: to be woken for every packet would cost those who send them."""
 
-    def __init__(self, namespace, interface, directory, prompt=True):
+    def __init__(self, namespace, interface, directory):
         self.path = os.path.join(directory, f"{namespace}-{interface}.pcap")
-        self.offset, self.prompt = 24, prompt
+        self.offset, self.since_ns = 24, 0
         self.log = os.path.join(directory, f"tcpdump-{interface}.log")
         with open(self.log, "wb") as output:
             self.process = subprocess.Popen(
                 ["nsenter", f"--net=/run/netns/{namespace}", "tcpdump", "-i", interface, "-w", self.path, "-U", "-s", "128",
-                 "-B", "32768", "--time-stamp-precision=nano", "-Z", "root", *(["--immediate-mode"] if prompt else []), FILTER],
+                 "-B", "32768", "--time-stamp-precision=nano", "-Z", "root", FILTER],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         wait_for("tcpdump listens", lambda: open(self.log).read(), lambda text: "listening on" in text)
 
     def mark(self):
-        """What is told next begins here."""
-        if not self.prompt:
-            time.sleep(1.2)
-        self.offset = max(24, os.path.getsize(self.path))
+        """What is told next begins now."""
+        self.since_ns = time.time_ns()
 
     def packets(self):
-        """Since the mark."""
-        if not self.prompt:
-            time.sleep(1.2)
+        """Since the mark; once."""
+        time.sleep(1.2)
         with open(self.path, "rb") as file:
             magic = struct.unpack("=I", file.read(4))[0]
             assert magic == PCAP_NS, f"not a capture in nanoseconds: {magic:x}"
@@ -57,10 +54,12 @@ class Capture:
             seconds, nanoseconds, kept, _ = struct.unpack_from("=IIII", data, at)
             if at + 16 + kept > len(data):
                 break
-            packet = decode(seconds * 10**9 + nanoseconds, data[at + 16:at + 16 + kept])
+            at_ns = seconds * 10**9 + nanoseconds
+            packet = decode(at_ns, data[at + 16:at + 16 + kept]) if at_ns >= self.since_ns else None
             if packet:
                 found.append(packet)
             at += 16 + kept
+        self.offset += at
         return sorted(found, key=lambda packet: packet.at_ns)
 
     def lost(self):

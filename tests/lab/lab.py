@@ -332,12 +332,12 @@ class Node(Host):
 class Probe:
     """The client: see probe.c. A window runs from one mark to the next."""
 
-    def __init__(self, host, connect_us=1000, request_ms=10, limit_ms=2000):
+    def __init__(self, host, connect_us=1000, request_ms=10, limit_ms=2000, closed=False):
         tls = host.lab.tls
         self.host = host
         self.process = host.spawn(
-            [f"{BUILD}/lab/probe", "-i", str(connect_us), "-r", str(request_ms), "-l", str(limit_ms), "-a", f"{tls}/ca.crt",
-             "-c", f"{tls}/client.crt", "-k", f"{tls}/client.key", VIP, "6443", URL],
+            [f"{BUILD}/lab/probe", *(["-n"] if closed else []), "-i", str(connect_us), "-r", str(request_ms), "-l", str(limit_ms), "-a", f"{tls}/ca.crt",
+             "-c", f"{tls}/client.crt", "-k", f"{tls}/client.key", VIP, "1" if closed else "6443", URL],
             "probe", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, command):

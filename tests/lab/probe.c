@@ -2,7 +2,9 @@
  * probe: a client of the virtual address that measures what an outage costs, to a tenth of a millisecond.
  *
  * Two measurements run side by side. The connect thread opens a TCP connection on a fixed schedule and notes
- * when the SYN-ACK comes; the longest time between two answers is the outage as the network sees it. The
+ * when the SYN-ACK comes; the longest time between two answers is the outage as the network sees it. With -n
+ * nobody listens at the port and the kernel that has the address answers by itself, with a reset: a server
+ * that accepts thousands of connections a second is a load of its own, and drops some. The
  * request thread makes complete HTTPS requests with a client certificate, each on a connection of its own;
  *one that fails is tried once more at once, as a Kubernetes client does, and is lost if that fails too.
  *
@@ -48,6 +50,7 @@ struct options {
 	long connect_us;       /* schedule of the connects */
 	long request_ms;       /* schedule of the requests */
 	long request_limit_ms; /* of one try */
+	bool closed;	       /* nobody listens at the port: a reset is the answer */
 };
 
 /* Answers of one server in a row; times in ns since the window began. */
@@ -72,7 +75,7 @@ struct window {
 };
 
 static const char usage[] =
-    "usage: probe [-i CONNECT_US] [-r REQUEST_MS] [-l LIMIT_MS] -a CA -c CERT -k KEY ADDRESS PORT URL";
+    "usage: probe [-n] [-i CONNECT_US] [-r REQUEST_MS] [-l LIMIT_MS] -a CA -c CERT -k KEY ADDRESS PORT URL";
 static struct options options = {.connect_us = 1000, .request_ms = 10, .request_limit_ms = 1000};
 
 /* Everything below is under the lock. */
@@ -125,16 +128,17 @@ static uint64_t attempt_first, attempt_next; /* taken modulo ATTEMPTS_MAX */
 
 enum connect_result { CONNECT_ANSWERED, CONNECT_REFUSED, CONNECT_UNANSWERED };
 
-static void connect_count(enum connect_result result, int64_t now)
+/* One that began before the window and fails is of the window before. */
+static void connect_count(enum connect_result result, int64_t begin, int64_t now)
 {
 	struct window *w;
 
 	pthread_mutex_lock(&lock);
 	w = &windows[current];
 	if (result == CONNECT_REFUSED) {
-		w->refused++;
+		w->refused += begin >= w->begin_ns;
 	} else if (result == CONNECT_UNANSWERED) {
-		w->unanswered++;
+		w->unanswered += begin >= w->begin_ns;
 	} else {
 		int64_t gap = now - (last_answer_ns ? last_answer_ns : w->begin_ns);
 
@@ -175,7 +179,7 @@ static void connect_begin(int epoll, int64_t late_ns)
 	if (connect(a->fd, (struct sockaddr *)&options.server, sizeof(options.server)) < 0 &&
 	    errno != EINPROGRESS) {
 		close(a->fd);
-		connect_count(CONNECT_REFUSED, a->begin_ns);
+		connect_count(CONNECT_REFUSED, a->begin_ns, a->begin_ns);
 		return;
 	}
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, a->fd, &event) < 0)
@@ -187,7 +191,7 @@ static void connect_end(struct attempt *a, enum connect_result result, int64_t n
 {
 	close(a->fd);
 	a->fd = -1;
-	connect_count(result, now);
+	connect_count(result, a->begin_ns, now);
 }
 
 static void *connect_thread(void *unused)
@@ -214,6 +218,8 @@ static void *connect_thread(void *unused)
 			if (events[i].data.u64 == UINT64_MAX)
 				continue;
 			getsockopt(a->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+			if (error == ECONNREFUSED && options.closed)
+				error = 0;
 			connect_end(a, error ? CONNECT_REFUSED : CONNECT_ANSWERED, now);
 		}
 		for (; attempt_first < attempt_next; attempt_first++) {
@@ -463,8 +469,9 @@ static long number(const char *text, long max)
 
 static void options_read(int argc, char **argv)
 {
-	for (int o; (o = getopt(argc, argv, "i:r:l:a:c:k:")) != -1;) {
+	for (int o; (o = getopt(argc, argv, "ni:r:l:a:c:k:")) != -1;) {
 		switch (o) {
+		case 'n': options.closed = true; break;
 		case 'i': options.connect_us = number(optarg, 1000000); break;
 		case 'r': options.request_ms = number(optarg, 10000); break;
 		case 'l': options.request_limit_ms = number(optarg, 60000); break;
