@@ -56,8 +56,13 @@ static void run(struct http *http)
 		sd_event_source_set_enabled(http->timer, SD_EVENT_OFF);
 		return;
 	}
-	uint64_t us = (uint64_t)ms * USEC_PER_MS;
-	sd_event_source_set_time(http->timer, loop_now(http->event) + us);
+	uint64_t at = loop_now(http->event) + (uint64_t)ms * USEC_PER_MS, set = 0;
+	/* Every request puts the end of an idle connection off. A look too early costs less than setting it.
+	 */
+	sd_event_source_get_time(http->timer, &set);
+	if (sd_event_source_get_enabled(http->timer, NULL) > 0 && set <= at)
+		return;
+	sd_event_source_set_time(http->timer, at);
 	sd_event_source_set_enabled(http->timer, SD_EVENT_ONESHOT);
 }
 

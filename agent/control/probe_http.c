@@ -216,6 +216,7 @@ static void finish(struct probe *probe, CURLcode code)
 	read_certificate(probe, &result.certificate);
 	curl_easy_getinfo(probe->easy, CURLINFO_ACTIVESOCKET, &kept);
 	curl_multi_remove_handle(probe->multi, probe->easy);
+	sd_event_source_set_enabled(probe->timer, SD_EVENT_OFF); /* libcurl leaves one behind */
 	probe->running = false;
 	if (kept != CURL_SOCKET_BAD)
 		wire_watch(&probe->wire, probe->event, kept, on_broken, probe);
@@ -425,10 +426,12 @@ static void http_start(struct probe *probe)
 		return;
 	}
 	CURLMcode code = curl_multi_add_handle(probe->multi, probe->easy);
-	if (code == CURLM_OK)
-		probe->running = true;
-	else
+	if (code != CURLM_OK) {
 		fail(probe, curl_multi_strerror(code));
+		return;
+	}
+	probe->running = true;
+	act(probe, CURL_SOCKET_TIMEOUT, 0); /* else it would be asked a wake-up and a millisecond later */
 }
 
 const struct probe_type probe_http = {.open = http_open, .start = http_start, .close = http_close};
