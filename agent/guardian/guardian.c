@@ -24,13 +24,14 @@
 
 #include "vipd/log.h"
 
-#define TICK_US		(250 * USEC_PER_MS)
-#define HUNG_US		(10 * USEC_PER_SEC) /* an engine without a heartbeat for this long is killed */
-#define CRISIS_US	(60 * USEC_PER_SEC) /* DEATHS_MAX deaths in this are no accident */
-#define BACKOFF_US	(1 * USEC_PER_SEC)
-#define BACKOFF_MAX_US	(5 * USEC_PER_SEC)
-#define MESSAGES_A_TURN 16
-#define STOP_MAX_US	(15 * USEC_PER_SEC) /* past the longest handover */
+#define TICK_US		 (250 * USEC_PER_MS)
+#define HANDOVER_TICK_US (20 * USEC_PER_MS)
+#define HUNG_US		 (10 * USEC_PER_SEC) /* an engine without a heartbeat for this long is killed */
+#define CRISIS_US	 (60 * USEC_PER_SEC) /* DEATHS_MAX deaths in this are no accident */
+#define BACKOFF_US	 (1 * USEC_PER_SEC)
+#define BACKOFF_MAX_US	 (5 * USEC_PER_SEC)
+#define MESSAGES_A_TURN	 16
+#define STOP_MAX_US	 (15 * USEC_PER_SEC) /* past the longest handover */
 
 static struct guardian guardian;
 
@@ -80,13 +81,19 @@ static void begin_handover(struct mono now)
 {
 	int64_t stay_us = resign_routers(&guardian.config, guardian.board, guardian.keys);
 	guardian.anew = true;
+	guardian.resigned_at = now;
 	guardian.release_at = mono_add(now, stay_us);
 }
 
+/* Each router's addresses go when its own time is over; with the last of them whatever else is left. */
 static void finish_handover(struct mono now)
 {
-	if (!mono_reached(now, guardian.release_at))
+	if (mono_is_never(guardian.release_at))
 		return;
+	if (!mono_reached(now, guardian.release_at)) {
+		release_resigned(guardian.board, mono_sub(now, guardian.resigned_at));
+		return;
+	}
 	guardian.release_at = MONO_NEVER;
 	release_addresses(&guardian.config);
 }
@@ -267,7 +274,9 @@ static void hear_signals(int fd)
 /* Milliseconds to the next thing to do. */
 static int pause_ms(void)
 {
-	struct mono now = mono_now(), at = mono_min(mono_add(now, TICK_US), guardian.release_at);
+	struct mono now = mono_now(), at = mono_add(now, TICK_US);
+	if (!mono_is_never(guardian.release_at))
+		at = mono_min(mono_add(now, HANDOVER_TICK_US), guardian.release_at);
 	for (int kind = 0; kind < CHILDREN; kind++)
 		if (!guardian.children[kind].pid && !guardian.stopping)
 			at = mono_min(at, guardian.children[kind].restart);

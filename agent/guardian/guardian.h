@@ -57,11 +57,12 @@ struct guardian {
 	uint64_t generation;
 	uint64_t fingerprint;
 	struct mono next_fingerprint;
-	bool announced;		/* READY=1 was sent */
-	bool reload_pending;	/* somebody waits for this generation to be in force */
-	bool reload_asked;	/* that somebody is control */
-	struct mono release_at; /* end of a handover in place of the engine, else MONO_NEVER */
-	bool anew;		/* what the engine before held was let go of: the next one adopts nothing */
+	bool announced;	     /* READY=1 was sent */
+	bool reload_pending; /* somebody waits for this generation to be in force */
+	bool reload_asked;   /* that somebody is control */
+	struct mono resigned_at,
+	    release_at; /* begin and end of a handover in place of the engine, else MONO_NEVER */
+	bool anew;	/* what the engine before held was let go of: the next one adopts nothing */
 	bool stopping;
 	struct mono stop_deadline;
 };
@@ -120,10 +121,12 @@ __attribute__((format(printf, 1, 2))) void notify(const char *format, ...);
 
 /*
  * resign.c: sends priority 0 for every virtual router of which the board says that the engine was Active a
- * moment ago, and returns how long its addresses must stay for a successor, in microseconds; 0: there is
- * none. keys: memfd of secrets_read(CHILD_ENGINE).
+ * moment ago, and returns how long the last of their addresses must stay for a successor, in microseconds;
+ * 0: there is none. keys: memfd of secrets_read(CHILD_ENGINE).
  */
 int64_t resign_routers(const struct config *config, const struct board *board, int keys);
+/* How long those of one router stay, which depends on its interval; both in microseconds. */
+int64_t resign_stay(int64_t interval_us);
 
 /*
  * release.c: removes the addresses that a dead vipd left: those with our mark and our flags, and (for kernels
@@ -136,3 +139,5 @@ int release_addresses(const struct config *config);
  * would let go of it, if it could. `silence_us`: of the whole engine. Returns how many were removed.
  */
 unsigned release_late(const struct board *board, int64_t silence_us);
+/* And of routers that were resigned for (resign.c) that long ago, when their own time to stay is over. */
+unsigned release_resigned(const struct board *board, int64_t since_us);

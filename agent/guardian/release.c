@@ -85,7 +85,14 @@ static unsigned remove_held(struct kernel *kernel, const struct board_router *ro
 	return removed;
 }
 
-unsigned release_late(const struct board *board, int64_t silence_us)
+static int64_t late_limit(int64_t interval_us)
+{
+	return LATE_INTERVALS * interval_us;
+}
+
+/* Of every router that holds something and whose limit, which depends on its interval, has passed. */
+static unsigned release_held(
+    const struct board *board, int64_t passed_us, int64_t (*limit)(int64_t interval_us))
 {
 	struct kernel kernel = {0};
 	bool open = false;
@@ -93,7 +100,7 @@ unsigned release_late(const struct board *board, int64_t silence_us)
 	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
 		struct board_router router;
 		if (!board_read_router(board, i, &router) || router.state != VRRP_ACTIVE || !router.held ||
-		    silence_us <= LATE_INTERVALS * router.advert_interval_us)
+		    passed_us <= limit(router.advert_interval_us))
 			continue;
 		if (!open && kernel_open(&kernel))
 			return removed;
@@ -103,4 +110,14 @@ unsigned release_late(const struct board *board, int64_t silence_us)
 	if (open)
 		kernel_close(&kernel);
 	return removed;
+}
+
+unsigned release_late(const struct board *board, int64_t silence_us)
+{
+	return release_held(board, silence_us, late_limit);
+}
+
+unsigned release_resigned(const struct board *board, int64_t since_us)
+{
+	return release_held(board, since_us, resign_stay);
 }

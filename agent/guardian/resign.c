@@ -137,6 +137,13 @@ static void resign(int fd, const struct notice *notice)
 		    "%s: sent priority 0 on %s in place of the engine", config->name, config->interface);
 }
 
+int64_t resign_stay(int64_t interval_us)
+{
+	return interval_us < STAY_MIN_US   ? STAY_MIN_US
+	       : interval_us > STAY_MAX_US ? STAY_MAX_US
+					   : interval_us;
+}
+
 int64_t resign_routers(const struct config *config, const struct board *board, int keys)
 {
 	struct notice notice = {0};
@@ -155,13 +162,11 @@ int64_t resign_routers(const struct config *config, const struct board *board, i
 		if (!notice.config || !was_active(&notice.board, notice.config))
 			continue;
 		resign(fd, &notice);
-		if (stay_us < notice.config->advert_interval_us)
-			stay_us = notice.config->advert_interval_us;
+		int64_t own_us = resign_stay(notice.config->advert_interval_us);
+		stay_us = stay_us < own_us ? own_us : stay_us;
 	}
 	if (notice.secrets && notice.secrets_size)
 		munmap((void *)notice.secrets, notice.secrets_size);
 	close(fd);
-	if (!stay_us)
-		return 0;
-	return stay_us < STAY_MIN_US ? STAY_MIN_US : stay_us > STAY_MAX_US ? STAY_MAX_US : stay_us;
+	return stay_us;
 }

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from keys import auth, make_key, roll_out, write_auth, write_key
-from lab import BUILD, adverts_pass, transitions, wait_for
+from lab import BUILD, VIP, adverts_pass, transitions, wait_for
 
 KILLS = int(os.environ.get("VIPD_KILLS", "2"))
 STOPPED_S = int(os.environ.get("VIPD_STOPPED_S", "1"))
@@ -108,6 +108,25 @@ def test_a_handover_that_is_cut_short_is_finished(lab, nodes, probe):
     lab.wait_holder(nodes[1])
     assert resigned(before, nodes)
     assert probe.mark()["requests"]["lost"] == 0
+
+
+def test_each_router_keeps_its_address_for_its_own_interval(lab, nodes):
+    other = VIP + "1"
+    config = nodes[0].config()
+    [router] = config["virtual_routers"]
+    config["virtual_routers"] = [router, {**router, "name": "slow", "vrid": 101, "addresses": [other],
+                                          "advert_interval": "1s", "kernel_lease": "1h"}]
+    nodes[0].write_config(config)
+    nodes[0].vipctl("reload")
+    held = lambda: {address["local"] for address in nodes[0].addresses()} & {VIP, other}
+    wait_for("it holds both", held, lambda now: now == {VIP, other})
+    lab.wait_holder(nodes[0])
+    pids = nodes[0].vipd_pids()
+    os.kill(pids["engine"], signal.SIGSTOP)
+    os.kill(pids["guardian"], signal.SIGTERM)
+    os.kill(pids["engine"], signal.SIGKILL)
+    assert wait_for("the first goes", held, lambda now: VIP not in now) == {other}
+    assert nodes[0].vipd_wait() == 0 and not held()
 
 
 @pytest.mark.parametrize("guardian", [signal.SIGTERM, signal.SIGKILL], ids=["stop", "dead guardian"])
