@@ -64,8 +64,7 @@ static int check(const char *path, bool print)
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* The configuration only helps to find the lock and, on old kernels, the addresses: the mark is enough
- * without it. */
+/* The configuration only helps to find the lock and, on old kernels, the addresses; the mark does without. */
 static int release(const char *path)
 {
 	log_open("vipd --release");

@@ -228,8 +228,7 @@ static void finish(struct control *control)
 	sd_event_unref(control->event);
 }
 
-/* Asked before we open anything: without metrics the number is free, and something else of ours would get it.
- */
+/* Asked before we open anything: without metrics the number is free, and something of ours would get it. */
 static bool metrics_wanted(void)
 {
 	int listening = 0;

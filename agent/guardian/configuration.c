@@ -51,8 +51,7 @@ void configuration_send(struct guardian *guardian, enum child_kind kind)
 		log_error("cannot hand the configuration to %s: %s", child->name, strerrordesc_np(-result));
 }
 
-/* The files were good a moment ago. Their fingerprint is taken first: a change from here on is another one.
- */
+/* The files were good a moment ago. The fingerprint is taken first: a change from now on is another one. */
 static int read_keys(struct guardian *guardian)
 {
 	uint64_t fingerprint = secrets_fingerprint(&guardian->config);

@@ -305,8 +305,7 @@ static int open_inheritance(void)
 	int result = in->board_writable = board_create();
 	if (result < 0)
 		return result;
-	char path[64]; /* a second, read-only descriptor of the same memory: control cannot map it for writing
-			*/
+	char path[64]; /* a second descriptor of the same memory, read-only: control cannot write to it */
 	snprintf(path, sizeof path, "/proc/self/fd/%d", in->board_writable);
 	in->board = open(path, O_RDONLY | O_CLOEXEC);
 	guardian.board = in->board < 0 ? NULL : board_map(in->board);

@@ -26,8 +26,7 @@ struct child {
 	unsigned died;
 };
 
-/* Descriptors that the children are started with; -1: none. The guardian keeps its own copies for the next
- * start. */
+/* What the children are started with; -1: none. The guardian keeps its own copies for the next start. */
 struct inheritance {
 	int channel[CHILDREN]; /* the two ends of the pair between engine and control */
 	int board_writable;
@@ -37,8 +36,7 @@ struct inheritance {
 	int records;
 };
 
-/* Numeric identity of run_as and the groups. Looked up once, because a reload must not depend on a name
- * service. */
+/* run_as and the groups as numbers: looked up once, because a reload must not depend on a name service. */
 struct identity {
 	uid_t uid;
 	gid_t gid;

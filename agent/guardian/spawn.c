@@ -24,14 +24,12 @@
 #include "vipd/log.h"
 
 #define REALTIME_PRIORITY 20
-#define REALTIME_SECONDS                                                                                     \
-	2	    /* an engine that computes this long without sleeping is broken: the kernel ends it */
-#define FD_ABOVE 64 /* out of the way of the agreed numbers */
+#define REALTIME_SECONDS  2  /* an engine that computes longer without sleep is broken: the kernel ends it */
+#define FD_ABOVE	  64 /* out of the way of the agreed numbers */
 
 static const cap_value_t engine_rights[] = {CAP_NET_ADMIN, CAP_NET_RAW};
 
-/* Puts `from[i]` at descriptor FD_GUARDIAN + i, open after exec; nothing else stays open but standard
- * streams. */
+/* Puts `from[i]` at FD_GUARDIAN + i, open after exec; of the rest only the standard streams stay open. */
 static int place_descriptors(const int from[], int count)
 {
 	int above[8];

@@ -25,9 +25,8 @@ struct vipctl {
 	bool follow;	      /* events -f */
 	bool json;	      /* -o json */
 	bool colour;
-	int word_count; /* of a command with options of its own: its command line, words[0] is vipctl's name
-			 */
-	char **words;
+	int word_count;	  /* of a command with options of its own: its command line */
+	char **words;	  /* words[0] is vipctl's name */
 	FILE *complaints; /* where a call tells why it failed; NULL: standard error */
 };
 

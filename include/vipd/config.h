@@ -130,8 +130,7 @@ struct config {
 	struct config_check checks[CONFIG_CHECKS_MAX];
 };
 
-/* The errors of one reading, all of them, in the order of the file; one text, a line each, "" if there is
- * none. */
+/* All errors of one reading, in the order of the file: one text, a line each; "" if there is none. */
 #define CONFIG_ERRORS_TEXT_MAX 3500
 struct config_errors {
 	unsigned count;
