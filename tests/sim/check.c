@@ -86,6 +86,8 @@ static void check_hear(
 	if ((before->state != VRRP_BACKUP && before->state != VRRP_FAULT) ||
 	    event->type == VRRP_EVENT_LINK_UP)
 		heard->priority = 0;
+	if (event->type == VRRP_EVENT_LINK_UP) /* who starts anew knows no interval but its own */
+		heard->interval_us = 0;
 	if (event->type != VRRP_EVENT_ADVERT || node->vr.state != VRRP_BACKUP)
 		return;
 	if (priority == 0) {
