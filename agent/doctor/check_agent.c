@@ -19,6 +19,15 @@ static bool is_true(const json_t *object, const char *key)
 	return json_is_true(json_object_get(object, key));
 }
 
+/* Each object of a list in the status. */
+static void judge_each(
+    struct doctor *doctor, const char *list, void (*judge)(struct doctor *doctor, const json_t *object))
+{
+	size_t i;
+	json_t *object;
+	json_array_foreach(json_object_get(doctor->status, list), i, object) judge(doctor, object);
+}
+
 void check_agent(struct doctor *doctor)
 {
 	const json_t *engine = json_object_get(doctor->status, "engine");
@@ -66,10 +75,7 @@ static void router_judge(struct doctor *doctor, const json_t *router)
 
 void check_router(struct doctor *doctor)
 {
-	size_t i;
-	json_t *router;
-	json_array_foreach(json_object_get(doctor->status, "virtual_routers"), i, router)
-	    router_judge(doctor, router);
+	judge_each(doctor, "virtual_routers", router_judge);
 }
 
 /* VRRP's view alone; what the kernel and the wire say is looked at separately. */
@@ -94,10 +100,7 @@ static void holder_judge(struct doctor *doctor, const json_t *router)
 
 void check_holder(struct doctor *doctor)
 {
-	size_t i;
-	json_t *router;
-	json_array_foreach(json_object_get(doctor->status, "virtual_routers"), i, router)
-	    holder_judge(doctor, router);
+	judge_each(doctor, "virtual_routers", holder_judge);
 }
 
 /* Who else claims what is ours, as far as vipd has noticed by itself. */
@@ -121,10 +124,7 @@ static void conflict_judge(struct doctor *doctor, const json_t *router)
 
 void check_conflict(struct doctor *doctor)
 {
-	size_t i;
-	json_t *router;
-	json_array_foreach(json_object_get(doctor->status, "virtual_routers"), i, router)
-	    conflict_judge(doctor, router);
+	judge_each(doctor, "virtual_routers", conflict_judge);
 }
 
 /* ---- health checks, as the agent sees them ---- */
@@ -149,11 +149,8 @@ static void health_judge(struct doctor *doctor, const json_t *check)
 
 void check_health(struct doctor *doctor)
 {
-	size_t i;
-	json_t *check;
-	const json_t *list = json_object_get(doctor->status, "checks");
-	json_array_foreach(list, i, check) health_judge(doctor, check);
-	if (doctor->status && json_array_size(list) == 0)
+	judge_each(doctor, "checks", health_judge);
+	if (doctor->status && json_array_size(json_object_get(doctor->status, "checks")) == 0)
 		finding_add(doctor, DOCTOR_WARNING, "", "add a check of the API server; see vipd.conf(5)",
 		    "vipd watches nothing: the address stays on a server whose API server is dead");
 }
