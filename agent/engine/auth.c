@@ -6,10 +6,10 @@
  *	enforce		signs; only adverts with a right trailer are taken
  *
  * Time: trailers carry the wall clock, and an advert too far from the receiver's is refused. A wall clock
- *that is stepped by hand or by a broken time server must not cut a server off from its group, so our time
- *goes on steadily from where the wall clock was at the start and follows it only in small steps. A larger one
- *may just as well be a correction. Who is right is known as soon as an advert of somebody else verifies by
- *the wall clock and not by our time: then we follow.
+ * that is stepped by hand or by a broken time server must not cut a server off from its group, so our time
+ * goes on steadily from where the wall clock was at the start and follows it only in small steps. A larger
+ * one may just as well be a correction. Who is right is known as soon as an advert of somebody else verifies
+ * by the wall clock and not by our time: then we follow.
  */
 #include "engine/engine.h"
 

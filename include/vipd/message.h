@@ -9,9 +9,9 @@
  *	control -> engine		HEALTH, DRAIN, RESUME
  *	engine -> control		HELLO, CHANGED
  * A receiver drops everything else, and counts or logs it: control speaks to the network and may be an
- *attacker. Nobody waits for an answer, and sending never blocks. The guardian keeps both ends of the pair
+ * attacker. Nobody waits for an answer, and sending never blocks. The guardian keeps both ends of the pair
  *between engine and control, so that either can be restarted without the other noticing; a new one says HELLO
- *or sends its HEALTH again.
+ * or sends its HEALTH again.
  */
 #pragma once
 

@@ -6,7 +6,7 @@
  * nobody listens at the port and the kernel that has the address answers by itself, with a reset: a server
  * that accepts thousands of connections a second is a load of its own, and drops some. The
  * request thread makes complete HTTPS requests with a client certificate, each on a connection of its own;
- *one that fails is tried once more at once, as a Kubernetes client does, and is lost if that fails too.
+ * one that fails is tried once more at once, as a Kubernetes client does, and is lost if that fails too.
  *
  * What happens between two "mark" lines on stdin is a window. A request counts in the window in which it
  * began, and a window is printed when the last of its requests is over: none is missed or counted twice.
