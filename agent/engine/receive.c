@@ -106,6 +106,7 @@ static struct {
 	struct mmsghdr headers[RECEIVE_BATCH];
 	int64_t at_ns;	   /* of the one that is being taken, wall clock; 0: the kernel does not say */
 	int64_t behind_us; /* the wall clock minus ours, at this batch */
+	unsigned armed;	   /* headers that are ready to be used */
 } in;
 
 /*
@@ -225,17 +226,22 @@ static unsigned open_envelope(struct msghdr *header, struct advert_envelope *env
 	return ifindex;
 }
 
+/* The kernel uses up as many headers as it has packets, most of the time one; only these are made anew. */
+static void arm(unsigned i)
+{
+	in.part[i] = (struct iovec){in.bytes[i], sizeof in.bytes[i]};
+	in.headers[i].msg_hdr = (struct msghdr){.msg_name = &in.from[i],
+	    .msg_namelen = sizeof in.from[i],
+	    .msg_iov = &in.part[i],
+	    .msg_iovlen = 1,
+	    .msg_control = in.control[i].room,
+	    .msg_controllen = sizeof in.control[i].room};
+}
+
 static int receive_batch(int fd)
 {
-	for (unsigned i = 0; i < RECEIVE_BATCH; i++) {
-		in.part[i] = (struct iovec){in.bytes[i], sizeof in.bytes[i]};
-		in.headers[i].msg_hdr = (struct msghdr){.msg_name = &in.from[i],
-		    .msg_namelen = sizeof in.from[i],
-		    .msg_iov = &in.part[i],
-		    .msg_iovlen = 1,
-		    .msg_control = in.control[i].room,
-		    .msg_controllen = sizeof in.control[i].room};
-	}
+	for (; in.armed < RECEIVE_BATCH; in.armed++)
+		arm(in.armed);
 	int count = recvmmsg(fd, in.headers, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
 	in.behind_us = realtime_us() - mono_now().us;
 	return count;
@@ -254,6 +260,7 @@ static void read_all(struct engine *engine, int fd, packet_taker *taker, struct 
 			    link_by_index(engine, open_envelope(&in.headers[i].msg_hdr, &envelope));
 			if (link)
 				taker(engine, link, now, in.bytes[i], in.headers[i].msg_len, &envelope);
+			arm((unsigned)i);
 		}
 		if (count < RECEIVE_BATCH)
 			return;
