@@ -22,6 +22,7 @@
 
 #define TURN_MAX_US   500000 /* a heartbeat at least this often */
 #define BREATH_US     1000
+#define CROWD_US      200
 #define RISE_US	      200
 #define TELL_AFTER_US 500
 #define TELL_AGAIN_US 100000
@@ -84,14 +85,23 @@ static struct schedule schedule(void)
  * Under a flood there is always something to read and poll() never sleeps; a realtime process that never
  * sleeps is ended by the kernel (RLIMIT_RTTIME), and starves the others before. What does not fit into the
  * buffer meanwhile is lost, as it is at any rate.
+ *
+ * The adverts of many routers come together, and to be woken for each costs more than to read it, ourselves
+ * and whoever sends: when packets follow close on each other the next ones are waited for, and read together.
  */
+static int64_t breath_us(void)
+{
+	int64_t us = engine.flooded ? BREATH_US : engine.crowded ? CROWD_US : 0;
+	engine.flooded = false;
+	return us;
+}
+
 static void draw_breath(struct mono deadline)
 {
-	int64_t us = mono_sub(deadline, mono_now());
-	struct timespec wait = {.tv_nsec = (us < BREATH_US ? us : BREATH_US) * 1000};
-	if (engine.flooded && us > 0)
+	int64_t us = breath_us(), left = us ? mono_sub(deadline, mono_now()) : 0;
+	struct timespec wait = {.tv_nsec = (us < left ? us : left) * 1000};
+	if (wait.tv_nsec > 0)
 		nanosleep(&wait, NULL);
-	engine.flooded = false;
 }
 
 /* Bit i: there is something to read from source i. After at most `us` microseconds. */
@@ -156,6 +166,11 @@ static void tell_later(struct mono now)
 
 static void read_sources(uint32_t ready, struct mono now)
 {
+	static struct mono last_packet;
+	bool packets = ready & (1 << SOURCE_VRRP | 1 << SOURCE_ND);
+	engine.crowded = packets && mono_sub(now, last_packet) < 2 * CROWD_US;
+	if (packets)
+		last_packet = now;
 	if (ready & 1 << SOURCE_VRRP)
 		packets_read(&engine, now);
 	if (ready & 1 << SOURCE_ND)
@@ -173,7 +188,7 @@ static void read_sources(uint32_t ready, struct mono now)
 static void turn(void)
 {
 	struct schedule next = schedule();
-	draw_breath(next.act);
+	draw_breath(next.rise);
 	uint32_t ready = await(&next);
 	struct mono now = mono_now();
 	board_heartbeat(engine.board, now);

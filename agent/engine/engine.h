@@ -165,6 +165,7 @@ struct engine {
 	bool stopping;
 	bool changed; /* a transition since control was last told */
 	bool resync;  /* notifications were lost: dump at the next turn */
+	bool crowded; /* packets follow close on each other */
 	bool flooded; /* more packets or messages than a turn reads */
 };
 
