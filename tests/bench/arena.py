@@ -44,6 +44,7 @@ class Contender(Server):
     def config(self):
         config = super().config()
         [router] = config["virtual_routers"]
+        router.pop("kernel_lease", None)
         routers = [{**router, "name": f"r{vrid}", "vrid": vrid, "addresses": [vip],
                     "advert_interval": f"{self.interval_ms}ms", "checks": router["checks"] if self.checked else []}
                    for vrid, vip in zip(vrids(self.count), vips(self.count))]

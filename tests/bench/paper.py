@@ -30,6 +30,12 @@ def processor():
         return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
 
 
+def stolen_ms():
+    """Since the start, of all processors: on a virtual machine, the time in which its host let it wait."""
+    with open("/proc/stat") as lines:
+        return int(next(lines).split()[8]) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
 def header(seed):
     keepalived = run("keepalived", "-v", check=False).stderr.splitlines()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -57,20 +63,26 @@ def configurations(name, stage):
 
 
 class Results:
-    """The trials of one experiment. Each is in the CSV as soon as it is over, so an end by force loses none."""
+    """The trials of one experiment. Each is in the CSV as soon as it is over, so an end by force loses none.
+
+    stolen_ms, the last column, is what the host of a virtual machine took from it since the row before.
+    """
 
     def __init__(self, name, fields):
-        self.name, self.fields, self.rows = name, fields, []
+        self.name, self.fields, self.rows = name, [*fields, "stolen_ms"], []
+        self.stolen = stolen_ms()
         self.path = os.path.join(DIRECTORY, name + ".csv")
         os.makedirs(DIRECTORY, exist_ok=True)
         with open(self.path, "w", newline="") as out:
-            csv.writer(out, lineterminator="\n").writerow(fields)
-        print(f"\n==== {name} ====\n{self.line(fields)}", flush=True)
+            csv.writer(out, lineterminator="\n").writerow(self.fields)
+        print(f"\n==== {name} ====\n{self.line(self.fields)}", flush=True)
 
     def line(self, cells):
         return "  ".join(f"{str(cell):>{max(len(field), 9)}}" for cell, field in zip(cells, self.fields))
 
     def add(self, **row):
+        before, self.stolen = self.stolen, stolen_ms()
+        row["stolen_ms"] = self.stolen - before
         self.rows.append(row)
         cells = [f"{row[f]:.3f}" if isinstance(row.get(f), float) else "" if row.get(f) is None else row[f] for f in self.fields]
         with open(self.path, "a", newline="") as out:
