@@ -143,8 +143,8 @@ static void connect_count(enum connect_result result, int64_t begin, int64_t now
 		int64_t gap = now - (last_answer_ns ? last_answer_ns : w->begin_ns);
 
 		w->answered++;
-		if (gap > w->gap_ns) {
-			if (!w->gap_open) /* else it is the same one, as a peek has seen it */
+		if (gap > w->gap_ns || w->gap_open) {
+			if (!w->gap_open) /* else it is the same one, as a peek has seen it; its clock was later */
 				w->next_gap_ns = w->gap_ns;
 			w->gap_ns = gap;
 			w->gap_at_ns = now - w->begin_ns;
