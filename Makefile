@@ -60,8 +60,10 @@ $(B)/obj/agent/vipctl/template.o: $(wildcard agent/vipctl/manifest/*)
 
 # A unit test links exactly the files it names, and no other.
 TIME          := agent/base/mono.c
-unit_vrrp     := $(call room,core)
-unit_rfc      := $(unit_vrrp)
+unit_vrrp     := $(call room,core) tests/unit/story.c
+unit_vrrp_leave := $(unit_vrrp)
+unit_vrrp_address := $(unit_vrrp)
+unit_rfc      := $(call room,core)
 unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_na       := agent/wire/na.c agent/wire/checksum.c agent/wire/names.c
 unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
@@ -72,6 +74,7 @@ unit_metrics  := $(addprefix agent/control/,metrics.c status.c view.c held.c hea
 		 agent/base/log.c $(foreach r,config core wire,agent/$(r)/names.c)
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) agent/base/duration.c $(TIME)
+STORIES       := vrrp vrrp_leave vrrp_address
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 
 define unit_rule
@@ -87,14 +90,14 @@ unit: $(UNITS:%=$(B)/unit/%)
 # Routers of the real core in virtual time; see tests/sim/README.md. SEED, RUNS, VERBOSE=1 for a transcript.
 SEED ?= 1
 RUNS ?= 500
-SIM  := $(wildcard tests/sim/*.c) $(unit_vrrp) agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
+SIM  := $(wildcard tests/sim/*.c) $(call room,core) agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 $(B)/sim: $(call objects,$(SIM))
 	$(CC) $(LDFLAGS) -o $@ $^
 sim: $(B)/sim
 	@VERBOSE=$(VERBOSE) $(B)/sim $(SEED) $(RUNS)
 # Whether unit test and simulator notice when the core is broken.
-mutants: $(B)/sim $(B)/unit/vrrp
-	@CC="$(CC) $(SANITIZE)" tests/sim/mutants $(B)/mutants
+mutants: $(B)/sim $(STORIES:%=$(B)/unit/%)
+	@CC="$(CC) $(SANITIZE)" tests/sim/mutants $(B)/mutants $(STORIES)
 
 # ---- the two commands of the README, and what they are made of ----
 
@@ -192,7 +195,7 @@ bench: setup-bench
 	@$(MAKE) --no-print-directory -s all lab-programs $(B)/micro
 	@VIPD_BUILD=$(B) tests/bench/run "$(WHAT)" $(RUNS)
 
-$(B)/micro: $(call objects,tests/bench/micro.c $(sort $(unit_vrrp) $(unit_auth)))
+$(B)/micro: $(call objects,tests/bench/micro.c $(sort $(call room,core) $(unit_auth)))
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,nettle)
 
 # What only has to be looked at: the unit file, man pages, the example configuration.

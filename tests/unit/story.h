@@ -1,0 +1,40 @@
+/*
+ * Stories of one virtual router, told as transcripts: what happened, and what it did about it. "[ 361.000]
+ * timer" is an event at 361 ms; lines that begin with ">" are effects.
+ *
+ * Priority 150 at 100 ms: Skew_Time = 106 * 100 / 256 = 41.406 ms, Active_Down_Interval = 341.406 ms.
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "vipd/vrrp.h"
+
+#define MS USEC_PER_MS
+
+/* The router, its time, what it has done, and a configuration: priority 150, preempt, 100 ms, one address. */
+extern struct vrrp vr;
+extern struct mono now;
+extern char told[16384];
+extern const struct vrrp_params plain;
+
+struct in6_addr node(uint8_t number);
+void begin(const struct vrrp_params *params);
+/* Becomes Active with its address, announcements and all; the transcript begins after that. */
+void begin_active(const struct vrrp_params *params);
+/* The time passes; timers fire when they are due. */
+void until(int64_t us);
+void step(const char *what, const struct vrrp_event *event);
+void event(const char *what, enum vrrp_event_type type);
+void health(bool healthy);
+void present(unsigned index);
+void hear(uint8_t from, uint8_t priority);
+void hear_at_interval(uint8_t from, uint8_t priority, int64_t interval_us);
+
+#define expect(text) assert_string_equal(told, text)
