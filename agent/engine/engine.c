@@ -57,6 +57,9 @@ static int watch_everything(void)
 		if (epoll_ctl(watch_fd, EPOLL_CTL_ADD, source_fd(source), &event) < 0)
 			return -errno;
 	}
+	struct epoll_event none;
+	if (epoll_pwait2(watch_fd, &none, 1, &(struct timespec){0}, NULL) < 0)
+		return -errno; /* a kernel before 5.11 */
 	return 0;
 }
 
@@ -82,7 +85,7 @@ static struct schedule schedule(void)
 }
 
 /*
- * Under a flood there is always something to read and poll() never sleeps; a realtime process that never
+ * Under a flood there is always something to read and epoll never sleeps; a realtime process that never
  * sleeps is ended by the kernel (RLIMIT_RTTIME), and starves the others before. What does not fit into the
  * buffer meanwhile is lost, as it is at any rate.
  *
@@ -251,7 +254,8 @@ int engine_main(void)
 	tzset();
 	int result = open_everything();
 	if (result) {
-		log_error("cannot open the board or its sockets: %s; NET_ADMIN and NET_RAW are needed",
+		log_error(
+		    "cannot open the board or its sockets: %s; NET_ADMIN, NET_RAW and Linux 5.11 are needed",
 		    strerrordesc_np(-result));
 		return EXIT_FAILURE;
 	}
