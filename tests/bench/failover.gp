@@ -5,8 +5,8 @@ set datafile separator ','
 set logscale y
 set ylabel 'longest silence that a client saw, ms'
 set grid ytics lc rgb '#dddddd'
-set key top left
-set xtics rotate by -25 nomirror
+set key outside top center horizontal
+set xtics rotate by -25 nomirror ('' 0)
 array label[6] = ['silent death', 'SIGTERM', 'drain', 'API server killed', 'agent killed', 'all killed']
 array interval[3] = [10, 100, 1000]
 do for [f=1:6] { do for [i=1:3] { set xtics add (sprintf('%s, %d ms', label[f], interval[i]) (f-1)*3.6+i) } }
