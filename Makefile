@@ -159,7 +159,7 @@ deps: all
 	@tests/rooms-test $(B)
 
 lab-programs: $(B)/lab/probe $(B)/lab/hostile_control
-$(B)/lab/probe: $(call objects,tests/lab/probe.c)
+$(B)/lab/probe: $(call objects,$(wildcard tests/lab/probe/*.c))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libcurl) -pthread
 

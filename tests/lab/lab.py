@@ -330,7 +330,7 @@ class Node(Host):
 
 
 class Probe:
-    """The client: see probe.c. A window runs from one mark to the next."""
+    """The client: see probe/probe.c. A window runs from one mark to the next."""
 
     def __init__(self, host, connect_us=1000, request_ms=10, limit_ms=2000, closed=False):
         tls = host.lab.tls
