@@ -6,6 +6,7 @@ import os
 import statistics
 import subprocess
 
+from basics import stolen_ms
 from lab import BUILD, ROOT, run
 
 DIRECTORY = os.path.join(BUILD, "bench")
@@ -28,12 +29,6 @@ def revision():
 def processor():
     with open("/proc/cpuinfo") as lines:
         return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
-
-
-def stolen_ms():
-    """Since the start, of all processors: on a virtual machine, the time in which its host let it wait."""
-    with open("/proc/stat") as lines:
-        return int(next(lines).split()[8]) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def header(seed):

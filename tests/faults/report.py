@@ -13,7 +13,7 @@ import statistics
 import rules
 
 FIELDS = ["row", "make", "run", "outcome", "detail", "expected", "lost", "answered", "gap_ms", "none_ms", "several_ms",
-          "takeovers", "transitions", "holders", "burst", "probe_late_ms"]
+          "takeovers", "transitions", "holders", "burst", "probe_late_ms", "stolen_ms"]
 
 
 @dataclasses.dataclass
@@ -33,15 +33,15 @@ class Result:
                 "answered": seen.answered, "gap_ms": f"{seen.gap_ms:.1f}", "none_ms": f"{seen.none_ms:.1f}",
                 "several_ms": f"{seen.several_ms:.1f}", "takeovers": seen.takeovers,
                 "transitions": "+".join(map(str, seen.transitions)), "holders": seen.holders, "burst": seen.burst,
-                "probe_late_ms": f"{seen.late_ms:.1f}"}
+                "probe_late_ms": f"{seen.late_ms:.1f}", "stolen_ms": f"{seen.stolen_ms:.0f}"}
 
 
-HEAD = f"{'fault':41} {'make':11} {'lost':>4} {'silence':>10} {'moves':>6}  {'number of holders over time':44} outcome"
+HEAD = f"{'fault':41} {'make':11} {'lost':>4} {'silence':>10} {'moves':>6} {'stolen':>9}  {'number of holders over time':44} outcome"
 
 
 def line(result):
     c = result.cells()
-    return (f"{c['row']:41} {c['make']:11} {c['lost']:>4} {c['gap_ms'] + ' ms':>10} {c['transitions']:>6}  "
+    return (f"{c['row']:41} {c['make']:11} {c['lost']:>4} {c['gap_ms'] + ' ms':>10} {c['transitions']:>6} {c['stolen_ms'] + ' ms':>9}  "
             f"{c['holders']:44} {c['outcome']}{': ' + c['detail'] if c['detail'] else ''}")
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 
+from basics import stolen_ms
 from lab import VIP, run, wait_for
 
 EVENT = re.compile(rf"\[(\S+?)\]\s+(Deleted )?.*\binet6 {VIP}/")
@@ -53,6 +54,7 @@ class Seen:
         self.transitions, self.takeovers = [], 0
         self.lost = self.retried = self.answered = 0
         self.gap_ms = self.late_ms = 0.0
+        self.stolen_ms = 0.0  # by the host of a virtual machine, of all processors
         self.burst = 0
         self.seconds = 0.0
 
@@ -87,13 +89,14 @@ class Watch:
         self.first = [node.has_address() for node in self.lab.nodes]
         self.logs = [os.path.getsize(node.log_path) if os.path.exists(node.log_path) else 0 for node in self.lab.nodes]
         self.before = [node.counted() for node in self.lab.nodes]
+        self.stolen = stolen_ms()
         self.begun = time.time()
         self.probe.mark()
 
     def end(self):
         """What was seen since begin()."""
         seen, window, end = Seen(), self.probe.mark(), time.time()
-        seen.seconds = end - self.begun
+        seen.seconds, seen.stolen_ms = end - self.begun, stolen_ms() - self.stolen
         requests, connect = window["requests"], window["connect"]
         seen.lost, seen.retried, seen.answered = (requests[key] for key in ("lost", "retried", "ok"))
         seen.gap_ms, seen.late_ms = connect["gap_ms"], connect["late_ms"]

@@ -75,3 +75,9 @@ def config_text(value, indent=0):
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int) else json.dumps(value)
+
+
+def stolen_ms():
+    """Since the start, of all processors: on a virtual machine, the time in which its host let it wait."""
+    with open("/proc/stat") as lines:
+        return int(next(lines).split()[8]) * 1000 / os.sysconf("SC_CLK_TCK")
