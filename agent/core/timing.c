@@ -98,16 +98,27 @@ bool vr_is_superior(const struct vrrp *vr, const struct vrrp_event *advert)
 	return memcmp(&advert->advert.source, &vr->own_address, sizeof vr->own_address) > 0;
 }
 
+/* Whether we gave way to somebody who resigned before we had let go of the address. */
+static bool is_heir(const struct vrrp *vr)
+{
+	return vr->down_reason == VRRP_REASON_RESIGNED && vr->wanted && mono_is_never(vr->withdraw);
+}
+
 /*
  * Design: what a router says that has just lost against the one that we follow, its last word above all, is
  * no news. It counts once the better one has been silent for longer than it should; nobody replaces that one
- * before it has been silent for three intervals.
+ * before it has been silent for three intervals. If the better one resigns, its heir is whom the others have
+ * lost against.
  */
 bool vr_is_losing(const struct vrrp *vr, struct mono now, const struct vrrp_event *event)
 {
 	uint8_t priority = event->advert.priority;
 	int order = memcmp(&event->advert.source, &vr->active_address, sizeof vr->active_address);
-	if (!vr->heard || order == 0 || priority == VRRP_PRIORITY_RESIGN)
+	if (priority == VRRP_PRIORITY_RESIGN)
+		return false;
+	if (is_heir(vr))
+		return !vr_is_superior(vr, event);
+	if (!vr->heard || order == 0)
 		return false;
 	if (mono_sub(now, vr->heard_at) > vr_active_adver_interval(vr) * 3 / 2)
 		return false;

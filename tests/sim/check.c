@@ -70,6 +70,14 @@ static bool is_losing(const struct heard *heard, struct mono now, const struct v
 	return order && alive && lower && heard->priority;
 }
 
+/* Of one that is no better than a node which still has the address after a resignation, and keeps it. */
+static bool is_inferior(const struct node *node, const struct vrrp_event *event)
+{
+	uint8_t own = priority_of(&node->vr);
+	int order = memcmp(&event->advert.source, &node->address, sizeof node->address);
+	return event->advert.priority < own || (event->advert.priority == own && order < 0);
+}
+
 /* What a Backup hears; one that has just become Backup follows whom it hears next. */
 static void check_hear(
     struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event)
@@ -88,15 +96,18 @@ static void check_hear(
 		heard->priority = 0;
 	if (event->type == VRRP_EVENT_LINK_UP) /* who starts anew knows no interval but its own */
 		heard->interval_us = 0;
+	heard->heir &= node->vr.state == VRRP_BACKUP && is_candidate_priority(&node->vr);
 	if (event->type != VRRP_EVENT_ADVERT || node->vr.state != VRRP_BACKUP)
 		return;
 	if (priority == 0) {
 		heard->resigned = now;
 		heard->priority = 0;
+		heard->heir = node->vr.wanted && is_candidate_priority(&node->vr);
 		return;
 	}
-	if (is_losing(heard, now, event))
+	if (heard->heir ? is_inferior(node, event) : is_losing(heard, now, event))
 		return;
+	heard->heir = false;
 	heard->last = now;
 	heard->source = event->advert.source;
 	heard->priority = priority;

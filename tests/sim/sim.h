@@ -101,6 +101,7 @@ struct heard {
 	struct mono last;    /* the last one that was news, and whose */
 	struct in6_addr source;
 	uint8_t priority;
+	bool heir; /* somebody resigned to whom it had given way, and it still has the address */
 };
 
 struct node {

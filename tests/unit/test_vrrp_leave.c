@@ -76,6 +76,34 @@ static void test_claimant_resigns(void **state)
 	       "> backup -> active: resigned\n"
 	       "> announce\n");
 
+	begin_active(&plain); /* what others say that have lost against the claimant, too, is no news */
+	hear(9, 200);
+	hear(9, 0);
+	hear(8, 100);
+	until(3042 * MS);
+	expect("[3000.000] advert 200 from 9\n"
+	       "> last word 150\n"
+	       "> active -> backup: higher_priority\n"
+	       "[3000.000] advert 0 from 9\n"
+	       "[3000.000] advert 100 from 8\n"
+	       "[3041.406] timer\n"
+	       "> advert 150\n"
+	       "> backup -> active: resigned\n"
+	       "> announce\n");
+
+	begin_active(&plain); /* a better one is */
+	hear(9, 200);
+	hear(9, 0);
+	hear(8, 160);
+	until(3042 * MS);
+	expect("[3000.000] advert 200 from 9\n"
+	       "> last word 150\n"
+	       "> active -> backup: higher_priority\n"
+	       "[3000.000] advert 0 from 9\n"
+	       "[3000.000] advert 160 from 8\n"
+	       "[3025.000] timer\n"
+	       "> withdraw\n");
+
 	begin_active(&plain); /* one that stops keeps it for its time, and not longer */
 	event("stop", VRRP_EVENT_STOP);
 	until(3050 * MS);
