@@ -131,7 +131,8 @@ void vr_hear_announcement(struct vrrp *vr, struct mono now, struct vrrp_effects 
 		answer_loser(vr, now, false, out);
 		return;
 	}
-	if (vr->contested) /* it might be a loser's, and the winner's kernel still at work */
+	/* It might be a loser's, and the winner's kernel still at work. */
+	if (vr->contested || vr_is_heir(vr))
 		return;
 	vr_linger(vr, now, LINGER_US);
 	if (vr->state == VRRP_BACKUP && vr->down_reason == VRRP_REASON_RESUMED) /* too late */

@@ -20,7 +20,10 @@ int64_t vr_late_limit(const struct vrrp *vr);
 int64_t vr_handover_time(const struct vrrp *vr);
 /* Whether an Active must give way to the sender of this advert. */
 bool vr_is_superior(const struct vrrp *vr, const struct vrrp_event *advert);
-/* Whether this advert comes from somebody who has just lost against the Active that a Backup follows. */
+/* Whether a Backup still has the address after the resignation of whom it had given way to. */
+bool vr_is_heir(const struct vrrp *vr);
+/* Whether this advert comes from somebody who has just lost against the Active that a Backup follows, or that
+ * has left it the address. */
 bool vr_is_losing(const struct vrrp *vr, struct mono now, const struct vrrp_event *advert);
 /* Whether a Backup puts up with an Active of this priority. */
 bool vr_accepts(const struct vrrp *vr, struct mono now, uint8_t priority);

@@ -98,8 +98,7 @@ bool vr_is_superior(const struct vrrp *vr, const struct vrrp_event *advert)
 	return memcmp(&advert->advert.source, &vr->own_address, sizeof vr->own_address) > 0;
 }
 
-/* Whether we gave way to somebody who resigned before we had let go of the address. */
-static bool is_heir(const struct vrrp *vr)
+bool vr_is_heir(const struct vrrp *vr)
 {
 	return vr->down_reason == VRRP_REASON_RESIGNED && vr->wanted && mono_is_never(vr->withdraw);
 }
@@ -116,7 +115,7 @@ bool vr_is_losing(const struct vrrp *vr, struct mono now, const struct vrrp_even
 	int order = memcmp(&event->advert.source, &vr->active_address, sizeof vr->active_address);
 	if (priority == VRRP_PRIORITY_RESIGN)
 		return false;
-	if (is_heir(vr))
+	if (vr_is_heir(vr))
 		return !vr_is_superior(vr, event);
 	if (!vr->heard || order == 0)
 		return false;

@@ -79,12 +79,14 @@ static void test_claimant_resigns(void **state)
 	begin_active(&plain); /* what others say that have lost against the claimant, too, is no news */
 	hear(9, 200);
 	hear(9, 0);
+	event("foreign NA", VRRP_EVENT_FOREIGN_NA);
 	hear(8, 100);
 	until(3042 * MS);
 	expect("[3000.000] advert 200 from 9\n"
 	       "> last word 150\n"
 	       "> active -> backup: higher_priority\n"
 	       "[3000.000] advert 0 from 9\n"
+	       "[3000.000] foreign NA\n"
 	       "[3000.000] advert 100 from 8\n"
 	       "[3041.406] timer\n"
 	       "> advert 150\n"
