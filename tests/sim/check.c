@@ -1,6 +1,5 @@
 /*
- * What must always be true, in three parts: of one step of one state machine, of the group after every
- * happening, and of the group when it has been quiet for long enough.
+ * What must always be true of one step of one state machine; of the group, see check_group.c.
  *
  * The expectations are computed here from what the node has heard and from the configuration, not from the
  * timers of the state machine: else its mistakes would be ours.
@@ -9,14 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sim.h"
+#include "check.h"
 
-#define CLOCKS(us)	      ((us)*112 / 100)	 /* measured by the slowest clock */
-#define LINGER_US	      (28 * USEC_PER_MS) /* the 25 ms of the design by the slowest clock */
-#define SLACK_US	      (25 * USEC_PER_MS) /* wakeups, kernels, network */
-#define ANNOUNCED_US	      (1300 * USEC_PER_MS)
 #define ANSWER_GAP_US	      (10 * USEC_PER_MS)
-#define HANDOVER_MAX_US(i)    ((i)*2 > 50 * USEC_PER_MS ? (i)*2 : 50 * USEC_PER_MS)
 #define LOSSES_TOLERATED      10
 #define UNCONFIRMED_TOLERATED 2
 
@@ -32,23 +26,6 @@ void violate(const char *format, ...)
 }
 
 /* ---- what was heard ---- */
-
-static bool is_healthy_priority(uint8_t priority)
-{
-	return priority > VRRP_BAND_TOP;
-}
-
-static bool is_candidate_priority(const struct vrrp *vr)
-{
-	return !vr->drained && !vr->stopping && (vr->healthy || !vr->params.resign_unhealthy);
-}
-
-static uint8_t priority_of(const struct vrrp *vr)
-{
-	if (!is_candidate_priority(vr))
-		return 0;
-	return vr->healthy ? vr->params.priority : (uint8_t)(1 + vr->params.priority * 30 / 254);
-}
 
 /* An Active that this router has no business to replace. */
 static bool is_acceptable(const struct vrrp *vr, struct mono now, uint8_t priority)
@@ -89,6 +66,8 @@ static void check_hear(
 		heard->last = now;
 		heard->source = event->advert.source;
 		heard->priority = priority;
+		if (priority)
+			*(is_healthy_priority(priority) ? &heard->acceptable : &heard->unhealthy) = now;
 		return;
 	}
 	if ((before->state != VRRP_BACKUP && before->state != VRRP_FAULT) ||
@@ -119,12 +98,6 @@ static void check_hear(
 	} else if (is_healthy_priority(priority)) {
 		heard->lower = now;
 	}
-}
-
-/* on_conflict = "wait": at the start the address is left to whoever has it. */
-static bool is_waiting(const struct node *node)
-{
-	return node->params.wait_if_occupied && node->conflict.occupied && !node->heard.anybody;
 }
 
 /* ---- one step ---- */
@@ -193,14 +166,15 @@ static void check_retreat(
 		world.silent[node->number][i] = without_words;
 }
 
-static void check_timers(const struct node *node, struct mono now)
+static void check_timers(const struct node *node, const struct vrrp *before, struct mono now)
 {
 	const struct vrrp *vr = &node->vr;
 	int64_t own = vr->params.advert_interval_us;
-	/* Ten own intervals; ten own Active_Down_Intervals, at most four intervals each, if the interval was
-	 * told twice. */
+	/* When it is set: ten own intervals; ten own Active_Down_Intervals, at most four intervals each, if
+	 * the interval was told twice. */
 	int64_t bound = 10 * own * (vr->interval_confirmed ? 4 : 1);
-	if (!mono_is_never(vr->active_down) && mono_sub(vr->active_down, now) > bound)
+	bool set = vr->active_down.us != before->active_down.us;
+	if (set && !mono_is_never(vr->active_down) && mono_sub(vr->active_down, now) > bound)
 		violate("node %u: Active_Down_Timer is %lld us away", node->number,
 		    (long long)mono_sub(vr->active_down, now));
 	if (vr->state == VRRP_BACKUP && is_candidate_priority(vr) == mono_is_never(vr->active_down))
@@ -294,7 +268,7 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
 		check_move(node, before, now, event);
 	if (before->state == VRRP_ACTIVE && node->vr.state == VRRP_ACTIVE && is_late(before, now))
 		violate("node %u is late and goes on", node->number);
-	check_timers(node, now);
+	check_timers(node, before, now);
 	check_answers(node, before, now, event, effects);
 	if (before->state == VRRP_FAULT && node->vr.state != VRRP_FAULT)
 		check_disturbed(true); /* it tries again, which must not cost the others a moment */
@@ -305,191 +279,4 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
 	node->heard.anybody |= node->vr.state == VRRP_ACTIVE;
 	if (before->healthy != node->vr.healthy)
 		world.frozen = false;
-}
-
-/* ---- the group ---- */
-
-bool check_is_candidate(const struct node *node)
-{
-	bool plays = node->vr.state == VRRP_BACKUP || node->vr.state == VRRP_ACTIVE;
-	return node->running && !node->stalls && kernel_link_up(node) && plays &&
-	       is_candidate_priority(&node->vr) && !is_waiting(node);
-}
-
-/* The address is on its interface, and an engine answers for that. */
-static bool has_address(const struct node *node, uint32_t which)
-{
-	return kernel_link_up(node) && (node->kernel.addresses & which) == which;
-}
-
-int check_holder(void)
-{
-	int holder = -1;
-	for (unsigned i = 0; i < world.node_count; i++) {
-		const struct node *node = &world.nodes[i];
-		if (!node->running || !has_address(node, world.all_addresses) ||
-		    node->vr.state != VRRP_ACTIVE)
-			continue;
-		if (holder >= 0)
-			return -1;
-		holder = (int)i;
-	}
-	return holder;
-}
-
-/* Within this time after a disturbance somebody holds the address: Active_Down_Interval and Skew_Time. */
-static int64_t bound_of_takeover(void)
-{
-	return CLOCKS(4 * world.interval_us) + SLACK_US;
-}
-
-/* And within this the right one: after a first takeover a better router may preempt, or a tie is broken. */
-static int64_t bound_of_election(void)
-{
-	return 2 * bound_of_takeover() + CLOCKS(HANDOVER_MAX_US(world.interval_us)) + 2 * SLACK_US;
-}
-
-/* Since when nothing has happened that could move anything. */
-static int64_t quiet_since(void)
-{
-	int64_t at = world.disturbed_at;
-	for (unsigned i = 0; i < world.node_count; i++) {
-		const struct node *node = &world.nodes[i];
-		int64_t preempts = node_when(node, node->vr.preempt_after);
-		if (node->running && preempts > at)
-			at = preempts;
-	}
-	return at;
-}
-
-bool check_is_calm(void)
-{
-	return !world.faults_active && world.now - quiet_since() > bound_of_election();
-}
-
-void check_disturbed_until(int64_t at)
-{
-	if (at > world.disturbed_at)
-		world.disturbed_at = at;
-}
-
-void check_disturbed(bool gentle)
-{
-	world.gentle = gentle && check_is_calm() && check_holder() >= 0;
-	world.frozen = false;
-	check_disturbed_until(world.now);
-}
-
-static void check_existence(void)
-{
-	unsigned candidates = 0, holders = 0;
-	for (unsigned i = 0; i < world.node_count; i++) {
-		const struct node *node = &world.nodes[i];
-		candidates += check_is_candidate(node);
-		holders += has_address(node, world.all_addresses);
-	}
-	if (!candidates || holders || world.faults_active)
-		return;
-	if (world.gentle)
-		violate("a moment without a holder although nothing broke");
-	if (world.now - world.disturbed_at > bound_of_takeover())
-		violate("nobody holds the address for longer than Active_Down_Interval");
-}
-
-static void check_uniqueness(void)
-{
-	unsigned holders = 0;
-	for (unsigned i = 0; i < world.node_count; i++)
-		holders += world.nodes[i].running && has_address(&world.nodes[i], 1);
-	if (holders < 2 || world.faults_active) {
-		world.two_since = NEVER;
-		return;
-	}
-	if (world.two_since == NEVER)
-		world.two_since = world.now;
-	int64_t since = world.two_since > world.disturbed_at ? world.two_since : world.disturbed_at;
-	if (world.now - since > CLOCKS(world.interval_us) + LINGER_US + SLACK_US)
-		violate("%u nodes hold the address for too long", holders);
-}
-
-static void check_belief(const struct node *node)
-{
-	const struct vrrp *vr = &node->vr;
-	bool busy = node->busy_until >= world.now || node->notice_count || node->resync || node->stalls;
-	if (!node->running || busy || node->kernel.untold)
-		return;
-	bool leaves = !mono_is_never(vr->withdraw);
-	bool stays = node->may_stay && !mono_is_never(vr->active_down);
-	if (vr->state != VRRP_ACTIVE && !leaves && !stays && node->kernel.addresses)
-		violate("node %u is %s and hands nothing over, but has an address", node->number,
-		    vrrp_state_name(vr->state));
-	if (vr->present != (node->kernel.addresses & vr->wanted))
-		violate("node %u believes in addresses %x, its kernel has %x", node->number, vr->present,
-		    node->kernel.addresses);
-}
-
-/* Whether candidate `node` would not put up with `holder`. */
-static bool preempts(const struct node *node, const struct node *holder)
-{
-	uint8_t own = priority_of(&node->vr), other = priority_of(&holder->vr);
-	if (is_healthy_priority(own) != is_healthy_priority(other))
-		return is_healthy_priority(own);
-	return is_healthy_priority(own) && node->vr.params.preempt && own > other;
-}
-
-static void check_election(void)
-{
-	unsigned candidates = 0;
-	int holder = check_holder();
-	for (unsigned i = 0; i < world.node_count; i++) {
-		const struct node *node = &world.nodes[i];
-		if (!check_is_candidate(node))
-			continue;
-		candidates++;
-		if (holder >= 0 && (int)i != holder && preempts(node, &world.nodes[holder]))
-			violate("node %d holds the address, node %u would be better", holder, i);
-		if (holder >= 0 && (int)i != holder && node->vr.state == VRRP_ACTIVE)
-			violate("nodes %d and %u are both Active", holder, i);
-	}
-	if (candidates && holder < 0)
-		violate("a quiet group without a holder");
-}
-
-static void check_hosts(void)
-{
-	int holder = check_holder();
-	if (holder < 0)
-		return;
-	for (unsigned i = 0; i < HOSTS; i++) {
-		unsigned to = world.cache[i];
-		bool right = to == (unsigned)holder;
-		bool excused = world.missed[i][holder] || (!right && to <= ALIEN && world.silent[to][holder]);
-		if (!right && !excused)
-			violate("host %u sends to node %u, node %d is the holder", i, to, holder);
-		if (right && !excused && world.cache_mac[i] != world.nodes[holder].kernel.mac)
-			violate("host %u sends to a MAC that node %d had", i, holder);
-	}
-}
-
-void check_world(void)
-{
-	check_existence();
-	check_uniqueness();
-	for (unsigned i = 0; i < world.node_count; i++)
-		check_belief(&world.nodes[i]);
-	if (!check_is_calm())
-		return;
-	check_election();
-	if (world.now - quiet_since() > bound_of_election() + ANNOUNCED_US)
-		check_hosts();
-}
-
-bool check_settled(void)
-{
-	if (!check_is_calm() || world.now - quiet_since() <= bound_of_election() + 2 * ANNOUNCED_US)
-		return false;
-	for (unsigned i = 0; i < world.node_count; i++)
-		if (world.nodes[i].running && !mono_is_never(world.nodes[i].vr.retry))
-			return false;
-	return true;
 }
