@@ -3,10 +3,10 @@
  */
 #include "check.h"
 
-#define CLOCKS(us)	      ((us)*112 / 100)	 /* measured by the slowest clock */
-#define LINGER_US	      (28 * USEC_PER_MS) /* the 25 ms of the design by the slowest clock */
-#define SLACK_US	      (25 * USEC_PER_MS) /* wakeups, kernels, network */
-#define ANNOUNCED_US	      (1300 * USEC_PER_MS)
+#define CLOCKS(us)   ((us)*112 / 100)	/* measured by the slowest clock */
+#define LINGER_US    (28 * USEC_PER_MS) /* the 25 ms of the design by the slowest clock */
+#define SLACK_US     (25 * USEC_PER_MS) /* wakeups, kernels, network */
+#define ANNOUNCED_US (1300 * USEC_PER_MS)
 
 bool check_is_candidate(const struct node *node)
 {
@@ -112,8 +112,8 @@ static void check_uniqueness(void)
 		world.two_since = world.now;
 	int64_t since = world.two_since > world.disturbed_at ? world.two_since : world.disturbed_at;
 	/* Without an Active all of them are leaving, one after the other. */
-	int64_t bound = active ? CLOCKS(world.interval_us) + LINGER_US
-			       : CLOCKS(HANDOVER_MAX_US(world.interval_us));
+	int64_t bound =
+	    active ? CLOCKS(world.interval_us) + LINGER_US : CLOCKS(HANDOVER_MAX_US(world.interval_us));
 	if (world.now - since > bound + SLACK_US)
 		violate("%u nodes hold the address for too long", holders);
 }
