@@ -127,11 +127,23 @@ static void start_router(
 	router_event(engine, router, now, &event);
 }
 
+/* Without that the first answers of a holder whose link was away for a moment may wait for a second. */
+static void forget_unresolved(struct engine *engine, const struct link *link)
+{
+	int r = kernel_forget_unresolved(&engine->kernel, link->ifindex);
+	if (r < 0)
+		log_warning("%s: cannot look for neighbours that have not answered: %s; answers to them may "
+			    "wait for a second",
+		    link->name, strerror(-r));
+}
+
 static void tell_readiness(struct engine *engine, struct link *link, struct mono now)
 {
 	bool up = !trouble(link);
-	if (up && !link->joined)
+	if (up && !link->joined) {
 		packets_join(engine, link);
+		forget_unresolved(engine, link);
+	}
 	link->joined = up;
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];

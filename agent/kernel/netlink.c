@@ -29,7 +29,8 @@
 #define DUMP_TRIES 5
 #define REQUEST_WAIT_S                                                                                       \
 	5 /* rtnetlink answers inside send(); this only keeps a broken kernel from hanging us */
-#define ADDRESS_FLAGS (IFA_F_NODAD | IFA_F_NOPREFIXROUTE)
+#define UNRESOLVED_MAX 64 /* more are left to the kernel */
+#define ADDRESS_FLAGS  (IFA_F_NODAD | IFA_F_NOPREFIXROUTE)
 
 static int socket_open(uint32_t groups, bool nonblocking)
 {
@@ -252,8 +253,9 @@ struct delivery {
 	void *context;
 };
 
-static void deliver(const struct nlmsghdr *h, const struct delivery *to)
+static void deliver(const struct nlmsghdr *h, void *context)
 {
+	const struct delivery *to = context;
 	struct kernel_event event = {0};
 	bool known = false;
 	switch (h->nlmsg_type) {
@@ -268,7 +270,7 @@ static void deliver(const struct nlmsghdr *h, const struct delivery *to)
 		to->handler(to->context, &event);
 }
 
-static void deliver_all(const void *bytes, size_t size, const struct delivery *to)
+static void deliver_all(const void *bytes, size_t size, struct delivery *to)
 {
 	int left = (int)size;
 	for (const struct nlmsghdr *h = bytes; is_whole(h, left); h = mnl_nlmsg_next(h, &left))
@@ -288,13 +290,16 @@ int kernel_read(struct kernel *kernel, kernel_handler *handler, void *context)
 	return 0;
 }
 
-static int dump(struct kernel *kernel, uint16_t type, const struct delivery *to)
+typedef void dump_handler(const struct nlmsghdr *h, void *context);
+
+static int dump(struct kernel *kernel, uint16_t type, dump_handler *each, void *context)
 {
 	_Alignas(struct nlmsghdr) char buffer[ANSWER_BYTES];
 	struct nlmsghdr *h = request_begin(kernel, buffer, type, NLM_F_DUMP);
-	size_t header = type == RTM_GETLINK   ? sizeof(struct ifinfomsg)
-			: type == RTM_GETADDR ? sizeof(struct ifaddrmsg)
-					      : sizeof(struct netconfmsg);
+	size_t header = type == RTM_GETLINK    ? sizeof(struct ifinfomsg)
+			: type == RTM_GETADDR  ? sizeof(struct ifaddrmsg)
+			: type == RTM_GETNEIGH ? sizeof(struct ndmsg)
+					       : sizeof(struct netconfmsg);
 	uint8_t *family = mnl_nlmsg_put_extra_header(h, header); /* the first byte of each of them */
 	*family = type == RTM_GETLINK ? AF_UNSPEC : AF_INET6;
 	uint32_t sequence = h->nlmsg_seq;
@@ -316,17 +321,17 @@ static int dump(struct kernel *kernel, uint16_t type, const struct delivery *to)
 				return interrupted ? -EINTR : 0;
 			if (h->nlmsg_type == NLMSG_ERROR)
 				return error_of(h);
-			deliver(h, to);
+			each(h, context);
 		}
 	}
 }
 
 /* A dump that was changed while it ran is repeated: half of the truth would look like losses. */
-static int dump_consistent(struct kernel *kernel, uint16_t type, const struct delivery *to)
+static int dump_consistent(struct kernel *kernel, uint16_t type, struct delivery *to)
 {
 	int result = -EINTR;
 	for (int i = 0; i < DUMP_TRIES && result == -EINTR; i++)
-		result = dump(kernel, type, to);
+		result = dump(kernel, type, deliver, to);
 	return result == -EINTR ? 0 : result;
 }
 
@@ -337,6 +342,41 @@ int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context)
 	if (!result)
 		result = dump_consistent(kernel, RTM_GETNETCONF, &to);
 	return result ? result : dump_consistent(kernel, RTM_GETADDR, &to);
+}
+
+/* ---- neighbours ---- */
+
+struct unresolved {
+	unsigned ifindex, count;
+	struct in6_addr of[UNRESOLVED_MAX];
+};
+
+static void collect_unresolved(const struct nlmsghdr *h, void *context)
+{
+	struct unresolved *unresolved = context;
+	struct attributes attributes;
+	const struct ndmsg *m = h->nlmsg_type == RTM_NEWNEIGH ? message_of(h, sizeof *m, &attributes) : NULL;
+	if (!m || m->ndm_family != AF_INET6 || (unsigned)m->ndm_ifindex != unresolved->ifindex)
+		return;
+	const void *address = value_of(&attributes, NDA_DST, sizeof unresolved->of[0]);
+	if (address && m->ndm_state & NUD_INCOMPLETE && unresolved->count < UNRESOLVED_MAX)
+		memcpy(&unresolved->of[unresolved->count++], address, sizeof unresolved->of[0]);
+}
+
+int kernel_forget_unresolved(struct kernel *kernel, unsigned ifindex)
+{
+	struct unresolved unresolved = {.ifindex = ifindex};
+	int result = dump(kernel, RTM_GETNEIGH, collect_unresolved, &unresolved);
+	for (unsigned i = 0; i < unresolved.count; i++) {
+		_Alignas(struct nlmsghdr) char buffer[REQUEST_BYTES];
+		struct nlmsghdr *h = request_begin(kernel, buffer, RTM_DELNEIGH, NLM_F_ACK);
+		struct ndmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+		m->ndm_family = AF_INET6;
+		m->ndm_ifindex = (int)ifindex;
+		mnl_attr_put(h, NDA_DST, sizeof unresolved.of[i], &unresolved.of[i]);
+		request(kernel, h); /* not there any more is as good */
+	}
+	return result == -EINTR ? 0 : result;
 }
 
 bool kernel_address_usable(const struct kernel_event *event)

@@ -1,5 +1,6 @@
 /*
- * What vipd asks of the kernel, and what the kernel says: addresses, links, forwarding, over netlink.
+ * What vipd asks of the kernel, and what the kernel says: addresses, links, forwarding, neighbours, over
+ * netlink.
  *
  * Requests are answered at once (the acknowledgement is waiting when the request has been sent). That an
  * address is usable is told by its notification alone. Nothing here allocates after kernel_open().
@@ -75,6 +76,13 @@ int kernel_read(struct kernel *kernel, kernel_handler *handler, void *context);
 
 /* Hands every link, every forwarding setting, then every IPv6 address to `handler`. Returns 0 or -errno. */
 int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context);
+
+/*
+ * Forgets the neighbours on a link whose answer the kernel waits for. It asks a second time only after
+ * RETRANS_TIMER, 1 s (RFC 4861 section 10), and what it has asked without carrier nobody has heard;
+ * forgotten, they are asked for again with the next packet. Returns 0 or -errno.
+ */
+int kernel_forget_unresolved(struct kernel *kernel, unsigned ifindex);
 
 /* Whether an address event shows a usable /128 as kernel_address_add() asks for. */
 bool kernel_address_usable(const struct kernel_event *event);

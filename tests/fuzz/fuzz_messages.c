@@ -83,6 +83,14 @@ int kernel_address_remove(
 	return 0;
 }
 
+int kernel_forget_unresolved(struct kernel *kernel, unsigned ifindex)
+{
+	(void)kernel;
+	if (ifindex != IFINDEX)
+		abort();
+	return 0;
+}
+
 int kernel_read(struct kernel *kernel, kernel_handler *handler, void *context)
 {
 	(void)kernel;

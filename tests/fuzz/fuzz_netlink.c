@@ -68,6 +68,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	kernel.sequence = data[0];
 	send(far_requests, data + 1, size - 1, 0);
 	kernel_address_remove(&kernel, 1, &in6addr_loopback, 128);
+	kernel.sequence = data[0];
+	send(far_requests, data + 1, size - 1, 0);
+	kernel_forget_unresolved(&kernel, 1);
 	while (recv(kernel.requests, drained, sizeof drained, 0) > 0)
 		;
 	while (recv(far_requests, drained, sizeof drained, 0) > 0)

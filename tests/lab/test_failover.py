@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lab import Probe, adverts_pass, transitions, wait_for
+from lab import PREFIX, Probe, adverts_pass, transitions, wait_for
 
 
 def goes_on(lab, probe, node):
@@ -136,6 +136,22 @@ def test_link_down(lab, nodes, probe, how):
     nodes[0].interface_up()
     lab.wait_holder(nodes[0])
     goes_on(lab, probe, nodes[0])
+
+
+def test_who_comes_back_asks_again_for_its_neighbours(lab, nodes):
+    """What the kernel has asked without carrier nobody has heard, and it would ask again only after RETRANS_TIMER."""
+    nobody = PREFIX + "dead"
+
+    def asked():
+        return nodes[0].exec("ip", "-6", "neigh", "show", nobody, "nud", "incomplete").stdout
+    nodes[0].exec("sh", "-c", "echo 600000 > /proc/sys/net/ipv6/neigh/eth0/retrans_time_ms")
+    nodes[0].carrier(False)
+    wait_for("it sees the link", lambda: nodes[0].router()["state"], lambda state: state == "fault")
+    nodes[0].exec("bash", "-c", f"echo > /dev/udp/{nobody}/9")
+    wait_for("the kernel waits for an answer", asked)
+    nodes[0].carrier(True)
+    lab.wait_holder(nodes[0])
+    wait_for("it waits no more", asked, lambda text: not text)
 
 
 @pytest.mark.parametrize("client_stays", [True, False])
