@@ -66,8 +66,8 @@ static void check_hear(
 		heard->last = now;
 		heard->source = event->advert.source;
 		heard->priority = priority;
-		if (priority)
-			*(is_healthy_priority(priority) ? &heard->acceptable : &heard->unhealthy) = now;
+		if (priority && !is_healthy_priority(priority))
+			heard->unhealthy = now;
 		return;
 	}
 	if ((before->state != VRRP_BACKUP && before->state != VRRP_FAULT) ||
