@@ -67,6 +67,7 @@ unit_rfc      := $(call room,core)
 unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_na       := agent/wire/na.c agent/wire/checksum.c agent/wire/names.c
 unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
+unit_replay   := $(unit_auth)
 unit_health   := $(addprefix agent/control/,health.c certificate.c) agent/board/board.c
 unit_certificate := agent/control/certificate.c
 unit_pace     := agent/control/pace.c

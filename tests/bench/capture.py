@@ -43,7 +43,7 @@ class Capture:
 
     def packets(self):
         """Since the mark; once."""
-        time.sleep(1.2)
+        time.sleep(1.2)  # sleep-ok: tcpdump writes once a second (no immediate mode: it would wake with every packet)
         with open(self.path, "rb") as file:
             magic = struct.unpack("=I", file.read(4))[0]
             assert magic == PCAP_NS, f"not a capture in nanoseconds: {magic:x}"

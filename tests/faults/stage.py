@@ -189,7 +189,7 @@ class Stage(Lab):
 
     def watch(self, seconds):
         """Time that has to pass, because what is looked for may come late."""
-        time.sleep(seconds)
+        time.sleep(seconds)  # sleep-ok: shows that nothing happens for so long, and for that there is nothing to wait for
 
     def close(self):
         self.clear()

@@ -87,7 +87,7 @@ def test_fifty_checks(lab, nodes):
     def measure(seconds):
         pids = nodes[0].vipd_pids()
         late, cpu, begin = [late_us(node)[0] for node in nodes[:2]], {r: cpu_s(pid) for r, pid in pids.items()}, time.monotonic()
-        time.sleep(seconds)
+        time.sleep(seconds)  # sleep-ok: the time that is measured
         took = time.monotonic() - begin
         used = {role: 100 * (cpu_s(pid) - cpu[role]) / took for role, pid in pids.items()}
         print(f": CPU of control {used['control']:.1f} %, of the engine {used['engine']:.1f} %; loop late on average "

@@ -37,7 +37,7 @@ class Story:
 
     def title(self, text):
         self.steps += 1
-        time.sleep(0.8)  # for the reader
+        time.sleep(0.8)  # sleep-ok: for the reader
         print(f"\n{bold(f'{self.steps}  {text}')}", flush=True)
 
     def holder(self, node, why=""):
@@ -53,7 +53,7 @@ class Story:
 
     def client(self, event, node, watch=1.0):
         """What the client saw since the last step, after watching a little longer."""
-        time.sleep(watch)
+        time.sleep(watch)  # sleep-ok: what the client sees in that time is what is shown
         window = self.probe.mark()
         requests, gap = window["requests"], window["connect"]["gap_ms"]
         verdict = paint("32", "0 lost") if not requests["lost"] else paint("31", f"{requests['lost']} lost")
@@ -97,7 +97,7 @@ def tell(lab):
 
     story.title(f"What an operator sees on {one.name}")
     story.command(one, "status")
-    time.sleep(2)
+    time.sleep(2)  # sleep-ok: for the reader
     story.probe.mark()
 
     story.title("A planned move")

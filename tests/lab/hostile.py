@@ -131,7 +131,7 @@ class Attacker:
                 self.out.send(frames[sent % len(frames)])
                 sent += 1
             due = now_due
-            time.sleep(0.001)
+            time.sleep(0.001)  # sleep-ok: the rate that was asked for
         return sent
 
     def hear(self, wanted, count=1):

@@ -217,7 +217,7 @@ int main(void)
 	healthy.health.healthy = 1;
 	push(FD_CHANNEL, &healthy, sizeof healthy, 0);
 	fprintf(stderr, "hostile: the board is %s\n", try_board());
-	nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+	nanosleep(&(struct timespec){.tv_sec = 1}, NULL); /* sleep-ok: the healthy moment */
 	fprintf(stderr, "hostile: begins\n");
 	if (getenv("HOSTILE_ENGINE")) {
 		attack_engine();

@@ -21,7 +21,7 @@ while True:
     except OSError:  # the interface was down or is gone
         if not adverts:
             raise
-        time.sleep(0.01)
+        time.sleep(0.01)  # sleep-ok: between two looks at an interface that is away
         continue
     ip, payload = frame[14:54], frame[54:]
     more = {"at": time.time(), "from": frame[6:12].hex(":")} if adverts else {}

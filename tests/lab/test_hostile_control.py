@@ -67,7 +67,7 @@ class Holders(threading.Thread):
                 self.longest = max(self.longest, now - nobody)
                 self.total += now - last
             last = now
-            time.sleep(0.002)
+            time.sleep(0.002)  # sleep-ok: between two looks
 
     def end(self):
         self.ends.set()
