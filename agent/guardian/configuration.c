@@ -32,7 +32,7 @@ static int secrets_for(struct guardian *guardian, enum child_kind kind)
 void configuration_send(struct guardian *guardian, enum child_kind kind)
 {
 	struct child *child = &guardian->children[kind];
-	if (!child->pid)
+	if (!child->pid || !child_plans[kind].configured)
 		return;
 	int secrets = secrets_for(guardian, kind);
 	int sealed =
@@ -48,7 +48,8 @@ void configuration_send(struct guardian *guardian, enum child_kind kind)
 	if (secrets >= 0)
 		close(secrets);
 	if (result)
-		log_error("cannot hand the configuration to %s: %s", child->name, strerrordesc_np(-result));
+		log_error("cannot hand the configuration to %s: %s", child_plans[kind].name,
+		    strerrordesc_np(-result));
 }
 
 /* The files were good a moment ago. The fingerprint is taken first: a change from now on is another one. */
@@ -124,7 +125,7 @@ void configuration_reload(struct guardian *guardian, bool asked_by_control)
 void configuration_in_force(struct guardian *guardian)
 {
 	for (int kind = 0; kind < CHILDREN; kind++)
-		if (guardian->children[kind].ready != guardian->generation)
+		if (child_plans[kind].configured && guardian->children[kind].ready != guardian->generation)
 			return;
 	if (!guardian->announced || guardian->reload_pending)
 		notify("READY=1\nSTATUS=%u virtual routers from %s", guardian->config.router_count,

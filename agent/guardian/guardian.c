@@ -40,9 +40,10 @@ static struct guardian guardian;
 static void start(enum child_kind kind)
 {
 	struct child *child = &guardian.children[kind];
-	int result = child_spawn(kind, &guardian.inheritance, &guardian.identity, child);
+	int result = child_spawn(&guardian, kind);
 	if (result) {
-		log_error("cannot start %s: %s; trying again", child->name, strerrordesc_np(-result));
+		log_error(
+		    "cannot start %s: %s; trying again", child_plans[kind].name, strerrordesc_np(-result));
 		child->restart = mono_add(mono_now(), BACKOFF_MAX_US);
 		return;
 	}
@@ -115,7 +116,8 @@ static void died(enum child_kind kind, int status)
 	}
 	bool crisis = is_crisis(child, now);
 	child->restart = mono_add(now, pause_before_start(child, crisis));
-	log_error("%s ended (%s); starting it again %s", child->name, how, crisis ? "after a pause" : "now");
+	log_error("%s ended (%s); starting it again %s", child_plans[kind].name, how,
+	    crisis ? "after a pause" : "now");
 	if (kind != CHILD_ENGINE || !crisis)
 		return;
 	log_error("the engine has died %u times within %lld s: handing over", DEATHS_MAX,
@@ -209,8 +211,7 @@ static void tick(void)
 		if (mono_reached(now, guardian.stop_deadline))
 			for (int kind = 0; kind < CHILDREN; kind++)
 				if (guardian.children[kind].pid) {
-					log_error(
-					    "%s does not stop: killing it", guardian.children[kind].name);
+					log_error("%s does not stop: killing it", child_plans[kind].name);
 					kill(guardian.children[kind].pid, SIGKILL);
 				}
 		return;
@@ -252,10 +253,14 @@ static bool stop_goes_on(void)
 	if (guardian.children[CHILD_ENGINE].pid)
 		return true;
 	static bool told;
-	if (!told)
-		stop_child(CHILD_CONTROL);
+	bool left = !mono_is_never(guardian.release_at);
+	for (int kind = 0; kind < CHILDREN; kind++) {
+		if (!told)
+			stop_child((enum child_kind)kind);
+		left |= guardian.children[kind].pid != 0;
+	}
 	told = true;
-	return guardian.children[CHILD_CONTROL].pid || !mono_is_never(guardian.release_at);
+	return left;
 }
 
 static void hear_signals(int fd)
@@ -288,32 +293,15 @@ static void loop(int signals)
 {
 	while (!guardian.stopping || stop_goes_on()) {
 		start_what_is_due();
-		struct pollfd polls[] = {{.fd = signals, .events = POLLIN},
-		    {.fd = guardian.children[CHILD_ENGINE].socket, .events = POLLIN},
-		    {.fd = guardian.children[CHILD_CONTROL].socket, .events = POLLIN}};
-		poll(polls, 3, pause_ms());
-		hear_child(CHILD_ENGINE);
-		hear_child(CHILD_CONTROL);
+		struct pollfd polls[CHILDREN + 1] = {[CHILDREN] = {.fd = signals, .events = POLLIN}};
+		for (int kind = 0; kind < CHILDREN; kind++)
+			polls[kind] = (struct pollfd){.fd = guardian.children[kind].socket, .events = POLLIN};
+		poll(polls, CHILDREN + 1, pause_ms());
+		for (int kind = 0; kind < CHILDREN; kind++)
+			hear_child((enum child_kind)kind);
 		hear_signals(signals);
 		tick();
 	}
-}
-
-static int open_inheritance(void)
-{
-	struct inheritance *in = &guardian.inheritance;
-	int result = in->board_writable = board_create();
-	if (result < 0)
-		return result;
-	char path[64]; /* a second descriptor of the same memory, read-only: control cannot write to it */
-	snprintf(path, sizeof path, "/proc/self/fd/%d", in->board_writable);
-	in->board = open(path, O_RDONLY | O_CLOEXEC);
-	guardian.board = in->board < 0 ? NULL : board_map(in->board);
-	if (!guardian.board || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, in->channel) < 0)
-		return -errno;
-	in->records = records_open(&guardian.config, &guardian.identity);
-	in->metrics = listen_metrics(&guardian.config);
-	return in->http = listen_http(&guardian.config, &guardian.identity);
 }
 
 static int open_signals(void)
@@ -335,8 +323,8 @@ int guardian_run(const char *path)
 	log_open("vipd");
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* it reads secrets */
 	guardian.path = path;
-	guardian.children[CHILD_ENGINE] = (struct child){.name = "engine", .socket = -1};
-	guardian.children[CHILD_CONTROL] = (struct child){.name = "control", .socket = -1};
+	for (int kind = 0; kind < CHILDREN; kind++)
+		guardian.children[kind].socket = -1;
 	if (config_load(path, &guardian.config, &errors) < 0 ||
 	    secrets_check_keys(&guardian.config, &errors) < 0) {
 		log_lines(errors.text);
@@ -357,7 +345,7 @@ int guardian_run(const char *path)
 	}
 	agent_mark(); /* for --release without a readable configuration; a second agent needs none */
 	int signals = open_signals();
-	int result = signals < 0 ? -errno : open_inheritance();
+	int result = signals < 0 ? -errno : inheritance_open(&guardian);
 	if (result >= 0)
 		result = configuration_first(&guardian);
 	if (result < 0) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/capability.h>
 #include <sys/types.h>
 
 #include "vipd/board.h"
@@ -15,7 +16,6 @@ enum child_kind { CHILD_ENGINE, CHILD_CONTROL, CHILDREN };
 #define DEATHS_MAX 3
 
 struct child {
-	const char *name;
 	pid_t pid;	/* 0: not running */
 	int socket;	/* our end, -1 while not running */
 	uint64_t ready; /* generation of the configuration that is in force there */
@@ -26,14 +26,9 @@ struct child {
 	unsigned died;
 };
 
-/* What the children are started with; -1: none. The guardian keeps its own copies for the next start. */
+/* The descriptors of a child, by their number in it; -1: none. See inherit.c. */
 struct inheritance {
-	int channel[CHILDREN]; /* the two ends of the pair between engine and control */
-	int board_writable;
-	int board;
-	int http;
-	int metrics;
-	int records;
+	int fds[FD_END];
 };
 
 /* run_as and the groups as numbers: looked up once, because a reload must not depend on a name service. */
@@ -48,7 +43,7 @@ struct guardian {
 	const char *path;
 	struct config config;
 	struct identity identity;
-	struct inheritance inheritance;
+	struct inheritance inheritance[CHILDREN];
 	const struct board *board;
 	struct child children[CHILDREN];
 	int keys; /* memfd: the keys of adverts as they were when all of them were good */
@@ -80,12 +75,27 @@ void log_lines(const char *text);
 /* identity.c: returns 0, or -ENOENT with the error logged (who is missing, what to do). */
 int identity_lookup(const struct config *config, struct identity *identity);
 
+/* spawn.c: what each child is and may do. */
+struct child_plan {
+	const char *name; /* for messages */
+	enum { PROGRAM_VIPD, PROGRAM_CONTROL } program;
+	char *const words[3];
+	int right_count;
+	cap_value_t rights[2]; /* ambient; the bounding set has no more */
+	bool realtime;
+	bool deaf;	 /* to SIGTERM, SIGINT and SIGHUP */
+	bool configured; /* gets the configuration, and says when it is in force */
+};
+extern const struct child_plan child_plans[CHILDREN];
+
 /*
- * spawn.c: starts a child by executing it anew, with exactly the descriptors and rights it needs. Returns 0
- * and fills pid, socket and started, or -errno.
+ * Starts a child by executing it anew, with exactly the descriptors and rights it needs. Returns 0 and fills
+ * pid, socket and started of it, or -errno.
  */
-int child_spawn(enum child_kind kind, const struct inheritance *inheritance, const struct identity *identity,
-    struct child *child);
+int child_spawn(struct guardian *guardian, enum child_kind kind);
+
+/* inherit.c: opens what the children are started with, and maps the board. Returns 0 or -errno. */
+int inheritance_open(struct guardian *guardian);
 
 /*
  * secrets.c: reads the files that `config` names for this child into a sealed memfd, and notes offset, size

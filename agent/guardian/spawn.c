@@ -2,8 +2,8 @@
  * How a child comes to life: fork, the descriptors at their agreed numbers, rights reduced to what it needs,
  * exec.
  *
- * The engine keeps NET_ADMIN and NET_RAW as ambient capabilities and nothing else; control keeps none. The
- * bounding set is cut to the same, so that it also holds where run_as is root.
+ * What each child is and may do is a table. Capabilities are ambient, and the bounding set is cut to the
+ * same, so that it also holds where run_as is root.
  */
 #include "guardian/guardian.h"
 
@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -27,20 +26,33 @@
 #define REALTIME_SECONDS  2  /* an engine that computes longer without sleep is broken: the kernel ends it */
 #define FD_ABOVE	  64 /* out of the way of the agreed numbers */
 
-static const cap_value_t engine_rights[] = {CAP_NET_ADMIN, CAP_NET_RAW};
+const struct child_plan child_plans[CHILDREN] = {
+    [CHILD_ENGINE] = {.name = "engine",
+	.program = PROGRAM_VIPD,
+	.words = {"vipd", "-E"},
+	.right_count = 2,
+	.rights = {CAP_NET_ADMIN, CAP_NET_RAW},
+	.realtime = true,
+	.deaf = true,
+	.configured = true},
+    [CHILD_CONTROL] = {.name = "control",
+	.program = PROGRAM_CONTROL,
+	.words = {"vipd-control"},
+	.configured = true},
+};
 
-/* Puts `from[i]` at FD_GUARDIAN + i, open after exec; of the rest only the standard streams stay open. */
-static int place_descriptors(const int from[], int count)
+/* Puts from[i] at i, open after exec; of the rest only the standard streams stay open. */
+static int place_descriptors(const int from[FD_END])
 {
-	int above[8];
-	for (int i = 0; i < count; i++) {
+	int above[FD_END];
+	for (int i = FD_GUARDIAN; i < FD_END; i++) {
 		above[i] = from[i] < 0 ? -1 : fcntl(from[i], F_DUPFD_CLOEXEC, FD_ABOVE);
 		if (from[i] >= 0 && above[i] < 0)
 			return -errno;
 	}
 	close_range(FD_GUARDIAN, FD_ABOVE - 1, 0);
-	for (int i = 0; i < count; i++)
-		if (above[i] >= 0 && dup2(above[i], FD_GUARDIAN + i) < 0)
+	for (int i = FD_GUARDIAN; i < FD_END; i++)
+		if (above[i] >= 0 && dup2(above[i], i) < 0)
 			return -errno;
 	close_range(FD_ABOVE, ~0U, 0);
 	return 0;
@@ -57,18 +69,20 @@ static void request_punctuality(void)
 	sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
 }
 
-static bool is_kept(cap_value_t right, const cap_value_t *keep, int count)
+static bool is_kept(const struct child_plan *plan, cap_value_t right)
 {
-	for (int i = 0; i < count; i++)
-		if (keep[i] == right)
+	for (int i = 0; i < plan->right_count; i++)
+		if (plan->rights[i] == right)
 			return true;
 	return false;
 }
 
-static int limit_rights(const struct identity *identity, const cap_value_t *keep, int count)
+static int limit_rights(const struct child_plan *plan, const struct identity *identity)
 {
+	const cap_value_t *keep = plan->rights;
+	int count = plan->right_count;
 	for (cap_value_t right = 0; right < cap_max_bits(); right++)
-		if (!is_kept(right, keep, count) && cap_drop_bound(right) < 0)
+		if (!is_kept(plan, right) && cap_drop_bound(right) < 0)
 			return -errno;
 	if (initgroups(identity->user, identity->gid) < 0 ||
 	    setresgid(identity->gid, identity->gid, identity->gid) < 0)
@@ -105,43 +119,42 @@ static void control_path(char *path, size_t size)
 		snprintf(path, size, "%s/../libexec/vipd/vipd-control", self);
 }
 
-_Noreturn static void become(enum child_kind kind, const struct inheritance *inheritance,
-    const struct identity *identity, int guardian_socket, const char *control)
+_Noreturn static void become(
+    enum child_kind kind, const struct guardian *guardian, int guardian_socket, const char *control)
 {
 	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
-	bool engine = kind == CHILD_ENGINE;
-	const int descriptors[] = {guardian_socket, inheritance->channel[kind],
-	    engine ? inheritance->board_writable : inheritance->board, engine ? -1 : inheritance->http,
-	    engine ? -1 : inheritance->metrics, engine ? -1 : inheritance->records};
+	const struct child_plan *plan = &child_plans[kind];
+	struct inheritance inheritance = guardian->inheritance[kind];
+	inheritance.fds[FD_GUARDIAN] = guardian_socket;
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	/* Ctrl-C, a closed terminal and systemd reach everybody; the guardian says what follows from that. */
-	for (size_t i = 0; engine && i < sizeof ends / sizeof ends[0]; i++)
+	for (size_t i = 0; plan->deaf && i < sizeof ends / sizeof ends[0]; i++)
 		signal(ends[i], SIG_IGN);
-	if (engine)
+	if (plan->realtime)
 		request_punctuality();
-	int result = place_descriptors(descriptors, sizeof descriptors / sizeof descriptors[0]);
+	int result = place_descriptors(inheritance.fds);
 	/* Opened as root: the directory may be closed for run_as. */
-	int program = open(engine ? "/proc/self/exe" : control, O_PATH | O_CLOEXEC);
+	int program = open(plan->program == PROGRAM_VIPD ? "/proc/self/exe" : control, O_PATH | O_CLOEXEC);
 	if (!result)
-		result = limit_rights(identity, engine_rights, engine ? 2 : 0);
+		result = limit_rights(plan, &guardian->identity);
 	if (result) {
 		log_error(
 		    "cannot prepare the %s process: %s; vipd must be started as root (systemctl start vipd)",
-		    engine ? "engine" : "control", strerrordesc_np(-result));
+		    plan->name, strerrordesc_np(-result));
 		_exit(126);
 	}
-	char *const engine_words[] = {"vipd", "-E", NULL}, *const control_words[] = {"vipd-control", NULL};
-	execveat(program, "", engine ? engine_words : control_words, environ, AT_EMPTY_PATH);
-	log_error("cannot start %s: %s", engine ? "the engine" : control, strerrordesc_np(errno));
+	execveat(program, "", plan->words, environ, AT_EMPTY_PATH);
+	log_error("cannot start %s: %s", plan->program == PROGRAM_VIPD ? "the engine" : control,
+	    strerrordesc_np(errno));
 	_exit(127);
 }
 
-int child_spawn(enum child_kind kind, const struct inheritance *inheritance, const struct identity *identity,
-    struct child *child)
+int child_spawn(struct guardian *guardian, enum child_kind kind)
 {
+	struct child *child = &guardian->children[kind];
 	char control[4200];
 	int pair[2];
 	control_path(control, sizeof control);
@@ -155,7 +168,7 @@ int child_spawn(enum child_kind kind, const struct inheritance *inheritance, con
 		return -error;
 	}
 	if (pid == 0)
-		become(kind, inheritance, identity, pair[1], control);
+		become(kind, guardian, pair[1], control);
 	close(pair[1]);
 	child->pid = pid;
 	child->socket = pair[0];

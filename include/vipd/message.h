@@ -25,14 +25,15 @@
 #define MESSAGE_TEXT_MAX CONFIG_ERRORS_TEXT_MAX
 #define MESSAGE_FDS	 2 /* CONFIG: the image and the secrets */
 
-/* Descriptors that a child is started with. */
-enum {
+/* The descriptors that a child is started with, by their number in it; who gets which: guardian/inherit.c. */
+enum child_fd {
 	FD_GUARDIAN = 3, /* SEQPACKET to the guardian; end-of-file: the guardian is gone */
-	FD_CHANNEL = 4,	 /* SEQPACKET between engine and control */
-	FD_BOARD = 5,	 /* memfd */
-	FD_SOCKET = 6,	 /* control only: listening Unix socket */
-	FD_METRICS = 7,	 /* control only: listening TCP socket, or closed if metrics are off */
-	FD_RECORDS = 8	 /* control only: the directory of capture files, or closed */
+	FD_CHANNEL,	 /* SEQPACKET between engine and control */
+	FD_BOARD,	 /* memfd */
+	FD_SOCKET,	 /* listening Unix socket */
+	FD_METRICS,	 /* listening TCP socket; closed if metrics are off */
+	FD_RECORDS,	 /* the directory of capture files; closed if there is none */
+	FD_END
 };
 
 enum message_type {
