@@ -25,7 +25,7 @@ override CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iagent -DVIPD_VERSION='"$(VERSION)
 override CFLAGS   += -std=c17 $(WARNINGS) $(HARDEN) $(SANITIZE) -MMD -MP
 override LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANITIZE)
 
-room = $(wildcard agent/$(1)/*.c)
+room = $(wildcard agent/$(1)/*.c agent/$(1)/*/*.c)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 VIPD    := agent/vipd.c $(foreach r,base core wire config board kernel engine guardian,$(call room,$(r)))
@@ -68,10 +68,10 @@ unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_na       := agent/wire/na.c agent/wire/checksum.c agent/wire/names.c
 unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_replay   := $(unit_auth)
-unit_health   := $(addprefix agent/control/,health.c certificate.c) agent/board/board.c
-unit_certificate := agent/control/certificate.c
-unit_pace     := agent/control/pace.c
-unit_metrics  := $(addprefix agent/control/,metrics.c status.c view.c held.c health.c certificate.c text.c) agent/board/board.c \
+unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) agent/board/board.c
+unit_certificate := agent/control/checks/certificate.c
+unit_pace     := agent/control/checks/pace.c
+unit_metrics  := $(addprefix agent/control/,report/metrics.c report/status.c report/view.c report/held.c checks/health.c checks/certificate.c text.c) agent/board/board.c \
 		 agent/base/log.c $(foreach r,config core wire,agent/$(r)/names.c)
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) agent/base/duration.c $(TIME)

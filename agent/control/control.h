@@ -7,14 +7,14 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
-#include "control/access.h"
-#include "control/checks.h"
-#include "control/events.h"
-#include "control/http.h"
+#include "control/checks/checks.h"
+#include "control/checks/secrets.h"
+#include "control/http/access.h"
+#include "control/http/events.h"
+#include "control/http/reload.h"
+#include "control/http/server.h"
 #include "control/notify.h"
-#include "control/records.h"
-#include "control/reload.h"
-#include "control/secrets.h"
+#include "control/records/recorder.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
 #include "vipd/message.h"
@@ -29,7 +29,7 @@ struct control {
 	struct checks *checks;
 	struct events *events;
 	struct notify *notify;
-	struct records *records;
+	struct recorder *records;
 	struct reload *reload;
 	struct http *local;		     /* the Unix socket */
 	struct http *metrics;		     /* NULL: off */

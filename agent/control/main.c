@@ -100,7 +100,7 @@ static void configure(
 	access_configure(&control->access, config->admin_group);
 	checks_configure(control->checks, config, &secrets);
 	notify_configure(control->notify, config);
-	records_configure(control->records, config);
+	recorder_configure(control->records, config);
 	unmap_config(before, &secrets_before);
 	if (!before && start_http(control) < 0) {
 		sd_event_exit(control->event, EXIT_FAILURE);
@@ -159,7 +159,7 @@ static int on_engine(sd_event_source *source, int fd, uint32_t events, void *con
 	if (r == 0 && (message.type == MESSAGE_HELLO || message.type == MESSAGE_CHANGED)) {
 		events_changed(control->events);
 		notify_changed(control->notify);
-		records_changed(control->records);
+		recorder_changed(control->records);
 	}
 	for (int i = 0; r == 0 && i < MESSAGE_FDS; i++) {
 		if (fds[i] >= 0)
@@ -201,7 +201,7 @@ static int prepare(struct control *control)
 	control->events = events_new(control->event, control->board);
 	control->notify = notify_new(control->event, control->board);
 	control->records =
-	    records_new(control->event, control->board, control->has_records ? FD_RECORDS : -1);
+	    recorder_new(control->event, control->board, control->has_records ? FD_RECORDS : -1);
 	control->reload = reload_new(control->event, FD_GUARDIAN);
 	if (!control->checks || !control->events || !control->notify || !control->records || !control->reload)
 		return -ENOMEM;
@@ -222,7 +222,7 @@ static void finish(struct control *control)
 	checks_free(control->checks);
 	events_free(control->events);
 	notify_free(control->notify);
-	records_free(control->records);
+	recorder_free(control->records);
 	reload_free(control->reload);
 	unmap_config(control->config, &control->secrets);
 	sd_event_unref(control->event);

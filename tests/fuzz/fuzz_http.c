@@ -88,7 +88,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	control.config = &config;
 	control.checks = checks_new(control.event, FD_CHANNEL);
 	control.events = events_new(control.event, board);
-	control.records = records_new(control.event, board, -1);
+	control.records = recorder_new(control.event, board, -1);
 	control.reload = reload_new(control.event, FD_GUARDIAN);
 	access_configure(&control.access, config.admin_group);
 	struct http_options options = {.socket = listen_at("local", &addresses[0]),

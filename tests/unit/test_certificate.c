@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "control/certificate.h"
+#include "control/checks/certificate.h"
 
 /* openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650, with
  * subjectAltName DNS:kubernetes, IP:127.0.0.1, IP:::1, IP:2001:db8::100 */

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "control/health.h"
+#include "control/checks/health.h"
 #include "vipd/mono.h"
 
 #define SECOND USEC_PER_SEC

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "control/metrics.h"
-#include "control/status.h"
+#include "control/report/metrics.h"
+#include "control/report/status.h"
 #include "control/text.h"
 
 #define VIP	   "2001:db8::100"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "control/pace.h"
+#include "control/checks/pace.h"
 
 #define SECOND USEC_PER_SEC
 

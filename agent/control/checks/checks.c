@@ -1,0 +1,347 @@
+/*
+ * When a check is asked, what its result changes, and who is told.
+ *
+ * The engine is told what changes, and the rest again and again: if this process dies, what it said expires
+ * there. It is not told of every result, because each message wakes a realtime process.
+ */
+#include "control/checks/checks.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "control/checks/pace.h"
+#include "control/checks/probe.h"
+#include "control/text.h"
+#include "vipd/log.h"
+#include "vipd/message.h"
+#include "vipd/mono.h"
+
+#define TIMER_EXACT_US	  1000
+#define RENEWALS	  3 /* while what was said is valid */
+#define EXPIRY_WARNING_US (30 * 24 * 3600 * USEC_PER_SEC)
+
+struct check {
+	struct checks *checks;
+	unsigned index; /* of config->checks */
+	sd_event_source *timer;
+	struct mono started;
+	bool running;
+	bool hurried; /* the probe under way, or the next one, was not waited for */
+	struct pace pace;
+	const struct probe_type *type;
+	struct probe *probe;
+};
+
+/* What the engine was told of a virtual router. */
+struct told {
+	struct mono renew; /* by then it is told again, changed or not; 0: it was told nothing */
+	bool healthy;
+	char text[BOARD_REASON_MAX];
+};
+
+struct checks {
+	sd_event *event;
+	int channel;
+	bool channel_full;
+	struct told told[CONFIG_ROUTERS_MAX]; /* parallel to config->routers */
+	const struct config *config;
+	struct secrets secrets;
+	struct check *items[CONFIG_CHECKS_MAX];
+	struct check_health health[CONFIG_CHECKS_MAX];
+};
+
+static void tell_router(struct checks *checks, unsigned index)
+{
+	const struct config_router *router = &checks->config->routers[index];
+	struct told *told = &checks->told[index];
+	struct mono now = mono_now();
+	char text[BOARD_REASON_MAX] = "";
+	enum router_verdict verdict = health_of_router(checks->config, index, checks->health, now, text);
+	bool healthy = verdict == ROUTER_HEALTHY;
+	if (!router->checks || verdict == ROUTER_UNDECIDED ||
+	    (!mono_reached(now, told->renew) && told->healthy == healthy && !strcmp(told->text, text)))
+		return;
+	struct message message = {.type = MESSAGE_HEALTH};
+	memcpy(message.health.router.interface, router->interface, sizeof router->interface);
+	message.health.router.vrid = router->vrid;
+	message.health.healthy = healthy;
+	message.health.valid_ms = health_valid_ms(checks->config, index);
+	memcpy(message.health.text, text, sizeof text);
+	int r = message_send(checks->channel, &message, NULL);
+	if (r < 0 && !checks->channel_full)
+		log_warning(
+		    "the engine does not take the results of the checks: %s; trying on", strerror(-r));
+	checks->channel_full = r < 0;
+	told->healthy = healthy;
+	memcpy(told->text, text, sizeof text);
+	told->renew = r < 0 ? now : mono_add(now, message.health.valid_ms * USEC_PER_MS / RENEWALS);
+}
+
+static void log_change(
+    const struct config_check *config, const struct check_health *health, enum check_state before)
+{
+	const char *from = check_state_name(before), *to = check_state_name(health->state);
+	if (health->state == CHECK_FAILING)
+		log_warning("check %s: %s -> %s: %s", config->name, from, to, health->last_error);
+	else
+		log_notice(
+		    "check %s: %s -> %s (%.1fms)", config->name, from, to, (double)health->last_us / 1000.0);
+}
+
+static void check_at(struct check *check, struct mono due)
+{
+	sd_event_source_set_time(check->timer, (uint64_t)due.us);
+	sd_event_source_set_enabled(check->timer, SD_EVENT_ONESHOT);
+}
+
+/* One interval after the start of the last probe; that may be past. */
+static void check_schedule(struct check *check)
+{
+	const struct config_check *config = &check->checks->config->checks[check->index];
+	bool fast = health_in_doubt(&check->checks->health[check->index], config);
+	int64_t interval_us = fast ? config->fast_interval_us : config->interval_us;
+	bool first = !check->started.us;
+	check->hurried = false;
+	check_at(check, first ? check->started : mono_add(check->started, interval_us));
+}
+
+static bool check_hurry(struct check *check)
+{
+	struct mono due;
+	if (!pace_hurry(&check->pace, mono_now(), &due))
+		return false;
+	check->hurried = true;
+	check_at(check, due);
+	return true;
+}
+
+/* The server has closed the idle connection: it is dead, or tidy. One probe tells. */
+static void on_tripped(void *context)
+{
+	check_hurry(context);
+}
+
+static void warn_missing(const struct checks *checks, unsigned check, const struct certificate *certificate)
+{
+	const struct config *config = checks->config;
+	for (unsigned i = 0; i < config->router_count; i++) {
+		const struct config_router *router = &config->routers[i];
+		uint32_t missing = health_missing(config, i, check, certificate);
+		for (unsigned a = 0; a < router->address_count; a++) {
+			char text[INET6_ADDRSTRLEN];
+			if (!(missing >> a & 1))
+				continue;
+			inet_ntop(AF_INET6, &router->addresses[a], text, sizeof text);
+			log_warning("check %s: the server's certificate does not name %s of %s: clients that "
+				    "come by it will refuse to talk to this server; add it to tls-san in "
+				    "/etc/rancher/k3s/config.yaml and restart k3s",
+			    config->checks[check].name, text, router->name);
+		}
+	}
+}
+
+static void warn_certificate(
+    const struct checks *checks, unsigned check, const struct certificate *certificate)
+{
+	int64_t left_us = certificate->expires_us - realtime_us();
+	const char *name = checks->config->checks[check].name;
+	char time[TEXT_TIME_MAX];
+	text_time(certificate->expires_us, time);
+	warn_missing(checks, check, certificate);
+	if (left_us < 0)
+		log_warning("check %s: the server's certificate has expired at %s", name, time);
+	else if (left_us < EXPIRY_WARNING_US)
+		log_warning("check %s: the server's certificate expires at %s; k3s renews it when it is "
+			    "restarted",
+		    name, time);
+}
+
+static void take_result(struct check *check, const struct check_result *result)
+{
+	struct checks *checks = check->checks;
+	const struct config_check *config = &checks->config->checks[check->index];
+	struct check_health *health = &checks->health[check->index];
+	enum check_state before = health->state;
+	bool was_unauthorized = before != CHECK_UNKNOWN && health->last == CHECK_UNAUTHORIZED;
+
+	if (certificate_seen(&result->certificate) &&
+	    !certificate_equal(&result->certificate, &health->certificate))
+		warn_certificate(checks, check->index, &result->certificate);
+	if (health_result(health, config, result, mono_now(), realtime_us()))
+		log_change(config, health, before);
+	if (result->outcome == CHECK_UNAUTHORIZED && !was_unauthorized)
+		log_warning("check %s counts as passing, but: %s", config->name, result->text);
+	for (unsigned i = 0; i < checks->config->router_count; i++) {
+		if (checks->config->routers[i].checks >> check->index & 1)
+			tell_router(checks, i);
+	}
+}
+
+/*
+ * A connection that was cut is no answer: the server may be dying, and then the next probe is refused. The
+ * probe that asks for that must not count beside the first one, else two resets in a millisecond were `fall`.
+ */
+static void on_result(void *context, const struct check_result *result)
+{
+	struct check *check = context;
+	check->running = false;
+	if (check->hurried && result->cut && check_hurry(check))
+		return;
+	take_result(check, result);
+	bool passing = check->checks->health[check->index].state == CHECK_PASSING;
+	if (!(result->cut && passing && check_hurry(check)))
+		check_schedule(check);
+}
+
+static int on_due(sd_event_source *source, uint64_t us, void *context)
+{
+	(void)source, (void)us;
+	struct check *check = context;
+	check->started = mono_now();
+	check->running = true;
+	check->type->start(check->probe);
+	return 0;
+}
+
+static void check_free(struct check *check)
+{
+	if (!check)
+		return;
+	if (check->probe)
+		check->type->close(check->probe);
+	sd_event_source_disable_unref(check->timer);
+	free(check);
+}
+
+/* (Re)opens the probe of the check's type. A probe under way is given up. */
+static int check_open(struct check *check, const struct config *config, const struct secrets *secrets)
+{
+	struct probe_setup setup = {.event = check->checks->event,
+	    .config = &config->checks[check->index],
+	    .secrets = secrets,
+	    .done = on_result,
+	    .tripped = on_tripped,
+	    .context = check};
+	const struct probe_type *type = probe_type_of(setup.config->type);
+	struct probe *probe = type->open(&setup);
+	if (!probe)
+		return -ENOMEM;
+	if (check->probe)
+		check->type->close(check->probe);
+	check->type = type;
+	check->probe = probe;
+	check->running = false;
+	check->started = (struct mono){0}; /* ask with the new settings at once */
+	return 0;
+}
+
+static struct check *check_new(
+    struct checks *checks, unsigned index, const struct config *config, const struct secrets *secrets)
+{
+	struct check *check = calloc(1, sizeof *check);
+	if (!check)
+		return NULL;
+	check->checks = checks;
+	check->index = index;
+	if (sd_event_add_time(
+		checks->event, &check->timer, CLOCK_BOOTTIME, 0, TIMER_EXACT_US, on_due, check) < 0 ||
+	    check_open(check, config, secrets) < 0) {
+		check_free(check);
+		return NULL;
+	}
+	return check;
+}
+
+static struct check *check_take_over(struct checks *checks, const char *name, struct check_health *health)
+{
+	for (unsigned i = 0; i < CONFIG_CHECKS_MAX; i++) {
+		struct check *check = checks->items[i];
+		if (!check || strcmp(checks->config->checks[i].name, name))
+			continue;
+		checks->items[i] = NULL;
+		*health = checks->health[i];
+		return check;
+	}
+	return NULL;
+}
+
+/* Moves an old check to its new place, with its new settings and secrets. Returns 0 or -ENOMEM. */
+static int check_adapt(struct checks *checks, struct check *check, unsigned index,
+    const struct config *config, const struct secrets *secrets, struct check_health *health)
+{
+	const struct config_check *before = &checks->config->checks[check->index],
+				  *after = &config->checks[index];
+	bool same = health_same_check(before, after);
+	bool same_secrets = secrets_equal(&checks->secrets, &before->ca, secrets, &after->ca) &&
+			    secrets_equal(&checks->secrets, &before->cert, secrets, &after->cert) &&
+			    secrets_equal(&checks->secrets, &before->key, secrets, &after->key);
+	check->index = index;
+	if (!same)
+		health_restart(health);
+	if (same && same_secrets)
+		return 0;
+	log_info("check %s: %s", after->name, same ? "new certificates, connecting anew" : "new settings");
+	return check_open(check, config, secrets);
+}
+
+struct checks *checks_new(sd_event *event, int channel)
+{
+	struct checks *checks = calloc(1, sizeof *checks);
+	if (checks) {
+		checks->event = event;
+		checks->channel = channel;
+	}
+	return checks;
+}
+
+void checks_configure(struct checks *checks, const struct config *config, const struct secrets *secrets)
+{
+	struct check *items[CONFIG_CHECKS_MAX] = {NULL};
+	struct check_health health[CONFIG_CHECKS_MAX] = {0};
+	for (unsigned i = 0; i < config->check_count; i++) {
+		items[i] = check_take_over(checks, config->checks[i].name, &health[i]);
+		if (items[i] && check_adapt(checks, items[i], i, config, secrets, &health[i]) < 0) {
+			check_free(items[i]);
+			items[i] = NULL;
+		}
+		if (!items[i])
+			items[i] = check_new(checks, i, config, secrets);
+		if (!items[i])
+			log_error("check %s does not run: out of memory", config->checks[i].name);
+	}
+	for (unsigned i = 0; i < CONFIG_CHECKS_MAX; i++)
+		check_free(checks->items[i]);
+	memcpy(checks->items, items, sizeof items);
+	memcpy(checks->health, health, sizeof health);
+	checks->config = config;
+	checks->secrets = *secrets;
+	for (unsigned i = 0; i < config->check_count; i++) {
+		if (items[i] && !items[i]->started.us) /* new, or with new settings */
+			check_schedule(items[i]);
+	}
+	checks_tell_all(checks);
+}
+
+void checks_free(struct checks *checks)
+{
+	if (!checks)
+		return;
+	for (unsigned i = 0; i < CONFIG_CHECKS_MAX; i++)
+		check_free(checks->items[i]);
+	free(checks);
+}
+
+const struct check_health *checks_health(const struct checks *checks)
+{
+	return checks->health;
+}
+
+void checks_tell_all(struct checks *checks)
+{
+	memset(checks->told, 0, sizeof checks->told);
+	for (unsigned i = 0; checks->config && i < checks->config->router_count; i++)
+		tell_router(checks, i);
+}

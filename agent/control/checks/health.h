@@ -1,0 +1,109 @@
+/*
+ * What the checks found, and what follows for the virtual routers. Pure: no I/O, no clock.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/checks/certificate.h"
+#include "vipd/board.h"
+#include "vipd/config.h"
+#include "vipd/mono.h"
+
+#define CHECK_TEXT_MAX 256
+
+enum check_state { CHECK_UNKNOWN, CHECK_PASSING, CHECK_FAILING, CHECK_STATES };
+
+/* "unknown", "passing", "failing" */
+const char *check_state_name(enum check_state state);
+
+enum check_outcome {
+	CHECK_SUCCESS,
+	CHECK_UNAUTHORIZED, /* alive, but it does not let us ask: passes, and says so */
+	CHECK_FAILURE,
+	CHECK_OUTCOMES
+};
+
+/* "success", "unauthorized", "failure": the label of the metric */
+const char *check_outcome_name(enum check_outcome outcome);
+
+/* One probe's result. */
+struct check_result {
+	enum check_outcome outcome;
+	bool refused; /* nobody listens: there is no doubt left for `fall` to wait for */
+	bool cut;     /* the connection ended before the answer: the server may be dying */
+	int64_t duration_us;
+	char text[CHECK_TEXT_MAX];	/* why, "" with CHECK_SUCCESS */
+	struct certificate certificate; /* of the server, if a new connection was made */
+};
+
+/* Upper bounds of check_health.duration, 1 ms .. 10 s. */
+extern const int64_t check_duration_bounds_us[BOARD_BUCKETS_MAX];
+
+/* One check since it was first configured; all zeros is a check that has no result yet. */
+struct check_health {
+	enum check_state state;
+	enum check_outcome last;	 /* valid unless the state is CHECK_UNKNOWN */
+	uint32_t streak;		 /* results in a row that speak against the state */
+	int64_t since_us;		 /* wall clock: of the state, 0 while unknown */
+	int64_t last_us;		 /* duration of the last probe */
+	int64_t last_success_us;	 /* wall clock, 0: never */
+	char last_error[CHECK_TEXT_MAX]; /* of the last probe, "" if there was none */
+	uint64_t results[CHECK_OUTCOMES];
+	struct board_histogram duration;
+	struct certificate certificate;	     /* the last that was seen */
+	unsigned fall_count;		     /* times it became failing, ever */
+	struct mono falls[CONFIG_FLAPS_MAX]; /* the last of them, at fall_count modulo that */
+	struct mono good_since;		     /* while failing with a streak: of its first success */
+};
+
+/*
+ * Takes in a result at the time `now`, which the wall clock calls now_us. The first result ever decides at
+ * once, and so does a refused connection; otherwise `fall` failures or `rise` successes in a row change the
+ * state. Returns whether it changed.
+ */
+bool health_result(struct check_health *health, const struct config_check *config,
+    const struct check_result *result, struct mono now, int64_t now_us);
+
+/*
+ * A check that became failing flap_count times within flap_period must answer well for flap_delay before it
+ * passes again. Returns how long it still must, in microseconds; 0 if it need not.
+ */
+int64_t health_flapping_us(
+    const struct check_health *health, const struct config_check *config, struct mono now);
+
+/* The check's settings changed: its counts start over, its state stays until new results speak against it. */
+void health_restart(struct check_health *health);
+
+/* Whether results speak against the state, or there is none yet: then it is asked at fast_interval. */
+bool health_in_doubt(const struct check_health *health, const struct config_check *config);
+
+/* Whether two checks ask the same; new bytes in the same secret files are no difference. */
+bool health_same_check(const struct config_check *a, const struct config_check *b);
+
+/*
+ * Which addresses of router `index` this certificate lacks, which check `check` has seen: bit i is
+ * addresses[i]. None if the router does not use the check.
+ */
+uint32_t health_missing(
+    const struct config *config, unsigned index, unsigned check, const struct certificate *certificate);
+
+enum router_verdict {
+	ROUTER_UNDECIDED, /* a check has no result yet and none fails: say nothing, what was said before stays
+			   */
+	ROUTER_HEALTHY,
+	ROUTER_UNHEALTHY
+};
+
+/*
+ * Router `index` of `config` is healthy if all its checks pass. `checks` are parallel to config->checks.
+ * ROUTER_UNHEALTHY fills `text` with the first failing check ("apiserver: connection refused"), otherwise it
+ * becomes "".
+ */
+enum router_verdict health_of_router(const struct config *config, unsigned index,
+    const struct check_health *checks, struct mono now, char text[static BOARD_REASON_MAX]);
+
+/* How long a verdict on that router is good for: three times its slowest check's interval and timeout, in ms.
+ */
+uint32_t health_valid_ms(const struct config *config, unsigned index);

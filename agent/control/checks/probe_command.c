@@ -1,0 +1,189 @@
+/*
+ * The checks that are a child's: `exec`, a program that exits with status 0 while all is well, and `file`,
+ * for flags that people and scripts set: a file that is there, or is not, or says something.
+ *
+ * A file system may hang (NFS whose server is away), and then so does whoever looks. So a child looks for the
+ * file, too: it prints what is wrong and exits with 1, or with 0.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/checks/probe.h"
+#include "control/command.h"
+#include "control/text.h"
+#include "vipd/duration.h"
+#include "vipd/mono.h"
+
+struct probe {
+	struct config_check config;
+	probe_done *done;
+	void *context;
+	struct command *command;
+	struct mono started;
+	char name[CONFIG_NAME_MAX + sizeof "VIPD_CHECK="]; /* exec */
+	char *words[CONFIG_WORDS_MAX + 1];
+};
+
+/* ---- common to both ---- */
+
+static struct probe *child_open(const struct probe_setup *setup, command_done *on_done)
+{
+	struct probe *probe = calloc(1, sizeof *probe);
+	if (!probe)
+		return NULL;
+	probe->config = *setup->config;
+	probe->done = setup->done;
+	probe->context = setup->context;
+	probe->command = command_new(setup->event, on_done, probe);
+	if (!probe->command) {
+		free(probe);
+		return NULL;
+	}
+	return probe;
+}
+
+static void child_close(struct probe *probe)
+{
+	if (!probe)
+		return;
+	command_free(probe->command);
+	free(probe);
+}
+
+static void finish(struct probe *probe, struct check_result *result)
+{
+	result->duration_us = mono_sub(mono_now(), probe->started);
+	probe->done(probe->context, result);
+}
+
+/* ---- exec ---- */
+
+static void on_exited(void *context, const struct command_result *command)
+{
+	struct probe *probe = context;
+	struct check_result result = {.outcome = CHECK_FAILURE};
+	if (command->end == COMMAND_EXITED && command->number == EXIT_SUCCESS)
+		result.outcome = CHECK_SUCCESS;
+	else
+		command_tell(command, probe->config.timeout_us, result.text, sizeof result.text);
+	finish(probe, &result);
+}
+
+static void exec_start(struct probe *probe)
+{
+	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	char *const environment[] = {path, probe->name, NULL};
+	probe->started = mono_now();
+	int r = command_start(probe->command, probe->words, environment, probe->config.timeout_us);
+	if (r == 0)
+		return;
+	struct check_result result = {.outcome = CHECK_FAILURE};
+	if (r == -EBUSY)
+		probe_say(&result, "%s was killed after its timeout and hangs in the kernel still",
+		    probe->words[0]);
+	else
+		probe_say(&result, "cannot start %s: %s", probe->words[0], strerror(-r));
+	finish(probe, &result);
+}
+
+static struct probe *exec_open(const struct probe_setup *setup)
+{
+	struct probe *probe = child_open(setup, on_exited);
+	if (!probe)
+		return NULL;
+	char *word = probe->config.command;
+	for (unsigned i = 0; i < probe->config.word_count; i++, word += strlen(word) + 1)
+		probe->words[i] = word;
+	snprintf(probe->name, sizeof probe->name, "VIPD_CHECK=%s", probe->config.name);
+	return probe;
+}
+
+const struct probe_type probe_exec = {.open = exec_open, .start = exec_start, .close = child_close};
+
+/* ---- file: in the child ---- */
+
+static int complain_of_reading(const char *path, const char *why)
+{
+	dprintf(STDOUT_FILENO, "cannot read %s: %s", path, why);
+	return EXIT_FAILURE;
+}
+
+static int read_content(const struct config_check *config)
+{
+	char text[CONFIG_TEXT_MAX + 2], quote[64];
+	struct stat st;
+	int fd = open(config->file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return complain_of_reading(config->file, strerrordesc_np(errno));
+	if (!S_ISREG(st.st_mode))
+		return complain_of_reading(config->file, "it is no regular file");
+	ssize_t size = read(fd, text, sizeof text - 1);
+	if (size < 0)
+		return complain_of_reading(config->file, strerrordesc_np(errno));
+	text[size] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (!strcmp(text, config->content))
+		return EXIT_SUCCESS;
+	text_clean(text, (size_t)size, quote, sizeof quote);
+	dprintf(STDOUT_FILENO, "%s says \"%s\", expected \"%s\"", config->file, quote, config->content);
+	return EXIT_FAILURE;
+}
+
+static int look(const void *context)
+{
+	const struct config_check *config = context;
+	struct stat st;
+	bool there = stat(config->file, &st) == 0;
+	if (!there && errno != ENOENT && errno != ENOTDIR)
+		dprintf(STDOUT_FILENO, "cannot look for %s: %s", config->file, strerrordesc_np(errno));
+	else if (there != config->file_exists)
+		dprintf(STDOUT_FILENO, "%s %s", config->file, there ? "exists" : "does not exist");
+	else
+		return config->content[0] ? read_content(config) : EXIT_SUCCESS;
+	return EXIT_FAILURE;
+}
+
+/* ---- file: in the loop ---- */
+
+static void on_looked(void *context, const struct command_result *command)
+{
+	struct probe *probe = context;
+	struct check_result result = {.outcome = CHECK_FAILURE};
+	char time[DURATION_TEXT_MAX];
+	if (command->end == COMMAND_EXITED && command->number == EXIT_SUCCESS)
+		result.outcome = CHECK_SUCCESS;
+	else if (command->end == COMMAND_EXITED)
+		text_clean(command->output, command->size, result.text, sizeof result.text);
+	else if (command->end == COMMAND_TIMEOUT)
+		probe_say(&result, "timeout after %s: the file system of %s hangs",
+		    duration_format(probe->config.timeout_us, time), probe->config.file);
+	else
+		command_tell(command, probe->config.timeout_us, result.text, sizeof result.text);
+	finish(probe, &result);
+}
+
+static void file_start(struct probe *probe)
+{
+	probe->started = mono_now();
+	int r = command_call(probe->command, look, &probe->config, probe->config.timeout_us);
+	if (r == 0)
+		return;
+	struct check_result result = {.outcome = CHECK_FAILURE};
+	if (r == -EBUSY)
+		probe_say(&result, "the file system of %s still hangs", probe->config.file);
+	else
+		probe_say(&result, "cannot look for %s: %s", probe->config.file, strerror(-r));
+	finish(probe, &result);
+}
+
+static struct probe *file_open(const struct probe_setup *setup)
+{
+	return child_open(setup, on_looked);
+}
+
+const struct probe_type probe_file = {.open = file_open, .start = file_start, .close = child_close};

@@ -1,0 +1,53 @@
+/*
+ * The kernel says who is at the other end of a Unix socket: the user, the group and the supplementary groups
+ * that the client had when it connected. Nothing that the client sends counts.
+ */
+#include "control/http/access.h"
+
+#include <grp.h>
+#include <sys/socket.h>
+
+#include "vipd/log.h"
+
+#define GROUPS_MAX 1024
+
+void access_configure(struct access *access, const char *admin_group)
+{
+	*access = (struct access){0};
+	const struct group *group = getgrnam(admin_group);
+	if (!group) {
+		log_warning("control.admin_group = \"%s\": there is no such group, so only root may drain, "
+			    "resume and reload; "
+			    "create it (groupadd --system %s) and reload",
+		    admin_group, admin_group);
+		return;
+	}
+	access->has_group = true;
+	access->group = group->gr_gid;
+}
+
+static bool in_supplementary(int socket, gid_t group)
+{
+	gid_t groups[GROUPS_MAX];
+	socklen_t size = sizeof groups;
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+		return false;
+	for (size_t i = 0; i < size / sizeof groups[0]; i++) {
+		if (groups[i] == group)
+			return true;
+	}
+	return false;
+}
+
+bool access_allowed(const struct access *access, int socket, uid_t *uid)
+{
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+	*uid = (uid_t)-1;
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || size != sizeof peer)
+		return false;
+	*uid = peer.uid;
+	if (peer.uid == 0)
+		return true;
+	return access->has_group && (peer.gid == access->group || in_supplementary(socket, access->group));
+}

@@ -1,0 +1,321 @@
+/*
+ * The board's ring of transitions as a list or as a stream.
+ *
+ * A follower has no queue: it remembers the number of its next event and reads it from the ring when its
+ * client has taken the line before. A client that reads too slowly for the ring is told how many it lost.
+ * While there is nothing to send its connection is suspended, and then libmicrohttpd does not look at it at
+ * all: so the follower itself watches for the client's going away.
+ */
+#include "control/http/events.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "control/text.h"
+#include "vipd/log.h"
+
+#define FOLLOWERS_MAX 32
+#define BLOCK_SIZE    4096
+#define LOOK_US	      USEC_PER_SEC /* look at the board this often, should the engine's message have been lost */
+
+struct follower {
+	struct events *events;
+	struct http *http;
+	struct MHD_Connection *connection;
+	sd_event_source *hangup;
+	bool suspended;
+	bool gone; /* the client, or we are stopping */
+	uint64_t next;
+	char *line; /* being sent; NULL: none */
+	size_t line_size;
+	size_t line_sent;
+	struct follower *after;
+};
+
+struct events {
+	sd_event *event;
+	const struct board *board;
+	sd_event_source *look;
+	uint64_t seen;
+	unsigned count;
+	struct follower *followers;
+	bool stopping;
+};
+
+static uint64_t last_number(const struct events *events)
+{
+	return atomic_load(&events->board->event_count);
+}
+
+/* The oldest that is still in the ring. */
+static uint64_t first_number(const struct events *events)
+{
+	uint64_t last = last_number(events);
+	return last > BOARD_EVENTS_MAX ? last - BOARD_EVENTS_MAX + 1 : 1;
+}
+
+static json_t *event_json(const struct board_event *event)
+{
+	return json_pack("{s:I, s:o, s:o, s:i, s:o, s:s, s:s, s:o, s:s, s:i}", "number",
+	    (json_int_t)event->number, "at", text_json_time(event->at_realtime_us), "router",
+	    text_json(event->router, sizeof event->router), "vrid", event->vrid, "interface",
+	    text_json(event->interface, sizeof event->interface), "from", vrrp_state_name(event->from), "to",
+	    vrrp_state_name(event->to), "reason", text_json(event->reason_text, sizeof event->reason_text),
+	    "code", vrrp_reason_name(event->reason), "effective_priority", event->effective_priority);
+}
+
+/* The next line of a stream: an event, or how many were lost. NULL: nothing new, or no memory. */
+static json_t *follower_step(struct follower *f)
+{
+	struct board_event event;
+	uint64_t first = first_number(f->events);
+	if (f->next > last_number(f->events))
+		return NULL;
+	if (f->next >= first && board_read_event(f->events->board, f->next, &event)) {
+		f->next++;
+		return event_json(&event);
+	}
+	/* It may have been overwritten since `first` was read, so at least this one is lost. */
+	uint64_t lost = f->next < first ? first - f->next : 1;
+	f->next += lost;
+	return json_pack("{s:I}", "lost", (json_int_t)lost);
+}
+
+static bool follower_line(struct follower *f)
+{
+	json_t *json = follower_step(f);
+	f->line = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_decref(json);
+	if (!f->line)
+		return false;
+	f->line_size = strlen(f->line) + 1;
+	f->line[f->line_size - 1] = '\n'; /* sent with its size, needs no NUL */
+	f->line_sent = 0;
+	return true;
+}
+
+static ssize_t follower_read(void *context, uint64_t position, char *out, size_t room)
+{
+	(void)position;
+	struct follower *f = context;
+	if (f->gone)
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	size_t filled = 0;
+	while (filled < room && (f->line || follower_line(f))) {
+		size_t left = f->line_size - f->line_sent;
+		size_t n = left < room - filled ? left : room - filled;
+		memcpy(out + filled, f->line + f->line_sent, n);
+		filled += n;
+		f->line_sent += n;
+		if (f->line_sent == f->line_size) {
+			free(f->line);
+			f->line = NULL;
+		}
+	}
+	if (!filled) {
+		f->suspended = true;
+		MHD_suspend_connection(f->connection);
+	}
+	return (ssize_t)filled;
+}
+
+static void follower_wake(struct follower *f)
+{
+	if (!f->suspended)
+		return;
+	f->suspended = false;
+	MHD_resume_connection(f->connection);
+	http_wake(f->http);
+}
+
+static int on_hangup(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	(void)fd, (void)events;
+	struct follower *f = context;
+	sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	f->gone = true;
+	follower_wake(f);
+	return 0;
+}
+
+static void follower_free(void *context)
+{
+	struct follower *f = context;
+	struct follower **link = &f->events->followers;
+	while (*link && *link != f)
+		link = &(*link)->after;
+	if (*link)
+		*link = f->after;
+	f->events->count--;
+	if (!f->events->count)
+		sd_event_source_set_enabled(f->events->look, SD_EVENT_OFF);
+	sd_event_source_disable_unref(f->hangup);
+	free(f->line);
+	free(f);
+}
+
+static void look_again(struct events *events)
+{
+	sd_event_source_set_time_relative(events->look, LOOK_US);
+	sd_event_source_set_enabled(events->look, SD_EVENT_ONESHOT);
+}
+
+static int on_look(sd_event_source *source, uint64_t us, void *context)
+{
+	(void)source, (void)us;
+	struct events *events = context;
+	if (last_number(events) != events->seen)
+		events_changed(events);
+	look_again(events);
+	return 0;
+}
+
+struct events *events_new(sd_event *event, const struct board *board)
+{
+	struct events *events = calloc(1, sizeof *events);
+	if (!events)
+		return NULL;
+	events->event = event;
+	events->board = board;
+	if (sd_event_add_time(event, &events->look, CLOCK_MONOTONIC, 0, 0, on_look, events) < 0) {
+		free(events);
+		return NULL;
+	}
+	sd_event_source_set_enabled(events->look, SD_EVENT_OFF);
+	return events;
+}
+
+void events_stop(struct events *events)
+{
+	if (!events)
+		return;
+	events->stopping = true;
+	for (struct follower *f = events->followers; f; f = f->after) {
+		f->gone = true;
+		follower_wake(f);
+	}
+}
+
+void events_free(struct events *events)
+{
+	if (!events)
+		return;
+	sd_event_source_disable_unref(events->look);
+	free(events);
+}
+
+void events_changed(struct events *events)
+{
+	events->seen = last_number(events);
+	for (struct follower *f = events->followers; f; f = f->after)
+		follower_wake(f);
+}
+
+/* Takes over f; on failure it is freed. */
+static struct MHD_Response *follower_start(struct follower *f, int socket)
+{
+	struct events *events = f->events;
+	f->after = events->followers;
+	events->followers = f;
+	if (!events->count++)
+		look_again(events);
+	struct MHD_Response *response = NULL;
+	/* EPOLLHUP alone: a client that only closes its sending side still reads. */
+	if (sd_event_add_io(events->event, &f->hangup, socket, EPOLLHUP, on_hangup, f) >= 0)
+		response = MHD_create_response_from_callback(
+		    MHD_SIZE_UNKNOWN, BLOCK_SIZE, follower_read, f, follower_free);
+	if (!response) {
+		follower_free(f);
+		return NULL;
+	}
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/x-ndjson");
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	return response;
+}
+
+static void follow(struct events *events, struct http_request *request, uint64_t next)
+{
+	if (events->stopping) {
+		http_reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE, "vipd is stopping");
+		return;
+	}
+	if (events->count >= FOLLOWERS_MAX) {
+		http_reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+		    "%d clients follow the events already; close one, or ask without follow=1",
+		    FOLLOWERS_MAX);
+		return;
+	}
+	struct follower *f = calloc(1, sizeof *f);
+	if (f) {
+		f->events = events;
+		f->http = request->http;
+		f->connection = request->connection;
+		f->next = next;
+	}
+	http_reply(request, MHD_HTTP_OK, f ? follower_start(f, http_socket(request)) : NULL);
+}
+
+static void list(struct events *events, struct http_request *request, uint64_t next)
+{
+	struct follower reader = {.events = events, .next = next};
+	uint64_t last = last_number(events), lost = 0;
+	json_t *items = json_array();
+	while (reader.next <= last) {
+		json_t *item = follower_step(&reader);
+		json_t *gap = json_object_get(item, "lost");
+		lost += (uint64_t)json_integer_value(gap);
+		if (gap || !item)
+			json_decref(item);
+		else
+			json_array_append_new(items, item);
+	}
+	http_reply_json(
+	    request, MHD_HTTP_OK, json_pack("{s:o, s:I}", "events", items, "lost", (json_int_t)lost));
+}
+
+/* Reads ?name=N. Returns false (answered) if it is there and no number; *found says whether it is there. */
+static bool number_argument(struct http_request *request, const char *name, uint64_t *value, bool *found)
+{
+	const char *text = http_argument(request, name);
+	*found = text != NULL;
+	if (!text)
+		return true;
+	char *end;
+	errno = 0;
+	unsigned long long number = strtoull(text, &end, 10);
+	if (!strchr("0123456789", *text) || !*text || *end || errno || number > INT64_MAX) {
+		http_reply_error(request, MHD_HTTP_BAD_REQUEST, "%s=%s is no number; give one, such as %s=10",
+		    name, text, name);
+		return false;
+	}
+	*value = number;
+	return true;
+}
+
+void events_get(struct events *events, struct http_request *request)
+{
+	uint64_t since = 0, last = 0, end = last_number(events);
+	bool has_since, has_last;
+	if (!number_argument(request, "since", &since, &has_since) ||
+	    !number_argument(request, "last", &last, &has_last))
+		return;
+	const char *follows = http_argument(request, "follow");
+	if (follows && strcmp(follows, "0") && strcmp(follows, "1")) {
+		http_reply_error(request, MHD_HTTP_BAD_REQUEST, "follow=%s: it is 0 or 1", follows);
+		return;
+	}
+	/* Without since nobody has asked for those that are no more. */
+	uint64_t next = has_since ? since + 1 : first_number(events);
+	if (next >
+	    end + 1) /* the number is of a vipd that was running before this one, which began at 1 again */
+		next = first_number(events);
+	if (has_last && end + 1 - (end < last ? end : last) > next)
+		next = end + 1 - (end < last ? end : last);
+	if (follows && *follows == '1')
+		follow(events, request, next);
+	else
+		list(events, request, next);
+}

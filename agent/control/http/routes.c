@@ -1,0 +1,282 @@
+/*
+ * What can be asked for: one table, one function a route.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/control.h"
+#include "control/records/capture.h"
+#include "control/report/metrics.h"
+#include "control/report/status.h"
+#include "control/text.h"
+#include "vipd/duration.h"
+#include "vipd/log.h"
+
+/* Scrapes within this time get the same answer, so that a thousand a second cost as much as ten. */
+#define METRICS_AGE_MAX_US (100 * USEC_PER_MS)
+
+#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+#define CAPTURE_TYPE "application/x-pcapng"
+
+#define ARGUMENTS_MAX 4
+
+struct route {
+	const char *path;
+	const char *method; /* GET also stands for HEAD */
+	bool open;	    /* on the metrics listener too */
+	const char *arguments[ARGUMENTS_MAX];
+	void (*answer)(struct control *control, struct http_request *request);
+};
+
+static int look(struct control *control, struct view *view)
+{
+	int r = view_take(view, control->board, control->config, checks_health(control->checks), mono_now());
+	view->started_us = control->started_us;
+	view->records = recorder_state(control->records);
+	view->pid = getppid(); /* the guardian started us */
+	return r;
+}
+
+static void get_status(struct control *control, struct http_request *request)
+{
+	struct view view;
+	json_t *json = look(control, &view) < 0 ? NULL : status_json(&view);
+	view_free(&view);
+	http_reply_json(request, MHD_HTTP_OK, json);
+}
+
+static struct MHD_Response *metrics_make(struct control *control)
+{
+	struct view view;
+	size_t length = 0;
+	char *text = look(control, &view) < 0 ? NULL : metrics_text(&view, &length);
+	view_free(&view);
+	struct MHD_Response *response =
+	    text ? MHD_create_response_from_buffer(length, text, MHD_RESPMEM_MUST_FREE) : NULL;
+	if (response)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, METRICS_TYPE);
+	return response;
+}
+
+static void get_metrics(struct control *control, struct http_request *request)
+{
+	struct mono now = mono_now();
+	if (control->metrics_answer && mono_sub(now, control->metrics_at) <= METRICS_AGE_MAX_US) {
+		http_reply_shared(request, MHD_HTTP_OK, control->metrics_answer);
+		return;
+	}
+	if (control->metrics_answer)
+		MHD_destroy_response(control->metrics_answer);
+	control->metrics_answer = metrics_make(control);
+	control->metrics_at = now;
+	http_reply_shared(request, MHD_HTTP_OK, control->metrics_answer);
+}
+
+/* Writes why the engine cannot be relied on. Returns false if it can. */
+static bool engine_silent(const struct control *control, char *text, size_t size)
+{
+	struct mono now = mono_now();
+	if (view_engine_up(control->board, now))
+		return false;
+	int64_t age_us = view_heartbeat_age_us(control->board, now);
+	if (age_us < 0)
+		snprintf(text, size, "the engine has not started yet");
+	else
+		snprintf(text, size, "the engine has not answered for %" PRId64 "s", age_us / USEC_PER_SEC);
+	return true;
+}
+
+static void get_healthz(struct control *control, struct http_request *request)
+{
+	char why[128];
+	if (!engine_silent(control, why, sizeof why)) {
+		http_reply_text(request, MHD_HTTP_OK, "ok\n");
+		return;
+	}
+	strncat(why, "\n", sizeof why - strlen(why) - 1);
+	http_reply_text(request, MHD_HTTP_SERVICE_UNAVAILABLE, why);
+}
+
+static void get_events(struct control *control, struct http_request *request)
+{
+	events_get(control->events, request);
+}
+
+static void get_capture(struct control *control, struct http_request *request)
+{
+	uint8_t *bytes = NULL;
+	size_t size = 0;
+	struct MHD_Response *response = NULL;
+	if (capture_make(control->board, control->config->node, &bytes, &size) == 0)
+		response = MHD_create_response_from_buffer(size, bytes, MHD_RESPMEM_MUST_FREE);
+	if (response)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, CAPTURE_TYPE);
+	http_reply(request, MHD_HTTP_OK, response);
+}
+
+/* False (answered with 403) if the client may not change anything. */
+static bool allowed(struct control *control, struct http_request *request, uid_t *uid)
+{
+	if (access_allowed(&control->access, http_socket(request), uid))
+		return true;
+	log_notice("refused %s to user %d", request->path, (int)*uid);
+	http_reply_error(request, MHD_HTTP_FORBIDDEN,
+	    "only root%s%.*s%s may do this (control.admin_group); you are uid %d",
+	    control->access.has_group ? " and members of group \"" : "",
+	    control->access.has_group ? CONFIG_NAME_MAX : 0, control->config->admin_group,
+	    control->access.has_group ? "\"" : "", (int)*uid);
+	return false;
+}
+
+static void unknown_router(struct control *control, struct http_request *request, const char *name)
+{
+	char known[1024];
+	size_t length = 0;
+	known[0] = '\0';
+	for (unsigned i = 0; i < control->config->router_count && length < sizeof known; i++)
+		length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "",
+		    control->config->routers[i].name);
+	http_reply_error(
+	    request, MHD_HTTP_NOT_FOUND, "there is no virtual router \"%s\"; there is: %s", name, known);
+}
+
+/* ?for=10m. False (answered with 400) if it is no time that a drain can last. */
+static bool for_argument(struct http_request *request, uint32_t *ms)
+{
+	const char *text = http_argument(request, "for");
+	int64_t us = 0;
+	if (text && (duration_parse(text, &us) != 0 || us < USEC_PER_SEC)) {
+		http_reply_error(request, MHD_HTTP_BAD_REQUEST,
+		    "for=%s: write a number and a unit (s, m, h), from 1s to 24h, as in for=10m", text);
+		return false;
+	}
+	*ms = (uint32_t)(us / USEC_PER_MS);
+	return true;
+}
+
+static void drain_or_resume(struct control *control, struct http_request *request, enum message_type type)
+{
+	uid_t uid;
+	if (!allowed(control, request, &uid))
+		return;
+	struct message message = {.type = type, .drain.uid = uid};
+	if (!for_argument(request, &message.drain.for_ms))
+		return;
+	const char *name = http_argument(request, "router");
+	json_t *names = json_array();
+	for (unsigned i = 0; i < control->config->router_count; i++) {
+		const struct config_router *router = &control->config->routers[i];
+		if (name && strcmp(name, router->name))
+			continue;
+		json_array_append_new(names, text_json(router->name, sizeof router->name));
+		if (!name)
+			continue;
+		message.drain.router.vrid = router->vrid;
+		memcpy(message.drain.router.interface, router->interface, sizeof router->interface);
+	}
+	char why[128];
+	int r = 0;
+	if (name && !json_array_size(names)) {
+		unknown_router(control, request, name);
+	} else if (engine_silent(control, why, sizeof why)) {
+		http_reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+		    "nothing done: %s; look at: journalctl -u vipd", why);
+	} else if ((r = message_send(FD_CHANNEL, &message, NULL)) < 0) {
+		http_reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+		    "nothing done: the engine takes no commands: %s; look at: journalctl -u vipd",
+		    strerror(-r));
+	} else {
+		http_reply_json(request, MHD_HTTP_OK,
+		    json_pack("{s:b, s:O}", "drained", type == MESSAGE_DRAIN, "routers", names));
+	}
+	json_decref(names);
+}
+
+static void post_drain(struct control *control, struct http_request *request)
+{
+	drain_or_resume(control, request, MESSAGE_DRAIN);
+}
+
+static void post_resume(struct control *control, struct http_request *request)
+{
+	drain_or_resume(control, request, MESSAGE_RESUME);
+}
+
+static void post_reload(struct control *control, struct http_request *request)
+{
+	uid_t uid;
+	if (allowed(control, request, &uid))
+		reload_post(control->reload, request);
+}
+
+static const struct route routes[] = {
+    {"/v1/status", "GET", false, {NULL}, get_status},
+    {"/v1/events", "GET", false, {"follow", "since", "last", NULL}, get_events},
+    {"/v1/capture", "GET", false, {NULL}, get_capture},
+    {"/v1/drain", "POST", false, {"router", "for", NULL}, post_drain},
+    {"/v1/resume", "POST", false, {"router", NULL}, post_resume},
+    {"/v1/reload", "POST", false, {NULL}, post_reload},
+    {"/metrics", "GET", true, {NULL}, get_metrics},
+    {"/healthz", "GET", true, {NULL}, get_healthz},
+};
+#define ROUTES (sizeof routes / sizeof routes[0])
+
+static void unknown_path(struct http_request *request, bool open_only)
+{
+	char known[256];
+	size_t length = 0;
+	for (size_t i = 0; i < ROUTES; i++) {
+		if (routes[i].open || !open_only)
+			length += (size_t)snprintf(known + length, sizeof known - length, "%s%s",
+			    length ? ", " : "", routes[i].path);
+	}
+	http_reply_error(
+	    request, MHD_HTTP_NOT_FOUND, "there is no %s here; there is: %s", request->path, known);
+}
+
+static bool method_fits(const struct route *route, const char *method)
+{
+	return !strcmp(route->method, method) || (!strcmp(route->method, "GET") && !strcmp(method, "HEAD"));
+}
+
+static void answer(struct control *control, struct http_request *request, bool open_only)
+{
+	const struct route *route = NULL;
+	for (size_t i = 0; i < ROUTES; i++) {
+		if (!strcmp(routes[i].path, request->path) && (routes[i].open || !open_only))
+			route = &routes[i];
+	}
+	if (!route) {
+		unknown_path(request, open_only);
+		return;
+	}
+	if (!method_fits(route, request->method)) {
+		const char *allow = strcmp(route->method, "GET") ? route->method : "GET, HEAD";
+		http_reply_error(request, MHD_HTTP_METHOD_NOT_ALLOWED, "%s takes %s, not %s", route->path,
+		    allow, request->method);
+		MHD_add_response_header(request->response, MHD_HTTP_HEADER_ALLOW, allow);
+		return;
+	}
+	/* Not ignored: /v1/drain?roter=api would drain every router. */
+	const char *unknown = http_argument_unknown(request, route->arguments);
+	if (unknown)
+		http_reply_error(
+		    request, MHD_HTTP_BAD_REQUEST, "%s has no argument \"%s\"", route->path, unknown);
+	else
+		route->answer(control, request);
+}
+
+void routes_local(void *context, struct http_request *request)
+{
+	answer(context, request, false);
+}
+
+void routes_metrics(void *context, struct http_request *request)
+{
+	answer(context, request, true);
+}

@@ -1,0 +1,118 @@
+/*
+ * One consistent look at everything, so that the parts of an answer fit together and the board is read once.
+ */
+#include "control/report/view.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TERMINATE(array) ((array)[sizeof(array) - 1] = '\0')
+
+int64_t view_heartbeat_age_us(const struct board *board, struct mono now)
+{
+	int64_t heartbeat_us = atomic_load(&board->heartbeat_us);
+	if (!heartbeat_us)
+		return -1;
+	int64_t age_us = mono_sub(now, (struct mono){heartbeat_us});
+	return age_us > 0 ? age_us : 0;
+}
+
+bool view_engine_up(const struct board *board, struct mono now)
+{
+	int64_t age_us = view_heartbeat_age_us(board, now);
+	return age_us >= 0 && age_us <= VIEW_HEARTBEAT_MAX_US;
+}
+
+/* What will be there when the engine has started. */
+static void router_expected(const struct config_router *config, struct board_router *router)
+{
+	memcpy(router->name, config->name, sizeof router->name);
+	memcpy(router->interface, config->interface, sizeof router->interface);
+	router->vrid = config->vrid;
+	router->state = VRRP_INITIALIZE;
+	router->priority = config->priority;
+	router->healthy = !config->checks;
+	router->advert_interval_us = config->advert_interval_us;
+	router->address_count = config->address_count;
+	memcpy(router->addresses, config->addresses, sizeof router->addresses);
+	strcpy(router->reason_text, "the engine has not started yet");
+}
+
+static void router_repair(struct board_router *router)
+{
+	TERMINATE(router->name);
+	TERMINATE(router->interface);
+	TERMINATE(router->reason_text);
+	TERMINATE(router->health_text);
+	if (router->address_count > CONFIG_ADDRESSES_MAX)
+		router->address_count = CONFIG_ADDRESSES_MAX;
+}
+
+static void routers_take(struct view *view, const struct board *board)
+{
+	unsigned places = view->router_count;
+	view->router_count = 0;
+	for (unsigned i = 0; i < places; i++) {
+		struct board_router *router = &view->routers[view->router_count];
+		/* A torn record of an engine that died in mid-change is still the best there is. */
+		board_read_router(board, i, router);
+		router_repair(router);
+		if (router->vrid) /* a router that a reload has removed leaves an empty place */
+			view->router_count++;
+	}
+	if (places)
+		return;
+	for (unsigned i = 0; i < view->config->router_count; i++)
+		router_expected(&view->config->routers[i], &view->routers[i]);
+	view->router_count = view->config->router_count;
+}
+
+int view_take(struct view *view, const struct board *board, const struct config *config,
+    const struct check_health *checks, struct mono now)
+{
+	*view = (struct view){.config = config, .checks = checks, .now = now};
+	view->heartbeat_age_us = view_heartbeat_age_us(board, now);
+	view->engine_up = view_engine_up(board, now);
+	board_read_engine(board, &view->engine);
+
+	view->router_count = atomic_load(&board->router_count);
+	if (view->router_count > BOARD_ROUTERS_MAX)
+		view->router_count = BOARD_ROUTERS_MAX;
+	view->link_count = atomic_load(&board->link_count);
+	if (view->link_count > BOARD_LINKS_MAX)
+		view->link_count = BOARD_LINKS_MAX;
+	unsigned room = view->router_count > config->router_count ? view->router_count : config->router_count;
+	view->routers = calloc(room + 1, sizeof *view->routers);
+	view->links = calloc(view->link_count + 1, sizeof *view->links);
+	if (!view->routers || !view->links) {
+		view_free(view);
+		return -ENOMEM;
+	}
+	routers_take(view, board);
+	for (unsigned i = 0; i < view->link_count; i++) {
+		board_read_link(board, i, &view->links[i]);
+		TERMINATE(view->links[i].interface);
+	}
+	held_read(&view->held);
+	return 0;
+}
+
+void view_free(struct view *view)
+{
+	free(view->routers);
+	free(view->links);
+	held_free(&view->held);
+	view->routers = NULL;
+	view->links = NULL;
+}
+
+const struct config_router *view_config_of(const struct view *view, const struct board_router *router)
+{
+	for (unsigned i = 0; i < view->config->router_count; i++) {
+		const struct config_router *config = &view->config->routers[i];
+		if (config->vrid == router->vrid && !strcmp(config->interface, router->interface))
+			return config;
+	}
+	return NULL;
+}

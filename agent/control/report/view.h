@@ -1,0 +1,51 @@
+/*
+ * What one answer is made from: the board, the kernel's addresses, the configuration and the checks, taken at
+ * once.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "control/checks/health.h"
+#include "control/records/recorder.h"
+#include "control/report/held.h"
+#include "vipd/board.h"
+#include "vipd/config.h"
+
+/* An engine whose heartbeat is older does not answer: it hangs, or is stopped, or is gone. */
+#define VIEW_HEARTBEAT_MAX_US (2 * USEC_PER_SEC)
+
+struct view {
+	const struct config *config;
+	const struct check_health *checks; /* parallel to config->checks */
+	struct mono now;
+	int64_t started_us;		      /* wall clock: vipd's start */
+	pid_t pid;			      /* of vipd */
+	const struct recorder_state *records; /* NULL: not asked */
+	bool engine_up;
+	int64_t heartbeat_age_us; /* -1: no engine has ever run */
+	struct board_engine engine;
+	unsigned router_count;
+	struct board_router *routers;
+	unsigned link_count;
+	struct board_link *links;
+	struct held held;
+};
+
+/* How long ago the engine last gave a sign of life, in microseconds; -1: never. */
+int64_t view_heartbeat_age_us(const struct board *board, struct mono now);
+bool view_engine_up(const struct board *board, struct mono now);
+
+/*
+ * Reads the board and asks the kernel; before the engine has published a router, those of the configuration
+ * stand in, in Initialize. Strings are terminated, whatever stands on the board. Returns 0 or -ENOMEM; free
+ * with view_free().
+ */
+int view_take(struct view *view, const struct board *board, const struct config *config,
+    const struct check_health *checks, struct mono now);
+void view_free(struct view *view);
+
+/* The settings of a router on the board; NULL if it is not configured any more. */
+const struct config_router *view_config_of(const struct view *view, const struct board_router *router);
