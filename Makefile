@@ -1,8 +1,9 @@
 # vipd: `make demo` shows it, `make check` tests it; each installs the Debian packages that are missing first.
 # SAN=1 builds and tests with AddressSanitizer and UBSan. Output goes under build/ (build/san/ with SAN=1).
 
-VERSION := 0.1.0
+VERSION := 0.2.0
 PREFIX  ?= /usr/local
+PKG_CONFIG ?= pkg-config
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 B       := build$(if $(SAN),/san)
 
@@ -36,12 +37,12 @@ VIPD_LIBS    := libconfig libmnl libseccomp libcap nettle
 CONTROL_LIBS := libmicrohttpd jansson libcurl libcrypto libsystemd libseccomp
 VIPCTL_LIBS  := libcurl jansson libconfig libcrypto ldns yaml-0.1
 
-libs = $(shell pkg-config --libs $(1) 2>/dev/null)
+libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab soak lab-programs interop faults lab-bgp bench deps conf fuzz setup setup-demo setup-bench setup-bgp fmt \
-	fmt-check tidy install clean
+.PHONY: all demo check unit sim mutants lab soak lab-programs interop faults lab-bgp bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb deb dist fmt \
+	fmt-check tidy install uninstall clean
 all: $(PROGRAMS)
 
 $(B)/vipd: $(call objects,$(VIPD))
@@ -214,22 +215,40 @@ tidy:
 	clang-tidy --quiet $(filter agent/%.c,$(SOURCES)) -- $(CPPFLAGS) -std=c17
 
 install: all
-	install -d $(sbindir) $(bindir) $(libexecdir) $(unitdir) $(sysusersdir) $(tmpfilesdir) $(sysconfdir)/vipd \
-	    $(docdir) $(mandir)/man1 $(mandir)/man5 $(mandir)/man8
+	install -d $(sbindir) $(bindir) $(libexecdir) $(unitdir) $(sysusersdir) $(tmpfilesdir) $(docdir) $(mandir)/man1 $(mandir)/man5 \
+	    $(mandir)/man8
 	install -m 755 $(B)/vipd $(sbindir)/vipd
 	install -m 755 $(B)/vipctl $(bindir)/vipctl
 	install -m 755 $(B)/vipd-control $(libexecdir)/vipd-control
 	sed 's|/usr/sbin/vipd|$(PREFIX)/sbin/vipd|g; s|/usr/bin/vipctl|$(PREFIX)/bin/vipctl|g' init/vipd.service >$(unitdir)/vipd.service
+	chmod 644 $(unitdir)/vipd.service
 	install -m 644 init/vipd.sysusers $(sysusersdir)/vipd.conf
 	install -m 644 init/vipd.tmpfiles $(tmpfilesdir)/vipd.conf
-	install -m 644 conf/vipd.conf $(docdir)/vipd.conf.example
-	install -m 644 docs/k3s-calico.md docs/metrics.md docs/api.md $(docdir)/
+	install -D -m 644 -t $(docdir)/examples conf/vipd.conf
 	install -D -m 644 -t $(docdir)/prometheus conf/prometheus/alerts.yml
 	install -D -m 644 -t $(docdir)/grafana conf/grafana/vipd.json
-	test -e $(sysconfdir)/vipd/vipd.conf || install -m 644 conf/vipd.conf $(sysconfdir)/vipd/vipd.conf
+	install -m 644 docs/k3s-calico.md docs/metrics.md docs/api.md $(docdir)/
 	install -m 644 docs/vipctl.1 $(mandir)/man1/
 	install -m 644 docs/vipd.conf.5 $(mandir)/man5/
 	install -m 644 docs/vipd.8 $(mandir)/man8/
+
+# What install wrote. What somebody else wrote stays: vipd.conf, keys, captures, the user.
+uninstall:
+	rm -f $(sbindir)/vipd $(bindir)/vipctl $(unitdir)/vipd.service $(sysusersdir)/vipd.conf $(tmpfilesdir)/vipd.conf \
+	    $(mandir)/man1/vipctl.1 $(mandir)/man5/vipd.conf.5 $(mandir)/man8/vipd.8
+	rm -rf $(libexecdir) $(docdir)
+
+# The sources of a commit, the same bytes each time.
+dist:
+	git archive --prefix=vipd-$(VERSION)/ -o vipd-$(VERSION).tar.gz HEAD
+
+# The Debian package, in build/deb; see debian/.
+deb: setup-deb
+	@rm -rf build/deb && mkdir -p build/deb/source
+	@git ls-files -z | xargs -0 cp --parents -t build/deb/source
+	cd build/deb/source && dpkg-buildpackage -us -uc -b $(DEB_FLAGS)
+setup-deb:
+	@tests/setup deb
 
 clean:
 	rm -rf build
