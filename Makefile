@@ -18,11 +18,12 @@ sysusersdir = $(DESTDIR)/usr/lib/sysusers.d
 tmpfilesdir = $(DESTDIR)/usr/lib/tmpfiles.d
 
 CFLAGS   ?= -O2 -g
+LIBNL    := $(shell pkg-config --cflags libnl-3.0 2>/dev/null)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla $(if $(CI)$(WERROR),-Werror)
 COMMA    := ,
 SANITIZE := $(if $(SAN),-fsanitize=address$(COMMA)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 HARDEN   := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fstack-clash-protection -fPIE
-override CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iagent -DVIPD_VERSION='"$(VERSION)"'
+override CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iagent $(LIBNL) -DVIPD_VERSION='"$(VERSION)"'
 override CFLAGS   += -std=c17 $(WARNINGS) $(HARDEN) $(SANITIZE) -MMD -MP
 override LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANITIZE)
 
@@ -33,7 +34,7 @@ VIPD    := agent/vipd.c $(foreach r,base core wire config board kernel engine gu
 CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/wire/names.c
 VIPCTL  := $(foreach r,base config doctor vipctl,$(call room,$(r))) $(addprefix agent/wire/,advert.c checksum.c na.c names.c)
 
-VIPD_LIBS    := libconfig libmnl libseccomp libcap nettle
+VIPD_LIBS    := libconfig libnl-3.0 libseccomp libcap nettle
 CONTROL_LIBS := libmicrohttpd jansson libcurl libcrypto libsystemd libseccomp
 VIPCTL_LIBS  := libcurl jansson libconfig libcrypto ldns yaml-0.1
 
@@ -117,7 +118,7 @@ fuzz_netlink :=
 fuzz_messages := tests/fuzz/quiet.c agent/base/duration.c $(call room,board) $(call room,core) $(call room,wire) \
 		 $(addprefix agent/engine/,auth.c complain.c conflict.c flush.c link.c messages.c record.c reload.c router.c transition.c)
 fuzz_http    := tests/fuzz/quiet.c $(filter-out agent/base/log.c agent/control/main.c,$(CONTROL))
-fuzz_libs    := nettle libcrypto libconfig libmnl libmicrohttpd jansson libcurl libsystemd libseccomp
+fuzz_libs    := nettle libcrypto libconfig libnl-3.0 libmicrohttpd jansson libcurl libsystemd libseccomp
 
 build/fuzz/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)

@@ -1,21 +1,25 @@
 /*
- * Netlink by libmnl: messages are built and read in buffers on the stack, so nothing allocates.
+ * Netlink by libnl: one message is allocated at the start and built anew for each request, and what comes is
+ * read into buffers on the stack, so nothing allocates after that.
  *
  * Two sockets. `requests` carries a request and its acknowledgement, or a dump; rtnetlink works inside the
  * call that sends, so the answer is there when it returns. `monitor` carries notifications and may overflow:
  * then the kernel says ENOBUFS, and only a dump tells the truth again.
  */
-#include "vipd/kernel.h"
-
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
 #include <linux/netconf.h>
 #include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/errno.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "kernel/messages.h"
 
 #ifndef IFA_PROTO /* since Linux 5.18 */
 #define IFA_PROTO 11
@@ -26,313 +30,264 @@
 #define MONITOR_RCVBUF (1 << 20)
 #define MONITOR_READS                                                                                        \
 	64 /* datagrams a call: a storm of notifications must not keep the loop from its timers */
-#define DUMP_TRIES 5
+#define DRAIN_READS 4096 /* thrown away a call after a loss: more than the socket holds */
+#define DUMP_TRIES  5
 #define REQUEST_WAIT_S                                                                                       \
 	5 /* rtnetlink answers inside send(); this only keeps a broken kernel from hanging us */
 #define UNRESOLVED_MAX 64 /* more are left to the kernel */
 #define ADDRESS_FLAGS  (IFA_F_NODAD | IFA_F_NOPREFIXROUTE)
 
-static int socket_open(uint32_t groups, bool nonblocking)
+/* libnl has error numbers of its own and leaves errno as the failed call has set it. */
+static int system_error(int result)
 {
-	int type = SOCK_RAW | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0);
-	int fd = socket(AF_NETLINK, type, NETLINK_ROUTE);
-	if (fd < 0)
-		return -errno;
-	struct sockaddr_nl local = {.nl_family = AF_NETLINK, .nl_groups = groups};
-	if (bind(fd, (struct sockaddr *)&local, sizeof local) < 0) {
-		int error = errno;
-		close(fd);
-		return -error;
+	return result == -NLE_NOMEM || !errno ? -ENOMEM : -errno;
+}
+
+static struct nl_sock *socket_open(void)
+{
+	struct nl_sock *sock = nl_socket_alloc();
+	int result = sock ? nl_connect(sock, NETLINK_ROUTE) : 0;
+	if (sock && !result) {
+		nl_socket_disable_auto_ack(sock);
+		return sock;
 	}
-	return fd;
+	int error = system_error(result);
+	if (sock)
+		nl_socket_free(sock);
+	errno = -error;
+	return NULL;
+}
+
+static int monitor_listen(struct nl_sock *sock)
+{
+	int fd = nl_socket_get_fd(sock), buffer = MONITOR_RCVBUF;
+	int result =
+	    nl_socket_add_memberships(sock, RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_NETCONF, 0);
+	if (!result)
+		result = nl_socket_set_nonblocking(sock);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+	return result ? system_error(result) : 0;
 }
 
 int kernel_open(struct kernel *kernel)
 {
-	int requests = socket_open(0, false);
-	if (requests < 0)
-		return requests;
-	int monitor = socket_open(RTMGRP_LINK | RTMGRP_IPV6_IFADDR, true);
-	if (monitor < 0) {
-		close(requests);
-		return monitor;
+	*kernel = (struct kernel){.message = nlmsg_alloc_size(REQUEST_BYTES)};
+	kernel->requests = kernel->message ? socket_open() : NULL;
+	kernel->monitor_socket = kernel->requests ? socket_open() : NULL;
+	int result = kernel->monitor_socket ? monitor_listen(kernel->monitor_socket) : -errno;
+	if (result) {
+		kernel_close(kernel);
+		return result;
 	}
-	int one = 1, group = RTNLGRP_IPV6_NETCONF, buffer = MONITOR_RCVBUF;
+	int one = 1, fd = nl_socket_get_fd(kernel->requests);
 	struct timeval wait = {.tv_sec = REQUEST_WAIT_S};
-	setsockopt(requests, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-	setsockopt(requests, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);
-	setsockopt(monitor, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group);
-	if (setsockopt(monitor, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) < 0)
-		setsockopt(monitor, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-	*kernel = (struct kernel){.requests = requests, .monitor = monitor};
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);
+	kernel->monitor = nl_socket_get_fd(kernel->monitor_socket);
 	return 0;
 }
 
 void kernel_close(struct kernel *kernel)
 {
-	close(kernel->requests);
-	close(kernel->monitor);
+	if (kernel->requests)
+		nl_socket_free(kernel->requests);
+	if (kernel->monitor_socket)
+		nl_socket_free(kernel->monitor_socket);
+	nlmsg_free(kernel->message);
+	*kernel = (struct kernel){.monitor = -1};
 }
 
 /* ---- requests ---- */
 
-static struct nlmsghdr *request_begin(struct kernel *kernel, void *buffer, uint16_t type, uint16_t flags)
+/* Builds the one message anew. It has room for the largest request of this file, so nothing below can fail.
+ */
+static struct nl_msg *request_begin(
+    struct kernel *kernel, uint16_t type, int flags, const void *header, size_t size)
 {
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buffer);
-	h->nlmsg_type = type;
-	h->nlmsg_flags = NLM_F_REQUEST | flags;
-	h->nlmsg_seq = ++kernel->sequence;
-	return h;
+	struct nl_msg *message = kernel->message;
+	nlmsg_hdr(message)->nlmsg_len = NLMSG_HDRLEN;
+	nlmsg_put(message, NL_AUTO_PORT, ++kernel->sequence, type, 0, NLM_F_REQUEST | flags);
+	nlmsg_append(message, (void *)header, size, NLMSG_ALIGNTO);
+	return message;
 }
 
-static void put_address(struct nlmsghdr *h, unsigned ifindex, const struct in6_addr *address, uint8_t prefix)
+static struct nl_msg *address_begin(struct kernel *kernel, uint16_t type, int flags, unsigned ifindex,
+    const struct in6_addr *address, uint8_t prefix)
 {
-	struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
-	m->ifa_family = AF_INET6;
-	m->ifa_prefixlen = prefix;
-	m->ifa_scope = RT_SCOPE_UNIVERSE;
-	m->ifa_index = ifindex;
-	mnl_attr_put(h, IFA_LOCAL, sizeof *address, address);
-	mnl_attr_put(h, IFA_ADDRESS, sizeof *address, address);
+	struct ifaddrmsg m = {.ifa_family = AF_INET6,
+	    .ifa_prefixlen = prefix,
+	    .ifa_scope = RT_SCOPE_UNIVERSE,
+	    .ifa_index = ifindex};
+	struct nl_msg *message = request_begin(kernel, type, NLM_F_ACK | flags, &m, sizeof m);
+	nla_put(message, IFA_LOCAL, sizeof *address, address);
+	nla_put(message, IFA_ADDRESS, sizeof *address, address);
+	return message;
 }
 
-/* Whether a whole message is there. libmnl takes the length as signed, so a huge one would pass. */
-static bool is_whole(const struct nlmsghdr *h, int left)
+static int request_send(struct kernel *kernel)
 {
-	return mnl_nlmsg_ok(h, left) && h->nlmsg_len <= (unsigned)left;
+	int result = nl_send_auto(kernel->requests, kernel->message);
+	return result < 0 ? system_error(result) : 0;
 }
 
-/* What NLMSG_ERROR says: 0 is an acknowledgement. */
+/* One datagram of answers; its size, or -errno. */
+static ssize_t answer_receive(struct kernel *kernel, void *answer, size_t size)
+{
+	for (;;) {
+		ssize_t got = recv(nl_socket_get_fd(kernel->requests), answer, size, 0);
+		if (got >= 0 || errno != EINTR)
+			return got < 0 ? -errno : got;
+	}
+}
+
+/* NLMSG_ERROR and NLMSG_DONE both begin with it; 0 is an acknowledgement. */
 static int error_of(const struct nlmsghdr *h)
 {
-	const struct nlmsgerr *result = mnl_nlmsg_get_payload(h);
-	return mnl_nlmsg_get_payload_len(h) >= sizeof result->error ? result->error : -EBADMSG;
+	int error;
+	if (nlmsg_datalen(h) < (int)sizeof error)
+		return h->nlmsg_type == NLMSG_DONE ? 0 : -EBADMSG;
+	memcpy(&error, nlmsg_data(h), sizeof error);
+	return error > 0 ? -EBADMSG : error;
 }
 
-/* Sends a request and reads its acknowledgement. */
-static int request(struct kernel *kernel, const struct nlmsghdr *h)
+/* Sends the message and reads its acknowledgement. */
+static int request(struct kernel *kernel)
 {
-	if (send(kernel->requests, h, h->nlmsg_len, 0) < 0)
-		return -errno;
+	int result = request_send(kernel);
+	if (result)
+		return result;
 	_Alignas(struct nlmsghdr) char answer[1024];
 	for (;;) {
-		ssize_t size = recv(kernel->requests, answer, sizeof answer, 0);
-		if (size < 0 && errno == EINTR)
-			continue;
+		ssize_t size = answer_receive(kernel, answer, sizeof answer);
 		if (size < 0)
-			return -errno;
-		const struct nlmsghdr *a = (const struct nlmsghdr *)answer;
-		if (!is_whole(a, (int)size) || a->nlmsg_seq != h->nlmsg_seq || a->nlmsg_type != NLMSG_ERROR)
-			continue; /* the rest of an earlier exchange */
-		return error_of(a);
+			return (int)size;
+		struct nlmsghdr *h = (struct nlmsghdr *)answer;
+		if (nlmsg_ok(h, (int)size) && h->nlmsg_seq == kernel->sequence &&
+		    h->nlmsg_type == NLMSG_ERROR)
+			return error_of(h); /* all else is the rest of an earlier exchange */
 	}
 }
 
 int kernel_address_add(
     struct kernel *kernel, unsigned ifindex, const struct in6_addr *address, uint32_t lease_s)
 {
-	_Alignas(struct nlmsghdr) char buffer[REQUEST_BYTES];
-	struct nlmsghdr *h =
-	    request_begin(kernel, buffer, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE);
-	put_address(h, ifindex, address, 128);
+	struct nl_msg *message =
+	    address_begin(kernel, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, ifindex, address, 128);
 	struct ifa_cacheinfo lifetime = {.ifa_prefered = 0, .ifa_valid = lease_s ? lease_s : UINT32_MAX};
-	mnl_attr_put(h, IFA_CACHEINFO, sizeof lifetime, &lifetime);
-	mnl_attr_put_u32(h, IFA_FLAGS, ADDRESS_FLAGS);
-	mnl_attr_put_u8(h, IFA_PROTO, KERNEL_ADDRESS_PROTO);
-	return request(kernel, h);
+	nla_put(message, IFA_CACHEINFO, sizeof lifetime, &lifetime);
+	nla_put_u32(message, IFA_FLAGS, ADDRESS_FLAGS);
+	nla_put_u8(message, IFA_PROTO, KERNEL_ADDRESS_PROTO);
+	return request(kernel);
 }
 
 int kernel_address_remove(
     struct kernel *kernel, unsigned ifindex, const struct in6_addr *address, uint8_t prefix)
 {
-	_Alignas(struct nlmsghdr) char buffer[REQUEST_BYTES];
-	struct nlmsghdr *h = request_begin(kernel, buffer, RTM_DELADDR, NLM_F_ACK);
-	put_address(h, ifindex, address, prefix);
-	return request(kernel, h);
+	address_begin(kernel, RTM_DELADDR, 0, ifindex, address, prefix);
+	return request(kernel);
 }
 
 /* ---- what the kernel says ---- */
-
-struct attributes {
-	const struct nlattr *of[64];
-};
-
-static int attribute(const struct nlattr *a, void *data)
-{
-	struct attributes *attributes = data;
-	uint16_t type = mnl_attr_get_type(a);
-	if (type < sizeof attributes->of / sizeof attributes->of[0])
-		attributes->of[type] = a;
-	return MNL_CB_OK;
-}
-
-/* The message behind the header and its attributes; NULL: too short to be one. */
-static const void *message_of(const struct nlmsghdr *h, size_t size, struct attributes *attributes)
-{
-	if (mnl_nlmsg_get_payload_len(h) < size)
-		return NULL;
-	*attributes = (struct attributes){0};
-	mnl_attr_parse(h, (unsigned)size, attribute, attributes);
-	return mnl_nlmsg_get_payload(h);
-}
-
-/* The value of an attribute that is at least so long; NULL: there is none. */
-static const void *value_of(const struct attributes *attributes, uint16_t type, size_t size)
-{
-	const struct nlattr *a = attributes->of[type];
-	return a && mnl_attr_get_payload_len(a) >= size ? mnl_attr_get_payload(a) : NULL;
-}
-
-static uint32_t number_of(const struct attributes *attributes, uint16_t type, uint32_t otherwise)
-{
-	const void *value = value_of(attributes, type, sizeof otherwise);
-	if (value)
-		memcpy(&otherwise, value, sizeof otherwise);
-	return otherwise;
-}
-
-static bool link_event(const struct nlmsghdr *h, struct kernel_event *event)
-{
-	struct attributes attributes;
-	const struct ifinfomsg *m = message_of(h, sizeof *m, &attributes);
-	if (!m || m->ifi_family != AF_UNSPEC) /* AF_BRIDGE tells of ports, not of links */
-		return false;
-	const char *name = value_of(&attributes, IFLA_IFNAME, 1);
-	const void *mac = value_of(&attributes, IFLA_ADDRESS, sizeof event->link.mac);
-	if (!name)
-		return false;
-	event->type = h->nlmsg_type == RTM_NEWLINK ? KERNEL_LINK : KERNEL_LINK_GONE;
-	event->ifindex = (unsigned)m->ifi_index;
-	size_t room = mnl_attr_get_payload_len(attributes.of[IFLA_IFNAME]);
-	memcpy(event->link.name, name,
-	    strnlen(name, room < sizeof event->link.name ? room : sizeof event->link.name - 1));
-	event->link.admin_up = m->ifi_flags & IFF_UP;
-	event->link.running = m->ifi_flags & IFF_RUNNING;
-	event->link.has_mac =
-	    mac && mnl_attr_get_payload_len(attributes.of[IFLA_ADDRESS]) == sizeof event->link.mac;
-	if (event->link.has_mac)
-		memcpy(event->link.mac, mac, sizeof event->link.mac);
-	return true;
-}
-
-static bool address_event(const struct nlmsghdr *h, struct kernel_event *event)
-{
-	struct attributes attributes;
-	const struct ifaddrmsg *m = message_of(h, sizeof *m, &attributes);
-	if (!m || m->ifa_family != AF_INET6)
-		return false;
-	const void *local = value_of(&attributes, IFA_LOCAL, sizeof event->address.address);
-	const uint8_t *proto = value_of(&attributes, IFA_PROTO, sizeof *proto);
-	if (!local) /* a point-to-point address has both, and IFA_ADDRESS is the peer's */
-		local = value_of(&attributes, IFA_ADDRESS, sizeof event->address.address);
-	if (!local)
-		return false;
-	event->type = h->nlmsg_type == RTM_NEWADDR ? KERNEL_ADDRESS : KERNEL_ADDRESS_GONE;
-	event->ifindex = m->ifa_index;
-	memcpy(&event->address.address, local, sizeof event->address.address);
-	event->address.prefix = m->ifa_prefixlen;
-	event->address.flags = number_of(&attributes, IFA_FLAGS, m->ifa_flags);
-	event->address.proto = proto ? *proto : 0;
-	return true;
-}
-
-static bool forwarding_event(const struct nlmsghdr *h, struct kernel_event *event)
-{
-	struct attributes attributes;
-	const struct netconfmsg *m = message_of(h, sizeof *m, &attributes);
-	if (!m || m->ncm_family != AF_INET6 || !value_of(&attributes, NETCONFA_FORWARDING, sizeof(uint32_t)))
-		return false;
-	event->type = KERNEL_FORWARDING;
-	event->ifindex = number_of(&attributes, NETCONFA_IFINDEX, 0);
-	event->forwarding = number_of(&attributes, NETCONFA_FORWARDING, 0) != 0;
-	return (int)event->ifindex > 0; /* below are those that stand for all links, and for new ones */
-}
 
 struct delivery {
 	kernel_handler *handler;
 	void *context;
 };
 
-static void deliver(const struct nlmsghdr *h, void *context)
+static void deliver(struct nlmsghdr *h, void *context)
 {
 	const struct delivery *to = context;
-	struct kernel_event event = {0};
-	bool known = false;
-	switch (h->nlmsg_type) {
-	case RTM_NEWLINK:
-	case RTM_DELLINK: known = link_event(h, &event); break;
-	case RTM_NEWADDR:
-	case RTM_DELADDR: known = address_event(h, &event); break;
-	case RTM_NEWNETCONF: known = forwarding_event(h, &event); break;
-	default: break;
-	}
-	if (known)
+	struct kernel_event event;
+	if (message_event(h, &event))
 		to->handler(to->context, &event);
 }
 
-static void deliver_all(const void *bytes, size_t size, struct delivery *to)
+static void deliver_all(void *bytes, size_t size, struct delivery *to)
 {
 	int left = (int)size;
-	for (const struct nlmsghdr *h = bytes; is_whole(h, left); h = mnl_nlmsg_next(h, &left))
-		deliver(h, to);
+	MESSAGES_EACH(h, bytes, left)
+	deliver(h, to);
+}
+
+/*
+ * The kernel has lost notifications, and drops all others until the queue is empty. What is still in it is
+ * older than the loss: it must not be believed after the dump that follows.
+ */
+static int monitor_drain(struct kernel *kernel)
+{
+	for (int i = 0; i < DRAIN_READS; i++) {
+		if (recv(kernel->monitor, NULL, 0, MSG_TRUNC) >= 0 || errno == ENOBUFS || errno == EINTR)
+			continue;
+		kernel->lost = false;
+		return errno == EAGAIN ? -ENOBUFS : -errno;
+	}
+	return 0; /* they come as fast as we can throw them away: go on at the next call */
 }
 
 int kernel_read(struct kernel *kernel, kernel_handler *handler, void *context)
 {
 	struct delivery to = {handler, context};
 	_Alignas(struct nlmsghdr) char buffer[ANSWER_BYTES];
-	for (int i = 0; i < MONITOR_READS; i++) {
+	for (int i = 0; i < MONITOR_READS && !kernel->lost; i++) {
 		ssize_t size = recv(kernel->monitor, buffer, sizeof buffer, 0);
-		if (size < 0)
+		if (size >= 0)
+			deliver_all(buffer, (size_t)size, &to);
+		else if (errno == ENOBUFS)
+			kernel->lost = true;
+		else
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		deliver_all(buffer, (size_t)size, &to);
 	}
-	return 0;
+	return kernel->lost ? monitor_drain(kernel) : 0;
 }
 
-typedef void dump_handler(const struct nlmsghdr *h, void *context);
+typedef void dump_handler(struct nlmsghdr *h, void *context);
 
+/* Asks for everything of one type. The family is the first byte of each of the headers. */
+static int dump_begin(struct kernel *kernel, uint16_t type)
+{
+	uint8_t header[sizeof(struct ifinfomsg)] = {type == RTM_GETLINK ? AF_UNSPEC : AF_INET6};
+	size_t size = type == RTM_GETLINK    ? sizeof(struct ifinfomsg)
+		      : type == RTM_GETADDR  ? sizeof(struct ifaddrmsg)
+		      : type == RTM_GETNEIGH ? sizeof(struct ndmsg)
+					     : sizeof(struct netconfmsg);
+	request_begin(kernel, type, NLM_F_DUMP, header, size);
+	return request_send(kernel);
+}
+
+/* 0, -EINTR (things changed meanwhile: half of the truth), or another -errno. */
 static int dump(struct kernel *kernel, uint16_t type, dump_handler *each, void *context)
 {
 	_Alignas(struct nlmsghdr) char buffer[ANSWER_BYTES];
-	struct nlmsghdr *h = request_begin(kernel, buffer, type, NLM_F_DUMP);
-	size_t header = type == RTM_GETLINK    ? sizeof(struct ifinfomsg)
-			: type == RTM_GETADDR  ? sizeof(struct ifaddrmsg)
-			: type == RTM_GETNEIGH ? sizeof(struct ndmsg)
-					       : sizeof(struct netconfmsg);
-	uint8_t *family = mnl_nlmsg_put_extra_header(h, header); /* the first byte of each of them */
-	*family = type == RTM_GETLINK ? AF_UNSPEC : AF_INET6;
-	uint32_t sequence = h->nlmsg_seq;
-	if (send(kernel->requests, h, h->nlmsg_len, 0) < 0)
-		return -errno;
 	bool interrupted = false;
-	for (;;) {
-		ssize_t size = recv(kernel->requests, buffer, sizeof buffer, 0);
-		if (size < 0 && errno == EINTR)
-			continue;
+	int result = dump_begin(kernel, type);
+	while (!result) {
+		ssize_t size = answer_receive(kernel, buffer, sizeof buffer);
 		if (size < 0)
-			return -errno;
+			return (int)size;
 		int left = (int)size;
-		for (h = (void *)buffer; is_whole(h, left); h = mnl_nlmsg_next(h, &left)) {
-			if (h->nlmsg_seq != sequence)
+		MESSAGES_EACH(h, (void *)buffer, left)
+		{
+			if (h->nlmsg_seq != kernel->sequence)
 				continue;
 			interrupted |= h->nlmsg_flags & NLM_F_DUMP_INTR;
-			if (h->nlmsg_type == NLMSG_DONE)
-				return interrupted ? -EINTR : 0;
-			if (h->nlmsg_type == NLMSG_ERROR)
-				return error_of(h);
+			if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE) {
+				result = error_of(h);
+				return result || !interrupted ? result : -EINTR;
+			}
 			each(h, context);
 		}
 	}
+	return result;
 }
 
-/* A dump that was changed while it ran is repeated: half of the truth would look like losses. */
+/* A dump that was interrupted is repeated. One that always is has failed: what it lacks would look lost. */
 static int dump_consistent(struct kernel *kernel, uint16_t type, struct delivery *to)
 {
 	int result = -EINTR;
 	for (int i = 0; i < DUMP_TRIES && result == -EINTR; i++)
 		result = dump(kernel, type, deliver, to);
-	return result == -EINTR ? 0 : result;
+	return result;
 }
 
 int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context)
@@ -351,32 +306,24 @@ struct unresolved {
 	struct in6_addr of[UNRESOLVED_MAX];
 };
 
-static void collect_unresolved(const struct nlmsghdr *h, void *context)
+static void collect_unresolved(struct nlmsghdr *h, void *context)
 {
-	struct unresolved *unresolved = context;
-	struct attributes attributes;
-	const struct ndmsg *m = h->nlmsg_type == RTM_NEWNEIGH ? message_of(h, sizeof *m, &attributes) : NULL;
-	if (!m || m->ndm_family != AF_INET6 || (unsigned)m->ndm_ifindex != unresolved->ifindex)
-		return;
-	const void *address = value_of(&attributes, NDA_DST, sizeof unresolved->of[0]);
-	if (address && m->ndm_state & NUD_INCOMPLETE && unresolved->count < UNRESOLVED_MAX)
-		memcpy(&unresolved->of[unresolved->count++], address, sizeof unresolved->of[0]);
+	struct unresolved *found = context;
+	if (found->count < UNRESOLVED_MAX && message_unresolved(h, found->ifindex, &found->of[found->count]))
+		found->count++;
 }
 
 int kernel_forget_unresolved(struct kernel *kernel, unsigned ifindex)
 {
-	struct unresolved unresolved = {.ifindex = ifindex};
-	int result = dump(kernel, RTM_GETNEIGH, collect_unresolved, &unresolved);
-	for (unsigned i = 0; i < unresolved.count; i++) {
-		_Alignas(struct nlmsghdr) char buffer[REQUEST_BYTES];
-		struct nlmsghdr *h = request_begin(kernel, buffer, RTM_DELNEIGH, NLM_F_ACK);
-		struct ndmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
-		m->ndm_family = AF_INET6;
-		m->ndm_ifindex = (int)ifindex;
-		mnl_attr_put(h, NDA_DST, sizeof unresolved.of[i], &unresolved.of[i]);
-		request(kernel, h); /* not there any more is as good */
+	struct unresolved found = {.ifindex = ifindex};
+	int result = dump(kernel, RTM_GETNEIGH, collect_unresolved, &found);
+	for (unsigned i = 0; i < found.count; i++) {
+		struct ndmsg m = {.ndm_family = AF_INET6, .ndm_ifindex = (int)ifindex};
+		struct nl_msg *message = request_begin(kernel, RTM_DELNEIGH, NLM_F_ACK, &m, sizeof m);
+		nla_put(message, NDA_DST, sizeof found.of[i], &found.of[i]);
+		request(kernel); /* not there any more is as good */
 	}
-	return result == -EINTR ? 0 : result;
+	return result == -EINTR ? 0 : result; /* those that it shows are not resolved, whatever it lacks */
 }
 
 bool kernel_address_usable(const struct kernel_event *event)

@@ -15,10 +15,16 @@
 /* IFA_PROTO of our addresses (kernel 5.18 and later): the mark by which a leftover is known as ours. */
 #define KERNEL_ADDRESS_PROTO 112
 
+struct nl_msg;
+struct nl_sock;
+
 struct kernel {
-	int requests; /* netlink socket of requests and dumps */
-	int monitor;  /* netlink socket of notifications: poll it, then kernel_read() */
-	uint32_t sequence;
+	int monitor;		  /* notifications: poll it, then kernel_read() */
+	struct nl_sock *requests; /* requests and dumps */
+	struct nl_sock *monitor_socket;
+	struct nl_msg *message; /* every request is built in it */
+	uint32_t sequence;	/* of the last one */
+	bool lost;		/* notifications were lost, and older ones are still waiting */
 };
 
 enum kernel_event_type {
@@ -74,7 +80,10 @@ int kernel_address_remove(
  */
 int kernel_read(struct kernel *kernel, kernel_handler *handler, void *context);
 
-/* Hands every link, every forwarding setting, then every IPv6 address to `handler`. Returns 0 or -errno. */
+/*
+ * Hands every link, every forwarding setting, then every IPv6 address to `handler`. Returns 0, -EINTR (they
+ * change faster than they can be read: ask again later) or another -errno; then what it said is not complete.
+ */
 int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context);
 
 /*

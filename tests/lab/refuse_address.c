@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const volatile int *refusal;
@@ -25,14 +26,14 @@ __attribute__((constructor)) static void begin(void)
 		close(fd);
 }
 
-ssize_t send(int fd, const void *bytes, size_t size, int flags)
+ssize_t sendmsg(int fd, const struct msghdr *header, int flags)
 {
-	const struct nlmsghdr *message = bytes;
+	const struct nlmsghdr *message = header->msg_iovlen ? header->msg_iov->iov_base : NULL;
 	int error = refusal ? *refusal : 0;
-	if (error && size >= sizeof *message && message->nlmsg_len == size &&
-	    message->nlmsg_type == RTM_NEWADDR) {
+	if (error && message && header->msg_iov->iov_len >= sizeof *message &&
+	    message->nlmsg_len == header->msg_iov->iov_len && message->nlmsg_type == RTM_NEWADDR) {
 		errno = error;
 		return -1;
 	}
-	return sendto(fd, bytes, size, flags, NULL, 0);
+	return syscall(SYS_sendmsg, fd, header, flags);
 }

@@ -1,0 +1,18 @@
+/*
+ * Inside kernel: one message of rtnetlink.
+ */
+#pragma once
+
+#include <linux/netlink.h>
+
+#include "vipd/kernel.h"
+
+/* Whether *h says something that vipd wants to know; then *event is it. */
+bool message_event(struct nlmsghdr *h, struct kernel_event *event);
+
+/* The address of a neighbour on this link that has not answered yet. */
+bool message_unresolved(struct nlmsghdr *h, unsigned ifindex, struct in6_addr *address);
+
+/* The whole messages of a datagram, one after the other. */
+#define MESSAGES_EACH(h, bytes, left)                                                                        \
+	for (struct nlmsghdr *h = (bytes); (left) > 0 && nlmsg_ok(h, (left)); h = nlmsg_next(h, &(left)))
