@@ -65,6 +65,7 @@ TIME          := agent/base/mono.c
 unit_vrrp     := $(call room,core) tests/unit/story.c
 unit_vrrp_leave := $(unit_vrrp)
 unit_vrrp_address := $(unit_vrrp)
+unit_vrrp_health := $(unit_vrrp)
 unit_rfc      := $(call room,core)
 unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_na       := agent/wire/na.c agent/wire/checksum.c agent/wire/names.c
@@ -77,7 +78,7 @@ unit_metrics  := $(addprefix agent/control/,report/metrics.c report/status.c rep
 		 agent/base/log.c $(foreach r,config core wire,agent/$(r)/names.c)
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) agent/base/duration.c $(TIME)
-STORIES       := vrrp vrrp_leave vrrp_address
+STORIES       := vrrp vrrp_leave vrrp_health vrrp_address
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 
 define unit_rule

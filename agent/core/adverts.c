@@ -46,7 +46,7 @@ static void hear_successor(struct vrrp *vr, struct mono now, const struct vrrp_e
 		vr_linger(vr, now, LINGER_MAX_US);
 }
 
-/* Design: a healthy Backup treats an unhealthy Active as one that resigns, whatever Preempt_Mode says. */
+/* Design: a Backup treats an Active of a worse grade as one that resigns, whatever Preempt_Mode says. */
 void vr_shorten_active_down(struct vrrp *vr, struct mono now)
 {
 	struct mono at = mono_min(vr->active_down, mono_add(now, vr_skew_time(vr)));
@@ -71,7 +71,7 @@ static void advert_in_backup(struct vrrp *vr, struct mono now, const struct vrrp
 		return;
 	}
 	vr_linger(vr, now, LINGER_MAX_US);
-	if (vr_in_unhealthy_band(priority) && vr->healthy) {
+	if (vr_is_worse(vr, priority)) {
 		vr_shorten_active_down(vr, now);
 	} else if (vr_accepts(vr, now, priority)) {
 		/* 6.4.2: Set Active_Adver_Interval to Max Advertise Interval, recompute, reset the

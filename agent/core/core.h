@@ -6,10 +6,10 @@
 
 #include "vipd/vrrp.h"
 
-/* Neither drained nor stopping, and healthy or merely demoted. */
+/* Neither drained nor stopping, and not failing with when_unhealthy = "resign". */
 bool vr_is_candidate(const struct vrrp *vr);
-/* 1..31 */
-bool vr_in_unhealthy_band(uint8_t priority);
+/* Whether an Active with this priority is of a worse grade than this router. */
+bool vr_is_worse(const struct vrrp *vr, uint8_t priority);
 /* Bit mask of all addresses of the configuration. */
 uint32_t vr_all_addresses(const struct vrrp *vr);
 /* What the Active told us, else our own. */
@@ -72,5 +72,5 @@ void vr_hear_advert(
     struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out);
 /* A Neighbor Advertisement of somebody else for one of our addresses. */
 void vr_hear_announcement(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
-/* A healthy Backup waits only Skew_Time for an unhealthy Active. */
+/* A Backup waits only Skew_Time for an Active of a worse grade. */
 void vr_shorten_active_down(struct vrrp *vr, struct mono now);

@@ -14,6 +14,16 @@ const char *vrrp_state_name(enum vrrp_state state)
 	return state < VRRP_STATES ? names[state] : "unknown";
 }
 
+const char *vrrp_health_name(enum vrrp_health health)
+{
+	static const char *const names[VRRP_HEALTHS] = {
+	    [VRRP_FAILING] = "failing",
+	    [VRRP_RECOVERING] = "recovering",
+	    [VRRP_HEALTHY] = "healthy",
+	};
+	return health < VRRP_HEALTHS ? names[health] : "unknown";
+}
+
 const char *vrrp_reason_name(enum vrrp_reason reason)
 {
 	static const char *const names[VRRP_REASONS] = {

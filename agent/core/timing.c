@@ -18,26 +18,38 @@ int64_t vrrp_skew_time(uint8_t priority, int64_t interval_us)
 	return (256 - priority) * interval_us / 256;
 }
 
-uint8_t vrrp_demoted_priority(uint8_t priority)
+uint8_t vrrp_graded_priority(uint8_t priority, enum vrrp_health health)
 {
-	return (uint8_t)(1 + priority * 30 / 254);
+	int lowest = health == VRRP_FAILING ? 1 : VRRP_FAILING_MAX + 1;
+	int highest = health == VRRP_FAILING ? VRRP_FAILING_MAX : VRRP_RECOVERING_MAX;
+	int all = VRRP_PRIORITY_MAX - VRRP_PRIORITY_MIN;
+	if (health == VRRP_HEALTHY)
+		return priority;
+	return (uint8_t)(lowest + (priority - VRRP_PRIORITY_MIN) * (highest - lowest) / all);
+}
+
+enum vrrp_health vrrp_priority_health(uint8_t priority)
+{
+	return priority > VRRP_RECOVERING_MAX ? VRRP_HEALTHY
+	       : priority > VRRP_FAILING_MAX  ? VRRP_RECOVERING
+					      : VRRP_FAILING;
 }
 
 bool vr_is_candidate(const struct vrrp *vr)
 {
-	return !vr->drained && !vr->stopping && (vr->healthy || !vr->params.resign_unhealthy);
+	return !vr->drained && !vr->stopping && (vr->health != VRRP_FAILING || !vr->params.resign_unhealthy);
 }
 
 uint8_t vrrp_effective_priority(const struct vrrp *vr)
 {
 	if (!vr_is_candidate(vr))
 		return VRRP_PRIORITY_RESIGN;
-	return vr->healthy ? vr->params.priority : vrrp_demoted_priority(vr->params.priority);
+	return vrrp_graded_priority(vr->params.priority, vr->health);
 }
 
-bool vr_in_unhealthy_band(uint8_t priority)
+bool vr_is_worse(const struct vrrp *vr, uint8_t priority)
 {
-	return priority >= 1 && priority <= VRRP_BAND_TOP;
+	return vrrp_priority_health(priority) < vr->health;
 }
 
 uint32_t vr_all_addresses(const struct vrrp *vr)
@@ -127,10 +139,11 @@ bool vr_is_losing(const struct vrrp *vr, struct mono now, const struct vrrp_even
 /* Whether a Backup puts up with an Active of this priority. */
 bool vr_accepts(const struct vrrp *vr, struct mono now, uint8_t priority)
 {
-	uint8_t own = vrrp_effective_priority(vr);
-	if (priority >= own || !vr->params.preempt)
+	if (vr_is_worse(vr, priority))
+		return false;
+	if (priority >= vrrp_effective_priority(vr) || !vr->params.preempt)
 		return true;
-	if (vr_in_unhealthy_band(own)) /* design: among the unhealthy nobody preempts, the holder stays */
+	if (vr->health != VRRP_HEALTHY) /* design: within a lower grade nobody preempts, the holder stays */
 		return true;
 	return !mono_reached(now, vr->preempt_after);
 }

@@ -218,14 +218,13 @@ static void candidacy(struct vrrp *vr, struct mono now, enum vrrp_reason why, bo
 		vr_stand_back(vr, now);
 		return;
 	}
-	if (!was_candidate || vr->healthy)
+	if (!was_candidate || vr->health == VRRP_HEALTHY)
 		vr->preempt_after = mono_add(now, vr->params.preempt_delay_us);
-	if (!was_candidate) {
+	if (!was_candidate)
 		rejoin(vr, now);
-	} else {
+	else
 		move_active_down(vr, now, old_down);
-	}
-	if (vr->healthy && vr->heard && vr_in_unhealthy_band(vr->active_priority))
+	if (vr->heard && vr_is_worse(vr, vr->active_priority))
 		vr_shorten_active_down(vr, now);
 }
 
@@ -234,13 +233,15 @@ static void standing_changed(
 {
 	bool was_candidate = vr_is_candidate(vr);
 	int64_t old_down = vr_active_down_interval(vr);
-	bool *flag = event->type == VRRP_EVENT_HEALTH ? &vr->healthy : &vr->drained;
-	bool value = event->type == VRRP_EVENT_HEALTH ? event->healthy : event->type == VRRP_EVENT_DRAIN;
-	if (*flag == value)
+	bool is_health = event->type == VRRP_EVENT_HEALTH;
+	enum vrrp_health health = is_health ? event->health : vr->health;
+	bool drained = is_health ? vr->drained : event->type == VRRP_EVENT_DRAIN;
+	if (health == vr->health && drained == vr->drained)
 		return;
-	*flag = value;
-	candidacy(vr, now, event->type == VRRP_EVENT_HEALTH ? VRRP_REASON_UNHEALTHY : VRRP_REASON_DRAINED,
-	    was_candidate, old_down, out);
+	vr->health = health;
+	vr->drained = drained;
+	candidacy(
+	    vr, now, is_health ? VRRP_REASON_UNHEALTHY : VRRP_REASON_DRAINED, was_candidate, old_down, out);
 }
 
 static void reconfigure(
@@ -332,11 +333,11 @@ static void step_down_if_late(struct vrrp *vr, struct mono now, struct vrrp_effe
 	vr_set_active_down(vr, mono_add(now, vr_skew_time(vr)), VRRP_REASON_NO_ADVERT, 0);
 }
 
-void vrrp_init(struct vrrp *vr, const struct vrrp_params *params, bool healthy)
+void vrrp_init(struct vrrp *vr, const struct vrrp_params *params, enum vrrp_health health)
 {
 	*vr = (struct vrrp){.params = *params,
 	    .state = VRRP_INITIALIZE,
-	    .healthy = healthy,
+	    .health = health,
 	    .active_down = MONO_NEVER,
 	    .adver = MONO_NEVER,
 	    .announce = MONO_NEVER,

@@ -129,9 +129,9 @@ struct router {
 	uint32_t on_link;			/* bit i: the kernel has address i on our interface */
 	uint32_t on_link_dump;			/* the same, as the running dump says */
 	struct stray stray[VRRP_ADDRESSES_MAX]; /* the same, of those that are not as they should be */
-	bool checks_pass;			/* as control says */
+	enum vrrp_health checks_health;		/* as control says */
 	char checks_text[BOARD_REASON_MAX];	/* why not */
-	struct mono health_until;		/* without a new result by then it counts as unhealthy */
+	struct mono health_until;		/* without a new result by then it counts as failing */
 	struct mono drained_until;		/* MONO_NEVER: until resumed, or not drained */
 	struct mono takeover_from; /* decision of a takeover that has not announced yet, else MONO_NEVER */
 	int64_t takeover_steps_us[BOARD_STEPS]; /* of it, so far */
@@ -202,7 +202,7 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 void router_free(struct engine *engine, struct router *router);
 void router_event(
     struct engine *engine, struct router *router, struct mono now, const struct vrrp_event *event);
-void router_health(struct engine *engine, struct router *router, struct mono now, bool healthy,
+void router_health(struct engine *engine, struct router *router, struct mono now, enum vrrp_health health,
     uint32_t valid_ms, const char *text); /* valid_ms 0: for ever */
 /* Looks whether the tracked interfaces change what that makes of it. */
 void router_tracks(struct engine *engine, struct router *router, struct mono now);

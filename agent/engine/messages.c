@@ -109,8 +109,9 @@ static void health(struct engine *engine, struct message *message, struct mono n
 	struct router *r = router_find(engine, message->health.router.interface, message->health.router.vrid);
 	if (!r || !r->config.checks) /* a router without checks is healthy, whatever control says */
 		return;
-	router_health(
-	    engine, r, now, message->health.healthy, message->health.valid_ms, message->health.text);
+	if (message->health.grade >= VRRP_HEALTHS)
+		return;
+	router_health(engine, r, now, message->health.grade, message->health.valid_ms, message->health.text);
 }
 
 void messages_from_control(struct engine *engine, struct mono now)

@@ -105,19 +105,22 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	struct vrrp_params params;
 	struct board_router prior;
 	bool known = predecessor(engine, router, &prior);
-	bool healthy = !router->config.checks || (known && prior.healthy);
+	enum vrrp_health health = !router->config.checks		 ? VRRP_HEALTHY
+				  : known && prior.health < VRRP_HEALTHS ? prior.health
+									 : VRRP_FAILING;
+	bool working = health != VRRP_FAILING;
 
 	router_params(&router->config, &params);
-	vrrp_init(&router->vr, &params, healthy);
+	vrrp_init(&router->vr, &params, health);
 	router->takeover_from = MONO_NEVER;
 	conflict_reset(router);
-	router->health_until = router->config.checks && healthy ? mono_add(now, HEALTH_GRACE_US) : MONO_NEVER;
+	router->health_until = router->config.checks && working ? mono_add(now, HEALTH_GRACE_US) : MONO_NEVER;
 	router->link = link_of(engine, router->config.interface);
 	router->link->by_vrid[router->config.vrid] = router;
 	for (unsigned i = 0; i < router->config.track_count; i++)
 		link_of(engine, router->config.track[i]); /* known before the next dump */
-	router->checks_pass = healthy;
-	if (!healthy)
+	router->checks_health = health;
+	if (!working)
 		snprintf(router->checks_text, sizeof router->checks_text, "no health check has passed yet");
 	router->drained_until = known && prior.drained ? prior.drained_until : MONO_NEVER;
 	if (known && prior.drained)
@@ -137,7 +140,7 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	record_identity(engine, router);
 	record_router(engine, router);
 	router_touch(engine, router);
-	if (!healthy)
+	if (!working)
 		record_health(engine, router, router->checks_text);
 }
 
@@ -169,27 +172,28 @@ static bool track_lost(struct engine *engine, const struct router *router, char 
 	return false;
 }
 
-/* Healthy is whose checks pass and whose tracked interfaces work. */
+/* As control says, but failing while a tracked interface does not work. */
 static void judge_health(struct engine *engine, struct router *router, struct mono now)
 {
 	char lost[BOARD_REASON_MAX];
 	bool is_lost = track_lost(engine, router, lost);
 	const char *text = is_lost ? lost : router->checks_text;
-	struct vrrp_event event = {.type = VRRP_EVENT_HEALTH, .healthy = router->checks_pass && !is_lost};
+	struct vrrp_event event = {
+	    .type = VRRP_EVENT_HEALTH, .health = is_lost ? VRRP_FAILING : router->checks_health};
 	struct hushed hushed;
-	if (router->vr.healthy != event.healthy &&
+	if (router->vr.health != event.health &&
 	    complaint_due(&router->complaints[COMPLAINT_HEALTH], CHANGES_TOLD, now, &hushed))
-		log_notice("%s: now %s%s%s%s", router->config.name, event.healthy ? "healthy" : "unhealthy",
+		log_notice("%s: now %s%s%s%s", router->config.name, vrrp_health_name(event.health),
 		    *text ? ": " : "", text, hushed.text);
 	record_health(engine, router, text);
 	router_event(engine, router, now, &event);
 }
 
-void router_health(struct engine *engine, struct router *router, struct mono now, bool healthy,
+void router_health(struct engine *engine, struct router *router, struct mono now, enum vrrp_health health,
     uint32_t valid_ms, const char *text)
 {
 	router->health_until = valid_ms ? mono_add(now, valid_ms * USEC_PER_MS) : MONO_NEVER;
-	router->checks_pass = healthy;
+	router->checks_health = health;
 	snprintf(router->checks_text, sizeof router->checks_text, "%s", text);
 	judge_health(engine, router, now);
 }
@@ -198,7 +202,7 @@ void router_tracks(struct engine *engine, struct router *router, struct mono now
 {
 	char lost[BOARD_REASON_MAX];
 	bool is_lost = track_lost(engine, router, lost);
-	if ((router->checks_pass && !is_lost) != router->vr.healthy)
+	if ((is_lost ? VRRP_FAILING : router->checks_health) != router->vr.health)
 		judge_health(engine, router, now);
 	else if (is_lost)
 		record_health(engine, router, lost);
@@ -219,7 +223,7 @@ void router_drain(
 void router_timers(struct engine *engine, struct router *router, struct mono now)
 {
 	if (mono_reached(now, router->health_until))
-		router_health(engine, router, now, false, 0,
+		router_health(engine, router, now, VRRP_FAILING, 0,
 		    "the health checks have fallen silent: vipd-control does not report");
 	if (mono_reached(now, router->drained_until)) {
 		struct hushed hushed;

@@ -65,7 +65,8 @@ static void reason_text(const struct transition *transition, char *text, size_t 
 		break;
 	case VRRP_REASON_RESIGNED: snprintf(text, size, "%s resigned", peer); break;
 	case VRRP_REASON_PEER_UNHEALTHY:
-		snprintf(text, size, "%s is unhealthy (priority %d)", peer, detail);
+		snprintf(text, size, "%s is %s (priority %d)", peer,
+		    vrrp_health_name(vrrp_priority_health((uint8_t)detail)), detail);
 		break;
 	case VRRP_REASON_PREEMPTED_LOWER:
 		snprintf(text, size, "preempted %s of lower priority %d", peer, detail);
@@ -92,9 +93,7 @@ static void reason_text(const struct transition *transition, char *text, size_t 
 	case VRRP_REASON_ADDRESS_RETRY: snprintf(text, size, "tries the refused address again"); break;
 	case VRRP_REASON_STOPPED: snprintf(text, size, "stopped"); break;
 	case VRRP_REASON_DRAINED: snprintf(text, size, "drained"); break;
-	case VRRP_REASON_UNHEALTHY:
-		snprintf(text, size, "unhealthy, and when_unhealthy is \"resign\"");
-		break;
+	case VRRP_REASON_UNHEALTHY: snprintf(text, size, "failing, and when_unhealthy is \"resign\""); break;
 	case VRRP_REASON_LATE:
 		snprintf(text, size, "the engine was late: no advertisement sent for %s", time);
 		break;

@@ -66,7 +66,7 @@ struct message {
 		};
 		struct {
 			struct message_router router;
-			uint8_t healthy; /* 0: it is not; any byte may come, so it is no bool */
+			uint8_t grade; /* enum vrrp_health; any byte may come */
 			uint32_t
 			    valid_ms; /* without a new HEALTH by then it counts as unhealthy; 0: for ever */
 			char text[BOARD_REASON_MAX];

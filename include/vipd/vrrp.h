@@ -14,12 +14,21 @@
 #include "vipd/mono.h"
 
 #define VRRP_PRIORITY_RESIGN  0	 /* "I am leaving", RFC 9568 section 5.2.4 */
-#define VRRP_BAND_TOP	      31 /* 1..31: alive but unhealthy, section 4.6 of the design */
+#define VRRP_FAILING_MAX      16 /* 1..16: failing; 17..31: recovering; above: healthy */
+#define VRRP_RECOVERING_MAX   31
 #define VRRP_PRIORITY_MIN     32
 #define VRRP_PRIORITY_MAX     254
 #define VRRP_PRIORITY_DEFAULT 100
 #define VRRP_ADDRESSES_MAX    16
 #define VRRP_ANNOUNCEMENTS    5 /* at 0, 10, 50, 200 and 1000 ms */
+
+/* How well a router is, the worst first. Each grade has a band of priorities on the wire. */
+enum vrrp_health {
+	VRRP_FAILING,	 /* its checks fail */
+	VRRP_RECOVERING, /* it answers again, but is not trusted yet */
+	VRRP_HEALTHY,
+	VRRP_HEALTHS
+};
 
 enum vrrp_state { VRRP_INITIALIZE, VRRP_BACKUP, VRRP_ACTIVE, VRRP_FAULT, VRRP_STATES };
 
@@ -31,7 +40,7 @@ enum vrrp_reason {
 	VRRP_REASON_NO_ADVERT, /* Active_Down_Interval over; detail: us since the last advert, 0 if none was
 				  heard */
 	VRRP_REASON_RESIGNED,  /* the Active sent priority 0 */
-	VRRP_REASON_PEER_UNHEALTHY,  /* the Active is in the unhealthy band; detail: its priority */
+	VRRP_REASON_PEER_UNHEALTHY,  /* the Active is of a worse grade than we are; detail: its priority */
 	VRRP_REASON_PREEMPTED_LOWER, /* took over from a lower priority; detail: that priority */
 	VRRP_REASON_RESUMED, /* a candidate again with the address still here, and nobody has taken over */
 	VRRP_REASON_HIGHER_PRIORITY, /* heard a better router; detail: its priority */
@@ -70,7 +79,7 @@ enum vrrp_event_type {
 	VRRP_EVENT_ADDRESS_FAILED,  /* the kernel refused address `index`, or to renew it; error */
 	VRRP_EVENT_ADDRESS_LOST,    /* address `index` went away without us, perhaps before it was notified */
 	VRRP_EVENT_MAC_CHANGED,	    /* of the interface */
-	VRRP_EVENT_HEALTH,	    /* healthy */
+	VRRP_EVENT_HEALTH,	    /* health */
 	VRRP_EVENT_DRAIN,	    /* be no holder until VRRP_EVENT_RESUME */
 	VRRP_EVENT_RESUME,
 	VRRP_EVENT_CONFIG, /* params; present: the addresses that are on the interface, by their new index */
@@ -89,7 +98,7 @@ struct vrrp_event {
 		} advert;
 		struct in6_addr own_address; /* LINK_UP, ADOPT: the source of our adverts */
 		const struct vrrp_params *params;
-		bool healthy;
+		enum vrrp_health health;
 		bool occupied;
 	};
 	unsigned index;	  /* of an address */
@@ -132,7 +141,7 @@ struct vrrp {
 	enum vrrp_state state;
 	enum vrrp_reason reason; /* of the last transition */
 	bool link_up;
-	bool healthy;
+	enum vrrp_health health;
 	bool drained;
 	bool stopping;
 	bool met;      /* has been Active, or heard somebody who is: what follows is no start any more */
@@ -171,7 +180,7 @@ struct vrrp {
 	unsigned announced;	  /* of VRRP_ANNOUNCEMENTS */
 	int64_t told_interval_us; /* by active_address; told twice it is believed further */
 	bool interval_confirmed;
-	bool active_down_short;	      /* the timer is at Skew_Time because the Active is unhealthy */
+	bool active_down_short;	      /* the timer is at Skew_Time because the Active is of a worse grade */
 	enum vrrp_reason down_reason; /* what it will mean when Active_Down_Timer fires */
 	int64_t down_detail;
 	struct mono sent_at;	 /* last advert sent */
@@ -180,9 +189,8 @@ struct vrrp {
 	unsigned unconfirmed;	 /* times that confirm_by has passed in a row */
 };
 
-/* Starts in Initialize, with the link down. `healthy`: a router without checks is, one with checks not yet.
- */
-void vrrp_init(struct vrrp *vr, const struct vrrp_params *params, bool healthy);
+/* Starts in Initialize, with the link down. A router without checks is healthy, one with checks not yet. */
+void vrrp_init(struct vrrp *vr, const struct vrrp_params *params, enum vrrp_health health);
 
 /* Takes in one event at `now` and fills *out. `now` must not go back between calls. */
 void vrrp_step(struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out);
@@ -190,15 +198,21 @@ void vrrp_step(struct vrrp *vr, struct mono now, const struct vrrp_event *event,
 /* When vrrp_step() wants VRRP_EVENT_TIMER next; MONO_NEVER if only an event can change anything. */
 struct mono vrrp_deadline(const struct vrrp *vr);
 
-/* The priority that it advertises, or would: 0 if it is no candidate, 1..31 if unhealthy, else the configured
- * one. */
+/* The priority that it advertises, or would: 0 if it is no candidate, else the configured one in the band of
+ * its health. */
 uint8_t vrrp_effective_priority(const struct vrrp *vr);
 
 /* Skew_Time = (256 - priority) * interval / 256, in microseconds (RFC 9568 section 6.1). */
 int64_t vrrp_skew_time(uint8_t priority, int64_t interval_us);
 
-/* The demoted priority, 1..31 for 32..254 in the same order. */
-uint8_t vrrp_demoted_priority(uint8_t priority);
+/* The configured priority 32..254 in the band of that grade: 17..31 or 1..16, in the same order. */
+uint8_t vrrp_graded_priority(uint8_t priority, enum vrrp_health health);
+
+/* The grade of a router that advertises this priority. */
+enum vrrp_health vrrp_priority_health(uint8_t priority);
+
+/* "failing", "recovering", "healthy" */
+const char *vrrp_health_name(enum vrrp_health health);
 
 /* "initialize", "backup", "active", "fault" */
 const char *vrrp_state_name(enum vrrp_state state);

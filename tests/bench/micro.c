@@ -29,7 +29,7 @@ static struct vrrp backup(void)
 	    .priority = 100, .preempt = true, .advert_interval_us = INTERVAL_US, .address_count = 1};
 	struct vrrp_effects effects;
 	struct vrrp vr;
-	vrrp_init(&vr, &params, true);
+	vrrp_init(&vr, &params, VRRP_HEALTHY);
 	vrrp_step(&vr, (struct mono){1}, &(struct vrrp_event){.type = VRRP_EVENT_LINK_UP, .own_address = own},
 	    &effects);
 	return vr;

@@ -266,7 +266,7 @@ static void act(struct input *in)
 	case 2:
 		message.type = MESSAGE_HEALTH;
 		name_router(&message.health.router, take(in, 1));
-		message.health.healthy = (uint8_t)take(in, 1);
+		message.health.grade = (uint8_t)take(in, 1);
 		message.health.valid_ms = take(in, 4);
 		send_bytes(&message, sizeof message, 0);
 		break;
@@ -335,7 +335,7 @@ static void recover(void)
 		send_bytes(&message, sizeof message, 0);
 		message = (struct message){.version = MESSAGE_VERSION, .type = MESSAGE_HEALTH};
 		name_router(&message.health.router, i);
-		message.health.healthy = true;
+		message.health.grade = VRRP_HEALTHY;
 		send_bytes(&message, sizeof message, 0);
 		turn();
 	}

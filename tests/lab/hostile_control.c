@@ -91,7 +91,7 @@ static void push_command(enum message_type type)
 	if (type == MESSAGE_HEALTH) {
 		strcpy(message.health.router.interface, "eth0");
 		message.health.router.vrid = 100;
-		message.health.healthy = (uint8_t)(any(2) * any(256));
+		message.health.grade = (uint8_t)(any(2) ? any(VRRP_HEALTHS) : any(256));
 		message.health.valid_ms = times[any(5)];
 		memset(message.health.text, '\n', sizeof message.health.text);
 	} else {
@@ -214,7 +214,7 @@ int main(void)
 	struct message healthy = {.version = MESSAGE_VERSION, .type = MESSAGE_HEALTH};
 	strcpy(healthy.health.router.interface, "eth0");
 	healthy.health.router.vrid = 100;
-	healthy.health.healthy = 1;
+	healthy.health.grade = VRRP_HEALTHY;
 	push(FD_CHANNEL, &healthy, sizeof healthy, 0);
 	fprintf(stderr, "hostile: the board is %s\n", try_board());
 	nanosleep(&(struct timespec){.tv_sec = 1}, NULL); /* sleep-ok: the healthy moment */

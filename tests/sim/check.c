@@ -30,10 +30,9 @@ void violate(const char *format, ...)
 /* An Active that this router has no business to replace. */
 static bool is_acceptable(const struct vrrp *vr, struct mono now, uint8_t priority)
 {
-	uint8_t own = priority_of(vr);
-	if (is_healthy_priority(own) && !is_healthy_priority(priority))
+	if (grade_of(priority) < vr->health)
 		return false;
-	return priority >= own || !vr->params.preempt || !is_healthy_priority(own) ||
+	return priority >= priority_of(vr) || !vr->params.preempt || vr->health != VRRP_HEALTHY ||
 	       now.us < vr->preempt_after.us;
 }
 
@@ -66,8 +65,6 @@ static void check_hear(
 		heard->last = now;
 		heard->source = event->advert.source;
 		heard->priority = priority;
-		if (priority && !is_healthy_priority(priority))
-			heard->unhealthy = now;
 		return;
 	}
 	if ((before->state != VRRP_BACKUP && before->state != VRRP_FAULT) ||
@@ -90,12 +87,10 @@ static void check_hear(
 	heard->last = now;
 	heard->source = event->advert.source;
 	heard->priority = priority;
-	if (!is_healthy_priority(priority))
-		heard->unhealthy = now;
 	if (is_acceptable(&node->vr, now, priority)) {
 		heard->acceptable = now;
 		heard->interval_us = event->advert.interval_us;
-	} else if (is_healthy_priority(priority)) {
+	} else if (grade_of(priority) == node->vr.health) {
 		heard->lower = now;
 	}
 }
@@ -118,11 +113,9 @@ static void check_takeover(
 	case VRRP_REASON_NO_ADVERT: good = mono_sub(now, heard->acceptable) >= 3 * interval; break;
 	case VRRP_REASON_RESIGNED: good = heard->resigned.us >= heard->acceptable.us; break;
 	case VRRP_REASON_RESUMED: good = before->wanted && !before->heard; break;
-	case VRRP_REASON_PEER_UNHEALTHY:
-		good = vr->healthy && heard->unhealthy.us >= heard->acceptable.us;
-		break;
+	case VRRP_REASON_PEER_UNHEALTHY: good = grade_of((uint8_t)vr->down_detail) < vr->health; break;
 	case VRRP_REASON_PREEMPTED_LOWER:
-		good = vr->healthy && heard->lower.us >= heard->acceptable.us;
+		good = vr->health == VRRP_HEALTHY && heard->lower.us >= heard->acceptable.us;
 		break;
 	default: break;
 	}
@@ -154,7 +147,7 @@ static void check_retreat(
 	case VRRP_EVENT_STOP:
 	case VRRP_EVENT_DRAIN:
 	case VRRP_EVENT_ADDRESS_FAILED: good = true; break;
-	case VRRP_EVENT_HEALTH: good |= !event->healthy && vr->params.resign_unhealthy; break;
+	case VRRP_EVENT_HEALTH: good |= event->health == VRRP_FAILING && vr->params.resign_unhealthy; break;
 	case VRRP_EVENT_ADDRESS_LOST: good |= before->losses >= LOSSES_TOLERATED; break;
 	case VRRP_EVENT_TIMER: good |= before->unconfirmed >= UNCONFIRMED_TOLERATED; break;
 	default: break;
@@ -277,6 +270,6 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
 	if (event->type == VRRP_EVENT_ADDRESS_FAILED && before->present) /* of the holder: a renewal */
 		world.gentle = world.frozen = false;
 	node->heard.anybody |= node->vr.state == VRRP_ACTIVE;
-	if (before->healthy != node->vr.healthy)
+	if (before->health != node->vr.health)
 		world.frozen = false;
 }

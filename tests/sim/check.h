@@ -7,21 +7,24 @@
 
 #define HANDOVER_MAX_US(i) ((i)*2 > 50 * USEC_PER_MS ? (i)*2 : 50 * USEC_PER_MS)
 
-static inline bool is_healthy_priority(uint8_t priority)
+static inline enum vrrp_health grade_of(uint8_t priority)
 {
-	return priority > VRRP_BAND_TOP;
+	return priority <= 16 ? VRRP_FAILING : priority <= 31 ? VRRP_RECOVERING : VRRP_HEALTHY;
 }
 
 static inline bool is_candidate_priority(const struct vrrp *vr)
 {
-	return !vr->drained && !vr->stopping && (vr->healthy || !vr->params.resign_unhealthy);
+	return !vr->drained && !vr->stopping && (vr->health != VRRP_FAILING || !vr->params.resign_unhealthy);
 }
 
 static inline uint8_t priority_of(const struct vrrp *vr)
 {
 	if (!is_candidate_priority(vr))
 		return 0;
-	return vr->healthy ? vr->params.priority : (uint8_t)(1 + vr->params.priority * 30 / 254);
+	int place = vr->params.priority - VRRP_PRIORITY_MIN;
+	return (uint8_t)(vr->health == VRRP_HEALTHY	 ? vr->params.priority
+			 : vr->health == VRRP_RECOVERING ? 17 + place * 14 / 222
+							 : 1 + place * 15 / 222);
 }
 
 /* on_conflict = "wait": at the start the address is left to whoever has it. */

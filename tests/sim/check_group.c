@@ -138,9 +138,9 @@ static void check_belief(const struct node *node)
 static bool preempts(const struct node *node, const struct node *holder)
 {
 	uint8_t own = priority_of(&node->vr), other = priority_of(&holder->vr);
-	if (is_healthy_priority(own) != is_healthy_priority(other))
-		return is_healthy_priority(own);
-	return is_healthy_priority(own) && node->vr.params.preempt && own > other;
+	if (grade_of(own) != grade_of(other))
+		return grade_of(own) > grade_of(other);
+	return grade_of(own) == VRRP_HEALTHY && node->vr.params.preempt && own > other;
 }
 
 static void check_election(void)

@@ -56,7 +56,7 @@ static int64_t draw_interval(void)
 	return some_ms[random_in(0, sizeof some_ms / sizeof some_ms[0] - 1)] * USEC_PER_MS;
 }
 
-static void draw_node(struct node *node, unsigned i, int64_t interval_us)
+static void draw_node(struct node *node, unsigned i, int64_t interval_us, bool old)
 {
 	node->number = i;
 	node->address = (struct in6_addr){
@@ -65,7 +65,8 @@ static void draw_node(struct node *node, unsigned i, int64_t interval_us)
 	node->params.address_count = world.address_count;
 	node->params.lease_us = world.lease_us;
 	node->has_checks = random_chance(60);
-	node->passing = true;
+	node->checks = VRRP_HEALTHY;
+	node->old = old && random_chance(50);
 	node->offset_us = random_in(1, 1000) * USEC_PER_SEC;
 	node->kernel.slow = random_chance(8);
 	node->wake_at = NEVER;
@@ -80,6 +81,7 @@ void plan_group(uint64_t seed)
 	world.lease_us = random_chance(15) ? 0 : random_in(1, 3) * USEC_PER_SEC;
 	world.interval_us = draw_interval();
 	bool mixed = random_chance(5) && world.interval_us <= 200 * USEC_PER_MS;
+	bool old = random_chance(15); /* an upgrade is under way */
 	unsigned priorities = (unsigned)random_in(0, 3);
 	unsigned preempt = random_chance(60) ? 100 : random_chance(50) ? 0 : 50;
 	unsigned resign = random_chance(70) ? 0 : random_chance(60) ? 100 : 50;
@@ -89,7 +91,7 @@ void plan_group(uint64_t seed)
 	for (unsigned i = 0; i < world.node_count; i++) {
 		struct node *node = &world.nodes[i];
 		int64_t times = mixed && i ? random_in(1, 3) : 1;
-		draw_node(node, i, world.interval_us * times);
+		draw_node(node, i, world.interval_us * times, old);
 		node->params.priority = draw_priority(priorities, i);
 		node->params.preempt = random_chance(preempt);
 		node->params.preempt_delay_us = preempt_delay;
@@ -223,13 +225,24 @@ static void lasting(const struct fault *fault, int change)
 		world.faults_active += (unsigned)change;
 }
 
-static void set_health(struct node *node, bool passing, int64_t within_us)
+/*
+ * An old version knew healthy and unhealthy, and advertised 1 + priority * 30 / 254 then: that is read by
+ * band, so those of the higher priorities seem to be recovering.
+ */
+static enum vrrp_health health_of_old(const struct node *node)
 {
-	if (!node->has_checks || node->passing == passing)
+	return 1 + node->params.priority * 30 / 254 > VRRP_FAILING_MAX ? VRRP_RECOVERING : VRRP_FAILING;
+}
+
+static void set_health(struct node *node, enum vrrp_health health, int64_t within_us)
+{
+	if (node->old && health != VRRP_HEALTHY)
+		health = health_of_old(node);
+	if (!node->has_checks || node->checks == health)
 		return;
-	node->passing = passing;
+	node->checks = health;
 	happen(world.now + random_in(0, within_us), HAPPENS_MESSAGE, node->number)->message =
-	    (struct vrrp_event){.type = VRRP_EVENT_HEALTH, .healthy = passing};
+	    (struct vrrp_event){.type = VRRP_EVENT_HEALTH, .health = health};
 }
 
 static void die(struct node *node, const struct fault *fault)
@@ -260,10 +273,10 @@ static void happen_once(const struct fault *fault)
 	case FAULT_REBOOT: die(node, fault); break;
 	case FAULT_STOP: node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_STOP}); break;
 	case FAULT_DRAIN: node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_DRAIN}); break;
-	case FAULT_SICK: set_health(node, false, 0); break;
+	case FAULT_SICK: set_health(node, VRRP_FAILING, 0); break;
 	case FAULT_ALL_SICK:
 		for (unsigned i = 0; i < world.node_count; i++)
-			set_health(&world.nodes[i], false, 2 * world.interval_us);
+			set_health(&world.nodes[i], VRRP_FAILING, 2 * world.interval_us);
 		break;
 	case FAULT_REMOVE_ADDRESS: kernel_removed(node, index); break;
 	case FAULT_ADD_ADDRESS: kernel_added(node, index); break;
@@ -336,10 +349,11 @@ void fault_end(struct fault *fault)
 	case FAULT_REBOOT:
 	case FAULT_STOP: node_start(node); break;
 	case FAULT_DRAIN: node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_RESUME}); break;
-	case FAULT_SICK: set_health(node, true, 0); break;
+	case FAULT_SICK: set_health(node, fault->amount < 30 ? VRRP_RECOVERING : VRRP_HEALTHY, 0); break;
 	case FAULT_ALL_SICK:
 		for (unsigned i = 0; i < world.node_count; i++)
-			set_health(&world.nodes[i], true, 2 * world.interval_us);
+			set_health(&world.nodes[i], fault->mask >> i & 1 ? VRRP_RECOVERING : VRRP_HEALTHY,
+			    2 * world.interval_us);
 		break;
 	default: break;
 	}

@@ -102,7 +102,7 @@ void node_step(struct node *node, struct mono now, const struct vrrp_event *even
 	for (unsigned i = 0; i < effects.count; i++)
 		effect(node, now, &effects.items[i]);
 	node->memory = (struct memory){.known = true,
-	    .healthy = node->vr.healthy,
+	    .health = node->vr.health,
 	    .drained = node->vr.drained,
 	    .state = node->vr.state,
 	    .sent_at = node->vr.sent_at};
@@ -265,8 +265,7 @@ static void read_messages(struct node *node, struct mono now)
 			    message->type == VRRP_EVENT_STOP	 ? "stop"
 			    : message->type == VRRP_EVENT_DRAIN	 ? "drain"
 			    : message->type == VRRP_EVENT_RESUME ? "resume"
-			    : message->healthy			 ? "healthy"
-								 : "unhealthy");
+								 : vrrp_health_name(message->health));
 		}
 		node_step(node, now, message);
 	}
@@ -398,7 +397,10 @@ void node_start(struct node *node)
 	node->running = true;
 	node->incarnation++;
 	node->started_at = world.now;
-	vrrp_init(&node->vr, &node->params, !node->has_checks || (prior->known && prior->healthy));
+	vrrp_init(&node->vr, &node->params,
+	    !node->has_checks ? VRRP_HEALTHY
+	    : prior->known    ? prior->health
+			      : VRRP_FAILING);
 	node->vr.drained = prior->known && prior->drained;
 	node->adopt = prior->known && prior->state == VRRP_ACTIVE && silence >= 0 &&
 		      silence <= 3 * node->params.advert_interval_us;
@@ -407,7 +409,7 @@ void node_start(struct node *node)
 	    .acceptable = {INT64_MIN / 2},
 	    .resigned = {INT64_MIN / 2},
 	    .lower = {INT64_MIN / 2},
-	    .unhealthy = {INT64_MIN / 2}};
+	    .worse = {INT64_MIN / 2}};
 	node->stopped = node->has_mac = false;
 	node->resync = true;
 	conflict_reset(node);
@@ -419,7 +421,7 @@ void node_start(struct node *node)
 	node_wake(node, world.now + random_in(100, 1000));
 	if (node->has_checks) /* the first result counts at once */
 		happen(world.now + random_in(1, 50) * USEC_PER_MS, HAPPENS_MESSAGE, node->number)->message =
-		    (struct vrrp_event){.type = VRRP_EVENT_HEALTH, .healthy = node->passing};
+		    (struct vrrp_event){.type = VRRP_EVENT_HEALTH, .health = node->checks};
 }
 
 void node_crash(struct node *node)

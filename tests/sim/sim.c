@@ -143,7 +143,10 @@ static void describe_group(void)
 		    "priority %u, %lld ms, %s, delay %lld ms, %s, %s, clock %+.1f %%, address ...%02x%02x%s",
 		    p->priority, (long long)(p->advert_interval_us / USEC_PER_MS),
 		    p->preempt ? "preempt" : "no preempt", (long long)(p->preempt_delay_us / USEC_PER_MS),
-		    p->resign_unhealthy ? "resign" : "demote", node->has_checks ? "checks" : "no checks",
+		    p->resign_unhealthy ? "resign" : "demote",
+		    !node->has_checks ? "no checks"
+		    : node->old	      ? "checks of an old version"
+				      : "checks",
 		    (double)(node->rate - RATE_ONE) / (RATE_ONE / 100), node->address.s6_addr[14],
 		    node->address.s6_addr[15], node->kernel.slow ? ", slow kernel" : "");
 	}

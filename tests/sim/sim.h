@@ -88,14 +88,15 @@ struct conflict {
 
 /* What a predecessor of an engine left behind. */
 struct memory {
-	bool known, healthy, drained;
+	bool known, drained;
+	enum vrrp_health health;
 	enum vrrp_state state;
 	struct mono sent_at;
 };
 
 /* What the node has heard, kept apart from what the state machine thinks of it. */
 struct heard {
-	struct mono acceptable, resigned, lower, unhealthy, answered;
+	struct mono acceptable, resigned, lower, worse, answered;
 	bool anybody;	     /* or has been Active itself */
 	int64_t interval_us; /* of the last acceptable one */
 	struct mono last;    /* the last one that was news, and whose */
@@ -108,8 +109,10 @@ struct node {
 	unsigned number;
 	struct in6_addr address;
 	struct vrrp_params params;
-	bool has_checks, passing; /* what its health checks say */
-	int64_t rate, offset_us;  /* its clock: offset + time * rate / RATE_ONE */
+	bool has_checks;
+	bool old;		 /* a vipd that knew two grades only */
+	enum vrrp_health checks; /* what its health checks say */
+	int64_t rate, offset_us; /* its clock: offset + time * rate / RATE_ONE */
 
 	bool running;
 	unsigned incarnation; /* of the engine: what was under way in a dead one does not happen */

@@ -65,7 +65,7 @@ void begin(const struct vrrp_params *params)
 {
 	told[0] = '\0';
 	now = (struct mono){0};
-	vrrp_init(&vr, params, true);
+	vrrp_init(&vr, params, VRRP_HEALTHY);
 	step("link up", &(struct vrrp_event){.type = VRRP_EVENT_LINK_UP, .own_address = node(5)});
 }
 
@@ -74,10 +74,9 @@ void event(const char *what, enum vrrp_event_type type)
 	step(what, &(struct vrrp_event){.type = type});
 }
 
-void health(bool healthy)
+void health(enum vrrp_health health)
 {
-	step(healthy ? "healthy" : "unhealthy",
-	    &(struct vrrp_event){.type = VRRP_EVENT_HEALTH, .healthy = healthy});
+	step(vrrp_health_name(health), &(struct vrrp_event){.type = VRRP_EVENT_HEALTH, .health = health});
 }
 
 void present(unsigned index)

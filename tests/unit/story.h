@@ -32,7 +32,7 @@ void begin_active(const struct vrrp_params *params);
 void until(int64_t us);
 void step(const char *what, const struct vrrp_event *event);
 void event(const char *what, enum vrrp_event_type type);
-void health(bool healthy);
+void health(enum vrrp_health health);
 void present(unsigned index);
 void hear(uint8_t from, uint8_t priority);
 void hear_at_interval(uint8_t from, uint8_t priority, int64_t interval_us);

@@ -50,7 +50,7 @@ static unsigned adverts(uint8_t priority)
 
 static void begin_backup(const struct vrrp_params *params)
 {
-	vrrp_init(&vr, params, true);
+	vrrp_init(&vr, params, VRRP_HEALTHY);
 	step(0, (struct vrrp_event){.type = VRRP_EVENT_LINK_UP, .own_address = node(5)});
 	assert_int_equal(vr.state, VRRP_BACKUP);
 }
@@ -67,7 +67,7 @@ static void begin_active(void)
 static void initialize_waits(void **state)
 {
 	(void)state;
-	vrrp_init(&vr, &plain, true);
+	vrrp_init(&vr, &plain, VRRP_HEALTHY);
 	assert_true(mono_is_never(vrrp_deadline(&vr)));
 	hear(10 * MS, 9, 200, 100 * MS);
 	assert_int_equal(vr.state, VRRP_INITIALIZE);

@@ -234,10 +234,10 @@ static void test_losers_are_no_news(void **state)
 	assert_int_equal(vrrp_deadline(&vr).us, 251 * MS + 41406);
 
 	begin(&plain); /* the same while unhealthy: healthy again, it follows the healthy one */
-	health(false);
+	health(VRRP_FAILING);
 	hear(9, 200);
 	hear(8, 20);
-	health(true);
+	health(VRRP_HEALTHY);
 	assert_int_equal(vrrp_deadline(&vr).us, 341406);
 }
 
@@ -271,8 +271,8 @@ static void test_learned_interval_is_bounded(void **state)
 	assert_int_equal(vrrp_deadline(&vr).us, 3000 * MS + 414060);
 	begin(&plain);
 	hear_at_interval(9, 254, 40950 * MS);
-	health(false); /* a longer Skew_Time does not get around it */
-	assert_int_equal(vrrp_deadline(&vr).us, 900 * MS + 92968);
+	health(VRRP_FAILING); /* a longer Skew_Time does not get around it */
+	assert_int_equal(vrrp_deadline(&vr).us, 900 * MS + 96875);
 }
 
 /* A peer at 1 s, our own interval is 100 ms: the first time we may be too quick, from then on it is left in

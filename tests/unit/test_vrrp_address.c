@@ -119,7 +119,7 @@ static void test_adoption(void **state)
 	(void)state;
 	told[0] = '\0';
 	now = (struct mono){0};
-	vrrp_init(&vr, &plain, true);
+	vrrp_init(&vr, &plain, VRRP_HEALTHY);
 	step("adopt", &(struct vrrp_event){.type = VRRP_EVENT_ADOPT, .own_address = node(5), .present = 1});
 	expect("[0.000] adopt\n"
 	       "> advert 150\n"

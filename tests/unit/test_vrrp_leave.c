@@ -246,103 +246,6 @@ static void test_stop(void **state)
 	       "> stopped\n");
 }
 
-/* "demote": an unhealthy holder keeps the address and says so; nobody healthy means nothing moves. */
-static void test_demotion(void **state)
-{
-	(void)state;
-	begin_active(&plain);
-	health(false);
-	until(3001 * MS);
-	health(true);
-	expect("[3000.000] unhealthy\n"
-	       "> advert 18\n"
-	       "[3001.000] healthy\n"
-	       "> advert 150\n");
-	assert_int_equal(vrrp_demoted_priority(32), 4);
-	assert_int_equal(vrrp_demoted_priority(254), 31);
-	begin(&plain);
-	hear(9, 31); /* the top of the band belongs to it */
-	assert_int_equal(vrrp_deadline(&vr).us, 41406);
-}
-
-/* A healthy Backup waits Skew_Time, not three intervals, for an unhealthy Active; also without preemption. */
-static void test_unhealthy_active(void **state)
-{
-	(void)state;
-	struct vrrp_params params = plain;
-	params.preempt = false;
-	begin(&params);
-	until(100 * MS);
-	hear(9, 200);
-	until(150 * MS);
-	hear(9, 20);
-	until(160 * MS);
-	hear(9, 20); /* a second one does not restart the wait */
-	until(192 * MS);
-	expect("[0.000] link up\n"
-	       "> initialize -> backup: started\n"
-	       "[100.000] advert 200 from 9\n"
-	       "[150.000] advert 20 from 9\n"
-	       "[160.000] advert 20 from 9\n"
-	       "[191.406] timer\n"
-	       "> advert 150\n"
-	       "> assign 0\n"
-	       "> backup -> active: peer_unhealthy\n");
-}
-
-/* All fail at once: a Backup that hears of the Active's failure first learns of its own before its timer
- * fires. */
-static void test_all_unhealthy(void **state)
-{
-	(void)state;
-	begin(&plain);
-	until(100 * MS);
-	hear(9, 200);
-	hear(9, 24);
-	until(110 * MS);
-	health(false);
-	assert_int_equal(vr.state, VRRP_BACKUP);
-	/* Skew_Time of the demoted priority 18 is 92.968 ms */
-	assert_int_equal(vrrp_deadline(&vr).us, 100 * MS + 300 * MS + 92968);
-	until(200 * MS);
-	hear(9, 10); /* lower than our 18: among the unhealthy nobody preempts */
-	assert_int_equal(vrrp_deadline(&vr).us, 200 * MS + 300 * MS + 92968);
-	health(true); /* the first that recovers takes over within Skew_Time */
-	assert_int_equal(vrrp_deadline(&vr).us, 200 * MS + 41406);
-}
-
-/* Healthy no more, it has no business to replace the lower Active that it was about to preempt. */
-static void test_unhealthy_preempts_nobody(void **state)
-{
-	(void)state;
-	begin(&plain);
-	until(300 * MS);
-	hear(9, 100);
-	until(310 * MS);
-	health(false);
-	assert_int_equal(vrrp_deadline(&vr).us, 300 * MS + 300 * MS + 92968);
-}
-
-static void test_resign_unhealthy(void **state)
-{
-	(void)state;
-	struct vrrp_params params = plain;
-	params.resign_unhealthy = true;
-	begin_active(&params);
-	health(false);
-	until(3020 * MS);
-	hear(9, 100);
-	until(9000 * MS);
-	assert_int_equal(vr.state, VRRP_BACKUP);
-	assert_true(mono_is_never(vrrp_deadline(&vr)));
-	expect("[3000.000] unhealthy\n"
-	       "> advert 0\n"
-	       "> active -> backup: unhealthy\n"
-	       "[3020.000] advert 100 from 9\n"
-	       "[3045.000] timer\n"
-	       "> withdraw\n");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,11 +258,6 @@ int main(void)
 	    cmocka_unit_test(test_resume_at_once),
 	    cmocka_unit_test(test_resume_and_leave_again),
 	    cmocka_unit_test(test_stop),
-	    cmocka_unit_test(test_demotion),
-	    cmocka_unit_test(test_unhealthy_active),
-	    cmocka_unit_test(test_all_unhealthy),
-	    cmocka_unit_test(test_unhealthy_preempts_nobody),
-	    cmocka_unit_test(test_resign_unhealthy),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

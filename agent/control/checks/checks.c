@@ -67,7 +67,7 @@ static void tell_router(struct checks *checks, unsigned index)
 	struct message message = {.type = MESSAGE_HEALTH};
 	memcpy(message.health.router.interface, router->interface, sizeof router->interface);
 	message.health.router.vrid = router->vrid;
-	message.health.healthy = healthy;
+	message.health.grade = healthy ? VRRP_HEALTHY : VRRP_FAILING;
 	message.health.valid_ms = health_valid_ms(checks->config, index);
 	memcpy(message.health.text, text, sizeof text);
 	int r = message_send(checks->channel, &message, NULL);
