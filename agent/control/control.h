@@ -1,5 +1,8 @@
 /*
- * The control process as a whole: what its parts share.
+ * The control process as a whole: its parts, and what they share.
+ *
+ * A part is a file and a row of the table in parts.c. A part that wants something of another one asks for it
+ * by name: control->parts[PART_CHECKS].
  */
 #pragma once
 
@@ -7,17 +10,30 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
-#include "control/checks/checks.h"
+#include "control/checks/health.h"
 #include "control/checks/secrets.h"
-#include "control/http/access.h"
-#include "control/http/events.h"
-#include "control/http/reload.h"
-#include "control/http/server.h"
-#include "control/notify.h"
-#include "control/records/recorder.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
 #include "vipd/message.h"
+
+struct control;
+
+/* One part; functions that it does not need are NULL. */
+struct part {
+	/* Returns the part, or NULL without memory. */
+	void *(*new)(struct control *control);
+	/* There is a new control->config, with its secrets; the one before is valid until this returns. */
+	void (*configure)(void *part);
+	/* There may be new transitions on the board. */
+	void (*changed)(void *part);
+	/* A check has had a result. Called with every result, whether it changes anything or not. */
+	void (*verdict)(void *part, const struct verdict *verdict);
+	void (*free)(void *part);
+};
+
+/* In the order in which they are configured; they end in the opposite order. */
+enum part_name { PART_CHANNEL, PART_CHECKS, PART_NOTIFY, PART_RECORDER, PART_HTTP, PARTS };
+extern const struct part part_channel, part_checks, part_notify, part_recorder, part_http;
 
 struct control {
 	sd_event *event;
@@ -25,20 +41,14 @@ struct control {
 	const struct config *config; /* the image in force; NULL before the first one */
 	struct secrets secrets;	     /* what the image's config_secret point into */
 	int64_t started_us;	     /* wall clock: vipd's start */
-	struct access access;
-	struct checks *checks;
-	struct events *events;
-	struct notify *notify;
-	struct recorder *records;
-	struct reload *reload;
-	struct http *local;		     /* the Unix socket */
-	struct http *metrics;		     /* NULL: off */
-	bool has_metrics;		     /* the guardian gave us a socket for it */
-	bool has_records;		     /* and a directory for these */
-	struct MHD_Response *metrics_answer; /* shared for a moment, see routes.c */
-	struct mono metrics_at;
+	bool has_metrics;	     /* the guardian gave us a socket for it */
+	bool has_records;	     /* and a directory for these */
+	void *parts[PARTS];
 };
 
-/* http_handler; context: struct control. All routes, and those that are for the metrics listener. */
-void routes_local(void *context, struct http_request *request);
-void routes_metrics(void *context, struct http_request *request);
+/* Returns 0 or -ENOMEM. parts_free() is fine after either. */
+int parts_new(struct control *control);
+void parts_configure(struct control *control);
+void parts_changed(struct control *control);
+void parts_verdict(struct control *control, const struct verdict *verdict);
+void parts_free(struct control *control);

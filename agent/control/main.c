@@ -15,39 +15,19 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control/confine.h"
 #include "control/control.h"
+#include "control/http/service.h"
 #include "control/orphans.h"
 #include "vipd/log.h"
+#include "vipd/mono.h"
 
 #define EXIT_USAGE 2
 
-#define LOCAL_CONNECTIONS   128
-#define METRICS_CONNECTIONS 32
-#define LOCAL_IDLE_S	    10
-#define METRICS_IDLE_S	    5
-
-static int start_http(struct control *control)
-{
-	struct http_options local = {.socket = FD_SOCKET,
-	    .connections = LOCAL_CONNECTIONS,
-	    .idle_s = LOCAL_IDLE_S,
-	    .handler = routes_local,
-	    .context = control};
-	struct http_options metrics = {.socket = FD_METRICS,
-	    .connections = METRICS_CONNECTIONS,
-	    .idle_s = METRICS_IDLE_S,
-	    .handler = routes_metrics,
-	    .context = control};
-	control->local = http_start(control->event, &local);
-	if (!control->local)
-		return -EIO;
-	if (control->has_metrics)
-		control->metrics = http_start(control->event, &metrics);
-	return 0;
-}
+#define HEARTBEAT_US USEC_PER_SEC
 
 static void unmap_config(const struct config *config, const struct secrets *secrets)
 {
@@ -97,19 +77,13 @@ static void configure(
 	}
 	control->config = config;
 	control->secrets = secrets;
-	access_configure(&control->access, config->admin_group);
-	checks_configure(control->checks, config, &secrets);
-	notify_configure(control->notify, config);
-	recorder_configure(control->records, config);
+	parts_configure(control);
 	unmap_config(before, &secrets_before);
-	if (!before && start_http(control) < 0) {
-		sd_event_exit(control->event, EXIT_FAILURE);
-		return;
-	}
 	struct message ready = {.type = MESSAGE_READY, .generation = message->generation};
 	r = message_send(FD_GUARDIAN, &ready, NULL);
 	if (r < 0)
-		log_error("cannot tell the guardian that the configuration is in force: %s", strerror(-r));
+		log_error(
+		    "cannot report to the guardian that the configuration is in force: %s", strerror(-r));
 }
 
 static int on_guardian(sd_event_source *source, int fd, uint32_t events, void *context)
@@ -126,46 +100,23 @@ static int on_guardian(sd_event_source *source, int fd, uint32_t events, void *c
 		return sd_event_exit(control->event, EXIT_SUCCESS);
 	}
 	if (r == -EPROTO)
-		log_warning("dropped a message from the guardian that is none");
+		log_warning("ignored a malformed message from the guardian");
 	else if (message.type == MESSAGE_CONFIG)
 		configure(control, &message, fds);
 	else if (message.type == MESSAGE_STOP)
 		return sd_event_exit(control->event, EXIT_SUCCESS);
 	else if (message.type == MESSAGE_RELOADED)
-		reload_answered(control->reload, &message);
+		http_reloaded(control->parts[PART_HTTP], &message);
 	return 0;
 }
 
-static int on_engine(sd_event_source *source, int fd, uint32_t events, void *context)
+/* The guardian replaces a control process that has fallen silent. */
+static int on_heartbeat(sd_event_source *source, uint64_t us, void *context)
 {
-	(void)events;
-	struct control *control = context;
-	struct message message;
-	int fds[MESSAGE_FDS];
-	int r = message_receive(fd, &message, fds);
-	if (r == -EAGAIN)
-		return 0;
-	if (r < 0 && r != -EPROTO) {
-		log_error("the channel to the engine is broken: %s; checks and drain do not reach it until "
-			  "vipd is restarted",
-		    strerror(-r));
-		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	}
-	if (r == -EPROTO)
-		log_warning("dropped a message from the engine that is none");
-	else if (message.type == MESSAGE_HELLO)
-		checks_tell_all(control->checks);
-	/* An engine that died may not have come to tell of its last transition. */
-	if (r == 0 && (message.type == MESSAGE_HELLO || message.type == MESSAGE_CHANGED)) {
-		events_changed(control->events);
-		notify_changed(control->notify);
-		recorder_changed(control->records);
-	}
-	for (int i = 0; r == 0 && i < MESSAGE_FDS; i++) {
-		if (fds[i] >= 0)
-			close(fds[i]);
-	}
-	return 0;
+	(void)us, (void)context;
+	message_send(FD_GUARDIAN, &(struct message){.type = MESSAGE_ALIVE}, NULL);
+	sd_event_source_set_time_relative(source, HEARTBEAT_US);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 static int on_term(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
@@ -197,35 +148,11 @@ static int prepare(struct control *control)
 		log_info("cannot watch what exec checks and notify leave behind: %s; processes that leave "
 			 "their process group live on",
 		    strerror(-r));
-	control->checks = checks_new(control->event, FD_CHANNEL);
-	control->events = events_new(control->event, control->board);
-	control->notify = notify_new(control->event, control->board);
-	control->records =
-	    recorder_new(control->event, control->board, control->has_records ? FD_RECORDS : -1);
-	control->reload = reload_new(control->event, FD_GUARDIAN);
-	if (!control->checks || !control->events || !control->notify || !control->records || !control->reload)
-		return -ENOMEM;
-	if ((r = sd_event_add_io(control->event, NULL, FD_GUARDIAN, EPOLLIN, on_guardian, control)) < 0 ||
-	    (r = sd_event_add_io(control->event, NULL, FD_CHANNEL, EPOLLIN, on_engine, control)) < 0)
+	if ((r = parts_new(control)) < 0 ||
+	    (r = sd_event_add_io(control->event, NULL, FD_GUARDIAN, EPOLLIN, on_guardian, control)) < 0 ||
+	    (r = sd_event_add_time(control->event, NULL, CLOCK_MONOTONIC, 0, 0, on_heartbeat, NULL)) < 0)
 		return r;
 	return sd_event_add_signal(control->event, NULL, SIGTERM, on_term, NULL);
-}
-
-static void finish(struct control *control)
-{
-	events_stop(control->events);
-	reload_stop(control->reload);
-	http_stop(control->local);
-	http_stop(control->metrics);
-	if (control->metrics_answer)
-		MHD_destroy_response(control->metrics_answer);
-	checks_free(control->checks);
-	events_free(control->events);
-	notify_free(control->notify);
-	recorder_free(control->records);
-	reload_free(control->reload);
-	unmap_config(control->config, &control->secrets);
-	sd_event_unref(control->event);
 }
 
 /* Asked before we open anything: without metrics the number is free, and something of ours would get it. */
@@ -285,7 +212,9 @@ int main(int argc, char **argv)
 		r = sd_event_loop(control.event);
 	if (r < 0)
 		log_error("cannot go on: %s", strerror(-r));
-	finish(&control);
+	parts_free(&control);
+	unmap_config(control.config, &control.secrets);
+	sd_event_unref(control.event);
 	curl_global_cleanup();
 	return r < 0 ? EXIT_FAILURE : r;
 }

@@ -1,9 +1,9 @@
 /*
+ * Runs the program `notify` of the configuration on every transition: one at a time, in their order.
+ *
  * The board is the queue: it keeps the last BOARD_EVENTS_MAX transitions, so a program that is too slow loses
  * the oldest ones (which is logged), and nothing else waits for it.
  */
-#include "control/notify.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "control/command.h"
+#include "control/control.h"
 #include "control/text.h"
 #include "vipd/log.h"
 
@@ -21,8 +22,7 @@
 #define VARIABLES_MAX 16
 
 struct notify {
-	const struct board *board;
-	const struct config *config;
+	struct control *control;
 	struct command *command;
 	bool running;
 	uint64_t next; /* transition to tell */
@@ -69,11 +69,11 @@ static void describe(
 {
 	char time[TEXT_TIME_MAX];
 	add(environment, "PATH", "%s", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	add(environment, "VIPD_NODE", "%s", notify->config->node);
+	add(environment, "VIPD_NODE", "%s", notify->control->config->node);
 	add(environment, "VIPD_ROUTER", "%.*s", (int)sizeof event->router, event->router);
 	add(environment, "VIPD_VRID", "%u", event->vrid);
 	add(environment, "VIPD_INTERFACE", "%.*s", (int)sizeof event->interface, event->interface);
-	add_addresses(environment, notify->config, event);
+	add_addresses(environment, notify->control->config, event);
 	add(environment, "VIPD_FROM", "%s", vrrp_state_name(event->from));
 	add(environment, "VIPD_STATE", "%s", vrrp_state_name(event->to));
 	add(environment, "VIPD_REASON", "%.*s", (int)sizeof event->reason_text, event->reason_text);
@@ -84,20 +84,20 @@ static void describe(
 
 static bool take(struct notify *notify, struct board_event *event)
 {
-	uint64_t last = atomic_load(&notify->board->event_count), lost = 0;
+	uint64_t last = atomic_load(&notify->control->board->event_count), lost = 0;
 	if (notify->next > last)
 		return false;
 	if (last - notify->next >= BOARD_EVENTS_MAX) {
 		lost = last - notify->next - BOARD_EVENTS_MAX + 1;
 		notify->next += lost;
 	}
-	while (notify->next <= last && !board_read_event(notify->board, notify->next, event)) {
+	while (notify->next <= last && !board_read_event(notify->control->board, notify->next, event)) {
 		notify->next++;
 		lost++;
 	}
 	if (lost)
 		log_warning("notify: %s is too slow: %" PRIu64 " transitions were not told to it",
-		    notify->config->notify, lost);
+		    notify->control->config->notify, lost);
 	return notify->next++ <= last;
 }
 
@@ -108,7 +108,7 @@ static void run_next(struct notify *notify)
 		char path[CONFIG_PATH_MAX];
 		char *const words[] = {path, NULL};
 		struct environment environment = {.count = 0};
-		memcpy(path, notify->config->notify, sizeof path);
+		memcpy(path, notify->control->config->notify, sizeof path);
 		describe(notify, &event, &environment);
 		int r = command_start(notify->command, words, environment.list, TIME_LIMIT_US);
 		if (r < 0)
@@ -116,6 +116,16 @@ static void run_next(struct notify *notify)
 			    r == -EBUSY ? "the one before hangs in the kernel" : strerror(-r));
 		notify->running = r == 0;
 	}
+}
+
+static void notify_changed(void *part)
+{
+	struct notify *notify = part;
+	const struct config *config = notify->control->config;
+	if (config && config->notify[0])
+		run_next(notify);
+	else if (!notify->running)
+		notify->next = atomic_load(&notify->control->board->event_count) + 1;
 }
 
 static void on_done(void *context, const struct command_result *result)
@@ -130,14 +140,15 @@ static void on_done(void *context, const struct command_result *result)
 	notify_changed(notify);
 }
 
-struct notify *notify_new(sd_event *event, const struct board *board)
+/* Begins with the transitions that come after this. */
+static void *notify_new(struct control *control)
 {
 	struct notify *notify = calloc(1, sizeof *notify);
 	if (!notify)
 		return NULL;
-	notify->board = board;
-	notify->next = atomic_load(&board->event_count) + 1;
-	notify->command = command_new(event, on_done, notify);
+	notify->control = control;
+	notify->next = atomic_load(&control->board->event_count) + 1;
+	notify->command = command_new(control->event, on_done, notify);
 	if (!notify->command) {
 		free(notify);
 		return NULL;
@@ -145,23 +156,11 @@ struct notify *notify_new(sd_event *event, const struct board *board)
 	return notify;
 }
 
-void notify_free(struct notify *notify)
+static void notify_free(void *part)
 {
-	if (!notify)
-		return;
+	struct notify *notify = part;
 	command_free(notify->command);
 	free(notify);
 }
 
-void notify_configure(struct notify *notify, const struct config *config)
-{
-	notify->config = config;
-}
-
-void notify_changed(struct notify *notify)
-{
-	if (notify->config && notify->config->notify[0])
-		run_next(notify);
-	else if (!notify->running)
-		notify->next = atomic_load(&notify->board->event_count) + 1;
-}
+const struct part part_notify = {.new = notify_new, .changed = notify_changed, .free = notify_free};

@@ -4,7 +4,7 @@
  * Who may say what:
  *	guardian -> engine, control	CONFIG, STOP
  *	engine -> guardian		READY
- *	control -> guardian		READY, RELOAD
+ *	control -> guardian		READY, RELOAD, ALIVE
  *	guardian -> control		RELOADED
  *	control -> engine		HEALTH, DRAIN, RESUME
  *	engine -> control		HELLO, CHANGED
@@ -47,6 +47,7 @@ enum message_type {
 	MESSAGE_RESUME,
 	MESSAGE_HELLO,	 /* the engine is new: send every HEALTH again */
 	MESSAGE_CHANGED, /* a transition is on the board */
+	MESSAGE_ALIVE,	 /* control's heartbeat, once a second */
 	MESSAGE_TYPES
 };
 

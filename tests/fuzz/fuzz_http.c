@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "control/control.h"
+#include "control/http/service.h"
 #include "vipd/mono.h"
 
 #define TURNS_MAX  100
@@ -41,7 +42,7 @@ static int pair_at(int fd)
 	return far;
 }
 
-static int listen_at(const char *name, struct sockaddr_un *address)
+static void listen_at(int at, const char *name, struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -49,7 +50,8 @@ static int listen_at(const char *name, struct sockaddr_un *address)
 	snprintf(address->sun_path + 1, sizeof address->sun_path - 1, "vipd-fuzz-%s-%d", name, (int)getpid());
 	if (fd < 0 || bind(fd, (struct sockaddr *)address, sizeof *address) < 0 || listen(fd, 16) < 0)
 		abort();
-	return fd;
+	if (fd != at && dup2(fd, at) != at)
+		abort();
 }
 
 static struct sockaddr_un addresses[2];
@@ -76,6 +78,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc, (void)argv;
 	guardian_end = pair_at(FD_GUARDIAN);
 	engine_end = pair_at(FD_CHANNEL);
+	listen_at(FD_SOCKET, "local", &addresses[0]);
+	listen_at(FD_METRICS, "metrics", &addresses[1]);
 	config.router_count = 2;
 	config.routers[0] = (struct config_router){.name = "api", .interface = "eth0", .vrid = 1};
 	config.routers[1] = (struct config_router){.name = "web \"2\"", .interface = "eth0", .vrid = 2};
@@ -86,23 +90,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	fill_board();
 	control.board = board;
 	control.config = &config;
-	control.checks = checks_new(control.event, FD_CHANNEL);
-	control.events = events_new(control.event, board);
-	control.records = recorder_new(control.event, board, -1);
-	control.reload = reload_new(control.event, FD_GUARDIAN);
-	access_configure(&control.access, config.admin_group);
-	struct http_options options = {.socket = listen_at("local", &addresses[0]),
-	    .connections = 128,
-	    .idle_s = 10,
-	    .handler = routes_local,
-	    .context = &control};
-	control.local = http_start(control.event, &options);
-	options.socket = listen_at("metrics", &addresses[1]);
-	options.handler = routes_metrics;
-	control.metrics = http_start(control.event, &options);
-	if (!control.local || !control.metrics || !control.checks || !control.events || !control.records ||
-	    !control.reload)
+	control.has_metrics = true;
+	if (parts_new(&control) < 0)
 		abort();
+	parts_configure(&control);
 	return 0;
 }
 
@@ -130,7 +121,7 @@ static void hear(void)
 		if (message.type != MESSAGE_RELOAD)
 			abort();
 		struct message reloaded = {.type = MESSAGE_RELOADED, .reloaded = {.ok = true}};
-		reload_answered(control.reload, &reloaded);
+		http_reloaded(control.parts[PART_HTTP], &reloaded);
 	}
 }
 

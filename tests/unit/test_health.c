@@ -134,12 +134,20 @@ static void test_same_check(void **state)
 	assert_false(health_same_check(&a, &b));
 }
 
+#define UNDECIDED VRRP_HEALTHS
+
+static enum vrrp_health judge(
+    const struct config *config, const struct check_health *health, struct verdict *verdict)
+{
+	return health_of_router(config, 0, health, (struct mono){0}, verdict) ? verdict->health : UNDECIDED;
+}
+
 static void test_router(void **state)
 {
 	(void)state;
 	static struct config config;
 	struct check_health health[3] = {{0}};
-	char text[BOARD_REASON_MAX];
+	struct verdict verdict;
 	config.router_count = 1;
 	config.check_count = 3;
 	config.checks[0] = check_of("apiserver");
@@ -147,32 +155,33 @@ static void test_router(void **state)
 	config.checks[2] = check_of("etcd");
 	config.checks[2].interval_us = 10 * SECOND;
 	config.routers[0].checks = 1 | 4;
-	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_UNDECIDED);
+	assert_int_equal(judge(&config, health, &verdict), UNDECIDED);
 
 	health_result(&health[0], &config.checks[0], &good, (struct mono){SECOND}, SECOND);
-	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_UNDECIDED);
+	assert_int_equal(judge(&config, health, &verdict), UNDECIDED);
 	health_result(&health[2], &config.checks[2], &unauthorized, (struct mono){SECOND}, SECOND);
-	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_HEALTHY);
-	assert_string_equal(text, "");
+	assert_int_equal(judge(&config, health, &verdict), VRRP_HEALTHY);
+	assert_string_equal(verdict.text, "");
 
 	health_result(&health[1], &config.checks[1], &bad, (struct mono){SECOND}, SECOND);
-	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_HEALTHY);
+	assert_int_equal(judge(&config, health, &verdict), VRRP_HEALTHY);
 
 	for (int i = 0; i < 2; i++)
 		health_result(&health[0], &config.checks[0], &bad, (struct mono){SECOND}, SECOND);
-	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_UNHEALTHY);
-	assert_string_equal(text, "apiserver: HTTP status 500");
+	assert_int_equal(judge(&config, health, &verdict), VRRP_FAILING);
+	assert_string_equal(verdict.text, "apiserver: HTTP status 500");
 	health_result(&health[0], &config.checks[0], &good, (struct mono){SECOND}, SECOND);
-	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_UNHEALTHY);
-	assert_string_equal(text, "apiserver: recovering, 1 of 3 good answers in a row");
+	assert_int_equal(judge(&config, health, &verdict), VRRP_FAILING);
+	assert_string_equal(verdict.text, "apiserver: recovering, 1 of 3 good answers in a row");
 
 	/* One that fails is enough to know, even if another has not answered yet. */
 	memset(&health[2], 0, sizeof health[2]);
-	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_UNHEALTHY);
+	assert_int_equal(judge(&config, health, &verdict), VRRP_FAILING);
 
-	assert_int_equal(health_valid_ms(&config, 0), 3 * (10000 + 3000));
+	assert_int_equal(verdict.valid_ms, 3 * (10000 + 3000));
 	config.routers[0].checks = 1;
-	assert_int_equal(health_valid_ms(&config, 0), 3 * (1000 + 3000));
+	assert_int_equal(judge(&config, health, &verdict), VRRP_FAILING);
+	assert_int_equal(verdict.valid_ms, 3 * (1000 + 3000));
 }
 
 static void test_a_long_reason_is_cut(void **state)
@@ -181,14 +190,14 @@ static void test_a_long_reason_is_cut(void **state)
 	static struct config config;
 	struct check_health health[1] = {{0}};
 	struct check_result result = {.outcome = CHECK_FAILURE};
-	char text[BOARD_REASON_MAX];
+	struct verdict verdict;
 	config.router_count = config.check_count = 1;
 	config.checks[0] = check_of("apiserver");
 	config.routers[0].checks = 1;
 	memset(result.text, 'x', sizeof result.text - 1);
 	health_result(&health[0], &config.checks[0], &result, (struct mono){SECOND}, SECOND);
-	assert_int_equal(health_of_router(&config, 0, health, (struct mono){0}, text), ROUTER_UNHEALTHY);
-	assert_int_equal(strlen(text), sizeof text - 1);
+	assert_int_equal(judge(&config, health, &verdict), VRRP_FAILING);
+	assert_int_equal(strlen(verdict.text), sizeof verdict.text - 1);
 }
 
 static void step(struct check_health *health, const struct config_check *check, int second, char result)

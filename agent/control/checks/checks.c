@@ -1,8 +1,5 @@
 /*
- * When a check is asked, what its result changes, and who is told.
- *
- * The engine is told what changes, and the rest again and again: if this process dies, what it said expires
- * there. It is not told of every result, because each message wakes a realtime process.
+ * When a check is asked, and what its result changes.
  */
 #include "control/checks/checks.h"
 
@@ -12,15 +9,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/checks/health.h"
 #include "control/checks/pace.h"
 #include "control/checks/probe.h"
+#include "control/control.h"
 #include "control/text.h"
 #include "vipd/log.h"
-#include "vipd/message.h"
 #include "vipd/mono.h"
 
 #define TIMER_EXACT_US	  1000
-#define RENEWALS	  3 /* while what was said is valid */
 #define EXPIRY_WARNING_US (30 * 24 * 3600 * USEC_PER_SEC)
 
 struct check {
@@ -35,49 +32,19 @@ struct check {
 	struct probe *probe;
 };
 
-/* What the engine was told of a virtual router. */
-struct told {
-	struct mono renew; /* by then it is told again, changed or not; 0: it was told nothing */
-	bool healthy;
-	char text[BOARD_REASON_MAX];
-};
-
 struct checks {
-	sd_event *event;
-	int channel;
-	bool channel_full;
-	struct told told[CONFIG_ROUTERS_MAX]; /* parallel to config->routers */
-	const struct config *config;
+	struct control *control;
+	const struct config *config; /* in force for the checks; control->config may be newer */
 	struct secrets secrets;
 	struct check *items[CONFIG_CHECKS_MAX];
 	struct check_health health[CONFIG_CHECKS_MAX];
 };
 
-static void tell_router(struct checks *checks, unsigned index)
+static void judge_router(struct checks *checks, unsigned index)
 {
-	const struct config_router *router = &checks->config->routers[index];
-	struct told *told = &checks->told[index];
-	struct mono now = mono_now();
-	char text[BOARD_REASON_MAX] = "";
-	enum router_verdict verdict = health_of_router(checks->config, index, checks->health, now, text);
-	bool healthy = verdict == ROUTER_HEALTHY;
-	if (!router->checks || verdict == ROUTER_UNDECIDED ||
-	    (!mono_reached(now, told->renew) && told->healthy == healthy && !strcmp(told->text, text)))
-		return;
-	struct message message = {.type = MESSAGE_HEALTH};
-	memcpy(message.health.router.interface, router->interface, sizeof router->interface);
-	message.health.router.vrid = router->vrid;
-	message.health.grade = healthy ? VRRP_HEALTHY : VRRP_FAILING;
-	message.health.valid_ms = health_valid_ms(checks->config, index);
-	memcpy(message.health.text, text, sizeof text);
-	int r = message_send(checks->channel, &message, NULL);
-	if (r < 0 && !checks->channel_full)
-		log_warning(
-		    "the engine does not take the results of the checks: %s; trying on", strerror(-r));
-	checks->channel_full = r < 0;
-	told->healthy = healthy;
-	memcpy(told->text, text, sizeof text);
-	told->renew = r < 0 ? now : mono_add(now, message.health.valid_ms * USEC_PER_MS / RENEWALS);
+	struct verdict verdict;
+	if (health_of_router(checks->config, index, checks->health, mono_now(), &verdict))
+		parts_verdict(checks->control, &verdict);
 }
 
 static void log_change(
@@ -176,7 +143,7 @@ static void take_result(struct check *check, const struct check_result *result)
 		log_warning("check %s counts as passing, but: %s", config->name, result->text);
 	for (unsigned i = 0; i < checks->config->router_count; i++) {
 		if (checks->config->routers[i].checks >> check->index & 1)
-			tell_router(checks, i);
+			judge_router(checks, i);
 	}
 }
 
@@ -219,7 +186,7 @@ static void check_free(struct check *check)
 /* (Re)opens the probe of the check's type. A probe under way is given up. */
 static int check_open(struct check *check, const struct config *config, const struct secrets *secrets)
 {
-	struct probe_setup setup = {.event = check->checks->event,
+	struct probe_setup setup = {.event = check->checks->control->event,
 	    .config = &config->checks[check->index],
 	    .secrets = secrets,
 	    .done = on_result,
@@ -246,8 +213,8 @@ static struct check *check_new(
 		return NULL;
 	check->checks = checks;
 	check->index = index;
-	if (sd_event_add_time(
-		checks->event, &check->timer, CLOCK_BOOTTIME, 0, TIMER_EXACT_US, on_due, check) < 0 ||
+	if (sd_event_add_time(checks->control->event, &check->timer, CLOCK_BOOTTIME, 0, TIMER_EXACT_US,
+		on_due, check) < 0 ||
 	    check_open(check, config, secrets) < 0) {
 		check_free(check);
 		return NULL;
@@ -287,18 +254,23 @@ static int check_adapt(struct checks *checks, struct check *check, unsigned inde
 	return check_open(check, config, secrets);
 }
 
-struct checks *checks_new(sd_event *event, int channel)
+static void *checks_new(struct control *control)
 {
 	struct checks *checks = calloc(1, sizeof *checks);
-	if (checks) {
-		checks->event = event;
-		checks->channel = channel;
-	}
+	if (checks)
+		checks->control = control;
 	return checks;
 }
 
-void checks_configure(struct checks *checks, const struct config *config, const struct secrets *secrets)
+/*
+ * A check that has not changed goes on as it is; one whose settings changed keeps its state until its new
+ * results speak against it; one whose secrets changed connects anew at its next probe.
+ */
+static void checks_configure(void *part)
 {
+	struct checks *checks = part;
+	const struct config *config = checks->control->config;
+	const struct secrets *secrets = &checks->control->secrets;
 	struct check *items[CONFIG_CHECKS_MAX] = {NULL};
 	struct check_health health[CONFIG_CHECKS_MAX] = {0};
 	for (unsigned i = 0; i < config->check_count; i++) {
@@ -322,13 +294,13 @@ void checks_configure(struct checks *checks, const struct config *config, const 
 		if (items[i] && !items[i]->started.us) /* new, or with new settings */
 			check_schedule(items[i]);
 	}
-	checks_tell_all(checks);
+	for (unsigned i = 0; i < config->router_count; i++)
+		judge_router(checks, i);
 }
 
-void checks_free(struct checks *checks)
+static void checks_free(void *part)
 {
-	if (!checks)
-		return;
+	struct checks *checks = part;
 	for (unsigned i = 0; i < CONFIG_CHECKS_MAX; i++)
 		check_free(checks->items[i]);
 	free(checks);
@@ -339,9 +311,4 @@ const struct check_health *checks_health(const struct checks *checks)
 	return checks->health;
 }
 
-void checks_tell_all(struct checks *checks)
-{
-	memset(checks->told, 0, sizeof checks->told);
-	for (unsigned i = 0; checks->config && i < checks->config->router_count; i++)
-		tell_router(checks, i);
-}
+const struct part part_checks = {.new = checks_new, .configure = checks_configure, .free = checks_free};

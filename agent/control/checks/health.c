@@ -170,25 +170,8 @@ static void failing_text(const struct config_check *config, const struct check_h
 	text[length] = '\0';
 }
 
-enum router_verdict health_of_router(const struct config *config, unsigned index,
-    const struct check_health *checks, struct mono now, char text[static BOARD_REASON_MAX])
-{
-	enum router_verdict verdict = ROUTER_HEALTHY;
-	text[0] = '\0';
-	for (unsigned i = 0; i < config->check_count; i++) {
-		if (!router_has_check(config, index, i))
-			continue;
-		if (checks[i].state == CHECK_FAILING) {
-			failing_text(&config->checks[i], &checks[i], now, text);
-			return ROUTER_UNHEALTHY;
-		}
-		if (checks[i].state == CHECK_UNKNOWN)
-			verdict = ROUTER_UNDECIDED;
-	}
-	return verdict;
-}
-
-uint32_t health_valid_ms(const struct config *config, unsigned index)
+/* Three times its slowest check's interval and timeout. */
+static uint32_t valid_ms(const struct config *config, unsigned index)
 {
 	int64_t slowest_us = 0;
 	for (unsigned i = 0; i < config->check_count; i++) {
@@ -197,4 +180,24 @@ uint32_t health_valid_ms(const struct config *config, unsigned index)
 			slowest_us = us;
 	}
 	return (uint32_t)(VALID_INTERVALS * slowest_us / USEC_PER_MS);
+}
+
+bool health_of_router(const struct config *config, unsigned index, const struct check_health *checks,
+    struct mono now, struct verdict *verdict)
+{
+	struct verdict found = {.router = index, .health = VRRP_HEALTHY, .valid_ms = valid_ms(config, index)};
+	bool unknown = !config->routers[index].checks;
+	for (unsigned i = 0; i < config->check_count; i++) {
+		if (!router_has_check(config, index, i))
+			continue;
+		unknown |= checks[i].state == CHECK_UNKNOWN;
+		if (checks[i].state == CHECK_FAILING && found.health == VRRP_HEALTHY) {
+			found.health = VRRP_FAILING;
+			failing_text(&config->checks[i], &checks[i], now, found.text);
+		}
+	}
+	if (unknown && found.health == VRRP_HEALTHY)
+		return false;
+	*verdict = found;
+	return true;
 }

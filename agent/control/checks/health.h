@@ -89,21 +89,18 @@ bool health_same_check(const struct config_check *a, const struct config_check *
 uint32_t health_missing(
     const struct config *config, unsigned index, unsigned check, const struct certificate *certificate);
 
-enum router_verdict {
-	ROUTER_UNDECIDED, /* a check has no result yet and none fails: say nothing, what was said before stays
-			   */
-	ROUTER_HEALTHY,
-	ROUTER_UNHEALTHY
+/* What the checks say of a virtual router. */
+struct verdict {
+	unsigned router; /* of config->routers */
+	enum vrrp_health health;
+	uint32_t valid_ms;	     /* how long it is good for */
+	char text[BOARD_REASON_MAX]; /* why it is not healthy: the first such check; "" if it is */
 };
 
 /*
  * Router `index` of `config` is healthy if all its checks pass. `checks` are parallel to config->checks.
- * ROUTER_UNHEALTHY fills `text` with the first failing check ("apiserver: connection refused"), otherwise it
- * becomes "".
+ * False, with *verdict untouched, if a check has no result yet and none fails: then what was said before
+ * stays.
  */
-enum router_verdict health_of_router(const struct config *config, unsigned index,
-    const struct check_health *checks, struct mono now, char text[static BOARD_REASON_MAX]);
-
-/* How long a verdict on that router is good for: three times its slowest check's interval and timeout, in ms.
- */
-uint32_t health_valid_ms(const struct config *config, unsigned index);
+bool health_of_router(const struct config *config, unsigned index, const struct check_health *checks,
+    struct mono now, struct verdict *verdict);

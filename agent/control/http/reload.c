@@ -26,25 +26,17 @@ struct waiter {
 
 struct reload {
 	sd_event *event;
-	int guardian;
 	bool out; /* a question is */
 	unsigned count;
 	struct waiter *waiting;
 };
 
-struct reload *reload_new(sd_event *event, int guardian)
+struct reload *reload_new(sd_event *event)
 {
 	struct reload *reload = calloc(1, sizeof *reload);
-	if (reload) {
+	if (reload)
 		reload->event = event;
-		reload->guardian = guardian;
-	}
 	return reload;
-}
-
-void reload_free(struct reload *reload)
-{
-	free(reload);
 }
 
 /* Takes the waiter out and returns its request, which must now be answered. */
@@ -73,7 +65,7 @@ static int on_timeout(sd_event_source *source, uint64_t us, void *context)
 static int ask(struct reload *reload)
 {
 	struct message message = {.type = MESSAGE_RELOAD};
-	int r = message_send(reload->guardian, &message, NULL);
+	int r = message_send(FD_GUARDIAN, &message, NULL);
 	if (r < 0)
 		return r;
 	reload->out = true;

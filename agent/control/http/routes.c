@@ -8,7 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control/checks/checks.h"
 #include "control/control.h"
+#include "control/http/events.h"
+#include "control/http/reload.h"
+#include "control/http/service.h"
 #include "control/records/capture.h"
 #include "control/report/metrics.h"
 #include "control/report/status.h"
@@ -30,22 +34,23 @@ struct route {
 	const char *method; /* GET also stands for HEAD */
 	bool open;	    /* on the metrics listener too */
 	const char *arguments[ARGUMENTS_MAX];
-	void (*answer)(struct control *control, struct http_request *request);
+	void (*answer)(struct service *service, struct http_request *request);
 };
 
 static int look(struct control *control, struct view *view)
 {
-	int r = view_take(view, control->board, control->config, checks_health(control->checks), mono_now());
+	int r = view_take(
+	    view, control->board, control->config, checks_health(control->parts[PART_CHECKS]), mono_now());
 	view->started_us = control->started_us;
-	view->records = recorder_state(control->records);
+	view->records = recorder_state(control->parts[PART_RECORDER]);
 	view->pid = getppid(); /* the guardian started us */
 	return r;
 }
 
-static void get_status(struct control *control, struct http_request *request)
+static void get_status(struct service *service, struct http_request *request)
 {
 	struct view view;
-	json_t *json = look(control, &view) < 0 ? NULL : status_json(&view);
+	json_t *json = look(service->control, &view) < 0 ? NULL : status_json(&view);
 	view_free(&view);
 	http_reply_json(request, MHD_HTTP_OK, json);
 }
@@ -56,34 +61,28 @@ static struct MHD_Response *metrics_make(struct control *control)
 	size_t length = 0;
 	char *text = look(control, &view) < 0 ? NULL : metrics_text(&view, &length);
 	view_free(&view);
-	struct MHD_Response *response =
-	    text ? MHD_create_response_from_buffer(length, text, MHD_RESPMEM_MUST_FREE) : NULL;
-	if (response)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, METRICS_TYPE);
-	return response;
+	return http_response(text, length, METRICS_TYPE);
 }
 
-static void get_metrics(struct control *control, struct http_request *request)
+static void get_metrics(struct service *service, struct http_request *request)
 {
 	struct mono now = mono_now();
-	if (control->metrics_answer && mono_sub(now, control->metrics_at) <= METRICS_AGE_MAX_US) {
-		http_reply_shared(request, MHD_HTTP_OK, control->metrics_answer);
-		return;
+	if (!service->metrics_answer || mono_sub(now, service->metrics_at) > METRICS_AGE_MAX_US) {
+		if (service->metrics_answer)
+			MHD_destroy_response(service->metrics_answer);
+		service->metrics_answer = metrics_make(service->control);
+		service->metrics_at = now;
 	}
-	if (control->metrics_answer)
-		MHD_destroy_response(control->metrics_answer);
-	control->metrics_answer = metrics_make(control);
-	control->metrics_at = now;
-	http_reply_shared(request, MHD_HTTP_OK, control->metrics_answer);
+	http_reply_shared(request, MHD_HTTP_OK, service->metrics_answer);
 }
 
 /* Writes why the engine cannot be relied on. Returns false if it can. */
-static bool engine_silent(const struct control *control, char *text, size_t size)
+static bool engine_silent(const struct board *board, char *text, size_t size)
 {
 	struct mono now = mono_now();
-	if (view_engine_up(control->board, now))
+	int64_t age_us = view_heartbeat_age_us(board, now);
+	if (view_engine_up(board, now))
 		return false;
-	int64_t age_us = view_heartbeat_age_us(control->board, now);
 	if (age_us < 0)
 		snprintf(text, size, "the engine has not started yet");
 	else
@@ -91,10 +90,10 @@ static bool engine_silent(const struct control *control, char *text, size_t size
 	return true;
 }
 
-static void get_healthz(struct control *control, struct http_request *request)
+static void get_healthz(struct service *service, struct http_request *request)
 {
 	char why[128];
-	if (!engine_silent(control, why, sizeof why)) {
+	if (!engine_silent(service->control->board, why, sizeof why)) {
 		http_reply_text(request, MHD_HTTP_OK, "ok\n");
 		return;
 	}
@@ -102,45 +101,42 @@ static void get_healthz(struct control *control, struct http_request *request)
 	http_reply_text(request, MHD_HTTP_SERVICE_UNAVAILABLE, why);
 }
 
-static void get_events(struct control *control, struct http_request *request)
+static void get_events(struct service *service, struct http_request *request)
 {
-	events_get(control->events, request);
+	events_get(service->events, request);
 }
 
-static void get_capture(struct control *control, struct http_request *request)
+static void get_capture(struct service *service, struct http_request *request)
 {
+	struct control *control = service->control;
 	uint8_t *bytes = NULL;
 	size_t size = 0;
-	struct MHD_Response *response = NULL;
-	if (capture_make(control->board, control->config->node, &bytes, &size) == 0)
-		response = MHD_create_response_from_buffer(size, bytes, MHD_RESPMEM_MUST_FREE);
-	if (response)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, CAPTURE_TYPE);
-	http_reply(request, MHD_HTTP_OK, response);
+	capture_make(control->board, control->config->node, &bytes, &size);
+	http_reply(request, MHD_HTTP_OK, http_response(bytes, size, CAPTURE_TYPE));
 }
 
 /* False (answered with 403) if the client may not change anything. */
-static bool allowed(struct control *control, struct http_request *request, uid_t *uid)
+static bool allowed(struct service *service, struct http_request *request, uid_t *uid)
 {
-	if (access_allowed(&control->access, http_socket(request), uid))
+	if (access_allowed(&service->access, http_socket(request), uid))
 		return true;
 	log_notice("refused %s to user %d", request->path, (int)*uid);
 	http_reply_error(request, MHD_HTTP_FORBIDDEN,
 	    "only root%s%.*s%s may do this (control.admin_group); you are uid %d",
-	    control->access.has_group ? " and members of group \"" : "",
-	    control->access.has_group ? CONFIG_NAME_MAX : 0, control->config->admin_group,
-	    control->access.has_group ? "\"" : "", (int)*uid);
+	    service->access.has_group ? " and members of group \"" : "",
+	    service->access.has_group ? CONFIG_NAME_MAX : 0, service->control->config->admin_group,
+	    service->access.has_group ? "\"" : "", (int)*uid);
 	return false;
 }
 
-static void unknown_router(struct control *control, struct http_request *request, const char *name)
+static void unknown_router(struct service *service, struct http_request *request, const char *name)
 {
 	char known[1024];
 	size_t length = 0;
 	known[0] = '\0';
-	for (unsigned i = 0; i < control->config->router_count && length < sizeof known; i++)
+	for (unsigned i = 0; i < service->control->config->router_count && length < sizeof known; i++)
 		length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "",
-		    control->config->routers[i].name);
+		    service->control->config->routers[i].name);
 	http_reply_error(
 	    request, MHD_HTTP_NOT_FOUND, "there is no virtual router \"%s\"; there is: %s", name, known);
 }
@@ -159,18 +155,18 @@ static bool for_argument(struct http_request *request, uint32_t *ms)
 	return true;
 }
 
-static void drain_or_resume(struct control *control, struct http_request *request, enum message_type type)
+static void drain_or_resume(struct service *service, struct http_request *request, enum message_type type)
 {
 	uid_t uid;
-	if (!allowed(control, request, &uid))
+	if (!allowed(service, request, &uid))
 		return;
 	struct message message = {.type = type, .drain.uid = uid};
 	if (!for_argument(request, &message.drain.for_ms))
 		return;
 	const char *name = http_argument(request, "router");
 	json_t *names = json_array();
-	for (unsigned i = 0; i < control->config->router_count; i++) {
-		const struct config_router *router = &control->config->routers[i];
+	for (unsigned i = 0; i < service->control->config->router_count; i++) {
+		const struct config_router *router = &service->control->config->routers[i];
 		if (name && strcmp(name, router->name))
 			continue;
 		json_array_append_new(names, text_json(router->name, sizeof router->name));
@@ -182,8 +178,8 @@ static void drain_or_resume(struct control *control, struct http_request *reques
 	char why[128];
 	int r = 0;
 	if (name && !json_array_size(names)) {
-		unknown_router(control, request, name);
-	} else if (engine_silent(control, why, sizeof why)) {
+		unknown_router(service, request, name);
+	} else if (engine_silent(service->control->board, why, sizeof why)) {
 		http_reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE,
 		    "nothing done: %s; look at: journalctl -u vipd", why);
 	} else if ((r = message_send(FD_CHANNEL, &message, NULL)) < 0) {
@@ -197,21 +193,21 @@ static void drain_or_resume(struct control *control, struct http_request *reques
 	json_decref(names);
 }
 
-static void post_drain(struct control *control, struct http_request *request)
+static void post_drain(struct service *service, struct http_request *request)
 {
-	drain_or_resume(control, request, MESSAGE_DRAIN);
+	drain_or_resume(service, request, MESSAGE_DRAIN);
 }
 
-static void post_resume(struct control *control, struct http_request *request)
+static void post_resume(struct service *service, struct http_request *request)
 {
-	drain_or_resume(control, request, MESSAGE_RESUME);
+	drain_or_resume(service, request, MESSAGE_RESUME);
 }
 
-static void post_reload(struct control *control, struct http_request *request)
+static void post_reload(struct service *service, struct http_request *request)
 {
 	uid_t uid;
-	if (allowed(control, request, &uid))
-		reload_post(control->reload, request);
+	if (allowed(service, request, &uid))
+		reload_post(service->reload, request);
 }
 
 static const struct route routes[] = {
@@ -244,7 +240,7 @@ static bool method_fits(const struct route *route, const char *method)
 	return !strcmp(route->method, method) || (!strcmp(route->method, "GET") && !strcmp(method, "HEAD"));
 }
 
-static void answer(struct control *control, struct http_request *request, bool open_only)
+static void answer(struct service *service, struct http_request *request, bool open_only)
 {
 	const struct route *route = NULL;
 	for (size_t i = 0; i < ROUTES; i++) {
@@ -268,7 +264,7 @@ static void answer(struct control *control, struct http_request *request, bool o
 		http_reply_error(
 		    request, MHD_HTTP_BAD_REQUEST, "%s has no argument \"%s\"", route->path, unknown);
 	else
-		route->answer(control, request);
+		route->answer(service, request);
 }
 
 void routes_local(void *context, struct http_request *request)

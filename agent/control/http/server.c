@@ -259,21 +259,27 @@ void http_reply_shared(struct http_request *request, unsigned status, struct MHD
 	http_reply(request, status, response);
 }
 
+struct MHD_Response *http_response(void *bytes, size_t size, const char *type)
+{
+	struct MHD_Response *response =
+	    bytes ? MHD_create_response_from_buffer(size, bytes, MHD_RESPMEM_MUST_FREE) : NULL;
+	if (!response) {
+		free(bytes);
+		return NULL;
+	}
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	return response;
+}
+
 void http_reply_json(struct http_request *request, unsigned status, json_t *json)
 {
-	struct MHD_Response *response = NULL;
 	char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+	size_t length = text ? strlen(text) : 0;
 	json_decref(json);
-	if (text) {
-		size_t length = strlen(text);
-		text[length] = '\n'; /* the answer is a line; nobody needs the NUL */
-		response = MHD_create_response_from_buffer(length + 1, text, MHD_RESPMEM_MUST_FREE);
-	}
-	if (response) {
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	}
-	http_reply(request, status, response);
+	if (text)
+		text[length++] = '\n'; /* the answer is a line; nobody needs the NUL */
+	http_reply(request, status, http_response(text, length, "application/json"));
 }
 
 void http_reply_error(struct http_request *request, unsigned status, const char *format, ...)
@@ -288,9 +294,6 @@ void http_reply_error(struct http_request *request, unsigned status, const char 
 
 void http_reply_text(struct http_request *request, unsigned status, const char *text)
 {
-	struct MHD_Response *response =
-	    MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_MUST_COPY);
-	if (response)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; charset=utf-8");
-	http_reply(request, status, response);
+	char *copy = strdup(text);
+	http_reply(request, status, http_response(copy, strlen(text), "text/plain; charset=utf-8"));
 }

@@ -60,6 +60,9 @@ int http_socket(const struct http_request *request);
 /* The answer comes later, from outside of the handler. The connection does not time out meanwhile. */
 void http_hold(struct http_request *request);
 
+/* A response of these bytes, which are free()d, also on failure. NULL without memory, and of NULL. */
+struct MHD_Response *http_response(void *bytes, size_t size, const char *type);
+
 /* Takes over `response` (the caller's reference). NULL: 500, out of memory. */
 void http_reply(struct http_request *request, unsigned status, struct MHD_Response *response);
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "control/command.h"
+#include "control/control.h"
 #include "control/records/capture.h"
 #include "control/text.h"
 #include "vipd/log.h"
@@ -32,9 +33,7 @@
 #define SUFFIX ".pcapng"
 
 struct recorder {
-	sd_event *event;
-	const struct board *board;
-	const struct config *config;
+	struct control *control;
 	struct command *command;
 	bool running;
 	uint64_t seen;		     /* transition */
@@ -104,7 +103,7 @@ static int write_record(const void *context)
 	const struct recorder *recorder = context;
 	uint8_t *bytes = NULL;
 	size_t size = 0;
-	int result = capture_make(recorder->board, recorder->config->node, &bytes, &size);
+	int result = capture_make(recorder->control->board, recorder->control->config->node, &bytes, &size);
 	if (!result)
 		result = write_file(recorder->name, bytes, size);
 	free(bytes);
@@ -123,7 +122,7 @@ static void failed(struct recorder *recorder, const char *why)
 		log_error("cannot write a capture file to record_dir = \"%s\": %s; it is tried at every "
 			  "transition, "
 			  "and not told again until it works",
-		    recorder->config->record_dir, recorder->state.last_error);
+		    recorder->control->config->record_dir, recorder->state.last_error);
 }
 
 static void succeeded(struct recorder *recorder)
@@ -157,7 +156,7 @@ static void make_name(struct recorder *recorder)
 	struct board_event event = {0};
 	char time[TEXT_TIME_MAX], router[CONFIG_NAME_MAX], stamp[TEXT_TIME_MAX];
 	size_t length = 0;
-	board_read_event(recorder->board, recorder->seen, &event);
+	board_read_event(recorder->control->board, recorder->seen, &event);
 	text_time(event.at_realtime_us, time);
 	for (const char *c = time; *c; c++)
 		if (*c != '-' && *c != ':')
@@ -175,7 +174,7 @@ static void make_name(struct recorder *recorder)
 static void begin_file(struct recorder *recorder)
 {
 	recorder->timer = sd_event_source_disable_unref(recorder->timer);
-	recorder->seen = atomic_load(&recorder->board->event_count);
+	recorder->seen = atomic_load(&recorder->control->board->event_count);
 	recorder->next = mono_add(mono_now(), PAUSE_US);
 	make_name(recorder);
 }
@@ -198,8 +197,8 @@ static int on_timer(sd_event_source *source, uint64_t us, void *context)
 
 static bool anything_new(const struct recorder *recorder)
 {
-	return recorder->state.on && recorder->config &&
-	       atomic_load(&recorder->board->event_count) > recorder->seen;
+	return recorder->state.on && recorder->control->config &&
+	       atomic_load(&recorder->control->board->event_count) > recorder->seen;
 }
 
 static void schedule(struct recorder *recorder)
@@ -209,29 +208,32 @@ static void schedule(struct recorder *recorder)
 	int64_t wait_us = mono_sub(recorder->next, mono_now());
 	uint64_t us = (uint64_t)(wait_us > SETTLE_US ? wait_us : SETTLE_US);
 	sd_event_add_time_relative(
-	    recorder->event, &recorder->timer, CLOCK_MONOTONIC, us, 0, on_timer, recorder);
+	    recorder->control->event, &recorder->timer, CLOCK_MONOTONIC, us, 0, on_timer, recorder);
 }
 
-struct recorder *recorder_new(sd_event *event, const struct board *board, int directory)
+static void *recorder_new(struct control *control)
 {
 	struct recorder *recorder = calloc(1, sizeof *recorder);
 	if (!recorder)
 		return NULL;
-	recorder->event = event;
-	recorder->board = board;
-	recorder->seen = atomic_load(&board->event_count);
-	recorder->state.on = directory >= 0 && fchdir(directory) == 0;
-	recorder->command = command_new(event, on_done, recorder);
+	recorder->control = control;
+	recorder->seen = atomic_load(&control->board->event_count);
+	recorder->state.on = control->has_records && fchdir(FD_RECORDS) == 0;
+	recorder->command = command_new(control->event, on_done, recorder);
 	if (recorder->command)
 		return recorder;
 	free(recorder);
 	return NULL;
 }
 
-void recorder_free(struct recorder *recorder)
+static void recorder_changed(void *part)
 {
-	if (!recorder)
-		return;
+	schedule(part);
+}
+
+static void recorder_free(void *part)
+{
+	struct recorder *recorder = part;
 	if (!recorder->running && anything_new(recorder)) { /* nobody is kept waiting any more */
 		begin_file(recorder);
 		write_record(recorder);
@@ -241,17 +243,9 @@ void recorder_free(struct recorder *recorder)
 	free(recorder);
 }
 
-void recorder_configure(struct recorder *recorder, const struct config *config)
-{
-	recorder->config = config;
-}
-
-void recorder_changed(struct recorder *recorder)
-{
-	schedule(recorder);
-}
-
 const struct recorder_state *recorder_state(const struct recorder *recorder)
 {
 	return &recorder->state;
 }
+
+const struct part part_recorder = {.new = recorder_new, .changed = recorder_changed, .free = recorder_free};

@@ -1,0 +1,86 @@
+/*
+ * The listeners are opened with the first configuration: before it there is nothing to say. Callers wait in
+ * the backlog meanwhile.
+ */
+#include "control/http/service.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "control/control.h"
+#include "control/http/events.h"
+#include "control/http/reload.h"
+
+#define LOCAL_CONNECTIONS   128
+#define METRICS_CONNECTIONS 32
+#define LOCAL_IDLE_S	    10
+#define METRICS_IDLE_S	    5
+
+static bool start(struct service *service)
+{
+	sd_event *event = service->control->event;
+	const struct http_options local = {.socket = FD_SOCKET,
+	    .connections = LOCAL_CONNECTIONS,
+	    .idle_s = LOCAL_IDLE_S,
+	    .handler = routes_local,
+	    .context = service};
+	const struct http_options metrics = {.socket = FD_METRICS,
+	    .connections = METRICS_CONNECTIONS,
+	    .idle_s = METRICS_IDLE_S,
+	    .handler = routes_metrics,
+	    .context = service};
+	service->local = http_start(event, &local);
+	if (service->local && service->control->has_metrics)
+		service->metrics = http_start(event, &metrics);
+	return service->local != NULL;
+}
+
+static void service_configure(void *part)
+{
+	struct service *service = part;
+	access_configure(&service->access, service->control->config->admin_group);
+	if (!service->local && !start(service))
+		sd_event_exit(service->control->event, EXIT_FAILURE);
+}
+
+static void service_changed(void *part)
+{
+	struct service *service = part;
+	events_changed(service->events);
+}
+
+void http_reloaded(struct service *service, const struct message *message)
+{
+	reload_answered(service->reload, message);
+}
+
+static void service_free(void *part)
+{
+	struct service *service = part;
+	events_stop(service->events);
+	reload_stop(service->reload);
+	http_stop(service->local);
+	http_stop(service->metrics);
+	if (service->metrics_answer)
+		MHD_destroy_response(service->metrics_answer);
+	events_free(service->events);
+	free(service->reload);
+	free(service);
+}
+
+static void *service_new(struct control *control)
+{
+	struct service *service = calloc(1, sizeof *service);
+	if (!service)
+		return NULL;
+	service->control = control;
+	service->events = events_new(control->event, control->board);
+	service->reload = reload_new(control->event);
+	if (service->events && service->reload)
+		return service;
+	service_free(service);
+	return NULL;
+}
+
+const struct part part_http = {
+    .new = service_new, .configure = service_configure, .changed = service_changed, .free = service_free};

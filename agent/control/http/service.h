@@ -1,0 +1,30 @@
+/*
+ * The two listeners, and everything that is asked by HTTP.
+ */
+#pragma once
+
+#include "control/http/access.h"
+#include "control/http/server.h"
+#include "vipd/message.h"
+#include "vipd/mono.h"
+
+struct control;
+
+/* PART_HTTP; of the http room alone. */
+struct service {
+	struct control *control;
+	struct access access;
+	struct events *events;
+	struct reload *reload;
+	struct http *local;		     /* the Unix socket */
+	struct http *metrics;		     /* NULL: off */
+	struct MHD_Response *metrics_answer; /* shared for a moment, see routes.c */
+	struct mono metrics_at;
+};
+
+/* MESSAGE_RELOADED has come. */
+void http_reloaded(struct service *service, const struct message *message);
+
+/* http_handler; context: struct service. All routes, and those that are for the metrics listener. */
+void routes_local(void *context, struct http_request *request);
+void routes_metrics(void *context, struct http_request *request);

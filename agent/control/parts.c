@@ -1,0 +1,52 @@
+/*
+ * The parts of control, and who is told what.
+ */
+#include <errno.h>
+
+#include "control/control.h"
+
+static const struct part *const parts[PARTS] = {
+    [PART_CHANNEL] = &part_channel,
+    [PART_CHECKS] = &part_checks,
+    [PART_NOTIFY] = &part_notify,
+    [PART_RECORDER] = &part_recorder,
+    [PART_HTTP] = &part_http,
+};
+
+int parts_new(struct control *control)
+{
+	for (int i = 0; i < PARTS; i++) {
+		control->parts[i] = parts[i]->new (control);
+		if (!control->parts[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void parts_configure(struct control *control)
+{
+	for (int i = 0; i < PARTS; i++)
+		if (parts[i]->configure)
+			parts[i]->configure(control->parts[i]);
+}
+
+void parts_changed(struct control *control)
+{
+	for (int i = 0; i < PARTS; i++)
+		if (parts[i]->changed)
+			parts[i]->changed(control->parts[i]);
+}
+
+void parts_verdict(struct control *control, const struct verdict *verdict)
+{
+	for (int i = 0; i < PARTS; i++)
+		if (parts[i]->verdict)
+			parts[i]->verdict(control->parts[i], verdict);
+}
+
+void parts_free(struct control *control)
+{
+	for (int i = PARTS - 1; i >= 0; i--)
+		if (control->parts[i])
+			parts[i]->free(control->parts[i]);
+}
