@@ -75,9 +75,10 @@ unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) agent
 unit_certificate := agent/control/checks/certificate.c
 unit_pace     := agent/control/checks/pace.c
 unit_metrics  := $(addprefix agent/control/,report/metrics.c report/status.c report/view.c report/held.c checks/health.c checks/certificate.c text.c) agent/board/board.c \
-		 agent/base/log.c $(foreach r,config core wire,agent/$(r)/names.c)
+		 $(addprefix agent/base/,address.c log.c) $(foreach r,config core wire,agent/$(r)/names.c)
+unit_address  := agent/base/address.c
 unit_duration := agent/base/duration.c
-unit_config   := $(call room,config) agent/base/duration.c $(TIME)
+unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.c) $(TIME)
 STORIES       := vrrp vrrp_leave vrrp_health vrrp_address
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 
@@ -116,7 +117,7 @@ fuzz_na      := $(fuzz_advert)
 fuzz_auth    := $(fuzz_advert)
 fuzz_config  := $(call room,config) $(call room,base)
 fuzz_netlink :=
-fuzz_messages := tests/fuzz/quiet.c agent/base/duration.c $(call room,board) $(call room,core) $(call room,wire) \
+fuzz_messages := tests/fuzz/quiet.c $(addprefix agent/base/,address.c duration.c) $(call room,board) $(call room,core) $(call room,wire) \
 		 $(addprefix agent/engine/,auth.c complain.c conflict.c flush.c link.c messages.c record.c reload.c router.c transition.c)
 fuzz_http    := tests/fuzz/quiet.c $(filter-out agent/base/log.c agent/control/main.c,$(CONTROL))
 fuzz_libs    := nettle libcrypto libconfig libnl-3.0 libmicrohttpd jansson libcurl libsystemd libseccomp

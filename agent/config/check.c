@@ -46,12 +46,12 @@ static void check_router_names(struct report *report, const struct config *confi
 static void check_vrids(struct report *report, const struct config *config, unsigned index)
 {
 	const struct config_router *router = &config->routers[index];
-	for (unsigned i = 0; i < index && router->vrid && router->interface[0]; i++) {
+	for (unsigned i = 0; i < index && router->id.vrid && router->id.interface[0]; i++) {
 		const struct config_router *other = &config->routers[i];
-		if (other->vrid == router->vrid && !strcmp(other->interface, router->interface)) {
-			report_field(report, &router->vrid, router, "vrid",
+		if (router_id_equal(&other->id, &router->id)) {
+			report_field(report, &router->id.vrid, router, "vrid",
 			    "virtual_routers[%u] has this vrid on %s too; give each its own, 1..255", i,
-			    other->interface);
+			    other->id.interface);
 			return;
 		}
 	}
@@ -67,8 +67,7 @@ static void check_addresses(struct report *report, const struct config *config, 
 			const struct config_router *other = &config->routers[i];
 			unsigned count = i == index ? a : other->address_count;
 			for (unsigned b = 0; b < count && !found; b++)
-				found = !memcmp(
-				    &other->addresses[b], &router->addresses[a], sizeof(struct in6_addr));
+				found = address_equal(&other->addresses[b], &router->addresses[a]);
 			if (found)
 				report_field(report, &router->addresses[a], router, "addresses",
 				    "virtual_routers[%u] has this address already; write it once", i);
@@ -80,7 +79,7 @@ static void check_addresses(struct report *report, const struct config *config, 
 static void check_peers(struct report *report, const struct config_router *router)
 {
 	for (unsigned i = 1; i < router->peer_count; i++) {
-		if (!IN6_IS_ADDR_LINKLOCAL(&router->peers[i]) == !IN6_IS_ADDR_LINKLOCAL(&router->peers[0]))
+		if (!address_is_link_local(&router->peers[i]) == !address_is_link_local(&router->peers[0]))
 			continue;
 		report_field(report, router->peers, router, "peers",
 		    "are link-local addresses and others; write the link-local addresses of all other "
@@ -92,8 +91,8 @@ static void check_peers(struct report *report, const struct config_router *route
 
 static void check_tracks(struct report *report, const struct config_router *router)
 {
-	for (unsigned i = 0; i < router->track_count && router->interface[0]; i++)
-		if (!strcmp(router->track[i], router->interface))
+	for (unsigned i = 0; i < router->track_count && router->id.interface[0]; i++)
+		if (!strcmp(router->track[i], router->id.interface))
 			report_field(report, router->track, router, "track_interfaces",
 			    "has the interface of this virtual router in it, which is always watched; take "
 			    "it "

@@ -22,9 +22,10 @@ static read_setting read_routers, read_check_names, read_unhealthy, read_conflic
 static const struct key router_keys[] = {
     {"name", read_text, .example = "\"api\"", .refuse = refuse_name, FIELD(config_router, name)},
     {"interface", read_text, .example = "\"eth0\"", .required = true, .refuse = refuse_interface,
-	.note = "where the address will be", FIELD(config_router, interface)},
+	.note = "where the address will be", FIELD(config_router, id.interface)},
     {"vrid", read_number, .example = "100", .required = true, .min = 1, .max = 255,
-	.note = "the same on every server, and of no other group on this link", FIELD(config_router, vrid)},
+	.note = "the same on every server, and of no other group on this link",
+	FIELD(config_router, id.vrid)},
     {"addresses", read_addresses, .example = "[ \"2001:db8::100\" ]", .required = true,
 	.note = "the same on every server", FIELD(config_router, addresses)},
     {"priority", read_number, .example = "100", .min = PRIORITY_MIN, .max = PRIORITY_MAX,
@@ -186,13 +187,14 @@ static void read_check_names(
 }
 
 /* fe80::200:5eff:fe00:2XX: what RFC 4291 appendix A makes of the virtual router's MAC 00:00:5e:00:02:XX. */
-static struct in6_addr link_local_auto(uint8_t vrid)
+static struct address link_local_auto(uint8_t vrid)
 {
-	return (struct in6_addr){{{0xfe, 0x80, [8] = 0x02, [10] = 0x5e, 0xff, 0xfe, [14] = 0x02, vrid}}};
+	return (struct address){{{{0xfe, 0x80, [8] = 0x02, [10] = 0x5e, 0xff, 0xfe, [14] = 0x02, vrid}}}};
 }
 
 static void read_router(struct report *report, config_setting_t *setting, struct config_router *router)
 {
+	router->id.family = AF_INET6;
 	router->priority = PRIORITY_DEFAULT;
 	router->preempt = true;
 	router->advert_interval_us = 100 * MS;
@@ -203,14 +205,14 @@ static void read_router(struct report *report, config_setting_t *setting, struct
 		return;
 
 	/* Defaults that depend on other keys. */
-	if (!config_setting_get_member(setting, "name") && router->vrid)
-		snprintf(router->name, sizeof(router->name), "vr%u", router->vrid);
+	if (!config_setting_get_member(setting, "name") && router->id.vrid)
+		snprintf(router->name, sizeof(router->name), "vr%u", router->id.vrid);
 	if (!config_setting_get_member(setting, "kernel_lease")) {
 		uint32_t shortest_s = shortest_lease_s(router);
 		router->kernel_lease_s = shortest_s > LEASE_DEFAULT_S ? shortest_s : LEASE_DEFAULT_S;
 	}
 	if (router->link_local_mode == LINK_LOCAL_AUTO)
-		router->link_local = link_local_auto(router->vrid);
+		router->link_local = link_local_auto(router->id.vrid);
 }
 
 static void read_routers(struct report *report, config_setting_t *setting, const struct key *key, void *field)

@@ -36,14 +36,14 @@ static void print_duration(FILE *out, const char *indent, const char *key, int64
 	fprintf(out, "%s%s = \"%s\";\n", indent, key, duration_format(us, text));
 }
 
-static const char *address_text(const struct in6_addr *address, char text[static INET6_ADDRSTRLEN])
+static const char *address_text(const struct address *address, char text[static ADDRESS_TEXT_MAX])
 {
-	return inet_ntop(AF_INET6, address, text, INET6_ADDRSTRLEN);
+	return address_format(address, text);
 }
 
 static void print_addresses(FILE *out, const char *indent, const struct config_router *router)
 {
-	char text[INET6_ADDRSTRLEN];
+	char text[ADDRESS_TEXT_MAX];
 	fprintf(out, "%saddresses = [", indent);
 	for (unsigned i = 0; i < router->address_count; i++)
 		fprintf(out, "%s \"%s\"", i ? "," : "", address_text(&router->addresses[i], text));
@@ -52,7 +52,7 @@ static void print_addresses(FILE *out, const char *indent, const struct config_r
 
 static void print_peers(FILE *out, const char *indent, const struct config_router *router)
 {
-	char text[INET6_ADDRSTRLEN];
+	char text[ADDRESS_TEXT_MAX];
 	if (!router->peer_count)
 		return;
 	fprintf(out, "%speers = [", indent);
@@ -63,7 +63,7 @@ static void print_peers(FILE *out, const char *indent, const struct config_route
 
 static void print_link_local(FILE *out, const char *indent, const struct config_router *router)
 {
-	char text[INET6_ADDRSTRLEN];
+	char text[ADDRESS_TEXT_MAX];
 	print_text(out, indent, "link_local",
 	    router->link_local_mode == LINK_LOCAL_AUTO	 ? "auto"
 	    : router->link_local_mode == LINK_LOCAL_NONE ? "none"
@@ -116,8 +116,8 @@ static void print_router(FILE *out, const struct config *config, const struct co
 {
 	static const char indent[] = "    ";
 	print_text(out, indent, "name", router->name);
-	print_text(out, indent, "interface", router->interface);
-	print_number(out, indent, "vrid", router->vrid);
+	print_text(out, indent, "interface", router->id.interface);
+	print_number(out, indent, "vrid", router->id.vrid);
 	print_addresses(out, indent, router);
 	print_number(out, indent, "priority", router->priority);
 	print_duration(out, indent, "advert_interval", router->advert_interval_us);

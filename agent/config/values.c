@@ -49,16 +49,16 @@ static bool parse_port(const char *text, size_t size, uint16_t *port)
 }
 
 /* "[ADDRESS]" at the start of `text`: its size, 0 if it is none. */
-static size_t parse_bracketed(const char *text, struct in6_addr *address)
+static size_t parse_bracketed(const char *text, struct address *address)
 {
-	char inside[INET6_ADDRSTRLEN];
+	char inside[ADDRESS_TEXT_MAX];
 	const char *end = text[0] == '[' ? strchr(text, ']') : NULL;
 	size_t size = end ? (size_t)(end - text - 1) : sizeof(inside);
 	if (size >= sizeof(inside))
 		return 0;
 	memcpy(inside, text + 1, size);
 	inside[size] = '\0';
-	return inet_pton(AF_INET6, inside, address) == 1 ? size + 2 : 0;
+	return strchr(inside, ':') && address_parse(inside, address) ? size + 2 : 0;
 }
 
 /* Only so far that libcurl will find the host in it (RFC 3986 section 3.2). */
@@ -77,7 +77,7 @@ const char *refuse_url(const char *text)
 	if (memchr(host, '@', (size_t)(end - host)))
 		return "has a user name in it; a client certificate (cert and key) says who asks";
 	if (*host == '[') {
-		struct in6_addr address;
+		struct address address;
 		size = parse_bracketed(host, &address);
 		if (!size)
 			return "has no IPv6 address between [ and ]; write one as in "
@@ -101,8 +101,8 @@ const char *refuse_url(const char *text)
 
 const char *refuse_host(const char *text)
 {
-	struct in6_addr address;
-	if (inet_pton(AF_INET6, text, &address) == 1)
+	struct address address;
+	if (strchr(text, ':') && address_parse(text, &address))
 		return "is an address; write the name that is in the server's certificate";
 	if (!*text || text[strspn(text, LETTERS DIGITS ".-")])
 		return "is not the name of a host; write letters, digits, '.' and '-' only";
@@ -110,30 +110,30 @@ const char *refuse_host(const char *text)
 }
 
 /* What an address must not be to be shared between servers, NULL if it may. */
-static const char *address_class(const struct in6_addr *address)
+static const char *address_class(const struct address *address)
 {
-	return IN6_IS_ADDR_UNSPECIFIED(address) ? "the unspecified address"
-	       : IN6_IS_ADDR_LOOPBACK(address)	? "the loopback address"
-	       : IN6_IS_ADDR_MULTICAST(address) ? "a multicast address"
-	       : IN6_IS_ADDR_LINKLOCAL(address) ? "a link-local address, known on one link only"
-	       : IN6_IS_ADDR_V4MAPPED(address)	? "an IPv4-mapped address"
-	       : IN6_IS_ADDR_V4COMPAT(address)	? "in ::/96, which nobody uses (is the prefix missing?)"
-						: NULL;
+	return address_is_unspecified(address)	     ? "the unspecified address"
+	       : address_is_loopback(address)	     ? "the loopback address"
+	       : address_is_multicast(address)	     ? "a multicast address"
+	       : address_is_link_local(address)	     ? "a link-local address, known on one link only"
+	       : address_is_ipv4(address)	     ? "an IPv4-mapped address"
+	       : IN6_IS_ADDR_V4COMPAT(&address->in6) ? "in ::/96, which nobody uses (is the prefix missing?)"
+						     : NULL;
 }
 
 /* Gets an address without prefix length or zone; false, and reported, if it is none. */
-static bool parse_address(struct report *report, const config_setting_t *setting, struct in6_addr *address)
+static bool parse_address(struct report *report, const config_setting_t *setting, struct address *address)
 {
 	const char *text = config_setting_get_string(setting);
 	size_t size = strcspn(text, "/%");
 	char alone[ADDRESS_TEXT];
-	struct in_addr ipv4;
 
 	snprintf(alone, sizeof(alone), "%.*s", (int)(size < sizeof(alone) ? size : sizeof(alone) - 1), text);
-	if (inet_pton(AF_INET, alone, &ipv4) == 1)
+	bool parsed = size < sizeof(alone) && address_parse(alone, address);
+	if (parsed && address_is_ipv4(address) && !strchr(alone, ':'))
 		report_setting(
 		    report, setting, "is an IPv4 address; write an IPv6 address, vipd knows no other");
-	else if (size >= sizeof(alone) || inet_pton(AF_INET6, alone, address) != 1)
+	else if (!parsed)
 		report_setting(report, setting, "is not an IPv6 address; write one as in \"2001:db8::100\"");
 	else if (text[size] == '/')
 		report_setting(report, setting,
@@ -171,7 +171,7 @@ void read_addresses(struct report *report, config_setting_t *setting, const stru
 	}
 	for (unsigned i = 0; i < count; i++) {
 		config_setting_t *element = config_setting_get_elem(setting, i);
-		struct in6_addr address;
+		struct address address;
 		if (!element_is_text(report, element, key) || !parse_address(report, element, &address))
 			continue;
 		const char *refused = address_class(&address);
@@ -182,20 +182,20 @@ void read_addresses(struct report *report, config_setting_t *setting, const stru
 			    refused);
 			continue;
 		}
-		struct in6_addr *place = &router->addresses[router->address_count++];
+		struct address *place = &router->addresses[router->address_count++];
 		*place = address;
 		config_setting_set_hook(element, place);
 	}
 }
 
 /* What an address must not be to be another server's, NULL if it may. */
-static const char *peer_class(const struct in6_addr *address)
+static const char *peer_class(const struct address *address)
 {
-	return IN6_IS_ADDR_UNSPECIFIED(address) ? "the unspecified address"
-	       : IN6_IS_ADDR_LOOPBACK(address)	? "the loopback address"
-	       : IN6_IS_ADDR_MULTICAST(address) ? "a multicast address"
-	       : IN6_IS_ADDR_V4MAPPED(address)	? "an IPv4-mapped address"
-						: NULL;
+	return address_is_unspecified(address) ? "the unspecified address"
+	       : address_is_loopback(address)  ? "the loopback address"
+	       : address_is_multicast(address) ? "a multicast address"
+	       : address_is_ipv4(address)      ? "an IPv4-mapped address"
+					       : NULL;
 }
 
 void read_peers(struct report *report, config_setting_t *setting, const struct key *key, void *field)
@@ -211,7 +211,7 @@ void read_peers(struct report *report, config_setting_t *setting, const struct k
 	}
 	for (unsigned i = 0; i < count; i++) {
 		config_setting_t *element = config_setting_get_elem(setting, i);
-		struct in6_addr address;
+		struct address address;
 		if (!element_is_text(report, element, key) || !parse_address(report, element, &address))
 			continue;
 		const char *refused = peer_class(&address);
@@ -247,7 +247,7 @@ void read_link_local(struct report *report, config_setting_t *setting, const str
 {
 	struct config_router *router = key_base(key, field);
 	const char *text = text_of(report, setting, key);
-	struct in6_addr address;
+	struct address address;
 	if (!text)
 		return;
 	if (!strcmp(text, "auto") || !strcmp(text, "none"))
@@ -257,7 +257,7 @@ void read_link_local(struct report *report, config_setting_t *setting, const str
 		    report, setting, "is not known; write \"auto\", \"none\" or an address of fe80::/10");
 	else if (!parse_address(report, setting, &address))
 		return;
-	else if (!IN6_IS_ADDR_LINKLOCAL(&address))
+	else if (!address_is_link_local(&address))
 		report_setting(report, setting,
 		    "is not a link-local address; write \"auto\", \"none\" or an address of fe80::/10");
 	else {
@@ -269,7 +269,7 @@ void read_link_local(struct report *report, config_setting_t *setting, const str
 void read_listen(struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
 	struct config *config = key_base(key, field);
-	struct in6_addr address;
+	struct address address;
 	uint16_t port;
 	const char *text = text_of(report, setting, key);
 	if (!text)
@@ -285,14 +285,14 @@ void read_listen(struct report *report, config_setting_t *setting, const struct 
 			    key->example);
 			return;
 		}
-		if (IN6_IS_ADDR_MULTICAST(&address) || IN6_IS_ADDR_LINKLOCAL(&address)) {
+		if (address_is_multicast(&address) || address_is_link_local(&address)) {
 			report_setting(report, setting,
 			    "nobody can connect to such an address; write %s or a global address",
 			    key->example);
 			return;
 		}
 		config->metrics_address = (struct sockaddr_in6){
-		    .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = address};
+		    .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = address.in6};
 	} else {
 		memset(&config->metrics_address, 0, sizeof(config->metrics_address));
 	}
@@ -303,7 +303,7 @@ void read_endpoint(struct report *report, config_setting_t *setting, const struc
 {
 	struct config_check *check = key_base(key, field);
 	const char *text = text_of(report, setting, key);
-	struct in6_addr address;
+	struct address address;
 	uint16_t port;
 	if (!text)
 		return;
@@ -313,13 +313,13 @@ void read_endpoint(struct report *report, config_setting_t *setting, const struc
 		    report, setting, "is not [ADDRESS]:PORT; write %s = %s", key->name, key->example);
 		return;
 	}
-	if (IN6_IS_ADDR_MULTICAST(&address) || IN6_IS_ADDR_LINKLOCAL(&address)) {
+	if (address_is_multicast(&address) || address_is_link_local(&address)) {
 		report_setting(report, setting,
 		    "nobody can connect to such an address; write %s or a global address", key->example);
 		return;
 	}
-	check->endpoint =
-	    (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = address};
+	check->endpoint = (struct sockaddr_in6){
+	    .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = address.in6};
 	set_text(check->address, sizeof(check->address), text);
 }
 

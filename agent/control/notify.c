@@ -49,15 +49,15 @@ __attribute__((format(printf, 3, 4))) static void add(
 static void add_addresses(
     struct environment *environment, const struct config *config, const struct board_event *event)
 {
-	char list[CONFIG_ADDRESSES_MAX * INET6_ADDRSTRLEN] = "";
+	char list[CONFIG_ADDRESSES_MAX * ADDRESS_TEXT_MAX] = "";
 	for (unsigned i = 0; i < config->router_count; i++) {
 		const struct config_router *router = &config->routers[i];
-		if (router->vrid != event->vrid || strcmp(router->interface, event->interface))
+		if (!router_id_equal(&router->id, &event->id))
 			continue;
 		for (unsigned a = 0; a < router->address_count; a++) {
 			size_t length = strlen(list);
-			char text[INET6_ADDRSTRLEN];
-			inet_ntop(AF_INET6, &router->addresses[a], text, sizeof text);
+			char text[ADDRESS_TEXT_MAX];
+			address_format(&router->addresses[a], text);
 			snprintf(list + length, sizeof list - length, "%s%s", a ? " " : "", text);
 		}
 	}
@@ -71,8 +71,8 @@ static void describe(
 	add(environment, "PATH", "%s", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	add(environment, "VIPD_NODE", "%s", notify->control->config->node);
 	add(environment, "VIPD_ROUTER", "%.*s", (int)sizeof event->router, event->router);
-	add(environment, "VIPD_VRID", "%u", event->vrid);
-	add(environment, "VIPD_INTERFACE", "%.*s", (int)sizeof event->interface, event->interface);
+	add(environment, "VIPD_VRID", "%u", event->id.vrid);
+	add(environment, "VIPD_INTERFACE", "%.*s", (int)sizeof event->id.interface, event->id.interface);
 	add_addresses(environment, notify->control->config, event);
 	add(environment, "VIPD_FROM", "%s", vrrp_state_name(event->from));
 	add(environment, "VIPD_STATE", "%s", vrrp_state_name(event->to));

@@ -24,7 +24,7 @@ static void contest(struct vrrp *vr, struct mono now)
 
 static void hear(struct vrrp *vr, struct mono now, const struct vrrp_event *event)
 {
-	bool same = memcmp(&vr->active_address, &event->advert.source, sizeof vr->active_address) == 0;
+	bool same = address_equal(&vr->active_address, &event->advert.source);
 	if (vr->wanted && vr->heard && !same)
 		contest(vr, now);
 	vr->interval_confirmed = same && event->advert.interval_us == vr->told_interval_us;

@@ -107,7 +107,7 @@ bool vr_is_superior(const struct vrrp *vr, const struct vrrp_event *advert)
 	uint8_t own = vrrp_effective_priority(vr);
 	if (advert->advert.priority != own)
 		return advert->advert.priority > own;
-	return memcmp(&advert->advert.source, &vr->own_address, sizeof vr->own_address) > 0;
+	return address_compare(&advert->advert.source, &vr->own_address) > 0;
 }
 
 bool vr_is_heir(const struct vrrp *vr)
@@ -124,7 +124,7 @@ bool vr_is_heir(const struct vrrp *vr)
 bool vr_is_losing(const struct vrrp *vr, struct mono now, const struct vrrp_event *event)
 {
 	uint8_t priority = event->advert.priority;
-	int order = memcmp(&event->advert.source, &vr->active_address, sizeof vr->active_address);
+	int order = address_compare(&event->advert.source, &vr->active_address);
 	if (priority == VRRP_PRIORITY_RESIGN)
 		return false;
 	if (vr_is_heir(vr))

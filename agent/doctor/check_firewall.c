@@ -42,7 +42,7 @@ static unsigned passed(const struct segment *segment, const struct config_router
 {
 	unsigned count = 0;
 	for (unsigned i = 0; i < segment->speaker_count; i++) {
-		if (segment->speakers[i].vrid == router->vrid && segment->speakers[i].outgoing == outgoing)
+		if (segment->speakers[i].vrid == router->id.vrid && segment->speakers[i].outgoing == outgoing)
 			count += segment->speakers[i].count;
 	}
 	return count;
@@ -97,7 +97,7 @@ static struct rules rules_read(const struct config_router *router)
 	char *const argv[] = {"nft", "-j", "list", "ruleset", NULL};
 	struct rules rules = {0};
 	struct nft_packet packet = {
-	    .interface = router->interface, .destination = "ff02::12", .protocol = VRRP_PROTOCOL};
+	    .interface = router->id.interface, .destination = "ff02::12", .protocol = VRRP_PROTOCOL};
 	int status;
 	char *text = is_root() && !is_legacy_used() ? tool_run(argv, &status) : NULL;
 	json_t *ruleset = text && status == 0 ? json_loads(text, 0, NULL) : NULL;

@@ -114,11 +114,11 @@ static int k3s_read(const char *path, struct k3s *k3s)
 
 /* ---- judgement ---- */
 
-static bool has_address(const struct values *values, const struct in6_addr *address)
+static bool has_address(const struct values *values, const struct address *address)
 {
 	for (unsigned i = 0; i < values->count; i++) {
-		struct in6_addr item;
-		if (inet_pton(AF_INET6, values->items[i], &item) == 1 && IN6_ARE_ADDR_EQUAL(&item, address))
+		struct address item;
+		if (address_parse(values->items[i], &item) && address_equal(&item, address))
 			return true;
 	}
 	return false;

@@ -23,12 +23,10 @@ static bool ipvs_holds_one(const struct config *config)
 	if (getifaddrs(&list) < 0)
 		return false;
 	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next) {
-		struct sockaddr_in6 address;
-		if (!entry->ifa_addr || entry->ifa_addr->sa_family != AF_INET6 ||
-		    strcmp(entry->ifa_name, IPVS_INTERFACE) != 0)
-			continue;
-		memcpy(&address, entry->ifa_addr, sizeof address);
-		found |= is_virtual_address(config, &address.sin6_addr);
+		struct address address;
+		found |= strcmp(entry->ifa_name, IPVS_INTERFACE) == 0 &&
+			 address_of_sockaddr(entry->ifa_addr, &address) &&
+			 is_virtual_address(config, &address);
 	}
 	freeifaddrs(list);
 	return found;

@@ -30,14 +30,11 @@ static bool link_local_find(
     const struct ifaddrs *list, const char *interface, char out[static ADDRESS_TEXT_MAX])
 {
 	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next) {
-		struct sockaddr_in6 address;
-		if (!entry->ifa_addr || entry->ifa_addr->sa_family != AF_INET6 ||
-		    strcmp(entry->ifa_name, interface) != 0)
+		struct address address;
+		if (strcmp(entry->ifa_name, interface) != 0 ||
+		    !address_of_sockaddr(entry->ifa_addr, &address) || !address_is_link_local(&address))
 			continue;
-		memcpy(&address, entry->ifa_addr, sizeof address);
-		if (!IN6_IS_ADDR_LINKLOCAL(&address.sin6_addr))
-			continue;
-		address_format(&address.sin6_addr, out);
+		address_format(&address, out);
 		return true;
 	}
 	return false;
@@ -56,7 +53,7 @@ static unsigned flags_find(const struct ifaddrs *list, const char *interface)
 static void link_judge(struct doctor *doctor, const struct config_router *router, const struct ifaddrs *list)
 {
 	char link_local[ADDRESS_TEXT_MAX];
-	const char *name = router->interface;
+	const char *name = router->id.interface;
 	unsigned flags = flags_find(list, name);
 	int forwarding = setting(name, "forwarding"), accept_dad = setting(name, "accept_dad");
 	if (!if_nametoindex(name)) {
@@ -108,26 +105,22 @@ struct place {
 
 static unsigned prefix_of(const struct ifaddrs *entry)
 {
-	struct sockaddr_in6 mask;
+	struct address mask;
 	unsigned bits = 0;
-	if (!entry->ifa_netmask)
+	if (!address_of_sockaddr(entry->ifa_netmask, &mask))
 		return 128;
-	memcpy(&mask, entry->ifa_netmask, sizeof mask);
-	while (bits < 128 && mask.sin6_addr.s6_addr[bits / 8] & (0x80 >> bits % 8))
+	while (bits < 128 && mask.in6.s6_addr[bits / 8] & (0x80 >> bits % 8))
 		bits++;
 	return bits;
 }
 
 static struct place address_find(
-    const struct ifaddrs *list, const char *interface, const struct in6_addr *wanted)
+    const struct ifaddrs *list, const char *interface, const struct address *wanted)
 {
 	struct place place = {0};
 	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next) {
-		struct sockaddr_in6 address;
-		if (!entry->ifa_addr || entry->ifa_addr->sa_family != AF_INET6)
-			continue;
-		memcpy(&address, entry->ifa_addr, sizeof address);
-		if (!IN6_ARE_ADDR_EQUAL(&address.sin6_addr, wanted))
+		struct address address;
+		if (!address_of_sockaddr(entry->ifa_addr, &address) || !address_equal(&address, wanted))
 			continue;
 		if (strcmp(entry->ifa_name, interface) == 0) {
 			place.here = true;
@@ -147,17 +140,17 @@ static void address_judge(
 	if (known && active && !place.here) {
 		finding_add(doctor, DOCTOR_FAILURE, router->name, NULL,
 		    "ACTIVE WITHOUT ITS ADDRESS: the kernel does not have %s on %s", address,
-		    router->interface);
+		    router->id.interface);
 		finding_advise(
 		    doctor, "move it away: vipctl drain %s; why: journalctl -u vipd", router->name);
 	} else if (!active && place.here) {
 		finding_add(doctor, DOCTOR_FAILURE, router->name, NULL,
 		    "ADDRESS LEFT BEHIND: %s, but the kernel has %s on %s",
 		    known ? "this node is not the holder" : "no vipd answers here", address,
-		    router->interface);
+		    router->id.interface);
 		if (known)
 			finding_advise(doctor, "ip -6 address del %s/%u dev %s", address, place.prefix,
-			    router->interface);
+			    router->id.interface);
 		else
 			finding_advise(
 			    doctor, "vipd --release -c %s, if vipd is not running", doctor->config_path);
@@ -165,14 +158,14 @@ static void address_judge(
 		finding_add(doctor, DOCTOR_WARNING, router->name,
 		    "somebody else has added it; only vipd should configure this address",
 		    "the kernel has %s as /%u on %s: with that prefix comes a route that is lost with it",
-		    address, place.prefix, router->interface);
+		    address, place.prefix, router->id.interface);
 	} else if (*place.other) {
 		finding_add(doctor, DOCTOR_WARNING, router->name, NULL,
 		    "the kernel has %s on %s, which is not vipd's", address, place.other);
 		finding_advise(doctor, "ip -6 address show dev %s; remove it there", place.other);
 	} else {
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "the kernel %s %s on %s",
-		    place.here ? "has" : "does not have", address, router->interface);
+		    place.here ? "has" : "does not have", address, router->id.interface);
 	}
 }
 
@@ -187,7 +180,7 @@ void check_kernel(struct doctor *doctor, const struct config_router *router)
 	for (unsigned i = 0; i < router->address_count; i++) {
 		char text[ADDRESS_TEXT_MAX];
 		address_judge(doctor, router, address_format(&router->addresses[i], text),
-		    address_find(list, router->interface, &router->addresses[i]));
+		    address_find(list, router->id.interface, &router->addresses[i]));
 	}
 	freeifaddrs(list);
 }

@@ -24,8 +24,7 @@ struct target {
 /* "[v6]:port", "[v6]", "v6", "v4:port", "v4" */
 static bool target_parse(const char *text, struct target *target)
 {
-	struct in6_addr v6;
-	struct in_addr v4;
+	struct address address;
 	const char *end = strrchr(text, ']'), *begin = text, *port = NULL;
 	size_t length = strlen(text);
 	if (*text == '[' && end) {
@@ -42,11 +41,12 @@ static bool target_parse(const char *text, struct target *target)
 		return false;
 	memcpy(target->address, begin, length);
 	target->address[length] = '\0';
-	target->is_ipv6 = inet_pton(AF_INET6, target->address, &v6) == 1;
+	if (!address_parse(target->address, &address))
+		return false;
+	target->is_ipv6 = !address_is_ipv4(&address);
 	long number = port ? strtol(port, NULL, 10) : DNS_PORT;
 	target->port = (uint16_t)number;
-	return (target->is_ipv6 || inet_pton(AF_INET, target->address, &v4) == 1) &&
-	       (!port || (*port && strspn(port, "0123456789") == strlen(port))) && number > 0 &&
+	return (!port || (*port && strspn(port, "0123456789") == strlen(port))) && number > 0 &&
 	       number <= UINT16_MAX;
 }
 
@@ -90,7 +90,7 @@ struct found {
 static void found_add(struct found *found, const struct config *config, const ldns_rr *record)
 {
 	const ldns_rdf *data = ldns_rr_rdf(record, 0);
-	struct in6_addr address;
+	struct address address;
 	bool is_virtual = false;
 	if (ldns_rr_get_type(record) == LDNS_RR_TYPE_AAAA && ldns_rdf_size(data) == sizeof address) {
 		memcpy(&address, ldns_rdf_data(data), sizeof address);

@@ -42,7 +42,7 @@ static unsigned speakers_heard(
 	for (unsigned i = 0; i < segment->speaker_count; i++) {
 		const struct segment_speaker *speaker = &segment->speakers[i];
 		char text[ADDRESS_TEXT_MAX];
-		if (speaker->vrid != router->vrid || speaker->outgoing)
+		if (speaker->vrid != router->id.vrid || speaker->outgoing)
 			continue;
 		if (count++ < NAMED_MAX)
 			list_append(list, address_format(&speaker->source, text));
@@ -84,7 +84,7 @@ void check_speakers(struct doctor *doctor, const struct config_router *router)
 	for (unsigned i = 0; i < segment->speaker_count; i++) {
 		const struct segment_speaker *speaker = &segment->speakers[i];
 		char text[ADDRESS_TEXT_MAX], item[ADDRESS_TEXT_MAX + 64];
-		if (speaker->vrid != router->vrid || speaker->priority == 0)
+		if (speaker->vrid != router->id.vrid || speaker->priority == 0)
 			continue;
 		snprintf(item, sizeof item, "%s (priority %u%s)", address_format(&speaker->source, text),
 		    speaker->priority, speaker->outgoing ? ", this node" : "");
@@ -97,13 +97,13 @@ void check_speakers(struct doctor *doctor, const struct config_router *router)
 		    "vipctl "
 		    "doctor on each, look at firewalls and at the switch (MLD snooping). Else take another "
 		    "vrid",
-		    "SPLIT BRAIN: %u routers advertise vrid %u: %s", count, router->vrid, list);
+		    "SPLIT BRAIN: %u routers advertise vrid %u: %s", count, router->id.vrid, list);
 	else if (count == 1)
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "one router advertises vrid %u: %s",
-		    router->vrid, list);
+		    router->id.vrid, list);
 	else
 		finding_add(doctor, DOCTOR_UNKNOWN, router->name, NULL,
-		    "no advertisement passed %s while it was watched (%lld ms)", router->interface,
+		    "no advertisement passed %s while it was watched (%lld ms)", router->id.interface,
 		    (long long)segment->listen_us / 1000);
 }
 
@@ -116,18 +116,18 @@ static bool is_virtual_mac(const uint8_t mac[static 6])
 }
 
 /* Whose link-layer address it is: a member of the group or an advertising router; NULL: nobody known. */
-static const struct in6_addr *owner_find(const struct segment *segment, const uint8_t mac[static 6])
+static const struct address *owner_find(const struct segment *segment, const uint8_t mac[static 6])
 {
 	for (unsigned i = 0; i < segment->answer_count; i++) {
 		const struct segment_answer *answer = &segment->answers[i];
 		if (memcmp(answer->mac, mac, 6) != 0)
 			continue;
 		for (unsigned k = 0; k < segment->peer_count; k++) {
-			if (IN6_ARE_ADDR_EQUAL(&answer->target, &segment->peers[k]))
+			if (address_equal(&answer->target, &segment->peers[k]))
 				return &segment->peers[k];
 		}
 		for (unsigned k = 0; k < segment->speaker_count; k++) {
-			if (IN6_ARE_ADDR_EQUAL(&answer->target, &segment->speakers[k].source))
+			if (address_equal(&answer->target, &segment->speakers[k].source))
 				return &segment->speakers[k].source;
 		}
 	}
@@ -137,13 +137,12 @@ static const struct in6_addr *owner_find(const struct segment *segment, const ui
 static void answer_describe(
     const struct segment *segment, const struct segment_answer *answer, char list[static LIST_MAX])
 {
-	const uint8_t *m = answer->mac;
-	char text[ADDRESS_TEXT_MAX], item[96];
-	const struct in6_addr *owner = owner_find(segment, m);
-	snprintf(item, sizeof item, "%02x:%02x:%02x:%02x:%02x:%02x (%s)", m[0], m[1], m[2], m[3], m[4], m[5],
-	    owner		? address_format(owner, text)
-	    : is_virtual_mac(m) ? "the virtual MAC of a VRRP router"
-				: "nobody of the group");
+	char text[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX], item[96];
+	const struct address *owner = owner_find(segment, answer->mac);
+	snprintf(item, sizeof item, "%s (%s)", mac_format(answer->mac, mac),
+	    owner			  ? address_format(owner, text)
+	    : is_virtual_mac(answer->mac) ? "the virtual MAC of a VRRP router"
+					  : "nobody of the group");
 	list_append(list, item);
 }
 
@@ -159,7 +158,7 @@ static void answers_judge(struct doctor *doctor, const struct config_router *rou
 	char owner[ADDRESS_TEXT_MAX] = "";
 	const char *holder = holder_address(doctor, router);
 	bool here = is_active(doctor, router);
-	const struct in6_addr *found =
+	const struct address *found =
 	    count ? owner_find(router_segment(doctor, router), answers[0]->mac) : NULL;
 	if (found)
 		address_format(found, owner);

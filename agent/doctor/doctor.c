@@ -148,22 +148,17 @@ const json_t *router_status(const json_t *status, const struct config_router *ro
 const struct segment *router_segment(const struct doctor *doctor, const struct config_router *router)
 {
 	for (unsigned i = 0; i < doctor->segment_count; i++) {
-		if (strcmp(doctor->segments[i].interface, router->interface) == 0)
+		if (strcmp(doctor->segments[i].interface, router->id.interface) == 0)
 			return &doctor->segments[i];
 	}
 	return NULL;
 }
 
-const char *address_format(const struct in6_addr *address, char out[static ADDRESS_TEXT_MAX])
-{
-	return inet_ntop(AF_INET6, address, out, ADDRESS_TEXT_MAX);
-}
-
-bool is_virtual_address(const struct config *config, const struct in6_addr *address)
+bool is_virtual_address(const struct config *config, const struct address *address)
 {
 	for (unsigned r = 0; r < config->router_count; r++) {
 		for (unsigned a = 0; a < config->routers[r].address_count; a++) {
-			if (IN6_ARE_ADDR_EQUAL(&config->routers[r].addresses[a], address))
+			if (address_equal(&config->routers[r].addresses[a], address))
 				return true;
 		}
 	}
@@ -193,7 +188,7 @@ static void segments_collect(struct doctor *doctor)
 		struct segment *segment = (struct segment *)router_segment(doctor, router);
 		if (!segment && doctor->segment_count < SEGMENTS_MAX) {
 			segment = &doctor->segments[doctor->segment_count++];
-			memcpy(segment->interface, router->interface, sizeof segment->interface);
+			memcpy(segment->interface, router->id.interface, sizeof segment->interface);
 		}
 		if (segment)
 			segment_want(segment, router);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "doctor/segment.h"
+#include "vipd/address.h"
 #include "vipd/config.h"
 #include "vipd/doctor.h"
 
@@ -42,11 +43,8 @@ const json_t *router_status(const json_t *status, const struct config_router *ro
 /* What was heard on its interface; NULL if it was not listened to. */
 const struct segment *router_segment(const struct doctor *doctor, const struct config_router *router);
 
-#define ADDRESS_TEXT_MAX 48
-const char *address_format(const struct in6_addr *address, char out[static ADDRESS_TEXT_MAX]);
-
 /* Whether it is one of the virtual addresses of the configuration. */
-bool is_virtual_address(const struct config *config, const struct in6_addr *address);
+bool is_virtual_address(const struct config *config, const struct address *address);
 
 /* Whether this user's files and packets are root's. */
 bool is_root(void);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vipd/address.h"
+
 #define DEPTH_MAX 16
 
 enum truth { NO, YES, MAYBE };
@@ -48,12 +50,11 @@ static enum truth address_is(const json_t *value, const char *address)
 	const json_t *prefix = json_object_get(value, "prefix");
 	const char *base = prefix ? member(prefix, "addr") : json_string_value(value);
 	json_int_t length = prefix ? json_integer_value(json_object_get(prefix, "len")) : 128;
-	struct in6_addr a, b;
-	if (!base || inet_pton(AF_INET6, base, &a) != 1 || inet_pton(AF_INET6, address, &b) != 1 ||
-	    length < 0 || length > 128)
+	struct address a, b;
+	if (!base || !address_parse(base, &a) || !address_parse(address, &b) || length < 0 || length > 128)
 		return MAYBE;
 	for (json_int_t bit = 0; bit < length; bit++) {
-		if ((a.s6_addr[bit / 8] ^ b.s6_addr[bit / 8]) & (0x80 >> bit % 8))
+		if ((a.in6.s6_addr[bit / 8] ^ b.in6.s6_addr[bit / 8]) & (0x80 >> bit % 8))
 			return NO;
 	}
 	return YES;

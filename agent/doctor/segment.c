@@ -53,12 +53,12 @@ void segment_want(struct segment *segment, const struct config_router *router)
 		segment->listen_us = wanted;
 }
 
-unsigned segment_answers(const struct segment *segment, const struct in6_addr *target,
+unsigned segment_answers(const struct segment *segment, const struct address *target,
     const struct segment_answer *answers[], unsigned room)
 {
 	unsigned count = 0;
 	for (unsigned i = 0; i < segment->answer_count; i++) {
-		if (!IN6_ARE_ADDR_EQUAL(&segment->answers[i].target, target))
+		if (!address_equal(&segment->answers[i].target, target))
 			continue;
 		if (count < room)
 			answers[count] = &segment->answers[i];
@@ -139,14 +139,14 @@ static int tap_open(const struct segment *segment)
 
 /* ---- questions ---- */
 
-static int send_to(const struct ears *ears, const struct in6_addr *to, const void *bytes, size_t size)
+static int send_to(const struct ears *ears, const struct address *to, const void *bytes, size_t size)
 {
-	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = *to};
+	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = to->in6};
 	return sendto(ears->icmp, bytes, size, 0, (struct sockaddr *)&address, sizeof address) < 0 ? -errno
 												   : 0;
 }
 
-static int ask_echo(const struct ears *ears, const struct in6_addr *to)
+static int ask_echo(const struct ears *ears, const struct address *to)
 {
 	struct icmp6_hdr echo = {.icmp6_type = ICMP6_ECHO_REQUEST};
 	echo.icmp6_id = ears->echo_id;
@@ -154,16 +154,15 @@ static int ask_echo(const struct ears *ears, const struct in6_addr *to)
 }
 
 /* RFC 4861 section 4.3, to the solicited-node group of the target (RFC 4291 section 2.7.1). */
-static int ask_neighbor(const struct segment *segment, const struct ears *ears, const struct in6_addr *target)
+static int ask_neighbor(const struct segment *segment, const struct ears *ears, const struct address *target)
 {
 	struct {
 		struct nd_neighbor_solicit head;
 		struct nd_opt_hdr option;
 		uint8_t mac[6];
-	} question = {.head = {.nd_ns_hdr.icmp6_type = ND_NEIGHBOR_SOLICIT, .nd_ns_target = *target},
+	} question = {.head = {.nd_ns_hdr.icmp6_type = ND_NEIGHBOR_SOLICIT, .nd_ns_target = target->in6},
 	    .option = {.nd_opt_type = ND_OPT_SOURCE_LINKADDR, .nd_opt_len = 1}};
-	struct in6_addr group = {.s6_addr = {0xff, 0x02, [11] = 0x01, [12] = 0xff}};
-	memcpy(&group.s6_addr[13], &target->s6_addr[13], 3);
+	struct address group = solicited_node(target);
 	memcpy(question.mac, segment->mac, sizeof question.mac);
 	return send_to(ears, &group, &question, segment->has_mac ? sizeof question : sizeof question.head);
 }
@@ -192,10 +191,10 @@ static int ask_neighbors(const struct segment *segment, const struct ears *ears)
 
 /* ---- answers ---- */
 
-static void peer_add(struct segment *segment, const struct in6_addr *peer)
+static void peer_add(struct segment *segment, const struct address *peer)
 {
 	for (unsigned i = 0; i < segment->peer_count; i++) {
-		if (IN6_ARE_ADDR_EQUAL(&segment->peers[i], peer))
+		if (address_equal(&segment->peers[i], peer))
 			return;
 	}
 	if (segment->peer_count < SEGMENT_PEERS_MAX)
@@ -205,7 +204,7 @@ static void peer_add(struct segment *segment, const struct in6_addr *peer)
 static void answer_add(struct segment *segment, const struct na *na)
 {
 	for (unsigned i = 0; i < segment->answer_count; i++) {
-		if (IN6_ARE_ADDR_EQUAL(&segment->answers[i].target, &na->target) &&
+		if (address_equal(&segment->answers[i].target, &na->target) &&
 		    memcmp(segment->answers[i].mac, na->mac, sizeof na->mac) == 0)
 			return;
 	}
@@ -218,7 +217,7 @@ static void answer_add(struct segment *segment, const struct na *na)
 
 /* Announcements count as well as answers: both say who claims an address. Our own do not come back. */
 static void icmp_take(struct segment *segment, const struct ears *ears, const uint8_t *bytes, size_t size,
-    const struct in6_addr *source, const struct in6_addr *destination, uint8_t hop_limit)
+    const struct address *source, const struct address *destination, uint8_t hop_limit)
 {
 	struct na na;
 	struct icmp6_hdr head;
@@ -236,7 +235,7 @@ static bool icmp_read(struct segment *segment, const struct ears *ears)
 {
 	uint8_t bytes[1500], hop_limit = 0;
 	struct sockaddr_in6 source;
-	struct in6_addr destination = IN6ADDR_ANY_INIT;
+	struct address destination = {0};
 	struct iovec part = {bytes, sizeof bytes};
 	_Alignas(struct cmsghdr) char control[256];
 	struct msghdr message = {.msg_name = &source,
@@ -258,21 +257,22 @@ static bool icmp_read(struct segment *segment, const struct ears *ears)
 			hop_limit = (uint8_t)hops;
 		} else if (c->cmsg_type == IPV6_PKTINFO) {
 			memcpy(&info, CMSG_DATA(c), sizeof info);
-			destination = info.ipi6_addr;
+			destination.in6 = info.ipi6_addr;
 		}
 	}
-	icmp_take(segment, ears, bytes, (size_t)size, &source.sin6_addr, &destination, hop_limit);
+	icmp_take(
+	    segment, ears, bytes, (size_t)size, &(struct address){source.sin6_addr}, &destination, hop_limit);
 	return true;
 }
 
 /* ---- adverts ---- */
 
 static struct segment_speaker *speaker_find(
-    struct segment *segment, const struct in6_addr *source, uint8_t vrid, bool outgoing)
+    struct segment *segment, const struct address *source, uint8_t vrid, bool outgoing)
 {
 	for (unsigned i = 0; i < segment->speaker_count; i++) {
 		struct segment_speaker *speaker = &segment->speakers[i];
-		if (IN6_ARE_ADDR_EQUAL(&speaker->source, source) && speaker->vrid == vrid &&
+		if (address_equal(&speaker->source, source) && speaker->vrid == vrid &&
 		    speaker->outgoing == outgoing)
 			return speaker;
 	}
@@ -312,11 +312,11 @@ static bool tap_read(struct segment *segment, const struct ears *ears)
 		return true;
 	memcpy(&head, bytes, sizeof head);
 	size_t length = ntohs(head.ip6_plen), left = (size_t)size - sizeof head;
-	struct advert_envelope envelope = {head.ip6_src, head.ip6_dst, head.ip6_hlim};
+	struct advert_envelope envelope = {{head.ip6_src}, {head.ip6_dst}, head.ip6_hlim};
 	if (advert_parse(bytes + sizeof head, length < left ? length : left, &envelope, &advert) != ADVERT_OK)
 		return true;
 	struct segment_speaker *speaker =
-	    speaker_find(segment, &head.ip6_src, advert.vrid, from.sll_pkttype == PACKET_OUTGOING);
+	    speaker_find(segment, &envelope.source, advert.vrid, from.sll_pkttype == PACKET_OUTGOING);
 	if (!speaker)
 		return true;
 	speaker->count++;

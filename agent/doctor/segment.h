@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vipd/address.h"
 #include "vipd/config.h"
 
 #define SEGMENT_TARGETS_MAX  64
@@ -18,13 +19,13 @@
 #define SEGMENT_SPEAKERS_MAX 32
 
 struct segment_answer {
-	struct in6_addr target;
+	struct address target;
 	uint8_t mac[6];
 };
 
 /* Who advertised one virtual router, by source address. */
 struct segment_speaker {
-	struct in6_addr source;
+	struct address source;
 	uint8_t vrid;
 	uint8_t priority; /* the last one */
 	bool outgoing;	  /* this machine */
@@ -43,9 +44,9 @@ struct segment {
 	int64_t listen_us;   /* how long */
 	unsigned target_count, unicast_count, peer_count, answer_count, speaker_count;
 	bool group_wanted;
-	struct in6_addr targets[SEGMENT_TARGETS_MAX];	    /* virtual addresses */
-	struct in6_addr unicasts[CONFIG_PEERS_MAX];	    /* peers of the configuration */
-	struct in6_addr peers[SEGMENT_PEERS_MAX];	    /* who answered an echo request */
+	struct address targets[SEGMENT_TARGETS_MAX];	    /* virtual addresses */
+	struct address unicasts[CONFIG_PEERS_MAX];	    /* peers of the configuration */
+	struct address peers[SEGMENT_PEERS_MAX];	    /* who answered an echo request */
 	struct segment_answer answers[SEGMENT_ANSWERS_MAX]; /* distinct */
 	struct segment_speaker speakers[SEGMENT_SPEAKERS_MAX];
 };
@@ -57,5 +58,5 @@ void segment_want(struct segment *segment, const struct config_router *router);
 void segment_listen(struct segment *segment);
 
 /* How many different link-layer addresses answered for `target`; the first `room` of them go to `answers`. */
-unsigned segment_answers(const struct segment *segment, const struct in6_addr *target,
+unsigned segment_answers(const struct segment *segment, const struct address *target,
     const struct segment_answer *answers[], unsigned room);

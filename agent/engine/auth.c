@@ -93,7 +93,7 @@ static enum advert_verdict verify_by_wall_clock(
 	return ADVERT_OK;
 }
 
-enum advert_verdict router_auth_check(struct router_auth *auth, const struct in6_addr *source,
+enum advert_verdict router_auth_check(struct router_auth *auth, const struct address *source,
     const uint8_t *pdu, const struct advert *advert, int64_t interval_us)
 {
 	if (auth->mode == AUTH_OFF)
@@ -106,8 +106,8 @@ enum advert_verdict router_auth_check(struct router_auth *auth, const struct in6
 	return verdict == ADVERT_AUTH_STALE ? verify_by_wall_clock(auth, &packet, interval_us) : verdict;
 }
 
-bool router_auth_sign(struct router_auth *auth, const struct in6_addr *source, const uint8_t *pdu,
-    size_t size, uint8_t trailer[static ADVERT_TRAILER_SIZE])
+bool router_auth_sign(struct router_auth *auth, const struct address *source, const uint8_t *pdu, size_t size,
+    uint8_t trailer[static ADVERT_TRAILER_SIZE])
 {
 	if ((auth->mode != AUTH_PERMISSIVE && auth->mode != AUTH_ENFORCE) || auth->active < 0)
 		return false;

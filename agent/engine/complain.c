@@ -55,14 +55,14 @@ static const char *const meanings[ADVERT_VERDICTS] = {
 };
 
 void complain_of_advert(const struct link *link, const struct router *router, struct mono now,
-    const struct in6_addr *source, enum advert_verdict verdict)
+    const struct address *source, enum advert_verdict verdict)
 {
 	static struct complaint complaints[LINKS_MAX][ADVERT_VERDICTS];
 	struct hushed hushed;
 	if (!meanings[verdict] || !complaint_due(&complaints[link->board][verdict], 1, now, &hushed))
 		return;
-	char text[INET6_ADDRSTRLEN];
-	inet_ntop(AF_INET6, source, text, sizeof text);
+	char text[ADDRESS_TEXT_MAX];
+	address_format(source, text);
 	log_warning("%s: refused an advert of %s (%s): %s%s", router ? router->config.name : link->name, text,
 	    advert_verdict_name(verdict), meanings[verdict], hushed.text);
 }

@@ -59,14 +59,12 @@ static void tell_address(struct router *router, struct mono now, const struct na
 	struct hushed hushed;
 	if (!complaint_due(&router->complaints[COMPLAINT_RIVAL], 1, now, &hushed))
 		return;
-	char text[INET6_ADDRSTRLEN];
-	const uint8_t *mac = na->mac;
+	char text[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX];
 	bool waits = is_start(router) && router->config.on_conflict == CONFLICT_WAIT;
-	inet_ntop(AF_INET6, &na->target, text, sizeof text);
-	log_warning("%s: CONFLICT: %02x:%02x:%02x:%02x:%02x:%02x also claims %s on %s; %s. Find that host: "
+	log_warning("%s: CONFLICT: %s also claims %s on %s; %s. Find that host: "
 		    "a vipd that was killed, a MetalLB or kube-vip speaker, or a static address%s",
-	    router->config.name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], text,
-	    router->config.interface,
+	    router->config.name, mac_format(na->mac, mac), address_format(&na->target, text),
+	    router->config.id.interface,
 	    waits			      ? "waiting for it to go (on_conflict)"
 	    : router->vr.state == VRRP_ACTIVE ? "answered, but clients may reach either"
 					      : "it is taken all the same when its turn comes (on_conflict)",
@@ -74,7 +72,7 @@ static void tell_address(struct router *router, struct mono now, const struct na
 }
 
 static void set(struct engine *engine, struct router *router, enum board_conflict kind, struct mono until,
-    const struct in6_addr *address, const uint8_t *mac)
+    const struct address *address, const uint8_t *mac)
 {
 	bool fresh = router->conflict.kind != kind;
 	router->conflict.kind = kind;
@@ -114,7 +112,8 @@ void conflict_timers(struct engine *engine, struct router *router, struct mono n
 	struct conflict *conflict = &router->conflict;
 	if (mono_reached(now, conflict->until)) {
 		log_notice("%s: the conflict is over: nobody else claims it any more", router->config.name);
-		set(engine, router, BOARD_CONFLICT_NONE, MONO_NEVER, &in6addr_any, (const uint8_t[6]){0});
+		set(engine, router, BOARD_CONFLICT_NONE, MONO_NEVER, &(struct address){0},
+		    (const uint8_t[6]){0});
 		tell_core(engine, router, now, false);
 	}
 	if (mono_reached(now, conflict->ask)) {

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "vipd/address.h"
 #include "vipd/advert.h"
 #include "vipd/auth.h"
 #include "vipd/board.h"
@@ -37,8 +38,8 @@ struct link_source {
 	bool usable;
 	bool confirmed;
 	bool has_other;
-	struct in6_addr address;
-	struct in6_addr other;
+	struct address address;
+	struct address other;
 };
 
 /* An interface that the configuration names, whether it exists or not. */
@@ -186,17 +187,17 @@ void router_auth_init(struct router_auth *auth);
 void router_auth_configure(struct router_auth *auth, const struct config_router *config,
     const uint8_t *secrets, size_t secrets_size);
 void router_auth_wipe(struct router_auth *auth);
-enum advert_verdict router_auth_check(struct router_auth *auth, const struct in6_addr *source,
+enum advert_verdict router_auth_check(struct router_auth *auth, const struct address *source,
     const uint8_t *pdu, const struct advert *advert, int64_t interval_us);
 /* false: this router does not sign */
-bool router_auth_sign(struct router_auth *auth, const struct in6_addr *source, const uint8_t *pdu,
-    size_t size, uint8_t trailer[static ADVERT_TRAILER_SIZE]);
+bool router_auth_sign(struct router_auth *auth, const struct address *source, const uint8_t *pdu, size_t size,
+    uint8_t trailer[static ADVERT_TRAILER_SIZE]);
 
 /* router.c: events in, pending out */
 void router_params(const struct config_router *config, struct vrrp_params *params);
-struct router *router_find(struct engine *engine, const char *interface, uint8_t vrid);
+struct router *router_find(struct engine *engine, const struct router_id *id);
 int router_address_index(
-    const struct router *router, const struct in6_addr *address); /* -1: not its address */
+    const struct router *router, const struct address *address); /* -1: not its address */
 /* may_adopt: it goes on as Active if its predecessor was a moment ago. */
 void router_start(struct engine *engine, struct router *router, struct mono now, bool may_adopt);
 void router_free(struct engine *engine, struct router *router);
@@ -251,8 +252,8 @@ union control {
 struct tape_packet {
 	const uint8_t *bytes; /* behind the IPv6 header */
 	size_t size;
-	struct in6_addr source;
-	struct in6_addr destination;
+	struct address source;
+	struct address destination;
 	uint8_t protocol;
 	uint8_t hop_limit;
 	enum advert_verdict verdict;
@@ -267,8 +268,8 @@ void announcements_read(struct engine *engine, struct mono now);
 
 /* send.c */
 void packets_send_adverts(struct engine *engine, struct mono now);
-int packets_send_na(struct engine *engine, const struct link *link, const struct in6_addr *vip);
-int packets_send_ns(struct engine *engine, const struct router *router, const struct in6_addr *vip);
+int packets_send_na(struct engine *engine, const struct link *link, const struct address *vip);
+int packets_send_ns(struct engine *engine, const struct router *router, const struct address *vip);
 
 /* complain.c: what others do wrong, for people */
 struct hushed {
@@ -277,7 +278,7 @@ struct hushed {
 /* Whether to tell it now; at most `burst` times a minute. */
 bool complaint_due(struct complaint *complaint, unsigned burst, struct mono now, struct hushed *hushed);
 void complain_of_advert(const struct link *link, const struct router *router, struct mono now,
-    const struct in6_addr *source, enum advert_verdict verdict);
+    const struct address *source, enum advert_verdict verdict);
 
 /* messages.c: what guardian and control say */
 void messages_from_guardian(struct engine *engine, struct mono now);
@@ -303,7 +304,7 @@ void record_drop(
     struct engine *engine, const struct link *link, const struct router *router, enum advert_verdict verdict);
 /* router->conflict; fresh: of another kind than before */
 void record_conflict(struct engine *engine, const struct router *router, bool fresh,
-    const struct in6_addr *address, const uint8_t mac[static 6]);
+    const struct address *address, const uint8_t mac[static 6]);
 /* A step of the takeover that is under way, if one is; the announcement ends it. */
 void record_step(struct engine *engine, struct router *router, enum board_step step, struct mono at);
 void record_lateness(struct engine *engine, int64_t us);

@@ -16,7 +16,7 @@
 static void withdraw(struct engine *engine, struct router *router)
 {
 	for (unsigned i = 0; i < router->config.address_count; i++) {
-		const struct in6_addr *address = &router->config.addresses[i];
+		const struct address *address = &router->config.addresses[i];
 		int result = router->link->ifindex
 				 ? kernel_address_remove(&engine->kernel, router->link->ifindex, address, 128)
 				 : 0;
@@ -24,7 +24,7 @@ static void withdraw(struct engine *engine, struct router *router)
 			log_error("%s: cannot remove the address from %s: %s; remove it by hand with `ip -6 "
 				  "addr del`, two "
 				  "nodes may have it now",
-			    router->config.name, router->config.interface, strerrordesc_np(-result));
+			    router->config.name, router->config.id.interface, strerrordesc_np(-result));
 	}
 }
 
@@ -34,10 +34,10 @@ static void tell_refusal(struct router *router, bool renewal, int error, struct 
 	struct hushed hushed;
 	if (renewal && complaint_due(&router->complaints[COMPLAINT_RENEWAL], 1, now, &hushed))
 		log_warning("%s: the kernel refuses to renew the address on %s: %s; trying again%s",
-		    router->config.name, router->config.interface, strerrordesc_np(error), hushed.text);
+		    router->config.name, router->config.id.interface, strerrordesc_np(error), hushed.text);
 	else if (!renewal)
 		log_error("%s: the kernel refuses the address on %s: %s", router->config.name,
-		    router->config.interface, strerrordesc_np(error));
+		    router->config.id.interface, strerrordesc_np(error));
 }
 
 static void assign(struct engine *engine, struct router *router, uint32_t addresses, struct mono now)
@@ -83,7 +83,7 @@ static void announce(struct engine *engine, struct router *router, struct mono n
 		struct hushed hushed;
 		if (result && complaint_due(&router->complaints[COMPLAINT_ANNOUNCE], 1, now, &hushed))
 			log_warning("%s: cannot send a Neighbor Advertisement on %s: %s%s",
-			    router->config.name, router->config.interface, strerrordesc_np(-result),
+			    router->config.name, router->config.id.interface, strerrordesc_np(-result),
 			    hushed.text);
 		if (!result)
 			record_count(engine, router, BOARD_ANNOUNCEMENTS_SENT);

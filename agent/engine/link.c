@@ -51,7 +51,7 @@ struct link *link_by_index(struct engine *engine, unsigned ifindex)
 
 const struct link_source *link_source_of(const struct router *router)
 {
-	bool global = router->config.peer_count && !IN6_IS_ADDR_LINKLOCAL(&router->config.peers[0]);
+	bool global = router->config.peer_count && !address_is_link_local(&router->config.peers[0]);
 	return global ? &router->link->global : &router->link->local;
 }
 
@@ -98,7 +98,7 @@ static void reconcile(struct engine *engine, struct router *router, struct mono 
 			log_warning(
 			    "%s: an address of this virtual router is on %s although this node is not "
 			    "Active; it is removed",
-			    router->config.name, router->config.interface);
+			    router->config.name, router->config.id.interface);
 		event.type = there ? VRRP_EVENT_ADDRESS_PRESENT : VRRP_EVENT_ADDRESS_LOST;
 		router_event(engine, router, now, &event);
 		if (!there && router->vr.state == VRRP_ACTIVE)
@@ -116,7 +116,7 @@ static void snatched(struct engine *engine, struct router *router, unsigned inde
 }
 
 static void start_router(
-    struct engine *engine, struct router *router, const struct in6_addr *source, struct mono now)
+    struct engine *engine, struct router *router, const struct address *source, struct mono now)
 {
 	struct vrrp_event event = {.type = VRRP_EVENT_LINK_UP, .own_address = *source};
 	if (router->adopt && router->vr.state == VRRP_INITIALIZE) {
@@ -153,8 +153,8 @@ static void tell_readiness(struct engine *engine, struct link *link, struct mono
 			continue;
 		bool ready = !link_trouble(r);
 		bool fresh = r->vr.state == VRRP_INITIALIZE && !r->vr.stopping;
-		const struct in6_addr *source = &link_source_of(r)->address;
-		if (ready && (!r->vr.link_up || memcmp(&r->vr.own_address, source, sizeof *source) != 0))
+		const struct address *source = &link_source_of(r)->address;
+		if (ready && (!r->vr.link_up || !address_equal(&r->vr.own_address, source)))
 			start_router(engine, r, source, now);
 		else if (!ready && (r->vr.link_up || fresh))
 			router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_LINK_DOWN});
@@ -219,8 +219,8 @@ static void on_link(struct reading *reading, const struct kernel_event *event)
 static void on_source(
     struct reading *reading, struct link *link, struct link_source *source, const struct kernel_event *event)
 {
-	const struct in6_addr *address = &event->address.address;
-	bool current = source->usable && memcmp(&source->address, address, sizeof *address) == 0;
+	const struct address *address = &event->address.address;
+	bool current = source->usable && address_equal(&source->address, address);
 	uint32_t unfit = IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED | IFA_F_TEMPORARY;
 	bool fit = event->type == KERNEL_ADDRESS && !(event->address.flags & unfit);
 	if (reading->dumping) {
@@ -258,7 +258,7 @@ static void repair(
 	if (again)
 		log_warning("%s: an address of this virtual router is on %s as /%u%s, put there by somebody "
 			    "else; it is %s%s",
-		    router->config.name, router->config.interface, stray->prefix,
+		    router->config.name, router->config.id.interface, stray->prefix,
 		    stray->flags & IFA_F_DEPRECATED ? "" : " and as a source address",
 		    wanted ? "put right" : "removed", hushed.text);
 	if (stray->prefix != 128 || !wanted)
@@ -304,7 +304,7 @@ static void on_address(struct reading *reading, const struct kernel_event *event
 	struct link *link = link_by_index(reading->engine, event->ifindex);
 	if (!link)
 		return;
-	if (IN6_IS_ADDR_LINKLOCAL(&event->address.address)) {
+	if (address_is_link_local(&event->address.address)) {
 		on_source(reading, link, &link->local, event);
 		return;
 	}

@@ -84,11 +84,10 @@ static void drain(struct engine *engine, const struct message *message, struct m
 	bool draining = message->type == MESSAGE_DRAIN;
 	uint32_t for_ms = message->drain.for_ms;
 	struct mono until = for_ms ? mono_add(now, for_ms * USEC_PER_MS) : MONO_NEVER;
-	const struct message_router *which = &message->drain.router;
+	const struct router_id *which = &message->drain.router;
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
-		bool meant = !which->interface[0] || (which->vrid == r->config.vrid &&
-							 strcmp(which->interface, r->config.interface) == 0);
+		bool meant = !which->interface[0] || router_id_equal(which, &r->config.id);
 		if (!r->used || !meant || (!draining && !r->vr.drained))
 			continue;
 		struct hushed hushed;
@@ -106,7 +105,7 @@ static void health(struct engine *engine, struct message *message, struct mono n
 {
 	sanitize(message->health.router.interface, sizeof message->health.router.interface);
 	sanitize(message->health.text, sizeof message->health.text);
-	struct router *r = router_find(engine, message->health.router.interface, message->health.router.vrid);
+	struct router *r = router_find(engine, &message->health.router);
 	if (!r || !r->config.checks) /* a router without checks is healthy, whatever control says */
 		return;
 	if (message->health.grade >= VRRP_HEALTHS)
@@ -129,10 +128,7 @@ void messages_from_control(struct engine *engine, struct mono now)
 		switch (message.type) {
 		case MESSAGE_HEALTH: health(engine, &message, now); break;
 		case MESSAGE_DRAIN:
-		case MESSAGE_RESUME:
-			message.drain.router.interface[sizeof message.drain.router.interface - 1] = '\0';
-			drain(engine, &message, now);
-			break;
+		case MESSAGE_RESUME: drain(engine, &message, now); break;
 		case MESSAGE_CONFIG: /* only the guardian configures */
 			for (int f = 0; f < MESSAGE_FDS; f++)
 				close(fds[f]);

@@ -74,13 +74,13 @@ int packets_open(struct engine *engine)
 }
 
 /* Leaves first: a membership may be a remnant of before IPv6 was switched off and on again on this link. */
-static void join(const struct engine *engine, const struct link *link, const struct in6_addr *group)
+static void join(const struct engine *engine, const struct link *link, const struct address *group)
 {
-	struct ipv6_mreq request = {.ipv6mr_multiaddr = *group, .ipv6mr_interface = link->ifindex};
+	struct ipv6_mreq request = {.ipv6mr_multiaddr = group->in6, .ipv6mr_interface = link->ifindex};
 	setsockopt(engine->vrrp_socket, IPPROTO_IPV6, IPV6_LEAVE_GROUP, &request, sizeof request);
 	if (setsockopt(engine->vrrp_socket, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request) < 0) {
-		char text[INET6_ADDRSTRLEN];
-		inet_ntop(AF_INET6, group, text, sizeof text);
+		char text[ADDRESS_TEXT_MAX];
+		address_format(group, text);
 		log_error("cannot join %s on %s: %s; adverts of other routers will not be heard", text,
 		    link->name, strerrordesc_np(errno));
 	}
@@ -100,7 +100,7 @@ void packets_join(struct engine *engine, const struct link *link)
 		joined = true;
 		for (unsigned a = 0; a < r->config.address_count; a++) {
 			/* before we hold the address, so that a snooping switch forwards */
-			struct in6_addr group = solicited_node(&r->config.addresses[a]);
+			struct address group = solicited_node(&r->config.addresses[a]);
 			join(engine, link, &group);
 		}
 	}

@@ -19,7 +19,7 @@
 static void check_first_address(struct router *router, struct mono now, const struct advert *advert)
 {
 	struct hushed hushed;
-	if (IN6_IS_ADDR_LINKLOCAL(&advert->addresses[0]) ||
+	if (address_is_link_local(&advert->addresses[0]) ||
 	    router->config.link_local_mode == LINK_LOCAL_NONE ||
 	    !complaint_due(&router->complaints[COMPLAINT_FIRST_ADDRESS], 1, now, &hushed))
 		return;
@@ -46,7 +46,7 @@ static void check_addresses(
 {
 	unsigned ours = 0, theirs = 0;
 	for (unsigned i = 0; i < advert->address_count && i < ADVERT_ADDRESSES_MAX; i++) {
-		if (IN6_IS_ADDR_LINKLOCAL(&advert->addresses[i]))
+		if (address_is_link_local(&advert->addresses[i]))
 			continue;
 		theirs++;
 		ours += router_address_index(router, &advert->addresses[i]) >= 0;
@@ -64,7 +64,7 @@ static void check_addresses(
 	log_warning(
 	    "%s: another router with VRID %u on %s has %u addresses, of which %u are among our %u: the "
 	    "configurations differ%s",
-	    router->config.name, router->config.vrid, router->config.interface, theirs, ours,
+	    router->config.name, router->config.id.vrid, router->config.id.interface, theirs, ours,
 	    router->config.address_count, hushed.text);
 }
 
@@ -73,9 +73,9 @@ static bool is_peer(const struct router *router, const struct advert_envelope *e
 {
 	const struct config_router *config = &router->config;
 	for (unsigned i = 0; i < config->peer_count; i++)
-		if (memcmp(&config->peers[i], &envelope->source, sizeof envelope->source) == 0)
+		if (address_equal(&config->peers[i], &envelope->source))
 			return true;
-	return !config->peer_count && IN6_IS_ADDR_LINKLOCAL(&envelope->source);
+	return !config->peer_count && address_is_link_local(&envelope->source);
 }
 
 /* What needs to know the routers. The router, if one is concerned, is told also when the packet is refused.
@@ -89,7 +89,7 @@ static enum advert_verdict admit(const struct link *link, const uint8_t *bytes, 
 	*concerned = router;
 	if (!router->vr.link_up)
 		return ADVERT_NOT_READY;
-	if (memcmp(&envelope->source, &router->vr.own_address, sizeof envelope->source) == 0)
+	if (address_equal(&envelope->source, &router->vr.own_address))
 		return ADVERT_OWN_PACKET;
 	if (!is_peer(router, envelope))
 		return ADVERT_UNKNOWN_PEER;
@@ -181,7 +181,7 @@ static void take_announcement(struct engine *engine, struct link *link, struct m
 		NA_OK ||
 	    !na.has_mac || memcmp(na.mac, link->mac, sizeof na.mac) == 0)
 		return;
-	bool recorded = false, answer = !IN6_IS_ADDR_MULTICAST(&envelope->destination);
+	bool recorded = false, answer = !address_is_multicast(&envelope->destination);
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
 		if (!r->used || r->link != link || router_address_index(r, &na.target) < 0)
@@ -202,7 +202,7 @@ static unsigned open_envelope(struct msghdr *header, struct advert_envelope *env
 {
 	const struct sockaddr_in6 *from = header->msg_name;
 	unsigned ifindex = 0;
-	*envelope = (struct advert_envelope){.source = from->sin6_addr};
+	*envelope = (struct advert_envelope){.source = {from->sin6_addr}};
 	in.at_ns = 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS) {
@@ -215,7 +215,7 @@ static unsigned open_envelope(struct msghdr *header, struct advert_envelope *env
 		if (c->cmsg_type == IPV6_PKTINFO) {
 			struct in6_pktinfo info;
 			memcpy(&info, CMSG_DATA(c), sizeof info);
-			envelope->destination = info.ipi6_addr;
+			envelope->destination.in6 = info.ipi6_addr;
 			ifindex = info.ipi6_ifindex;
 		} else if (c->cmsg_type == IPV6_HOPLIMIT) {
 			int hops;

@@ -33,8 +33,7 @@ void record_identity(struct engine *engine, const struct router *router)
 	const struct config_router *config = &router->config;
 	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
 	memcpy(b->name, config->name, sizeof b->name);
-	memcpy(b->interface, config->interface, sizeof b->interface);
-	b->vrid = config->vrid;
+	b->id = config->id;
 	b->priority = config->priority;
 	b->address_count = config->address_count;
 	memcpy(b->addresses, config->addresses, sizeof b->addresses);
@@ -115,7 +114,7 @@ void record_drop(
 }
 
 void record_conflict(struct engine *engine, const struct router *router, bool fresh,
-    const struct in6_addr *address, const uint8_t mac[static 6])
+    const struct address *address, const uint8_t mac[static 6])
 {
 	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
 	b->conflict = (uint8_t)router->conflict.kind;

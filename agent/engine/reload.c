@@ -21,8 +21,7 @@ static struct router *find_slot(
 	for (unsigned i = 0; i < written; i++) {
 		const struct board_router *b =
 		    &engine->board->routers[i].value; /* our own writing: no lock */
-		bool same = b->vrid == config->vrid &&
-			    strncmp(b->interface, config->interface, sizeof b->interface) == 0;
+		bool same = router_id_equal(&b->id, &config->id);
 		if (!engine->routers[i].used && (of_predecessor ? same : !b->name[0]))
 			return &engine->routers[i];
 	}
@@ -85,7 +84,7 @@ static void keep_or_change(struct engine *engine, const struct configuration *ne
 {
 	for (unsigned i = 0; i < next->config->router_count; i++) {
 		const struct config_router *c = &next->config->routers[i];
-		struct router *r = router_find(engine, c->interface, c->vrid);
+		struct router *r = router_find(engine, &c->id);
 		if (r && r->vr.stopping)
 			log_warning("%s: still handing over from its removal; reload again to start it anew",
 			    c->name);
@@ -108,7 +107,7 @@ static void add_new(
 {
 	for (unsigned i = 0; i < next->config->router_count; i++) {
 		const struct config_router *c = &next->config->routers[i];
-		if (router_find(engine, c->interface, c->vrid))
+		if (router_find(engine, &c->id))
 			continue;
 		struct router *slot = find_slot(engine, c, of_predecessor);
 		if (slot)

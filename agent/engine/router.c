@@ -23,20 +23,20 @@ void router_params(const struct config_router *config, struct vrrp_params *param
 	};
 }
 
-struct router *router_find(struct engine *engine, const char *interface, uint8_t vrid)
+struct router *router_find(struct engine *engine, const struct router_id *id)
 {
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
-		if (r->used && r->config.vrid == vrid && strcmp(r->config.interface, interface) == 0)
+		if (r->used && router_id_equal(&r->config.id, id))
 			return r;
 	}
 	return NULL;
 }
 
-int router_address_index(const struct router *router, const struct in6_addr *address)
+int router_address_index(const struct router *router, const struct address *address)
 {
 	for (unsigned i = 0; i < router->config.address_count; i++)
-		if (memcmp(&router->config.addresses[i], address, sizeof *address) == 0)
+		if (address_equal(&router->config.addresses[i], address))
 			return (int)i;
 	return -1;
 }
@@ -96,8 +96,7 @@ static bool predecessor(struct engine *engine, const struct router *router, stru
 	unsigned index = (unsigned)(router - engine->routers);
 	bool consistent = board_read_router(engine->board, index, prior);
 	prior->name[sizeof prior->name - 1] = '\0';
-	return consistent && prior->vrid == router->config.vrid &&
-	       strncmp(prior->interface, router->config.interface, sizeof prior->interface) == 0;
+	return consistent && router_id_equal(&prior->id, &router->config.id);
 }
 
 void router_start(struct engine *engine, struct router *router, struct mono now, bool may_adopt)
@@ -115,8 +114,8 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	router->takeover_from = MONO_NEVER;
 	conflict_reset(router);
 	router->health_until = router->config.checks && working ? mono_add(now, HEALTH_GRACE_US) : MONO_NEVER;
-	router->link = link_of(engine, router->config.interface);
-	router->link->by_vrid[router->config.vrid] = router;
+	router->link = link_of(engine, router->config.id.interface);
+	router->link->by_vrid[router->config.id.vrid] = router;
 	for (unsigned i = 0; i < router->config.track_count; i++)
 		link_of(engine, router->config.track[i]); /* known before the next dump */
 	router->checks_health = health;
@@ -147,8 +146,8 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 void router_free(struct engine *engine, struct router *router)
 {
 	unsigned index = (unsigned)(router - engine->routers);
-	if (router->link->by_vrid[router->config.vrid] == router)
-		router->link->by_vrid[router->config.vrid] = NULL;
+	if (router->link->by_vrid[router->config.id.vrid] == router)
+		router->link->by_vrid[router->config.id.vrid] = NULL;
 	memset(board_begin_router(engine->board, index), 0, sizeof(struct board_router));
 	board_end_router(engine->board, index);
 	router_auth_wipe(&router->auth);

@@ -12,12 +12,12 @@
 
 #define SEND_BATCH 64
 
-static size_t address_message(union control *control, unsigned ifindex, const struct in6_addr *source)
+static size_t address_message(union control *control, unsigned ifindex, const struct address *source)
 {
 	control->header.cmsg_level = IPPROTO_IPV6;
 	control->header.cmsg_type = IPV6_PKTINFO;
 	control->header.cmsg_len = CMSG_LEN(sizeof(struct in6_pktinfo));
-	struct in6_pktinfo info = {.ipi6_addr = *source, .ipi6_ifindex = ifindex};
+	struct in6_pktinfo info = {.ipi6_addr = source->in6, .ipi6_ifindex = ifindex};
 	memcpy(CMSG_DATA(&control->header), &info, sizeof info);
 	return CMSG_SPACE(sizeof info);
 }
@@ -33,11 +33,11 @@ static struct {
 } out;
 
 /* One advert, signed if this router signs. The link goes into the control message. */
-static void prepare(struct router *router, const struct in6_addr *destination)
+static void prepare(struct router *router, const struct address *destination)
 {
 	const struct config_router *config = &router->config;
 	struct advert advert = {
-	    .vrid = config->vrid,
+	    .vrid = config->id.vrid,
 	    .priority = router->pending.priority,
 	    .interval_cs = (uint16_t)(config->advert_interval_us / (10 * USEC_PER_MS)),
 	};
@@ -47,13 +47,13 @@ static void prepare(struct router *router, const struct in6_addr *destination)
 		advert.addresses[advert.address_count++] = config->addresses[i];
 
 	unsigned n = out.count++;
-	const struct in6_addr *source = &router->vr.own_address;
+	const struct address *source = &router->vr.own_address;
 	uint8_t trailer[ADVERT_TRAILER_SIZE];
 	size_t size = advert_build(&advert, source, destination, NULL, out.bytes[n], sizeof out.bytes[n]);
 	if (router_auth_sign(&router->auth, source, out.bytes[n], size, trailer))
 		size = advert_build(&advert, source, destination, trailer, out.bytes[n], sizeof out.bytes[n]);
 	out.routers[n] = router;
-	out.to[n] = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = *destination};
+	out.to[n] = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = destination->in6};
 	out.part[n] = (struct iovec){out.bytes[n], size};
 	out.headers[n].msg_hdr = (struct msghdr){.msg_name = &out.to[n],
 	    .msg_namelen = sizeof out.to[n],
@@ -69,7 +69,7 @@ static void tape_advert(struct engine *engine, unsigned n)
 	struct tape_packet packet = {.bytes = out.bytes[n],
 	    .size = out.part[n].iov_len,
 	    .source = router->vr.own_address,
-	    .destination = out.to[n].sin6_addr,
+	    .destination = {out.to[n].sin6_addr},
 	    .protocol = VRRP_PROTOCOL,
 	    .hop_limit = VRRP_HOP_LIMIT};
 	tape_sent(engine, router->link, &packet);
@@ -96,7 +96,7 @@ static void send_prepared(struct engine *engine, struct mono now)
 			record_count(engine, router, BOARD_ADVERT_SEND_ERRORS);
 			if (complaint_due(&router->complaints[COMPLAINT_SEND], 1, now, &hushed))
 				log_warning("%s: cannot send an advert on %s: %s%s", router->config.name,
-				    router->config.interface, strerrordesc_np(error), hushed.text);
+				    router->config.id.interface, strerrordesc_np(error), hushed.text);
 			done++;
 		}
 	}
@@ -129,11 +129,11 @@ void packets_send_adverts(struct engine *engine, struct mono now)
 }
 
 /* ICMPv6 of one kind or another: nothing of it is ever queued. */
-static int send_nd(struct engine *engine, const struct link *link, const struct in6_addr *source,
-    const struct in6_addr *destination, uint8_t *bytes, size_t size)
+static int send_nd(struct engine *engine, const struct link *link, const struct address *source,
+    const struct address *destination, uint8_t *bytes, size_t size)
 {
 	union control control;
-	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = *destination};
+	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = destination->in6};
 	struct iovec part = {bytes, size};
 	struct msghdr header = {.msg_name = &to,
 	    .msg_namelen = sizeof to,
@@ -153,7 +153,7 @@ static int send_nd(struct engine *engine, const struct link *link, const struct 
 	return 0;
 }
 
-int packets_send_na(struct engine *engine, const struct link *link, const struct in6_addr *vip)
+int packets_send_na(struct engine *engine, const struct link *link, const struct address *vip)
 {
 	struct na na = {.target = *vip, .router = link->forwarding, .override = true, .has_mac = true};
 	memcpy(na.mac, link->mac, sizeof na.mac);
@@ -162,11 +162,11 @@ int packets_send_na(struct engine *engine, const struct link *link, const struct
 	return send_nd(engine, link, vip, &vrrp_all_nodes, bytes, size);
 }
 
-int packets_send_ns(struct engine *engine, const struct router *router, const struct in6_addr *vip)
+int packets_send_ns(struct engine *engine, const struct router *router, const struct address *vip)
 {
-	struct in6_addr group = solicited_node(vip);
+	struct address group = solicited_node(vip);
 	uint8_t bytes[NA_SIZE];
-	const struct in6_addr *source = &router->link->local.address;
+	const struct address *source = &router->link->local.address;
 	if (!router->link->local.usable)
 		return -EADDRNOTAVAIL;
 	size_t size = ns_build(vip, router->link->mac, source, &group, bytes, sizeof bytes);

@@ -17,8 +17,8 @@
 struct transition {
 	struct router *router;
 	struct vrrp_effect effect;
-	struct in6_addr peer; /* the other one, where there is one */
-	const char *trouble;  /* of the link */
+	struct address peer; /* the other one, where there is one */
+	const char *trouble; /* of the link */
 	uint8_t effective_priority;
 	int64_t at_realtime_us;
 };
@@ -47,10 +47,10 @@ static void us_text(int64_t us, char text[static 32])
 static void reason_text(const struct transition *transition, char *text, size_t size)
 {
 	const struct vrrp_effect *effect = &transition->effect;
-	const char *interface = transition->router->config.interface;
-	char peer[INET6_ADDRSTRLEN], time[32];
+	const char *interface = transition->router->config.id.interface;
+	char peer[ADDRESS_TEXT_MAX], time[32];
 	int detail = (int)effect->detail;
-	inet_ntop(AF_INET6, &transition->peer, peer, sizeof peer);
+	address_format(&transition->peer, peer);
 	us_text(effect->detail, time);
 	switch (effect->reason) {
 	case VRRP_REASON_STARTED: snprintf(text, size, "started"); break;
@@ -144,14 +144,13 @@ void transitions_record(struct engine *engine)
 		struct router *router = transition->router;
 		struct board_event event = {
 		    .at_realtime_us = transition->at_realtime_us,
-		    .vrid = router->config.vrid,
+		    .id = router->config.id,
 		    .from = (uint8_t)effect->from,
 		    .to = (uint8_t)effect->to,
 		    .reason = (uint8_t)effect->reason,
 		    .effective_priority = transition->effective_priority,
 		};
 		memcpy(event.router, router->config.name, sizeof event.router);
-		memcpy(event.interface, router->config.interface, sizeof event.interface);
 		reason_text(transition, event.reason_text, sizeof event.reason_text);
 		record_transition(engine, router, &event, effect->reason != VRRP_REASON_ADOPTED);
 		write_line(router, effect, event.reason_text);

@@ -18,15 +18,15 @@ struct leftovers {
 	unsigned count;
 	struct {
 		unsigned ifindex;
-		struct in6_addr address;
+		struct address address;
 	} items[LEFTOVERS_MAX];
 };
 
-static bool is_configured(const struct config *config, const struct in6_addr *address)
+static bool is_configured(const struct config *config, const struct address *address)
 {
 	for (unsigned r = 0; config && r < config->router_count; r++)
 		for (unsigned a = 0; a < config->routers[r].address_count; a++)
-			if (memcmp(&config->routers[r].addresses[a], address, sizeof *address) == 0)
+			if (address_equal(&config->routers[r].addresses[a], address))
 				return true;
 	return false;
 }
@@ -54,8 +54,8 @@ int release_addresses(const struct config *config)
 	found = (struct leftovers){.config = config};
 	result = kernel_dump(&kernel, collect, &found);
 	for (unsigned i = 0; i < found.count && !result; i++) {
-		char text[INET6_ADDRSTRLEN], name[IF_NAMESIZE] = "?";
-		inet_ntop(AF_INET6, &found.items[i].address, text, sizeof text);
+		char text[ADDRESS_TEXT_MAX], name[IF_NAMESIZE] = "?";
+		address_format(&found.items[i].address, text);
 		if_indextoname(found.items[i].ifindex, name);
 		result = kernel_address_remove(&kernel, found.items[i].ifindex, &found.items[i].address, 128);
 		if (result == -EADDRNOTAVAIL) { /* somebody was faster: its lease, or another --release */

@@ -32,8 +32,7 @@ struct notice {
 static const struct config_router *configured(const struct config *config, const struct board_router *board)
 {
 	for (unsigned i = 0; i < config->router_count; i++)
-		if (config->routers[i].vrid == board->vrid &&
-		    strncmp(config->routers[i].interface, board->interface, sizeof board->interface) == 0)
+		if (router_id_equal(&config->routers[i].id, &board->id))
 			return &config->routers[i];
 	return NULL;
 }
@@ -71,12 +70,12 @@ static bool sign(
 	return false;
 }
 
-static int send_to(int fd, const struct notice *notice, const struct in6_addr *destination)
+static int send_to(int fd, const struct notice *notice, const struct address *destination)
 {
 	const struct config_router *config = notice->config;
-	const struct in6_addr *source = &notice->board.active_address;
-	struct advert advert = {
-	    .vrid = config->vrid, .interval_cs = (uint16_t)(config->advert_interval_us / (10 * USEC_PER_MS))};
+	const struct address *source = &notice->board.active_address;
+	struct advert advert = {.vrid = config->id.vrid,
+	    .interval_cs = (uint16_t)(config->advert_interval_us / (10 * USEC_PER_MS))};
 	uint8_t trailer[ADVERT_TRAILER_SIZE];
 	uint8_t bytes[ADVERT_HEADER_SIZE + 16 * ADVERT_ADDRESSES_MAX + ADVERT_TRAILER_SIZE];
 	if (config->link_local_mode != LINK_LOCAL_NONE)
@@ -93,9 +92,9 @@ static int send_to(int fd, const struct notice *notice, const struct in6_addr *d
 	} control = {.header = {.cmsg_level = IPPROTO_IPV6,
 			 .cmsg_type = IPV6_PKTINFO,
 			 .cmsg_len = CMSG_LEN(sizeof(struct in6_pktinfo))}};
-	struct in6_pktinfo from = {.ipi6_addr = *source, .ipi6_ifindex = notice->board.ifindex};
+	struct in6_pktinfo from = {.ipi6_addr = source->in6, .ipi6_ifindex = notice->board.ifindex};
 	memcpy(CMSG_DATA(&control.header), &from, sizeof from);
-	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = *destination};
+	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = destination->in6};
 	struct iovec part = {bytes, size};
 	struct msghdr message = {.msg_name = &to,
 	    .msg_namelen = sizeof to,
@@ -131,10 +130,10 @@ static void resign(int fd, const struct notice *notice)
 		result = send_to(fd, notice, &config->peers[i]);
 	if (result)
 		log_error("%s: cannot send priority 0 on %s: %s; the others take over when they miss adverts",
-		    config->name, config->interface, strerrordesc_np(-result));
+		    config->name, config->id.interface, strerrordesc_np(-result));
 	else
 		log_notice(
-		    "%s: sent priority 0 on %s in place of the engine", config->name, config->interface);
+		    "%s: sent priority 0 on %s in place of the engine", config->name, config->id.interface);
 }
 
 int64_t resign_stay(int64_t interval_us)

@@ -21,8 +21,8 @@ static struct nla_policy link_policy[IFLA_MAX + 1] = {
     [IFLA_IFNAME] = {.type = NLA_STRING, .maxlen = IF_NAMESIZE},
 };
 static struct nla_policy address_policy[ADDRESS_LAST + 1] = {
-    [IFA_LOCAL] = {.minlen = sizeof(struct in6_addr)},
-    [IFA_ADDRESS] = {.minlen = sizeof(struct in6_addr)},
+    [IFA_LOCAL] = {.minlen = sizeof(struct address)},
+    [IFA_ADDRESS] = {.minlen = sizeof(struct address)},
     [IFA_FLAGS] = {.type = NLA_U32},
     [IFA_PROTO] = {.type = NLA_U8},
 };
@@ -31,7 +31,7 @@ static struct nla_policy netconf_policy[NETCONFA_MAX + 1] = {
     [NETCONFA_FORWARDING] = {.type = NLA_U32},
 };
 static struct nla_policy neighbour_policy[NDA_MAX + 1] = {
-    [NDA_DST] = {.minlen = sizeof(struct in6_addr)},
+    [NDA_DST] = {.minlen = sizeof(struct address)},
 };
 
 static bool link_event(struct nlmsghdr *h, struct kernel_event *event)
@@ -98,7 +98,7 @@ bool message_event(struct nlmsghdr *h, struct kernel_event *event)
 	}
 }
 
-bool message_unresolved(struct nlmsghdr *h, unsigned ifindex, struct in6_addr *address)
+bool message_unresolved(struct nlmsghdr *h, unsigned ifindex, struct address *address)
 {
 	struct nlattr *of[NDA_MAX + 1];
 	const struct ndmsg *m = nlmsg_data(h);

@@ -11,7 +11,7 @@
 bool message_event(struct nlmsghdr *h, struct kernel_event *event);
 
 /* The address of a neighbour on this link that has not answered yet. */
-bool message_unresolved(struct nlmsghdr *h, unsigned ifindex, struct in6_addr *address);
+bool message_unresolved(struct nlmsghdr *h, unsigned ifindex, struct address *address);
 
 /* The whole messages of a datagram, one after the other. */
 #define MESSAGES_EACH(h, bytes, left)                                                                        \

@@ -113,7 +113,7 @@ static struct nl_msg *request_begin(
 }
 
 static struct nl_msg *address_begin(struct kernel *kernel, uint16_t type, int flags, unsigned ifindex,
-    const struct in6_addr *address, uint8_t prefix)
+    const struct address *address, uint8_t prefix)
 {
 	struct ifaddrmsg m = {.ifa_family = AF_INET6,
 	    .ifa_prefixlen = prefix,
@@ -170,7 +170,7 @@ static int request(struct kernel *kernel)
 }
 
 int kernel_address_add(
-    struct kernel *kernel, unsigned ifindex, const struct in6_addr *address, uint32_t lease_s)
+    struct kernel *kernel, unsigned ifindex, const struct address *address, uint32_t lease_s)
 {
 	struct nl_msg *message =
 	    address_begin(kernel, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, ifindex, address, 128);
@@ -182,7 +182,7 @@ int kernel_address_add(
 }
 
 int kernel_address_remove(
-    struct kernel *kernel, unsigned ifindex, const struct in6_addr *address, uint8_t prefix)
+    struct kernel *kernel, unsigned ifindex, const struct address *address, uint8_t prefix)
 {
 	address_begin(kernel, RTM_DELADDR, 0, ifindex, address, prefix);
 	return request(kernel);
@@ -303,7 +303,7 @@ int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context)
 
 struct unresolved {
 	unsigned ifindex, count;
-	struct in6_addr of[UNRESOLVED_MAX];
+	struct address of[UNRESOLVED_MAX];
 };
 
 static void collect_unresolved(struct nlmsghdr *h, void *context)

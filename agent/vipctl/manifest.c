@@ -32,10 +32,10 @@ static const struct config_router *router_find(const struct config *config, cons
 /* The one of its addresses that is `wanted`, or with "" the only one. False, and told, if it is not clear
  * which. */
 static bool vip_find(const struct config *config, const struct config_router *router, const char *wanted,
-    char vip[static INET6_ADDRSTRLEN])
+    char vip[static ADDRESS_TEXT_MAX])
 {
 	for (uint32_t i = 0; i < router->address_count; i++) {
-		inet_ntop(AF_INET6, &router->addresses[i], vip, INET6_ADDRSTRLEN);
+		address_format(&router->addresses[i], vip);
 		if (*wanted ? strcmp(vip, wanted) == 0 : router->address_count == 1)
 			return true;
 	}
@@ -71,7 +71,7 @@ static const char *node_address(const struct manifest *manifest, const char *nod
 static void manifest_print(
     const struct manifest *manifest, const struct config *config, const char *router, const char *vip)
 {
-	char endpoints[128], metrics_port[8], fqdn[2 * NODE_NAME_MAX], address[INET6_ADDRSTRLEN + 2],
+	char endpoints[128], metrics_port[8], fqdn[2 * NODE_NAME_MAX], address[ADDRESS_TEXT_MAX + 2],
 	    key_option[CONFIG_PATH_MAX + 8];
 	snprintf(metrics_port, sizeof metrics_port, "%u", ntohs(config->metrics_address.sin6_port));
 	snprintf(fqdn, sizeof fqdn, "%s.%s", manifest->name, manifest->zone ? manifest->zone : "");
@@ -109,7 +109,7 @@ int command_manifest(const struct vipctl *ctl)
 	static struct config config;
 	struct config_errors errors;
 	struct manifest manifest;
-	char vip[INET6_ADDRSTRLEN];
+	char vip[ADDRESS_TEXT_MAX];
 	manifest_options(ctl, &manifest);
 	if (config_load(manifest.config, &config, &errors) < 0) {
 		fputs(errors.text, stderr);

@@ -9,6 +9,8 @@
 #include "vipctl/template.h"
 #include "vipctl/vipctl.h"
 
+#include "vipd/address.h"
+
 #define SERVERS_MAX 32
 #define PIECES_MAX  3
 
@@ -25,11 +27,11 @@ struct manifest {
 	const struct kind *kind;
 	const char *config;
 	const char *router;		/* NULL: the only one */
-	char address[INET6_ADDRSTRLEN]; /* "": the only one of the router */
+	char address[ADDRESS_TEXT_MAX]; /* "": the only one of the router */
 	const char *name;
 	const char *port;
 	const char *zone;
-	char dns_server[INET6_ADDRSTRLEN]; /* "": none */
+	char dns_server[ADDRESS_TEXT_MAX]; /* "": none */
 	const char *dns_port;
 	const char *key;
 	bool endpoints;

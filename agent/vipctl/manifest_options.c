@@ -101,24 +101,23 @@ static const char *port_read(const char *option, const char *text)
 }
 
 static void address_read(
-    const char *option, const char *whole, const char *text, char out[static INET6_ADDRSTRLEN])
+    const char *option, const char *whole, const char *text, char out[static ADDRESS_TEXT_MAX])
 {
-	struct in6_addr address;
-	struct in_addr ipv4;
-	if (inet_pton(AF_INET, text, &ipv4) == 1)
+	struct address address;
+	bool parsed = address_parse(text, &address);
+	if (parsed && address_is_ipv4(&address) && !strchr(text, ':'))
 		usage_error(
 		    "--%s %s: '%s' is an IPv4 address; vipd and what it needs are IPv6", option, whole, text);
 	if (strchr(text, '/'))
 		usage_error("--%s %s: the address alone, without a prefix length", option, whole);
-	if (inet_pton(AF_INET6, text, &address) != 1)
+	if (!parsed)
 		usage_error("--%s %s: '%s' is not an IPv6 address", option, whole, text);
-	if (IN6_IS_ADDR_LINKLOCAL(&address) || IN6_IS_ADDR_LOOPBACK(&address) ||
-	    IN6_IS_ADDR_UNSPECIFIED(&address) || IN6_IS_ADDR_MULTICAST(&address) ||
-	    IN6_IS_ADDR_V4MAPPED(&address))
+	if (address_is_link_local(&address) || address_is_loopback(&address) ||
+	    address_is_unspecified(&address) || address_is_multicast(&address) || address_is_ipv4(&address))
 		usage_error(
 		    "--%s %s: '%s' cannot be reached from other hosts; a global or unique local one can",
 		    option, whole, text);
-	inet_ntop(AF_INET6, &address, out, INET6_ADDRSTRLEN);
+	address_format(&address, out);
 }
 
 /* NAME=ADDRESS */

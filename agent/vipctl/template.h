@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "vipd/address.h"
+
 extern const char template_calico[], template_slice[], template_endpoints[], template_calico_end[],
     template_calico_holder[], template_k3s[], template_zone[], template_nsupdate[], template_kubeconfig[],
     template_prometheus[];
@@ -24,7 +26,7 @@ struct value {
 
 struct server {
 	char name[NODE_NAME_MAX + 1];
-	char address[INET6_ADDRSTRLEN];
+	char address[ADDRESS_TEXT_MAX];
 };
 
 struct values {

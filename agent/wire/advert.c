@@ -20,25 +20,25 @@
 #define CHECKSUM_OFFSET 6
 #define INTERVAL_MAX_CS 4095 /* 12 bits; the 4 above are reserved */
 
-const struct in6_addr vrrp_group = {{{0xff, 0x02, [15] = 0x12}}};
-const struct in6_addr vrrp_all_nodes = {{{0xff, 0x02, [15] = 0x01}}};
+const struct address vrrp_group = {{{{0xff, 0x02, [15] = 0x12}}}};
+const struct address vrrp_all_nodes = {{{{0xff, 0x02, [15] = 0x01}}}};
 
 /*
  * Unicast is let through here: whether it comes from a configured peer is for the engine to say. A last word
  * comes to all nodes, which is the one group that a snooping switch never holds back.
  */
-static bool destination_acceptable(const struct in6_addr *destination)
+static bool destination_acceptable(const struct address *destination)
 {
-	return !IN6_IS_ADDR_MULTICAST(destination) || IN6_ARE_ADDR_EQUAL(destination, &vrrp_group) ||
-	       IN6_ARE_ADDR_EQUAL(destination, &vrrp_all_nodes);
+	return !address_is_multicast(destination) || address_equal(destination, &vrrp_group) ||
+	       address_equal(destination, &vrrp_all_nodes);
 }
 
 /* RFC 9568 section 5.1.2.1. A unicast peer may be more than one link away. */
 static bool source_acceptable(const struct advert_envelope *envelope)
 {
-	if (IN6_IS_ADDR_MULTICAST(&envelope->destination))
-		return IN6_IS_ADDR_LINKLOCAL(&envelope->source);
-	return !IN6_IS_ADDR_MULTICAST(&envelope->source) && !IN6_IS_ADDR_UNSPECIFIED(&envelope->source);
+	if (address_is_multicast(&envelope->destination))
+		return address_is_link_local(&envelope->source);
+	return !address_is_multicast(&envelope->source) && !address_is_unspecified(&envelope->source);
 }
 
 static void read_addresses(struct reader *r, struct advert *advert)
@@ -74,7 +74,7 @@ enum advert_verdict advert_parse(
 	if (a.address_count == 0) /* section 5.2.5 */
 		return ADVERT_NO_ADDRESS;
 
-	a.size = ADVERT_HEADER_SIZE + (size_t)a.address_count * sizeof(struct in6_addr);
+	a.size = ADVERT_HEADER_SIZE + (size_t)a.address_count * sizeof(struct address);
 	if (size != a.size && size != a.size + ADVERT_TRAILER_SIZE)
 		return ADVERT_BAD_LENGTH;
 	if (a.interval_cs == 0) /* section 5.2.7, erratum */
@@ -91,8 +91,8 @@ enum advert_verdict advert_parse(
 	return ADVERT_OK;
 }
 
-size_t advert_build(const struct advert *advert, const struct in6_addr *source,
-    const struct in6_addr *destination, const uint8_t *trailer, uint8_t *bytes, size_t room)
+size_t advert_build(const struct advert *advert, const struct address *source,
+    const struct address *destination, const uint8_t *trailer, uint8_t *bytes, size_t room)
 {
 	if (advert->address_count > ADVERT_ADDRESSES_MAX)
 		return 0;

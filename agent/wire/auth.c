@@ -144,7 +144,7 @@ uint64_t auth_sequence_next(struct auth_sequence *sequence, int64_t realtime_us)
 	return next;
 }
 
-static void mac_compute(const struct auth_key *key, const struct in6_addr *source, const uint8_t *pdu,
+static void mac_compute(const struct auth_key *key, const struct address *source, const uint8_t *pdu,
     size_t size, const uint8_t *trailer, uint8_t mac[static SHA256_DIGEST_SIZE])
 {
 	uint8_t head[20 + ADVERT_HEADER_SIZE] = {6, 3, pdu[1], 0};
@@ -165,7 +165,7 @@ static void mac_compute(const struct auth_key *key, const struct in6_addr *sourc
 	explicit_bzero(&sha, sizeof sha);
 }
 
-void auth_sign(const struct auth_key *key, const struct in6_addr *source, const uint8_t *pdu, size_t size,
+void auth_sign(const struct auth_key *key, const struct address *source, const uint8_t *pdu, size_t size,
     uint64_t sequence, uint8_t trailer[static ADVERT_TRAILER_SIZE])
 {
 	uint8_t mac[SHA256_DIGEST_SIZE];
@@ -198,11 +198,11 @@ static const struct auth_key *key_find(const struct auth_key *keys, size_t key_c
 	return NULL;
 }
 
-static struct auth_mark *mark_find(struct auth_replay *replay, const struct in6_addr *source)
+static struct auth_mark *mark_find(struct auth_replay *replay, const struct address *source)
 {
 	for (size_t i = 0; i < AUTH_SOURCES_MAX; i++) {
 		struct auth_mark *mark = &replay->marks[i];
-		if (mark->used && IN6_ARE_ADDR_EQUAL(&mark->source, source))
+		if (mark->used && address_equal(&mark->source, source))
 			return mark;
 	}
 	return NULL;

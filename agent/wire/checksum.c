@@ -25,12 +25,12 @@ static uint64_t sum_bytes(uint64_t sum, const uint8_t *bytes, size_t size)
 	return sum;
 }
 
-uint16_t checksum_ipv6(const struct in6_addr *source, const struct in6_addr *destination, uint8_t next_header,
+uint16_t checksum_ipv6(const struct address *source, const struct address *destination, uint8_t next_header,
     const uint8_t *bytes, size_t size)
 {
 	uint64_t sum = (uint64_t)htonl((uint32_t)size) + htonl(next_header);
-	sum = sum_bytes(sum, source->s6_addr, sizeof source->s6_addr);
-	sum = sum_bytes(sum, destination->s6_addr, sizeof destination->s6_addr);
+	sum = sum_bytes(sum, source->in6.s6_addr, sizeof source->in6.s6_addr);
+	sum = sum_bytes(sum, destination->in6.s6_addr, sizeof destination->in6.s6_addr);
 	sum = sum_bytes(sum, bytes, size);
 
 	sum = (sum >> 32) + (sum & 0xffffffff);

@@ -22,8 +22,8 @@
 #define OPTION_UNIT		 8 /* option lengths count 8 bytes */
 
 /* Type, code, checksum to come, flags, target, and the link-layer address if there is one. */
-static size_t build(uint8_t type, uint8_t flags, const struct in6_addr *target, uint8_t option,
-    const uint8_t *mac, const struct in6_addr *source, const struct in6_addr *destination, uint8_t *bytes,
+static size_t build(uint8_t type, uint8_t flags, const struct address *target, uint8_t option,
+    const uint8_t *mac, const struct address *source, const struct address *destination, uint8_t *bytes,
     size_t room)
 {
 	struct writer w = writer_of(bytes, room);
@@ -48,7 +48,7 @@ static size_t build(uint8_t type, uint8_t flags, const struct in6_addr *target, 
 	return size;
 }
 
-size_t na_build(const struct na *na, const struct in6_addr *source, const struct in6_addr *destination,
+size_t na_build(const struct na *na, const struct address *source, const struct address *destination,
     uint8_t *bytes, size_t room)
 {
 	uint8_t flags = (uint8_t)((na->router ? FLAG_ROUTER : 0) | (na->solicited ? FLAG_SOLICITED : 0) |
@@ -57,17 +57,17 @@ size_t na_build(const struct na *na, const struct in6_addr *source, const struct
 	    na->has_mac ? na->mac : NULL, source, destination, bytes, room);
 }
 
-size_t ns_build(const struct in6_addr *target, const uint8_t mac[static 6], const struct in6_addr *source,
-    const struct in6_addr *destination, uint8_t *bytes, size_t room)
+size_t ns_build(const struct address *target, const uint8_t mac[static 6], const struct address *source,
+    const struct address *destination, uint8_t *bytes, size_t room)
 {
 	return build(NEIGHBOR_SOLICITATION, 0, target, OPTION_SOURCE_LINK_LAYER, mac, source, destination,
 	    bytes, room);
 }
 
-struct in6_addr solicited_node(const struct in6_addr *address)
+struct address solicited_node(const struct address *address)
 {
-	struct in6_addr group = {.s6_addr = {0xff, 0x02, [11] = 0x01, [12] = 0xff}};
-	memcpy(&group.s6_addr[13], &address->s6_addr[13], 3);
+	struct address group = {.in6.s6_addr = {0xff, 0x02, [11] = 0x01, [12] = 0xff}};
+	memcpy(&group.in6.s6_addr[13], &address->in6.s6_addr[13], 3);
 	return group;
 }
 
@@ -92,8 +92,8 @@ static bool options_read(struct reader *r, struct na *na)
 }
 
 /* Each check is a line of RFC 4861 section 7.1.2. */
-enum na_verdict na_parse(const uint8_t *bytes, size_t size, const struct in6_addr *source,
-    const struct in6_addr *destination, uint8_t hop_limit, struct na *na)
+enum na_verdict na_parse(const uint8_t *bytes, size_t size, const struct address *source,
+    const struct address *destination, uint8_t hop_limit, struct na *na)
 {
 	struct reader r = reader_of(bytes, size);
 	struct na n = {0};
@@ -116,9 +116,9 @@ enum na_verdict na_parse(const uint8_t *bytes, size_t size, const struct in6_add
 	n.router = flags & FLAG_ROUTER;
 	n.solicited = flags & FLAG_SOLICITED;
 	n.override = flags & FLAG_OVERRIDE;
-	if (IN6_IS_ADDR_MULTICAST(&n.target))
+	if (address_is_multicast(&n.target))
 		return NA_BAD_TARGET;
-	if (n.solicited && IN6_IS_ADDR_MULTICAST(destination))
+	if (n.solicited && address_is_multicast(destination))
 		return NA_BAD_SOLICITED;
 	if (!options_read(&r, &n))
 		return NA_BAD_OPTION;

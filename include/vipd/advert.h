@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vipd/address.h"
+
 #define VRRP_PROTOCOL  112
 #define VRRP_HOP_LIMIT 255
 #define ADVERT_ADDRESSES_MAX                                                                                 \
@@ -15,8 +17,8 @@
 #define ADVERT_TRAILER_SIZE 28
 #define ADVERT_SIZE_MAX	    (ADVERT_HEADER_SIZE + 16 * 255 + ADVERT_TRAILER_SIZE)
 
-extern const struct in6_addr vrrp_group;     /* ff02::12, RFC 9568 section 5.1.2.2 */
-extern const struct in6_addr vrrp_all_nodes; /* ff02::1: announcements, and last words */
+extern const struct address vrrp_group;	    /* ff02::12, RFC 9568 section 5.1.2.2 */
+extern const struct address vrrp_all_nodes; /* ff02::1: announcements, and last words */
 
 /*
  * Why a received packet was refused. The name is the `reason` label of the metric. ADVERT_OK is 0.
@@ -57,7 +59,7 @@ struct advert {
 	uint8_t priority;
 	uint16_t interval_cs;  /* Max Advertise Interval, 1..4095 centiseconds */
 	uint8_t address_count; /* as in the packet; only the first ADVERT_ADDRESSES_MAX are stored */
-	struct in6_addr addresses[ADVERT_ADDRESSES_MAX];
+	struct address addresses[ADVERT_ADDRESSES_MAX];
 	size_t size; /* of the PDU, 8 + 16 * address_count */
 	const uint8_t
 	    *trailer; /* what follows the PDU if it is exactly ADVERT_TRAILER_SIZE bytes, else NULL */
@@ -65,8 +67,8 @@ struct advert {
 
 /* What the packet came with, for the checks and the pseudo-header. */
 struct advert_envelope {
-	struct in6_addr source;
-	struct in6_addr destination;
+	struct address source;
+	struct address destination;
 	uint8_t hop_limit;
 };
 
@@ -83,12 +85,12 @@ enum advert_verdict advert_parse(
  * Encodes *advert (vrid, priority, interval_cs, address_count, addresses) with a correct checksum.
  * trailer: ADVERT_TRAILER_SIZE bytes to append, or NULL. Returns the size, 0 if `room` is too small.
  */
-size_t advert_build(const struct advert *advert, const struct in6_addr *source,
-    const struct in6_addr *destination, const uint8_t *trailer, uint8_t *bytes, size_t room);
+size_t advert_build(const struct advert *advert, const struct address *source,
+    const struct address *destination, const uint8_t *trailer, uint8_t *bytes, size_t room);
 
 /*
  * Internet checksum (RFC 1071) with the IPv6 pseudo-header (RFC 8200 section 8.1), in network order as it
  * stands in the packet. Over a packet with a correct checksum the result is 0.
  */
-uint16_t checksum_ipv6(const struct in6_addr *source, const struct in6_addr *destination, uint8_t next_header,
+uint16_t checksum_ipv6(const struct address *source, const struct address *destination, uint8_t next_header,
     const uint8_t *bytes, size_t size);

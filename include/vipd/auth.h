@@ -15,6 +15,7 @@
 
 #include <nettle/sha2.h>
 
+#include "vipd/address.h"
 #include "vipd/advert.h"
 
 #define AUTH_KEY_SIZE_MIN 32
@@ -72,7 +73,7 @@ uint64_t auth_sequence_next(struct auth_sequence *sequence, int64_t realtime_us)
  * covers the trailer, so it is made afterwards: advert_build() without trailer, auth_sign(),
  * advert_build() with it.
  */
-void auth_sign(const struct auth_key *key, const struct in6_addr *source, const uint8_t *pdu, size_t size,
+void auth_sign(const struct auth_key *key, const struct address *source, const uint8_t *pdu, size_t size,
     uint64_t sequence, uint8_t trailer[static ADVERT_TRAILER_SIZE]);
 
 /*
@@ -83,7 +84,7 @@ struct auth_replay {
 	uint64_t oldest; /* sources without a mark: nothing older than our start */
 	uint64_t uses;
 	struct auth_mark {
-		struct in6_addr source;
+		struct address source;
 		uint64_t sequence;
 		uint64_t used; /* value of uses; 0: empty */
 	} marks[AUTH_SOURCES_MAX];
@@ -96,7 +97,7 @@ void auth_replay_step(struct auth_replay *replay, int64_t step_us);
 
 /* One received advert. */
 struct auth_packet {
-	const struct in6_addr *source;
+	const struct address *source;
 	const uint8_t *pdu;
 	size_t size;		/* of the PDU, at least ADVERT_HEADER_SIZE */
 	const uint8_t *trailer; /* ADVERT_TRAILER_SIZE bytes */

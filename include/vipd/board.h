@@ -14,12 +14,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vipd/address.h"
 #include "vipd/advert.h"
 #include "vipd/config.h"
 #include "vipd/flight.h"
 #include "vipd/vrrp.h"
 
-#define BOARD_VERSION	  4
+#define BOARD_VERSION	  5
 #define BOARD_ROUTERS_MAX CONFIG_ROUTERS_MAX
 #define BOARD_EVENTS_MAX  256 /* the ring of the last transitions */
 #define BOARD_REASON_MAX  128
@@ -85,8 +86,7 @@ struct board_takeover {
 /* One virtual router. Everything here is as the engine knows it; `held` is what the kernel notified. */
 struct board_router {
 	char name[CONFIG_NAME_MAX];
-	char interface[CONFIG_INTERFACE_MAX];
-	uint8_t vrid;
+	struct router_id id;
 	uint8_t state;	/* enum vrrp_state */
 	uint8_t reason; /* enum vrrp_reason */
 	uint8_t priority;
@@ -97,14 +97,14 @@ struct board_router {
 	bool active_self;  /* the Active is this node */
 	bool active_known; /* active_address and active_priority are valid */
 	uint8_t active_priority;
-	struct in6_addr active_address;
+	struct address active_address;
 	struct mono active_seen; /* last advert of the Active, sent or received */
 	struct mono since;	 /* of the state */
 	int64_t since_realtime_us;
 	int64_t advert_interval_us; /* in force: learned in Backup, configured in Active */
 	uint32_t address_count;
 	uint32_t held; /* bit i: addresses[i] is on the interface */
-	struct in6_addr addresses[CONFIG_ADDRESSES_MAX];
+	struct address addresses[CONFIG_ADDRESSES_MAX];
 	uint32_t ifindex;	   /* 0: no such interface */
 	uint64_t auth_sequence;	   /* of the last signed advert, 0: none; a new engine goes on above it */
 	int64_t drained_since_us;  /* wall clock */
@@ -113,7 +113,7 @@ struct board_router {
 	int64_t drained_until_us;  /* the same as wall clock, 0: never */
 	uint8_t conflict;	   /* enum board_conflict */
 	uint8_t conflict_mac[6];   /* of an ADDRESS conflict */
-	struct in6_addr conflict_address;
+	struct address conflict_address;
 	int64_t conflict_since_us; /* wall clock */
 	char reason_text[BOARD_REASON_MAX];
 	char health_text[BOARD_REASON_MAX]; /* why it is not healthy, "" if it is */
@@ -144,8 +144,7 @@ struct board_event {
 	uint64_t number; /* 1, 2, …; 0: empty */
 	int64_t at_realtime_us;
 	char router[CONFIG_NAME_MAX];
-	char interface[CONFIG_INTERFACE_MAX];
-	uint8_t vrid;
+	struct router_id id;
 	uint8_t from, to; /* enum vrrp_state */
 	uint8_t reason;	  /* enum vrrp_reason */
 	uint8_t effective_priority;

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "vipd/address.h"
+
 #define CONFIG_ROUTERS_MAX   255
 #define CONFIG_ADDRESSES_MAX 16
 #define CONFIG_PEERS_MAX     16
@@ -56,21 +58,20 @@ struct config_key {
 
 struct config_router {
 	char name[CONFIG_NAME_MAX];
-	char interface[CONFIG_INTERFACE_MAX];
-	uint8_t vrid;	  /* 1..255 */
+	struct router_id id;
 	uint8_t priority; /* 32..254 */
 	bool preempt;
 	enum config_link_local link_local_mode;
-	struct in6_addr link_local; /* the first address in adverts; not used with LINK_LOCAL_NONE */
+	struct address link_local; /* the first address in adverts; not used with LINK_LOCAL_NONE */
 	enum config_unhealthy when_unhealthy;
 	enum config_conflict on_conflict;
 	int64_t advert_interval_us; /* 10 ms .. 40.95 s in steps of 10 ms */
 	int64_t preempt_delay_us;   /* 0 .. 1 h */
 	uint32_t kernel_lease_s;    /* valid_lft of the address; 0: for ever */
 	uint32_t address_count;	    /* 1.. */
-	struct in6_addr addresses[CONFIG_ADDRESSES_MAX];
+	struct address addresses[CONFIG_ADDRESSES_MAX];
 	uint32_t peer_count; /* 0: multicast */
-	struct in6_addr peers[CONFIG_PEERS_MAX];
+	struct address peers[CONFIG_PEERS_MAX];
 	uint64_t checks; /* bit i: config.checks[i] */
 	uint32_t track_count;
 	char track[CONFIG_TRACKS_MAX]

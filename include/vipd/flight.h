@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vipd/address.h"
 #include "vipd/advert.h"
 
 #define FLIGHT_RING 512 /* packets of each kind; at one in 100 ms: the last 51 s */
@@ -28,8 +29,8 @@ struct flight_packet {
 	    number; /* 1, 2, … over all kinds, in the order in which the engine dealt with them; 0: empty */
 	int64_t at_ns; /* wall clock: when the kernel received it, or when it was sent */
 	char interface[IF_NAMESIZE];
-	struct in6_addr source;
-	struct in6_addr destination;
+	struct address source;
+	struct address destination;
 	uint8_t protocol; /* VRRP_PROTOCOL or IPPROTO_ICMPV6 */
 	uint8_t hop_limit;
 	uint8_t verdict; /* enum advert_verdict: why it was refused */

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vipd/address.h"
+
 /* IFA_PROTO of our addresses (kernel 5.18 and later): the mark by which a leftover is known as ours. */
 #define KERNEL_ADDRESS_PROTO 112
 
@@ -47,7 +49,7 @@ struct kernel_event {
 			uint8_t mac[6];
 		} link;
 		struct {
-			struct in6_addr address;
+			struct address address;
 			uint8_t prefix;
 			uint8_t proto;	/* IFA_PROTO, 0 if the kernel does not know it */
 			uint32_t flags; /* IFA_F_* */
@@ -68,11 +70,11 @@ void kernel_close(struct kernel *kernel);
  * kernel's -errno.
  */
 int kernel_address_add(
-    struct kernel *kernel, unsigned ifindex, const struct in6_addr *address, uint32_t lease_s);
+    struct kernel *kernel, unsigned ifindex, const struct address *address, uint32_t lease_s);
 
 /* Returns 0, -EADDRNOTAVAIL (it was not there) or another -errno. */
 int kernel_address_remove(
-    struct kernel *kernel, unsigned ifindex, const struct in6_addr *address, uint8_t prefix);
+    struct kernel *kernel, unsigned ifindex, const struct address *address, uint8_t prefix);
 
 /*
  * Hands every waiting notification to `handler`. Returns 0, or -ENOBUFS: notifications were lost, so dump

@@ -18,10 +18,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vipd/address.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
 
-#define MESSAGE_VERSION	 3
+#define MESSAGE_VERSION	 4
 #define MESSAGE_TEXT_MAX CONFIG_ERRORS_TEXT_MAX
 #define MESSAGE_FDS	 2 /* CONFIG: the image and the secrets */
 
@@ -51,12 +52,6 @@ enum message_type {
 	MESSAGE_TYPES
 };
 
-/* A virtual router is named by what it is on the wire: this survives a reload. */
-struct message_router {
-	char interface[CONFIG_INTERFACE_MAX]; /* "": every router (DRAIN, RESUME) */
-	uint8_t vrid;
-};
-
 struct message {
 	uint32_t version; /* set by message_send() */
 	uint32_t type;
@@ -66,17 +61,17 @@ struct message {
 			bool anew;	     /* CONFIG: adopt nothing, it was let go of */
 		};
 		struct {
-			struct message_router router;
+			struct router_id router;
 			uint8_t grade; /* enum vrrp_health; any byte may come */
 			uint32_t
 			    valid_ms; /* without a new HEALTH by then it counts as unhealthy; 0: for ever */
 			char text[BOARD_REASON_MAX];
 		} health;
 		struct {
-			struct message_router router;
-			uint32_t uid;	 /* who asked */
-			uint32_t for_ms; /* DRAIN: ends by itself after that; 0: does not */
-		} drain;		 /* DRAIN and RESUME */
+			struct router_id router; /* interface "": every router */
+			uint32_t uid;		 /* who asked */
+			uint32_t for_ms;	 /* DRAIN: ends by itself after that; 0: does not */
+		} drain;			 /* DRAIN and RESUME */
 		struct {
 			bool ok;
 			char text[MESSAGE_TEXT_MAX];

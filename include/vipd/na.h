@@ -8,11 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vipd/address.h"
+
 #define NA_HOP_LIMIT 255
 #define NA_SIZE	     32 /* with one target link-layer address option for a 6-byte MAC */
 
 struct na {
-	struct in6_addr target;
+	struct address target;
 	bool router;	/* R */
 	bool solicited; /* S */
 	bool override;	/* O */
@@ -36,19 +38,19 @@ const char *na_verdict_name(enum na_verdict verdict);
 
 /* Encodes with the checksum for source -> destination. Returns NA_SIZE (NA_SIZE - 8 without MAC), 0 if `room`
  * is too small. */
-size_t na_build(const struct na *na, const struct in6_addr *source, const struct in6_addr *destination,
+size_t na_build(const struct na *na, const struct address *source, const struct address *destination,
     uint8_t *bytes, size_t room);
 
 /*
  * Encodes a Neighbor Solicitation for `target` (RFC 4861 section 4.3) with `mac` as source link-layer
  * address. Returns NA_SIZE, 0 if `room` is too small.
  */
-size_t ns_build(const struct in6_addr *target, const uint8_t mac[static 6], const struct in6_addr *source,
-    const struct in6_addr *destination, uint8_t *bytes, size_t room);
+size_t ns_build(const struct address *target, const uint8_t mac[static 6], const struct address *source,
+    const struct address *destination, uint8_t *bytes, size_t room);
 
 /* The group of those who may have `address` (RFC 4291 section 2.7.1): ff02::1:ffXX:XXXX. */
-struct in6_addr solicited_node(const struct in6_addr *address);
+struct address solicited_node(const struct address *address);
 
 /* Decodes and validates (RFC 4861 section 7.1.2). *na is written on NA_OK only. */
-enum na_verdict na_parse(const uint8_t *bytes, size_t size, const struct in6_addr *source,
-    const struct in6_addr *destination, uint8_t hop_limit, struct na *na);
+enum na_verdict na_parse(const uint8_t *bytes, size_t size, const struct address *source,
+    const struct address *destination, uint8_t hop_limit, struct na *na);

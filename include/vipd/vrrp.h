@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vipd/address.h"
 #include "vipd/mono.h"
 
 #define VRRP_PRIORITY_RESIGN  0	 /* "I am leaving", RFC 9568 section 5.2.4 */
@@ -92,11 +93,11 @@ struct vrrp_event {
 	enum vrrp_event_type type;
 	union {
 		struct {
-			struct in6_addr source;
+			struct address source;
 			int64_t interval_us;
 			uint8_t priority;
 		} advert;
-		struct in6_addr own_address; /* LINK_UP, ADOPT: the source of our adverts */
+		struct address own_address; /* LINK_UP, ADOPT: the source of our adverts */
 		const struct vrrp_params *params;
 		enum vrrp_health health;
 		bool occupied;
@@ -146,11 +147,11 @@ struct vrrp {
 	bool stopping;
 	bool met;      /* has been Active, or heard somebody who is: what follows is no start any more */
 	bool occupied; /* somebody who does not speak VRRP answers for an address */
-	struct in6_addr own_address;
+	struct address own_address;
 
 	/* the Active that we last heard (Backup) */
 	bool heard;
-	struct in6_addr active_address;
+	struct address active_address;
 	uint8_t active_priority;
 	struct mono heard_at;
 	int64_t learned_interval_us; /* Active_Adver_Interval, RFC 9568 section 6.1 */

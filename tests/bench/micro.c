@@ -16,8 +16,8 @@
 #define INTERVAL_US 10000
 #define START_US    INT64_C(1700000000000000)
 
-static const struct in6_addr peer = {.s6_addr = {0xfe, 0x80, [15] = 0x11}};
-static const struct in6_addr own = {.s6_addr = {0xfe, 0x80, [15] = 0x12}};
+static const struct address peer = {.in6.s6_addr = {0xfe, 0x80, [15] = 0x11}};
+static const struct address own = {.in6.s6_addr = {0xfe, 0x80, [15] = 0x12}};
 static uint8_t bytes[256];
 static size_t size;
 static struct auth_key key;
@@ -116,7 +116,7 @@ static void prepare(void)
 	static const char text[] = "0123456789abcdef0123456789abcdef";
 	struct advert advert = {.vrid = 100, .priority = 150, .interval_cs = 1, .address_count = 2};
 	advert.addresses[0] = peer;
-	advert.addresses[1] = (struct in6_addr){.s6_addr = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
+	advert.addresses[1] = (struct address){.in6.s6_addr = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
 	size = advert_build(&advert, &peer, &vrrp_group, NULL, bytes, sizeof bytes);
 	envelope =
 	    (struct advert_envelope){.source = peer, .destination = vrrp_group, .hop_limit = VRRP_HOP_LIMIT};

@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!auth_key_error_text(auth_key_parse(9, rest, size, &parsed)))
 		abort();
 	if (size >= ADVERT_HEADER_SIZE) {
-		static const struct in6_addr source = {{{0xfe, 0x80, [15] = 1}}};
+		static const struct address source = {{{{0xfe, 0x80, [15] = 1}}}};
 		struct auth_replay replay;
 		auth_replay_init(&replay, now);
 		struct auth_packet packet = {

@@ -61,16 +61,16 @@ static void fill_board(void)
 	for (unsigned i = 0; i < 2; i++) {
 		struct board_router *router = board_begin_router(board, i);
 		snprintf(router->name, sizeof router->name, "%s", config.routers[i].name);
-		memcpy(router->interface, config.routers[i].interface, sizeof router->interface);
-		router->vrid = config.routers[i].vrid;
+		router->id = config.routers[i].id;
 		router->state = VRRP_ACTIVE;
 		router->address_count = 1;
 		board_end_router(board, i);
 	}
 	board->router_count = 2;
 	for (unsigned i = 0; i < BOARD_EVENTS_MAX + 10; i++)
-		board_add_event(board,
-		    &(struct board_event){.router = "api", .vrid = 1, .to = VRRP_ACTIVE, .reason_text = "x"});
+		board_add_event(
+		    board, &(struct board_event){
+			       .router = "api", .id.vrid = 1, .to = VRRP_ACTIVE, .reason_text = "x"});
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -81,8 +81,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	listen_at(FD_SOCKET, "local", &addresses[0]);
 	listen_at(FD_METRICS, "metrics", &addresses[1]);
 	config.router_count = 2;
-	config.routers[0] = (struct config_router){.name = "api", .interface = "eth0", .vrid = 1};
-	config.routers[1] = (struct config_router){.name = "web \"2\"", .interface = "eth0", .vrid = 2};
+	config.routers[0] = (struct config_router){.name = "api", .id = {"eth0", AF_INET6, 1}};
+	config.routers[1] = (struct config_router){.name = "web \"2\"", .id = {"eth0", AF_INET6, 2}};
 	snprintf(config.admin_group, sizeof config.admin_group, "root");
 	board = board_map_writer(board_create());
 	if (!board || sd_event_new(&control.event) < 0)
@@ -97,13 +97,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-static bool is_ours(const struct message_router *router)
+static bool is_ours(const struct router_id *router)
 {
 	if (!router->interface[0])
 		return true;
 	for (unsigned i = 0; i < config.router_count; i++)
-		if (router->vrid == config.routers[i].vrid &&
-		    !strcmp(router->interface, config.routers[i].interface))
+		if (router_id_equal(router, &config.routers[i].id))
 			return true;
 	return false;
 }

@@ -51,34 +51,34 @@ int64_t realtime_us(void)
 	return 1700000000 * USEC_PER_SEC + now_.us;
 }
 
-static void tell_address(enum kernel_event_type type, const struct in6_addr *address)
+static void tell_address(enum kernel_event_type type, const struct address *address)
 {
 	if (told_count == sizeof told / sizeof told[0])
 		return;
 	struct kernel_event *event = &told[told_count++];
 	*event = (struct kernel_event){.type = type, .ifindex = IFINDEX};
 	event->address.address = *address;
-	event->address.prefix = IN6_IS_ADDR_LINKLOCAL(address) ? 64 : 128;
+	event->address.prefix = address_is_link_local(address) ? 64 : 128;
 }
 
 int kernel_address_add(
-    struct kernel *kernel, unsigned ifindex, const struct in6_addr *address, uint32_t lease_s)
+    struct kernel *kernel, unsigned ifindex, const struct address *address, uint32_t lease_s)
 {
 	(void)kernel, (void)lease_s;
 	if (ifindex != IFINDEX)
 		abort();
-	held[address->s6_addr[15]] = 1;
+	held[address->in6.s6_addr[15]] = 1;
 	tell_address(KERNEL_ADDRESS, address);
 	return 0;
 }
 
 int kernel_address_remove(
-    struct kernel *kernel, unsigned ifindex, const struct in6_addr *address, uint8_t prefix)
+    struct kernel *kernel, unsigned ifindex, const struct address *address, uint8_t prefix)
 {
 	(void)kernel, (void)ifindex, (void)prefix;
-	if (!held[address->s6_addr[15]])
+	if (!held[address->in6.s6_addr[15]])
 		return -EADDRNOTAVAIL;
-	held[address->s6_addr[15]] = 0;
+	held[address->in6.s6_addr[15]] = 0;
 	tell_address(KERNEL_ADDRESS_GONE, address);
 	return 0;
 }
@@ -111,9 +111,9 @@ int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context)
 	    .link = {.name = "eth0", .admin_up = true, .running = true, .has_mac = true, .mac = {2}}};
 	handler(context, &event);
 	told_count = 0;
-	tell_address(KERNEL_ADDRESS, &(struct in6_addr){{{0xfe, 0x80, [15] = 1}}});
+	tell_address(KERNEL_ADDRESS, &(struct address){{{{0xfe, 0x80, [15] = 1}}}});
 	for (unsigned i = 0; i < ROUTERS; i++)
-		if (held[config.routers[i].addresses[0].s6_addr[15]])
+		if (held[config.routers[i].addresses[0].in6.s6_addr[15]])
 			tell_address(KERNEL_ADDRESS, &config.routers[i].addresses[0]);
 	return kernel_read(kernel, handler, context);
 }
@@ -135,15 +135,15 @@ void packets_send_adverts(struct engine *e, struct mono now)
 		e->routers[i].pending.advert = e->routers[i].pending.last_word = false;
 }
 
-int packets_send_na(struct engine *e, const struct link *link, const struct in6_addr *vip)
+int packets_send_na(struct engine *e, const struct link *link, const struct address *vip)
 {
 	(void)e, (void)link;
-	if (!held[vip->s6_addr[15]])
+	if (!held[vip->in6.s6_addr[15]])
 		abort(); /* announced, and the kernel does not have it */
 	return 0;
 }
 
-int packets_send_ns(struct engine *e, const struct router *router, const struct in6_addr *vip)
+int packets_send_ns(struct engine *e, const struct router *router, const struct address *vip)
 {
 	(void)e, (void)router, (void)vip;
 	return 0;
@@ -225,12 +225,10 @@ static void send_bytes(const void *bytes, size_t size, int fds)
 	sendmsg(far, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void name_router(struct message_router *router, unsigned which)
+static void name_router(struct router_id *router, unsigned which)
 {
-	if (which < ROUTERS) {
-		memcpy(router->interface, config.routers[which].interface, sizeof router->interface);
-		router->vrid = config.routers[which].vrid;
-	}
+	if (which < ROUTERS)
+		*router = config.routers[which].id;
 }
 
 /* Bytes of the input anywhere in a message that has a version and a type. */
@@ -290,8 +288,7 @@ static void configure(void)
 {
 	config.router_count = ROUTERS;
 	for (unsigned i = 0; i < ROUTERS; i++) {
-		config.routers[i] = (struct config_router){.interface = "eth0",
-		    .vrid = (uint8_t)(i + 1),
+		config.routers[i] = (struct config_router){.id = {"eth0", AF_INET6, (uint8_t)(i + 1)},
 		    .priority = (uint8_t)(100 + i),
 		    .preempt = i != 2,
 		    .when_unhealthy = i == 2 ? UNHEALTHY_RESIGN : UNHEALTHY_DEMOTE,
@@ -342,8 +339,8 @@ static void recover(void)
 	run_until(mono_add(now_, RECOVERY_US));
 	for (unsigned i = 0; i < engine.router_count; i++) {
 		const struct router *router = &engine.routers[i];
-		if (router->vr.state != VRRP_ACTIVE || !held[router->config.addresses[0].s6_addr[15]] ||
-		    strcmp(router->config.interface, interfaces_text) != 0)
+		if (router->vr.state != VRRP_ACTIVE || !held[router->config.addresses[0].in6.s6_addr[15]] ||
+		    strcmp(router->config.id.interface, interfaces_text) != 0)
 			abort();
 	}
 }

@@ -10,8 +10,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check(const uint8_t *message, size_t size, const struct in6_addr *source,
-    const struct in6_addr *destination, uint8_t hop_limit)
+static void check(const uint8_t *message, size_t size, const struct address *source,
+    const struct address *destination, uint8_t hop_limit)
 {
 	struct na na = {0}, again = {0};
 	enum na_verdict verdict = na_parse(message, size, source, destination, hop_limit, &na);
@@ -32,7 +32,7 @@ static void check(const uint8_t *message, size_t size, const struct in6_addr *so
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct in6_addr source, destination;
+	struct address source, destination;
 	if (size < 33)
 		return 0;
 	memcpy(&source, data, 16);

@@ -102,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	answer_with(&kernel, data, size);
 	kernel_dump(&kernel, on_event, NULL);
 	answer_with(&kernel, data, size);
-	kernel_address_remove(&kernel, 1, &in6addr_loopback, 128);
+	kernel_address_remove(&kernel, 1, &(struct address){in6addr_loopback}, 128);
 	answer_with(&kernel, data, size);
 	kernel_forget_unresolved(&kernel, 1);
 	return 0;

@@ -89,15 +89,14 @@ static void push_command(enum message_type type)
 	static const uint32_t times[] = {0, 1, 10, 1000, UINT32_MAX};
 	struct message message = {.version = MESSAGE_VERSION, .type = type};
 	if (type == MESSAGE_HEALTH) {
-		strcpy(message.health.router.interface, "eth0");
-		message.health.router.vrid = 100;
+		message.health.router = (struct router_id){"eth0", AF_INET6, 100};
 		message.health.grade = (uint8_t)(any(2) ? any(VRRP_HEALTHS) : any(256));
 		message.health.valid_ms = times[any(5)];
 		memset(message.health.text, '\n', sizeof message.health.text);
 	} else {
+		message.drain.router = (struct router_id){"", AF_INET6, 100};
 		if (any(2))
 			strcpy(message.drain.router.interface, any(8) ? "eth0" : "eth9");
-		message.drain.router.vrid = 100;
 		message.drain.uid = any(UINT32_MAX);
 		message.drain.for_ms = times[any(5)];
 	}
@@ -212,8 +211,7 @@ int main(void)
 	wait_for_configuration();
 	/* One healthy moment, or it would never be a holder. */
 	struct message healthy = {.version = MESSAGE_VERSION, .type = MESSAGE_HEALTH};
-	strcpy(healthy.health.router.interface, "eth0");
-	healthy.health.router.vrid = 100;
+	healthy.health.router = (struct router_id){"eth0", AF_INET6, 100};
 	healthy.health.grade = VRRP_HEALTHY;
 	push(FD_CHANNEL, &healthy, sizeof healthy, 0);
 	fprintf(stderr, "hostile: the board is %s\n", try_board());

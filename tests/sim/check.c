@@ -39,7 +39,7 @@ static bool is_acceptable(const struct vrrp *vr, struct mono now, uint8_t priori
 /* Of somebody who has just lost against the one that is followed: that one is alive and will say so. */
 static bool is_losing(const struct heard *heard, struct mono now, const struct vrrp_event *event)
 {
-	int order = memcmp(&event->advert.source, &heard->source, sizeof heard->source);
+	int order = address_compare(&event->advert.source, &heard->source);
 	bool alive = mono_sub(now, heard->last) <= heard->interval_us * 3 / 2;
 	bool lower = event->advert.priority < heard->priority ||
 		     (event->advert.priority == heard->priority && order < 0);
@@ -50,7 +50,7 @@ static bool is_losing(const struct heard *heard, struct mono now, const struct v
 static bool is_inferior(const struct node *node, const struct vrrp_event *event)
 {
 	uint8_t own = priority_of(&node->vr);
-	int order = memcmp(&event->advert.source, &node->address, sizeof node->address);
+	int order = address_compare(&event->advert.source, &node->address);
 	return event->advert.priority < own || (event->advert.priority == own && order < 0);
 }
 
@@ -141,7 +141,7 @@ static void check_retreat(
 	case VRRP_EVENT_ADVERT:
 		good |= event->advert.priority > own ||
 			(event->advert.priority == own &&
-			    memcmp(&event->advert.source, &node->address, sizeof node->address) > 0);
+			    address_compare(&event->advert.source, &node->address) > 0);
 		break;
 	case VRRP_EVENT_LINK_DOWN:
 	case VRRP_EVENT_STOP:

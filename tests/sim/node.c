@@ -273,7 +273,7 @@ static void read_messages(struct node *node, struct mono now)
 
 /* ---- flush.c, send.c ---- */
 
-static void send_advert(struct node *node, const struct in6_addr *destination, int to)
+static void send_advert(struct node *node, const struct address *destination, int to)
 {
 	struct packet packet = {.type = PACKET_ADVERT, .from = node->number, .destination = *destination};
 	struct advert advert = {.vrid = VRID,

@@ -147,8 +147,8 @@ static void describe_group(void)
 		    !node->has_checks ? "no checks"
 		    : node->old	      ? "checks of an old version"
 				      : "checks",
-		    (double)(node->rate - RATE_ONE) / (RATE_ONE / 100), node->address.s6_addr[14],
-		    node->address.s6_addr[15], node->kernel.slow ? ", slow kernel" : "");
+		    (double)(node->rate - RATE_ONE) / (RATE_ONE / 100), node->address.in6.s6_addr[14],
+		    node->address.in6.s6_addr[15], node->kernel.slow ? ", slow kernel" : "");
 	}
 }
 

@@ -39,7 +39,7 @@ struct packet {
 	unsigned from;
 	unsigned mac; /* of an announcement: which of the sender's */
 	bool answer;  /* to a question, for the one who asked */
-	struct in6_addr destination;
+	struct address destination;
 	size_t size;
 	int64_t arrived;
 	uint8_t bytes[ADVERT_HEADER_SIZE + 16 * 4];
@@ -100,14 +100,14 @@ struct heard {
 	bool anybody;	     /* or has been Active itself */
 	int64_t interval_us; /* of the last acceptable one */
 	struct mono last;    /* the last one that was news, and whose */
-	struct in6_addr source;
+	struct address source;
 	uint8_t priority;
 	bool heir; /* somebody resigned to whom it had given way, and it still has the address */
 };
 
 struct node {
 	unsigned number;
-	struct in6_addr address;
+	struct address address;
 	struct vrrp_params params;
 	bool has_checks;
 	bool old;		 /* a vipd that knew two grades only */

@@ -12,9 +12,9 @@ char told[16384];
 const struct vrrp_params plain = {
     .priority = 150, .preempt = true, .advert_interval_us = 100 * MS, .address_count = 1};
 
-struct in6_addr node(uint8_t number)
+struct address node(uint8_t number)
 {
-	return (struct in6_addr){.s6_addr = {0xfe, 0x80, [15] = number}};
+	return (struct address){.in6.s6_addr = {0xfe, 0x80, [15] = number}};
 }
 
 __attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)

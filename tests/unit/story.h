@@ -24,7 +24,7 @@ extern struct mono now;
 extern char told[16384];
 extern const struct vrrp_params plain;
 
-struct in6_addr node(uint8_t number);
+struct address node(uint8_t number);
 void begin(const struct vrrp_params *params);
 /* Becomes Active with its address, announcements and all; the transcript begins after that. */
 void begin_active(const struct vrrp_params *params);

@@ -20,10 +20,10 @@ static const uint8_t golden[68] = {0x31, 0x64, 0x96, 0x02, 0x00, 0x0a, 0xd8, 0x7
     0x01, 0x01, 0x00, 0x00, 0x6b, 0x03, 0x1a, 0xa4, 0x4a, 0x36, 0x00, 0x00,		/* trailer */
     0xd2, 0x9a, 0x6b, 0x17, 0xbc, 0xc3, 0x4a, 0x49, 0xde, 0x02, 0xe8, 0x4d, 0x31, 0x3c, 0x20, 0x11};
 
-static struct in6_addr address(const char *text)
+static struct address address(const char *text)
 {
-	struct in6_addr a;
-	assert_int_equal(inet_pton(AF_INET6, text, &a), 1);
+	struct address a;
+	assert_int_equal(inet_pton(AF_INET6, text, &a.in6), 1);
 	return a;
 }
 
@@ -39,7 +39,7 @@ static struct advert sample(uint8_t count)
 	a.addresses[0] = address("fe80::200:5eff:fe00:264");
 	for (unsigned i = 1; i < ADVERT_ADDRESSES_MAX; i++) {
 		a.addresses[i] = address("2001:a61:1162:79fb:ff00::100");
-		a.addresses[i].s6_addr[15] = (uint8_t)(i - 1);
+		a.addresses[i].in6.s6_addr[15] = (uint8_t)(i - 1);
 	}
 	return a;
 }
@@ -80,7 +80,7 @@ static void golden_decodes(void **state)
 	assert_int_equal(a.address_count, 2);
 	assert_int_equal(a.size, 40);
 	assert_ptr_equal(a.trailer, golden + 40);
-	struct in6_addr vip = address("2001:a61:1162:79fb:ff00::100");
+	struct address vip = address("2001:a61:1162:79fb:ff00::100");
 	assert_memory_equal(&a.addresses[1], &vip, sizeof vip);
 }
 
@@ -188,10 +188,10 @@ static void every_flipped_bit_is_refused(void **state)
 	}
 	for (size_t bit = 0; bit < 128; bit++) {
 		struct advert_envelope env = envelope();
-		env.source.s6_addr[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		env.source.in6.s6_addr[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		assert_int_equal(parse(golden, sizeof golden, &env), ADVERT_BAD_CHECKSUM);
 		env = envelope();
-		env.destination.s6_addr[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		env.destination.in6.s6_addr[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		assert_int_not_equal(parse(golden, sizeof golden, &env), ADVERT_OK);
 	}
 }
@@ -283,7 +283,7 @@ static void checksum_vectors(void **state)
 {
 	(void)state;
 	static const uint8_t bytes[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
-	struct in6_addr zero = IN6ADDR_ANY_INIT, ones;
+	struct address zero = {0}, ones;
 	memset(&ones, 0xff, sizeof ones);
 	assert_int_equal(ntohs(checksum_ipv6(&zero, &zero, 0, bytes, 8)), (uint16_t) ~(0xddf2 + 8));
 	assert_int_equal(ntohs(checksum_ipv6(&zero, &zero, 112, bytes, 8)), (uint16_t) ~(0xddf2 + 8 + 112));
@@ -300,12 +300,12 @@ static void checksum_agrees_with_the_definition(void **state)
 	uint8_t bytes[99];
 	for (size_t i = 0; i < sizeof bytes; i++)
 		bytes[i] = (uint8_t)(i * 167 + 201);
-	struct in6_addr source = address("fe80::ffff:ffff:ffff:ffff"), destination = vrrp_group;
+	struct address source = address("fe80::ffff:ffff:ffff:ffff"), destination = vrrp_group;
 	for (size_t size = 0; size <= sizeof bytes; size++) {
 		uint32_t sum = (uint32_t)size + 112;
 		for (unsigned i = 0; i < 16; i += 2)
-			sum += (uint32_t)(source.s6_addr[i] << 8 | source.s6_addr[i + 1]) +
-			       (uint32_t)(destination.s6_addr[i] << 8 | destination.s6_addr[i + 1]);
+			sum += (uint32_t)(source.in6.s6_addr[i] << 8 | source.in6.s6_addr[i + 1]) +
+			       (uint32_t)(destination.in6.s6_addr[i] << 8 | destination.in6.s6_addr[i + 1]);
 		for (size_t i = 0; i < size; i++)
 			sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
 		while (sum >> 16)

@@ -162,7 +162,7 @@ static void every_flipped_bit_is_refused(void **state)
 		}
 		for (size_t bit = 0; bit < 128; bit++) {
 			struct advert_envelope envelope = c->envelope;
-			flip(envelope.source.s6_addr, bit);
+			flip(envelope.source.in6.s6_addr, bit);
 			memcpy(bytes, c->bytes, PACKET_SIZE);
 			refused(c, bytes, &envelope);
 			seal(bytes, PACKET_SIZE, &envelope);
@@ -228,7 +228,7 @@ static void key_files(void **state)
 		assert_non_null(auth_key_error_text((enum auth_key_error)i));
 }
 
-static const struct in6_addr source = {{{0xfe, 0x80, [15] = 2}}};
+static const struct address source = {{{{0xfe, 0x80, [15] = 2}}}};
 
 /* libcrypto's own HMAC over an input put together byte by byte, for every size of key. */
 static void agrees_with_libcrypto(void **state)

@@ -30,8 +30,8 @@ static const char pem[] = "-----BEGIN CERTIFICATE-----\n"
 
 static bool covers(const struct certificate *certificate, const char *text)
 {
-	struct in6_addr address;
-	assert_int_equal(inet_pton(AF_INET6, text, &address), 1);
+	struct address address;
+	assert_int_equal(inet_pton(AF_INET6, text, &address.in6), 1);
 	return certificate_covers(certificate, &address);
 }
 

@@ -128,10 +128,10 @@ static void test_good(void **state)
 	globfree(&files);
 }
 
-static void assert_address(const struct in6_addr *address, const char *text)
+static void assert_address(const struct address *address, const char *text)
 {
-	char is[INET6_ADDRSTRLEN];
-	assert_string_equal(inet_ntop(AF_INET6, address, is, sizeof(is)), text);
+	char is[ADDRESS_TEXT_MAX];
+	assert_string_equal(address_format(address, is), text);
 }
 
 static void test_defaults(void **state)
@@ -148,14 +148,14 @@ static void test_defaults(void **state)
 	assert_string_equal(config.metrics_listen, "[::1]:9752");
 	assert_int_equal(config.metrics_address.sin6_family, AF_INET6);
 	assert_int_equal(ntohs(config.metrics_address.sin6_port), 9752);
-	assert_address(&config.metrics_address.sin6_addr, "::1");
+	assert_address(&(struct address){config.metrics_address.sin6_addr}, "::1");
 	assert_int_equal(config.check_count, 0);
 	assert_int_equal(config.router_count, 1);
 
 	const struct config_router *router = &config.routers[0];
 	assert_string_equal(router->name, "vr100");
-	assert_string_equal(router->interface, "eth0");
-	assert_int_equal(router->vrid, 100);
+	assert_string_equal(router->id.interface, "eth0");
+	assert_int_equal(router->id.vrid, 100);
 	assert_int_equal(router->priority, 100);
 	assert_int_equal(router->advert_interval_us, 100000);
 	assert_true(router->preempt);

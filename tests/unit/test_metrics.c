@@ -36,14 +36,14 @@ static void make_config(void)
 	strcpy(config.node, "k8s-node01");
 	struct config_router *router = &config.routers[0];
 	strcpy(router->name, "api");
-	strcpy(router->interface, INTERFACE);
-	router->vrid = 100;
+	strcpy(router->id.interface, INTERFACE);
+	router->id.vrid = 100;
 	router->priority = 150;
 	router->advert_interval_us = 100 * USEC_PER_MS;
 	router->auth = AUTH_ENFORCE;
 	router->checks = 1;
 	router->address_count = 1;
-	inet_pton(AF_INET6, VIP, &router->addresses[0]);
+	inet_pton(AF_INET6, VIP, &router->addresses[0].in6);
 	strcpy(config.checks[0].name, "apiserver");
 	strcpy(config.checks[0].url, "https://[::1]:6443/readyz");
 	memset(checks, 0, sizeof checks);
@@ -64,14 +64,14 @@ static void make_board(void)
 
 	struct board_router *router = board_begin_router(&board, 1);
 	strcpy(router->name, "api");
-	strcpy(router->interface, INTERFACE);
-	router->vrid = 100;
+	strcpy(router->id.interface, INTERFACE);
+	router->id.vrid = 100;
 	router->state = VRRP_ACTIVE;
 	router->priority = router->effective_priority = 150;
 	router->healthy = true;
 	router->active_known = router->active_self = true;
 	router->active_priority = 150;
-	inet_pton(AF_INET6, "fe80::1", &router->active_address);
+	inet_pton(AF_INET6, "fe80::1", &router->active_address.in6);
 	router->active_seen = (struct mono){10 * USEC_PER_SEC - 12 * USEC_PER_MS};
 	router->since_realtime_us = STARTED_US + 1234567;
 	router->advert_interval_us = 100 * USEC_PER_MS;
@@ -96,9 +96,9 @@ static void take(struct view *view, const char *interface)
 	view->started_us = STARTED_US;
 	view->pid = 42;
 	held_free(&view->held);
-	kernel[0].address = in6addr_loopback;
+	kernel[0].address.in6 = in6addr_loopback;
 	strcpy(kernel[0].interface, INTERFACE);
-	inet_pton(AF_INET6, VIP, &kernel[1].address);
+	inet_pton(AF_INET6, VIP, &kernel[1].address.in6);
 	strcpy(kernel[1].interface, interface);
 	view->held = (struct held){.count = *interface ? 2 : 1, .items = kernel};
 }
@@ -317,7 +317,7 @@ static void test_status_of_a_torn_record(void **state)
 	router->state = 0xff;
 	router->address_count = 0xffffffff;
 	memset(router->name, 0xff, sizeof router->name);
-	memset(router->interface, 'x', sizeof router->interface);
+	memset(router->id.interface, 'x', sizeof router->id.interface);
 	memset(router->reason_text, 'x', sizeof router->reason_text);
 	json_t *json = status("");
 	assert_string_equal(

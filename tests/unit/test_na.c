@@ -20,17 +20,17 @@ static const uint8_t golden[NA_SIZE] = {0x88, 0x00, 0xa6, 0xb6, 0x20, 0x00, 0x00
     0x61, 0x11, 0x62, 0x79, 0xfb, 0xff, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x02, 0x01, 0xb6, 0x7b,
     0x9e, 0x71, 0xef, 0x7a};
 
-static struct in6_addr address(const char *text)
+static struct address address(const char *text)
 {
-	struct in6_addr a;
-	assert_int_equal(inet_pton(AF_INET6, text, &a), 1);
+	struct address a;
+	assert_int_equal(inet_pton(AF_INET6, text, &a.in6), 1);
 	return a;
 }
 
 static enum na_verdict parse(const uint8_t *bytes, size_t size, const char *source, const char *destination,
     uint8_t hop_limit, struct na *out)
 {
-	struct in6_addr from = address(source), to = address(destination);
+	struct address from = address(source), to = address(destination);
 	uint8_t *copy = malloc(size ? size : 1);
 	memcpy(copy, bytes, size);
 	struct na na, untouched;
@@ -48,7 +48,7 @@ static enum na_verdict parse(const uint8_t *bytes, size_t size, const char *sour
 /* Parses a variant of the golden one with a right checksum. */
 static enum na_verdict parse_sealed(uint8_t *bytes, size_t size, const char *destination, struct na *out)
 {
-	struct in6_addr from = address(vip), to = address(destination);
+	struct address from = address(vip), to = address(destination);
 	memset(bytes + 2, 0, 2);
 	uint16_t sum = checksum_ipv6(&from, &to, 58, bytes, size);
 	memcpy(bytes + 2, &sum, 2);
@@ -60,7 +60,7 @@ static void golden_decodes(void **state)
 	(void)state;
 	struct na na;
 	assert_int_equal(parse(golden, sizeof golden, vip, "ff02::1", 255, &na), NA_OK);
-	struct in6_addr target = address(vip);
+	struct address target = address(vip);
 	assert_memory_equal(&na.target, &target, sizeof target);
 	assert_false(na.router);
 	assert_false(na.solicited);
@@ -72,7 +72,7 @@ static void golden_decodes(void **state)
 static void golden_encodes(void **state)
 {
 	(void)state;
-	struct in6_addr target = address(vip), all_nodes = address("ff02::1");
+	struct address target = address(vip), all_nodes = address("ff02::1");
 	struct na na = {.target = target, .override = true, .has_mac = true};
 	memcpy(na.mac, golden + 26, 6);
 	uint8_t bytes[NA_SIZE];
@@ -85,7 +85,7 @@ static void golden_encodes(void **state)
 static void round_trips(void **state)
 {
 	(void)state;
-	struct in6_addr source = address("2001:db8::1"), destination = address("fe80::2");
+	struct address source = address("2001:db8::1"), destination = address("fe80::2");
 	for (unsigned i = 0; i < 16; i++) {
 		struct na in = {.target = source,
 		    .router = i & 1,

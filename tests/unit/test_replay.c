@@ -51,9 +51,9 @@ static int make_keys(void **state)
 	return 0;
 }
 
-static const struct in6_addr one = {{{0xfe, 0x80, [15] = 1}}}, two = {{{0xfe, 0x80, [15] = 2}}};
+static const struct address one = {{{{0xfe, 0x80, [15] = 1}}}}, two = {{{{0xfe, 0x80, [15] = 2}}}};
 
-static enum advert_verdict deliver(struct auth_replay *replay, const struct in6_addr *source,
+static enum advert_verdict deliver(struct auth_replay *replay, const struct address *source,
     const struct auth_key *key, uint64_t sequence, int64_t now_us, int64_t interval_us)
 {
 	static const uint8_t pdu[24] = {0x31, 100, 100, 1, 0, 10};
@@ -132,17 +132,17 @@ static void full_table(void **state)
 	(void)state;
 	struct auth_replay r;
 	auth_replay_init(&r, NOW);
-	struct in6_addr source = one;
+	struct address source = one;
 	for (uint8_t i = 1; i <= AUTH_SOURCES_MAX; i++) {
-		source.s6_addr[15] = i;
+		source.in6.s6_addr[15] = i;
 		assert_int_equal(deliver(&r, &source, keys, at(NOW + 10), NOW, INTERVAL), ADVERT_OK);
 	}
 	assert_int_equal(
 	    deliver(&r, &one, keys, at(NOW + 100), NOW, INTERVAL), ADVERT_OK); /* so 2 is the oldest */
-	source.s6_addr[15] = AUTH_SOURCES_MAX + 1;
+	source.in6.s6_addr[15] = AUTH_SOURCES_MAX + 1;
 	assert_int_equal(deliver(&r, &source, keys, at(NOW + 10), NOW, INTERVAL), ADVERT_OK);
 	for (uint8_t i = 1; i <= AUTH_SOURCES_MAX + 1; i++) {
-		source.s6_addr[15] = i;
+		source.in6.s6_addr[15] = i;
 		if (i != 2)
 			assert_int_equal(
 			    deliver(&r, &source, keys, at(NOW + 10), NOW, INTERVAL), ADVERT_AUTH_REPLAYED);

@@ -24,9 +24,9 @@ static struct vrrp_effects done;
 static const struct vrrp_params plain = {
     .priority = 150, .preempt = true, .advert_interval_us = 100 * MS, .address_count = 1};
 
-static struct in6_addr node(uint8_t number)
+static struct address node(uint8_t number)
 {
-	return (struct in6_addr){.s6_addr = {0xfe, 0x80, [15] = number}};
+	return (struct address){.in6.s6_addr = {0xfe, 0x80, [15] = number}};
 }
 
 static void step(int64_t us, struct vrrp_event event)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "vipd/address.h"
 #include "vipd/mono.h"
 
 static int read_expiry(const X509 *x509, int64_t *us)
@@ -29,7 +30,7 @@ static void read_addresses(const X509 *x509, struct certificate *certificate)
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
 		if (name->type != GEN_IPADD || certificate->address_count == CERTIFICATE_ADDRESSES_MAX)
 			continue;
-		struct in6_addr *address = &certificate->addresses[certificate->address_count];
+		struct address *address = &certificate->addresses[certificate->address_count];
 		if (ASN1_STRING_length(name->d.iPAddress) != sizeof *address)
 			continue;
 		memcpy(address, ASN1_STRING_get0_data(name->d.iPAddress), sizeof *address);
@@ -68,7 +69,7 @@ bool certificate_equal(const struct certificate *a, const struct certificate *b)
 	return a->expires_us == b->expires_us && !memcmp(a->digest, b->digest, sizeof a->digest);
 }
 
-bool certificate_covers(const struct certificate *certificate, const struct in6_addr *address)
+bool certificate_covers(const struct certificate *certificate, const struct address *address)
 {
 	for (unsigned i = 0; i < certificate->address_count; i++) {
 		if (!memcmp(&certificate->addresses[i], address, sizeof *address))

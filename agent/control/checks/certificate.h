@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vipd/address.h"
+
 #define CERTIFICATE_ADDRESSES_MAX 64
 #define CERTIFICATE_DIGEST	  32
 
@@ -17,7 +19,7 @@ struct certificate {
 	uint8_t digest[CERTIFICATE_DIGEST];
 	unsigned
 	    address_count; /* IPv6 addresses among its alternative names (tls-san); those beyond are cut */
-	struct in6_addr addresses[CERTIFICATE_ADDRESSES_MAX];
+	struct address addresses[CERTIFICATE_ADDRESSES_MAX];
 };
 
 /* Reads the first certificate of a PEM text. Returns 0 with *certificate filled, or -EINVAL. */
@@ -25,4 +27,4 @@ int certificate_read(const char *pem, struct certificate *certificate);
 
 bool certificate_seen(const struct certificate *certificate);
 bool certificate_equal(const struct certificate *a, const struct certificate *b);
-bool certificate_covers(const struct certificate *certificate, const struct in6_addr *address);
+bool certificate_covers(const struct certificate *certificate, const struct address *address);

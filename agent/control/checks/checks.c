@@ -98,10 +98,10 @@ static void warn_missing(const struct checks *checks, unsigned check, const stru
 		const struct config_router *router = &config->routers[i];
 		uint32_t missing = health_missing(config, i, check, certificate);
 		for (unsigned a = 0; a < router->address_count; a++) {
-			char text[INET6_ADDRSTRLEN];
+			char text[ADDRESS_TEXT_MAX];
 			if (!(missing >> a & 1))
 				continue;
-			inet_ntop(AF_INET6, &router->addresses[a], text, sizeof text);
+			address_format(&router->addresses[a], text);
 			log_warning("check %s: the server's certificate does not name %s of %s: clients that "
 				    "come by it will refuse to talk to this server; add it to tls-san in "
 				    "/etc/rancher/k3s/config.yaml and restart k3s",

@@ -61,10 +61,11 @@ static json_t *event_json(const struct board_event *event)
 {
 	return json_pack("{s:I, s:o, s:o, s:i, s:o, s:s, s:s, s:o, s:s, s:i}", "number",
 	    (json_int_t)event->number, "at", text_json_time(event->at_realtime_us), "router",
-	    text_json(event->router, sizeof event->router), "vrid", event->vrid, "interface",
-	    text_json(event->interface, sizeof event->interface), "from", vrrp_state_name(event->from), "to",
-	    vrrp_state_name(event->to), "reason", text_json(event->reason_text, sizeof event->reason_text),
-	    "code", vrrp_reason_name(event->reason), "effective_priority", event->effective_priority);
+	    text_json(event->router, sizeof event->router), "vrid", event->id.vrid, "interface",
+	    text_json(event->id.interface, sizeof event->id.interface), "from", vrrp_state_name(event->from),
+	    "to", vrrp_state_name(event->to), "reason",
+	    text_json(event->reason_text, sizeof event->reason_text), "code", vrrp_reason_name(event->reason),
+	    "effective_priority", event->effective_priority);
 }
 
 /* The next line of a stream: an event, or how many were lost. NULL: nothing new, or no memory. */

@@ -172,8 +172,7 @@ static void drain_or_resume(struct service *service, struct http_request *reques
 		json_array_append_new(names, text_json(router->name, sizeof router->name));
 		if (!name)
 			continue;
-		message.drain.router.vrid = router->vrid;
-		memcpy(message.drain.router.interface, router->interface, sizeof router->interface);
+		message.drain.router = router->id;
 	}
 	char why[128];
 	int r = 0;

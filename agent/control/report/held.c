@@ -25,11 +25,6 @@ const char *held_where_name(enum held_where where)
 	return names[where];
 }
 
-static bool is_ipv6(const struct ifaddrs *entry)
-{
-	return entry->ifa_addr && entry->ifa_addr->sa_family == AF_INET6;
-}
-
 void held_read(struct held *held)
 {
 	*held = (struct held){0};
@@ -40,7 +35,7 @@ void held_read(struct held *held)
 	}
 	unsigned count = 0;
 	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next)
-		count += is_ipv6(entry);
+		count++;
 	held->items = calloc(count + 1, sizeof *held->items);
 	if (!held->items) {
 		held->error = ENOMEM;
@@ -48,12 +43,10 @@ void held_read(struct held *held)
 		return;
 	}
 	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next) {
-		if (!is_ipv6(entry))
+		struct held_address *item = &held->items[held->count];
+		if (!address_of_sockaddr(entry->ifa_addr, &item->address))
 			continue;
-		struct held_address *item = &held->items[held->count++];
-		struct sockaddr_in6 address;
-		memcpy(&address, entry->ifa_addr, sizeof address);
-		item->address = address.sin6_addr;
+		held->count++;
 		snprintf(item->interface, sizeof item->interface, "%s", entry->ifa_name);
 	}
 	freeifaddrs(list);
@@ -66,14 +59,14 @@ void held_free(struct held *held)
 }
 
 enum held_where held_find(
-    const struct held *held, const struct in6_addr *address, const char *interface, const char **other)
+    const struct held *held, const struct address *address, const char *interface, const char **other)
 {
 	if (held->error)
 		return HELD_UNKNOWN;
 	const char *elsewhere = NULL;
 	for (unsigned i = 0; i < held->count; i++) {
 		const struct held_address *item = &held->items[i];
-		if (!IN6_ARE_ADDR_EQUAL(&item->address, address))
+		if (!address_equal(&item->address, address))
 			continue;
 		if (!strncmp(item->interface, interface, sizeof item->interface))
 			return HELD_PRESENT;

@@ -6,8 +6,10 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
+#include "vipd/address.h"
+
 struct held_address {
-	struct in6_addr address;
+	struct address address;
 	char interface[IF_NAMESIZE];
 };
 
@@ -31,4 +33,4 @@ void held_free(struct held *held);
  * `other` (which may be NULL) points to the name of the first interface that has it.
  */
 enum held_where held_find(
-    const struct held *held, const struct in6_addr *address, const char *interface, const char **other);
+    const struct held *held, const struct address *address, const char *interface, const char **other);

@@ -63,7 +63,7 @@ static const char *router_labels(const struct board_router *router, char out[sta
 {
 	char name[ESCAPED_MAX], interface[ESCAPED_MAX];
 	snprintf(out, LABELS_MAX, "router=\"%s\",vrid=\"%u\",interface=\"%s\"", escape(router->name, name),
-	    router->vrid, escape(router->interface, interface));
+	    router->id.vrid, escape(router->id.interface, interface));
 	return out;
 }
 
@@ -291,8 +291,8 @@ static void dropped_metrics(FILE *out, const struct view *view)
 	for (unsigned i = 0; i < view->router_count; i++) {
 		const struct board_router *router = &view->routers[i];
 		char vrid[4];
-		snprintf(vrid, sizeof vrid, "%u", router->vrid);
-		dropped_series(out, router->dropped, router->interface, router->name, vrid);
+		snprintf(vrid, sizeof vrid, "%u", router->id.vrid);
+		dropped_series(out, router->dropped, router->id.interface, router->name, vrid);
 	}
 	for (unsigned i = 0; i < view->link_count; i++)
 		dropped_series(out, view->links[i].dropped, view->links[i].interface, "", "");
@@ -306,12 +306,12 @@ static void held_metrics(FILE *out, const struct view *view)
 	for (unsigned i = 0; i < view->router_count && !view->held.error; i++) {
 		const struct board_router *router = &view->routers[i];
 		for (uint32_t a = 0; a < router->address_count; a++) {
-			char address[INET6_ADDRSTRLEN], name[ESCAPED_MAX], interface[ESCAPED_MAX];
-			inet_ntop(AF_INET6, &router->addresses[a], address, sizeof address);
+			char address[ADDRESS_TEXT_MAX], name[ESCAPED_MAX], interface[ESCAPED_MAX];
+			address_format(&router->addresses[a], address);
 			enum held_where where =
-			    held_find(&view->held, &router->addresses[a], router->interface, NULL);
+			    held_find(&view->held, &router->addresses[a], router->id.interface, NULL);
 			fprintf(out, "vipd_address_held{router=\"%s\",address=\"%s\",interface=\"%s\"} %d\n",
-			    escape(router->name, name), address, escape(router->interface, interface),
+			    escape(router->name, name), address, escape(router->id.interface, interface),
 			    where == HELD_PRESENT);
 		}
 	}
@@ -367,7 +367,7 @@ static void check_metrics(FILE *out, const struct view *view)
 static void certificate_metrics(FILE *out, const struct view *view)
 {
 	const struct config *config = view->config;
-	char labels[LABELS_MAX], address[INET6_ADDRSTRLEN];
+	char labels[LABELS_MAX], address[ADDRESS_TEXT_MAX];
 	bool any = false;
 	for (unsigned i = 0; i < config->check_count; i++) {
 		if (!certificate_seen(&view->checks[i].certificate))
@@ -395,8 +395,7 @@ static void certificate_metrics(FILE *out, const struct view *view)
 				any = true;
 				fprintf(out, "vipd_check_certificate_covers_address{%s,address=\"%s\"} %d\n",
 				    check_label(&config->checks[i], labels),
-				    inet_ntop(AF_INET6, &router->addresses[a], address, sizeof address),
-				    !(lacks >> a & 1));
+				    address_format(&router->addresses[a], address), !(lacks >> a & 1));
 			}
 		}
 	}

@@ -8,10 +8,10 @@
 
 #include "control/text.h"
 
-static json_t *address_text(const struct in6_addr *address)
+static json_t *address_text(const struct address *address)
 {
-	char text[INET6_ADDRSTRLEN];
-	return json_string(inet_ntop(AF_INET6, address, text, sizeof text));
+	char text[ADDRESS_TEXT_MAX];
+	return json_string(address_format(address, text));
 }
 
 static json_t *engine_json(const struct view *view)
@@ -34,9 +34,9 @@ static json_t *addresses_json(const struct view *view, const struct board_router
 {
 	json_t *list = json_array();
 	for (uint32_t i = 0; i < router->address_count; i++) {
-		const struct in6_addr *address = &router->addresses[i];
+		const struct address *address = &router->addresses[i];
 		const char *other = NULL;
-		enum held_where where = held_find(&view->held, address, router->interface, &other);
+		enum held_where where = held_find(&view->held, address, router->id.interface, &other);
 		json_t *item = json_pack("{s:o, s:o, s:s}", "address", address_text(address), "held",
 		    held_json(where), "kernel", held_where_name(where));
 		if (where == HELD_ELSEWHERE)
@@ -119,25 +119,23 @@ static void drained_add(json_t *json, const struct board_router *router)
 
 static json_t *conflict_json(const struct board_router *router)
 {
-	const uint8_t *mac = router->conflict_mac;
-	char text[18];
+	char mac[MAC_TEXT_MAX];
 	if (router->conflict == BOARD_CONFLICT_NONE)
 		return json_null();
-	snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-	    mac[5]);
 	return json_pack("{s:s, s:o, s:o, s:o}", "kind", board_conflict_name(router->conflict), "address",
 	    address_text(&router->conflict_address), "mac",
-	    router->conflict == BOARD_CONFLICT_ADDRESS ? json_string(text) : json_null(), "since",
-	    text_json_time(router->conflict_since_us));
+	    router->conflict == BOARD_CONFLICT_ADDRESS ? json_string(mac_format(router->conflict_mac, mac))
+						       : json_null(),
+	    "since", text_json_time(router->conflict_since_us));
 }
 
 static json_t *router_json(const struct view *view, const struct board_router *router)
 {
 	const struct config_router *config = view_config_of(view, router);
 	json_t *json = json_pack("{s:o, s:i, s:o, s:i, s:s, s:s, s:o, s:o}", "name",
-	    text_json(router->name, sizeof router->name), "vrid", router->vrid, "interface",
-	    text_json(router->interface, sizeof router->interface), "ifindex", (int)router->ifindex, "family",
-	    "ipv6", "state", vrrp_state_name(router->state), "since",
+	    text_json(router->name, sizeof router->name), "vrid", router->id.vrid, "interface",
+	    text_json(router->id.interface, sizeof router->id.interface), "ifindex", (int)router->ifindex,
+	    "family", "ipv6", "state", vrrp_state_name(router->state), "since",
 	    text_json_time(router->since_realtime_us), "reason",
 	    text_json(router->reason_text, sizeof router->reason_text));
 	json_t *more = json_pack("{s:i, s:i, s:b, s:o, s:b, s:o, s:o, s:o, s:I, s:s, s:o, s:o}", "priority",

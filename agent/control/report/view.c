@@ -28,8 +28,7 @@ bool view_engine_up(const struct board *board, struct mono now)
 static void router_expected(const struct config_router *config, struct board_router *router)
 {
 	memcpy(router->name, config->name, sizeof router->name);
-	memcpy(router->interface, config->interface, sizeof router->interface);
-	router->vrid = config->vrid;
+	router->id = config->id;
 	router->state = VRRP_INITIALIZE;
 	router->priority = config->priority;
 	router->healthy = !config->checks;
@@ -43,7 +42,7 @@ static void router_expected(const struct config_router *config, struct board_rou
 static void router_repair(struct board_router *router)
 {
 	TERMINATE(router->name);
-	TERMINATE(router->interface);
+	TERMINATE(router->id.interface);
 	TERMINATE(router->reason_text);
 	TERMINATE(router->health_text);
 	if (router->address_count > CONFIG_ADDRESSES_MAX)
@@ -59,7 +58,7 @@ static void routers_take(struct view *view, const struct board *board)
 		/* A torn record of an engine that died in mid-change is still the best there is. */
 		board_read_router(board, i, router);
 		router_repair(router);
-		if (router->vrid) /* a router that a reload has removed leaves an empty place */
+		if (router->id.vrid) /* a router that a reload has removed leaves an empty place */
 			view->router_count++;
 	}
 	if (places)
@@ -112,7 +111,7 @@ const struct config_router *view_config_of(const struct view *view, const struct
 {
 	for (unsigned i = 0; i < view->config->router_count; i++) {
 		const struct config_router *config = &view->config->routers[i];
-		if (config->vrid == router->vrid && !strcmp(config->interface, router->interface))
+		if (router_id_equal(&config->id, &router->id))
 			return config;
 	}
 	return NULL;

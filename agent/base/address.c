@@ -1,0 +1,44 @@
+#include "vipd/address.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#define IPV4_AT 12 /* of ::ffff:a.b.c.d */
+
+const char *address_format(const struct address *address, char text[static ADDRESS_TEXT_MAX])
+{
+	return address_is_ipv4(address)
+		   ? inet_ntop(AF_INET, &address->in6.s6_addr[IPV4_AT], text, ADDRESS_TEXT_MAX)
+		   : inet_ntop(AF_INET6, &address->in6, text, ADDRESS_TEXT_MAX);
+}
+
+bool address_parse(const char *text, struct address *address)
+{
+	struct address ipv4 = {.in6.s6_addr = {[10] = 0xff, 0xff}};
+	if (inet_pton(AF_INET, text, &ipv4.in6.s6_addr[IPV4_AT]) == 1) {
+		*address = ipv4;
+		return true;
+	}
+	struct address ipv6;
+	if (inet_pton(AF_INET6, text, &ipv6.in6) != 1)
+		return false;
+	*address = ipv6;
+	return true;
+}
+
+bool address_of_sockaddr(const struct sockaddr *sockaddr, struct address *address)
+{
+	struct sockaddr_in6 in6;
+	if (!sockaddr || sockaddr->sa_family != AF_INET6)
+		return false;
+	memcpy(&in6, sockaddr, sizeof in6);
+	address->in6 = in6.sin6_addr;
+	return true;
+}
+
+const char *mac_format(const uint8_t mac[static 6], char text[static MAC_TEXT_MAX])
+{
+	snprintf(text, MAC_TEXT_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+	    mac[5]);
+	return text;
+}
