@@ -42,7 +42,7 @@ libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab soak lab-programs interop faults lab-bgp bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb deb dist fmt \
+.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb deb dist fmt \
 	fmt-check tidy install uninstall clean
 all: $(PROGRAMS)
 
@@ -156,20 +156,32 @@ demo: setup-demo
 check: setup
 	@$(MAKE) --no-print-directory -s all lab-programs
 	@$(MAKE) --no-print-directory -s deps unit sim conf $(if $(SAN),fuzz)
-	@$(MAKE) --no-print-directory -s -j2 --output-sync=target lab $(if $(SAN),,interop)
+	@$(MAKE) --no-print-directory -s -j2 --output-sync=target lab-together $(if $(SAN),,interop)
+	@$(MAKE) --no-print-directory -s lab-alone
 
 # Who includes whom; and the rule is tried by breaking it.
 deps: all
 	@tests/rooms . $(B)/obj
 	@tests/rooms-test $(B)
 
-lab-programs: $(B)/lab/probe $(B)/lab/hostile_control
-$(B)/lab/probe: $(call objects,$(wildcard tests/lab/probe/*.c))
+lab-programs: $(B)/lab/probe $(B)/lab/packets $(B)/lab/hostile_control
+$(B)/lab/probe: $(call objects,$(wildcard tests/testbed/probe/*.c))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libcurl) -pthread
 
-lab: all lab-programs
-	VIPD_BUILD=$(B) tests/lab/run
+$(B)/lab/packets: $(call objects,tests/testbed/packets.c)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libpcap)
+
+# Side by side, each worker with a testbed of its own; after them, one by one, what measures or floods.
+LAB_WORKERS ?= 2
+lab:
+	@$(MAKE) --no-print-directory -s lab-together
+	@$(MAKE) --no-print-directory -s lab-alone
+lab-together: all lab-programs
+	VIPD_BUILD=$(B) tests/lab/run --workers $(LAB_WORKERS) -m "not alone"
+lab-alone: all lab-programs
+	VIPD_BUILD=$(B) tests/lab/run -m alone
 
 # Minutes: the engine killed 20 times and stopped for 8 s, a hostile control, 10,000 commands, servers that close idle connections.
 soak: all lab-programs
@@ -180,7 +192,7 @@ $(B)/lab/hostile_control: $(call objects,tests/lab/hostile_control.c agent/board
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libseccomp)
 
 # keepalived and FRR as peers; tshark on what we send.
-interop: all
+interop: all lab-programs
 	VIPD_BUILD=$(B) tests/interop/run
 
 # Faults, what was expected of vipd and what happened, beside keepalived; see tests/faults/rows.py. ROWS=pattern RUNS=n

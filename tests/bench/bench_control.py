@@ -6,10 +6,11 @@ vipd alone: keepalived has nothing that could be scraped.
 import contextlib
 import socket
 
-import paper
-from arena import open_arena
+import report
 from bench_scale import jitter
 from capture import Capture
+from contenders import Setup
+from trials import Trials
 
 
 SECONDS, CURLS, RATE = 10, 4, 250
@@ -34,21 +35,20 @@ def asked_hard(node, seconds, answers):
 
 
 def main(runs):
-    seconds = paper.asked("LASTS", [SECONDS])[0]
-    results = paper.Results("control", FIELDS)
-    with open_arena() as arena:
-        arena.open()
-        one = arena.nodes[0]
-        capture = Capture("switch", "br0", arena.directory)
-        for interval_ms in paper.asked("INTERVALS", [10, 100]):
+    seconds = report.asked("LASTS", [SECONDS])[0]
+    results = report.Results("control", FIELDS)
+    with Trials() as trials:
+        one = trials.nodes[0]
+        capture = Capture(trials)
+        for interval_ms in report.asked("INTERVALS", [10, 100]):
             for number in range(1, (runs or 1) + 1):
-                arena.begin_trial("vipd", interval_ms, probe=None)
+                trials.begin("vipd", Setup(interval_ms), probe=None)
                 for load in ("none", "scrapes and stalled clients"):
                     answers = []
                     before = sum(text.count("200\n") for name, text in one.logs() if "/curl" in name)
                     with asked_hard(one, seconds, answers) if load != "none" else contextlib.nullcontext():
                         capture.mark()
-                        arena.watch(seconds)
+                        trials.watch(seconds)
                         packets = capture.packets()
                     rate = (answers[0] - before) / (seconds + 2.4) if answers else 0.0
                     results.add(interval_ms=interval_ms, run=number, load=load, scrapes_per_s=rate,

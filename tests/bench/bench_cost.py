@@ -7,8 +7,9 @@ included as far as their parent was charged with them.
 import os
 import time
 
-import paper
-from arena import open_arena
+import report
+from contenders import Setup
+from trials import Trials
 
 
 SECONDS = 10
@@ -41,7 +42,7 @@ def memory(pid):
 
 def measure(servers, seconds):
     """A row for every process of these servers, and what passed meanwhile."""
-    before = {(node.name, role): (pid, usage(pid)) for node in servers for role, pid in node.pids().items()
+    before = {(node.name, role): (pid, usage(pid)) for node in servers for role, pid in node.agent.pids().items()
               if role in ROLES}
     begin = time.monotonic()
     time.sleep(seconds)  # sleep-ok: the time that is measured
@@ -56,26 +57,25 @@ def measure(servers, seconds):
 
 
 def main(runs):
-    results = paper.Results("cost", FIELDS)
+    results = report.Results("cost", FIELDS)
     whole = []
-    with open_arena() as arena:
-        arena.open()
-        for interval_ms in paper.asked("INTERVALS", [10, 100]):
+    with Trials() as trials:
+        for interval_ms in report.asked("INTERVALS", [10, 100]):
             for number in range(1, (runs or 1) + 1):
-                for make in paper.MAKES:
+                for make in report.MAKES:
                     try:
-                        arena.begin_trial(make, interval_ms, probe=None)
+                        trials.begin(make, Setup(interval_ms), probe=None)
                     except AssertionError as error:
                         print(f"{make}, {interval_ms} ms: {error}")
                         continue
-                    rows = measure(arena.nodes[:2], paper.asked("LASTS", [SECONDS])[0])
+                    rows = measure(trials.nodes[:2], report.asked("LASTS", [SECONDS])[0])
                     for row in rows:
-                        row["server"] = "Active" if row["server"] == arena.nodes[0].name else "Backup"
+                        row["server"] = "Active" if row["server"] == trials.nodes[0].name else "Backup"
                         results.add(interval_ms=interval_ms, make=make, run=number, **row)
                     for server in ("Active", "Backup"):
                         mine = [row for row in rows if row["server"] == server]
                         whole.append([interval_ms, make, number, server, *(
                             f"{sum(row[field] for row in mine):.2f}" for field in FIELDS[5:])])
-        paper.configurations("cost", arena)
-    paper.table(["interval_ms", "make", "run", "server", *FIELDS[5:]], whole, os.path.join(paper.DIRECTORY, "cost.txt"))
+        report.configurations("cost", trials)
+    report.table(["interval_ms", "make", "run", "server", *FIELDS[5:]], whole, os.path.join(report.DIRECTORY, "cost.txt"))
     results.plot()

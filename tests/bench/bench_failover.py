@@ -10,39 +10,40 @@ import os
 import random
 import re
 import signal
+import time
 
-import paper
-from arena import clocks, open_arena, window_ms
-from capture import Capture
-from lab import wait_for
+import report
+from capture import Capture, adverts, down_interval_s
+from contenders import Setup
+from trials import Trials
 
 RUNS = 3
 FIELDS = ["fault", "interval_ms", "make", "run", "gap_ms", "next_gap_ms", "connects", "connects_lost", "requests_failed", "requests_lost",
           "excess_ms", "probe_late_ms", "trouble"]
 
 
-def silent(arena, one):
+def silent(trials, one):
     one.blackhole()
 
 
-def sigterm(arena, one):
-    one.terminate()
+def sigterm(trials, one):
+    one.agent.terminate()
 
 
-def drain(arena, one):
-    one.drain()
+def drain(trials, one):
+    one.agent.drain()
 
 
-def api_killed(arena, one):
+def api_killed(trials, one):
     one.api_kill()
 
 
-def agent_killed(arena, one):
-    one.signal("guardian", signal.SIGKILL)
+def agent_killed(trials, one):
+    one.agent.signal("guardian", signal.SIGKILL)
 
 
-def all_killed(arena, one):
-    one.kill_all()
+def all_killed(trials, one):
+    one.agent.kill_all()
 
 
 API_KILLED = "API server killed"
@@ -54,25 +55,35 @@ def excess_ms(packets, window, interval_ms, priority):
     """From the end of Active_Down_Interval at the successor to the first answer that the client got."""
     if window["connect"]["gap_open"]:
         return None
-    answered_ns = window["begin_ns"] + window["connect"]["gap_at_ms"] * 1e6 + clocks()
-    heard = [p.at_ns for p in packets if p.vrid is not None and p.server == "11"]
-    return (answered_ns - heard[-1]) / 1e6 - window_ms(interval_ms, priority) if heard else None
+    answered = window["begin_ns"] / 1e9 + window["connect"]["gap_at_ms"] / 1e3 + clocks()
+    heard = adverts(packets, "11")
+    return (answered - heard[-1] - down_interval_s(interval_ms, priority)) * 1e3 if heard else None
+
+
+def clocks():
+    """CLOCK_REALTIME minus CLOCK_MONOTONIC: captures tell the one, the probe the other."""
+    best = None
+    for _ in range(20):
+        before, wall, after = time.monotonic(), time.time(), time.monotonic()
+        if best is None or after - before < best[0]:
+            best = after - before, wall - (before + after) / 2
+    return best[1]
 
 
 PUNCTUAL_MS = 1.0  # a probe that was later than that itself may have seen nothing but that
 
 
-def trial(arena, capture, fault, interval_ms, make):
-    arena.begin_trial(make, interval_ms, probe="api" if fault == API_KILLED else "kernel")
-    one, two, _ = arena.nodes
-    arena.client_probe.mark()
+def trial(trials, capture, fault, interval_ms, make):
+    trials.begin(make, Setup(interval_ms), probe="api" if fault == API_KILLED else "kernel")
+    one, two, _ = trials.nodes
+    trials.client_probe.mark()
     capture.mark()
-    arena.watch(0.3 + random.random() * interval_ms / 1000)
-    FAULTS[fault](arena, one)
-    arena.served_by(two)
-    arena.watch(1.1)  # announcements go on for a second: a second gap would be among them
-    window = arena.client_probe.ask("peek")
-    arena.client_probe.mark()
+    trials.watch(0.3 + random.random() * interval_ms / 1000)
+    FAULTS[fault](trials, one)
+    trials.served_by(two)
+    trials.watch(1.1)  # announcements go on for a second: a second gap would be among them
+    window = trials.client_probe.ask("peek")
+    trials.client_probe.mark()
     connect, requests = window["connect"], window["requests"]
     return {"gap_ms": connect["gap_ms"], "next_gap_ms": connect["next_gap_ms"],
             "connects": connect["tried"], "connects_lost": connect["refused"] + connect["unanswered"], "requests_failed": requests["retried"],
@@ -82,24 +93,23 @@ def trial(arena, capture, fault, interval_ms, make):
 
 def main(runs):
     faults = [name for name in FAULTS if re.search(os.environ.get("FAULTS", ""), name, re.IGNORECASE)]
-    intervals = paper.asked("INTERVALS", [10, 100, 1000])
-    results = paper.Results("failover", FIELDS)
+    intervals = report.asked("INTERVALS", [10, 100, 1000])
+    results = report.Results("failover", FIELDS)
     shown = False
-    with open_arena() as arena:
-        arena.open()
-        capture = Capture("switch", "br0", arena.directory)
+    with Trials() as trials:
+        capture = Capture(trials)
         for interval_ms in intervals:
             for fault in faults:
                 for number in range(1, (runs or RUNS) + 1):
-                    for make in paper.MAKES:
+                    for make in report.MAKES:
                         row = {"fault": fault, "interval_ms": interval_ms, "make": make, "run": number}
                         try:
-                            row.update(trial(arena, capture, fault, interval_ms, make))
+                            row.update(trial(trials, capture, fault, interval_ms, make))
                         except (AssertionError, RuntimeError) as error:
                             row["trouble"] = str(error)
                         results.add(**row)
                     if not shown:
-                        paper.configurations("failover", arena)
+                        report.configurations("failover", trials)
                         shown = True
         capture.close()
     keys = ["fault", "interval_ms", "make"]

@@ -9,10 +9,11 @@ import os
 import shutil
 import time
 
-import paper
-from arena import open_arena
+import report
 from bench_cost import ROLES
-from lab import BUILD, run, wait_for
+from contenders import Setup, Vipd
+from testbed import BUILD, run, wait_for
+from trials import Trials
 
 
 SECONDS = 60
@@ -60,29 +61,27 @@ def mappings(pid):
 
 
 def main(_):
-    results = paper.Results("memory", FIELDS)
-    seconds = paper.asked("LASTS", [SECONDS])[0]
-    with open_arena() as arena:
-        arena.open()
-        one = arena.nodes[0]
-        if one.api is None:
-            one.api_start()
-        directory = os.path.join(paper.DIRECTORY, "copies")
+    results = report.Results("memory", FIELDS)
+    seconds = report.asked("LASTS", [SECONDS])[0]
+    with Trials() as trials:
+        one = trials.nodes[0]
+        trials.api_start()
+        directory = os.path.join(report.DIRECTORY, "copies")
         try:
-            one.write_config()
-            one.runs = "vipd"
-            one.vipd_start(program=copies(directory))
+            one.agent = Vipd(one, Setup())
+            one.agent.first["program"] = copies(directory)
+            one.agent.start()
             wait_for("it is Active and its check passes", one.brief, lambda brief: brief[:2] == ("active", True))
             began = time.monotonic()
             for after in (0, seconds):
-                arena.watch(max(0, began + after - time.monotonic()))
-                pids = one.pids()
+                trials.watch(max(0, began + after - time.monotonic()))
+                pids = one.agent.pids()
                 rows = [{"process": role, **rollup(pids[role])} for role in ROLES]
                 rows.append({"process": "all", **{field: sum(row[field] for row in rows) for field in FIELDS[2:]}})
                 for row in rows:
                     results.add(after_s=after, **row)
             for role in ROLES:
-                paper.table(["pss_kib", "anonymous_kib", role], mappings(pids[role])[:LARGEST],
-                            os.path.join(paper.DIRECTORY, f"memory-{role}.txt"))
+                report.table(["pss_kib", "anonymous_kib", role], mappings(pids[role])[:LARGEST],
+                            os.path.join(report.DIRECTORY, f"memory-{role}.txt"))
         finally:
             shutil.rmtree(directory, ignore_errors=True)

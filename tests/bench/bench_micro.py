@@ -3,8 +3,8 @@
 import re
 import shutil
 
-import paper
-from lab import BUILD, run
+import report
+from testbed import BUILD, run
 
 OPERATIONS = ("step-advert", "step-timer", "parse", "build", "sign", "sign-and-verify")
 FEW, MANY = 1000, 3000
@@ -19,7 +19,7 @@ def main(_):
     if not shutil.which("valgrind"):
         print("micro: valgrind is missing; apt-get install valgrind")
         return
-    results = paper.Results("micro", ["operation", "instructions"])
+    results = report.Results("micro", ["operation", "instructions"])
     counts = {}
     for operation in OPERATIONS:
         counts[operation] = (instructions(operation, MANY) - instructions(operation, FEW)) / (MANY - FEW)

@@ -1,6 +1,6 @@
-"""The lab's three servers with BIRD, a router with FRR beside them, and a client behind the router.
+"""The three servers with BIRD, a router with FRR beside them, and a client behind the router.
 
-A World is the lab (tests/lab) and two hosts more. The router has its LAN port on the same switch, in the same /64; so it can
+A World is a cluster (tests/testbed) and two hosts more. The router has its LAN port on the same switch, in the same /64; so it can
 ask for the VIP by Neighbor Discovery like everybody, and prefers the /128 as soon as BGP brings one. What BIRD is told is
 what Calico's templates come to, in the words of BIRD 2; docs/bgp-lab.md goes through it line by line.
 """
@@ -9,8 +9,10 @@ import ipaddress
 import json
 import os
 
-from lab import PREFIX, VIP, Host, Lab, Node, ip_batch, run, wait_for
-from peers import Frr
+from hosts import Host
+from node import Node
+from segment import Frr
+from testbed import PREFIX, VIP, Cluster, ip_batch, run, wait_for
 
 CLUSTER_AS, ROUTER_AS = 65010, 65101
 ROUTER = PREFIX + "61"
@@ -31,7 +33,7 @@ class Variant:
 
 
 class Server(Node):
-    """A server of the lab that also runs BIRD, and for a Service what kube-proxy puts into the kernel."""
+    """A server that also runs BIRD, and for a Service what kube-proxy puts into the kernel."""
 
     def interface_up(self):
         super().interface_up()
@@ -101,7 +103,7 @@ class Remote(Host):
         ip_batch(self.name, ["link set eth0 up", f"addr add {BEHIND}50/64 dev eth0 nodad", f"route add default via {BEHIND}1"])
 
 
-class World(Lab):
+class World(Cluster):
     """with World() as world: …"""
 
     node_class = Server
@@ -110,9 +112,6 @@ class World(Lab):
         super().__init__()
         self.router = Gateway(self, "router", "61")
         self.remote = Remote(self, "remote", "60")
-
-    def hosts(self):
-        return (*self.nodes, self.client, self.remote, self.router)
 
     def bgp_start(self, variant):
         self.variant = variant
@@ -142,19 +141,10 @@ class World(Lab):
                      lambda peers: [peer["status"] for peer in peers] == ["up"] * len(self.nodes), 30)
         wait_for("the paths of the router", lambda: self.paths(self.router), lambda names: names == self.variant.paths(self.nodes[0]), 30)
 
-    def logs(self):
-        for host in self.hosts():
-            yield from host.logs()
-
-    def close(self):
-        for host in (self.remote, self.router):
-            host.close()
-            run("ip", "netns", "delete", host.name)
-        super().close()
 
 
 def bird_config(server, variant):
-    others = [node for node in server.lab.nodes if node is not server]
+    others = [node for node in server.testbed.nodes if node is not server]
     static = f"protocol static service {{\n  ipv6;\n  route {VIP}/128 blackhole;\n}}\n" if variant.service else ""
     bfd = (f"protocol bfd {{\n  interface \"eth0\" {{ interval {BFD_MS} ms; multiplier {BFD_MULTIPLIER}; }};\n}}\n"
            if variant.bfd else "")

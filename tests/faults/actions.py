@@ -1,4 +1,4 @@
-"""The faults. Each takes the stage, does its harm to the first server, heals what does not heal by itself, and returns."""
+"""The faults. Each takes the trials, does its harm to the first server, heals what does not heal by itself, and returns."""
 
 import contextlib
 import os
@@ -6,130 +6,131 @@ import signal
 import socket
 import struct
 
-from lab import ROOT, VIP, run, wait_for
-from stage import LEASE_S
+from basics import ROOT, VIP, run, wait_for
+from contenders import LEASE_S
+from keys import auth, make_key
 
 
 def kill(role):
-    def act(stage):
-        one = stage.nodes[0]
-        before = one.pids()[role]
-        one.signal(role, signal.SIGKILL)
-        wait_for(f"another {role} runs", one.pids, lambda pids: pids.get(role) not in (None, before))
-        stage.watch(1.5)
+    def act(trials):
+        one = trials.nodes[0]
+        before = one.agent.pids()[role]
+        one.agent.signal(role, signal.SIGKILL)
+        wait_for(f"another {role} runs", one.agent.pids, lambda pids: pids.get(role) not in (None, before))
+        trials.watch(1.5)
     return act
 
 
-def kill_guardian(stage):
-    one, two, _ = stage.nodes
-    one.signal("guardian", signal.SIGKILL)
-    stage.held_by(two)
+def kill_guardian(trials):
+    one, two, _ = trials.nodes
+    one.agent.signal("guardian", signal.SIGKILL)
+    trials.held_by(two)
     wait_for("the first has let go", one.has_address, lambda has: not has)
-    stage.served_by(two)
-    stage.watch(0.5)
-    one.restart_dead()
+    trials.served_by(two)
+    trials.watch(0.5)
+    one.agent.restart_dead()
 
 
 def kill_all(release):
-    def act(stage):
-        one, two, _ = stage.nodes
-        one.kill_all()
+    def act(trials):
+        one, two, _ = trials.nodes
+        one.agent.kill_all()
         if release:
             one.release()
             assert not one.has_address(), "--release has left the address"
-        stage.held_by(two)
-        stage.served_by(two)
-        with contextlib.suppress(AssertionError) if one.runs == "keepalived" else contextlib.nullcontext():
+        trials.held_by(two)
+        trials.served_by(two)
+        with contextlib.suppress(AssertionError) if one.agent.make == "keepalived" else contextlib.nullcontext():
             wait_for("the address of the dead is gone", one.has_address, lambda has: not has, LEASE_S + 2)
-        one.launch(one.runs, one.settings)
+        one.agent.start()
     return act
 
 
-def kill_thrice(stage):
-    one = stage.nodes[0]
+def kill_thrice(trials):
+    one = trials.nodes[0]
     for _ in range(3):
-        before = wait_for("an engine runs", one.pids, lambda pids: "engine" in pids)["engine"]
-        one.signal("engine", signal.SIGKILL)
-        wait_for("it has gone", one.pids, lambda pids, dead=before: pids.get("engine") != dead)
-        stage.watch(0.3)
-    stage.watch(2)
+        before = wait_for("an engine runs", one.agent.pids, lambda pids: "engine" in pids)["engine"]
+        one.agent.signal("engine", signal.SIGKILL)
+        wait_for("it has gone", one.agent.pids, lambda pids, dead=before: pids.get("engine") != dead)
+        trials.watch(0.3)
+    trials.watch(2)
 
 
 def stop(role, seconds):
-    def act(stage):
-        one = stage.nodes[0]
-        pids = one.pids()
+    def act(trials):
+        one = trials.nodes[0]
+        pids = one.agent.pids()
         stopped = list(pids.values()) if role == "all" else [pids[role]]
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
-        stage.watch(seconds)
+        trials.watch(seconds)
         for pid in stopped:
             with contextlib.suppress(ProcessLookupError):  # a hung engine may have been replaced
                 os.kill(pid, signal.SIGCONT)
-        stage.watch(1.5)
+        trials.watch(1.5)
     return act
 
 
-def partition(stage):
-    one, two, _ = stage.nodes
-    stage.partition(one)
-    stage.served_by(two)
-    stage.watch(2)
+def partition(trials):
+    one, two, _ = trials.nodes
+    trials.partition(one)
+    trials.served_by(two)
+    trials.watch(2)
     one.plug()
 
 
-def holder_mute(stage):
-    with stage.nodes[0].mute():
-        stage.served_by(stage.nodes[1])
-        stage.watch(2)
+def holder_mute(trials):
+    with trials.nodes[0].mute():
+        trials.served_by(trials.nodes[1])
+        trials.watch(2)
 
 
-def holder_deaf(stage):
-    with stage.nodes[0].deaf():
-        stage.watch(2)
+def holder_deaf(trials):
+    with trials.nodes[0].deaf():
+        trials.watch(2)
 
 
-def backup_deaf(stage):
-    with stage.nodes[1].deaf():
-        stage.watch(3)
+def backup_deaf(trials):
+    with trials.nodes[1].deaf():
+        trials.watch(3)
 
 
 def silence(milliseconds):
-    def act(stage):
-        stage.nodes[0].blackhole()
-        stage.watch(milliseconds / 1000)
-        stage.nodes[0].plug()
-        stage.watch(1.5)
+    def act(trials):
+        trials.nodes[0].blackhole()
+        trials.watch(milliseconds / 1000)
+        trials.nodes[0].plug()
+        trials.watch(1.5)
     return act
 
 
-def carrier_flap(stage):
-    stage.nodes[0].carrier(False)
-    stage.watch(0.2)
-    stage.nodes[0].carrier(True)
-    stage.watch(1.5)
+def carrier_flap(trials):
+    trials.nodes[0].carrier(False)
+    trials.watch(0.2)
+    trials.nodes[0].carrier(True)
+    trials.watch(1.5)
 
 
-def address_deleted(stage):
-    stage.nodes[0].exec("ip", "-6", "addr", "del", VIP + "/128", "dev", "eth0")
-    stage.watch(2)
+def address_deleted(trials):
+    trials.nodes[0].exec("ip", "-6", "addr", "del", VIP + "/128", "dev", "eth0")
+    trials.watch(2)
 
 
-def interface_deleted(stage):
-    one, two, _ = stage.nodes
+def interface_deleted(trials):
+    one, two, _ = trials.nodes
     one.interface_delete()
-    stage.served_by(two)
-    stage.watch(1)
+    trials.served_by(two)
+    trials.watch(1)
     one.interface_create()
 
 
-def both_take_over(stage):
+def both_take_over(trials):
     """The priorities of the two backups are the same, so their timers end together."""
-    one, two, three = stage.nodes
+    one, two, three = trials.nodes
     one.blackhole()
     wait_for("one of them is left", lambda: two.has_address() + three.has_address(), lambda count: count == 1)
-    stage.watch(1.2)  # as long as the announcements of a takeover go on
-    stage.served_by(two if two.has_address() else three)
+    trials.watch(1.2)  # as long as the announcements of a takeover go on
+    trials.served_by(two if two.has_address() else three)
     one.plug()
 
 
@@ -144,20 +145,23 @@ def fill(directory):
             ballast.write(bytes(4096))
 
 
-def on_full_disk(stage, node, make):
+def on_full_disk(trials, node):
     """The log and the recorder write to a disk without a free byte."""
-    if make != "vipd" or node is not stage.nodes[0]:
+    if node is not trials.nodes[0]:
         return {}
-    fill(node.small_disk)
-    node.top = {"record_dir": node.small_disk}
-    return {"log": os.open(os.path.join(node.small_disk, "vipd.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)}
+    disk = os.path.join(node.directory, "full")
+    fill(disk)
+    trials.undo.callback(run, "umount", "--lazy", disk)
+    return {"top": {"record_dir": disk},
+            "log": os.open(os.path.join(disk, "vipd.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)}
 
 
-def with_full_pipe(stage, node, make):
+def with_full_pipe(trials, node):
     """Standard error is a pipe that is full and that nobody reads, as behind a log collector that hangs."""
-    if make != "vipd" or node is not stage.nodes[0]:
+    if node is not trials.nodes[0]:
         return {}
-    stage.pipe, output = os.pipe()
+    end, output = os.pipe()
+    trials.undo.callback(os.close, end)
     os.set_blocking(output, False)
     with contextlib.suppress(BlockingIOError):
         while True:
@@ -166,21 +170,21 @@ def with_full_pipe(stage, node, make):
     return {"log": output}
 
 
-def away_and_back(stage):
+def away_and_back(trials):
     """A takeover, a repair and a return, each of which has something to be logged."""
-    one, two, _ = stage.nodes
+    one, two, _ = trials.nodes
     one.blackhole()
-    stage.served_by(two)
+    trials.served_by(two)
     one.plug()
-    stage.settle()
-    stage.watch(1)
-    address_deleted(stage)
+    trials.settle()
+    trials.watch(1)
+    address_deleted(trials)
 
 
-def without_a_disk(stage):
+def without_a_disk(trials):
     """Of the capture files a counter and what the status says are left; the log line has gone the way of the log."""
-    away_and_back(stage)
-    one = stage.nodes[0]
+    away_and_back(trials)
+    one = trials.nodes[0]
     recorder = wait_for("the recorder has failed", lambda: one.status()["recorder"], lambda r: r["failures"], 20)
     counted = one.metric("vipd_capture_file_failures_total")
     if "No space" not in recorder["last_error"] or recorder["files_written"] or not counted:
@@ -189,52 +193,55 @@ def without_a_disk(stage):
 
 # the wall clock
 
-def own_clock(stage, node, make):
-    if node is not stage.nodes[0] or make != "vipd":
+def own_clock(trials, node):
+    """The first server's clock can be stepped alone."""
+    if node is not trials.nodes[0]:
         return {}
-    library, page = os.path.join(stage.directory, "step_clock.so"), os.path.join(stage.directory, "step")
+    library, page = os.path.join(trials.directory, "step_clock.so"), os.path.join(trials.directory, "step")
     if not os.path.exists(library):
         run(os.environ.get("CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library,
             os.path.join(ROOT, "tests", "faults", "step_clock.c"))
     with open(page, "wb") as out:
         out.write(struct.pack("=q", 0))
-    return own_clock_environment(stage)
+    return {"environment": {"LD_PRELOAD": library, "CLOCK_STEP_FILE": page}}
 
 
-def own_clock_environment(stage):
-    return {"environment": {"LD_PRELOAD": os.path.join(stage.directory, "step_clock.so"),
-                            "CLOCK_STEP_FILE": os.path.join(stage.directory, "step")}}
+def own_clock_and_key(trials, node):
+    """The same, and everybody signs."""
+    path = make_key(trials, 1)[0] if node is trials.nodes[0] else os.path.join(trials.directory, "keys", "1")
+    return {"router": {"auth": auth("enforce", 1, {1: path})}, **own_clock(trials, node)}
 
 
-def step_clock(stage, seconds):
-    with open(os.path.join(stage.directory, "step"), "r+b") as page:
+def step_clock(trials, seconds):
+    with open(os.path.join(trials.directory, "step"), "r+b") as page:
         page.write(struct.pack("=q", seconds))
 
 
 def clock_stepped(hours):
-    def act(stage):
-        step_clock(stage, hours * 3600)
-        stage.watch(8)  # longer than the window of the authentication
+    def act(trials):
+        step_clock(trials, hours * 3600)
+        trials.watch(8)  # longer than the window of the authentication
     return act
 
 
-def clock_corrected(stage):
+def clock_corrected(trials):
     """As after a boot without a battery: vipd starts an hour behind, and later the time server is reached."""
-    one = stage.nodes[0]
+    one = trials.nodes[0]
     one.vipd_stop()
-    step_clock(stage, -3600)
-    one.launch("vipd", one.settings, **own_clock_environment(stage))
+    one.agent.first = own_clock(trials, one)["environment"]
+    step_clock(trials, -3600)
+    one.agent.start()
     wait_for("it believes that it is alone", lambda: one.router()["state"], lambda state: state == "active")
-    stage.watch(2)
-    step_clock(stage, 0)
-    stage.watch(2)
+    trials.watch(2)
+    step_clock(trials, 0)
+    trials.watch(2)
 
 
 # those who ask too much
 
-def never_reads(stage):
+def never_reads(trials):
     """Clients that ask for events and for the status and read nothing, while there is something to be told."""
-    one = stage.nodes[0]
+    one = trials.nodes[0]
     with contextlib.ExitStack() as open_sockets:
         for path in ["/v1/events?follow=1"] * 20 + ["/v1/status"] * 20:
             client = open_sockets.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
@@ -250,14 +257,14 @@ def never_reads(stage):
             wait_for("it has let go", one.has_address, lambda has: not has)
             one.http("POST", "/v1/resume")
             wait_for("it holds it again", one.has_address)
-            stage.watch(0.5)  # one request, tried twice, meets one move
+            trials.watch(0.5)  # one request, tried twice, meets one move
         assert one.router()["state"] == "active"
-        stage.watch(1)
+        trials.watch(1)
 
 
-def flooded(stage):
+def flooded(trials):
     """1,000 connections to the socket and 1,000 to the metrics that stay, and requests as fast as they go."""
-    one = stage.nodes[0]
+    one = trials.nodes[0]
     with contextlib.ExitStack() as open_sockets:
         refused = 0
         for _ in range(1000):
@@ -270,21 +277,21 @@ def flooded(stage):
                 refused += 1
         flood = one.spawn(["curl", "-s", "-o", "/dev/null", "--noproxy", "*", "--parallel", "--parallel-immediate",
                            "--parallel-max", "250", "--max-time", "3", "http://[::1]:9752/metrics?[1-1000]"], "flood")
-        stage.watch(4)
+        trials.watch(4)
         one.end(flood)
     wait_for("control answers again", lambda: one.http("GET", "/v1/status")[0], lambda status: status == 200)
-    stage.watch(0.5)
+    trials.watch(0.5)
 
 
 # a busy machine
 
 def busy(processes=24, seconds=20):
     """Endless loops at normal priority, many more than there are processors."""
-    def act(stage):
-        load = [stage.client.spawn(["timeout", str(seconds + 10), "sh", "-c", "while :; do :; done"], "load")
+    def act(trials):
+        load = [trials.client.spawn(["timeout", str(seconds + 10), "sh", "-c", "while :; do :; done"], "load")
                 for _ in range(processes)]
-        stage.watch(seconds)
+        trials.watch(seconds)
         for process in load:
-            stage.client.end(process)
-        stage.watch(1)
+            trials.client.end(process)
+        trials.watch(1)
     return act

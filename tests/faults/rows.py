@@ -4,6 +4,7 @@ import dataclasses
 import typing
 
 import actions as act
+from contenders import Setup
 from rules import ALWAYS_HELD, NO_BURST, NO_MOVE, NONE_LOST, NOT_STUCK, STAYS, TAKEN_OVER
 
 BOTH, VIPD = ("vipd", "keepalived"), ("vipd",)
@@ -15,10 +16,7 @@ class Row:
     act: typing.Callable
     rules: tuple
     makes: tuple = BOTH
-    interval_ms: int = 100
-    priorities: tuple = (150, 120, 100)
-    settings: dict = dataclasses.field(default_factory=dict)
-    auth: bool = False
+    setup: Setup = Setup()
     prepare: typing.Callable = None
     fresh: bool = True  # every run with processes of its own, not only the first
     alternate: bool = False  # the makes take turns, so that both see the same machine
@@ -51,19 +49,19 @@ ROWS = [
     Row("carrier lost for 200 ms", act.carrier_flap, (NOT_STUCK,)),
     Row("address deleted", act.address_deleted, (NO_MOVE, STAYS, NONE_LOST)),
     Row("interface deleted", act.interface_deleted, FAILOVER),
-    Row("two backups take over together", act.both_take_over, (TAKEN_OVER, NOT_STUCK, NONE_LOST), priorities=(150, 100, 100),
-        fresh=False),
+    Row("two backups take over together", act.both_take_over, (TAKEN_OVER, NOT_STUCK, NONE_LOST),
+        setup=Setup(priorities=(150, 100, 100)), fresh=False),
 
     Row("disk full", act.without_a_disk, FAILOVER, VIPD, prepare=act.on_full_disk),
     Row("log that nobody reads", act.away_and_back, FAILOVER, VIPD, prepare=act.with_full_pipe),
     Row("wall clock +1 h", act.clock_stepped(+1), UNNOTICED, VIPD, prepare=act.own_clock),
     Row("wall clock -1 h", act.clock_stepped(-1), UNNOTICED, VIPD, prepare=act.own_clock),
-    Row("wall clock +1 h, authentication", act.clock_stepped(+1), UNNOTICED, VIPD, prepare=act.own_clock, auth=True),
-    Row("wall clock -1 h, authentication", act.clock_stepped(-1), UNNOTICED, VIPD, prepare=act.own_clock, auth=True),
-    Row("clock wrong at the start, authentication", act.clock_corrected, (), VIPD, prepare=act.own_clock, auth=True),
+    Row("wall clock +1 h, authentication", act.clock_stepped(+1), UNNOTICED, VIPD, prepare=act.own_clock_and_key),
+    Row("wall clock -1 h, authentication", act.clock_stepped(-1), UNNOTICED, VIPD, prepare=act.own_clock_and_key),
+    Row("clock wrong at the start, authentication", act.clock_corrected, (), VIPD, prepare=act.own_clock_and_key),
     Row("control flooded", act.flooded, UNNOTICED, VIPD),
     Row("clients that never read", act.never_reads, (ALWAYS_HELD, NONE_LOST), VIPD),
 
-    *(Row(f"busy, interval {ms} ms", act.busy(), (NO_MOVE,), interval_ms=ms, alternate=True)
+    *(Row(f"busy, interval {ms} ms", act.busy(), (NO_MOVE,), setup=Setup(interval_ms=ms), alternate=True)
       for ms in (100, 30, 10)),
 ]

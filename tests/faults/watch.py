@@ -5,19 +5,14 @@ the monitor was told, to be believed to a millisecond on an idle machine.
 """
 
 import datetime
-import json
 import os
 import re
-import subprocess
-import sys
 import time
 
-from basics import stolen_ms
-from lab import VIP, run, wait_for
+from basics import VIP, run, stolen_ms, wait_for
+from packets import Sniffer
 
 EVENT = re.compile(rf"\[(\S+?)\]\s+(Deleted )?.*\binet6 {VIP}/")
-STATE_CHANGE = {"vipd": re.compile(r"state change \w+ -> \w+"),
-                "keepalived": re.compile(r"Entering (?:MASTER|BACKUP|FAULT) STATE")}
 SETTLED_MS = 1.0  # shorter than this is not told as a step of its own
 SKEW_MS = 5.0  # two monitors are two processes: so far their times may be apart on a busy machine
 
@@ -60,16 +55,14 @@ class Seen:
 
 
 class Watch:
-    def __init__(self, lab, probe):
-        self.lab, self.probe = lab, probe
+    def __init__(self, trials):
+        self.trials, self.probe = trials, trials.client_probe
         # before everything but vipd's engine, or a busy machine would shift the times; without that right, as it comes
         punctual = ["chrt", "-f", "10"] if run("chrt", "-f", "10", "true", check=False).returncode == 0 else []
         self.monitors = [Follower(node, [*punctual, "ip", "-o", "-ts", "-6", "monitor", "address"], "monitor")
-                         for node in lab.nodes]
-        sniff = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab", "sniff.py")
-        self.sniffer = Follower(lab.nodes[2], [sys.executable, "-B", sniff, "eth0", "adverts"], "sniff")
-        wait_for("the sniffer listens", self.sniffer.text)
-        for monitor, node in zip(self.monitors, lab.nodes):
+                         for node in trials.nodes]
+        self.sniffer = Sniffer(trials.directory, trials.nodes[2].name)
+        for monitor, node in zip(self.monitors, trials.nodes):
             self.try_out(monitor, node)
 
     @staticmethod
@@ -86,9 +79,10 @@ class Watch:
     def begin(self):
         for follower in (*self.monitors, self.sniffer):
             follower.mark()
-        self.first = [node.has_address() for node in self.lab.nodes]
-        self.logs = [os.path.getsize(node.log_path) if os.path.exists(node.log_path) else 0 for node in self.lab.nodes]
-        self.before = [node.counted() for node in self.lab.nodes]
+        self.first = [node.has_address() for node in self.trials.nodes]
+        agents = [node.agent for node in self.trials.nodes]
+        self.logs = [os.path.getsize(agent.log_path) if os.path.exists(agent.log_path) else 0 for agent in agents]
+        self.before = [agent.counted() for agent in agents]
         self.stolen = stolen_ms()
         self.begun = time.time()
         self.probe.mark()
@@ -101,8 +95,8 @@ class Watch:
         seen.lost, seen.retried, seen.answered = (requests[key] for key in ("lost", "retried", "ok"))
         seen.gap_ms, seen.late_ms = connect["gap_ms"], connect["late_ms"]
         self.count_holders(seen, end)
-        seen.transitions = [self.transitions(i) for i in range(len(self.lab.nodes))]
-        seen.burst = burst(self.sniffer.text(), self.lab.nodes[0], self.begun)
+        seen.transitions = [self.transitions(i) for i in range(len(self.trials.nodes))]
+        seen.burst = burst(self.sniffer.seen(), self.trials.nodes[0], self.begun)
         return seen
 
     def changes(self):
@@ -148,11 +142,11 @@ class Watch:
         seen.held_by = [i for i in range(len(has)) if any(state[i] for _, state in steps)]
 
     def transitions(self, index):
-        node, before = self.lab.nodes[index], self.before[index]
-        now = node.counted()
+        agent, before = self.trials.nodes[index].agent, self.before[index]
+        now = agent.counted()
         if before and now and before[0] == now[0]:
             return now[1] - before[1]
-        return len(STATE_CHANGE[node.runs].findall(log_from(node.log_path, self.logs[index])))
+        return len(agent.state_change.findall(log_from(agent.log_path, self.logs[index])))
 
 
 def in_order(steps):
@@ -169,11 +163,10 @@ def span(ms):
     return f"{ms:.1f} ms" if ms < 100 else f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
 
 
-def burst(lines, node, since, window_s=0.1):
+def burst(packets, node, since, window_s=0.1):
     """The most packets of one kind that this server sent within one advertisement interval of 100 ms."""
     times = {"advert": [], "announcement": []}
-    for line in lines.splitlines():
-        packet = json.loads(line)
+    for packet in packets:
         if packet.get("from") == f"02:00:00:00:00:{node.number}" and packet["at"] >= since:
             times["advert" if "advert" in packet else "announcement"].append(packet["at"])
     return max((sum(at <= other < at + window_s for other in kind) for kind in times.values() for at in kind), default=0)

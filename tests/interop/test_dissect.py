@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from lab import VIP, run, wait_for
-from peers import GROUP_LINK_LOCAL, VRID
+from testbed import VIP, run, wait_for
+from segment import GROUP_LINK_LOCAL, VRID
 
 FIELDS = """_ws.expert.severity _ws.malformed eth.src eth.dst ipv6.src ipv6.dst ipv6.hlim ipv6.tclass ipv6.plen
     vrrp.version vrrp.type vrrp.virt_rtr_id vrrp.prio vrrp.addr_count vrrp.reserved_mbz vrrp.short_adver_int

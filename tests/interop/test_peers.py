@@ -5,8 +5,8 @@ from ipaddress import IPv6Address
 
 import pytest
 
-from lab import VIP, wait_for
-from peers import GROUP_LINK_LOCAL, SECOND_VIP
+from testbed import VIP, wait_for
+from segment import GROUP_LINK_LOCAL, SECOND_VIP
 
 LONG = "40s"  # so long that three of them are past every deadline here: what happens sooner did not wait for them
 

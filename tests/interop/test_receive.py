@@ -7,8 +7,8 @@ from ipaddress import IPv6Address
 
 import pytest
 
-from lab import VIP, run, wait_for
-from peers import GROUP_LINK_LOCAL, VRID
+from testbed import VIP, run, wait_for
+from segment import GROUP_LINK_LOCAL, VRID
 
 SENDER = """
 import socket, sys

@@ -3,7 +3,7 @@
 import os
 import re
 
-from lab import ROOT
+from testbed import ROOT
 
 
 def test_every_test_that_the_conformance_table_names_exists():

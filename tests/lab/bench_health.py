@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lab import PREFIX, Probe, adverts_pass, transitions, wait_for
+from testbed import PREFIX, Probe, adverts_pass, transitions, wait_for
 
 RUNS = int(os.environ.get("RUNS", "30"))
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lab import wait_for
+from testbed import wait_for
 
 RUNS = int(os.environ.get("VIPD_RUNS", "10"))
 LEASE_S = 3

@@ -6,11 +6,12 @@ import textwrap
 import time
 
 sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "testbed"))
 import space  # noqa: E402
 
 space.enter()
 
-from lab import URL, VIP, Lab, Probe, wait_for  # noqa: E402
+from testbed import URL, VIP, Cluster, Probe, wait_for  # noqa: E402
 
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 CHECK_INTERVAL = "250ms"
@@ -28,7 +29,7 @@ def say(text):
     print(textwrap.fill(" ".join(text.split()), 96, initial_indent="   ", subsequent_indent="   "), flush=True)
 
 
-class Story:
+class Demo:
     """Steps in which something happens to a server, with what the client saw of each."""
 
     def __init__(self, lab):
@@ -79,65 +80,65 @@ class Story:
 
 def tell(lab):
     one, two, three = lab.nodes
-    story = Story(lab)
+    demo = Demo(lab)
     print(bold("vipd: one address, three servers, and always exactly one of them holds it\n"))
     say(f"""Three servers run the Kubernetes API; on each of them runs vipd. The best healthy one holds the address
         {VIP}, and if it goes, the next one takes it over. A client asks {URL} a hundred times a
         second from here to the end, and measures every silence to a tenth of a millisecond.""")
     say("""All of it happens in network namespaces on this machine: nothing outside is touched, nothing stays.""")
 
-    story.title("Election")
+    demo.title("Election")
     lab.start()
     say(f"the servers have started: {', '.join(f'{n.name} (priority {n.priority})' for n in lab.nodes)}")
-    story.probe = Probe(lab.client, limit_ms=1000)
-    story.holder(one, ": the highest priority wins")
+    demo.probe = Probe(lab.client, limit_ms=1000)
+    demo.holder(one, ": the highest priority wins")
     lab.restore()
-    story.probe.mark()
-    story.client("a quiet second", one)
+    demo.probe.mark()
+    demo.client("a quiet second", one)
 
-    story.title(f"What an operator sees on {one.name}")
-    story.command(one, "status")
+    demo.title(f"What an operator sees on {one.name}")
+    demo.command(one, "status")
     time.sleep(2)  # sleep-ok: for the reader
-    story.probe.mark()
+    demo.probe.mark()
 
-    story.title("A planned move")
+    demo.title("A planned move")
     say(f"{one.name} is going to be upgraded, so it must hold nothing:")
-    story.command(one, "drain")
-    story.holder(two)
-    story.client("planned drain", two)
+    demo.command(one, "drain")
+    demo.holder(two)
+    demo.client("planned drain", two)
     say("the upgrade is done:")
-    story.command(one, "resume")
-    story.holder(one, " again")
-    story.client("back from the drain", one)
+    demo.command(one, "resume")
+    demo.holder(one, " again")
+    demo.client("back from the drain", one)
 
-    story.title("The API server dies, the machine lives")
+    demo.title("The API server dies, the machine lives")
     say(f"""kill -9 of the API server on {one.name}. vipd asks it every {CHECK_INTERVAL.replace("ms", " ms")} and gives
         up on it after two failures""")
     one.api_kill()
-    story.holder(two)
-    story.client("death of the API server", two)
+    demo.holder(two)
+    demo.client("death of the API server", two)
     one.api_start()
     say("the API server is back")
-    story.holder(one, " again")
-    story.client("API server back", one)
+    demo.holder(one, " again")
+    demo.client("API server back", one)
 
-    story.title("The machine dies without a word")
+    demo.title("The machine dies without a word")
     say(f"{one.name} is cut off; every cable still looks connected, so only its silence gives it away")
     one.blackhole()
-    story.holder(two)
-    story.client("silent death of the server", two)
+    demo.holder(two)
+    demo.client("silent death of the server", two)
     say(f"{one.name} comes back, still believing that it holds the address")
     one.plug()
     lab.wait_holder(one)
-    story.holder(one, ", and it alone")
-    story.client("return of the server", one)
+    demo.holder(one, ", and it alone")
+    demo.client("return of the server", one)
 
-    story.title("Summary")
-    story.summary()
+    demo.title("Summary")
+    demo.summary()
 
 
 def main():
-    lab = Lab(check_interval=CHECK_INTERVAL)
+    lab = Cluster(check_interval=CHECK_INTERVAL)
     try:
         tell(lab)
         return 0

@@ -3,7 +3,7 @@
 import os
 import time
 
-from lab import transitions, wait_for
+from testbed import transitions, wait_for
 
 COMMANDS = int(os.environ.get("COMMANDS", "10000"))
 SOAK_S = int(os.environ.get("SOAK_S", "60"))

@@ -3,7 +3,9 @@
 import os
 import signal
 
-from lab import VIP, adverts_pass, transitions, wait_for
+import pytest
+
+from testbed import VIP, adverts_pass, transitions, wait_for
 
 
 def delete_address(node):
@@ -30,6 +32,7 @@ def test_the_client_does_not_notice_a_removed_address(lab, nodes, probe):
     assert {run["node"] for run in window["nodes"]} == {nodes[0].name}
 
 
+@pytest.mark.alone
 def test_an_address_that_is_removed_as_it_comes(lab, nodes):
     """Also before the kernel has told that it is there. It comes back when whoever does that has stopped."""
     commands = os.path.join(nodes[1].directory, "snatch")

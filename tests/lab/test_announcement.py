@@ -1,49 +1,23 @@
 """What a neighbour sees: unsolicited Neighbor Advertisements as RFC 4861 and RFC 9568 want them."""
 
-import json
-import os
-import queue
-import subprocess
-import sys
-import threading
-
 import pytest
 
-from lab import VIP, adverts_pass, wait_for
-
-
-class Sniffer:
-    def __init__(self, host):
-        self.host = host
-        self.process = host.spawn(
-            [sys.executable, "-B", os.path.join(os.path.dirname(__file__), "sniff.py"), "eth0"], "sniff",
-            stdout=subprocess.PIPE, text=True)
-        self.lines = queue.Queue()
-        self.reader = threading.Thread(target=lambda: [self.lines.put(line) for line in self.process.stdout])
-        self.reader.start()
-        assert self.read()["ready"]
-
-    def read(self):
-        return json.loads(self.lines.get(timeout=15))
-
-    def announcement(self, **wanted):
-        """The next one for the VIP that has these fields; queue.Empty if there is none."""
-        while True:
-            seen = self.read()
-            if seen["target"] == VIP and wanted.items() <= seen.items():
-                return seen
-
-    def close(self):
-        self.host.end(self.process)
-        self.reader.join()
-        self.process.stdout.close()
+from packets import Sniffer
+from testbed import VIP, adverts_pass, wait_for
 
 
 @pytest.fixture
 def sniffer(lab):
-    sniffer = Sniffer(lab.client)
+    sniffer = Sniffer(lab.directory, "client")
     yield sniffer
     sniffer.close()
+
+
+def announcement(sniffer, **wanted):
+    """The first one for the VIP that has these fields."""
+    wanted["target"] = VIP
+    [first, *_] = wait_for(f"an announcement with {wanted}", lambda: [p for p in sniffer.seen() if wanted.items() <= p.items()])
+    return first
 
 
 def make_it_announce(node):
@@ -53,7 +27,9 @@ def make_it_announce(node):
 def test_what_neighbours_see(nodes, sniffer):
     nodes[0].sysctl({"eth0/forwarding": 1})
     make_it_announce(nodes[0])
-    assert sniffer.announcement(router=True) == {
+    seen = announcement(sniffer, router=True)
+    assert seen.pop("at") > 0 and seen.pop("from") == f"02:00:00:00:00:{nodes[0].number}"
+    assert seen == {
         "to": "33:33:00:00:00:01", "source": VIP, "destination": "ff02::1", "hop_limit": 255, "router": True,
         "solicited": False, "override": True, "target": VIP, "mac": f"02:00:00:00:00:{nodes[0].number}"}
 
@@ -62,8 +38,9 @@ def test_r_follows_the_forwarding_of_the_interface(nodes, sniffer):
     """A neighbour that uses the address as its router drops the route when R is wrong."""
     for forwarding in (0, 1):
         nodes[0].sysctl({"eth0/forwarding": forwarding})
+        sniffer.mark()
         make_it_announce(nodes[0])
-        sniffer.announcement(router=bool(forwarding))
+        announcement(sniffer, router=bool(forwarding))
 
 
 def test_a_missing_link_local_address_is_told_once(lab, nodes):

@@ -10,7 +10,7 @@ import pytest
 
 from hostile import dropped
 from keys import auth, make_key, roll_out, use, write_auth, write_key
-from lab import SANITIZED, transitions, wait_for
+from testbed import SANITIZED, transitions, wait_for
 
 
 @pytest.fixture

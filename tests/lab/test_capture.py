@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from hostile import advert
-from lab import BUILD, VIP, adverts_pass, wait_for
+from testbed import BUILD, VIP, adverts_pass, wait_for
 
 FIELDS = """_ws.expert.severity _ws.malformed frame.time_epoch frame.interface_name frame.packet_flags_direction frame.comment
     ipv6.src ipv6.dst ipv6.hlim vrrp.prio vrrp.checksum.status icmpv6.type icmpv6.checksum.status

@@ -4,7 +4,7 @@ import contextlib
 import re
 
 from hostile import MAC, advert, dropped, neighbor_advertisement
-from lab import VIP, adverts_pass, ip_batch, wait_for
+from testbed import VIP, adverts_pass, ip_batch, wait_for
 
 
 @contextlib.contextmanager

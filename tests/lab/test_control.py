@@ -5,7 +5,7 @@ import pathlib
 import re
 import subprocess
 
-from lab import BUILD, VIP, UnixConnection, config_text, run, transitions, wait_for
+from testbed import BUILD, VIP, UnixConnection, config_text, run, transitions, wait_for
 
 
 def test_status_for_people(nodes):

@@ -5,15 +5,14 @@ and 8.
 """
 
 import json
-import json
 import os
 import signal
-import sys
 
 import pytest
 
 from keys import auth, make_key, roll_out, write_auth, write_key
-from lab import BUILD, VIP, adverts_pass, transitions, wait_for
+from packets import Sniffer
+from testbed import BUILD, VIP, adverts_pass, transitions, wait_for
 
 KILLS = int(os.environ.get("VIPD_KILLS", "2"))
 STOPPED_S = int(os.environ.get("VIPD_STOPPED_S", "1"))
@@ -159,27 +158,19 @@ def test_a_stopped_engine_does_not_keep_its_address(lab, nodes):
 
 def test_a_stopped_engine_resumes_quietly(lab, nodes):
     """What it missed it does not catch up on: no burst of adverts or of Neighbor Advertisements."""
-    path = os.path.join(os.path.dirname(__file__), "sniff.py")
-    sniffer = nodes[2].spawn([sys.executable, "-B", path, "eth0", "adverts"], "quiet")
-    log = os.path.join(nodes[2].directory, "quiet.log")
-
-    def heard():
-        with open(log) as lines:
-            whole = [line for line in lines if line.endswith("\n")]
-        return [json.loads(line) for line in whole]
-    wait_for("the sniffer listens", heard)
+    sniffer = Sniffer(lab.directory, nodes[2].name)
     engine = nodes[0].vipd_pids()["engine"]
     os.kill(engine, signal.SIGSTOP)
     lab.wait_holder(nodes[1])
     adverts_pass(nodes[1], 10 * STOPPED_S)
     assert nodes[0].vipd_pids()["engine"] == engine  # not yet taken for hung
-    began = len(heard())
+    sniffer.mark()
     os.kill(engine, signal.SIGCONT)
     lab.wait_holder(nodes[0])
     adverts_pass(nodes[0], 15)
     assert lab.holders() == [nodes[0].name]
-    nodes[2].end(sniffer)
-    own = [packet for packet in heard()[began:] if packet.get("from") == "02:00:00:00:00:11"]
+    own = [packet for packet in sniffer.seen() if packet["from"] == "02:00:00:00:00:11"]
+    sniffer.close()
     announced = [packet for packet in own if "target" in packet]
     adverts = [packet for packet in own if "advert" in packet]
     assert adverts[0]["advert"] == 150 and own[0] is adverts[0]  # it speaks when it is elected, not before

@@ -11,7 +11,10 @@ import os
 
 import pytest
 from keys import make_key, use
-from lab import BUILD, NAME, PREFIX, SANITIZED, VIP, Host, adverts_pass, run, wait_for
+from hosts import Host
+from testbed import BUILD, NAME, PREFIX, SANITIZED, VIP, adverts_pass, run, wait_for
+
+pytestmark = pytest.mark.together("doctor")
 
 RESOLVER = f"[{PREFIX}50]:5353"
 CALICO_AS, ROUTER_AS = 65010, 65101
@@ -117,10 +120,10 @@ class Doctor:
 
     def __init__(self, node, *options, environment=None, more=()):
         options = ["--k3s-config", node.directory + "/k3s.yaml", *options]
-        if node is node.lab.nodes[0]:
+        if node is node.testbed.nodes[0]:
             options += ["--bird", node.directory + "/bird.ctl"]
         done = node.exec(*more, f"{BUILD}/vipctl", "-s", node.socket_path, "doctor", "-c", node.config_path, "-o", "json",
-                         *options, check=False, timeout=60, env={**node.lab.environment, **(environment or {})})
+                         *options, check=False, timeout=60, env={**node.testbed.environment, **(environment or {})})
         assert not done.stderr, done.stderr
         answer = json.loads(done.stdout)
         self.code, self.worst, self.findings = done.returncode, answer["worst"], answer["findings"]
@@ -279,7 +282,6 @@ def test_somebody_else_answers(world):
             doctor.says("wire", "failure", "SPLIT BRAIN")
     finally:
         stranger.close()
-        run("ip", "netns", "delete", "metallb")
 
 
 def test_route_is_missing(calm):

@@ -2,7 +2,7 @@
 
 import json
 
-from lab import URL, VIP, wait_for
+from testbed import URL, VIP, wait_for
 
 
 def test_the_highest_priority_holds_the_address(lab, nodes):

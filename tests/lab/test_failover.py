@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lab import PREFIX, Probe, adverts_pass, transitions, wait_for
+from testbed import PREFIX, Probe, adverts_pass, transitions, wait_for
 
 
 def goes_on(lab, probe, node):

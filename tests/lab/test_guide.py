@@ -2,7 +2,7 @@
 
 import os
 
-from lab import BUILD, VIP, run, wait_for
+from testbed import BUILD, VIP, run, wait_for
 
 ZONE = """$TTL 60
 @ SOA ns hostmaster 1 60 60 600 60

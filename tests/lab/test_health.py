@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lab import VIP, adverts_pass, sample, transitions, wait_for
+from testbed import VIP, adverts_pass, sample, transitions, wait_for
 
 ONCE = {"interval": "1h", "timeout": "2s", "fall": 5, "rise": 1}  # whatever happens in the test is not by the interval
 HTTP = {"url": "http://[::1]:8080/", "type": "http", "ca": None, "cert": None, "key": None}

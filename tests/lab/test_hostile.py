@@ -14,7 +14,7 @@ import pytest
 from hostile import (GROUP, MAC, VRRP, advert, cpu_seconds, dropped, frame, growth, log_lines,
                      neighbor_advertisement, put_checksum, sequence)
 from keys import make_key, roll_out
-from lab import PREFIX, SANITIZED, VIP, adverts_pass, transitions, wait_for
+from testbed import PREFIX, SANITIZED, VIP, adverts_pass, transitions, wait_for
 
 FORGER = "fe80::66"
 # More than that and the queue which all namespaces share drops the client's packets now and then. VIPD_FLOOD=10000 for once.
@@ -156,6 +156,7 @@ def test_a_signed_advert_of_the_right_key_counts(nodes, attacker, enforced):
              lambda now: now == [count + 1 for count in seen])
 
 
+@pytest.mark.alone
 def test_a_signed_flood_of_nonsense(nodes, attacker, probe, enforced):
     """PER_SECOND packets: guessed signatures, replays, unsigned claims to be better, and what is no VRRPv3 at all."""
     watch = Watch(nodes, probe)
@@ -187,6 +188,7 @@ def test_one_forged_advert_silences_nobody_for_long(lab, nodes, attacker, probe)
     print(f"\none forged advert: {probe.mark()['connect']['gap_ms']:.1f} ms without an answer")
 
 
+@pytest.mark.alone
 def test_flapping_does_not_fill_the_log(lab, nodes, attacker):
     """Unsigned: somebody who is better, resigns, is better, … as fast as the timers allow."""
     before, lines = transitions(nodes)[0], log_lines(nodes[0])
@@ -197,6 +199,7 @@ def test_flapping_does_not_fill_the_log(lab, nodes, attacker):
     lab.wait_holder(nodes[0])
 
 
+@pytest.mark.alone
 def test_contradicting_adverts_do_not_fill_the_log(nodes, attacker, probe):
     """Unsigned, of a lower priority: one with our addresses, one with others, and so on."""
     watch = Watch(nodes, probe)
@@ -209,6 +212,7 @@ def test_contradicting_adverts_do_not_fill_the_log(nodes, attacker, probe):
     watch.no_request_was_lost()
 
 
+@pytest.mark.alone
 def test_storm_of_announcements(lab, nodes, attacker, probe):
     """Somebody claims the address, PER_SECOND times a second. The holder has the last word, so clients find it at once."""
     watch = Watch(nodes, probe)

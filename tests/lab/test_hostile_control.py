@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lab import BUILD, VIP, wait_for
+from testbed import BUILD, VIP, wait_for
 
 SECONDS = int(os.environ.get("HOSTILE_S", "2"))
 
@@ -74,6 +74,7 @@ class Holders(threading.Thread):
         self.join()
 
 
+@pytest.mark.alone
 def test_control_taken_over(lab, nodes, taken_over):
     lab.wait_holder(taken_over)
     engine = taken_over.vipd_pids()["engine"]

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from lab import SANITIZED, VIP, ip_batch, run, transitions, wait_for
+from testbed import SANITIZED, VIP, ip_batch, run, transitions, wait_for
 
 
 def client_mac(lab):
@@ -28,6 +28,7 @@ def is_right(address):
             and address["noprefixroute"] and address["valid_life_time"] <= 3)
 
 
+@pytest.mark.alone
 def test_lost_notifications(lab, nodes):
     """More happens while the engine does not look than its socket holds; what it finds afterwards is put right."""
     before = nodes[1].metric("vipd_netlink_resyncs_total")

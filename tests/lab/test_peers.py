@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab import PREFIX, wait_for
+from testbed import PREFIX, wait_for
 
 
 def use_peers(lab, kind):

@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from lab import BUILD, SANITIZED, VIP, adverts_pass, run, transitions, wait_for
+from testbed import BUILD, SANITIZED, VIP, adverts_pass, run, transitions, wait_for
 
 NET_ADMIN_NET_RAW = 1 << 12 | 1 << 13
 

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from lab import run, wait_for
+from testbed import run, wait_for
 from test_capture import check_dissection, packets
 
 

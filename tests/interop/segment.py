@@ -1,24 +1,25 @@
 """Other people's VRRP routers beside vipd, each in a namespace of its own on one switch.
 
-A Segment owns the switch, two servers with vipd (one with the lowest, one with the greatest link-local address of all,
-for ties), one with Debian's keepalived and one with Debian's FRR, and a client. Who takes part is for a test to say;
-Segment.clear() ends all of them. What somebody holds is what its kernel says, never what the daemon believes.
+A Segment has two servers with vipd (one with the lowest, one with the greatest link-local address of all, for ties), one with
+Debian's keepalived and one with Debian's FRR, and a client. Who takes part is for a test to say; Segment.clear() ends all of
+them. What somebody holds is what its kernel says, never what the daemon believes.
 """
 
-import contextlib
 import json
 import os
-import re
 import shutil
 import signal
 
-from lab import VIP, Host, Lab, Node, config_text, ip_batch, run, wait_for
-from space import is_inside
+import keepalived
+from basics import VIP, ip_batch, run, wait_for
+from hosts import Host
+from node import Node
+from testbed import Testbed
 
 VRID = 100
 SECOND_VIP = VIP.replace("100", "101")
 VIRTUAL_MAC = f"00:00:5e:00:02:{VRID:02x}"
-GROUP_LINK_LOCAL = f"fe80::200:5eff:fe00:2{VRID:02x}"
+GROUP_LINK_LOCAL = keepalived.group_link_local(VRID)
 
 
 class Router(Host):
@@ -122,48 +123,27 @@ class Vipd(Router, Node):
 
 
 class Keepalived(Router):
-    """Debian's keepalived with `vrrp_version 3`. `source` is eth0's link-local address, the MAC is eth0's own."""
+    """Debian's keepalived. `source` is eth0's link-local address, the MAC is eth0's own."""
 
-    process = None
-    make = "keepalived"
+    make, installed = keepalived.MAKE, keepalived.installed
 
-    def __init__(self, lab, name, number, *more):
-        self.installed = shutil.which("keepalived") is not None
-        super().__init__(lab, name, number, *more)
+    def __init__(self, testbed, name, number):
+        super().__init__(testbed, name, number)
+        self.daemon = keepalived.Keepalived(self)
+        self.learned_interval_ms = self.daemon.learned_interval_ms
 
-    def begin_with(self, priority, interval_ms=100, preempt=True, addresses=(GROUP_LINK_LOCAL, VIP),
-                   unicast_to=None):
-        path = os.path.join(self.directory, "keepalived.conf")
-        lines = [f"    {address}/{64 if address.startswith('fe80') else 128} dev eth0" for address in addresses]
-        with open(path, "w") as out:
-            out.write(KEEPALIVED.format(name=self.name, vrid=VRID, priority=priority, interval=interval_ms / 1000,
-                                        preempt="" if preempt else "nopreempt", addresses="\n".join(lines),
-                                        unicast=f"unicast_ttl 255\n  unicast_peer {{\n    {unicast_to}\n  }}" if unicast_to else ""))
-        pids = [f"--{which}={self.directory}/{which}" for which in ("pid", "vrrp_pid")]
-        self.process = self.spawn(["keepalived", "--dont-fork", "--log-console", "--log-detail", "--vrrp",
-                                   f"--use-file={path}", *pids], "keepalived", env={**os.environ, "TMPDIR": self.directory})
-        wait_for("keepalived takes part", lambda: self.log("keepalived"), lambda log: "Startup complete" in log)
+    def begin_with(self, priority, interval_ms=100, preempt=True, addresses=(GROUP_LINK_LOCAL, VIP), unicast_to=None):
+        self.daemon.begin([keepalived.instance(VRID, priority, interval_ms, addresses, preempt, unicast_to)])
 
     def leave(self):
         """As systemd stops it; it takes a second to go, the address does not."""
-        os.kill(self.process.pid, signal.SIGTERM)
+        os.kill(self.daemon.process.pid, signal.SIGTERM)
 
     def finish(self):
-        if self.process is not None:
-            self.end(self.process)
-            self.process = None
+        if self.daemon.process is not None:
+            self.daemon.end()
             self.interface_down()
             self.interface_up()
-
-    def learned_interval_ms(self):
-        """The interval of the Active, from the dump that keepalived writes when it is asked to."""
-        path = os.path.join(self.directory, "keepalived.data")
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        os.kill(self.process.pid, signal.SIGUSR1)
-        line = wait_for("keepalived dumps its state", lambda: re.search(
-            r"Master advert interval = (\d+) milli-sec", open(path).read()), deadline=1)
-        return int(line[1])
 
 
 class Frr(Router):
@@ -176,9 +156,9 @@ class Frr(Router):
     programs = "/usr/lib/frr"
     device = f"vrrp6-{VRID}"
 
-    def __init__(self, lab, name, number):
+    def __init__(self, testbed, name, number):
         self.installed = os.path.exists(f"{self.programs}/vrrpd")
-        super().__init__(lab, name, number)
+        super().__init__(testbed, name, number)
         if self.installed:
             self.runtime = f"/run/frr/{name}"
             os.makedirs(self.runtime)
@@ -247,21 +227,11 @@ class Frr(Router):
         return self.show()["masterAdverInterval"]
 
 
-class Segment(Lab):
+class Segment(Testbed):
     """with Segment() as segment: …"""
 
-    def __init__(self):  # not Lab's: no certificates, no API servers
-        if not is_inside():
-            raise RuntimeError("the interop lab runs in namespaces of its own: use tests/interop/run")
-        self.forwarding, self.tls = False, None
-        self.directory = "/run/interop"
-        self.environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
-                            "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
-        os.mkdir(self.directory, 0o755)
-        run("ip", "netns", "add", "switch")
-        run("ip", "-n", "switch", "link", "set", "lo", "up")
-        self.bridge("br0")
-        ip_batch("switch", ["link set br0 type bridge mcast_snooping 0"])  # a port that comes back hears at once
+    def __init__(self):
+        super().__init__(snooping=False)  # a port that comes back hears at once
         self.nodes = [Vipd(self, "low", "11", 150), Vipd(self, "high", "91", 150)]
         self.peers = {peer.make: peer for peer in (Keepalived(self, "ka", "21"), Frr(self, "frr", "31"))}
         self.routers = [*self.nodes, *self.peers.values()]
@@ -308,34 +278,6 @@ class Segment(Lab):
             router.log_mark()
         assert self.holders() == []
 
-    def logs(self):
-        for host in (*self.routers, self.client):
-            yield from host.logs()
-
     def close(self):
         self.clear()
-        for host in (*self.routers, self.client):
-            host.close()
-        for name in ("switch", "client", *(router.name for router in self.routers)):
-            run("ip", "netns", "delete", name)
-        shutil.rmtree(self.directory)
-
-
-KEEPALIVED = """
-global_defs {{
-  router_id {name}
-  vrrp_version 3
-}}
-vrrp_instance api {{
-  state BACKUP
-  interface eth0
-  virtual_router_id {vrid}
-  priority {priority}
-  advert_int {interval:g}
-  {preempt}
-  {unicast}
-  virtual_ipaddress {{
-{addresses}
-  }}
-}}
-"""
+        super().close()

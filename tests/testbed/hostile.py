@@ -14,7 +14,8 @@ import socket
 import struct
 import time
 
-from lab import VIP, Host, run
+from basics import VIP
+from hosts import Host
 
 VRRP, ICMPV6 = 112, 58
 GROUP, ALL_NODES, VRID = "ff02::12", "ff02::1", 100
@@ -103,8 +104,8 @@ def namespace(name):
 
 
 class Attacker:
-    def __init__(self, lab):
-        self.host = Host(lab, "attacker", "66")
+    def __init__(self, testbed):
+        self.host = Host(testbed, "attacker", "66")
         with namespace(self.host.name):
             self.out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
             self.out.bind(("eth0", 0))
@@ -162,7 +163,6 @@ class Attacker:
         for each in (self.out, self.ears, self.member):
             each.close()
         self.host.close()
-        run("ip", "netns", "delete", self.host.name)
 
 
 # what an attack leaves behind on a server

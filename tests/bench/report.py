@@ -1,4 +1,4 @@
-"""What was measured, on paper: a header that says where, a table on the terminal, a CSV with every trial, a plot."""
+"""What was measured: a header that says where, a table on the terminal, a CSV with every trial, a plot."""
 
 import csv
 import datetime
@@ -7,7 +7,7 @@ import statistics
 import subprocess
 
 from basics import stolen_ms
-from lab import BUILD, ROOT, run
+from testbed import BUILD, ROOT, run
 
 DIRECTORY = os.path.join(BUILD, "bench")
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -47,9 +47,10 @@ def header(seed):
     print(text, flush=True)
 
 
-def configurations(name, stage):
+def configurations(name, trials):
     """Both sides', as the first server has them: printed, and kept beside the results."""
-    for make, path in (("vipd", stage.nodes[0].config_path), ("keepalived", stage.nodes[0].keepalived_path)):
+    one = trials.nodes[0]
+    for make, path in (("vipd", one.config_path), ("keepalived", os.path.join(one.directory, "keepalived.conf"))):
         with open(path) as source:
             text = source.read()
         with open(os.path.join(DIRECTORY, f"{name}-{make}.conf"), "w") as out:

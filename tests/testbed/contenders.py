@@ -1,0 +1,174 @@
+"""vipd and keepalived as faults and measurements see them: the same questions to either, on the same server.
+
+Both get the same interval, priorities, addresses and health check; everything else is their default. An Agent belongs to one
+server and one trial.
+"""
+
+import contextlib
+import dataclasses
+import os
+import re
+import signal
+import socket
+
+import keepalived
+from basics import PREFIX, VIP, wait_for
+
+LEASE_S = 3  # vipd's default
+FIRST_VRID = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """What the servers of a trial are told, whatever runs on them. `settings`: more of vipd's virtual routers."""
+
+    interval_ms: int = 100
+    priorities: tuple = (150, 120, 100)
+    count: int = 1  # of virtual routers, each with one address
+    checked: bool = True  # the API server is asked once a second
+    settings: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def addresses(self):
+        return [VIP] if self.count == 1 else [f"{PREFIX}f:{number:x}" for number in range(1, self.count + 1)]
+
+    @property
+    def vrids(self):
+        return [FIRST_VRID] if self.count == 1 else list(range(1, self.count + 1))
+
+
+def members(group):
+    """The processes of a process group that have not ended."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as stat:
+            state, _, its_group = stat.read().rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state != "Z":
+                found.append(int(pid))
+    return found
+
+
+class Agent:
+    """What both have in common. pids() names processes by vipd's roles: guardian, engine, control."""
+
+    def __init__(self, node, setup):
+        self.node, self.setup = node, setup
+        self.priority = setup.priorities[node.testbed.nodes.index(node)]
+
+    def signal(self, role, number):
+        pids = self.pids()
+        for pid in pids.values() if role == "all" else [pids[role]]:
+            os.kill(pid, number)
+
+    def terminate(self):
+        """As systemd stops the service: the main process is told."""
+        self.signal("guardian", signal.SIGTERM)
+
+    def held(self):
+        """How many of the virtual addresses the kernel has."""
+        with open(f"/proc/{self.node.anchor.pid}/net/if_inet6") as lines:
+            there = {line.split()[0] for line in lines}
+        return sum(socket.inet_pton(socket.AF_INET6, address).hex() in there for address in self.setup.addresses)
+
+    def settled(self, first):
+        """It is what it should be at the start: holder of everything or of nothing."""
+        return self.held() == (self.setup.count if first else 0)
+
+    def restart_dead(self):
+        """What the service manager does when the main process has gone: waits for the rest, starts it again."""
+        process = self.process
+        if process is not None:
+            process.wait(timeout=15)
+            wait_for("the children have gone", lambda: not members(process.pid))
+        self.end()
+        self.start()
+
+
+class Vipd(Agent):
+    make = "vipd"
+    state_change = re.compile(r"state change \w+ -> \w+")
+
+    def __init__(self, node, setup, top=None, router=None, log=None, environment=None):
+        """top, router: more of the configuration and of its routers; log, a descriptor, and environment: of the first start."""
+        super().__init__(node, setup)
+        self.top, self.router, self.first = top or {}, router or {}, {"log": log, **(environment or {})}
+        self.log_path = os.path.join(node.directory, "vipd.log")
+
+    def config(self):
+        config, setup = self.node.config(), self.setup
+        [router], [check] = config["virtual_routers"], config["checks"]
+        check.update(interval="1s", timeout="3s")
+        del router["kernel_lease"]
+        router.update(priority=self.priority, advert_interval=f"{setup.interval_ms}ms", checks=["apiserver"] if setup.checked else [])
+        names = ["api"] if setup.count == 1 else [f"r{vrid}" for vrid in setup.vrids]
+        routers = [{**router, "name": name, "vrid": vrid, "addresses": [address], **setup.settings, **self.router}
+                   for name, vrid, address in zip(names, setup.vrids, setup.addresses)]
+        return {**config, "virtual_routers": routers, "checks": [check] if setup.checked else [], **self.top}
+
+    @property
+    def process(self):
+        return self.node.vipd
+
+    def start(self):
+        self.node.write_config(self.config())
+        first, self.first = self.first, {}
+        self.node.vipd_start(**first)
+        if first.get("log"):
+            os.close(first["log"])
+
+    def pids(self):
+        return self.node.vipd_pids()
+
+    def kill_all(self):
+        self.node.vipd_kill_all()
+
+    def drain(self):
+        self.node.vipctl("drain")
+
+    def end(self):
+        if self.node.vipd is not None:
+            self.node.end(self.node.vipd)
+            self.node.vipd = None
+
+    def counted(self):
+        """The process that counts, and how many transitions it has counted; None if nothing answers."""
+        with contextlib.suppress(OSError, ValueError, AssertionError, AttributeError):
+            return self.node.vipd.pid, self.node.router()["counters"]["transitions"]
+        return None
+
+    def settled(self, first):
+        routers = self.node.status()["virtual_routers"]
+        state = "active" if first else "backup"
+        return super().settled(first) and all(r["state"] == state and r["healthy"] for r in routers)
+
+
+class Keepalived(Agent):
+    make = "keepalived"
+    state_change = re.compile(r"Entering (?:MASTER|BACKUP|FAULT) STATE")
+
+    def __init__(self, node, setup, **_):
+        super().__init__(node, setup)
+        self.daemon = keepalived.Keepalived(node)
+        self.log_path, self.pids, self.end, self.drain = (
+            self.daemon.log_path, self.daemon.pids, self.daemon.end, self.daemon.drain)
+
+    @property
+    def process(self):
+        return self.daemon.process
+
+    def start(self):
+        setup = self.setup
+        self.daemon.begin([keepalived.instance(vrid, self.priority, setup.interval_ms, [keepalived.group_link_local(vrid), address],
+                                               tracked=setup.checked)
+                           for vrid, address in zip(setup.vrids, setup.addresses)], setup.checked)
+
+    def kill_all(self):
+        self.signal("all", signal.SIGSTOP)
+        self.signal("all", signal.SIGKILL)
+        self.end()
+
+    def counted(self):
+        return None
+
+
+MAKES = {"vipd": Vipd, "keepalived": Keepalived}

@@ -1,0 +1,45 @@
+"""The client: see probe/probe.c. A window runs from one mark to the next."""
+
+import json
+import os
+import subprocess
+
+from basics import BUILD, URL, VIP
+
+
+class Probe:
+    """closed: connects to a port where nobody listens. priority: the thread that connects is real-time, because what it is late
+    itself would look like an outage."""
+
+    def __init__(self, host, connect_us=1000, request_ms=10, limit_ms=2000, closed=False, priority=None):
+        tls = host.testbed.tls
+        self.host = host
+        self.process = host.spawn(
+            [f"{BUILD}/lab/probe", *(["-n"] if closed else []), "-i", str(connect_us), "-r", str(request_ms), "-l", str(limit_ms),
+             "-a", f"{tls}/ca.crt", "-c", f"{tls}/client.crt", "-k", f"{tls}/client.key", VIP, "1" if closed else "6443", URL],
+            "probe", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if priority:
+            self.ask("peek")  # its threads run
+            connects = sorted(map(int, os.listdir(f"/proc/{self.process.pid}/task")))[1]
+            os.sched_setscheduler(connects, os.SCHED_FIFO, os.sched_param(priority))
+
+    def ask(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the probe has gone, exit status {self.process.wait()}")
+        return json.loads(line)
+
+    def mark(self):
+        return self.ask("mark")
+
+    def answered_by(self):
+        """Which server gave the last good answer of this window."""
+        nodes = self.ask("peek")["nodes"]
+        return nodes[-1]["node"] if nodes else None
+
+    def close(self):
+        self.host.end(self.process)
+        self.process.stdin.close()
+        self.process.stdout.close()
