@@ -89,6 +89,34 @@ static void check_peers(struct report *report, const struct config_router *route
 	}
 }
 
+static bool is_virtual(const struct config *config, const struct address *address)
+{
+	for (unsigned i = 0; i < config->router_count; i++)
+		for (unsigned a = 0; a < config->routers[i].address_count; a++)
+			if (address_equal(&config->routers[i].addresses[a], address))
+				return true;
+	return false;
+}
+
+/* RFC 9568 section 5.1.2.1 for the group; the peers know us by an address of the kind that theirs are. */
+static void check_source(
+    struct report *report, const struct config *config, const struct config_router *router)
+{
+	const struct address *source = &router->source;
+	bool link_local = !router->peer_count || address_is_link_local(&router->peers[0]);
+	if (address_is_unspecified(source))
+		return;
+	if (address_is_link_local(source) != link_local)
+		report_field(report, source, router, "source",
+		    router->peer_count ? "is not of the kind that peers are, link-local or not; write one "
+					 "that the other servers have among their peers"
+				       : "is not a link-local address; without peers adverts are sent from "
+					 "one, so write one or leave this out");
+	else if (is_virtual(config, source))
+		report_field(report, source, router, "source",
+		    "is a virtual address; write one that stays on this server");
+}
+
 static void check_tracks(struct report *report, const struct config_router *router)
 {
 	for (unsigned i = 0; i < router->track_count && router->id.interface[0]; i++)
@@ -124,6 +152,7 @@ void config_check(struct report *report, const struct config *config)
 		check_vrids(report, config, i);
 		check_addresses(report, config, i);
 		check_peers(report, &config->routers[i]);
+		check_source(report, config, &config->routers[i]);
 		check_lease(report, &config->routers[i]);
 		check_tracks(report, &config->routers[i]);
 	}

@@ -125,6 +125,10 @@ static void print_router(FILE *out, const struct config *config, const struct co
 	print_duration(out, indent, "preempt_delay", router->preempt_delay_us);
 	print_link_local(out, indent, router);
 	print_peers(out, indent, router);
+	if (!address_is_unspecified(&router->source)) {
+		char text[ADDRESS_TEXT_MAX];
+		print_text(out, indent, "source", address_format(&router->source, text));
+	}
 	print_check_names(out, indent, config, router);
 	print_interfaces(out, indent, router);
 	print_text(out, indent, "when_unhealthy", config_unhealthy_name(router->when_unhealthy));

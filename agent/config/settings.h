@@ -74,8 +74,9 @@ bool duration_of(struct report *report, const config_setting_t *setting, const s
 void set_text(char *field, size_t size, const char *text);
 
 /* For key->read. */
-read_setting read_text, read_number, read_bool, read_duration, read_addresses, read_peers, read_link_local,
-    read_listen, read_expect, read_endpoint, read_command, read_interfaces, read_auth, read_checks;
+read_setting read_text, read_number, read_bool, read_duration, read_addresses, read_peers, read_source,
+    read_link_local, read_listen, read_expect, read_endpoint, read_command, read_interfaces, read_auth,
+    read_checks;
 
 /* For key->refuse. */
 const char *refuse_name(const char *text);

@@ -224,6 +224,20 @@ void read_peers(struct report *report, config_setting_t *setting, const struct k
 	}
 }
 
+void read_source(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+{
+	struct address address;
+	if (!text_of(report, setting, key) || !parse_address(report, setting, &address))
+		return;
+	const char *refused = peer_class(&address);
+	if (refused)
+		report_setting(report, setting,
+		    "is %s; write the address of the interface from which this server sends, as in %s = %s",
+		    refused, key->name, key->example);
+	else
+		*(struct address *)field = address;
+}
+
 void read_interfaces(struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
 	struct config_router *router = key_base(key, field);

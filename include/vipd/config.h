@@ -70,7 +70,8 @@ struct config_router {
 	uint32_t kernel_lease_s;    /* valid_lft of the address; 0: for ever */
 	uint32_t address_count;	    /* 1.. */
 	struct address addresses[CONFIG_ADDRESSES_MAX];
-	uint32_t peer_count; /* 0: multicast */
+	struct address source; /* of our adverts; unspecified: vipd chooses one of the interface */
+	uint32_t peer_count;   /* 0: multicast */
 	struct address peers[CONFIG_PEERS_MAX];
 	uint64_t checks; /* bit i: config.checks[i] */
 	uint32_t track_count;

@@ -199,6 +199,9 @@ static void test_values(void **state)
 	assert_int_equal(router->on_conflict, CONFLICT_WAIT);
 	assert_false(router->preempt);
 	assert_int_equal(router->kernel_lease_s, 2);
+	assert_address(&router->source, "fe80::3");
+	assert_address(&config.routers[1].source, "2001:db8::1:2");
+	assert_address(&config.routers[2].source, "::");
 	assert_int_equal(config.routers[1].link_local_mode, LINK_LOCAL_ADDRESS);
 	assert_address(&config.routers[1].link_local, "fe80::1:2:3:4");
 	assert_int_equal(config.routers[1].preempt_delay_us, 1500);
