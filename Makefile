@@ -57,6 +57,11 @@ $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
+# Of the headers that programs share; see agent/board/layout.c.
+LAYOUT := $(shell cat $(sort $(wildcard include/vipd/*.h)) | cksum | cut -d ' ' -f 1)
+$(B)/obj/agent/board/layout.o build/fuzz/obj/agent/board/layout.o: override CPPFLAGS += -DVIPD_LAYOUT=$(LAYOUT)u
+$(B)/obj/agent/board/layout.o build/fuzz/obj/agent/board/layout.o: $(wildcard include/vipd/*.h)
+
 # Linked in as they are; see agent/vipctl/template.h.
 $(B)/obj/agent/vipctl/template.o: $(wildcard agent/vipctl/manifest/*)
 
@@ -71,12 +76,14 @@ unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_na       := agent/wire/na.c agent/wire/checksum.c agent/wire/names.c
 unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_replay   := $(unit_auth)
-unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) agent/board/board.c
+unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) agent/board/board.c agent/board/layout.c
 unit_certificate := agent/control/checks/certificate.c
 unit_pace     := agent/control/checks/pace.c
-unit_metrics  := $(addprefix agent/control/,report/metrics.c report/status.c report/view.c report/held.c checks/health.c checks/certificate.c text.c) agent/board/board.c \
+unit_metrics  := $(addprefix agent/control/,report/metrics.c report/status.c report/view.c report/held.c checks/health.c checks/certificate.c text.c) agent/board/board.c agent/board/layout.c \
 		 $(addprefix agent/base/,address.c log.c) $(foreach r,config core wire,agent/$(r)/names.c)
 unit_address  := agent/base/address.c
+unit_board    := agent/board/board.c agent/board/layout.c
+unit_sandbox  := agent/engine/sandbox.c agent/base/log.c
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.c) $(TIME)
 STORIES       := vrrp vrrp_leave vrrp_health vrrp_address
@@ -85,7 +92,7 @@ UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c
 define unit_rule
 $(B)/unit/$(1): $$(call objects,tests/unit/test_$(1).c $$(unit_$(1)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call libs,cmocka libconfig nettle libcrypto jansson)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call libs,cmocka libconfig nettle libcrypto jansson libseccomp)
 endef
 $(foreach u,$(UNITS),$(eval $(call unit_rule,$(u))))
 
@@ -187,7 +194,7 @@ lab-alone: all lab-programs
 soak: all lab-programs
 	VIPD_BUILD=$(B) VIPD_KILLS=20 VIPD_STOPPED_S=8 HOSTILE_S=20 tests/lab/run -s test_crashes.py test_hostile_control.py soak_health.py
 
-$(B)/lab/hostile_control: $(call objects,tests/lab/hostile_control.c agent/board/message.c agent/control/confine.c agent/base/log.c agent/base/mono.c)
+$(B)/lab/hostile_control: $(call objects,tests/lab/hostile_control.c agent/board/message.c agent/board/layout.c agent/control/confine.c agent/base/log.c agent/base/mono.c)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libseccomp)
 

@@ -1,9 +1,10 @@
 /*
  * The shared page: how it is made, mapped, written and read.
  *
- * A sequence lock a record: the number is odd while the engine changes it. There is one writer, and it never
- * waits. A reader that finds an odd or changed number copies again; after a bounded number of tries the
- * writer must have died in between, and the reader takes what is there.
+ * Each record has a sequence lock: the number is odd while the engine changes it. There is one writer, and it
+ * never waits. A reader that finds an odd or changed number copies again. After READ_TRIES the writer must be
+ * dead or stopped in between, and the reader takes what is there: each field is whole, or nearly so, and what
+ * the engine knew (held addresses, drain, sequence) matters most when it has died.
  */
 #include "vipd/board.h"
 
@@ -16,7 +17,7 @@
 
 #include "board/record.h"
 
-#define READ_TRIES 100000
+#define READ_TRIES 1000 /* some tenths of a millisecond */
 
 const int64_t board_lateness_bounds_us[BOARD_BUCKETS_MAX] = {
     50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 100000, 500000, 2500000};
@@ -83,8 +84,7 @@ int board_create(void)
 		close(fd);
 		return -error;
 	}
-	board->version = BOARD_VERSION;
-	board->size = sizeof *board;
+	board->layout = vipd_layout;
 	munmap(board, sizeof *board);
 	return fd;
 }
@@ -101,7 +101,7 @@ static void *map(int fd, int protection)
 	struct board *board = mmap(NULL, sizeof *board, protection, MAP_SHARED, fd, 0);
 	if (board == MAP_FAILED)
 		return NULL;
-	if (board->version != BOARD_VERSION || board->size != sizeof *board) {
+	if (board->layout != vipd_layout) {
 		munmap(board, sizeof *board);
 		errno = EPROTO;
 		return NULL;
@@ -208,19 +208,23 @@ void histogram_add(
 
 bool board_read_router(const struct board *board, unsigned index, struct board_router *copy)
 {
-	return index < atomic_load(&board->router_count) && index < BOARD_ROUTERS_MAX &&
-	       record_copy(&board->routers[index].sequence, &board->routers[index].value, copy, sizeof *copy);
+	if (index >= atomic_load(&board->router_count) || index >= BOARD_ROUTERS_MAX)
+		return false;
+	record_copy(&board->routers[index].sequence, &board->routers[index].value, copy, sizeof *copy);
+	return true;
 }
 
 bool board_read_link(const struct board *board, unsigned index, struct board_link *copy)
 {
-	return index < atomic_load(&board->link_count) && index < BOARD_LINKS_MAX &&
-	       record_copy(&board->links[index].sequence, &board->links[index].value, copy, sizeof *copy);
+	if (index >= atomic_load(&board->link_count) || index >= BOARD_LINKS_MAX)
+		return false;
+	record_copy(&board->links[index].sequence, &board->links[index].value, copy, sizeof *copy);
+	return true;
 }
 
-bool board_read_engine(const struct board *board, struct board_engine *copy)
+void board_read_engine(const struct board *board, struct board_engine *copy)
 {
-	return record_copy(&board->engine.sequence, &board->engine.value, copy, sizeof *copy);
+	record_copy(&board->engine.sequence, &board->engine.value, copy, sizeof *copy);
 }
 
 bool board_read_event(const struct board *board, uint64_t number, struct board_event *copy)

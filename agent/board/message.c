@@ -21,7 +21,7 @@ union fd_control {
 int message_send(int socket, const struct message *message, const int *fds)
 {
 	struct message out = *message;
-	out.version = MESSAGE_VERSION;
+	out.layout = vipd_layout;
 	struct iovec part = {.iov_base = &out, .iov_len = sizeof out};
 	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
 	union fd_control control = {0};
@@ -86,7 +86,7 @@ int message_receive(int socket, struct message *message, int fds[static MESSAGE_
 	if (size == 0 && !count)
 		return -EPIPE;
 	bool whole = size == sizeof in && !(header.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
-	if (!whole || in.version != MESSAGE_VERSION || in.type >= MESSAGE_TYPES ||
+	if (!whole || in.layout != vipd_layout || in.type >= MESSAGE_TYPES ||
 	    count != (in.type == MESSAGE_CONFIG ? MESSAGE_FDS : 0)) {
 		fds_close(fds);
 		return -EPROTO;

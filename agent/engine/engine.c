@@ -7,9 +7,11 @@
  * the start.
  */
 #include "engine/engine.h"
+#include "engine/sandbox.h"
 
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -188,6 +190,18 @@ static void read_sources(uint32_t ready, struct mono now)
 		messages_from_control(&engine, now);
 }
 
+/*
+ * From systemd's watchdog, when the guardian hangs: everybody gets it, and nobody may be left in ten seconds.
+ * abort() of our own still ends the process.
+ */
+static volatile sig_atomic_t aborted;
+
+static void on_abort(int number)
+{
+	(void)number;
+	aborted = 1;
+}
+
 static void turn(void)
 {
 	struct schedule next = schedule();
@@ -197,6 +211,8 @@ static void turn(void)
 	board_heartbeat(engine.board, now);
 	if (mono_reached(now, next.act))
 		record_lateness(&engine, mono_sub(now, next.act));
+	if (aborted)
+		engine_stop(&engine, now, "the watchdog of the service manager ends us");
 	read_sources(ready, now);
 	engine.seen = now;
 	fire_timers(now);
@@ -260,6 +276,7 @@ int engine_main(void)
 		return EXIT_FAILURE;
 	}
 	claim_punctuality();
+	signal(SIGABRT, on_abort);
 	sandbox_enter();
 	message_send(engine.channel, &(struct message){.type = MESSAGE_HELLO}, NULL);
 	while (!engine.stopping || anything_left())

@@ -281,6 +281,7 @@ void complain_of_advert(const struct link *link, const struct router *router, st
     const struct address *source, enum advert_verdict verdict);
 
 /* messages.c: what guardian and control say */
+void engine_stop(struct engine *engine, struct mono now, const char *why);
 void messages_from_guardian(struct engine *engine, struct mono now);
 void messages_from_control(struct engine *engine, struct mono now);
 
@@ -309,6 +310,3 @@ void record_conflict(struct engine *engine, const struct router *router, bool fr
 void record_step(struct engine *engine, struct router *router, enum board_step step, struct mono at);
 void record_lateness(struct engine *engine, int64_t us);
 void record_resync(struct engine *engine);
-
-/* sandbox.c: what is left of our rights once everything is open */
-void sandbox_enter(void);

@@ -14,7 +14,7 @@
 
 #define MESSAGES_A_TURN 64
 
-static void stop_all(struct engine *engine, struct mono now, const char *why)
+void engine_stop(struct engine *engine, struct mono now, const char *why)
 {
 	if (engine->stopping)
 		return;
@@ -61,13 +61,13 @@ void messages_from_guardian(struct engine *engine, struct mono now)
 	if (result == -EAGAIN)
 		return;
 	if (result == -EPIPE) {
-		stop_all(engine, now, "the guardian is gone");
+		engine_stop(engine, now, "the guardian is gone");
 		return;
 	}
 	if (!result && message.type == MESSAGE_CONFIG)
 		take_configuration(engine, &message, fds, now);
 	else if (!result && message.type == MESSAGE_STOP)
-		stop_all(engine, now, "the guardian says so");
+		engine_stop(engine, now, "the guardian says so");
 }
 
 /* Text from control ends up in logs: no control characters, and an end. */

@@ -94,9 +94,9 @@ void router_event(
 static bool predecessor(struct engine *engine, const struct router *router, struct board_router *prior)
 {
 	unsigned index = (unsigned)(router - engine->routers);
-	bool consistent = board_read_router(engine->board, index, prior);
+	bool written = board_read_router(engine->board, index, prior);
 	prior->name[sizeof prior->name - 1] = '\0';
-	return consistent && router_id_equal(&prior->id, &router->config.id);
+	return written && router_id_equal(&prior->id, &router->config.id);
 }
 
 void router_start(struct engine *engine, struct router *router, struct mono now, bool may_adopt)

@@ -1,12 +1,11 @@
 /*
- * What is left of the engine's rights once everything is open: no new privileges, and the system calls of the
- * loop.
+ * What the engine may do once everything is open: no new privileges, and the system calls of the loop.
  *
- * A call that is not on the list fails with EPERM instead of killing the process: an engine that misses a log
- * line is better than a VIP that moves. The capabilities were set by the guardian (NET_ADMIN, NET_RAW and no
- * other).
+ * Any other call returns ENOSYS, as an old kernel would: the C library knows what to do without it, and an
+ * engine that misses a log line is better than an address that moves. The guardian has set the capabilities
+ * (spawn.c).
  */
-#include "engine/engine.h"
+#include "engine/sandbox.h"
 
 #include <errno.h>
 #include <seccomp.h>
@@ -32,19 +31,28 @@ static const int allowed[] = {
     /* the log, and the end */
     SCMP_SYS(write), SCMP_SYS(futex), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
     SCMP_SYS(rt_sigaction), SCMP_SYS(restart_syscall), SCMP_SYS(gettid), SCMP_SYS(tgkill), SCMP_SYS(exit),
-    SCMP_SYS(exit_group)};
+    SCMP_SYS(exit_group),
+    /* the same on 32-bit machines */
+    SCMP_SYS(clock_gettime64), SCMP_SYS(clock_nanosleep_time64), SCMP_SYS(recvmmsg_time64),
+    SCMP_SYS(futex_time64), SCMP_SYS(mmap2), SCMP_SYS(fstat64), SCMP_SYS(fstatat64), SCMP_SYS(fcntl64),
+    SCMP_SYS(sigreturn), SCMP_SYS(recv), SCMP_SYS(send)};
+
+int sandbox_rules(scmp_filter_ctx context)
+{
+	for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
+		int result = seccomp_rule_add(context, SCMP_ACT_ALLOW, allowed[i], 0);
+		if (result && result != -EDOM) /* EDOM: no such call on this architecture */
+			return result;
+	}
+	return 0;
+}
 
 static int filter(void)
 {
-	scmp_filter_ctx context = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	scmp_filter_ctx context = seccomp_init(SANDBOX_OTHERWISE);
 	if (!context)
 		return -ENOMEM;
-	int result = 0;
-	for (size_t i = 0; i < sizeof allowed / sizeof allowed[0] && !result; i++) {
-		result = seccomp_rule_add(context, SCMP_ACT_ALLOW, allowed[i], 0);
-		if (result == -EDOM) /* no such call on this architecture */
-			result = 0;
-	}
+	int result = sandbox_rules(context);
 	if (!result)
 		result = seccomp_load(context);
 	seccomp_release(context);

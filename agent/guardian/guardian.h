@@ -78,12 +78,12 @@ int identity_lookup(const struct config *config, struct identity *identity);
 /* spawn.c: what each child is and may do. */
 struct child_plan {
 	const char *name; /* for messages */
-	enum { PROGRAM_VIPD, PROGRAM_CONTROL } program;
 	char *const words[3];
 	int right_count;
 	cap_value_t rights[2]; /* ambient; the bounding set has no more */
 	bool realtime;
-	bool deaf;	 /* to SIGTERM, SIGINT and SIGHUP */
+	bool deaf;	 /* to what reaches everybody: see become() */
+	bool precious;	 /* keeps our protection from the out-of-memory killer */
 	bool configured; /* gets the configuration, and says when it is in force */
 };
 extern const struct child_plan child_plans[CHILDREN];

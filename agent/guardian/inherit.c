@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "guardian/guardian.h"
 #include "vipd/log.h"
@@ -51,32 +53,66 @@ static int open_records(const struct guardian *guardian, int ends[2])
 	return 0;
 }
 
+/*
+ * vipd itself, and vipd-control, which is beside it (a build tree) or in the libexec of the same prefix
+ * (`make install`). Opened once: the files may be replaced while we run, and those of another version would
+ * not understand us.
+ */
+static int open_programs(const struct guardian *guardian, int ends[2])
+{
+	(void)guardian;
+	char self[4096], path[4200];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+	self[length > 0 ? length : 0] = '\0';
+	char *slash = strrchr(self, '/');
+	if (slash)
+		*slash = '\0';
+	snprintf(path, sizeof path, "%s/vipd-control", self);
+	ends[1] = open(path, O_PATH | O_CLOEXEC);
+	if (ends[1] < 0) {
+		snprintf(path, sizeof path, "%s/../libexec/vipd/vipd-control", self);
+		ends[1] = open(path, O_PATH | O_CLOEXEC);
+	}
+	if (ends[1] < 0)
+		log_error("cannot open %s: %s; going on without health checks and vipctl: install vipd anew",
+		    path, strerrordesc_np(errno));
+	ends[0] = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	return ends[0] < 0 ? -errno : 0;
+}
+
+#define ENGINE	(1 << CHILD_ENGINE)
+#define CONTROL (1 << CHILD_CONTROL)
+
 static const struct {
 	enum child_fd number; /* in the child */
 	opener *open;
-	enum child_kind gets[2]; /* ends[0], ends[1] */
+	unsigned gets[2]; /* who gets ends[0] and ends[1] */
 } inherited[] = {
-    {FD_CHANNEL, open_pair, {CHILD_ENGINE, CHILD_CONTROL}},
-    {FD_BOARD, open_board, {CHILD_ENGINE, CHILD_CONTROL}},
-    {FD_SOCKET, open_http, {CHILD_CONTROL}},
-    {FD_METRICS, open_metrics, {CHILD_CONTROL}},
-    {FD_RECORDS, open_records, {CHILD_CONTROL}},
+    {FD_CHANNEL, open_pair, {ENGINE, CONTROL}},
+    {FD_BOARD, open_board, {ENGINE, CONTROL}},
+    {FD_SOCKET, open_http, {CONTROL}},
+    {FD_METRICS, open_metrics, {CONTROL}},
+    {FD_RECORDS, open_records, {CONTROL}},
+    {FD_PROGRAM, open_programs, {ENGINE, CONTROL}},
 };
+
+static void hand_to(struct guardian *guardian, unsigned children, enum child_fd number, int fd)
+{
+	for (int kind = 0; kind < CHILDREN; kind++)
+		if (children & 1U << kind)
+			guardian->inheritance[kind].fds[number] = fd;
+}
 
 int inheritance_open(struct guardian *guardian)
 {
-	for (int kind = 0; kind < CHILDREN; kind++)
-		for (int number = 0; number < FD_END; number++)
-			guardian->inheritance[kind].fds[number] = -1;
+	memset(guardian->inheritance, 0xff, sizeof guardian->inheritance); /* -1 */
 	for (size_t i = 0; i < sizeof inherited / sizeof inherited[0]; i++) {
 		int ends[2] = {-1, -1};
 		int result = inherited[i].open(guardian, ends);
 		if (result)
 			return result;
 		for (int end = 0; end < 2; end++)
-			if (ends[end] >= 0)
-				guardian->inheritance[inherited[i].gets[end]].fds[inherited[i].number] =
-				    ends[end];
+			hand_to(guardian, inherited[i].gets[end], inherited[i].number, ends[end]);
 	}
 	guardian->board = board_map(guardian->inheritance[CHILD_CONTROL].fds[FD_BOARD]);
 	return guardian->board ? 0 : -errno;

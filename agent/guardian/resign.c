@@ -155,9 +155,9 @@ int64_t resign_routers(const struct config *config, const struct board *board, i
 	}
 	notice.secrets = sealed_map(keys, &notice.secrets_size);
 	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
-		/* Also what was being written when the engine died: each of these fields is whole. */
-		board_read_router(board, i, &notice.board);
-		notice.config = i < board->router_count ? configured(config, &notice.board) : NULL;
+		if (!board_read_router(board, i, &notice.board))
+			break;
+		notice.config = configured(config, &notice.board);
 		if (!notice.config || !was_active(&notice.board, notice.config))
 			continue;
 		resign(fd, &notice);

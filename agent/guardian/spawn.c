@@ -28,17 +28,14 @@
 
 const struct child_plan child_plans[CHILDREN] = {
     [CHILD_ENGINE] = {.name = "engine",
-	.program = PROGRAM_VIPD,
 	.words = {"vipd", "-E"},
 	.right_count = 2,
 	.rights = {CAP_NET_ADMIN, CAP_NET_RAW},
 	.realtime = true,
 	.deaf = true,
+	.precious = true,
 	.configured = true},
-    [CHILD_CONTROL] = {.name = "control",
-	.program = PROGRAM_CONTROL,
-	.words = {"vipd-control"},
-	.configured = true},
+    [CHILD_CONTROL] = {.name = "control", .words = {"vipd-control"}, .configured = true},
 };
 
 /* Puts from[i] at i, open after exec; of the rest only the standard streams stay open. */
@@ -55,6 +52,7 @@ static int place_descriptors(const int from[FD_END])
 		if (above[i] >= 0 && dup2(above[i], i) < 0)
 			return -errno;
 	close_range(FD_ABOVE, ~0U, 0);
+	fcntl(FD_PROGRAM, F_SETFD, FD_CLOEXEC);
 	return 0;
 }
 
@@ -67,6 +65,20 @@ static void request_punctuality(void)
 	setrlimit(RLIMIT_MEMLOCK, &lock);
 	setrlimit(RLIMIT_RTTIME, &time);
 	sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
+}
+
+/* Checks and notify inherit it; a service that has nothing to do with us must not be killed in their place.
+ */
+static void give_up_protection(void)
+{
+	static const char path[] = "/proc/self/oom_score_adj";
+	char text[16] = "";
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (read(fd, text, sizeof text - 1) > 0 && atoi(text) < 0 && pwrite(fd, "0", 1, 0) < 0)
+		log_warning("cannot set %s of control: %s; going on", path, strerrordesc_np(errno));
+	close(fd);
 }
 
 static bool is_kept(const struct child_plan *plan, cap_value_t right)
@@ -106,23 +118,10 @@ static int limit_rights(const struct child_plan *plan, const struct identity *id
 	return result;
 }
 
-/* vipd-control is beside vipd (a build tree) or in the libexec of the same prefix (`make install`). */
-static void control_path(char *path, size_t size)
+_Noreturn static void become(enum child_kind kind, const struct guardian *guardian, int guardian_socket)
 {
-	char self[4096];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-	self[length > 0 ? length : 0] = '\0';
-	char *slash = strrchr(self, '/');
-	if (slash)
-		*slash = '\0';
-	if (snprintf(path, size, "%s/vipd-control", self) >= (int)size || access(path, X_OK) < 0)
-		snprintf(path, size, "%s/../libexec/vipd/vipd-control", self);
-}
-
-_Noreturn static void become(
-    enum child_kind kind, const struct guardian *guardian, int guardian_socket, const char *control)
-{
-	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
+	/* From Ctrl-C, a closed terminal, and systemd, whose watchdog sends SIGABRT. */
+	static const int ends[] = {SIGTERM, SIGINT, SIGHUP, SIGABRT};
 	const struct child_plan *plan = &child_plans[kind];
 	struct inheritance inheritance = guardian->inheritance[kind];
 	inheritance.fds[FD_GUARDIAN] = guardian_socket;
@@ -130,14 +129,13 @@ _Noreturn static void become(
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	/* Ctrl-C, a closed terminal and systemd reach everybody; the guardian says what follows from that. */
 	for (size_t i = 0; plan->deaf && i < sizeof ends / sizeof ends[0]; i++)
 		signal(ends[i], SIG_IGN);
 	if (plan->realtime)
 		request_punctuality();
+	if (!plan->precious)
+		give_up_protection();
 	int result = place_descriptors(inheritance.fds);
-	/* Opened as root: the directory may be closed for run_as. */
-	int program = open(plan->program == PROGRAM_VIPD ? "/proc/self/exe" : control, O_PATH | O_CLOEXEC);
 	if (!result)
 		result = limit_rights(plan, &guardian->identity);
 	if (result) {
@@ -146,18 +144,16 @@ _Noreturn static void become(
 		    plan->name, strerrordesc_np(-result));
 		_exit(126);
 	}
-	execveat(program, "", plan->words, environ, AT_EMPTY_PATH);
-	log_error("cannot start %s: %s", plan->program == PROGRAM_VIPD ? "the engine" : control,
-	    strerrordesc_np(errno));
+	execveat(FD_PROGRAM, "", plan->words, environ, AT_EMPTY_PATH);
+	log_error(
+	    "cannot execute %s for the %s process: %s", plan->words[0], plan->name, strerrordesc_np(errno));
 	_exit(127);
 }
 
 int child_spawn(struct guardian *guardian, enum child_kind kind)
 {
 	struct child *child = &guardian->children[kind];
-	char control[4200];
 	int pair[2];
-	control_path(control, sizeof control);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	pid_t pid = fork();
@@ -168,7 +164,7 @@ int child_spawn(struct guardian *guardian, enum child_kind kind)
 		return -error;
 	}
 	if (pid == 0)
-		become(kind, guardian, pair[1], control);
+		become(kind, guardian, pair[1]);
 	close(pair[1]);
 	child->pid = pid;
 	child->socket = pair[0];

@@ -20,7 +20,6 @@
 #include "vipd/flight.h"
 #include "vipd/vrrp.h"
 
-#define BOARD_VERSION	  5
 #define BOARD_ROUTERS_MAX CONFIG_ROUTERS_MAX
 #define BOARD_EVENTS_MAX  256 /* the ring of the last transitions */
 #define BOARD_REASON_MAX  128
@@ -164,8 +163,7 @@ struct board_flight {
 };
 
 struct board {
-	uint32_t version;
-	uint32_t size;
+	uint32_t layout;	      /* vipd_layout of the guardian */
 	_Atomic int64_t heartbeat_us; /* mono_now() of the engine's last turn */
 	_Atomic uint32_t router_count;
 	_Atomic uint32_t link_count;
@@ -179,10 +177,17 @@ struct board {
 	struct board_flight flight[FLIGHT_KINDS];
 };
 
+/*
+ * Of board, configuration image and messages: programs in which it differs do not understand each other. They
+ * meet only where vipd and vipd-control were not installed together; the guardian executes what was there
+ * when it started.
+ */
+extern const uint32_t vipd_layout;
+
 /* A new board. Returns a descriptor (close-on-exec) or -errno. Its owner alone can open it again, to read. */
 int board_create(void);
 
-/* Maps the board of `fd`. Returns NULL with errno set (EPROTO: of another version). Never unmapped. */
+/* Maps the board of `fd`. Returns NULL with errno set (EPROTO: of another layout). Never unmapped. */
 struct board *board_map_writer(int fd);
 const struct board *board_map(int fd);
 
@@ -202,11 +207,11 @@ void histogram_add(
     struct board_histogram *histogram, const int64_t bounds[static BOARD_BUCKETS_MAX], int64_t us);
 
 /*
- * The readers' side: a consistent copy. Returns false if there is no such record, or if the writer died in
- * the middle of changing it (then *copy is what stands there).
+ * The readers' side: a copy. Returns false if there is no such record. It is consistent unless the engine
+ * died or was stopped in the middle of changing it; then strings may lack their end.
  */
 bool board_read_router(const struct board *board, unsigned index, struct board_router *copy);
 bool board_read_link(const struct board *board, unsigned index, struct board_link *copy);
-bool board_read_engine(const struct board *board, struct board_engine *copy);
-/* number: 1 .. event_count. false: not there (any more). */
+void board_read_engine(const struct board *board, struct board_engine *copy);
+/* number: 1 .. event_count. false: not there (any more), or half written. */
 bool board_read_event(const struct board *board, uint64_t number, struct board_event *copy);

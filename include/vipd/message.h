@@ -22,7 +22,6 @@
 #include "vipd/board.h"
 #include "vipd/config.h"
 
-#define MESSAGE_VERSION	 4
 #define MESSAGE_TEXT_MAX CONFIG_ERRORS_TEXT_MAX
 #define MESSAGE_FDS	 2 /* CONFIG: the image and the secrets */
 
@@ -34,6 +33,7 @@ enum child_fd {
 	FD_SOCKET,	 /* listening Unix socket */
 	FD_METRICS,	 /* listening TCP socket; closed if metrics are off */
 	FD_RECORDS,	 /* the directory of capture files; closed if there is none */
+	FD_PROGRAM,	 /* what it executes; closed by that */
 	FD_END
 };
 
@@ -53,7 +53,7 @@ enum message_type {
 };
 
 struct message {
-	uint32_t version; /* set by message_send() */
+	uint32_t layout; /* set by message_send() */
 	uint32_t type;
 	union {
 		struct {
@@ -87,7 +87,7 @@ int message_send(int socket, const struct message *message, const int *fds);
 
 /*
  * Receives one message without blocking; fds[] is filled for CONFIG and set to -1 otherwise.
- * Returns 0, -EAGAIN (none), -EPIPE (end-of-file), -EPROTO (not a message: wrong size, version, type or
+ * Returns 0, -EAGAIN (none), -EPIPE (end-of-file), -EPROTO (not a message: wrong size, layout, type or
  * descriptors; it is consumed and its descriptors are closed) or another -errno.
  */
 int message_receive(int socket, struct message *message, int fds[static MESSAGE_FDS]);

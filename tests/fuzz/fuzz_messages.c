@@ -234,7 +234,7 @@ static void name_router(struct router_id *router, unsigned which)
 /* Bytes of the input anywhere in a message that has a version and a type. */
 static void scribble(struct input *in, struct message *message)
 {
-	size_t offset = sizeof message->version + sizeof message->type + take(in, 1);
+	size_t offset = sizeof message->layout + sizeof message->type + take(in, 1);
 	size_t size = take(in, 1);
 	if (size > in->left)
 		size = in->left;
@@ -245,7 +245,7 @@ static void scribble(struct input *in, struct message *message)
 
 static void act(struct input *in)
 {
-	struct message message = {.version = MESSAGE_VERSION};
+	struct message message = {.layout = vipd_layout};
 	unsigned command = take(in, 1);
 	switch (command % 6) {
 	case 0: { /* no message at all */
@@ -327,10 +327,10 @@ static void recover(void)
 	for (int i = 0; i < COMMANDS_MAX / 10; i++)
 		turn(); /* an empty queue: the messages below must arrive */
 	for (unsigned i = 0; i < ROUTERS; i++) {
-		struct message message = {.version = MESSAGE_VERSION, .type = MESSAGE_RESUME};
+		struct message message = {.layout = vipd_layout, .type = MESSAGE_RESUME};
 		name_router(&message.drain.router, i);
 		send_bytes(&message, sizeof message, 0);
-		message = (struct message){.version = MESSAGE_VERSION, .type = MESSAGE_HEALTH};
+		message = (struct message){.layout = vipd_layout, .type = MESSAGE_HEALTH};
 		name_router(&message.health.router, i);
 		message.health.grade = VRRP_HEALTHY;
 		send_bytes(&message, sizeof message, 0);

@@ -73,7 +73,7 @@ static void push(int socket, const void *bytes, size_t size, unsigned fds)
 static void push_nonsense(int socket)
 {
 	char bytes[BYTES_MAX];
-	struct message message = {.version = MESSAGE_VERSION, .type = any(MESSAGE_TYPES + 2)};
+	struct message message = {.layout = vipd_layout, .type = any(MESSAGE_TYPES + 2)};
 	for (size_t i = 0; i < sizeof bytes; i++)
 		bytes[i] = (char)any(256);
 	if (any(2)) { /* of the right size and version */
@@ -87,7 +87,7 @@ static void push_nonsense(int socket)
 static void push_command(enum message_type type)
 {
 	static const uint32_t times[] = {0, 1, 10, 1000, UINT32_MAX};
-	struct message message = {.version = MESSAGE_VERSION, .type = type};
+	struct message message = {.layout = vipd_layout, .type = type};
 	if (type == MESSAGE_HEALTH) {
 		message.health.router = (struct router_id){"eth0", AF_INET6, 100};
 		message.health.grade = (uint8_t)(any(2) ? any(VRRP_HEALTHS) : any(256));
@@ -108,7 +108,7 @@ enum role { NONSENSE, HEALTH, DRAINS, RELOADS, ROLES };
 static void attack(enum role role, struct mono end)
 {
 	while (!mono_reached(mono_now(), end)) {
-		struct message reload = {.version = MESSAGE_VERSION, .type = MESSAGE_RELOAD};
+		struct message reload = {.layout = vipd_layout, .type = MESSAGE_RELOAD};
 		if (!any(MIXED_IN))
 			push_nonsense(FD_CHANNEL);
 		switch (role) {
@@ -210,7 +210,7 @@ int main(void)
 	confine();
 	wait_for_configuration();
 	/* One healthy moment, or it would never be a holder. */
-	struct message healthy = {.version = MESSAGE_VERSION, .type = MESSAGE_HEALTH};
+	struct message healthy = {.layout = vipd_layout, .type = MESSAGE_HEALTH};
 	healthy.health.router = (struct router_id){"eth0", AF_INET6, 100};
 	healthy.health.grade = VRRP_HEALTHY;
 	push(FD_CHANNEL, &healthy, sizeof healthy, 0);
@@ -231,7 +231,7 @@ int main(void)
 	}
 	while (wait(NULL) > 0)
 		;
-	push(FD_CHANNEL, &(struct message){.version = MESSAGE_VERSION, .type = MESSAGE_RESUME},
+	push(FD_CHANNEL, &(struct message){.layout = vipd_layout, .type = MESSAGE_RESUME},
 	    sizeof(struct message), 0);
 	push(FD_CHANNEL, &healthy, sizeof healthy, 0);
 	fprintf(stderr, "hostile: is done\n");

@@ -5,6 +5,7 @@ and 8.
 """
 
 import json
+import mmap
 import os
 import signal
 
@@ -14,6 +15,7 @@ from keys import auth, make_key, roll_out, write_auth, write_key
 from packets import Sniffer
 from testbed import BUILD, VIP, adverts_pass, transitions, wait_for
 
+FD_BOARD = 5  # include/vipd/message.h
 KILLS = int(os.environ.get("VIPD_KILLS", "2"))
 STOPPED_S = int(os.environ.get("VIPD_STOPPED_S", "1"))
 
@@ -128,17 +130,50 @@ def test_each_router_keeps_its_address_for_its_own_interval(lab, nodes):
     assert nodes[0].vipd_wait() == 0 and not held()
 
 
-@pytest.mark.parametrize("guardian", [signal.SIGTERM, signal.SIGKILL], ids=["stop", "dead guardian"])
-def test_systemd_signals_everybody(lab, nodes, probe, guardian):
-    """KillMode=control-group: on a stop, and when the main process has died, every process gets SIGTERM."""
+@pytest.mark.parametrize("guardian, others", [
+    (signal.SIGTERM, signal.SIGTERM), (signal.SIGKILL, signal.SIGTERM), (signal.SIGABRT, signal.SIGABRT)],
+    ids=["stop", "dead guardian", "watchdog"])
+def test_systemd_signals_everybody(lab, nodes, probe, guardian, others):
+    """KillMode=control-group: on a stop, when the main process has died, and when the watchdog bites."""
     before, pids = takeovers(nodes), nodes[0].vipd_pids()
-    os.kill(pids["guardian"], guardian)
-    for name in ("engine", "control"):
-        os.kill(pids[name], signal.SIGTERM)
+    os.kill(pids.pop("guardian"), guardian)
+    for pid in pids.values():
+        os.kill(pid, others)
     nodes[0].vipd_wait()
     lab.wait_holder(nodes[1])
     assert resigned(before, nodes)
     assert probe.mark()["requests"]["lost"] == 0
+
+
+def test_the_watchdog_of_a_hung_guardian_is_a_handover(lab, nodes, probe):
+    """SIGABRT for everybody, and a guardian that does not even die of it."""
+    before, pids = takeovers(nodes), nodes[0].vipd_pids()
+    os.kill(pids["guardian"], signal.SIGSTOP)
+    os.kill(pids["engine"], signal.SIGABRT)
+    lab.wait_holder(nodes[1])
+    assert resigned(before, nodes)
+    assert probe.mark()["requests"]["lost"] == 0
+    nodes[0].vipd_kill_all()
+
+
+def test_an_engine_that_dies_while_it_writes_on_the_board_is_adopted(lab, nodes):
+    """Its record stays half written: what it held and its drain are in there."""
+    for drained in (False, True):
+        if drained:
+            nodes[0].vipctl("drain")
+            lab.wait_holder(nodes[1])
+        engine = nodes[0].vipd_pids()["engine"]
+        with open(f"/proc/{engine}/fd/{FD_BOARD}", "r+b") as file, mmap.mmap(file.fileno(), 0) as board:
+            name = board.find(b"api\0".ljust(64, b"\0") + b"eth0\0")
+            assert name > 8
+            os.kill(engine, signal.SIGSTOP)
+            board[name - 8] |= 1  # the sequence number of its lock
+            os.kill(engine, signal.SIGKILL)
+        wait_for("another engine runs", nodes[0].vipd_pids, lambda pids: pids.get("engine") not in (None, engine))
+        if not drained:
+            wait_for("it goes on as Active", lambda: is_adopted(nodes[0]))
+    assert wait_for("it answers", nodes[0].router)["drained"]
+    lab.wait_holder(nodes[1])
 
 
 def test_a_stopped_engine_does_not_keep_its_address(lab, nodes):

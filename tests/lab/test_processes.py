@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -80,6 +81,43 @@ def test_a_dead_control_is_restarted_and_moves_nothing(lab, nodes, probe):
     assert transitions(nodes) == before
     window = probe.mark()
     assert window["requests"]["lost"] == 0, window
+
+
+def test_files_that_are_replaced_do_not_matter_to_a_running_one(lab, nodes):
+    """An upgrade puts others in their place; what is started again is what was there at the start."""
+    directory = os.path.join(nodes[0].directory, "upgrade")
+    os.mkdir(directory)
+    programs = [f"{directory}/{name}" for name in ("vipd", "vipd-control")]
+    for program in programs:
+        shutil.copy(os.path.join(BUILD, os.path.basename(program)), program)
+    assert nodes[0].vipd_stop() == 0
+    nodes[0].vipd_start(program=programs[0])
+    nodes[0].special = True
+    lab.wait_holder(nodes[0])
+    pids = all_running(nodes[0])
+    for program in programs:
+        shutil.copy("/bin/false", program + ".new")
+        os.rename(program + ".new", program)
+    for role in ("control", "engine"):
+        os.kill(pids[role], signal.SIGKILL)
+        wait_for(f"another {role} runs", nodes[0].vipd_pids, lambda now: now.get(role) not in (None, pids[role]))
+    wait_for("it answers", nodes[0].brief, lambda brief: brief == ("active", True, False, 150, True))
+
+
+def test_what_control_starts_is_not_protected_from_the_out_of_memory_killer(lab, nodes):
+    try:
+        with open(f"/proc/{nodes[0].anchor.pid}/oom_score_adj", "w") as adjustment:
+            adjustment.write("-900")
+    except OSError:
+        pytest.skip("needs CAP_SYS_RESOURCE")
+    assert nodes[0].vipd_stop() == 0
+    nodes[0].vipd_start(wrap=["choom", "-n", "-900", "--"])
+    pids = all_running(nodes[0])
+    scores = {}
+    for role, pid in pids.items():
+        with open(f"/proc/{pid}/oom_score_adj") as adjustment:
+            scores[role] = int(adjustment.read())
+    assert scores == {"guardian": -900, "engine": -900, "control": 0}
 
 
 def test_a_dead_engine_is_restarted(lab, nodes, probe):

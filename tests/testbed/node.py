@@ -129,13 +129,13 @@ class Node(Host):
             out.write(self.written)
         os.rename(self.config_path + ".new", self.config_path)
 
-    def vipd_start(self, log=None, program=f"{BUILD}/vipd", **environment):
-        """log: a descriptor instead of vipd.log."""
+    def vipd_start(self, log=None, program=f"{BUILD}/vipd", wrap=(), **environment):
+        """log: a descriptor instead of vipd.log. wrap: words before the command."""
         assert self.vipd is None
         output = {} if log is None else {"stdout": log, "stderr": log}
-        self.vipd = self.spawn([program, "-c", self.config_path], "vipd",
+        self.vipd = self.spawn([*wrap, program, "-c", self.config_path], "vipd",
                                env={**self.testbed.environment, **environment}, **output)
-        self.special = bool(environment)
+        self.special = bool(environment or wrap)
 
     def vipd_stop(self, number=signal.SIGTERM):
         """Signals the guardian alone, and returns its exit status."""
