@@ -33,8 +33,7 @@ static void say(struct channel *channel, struct said *said)
 	const struct verdict *verdict = &said->verdict;
 	const struct config_router *router = &channel->control->config->routers[verdict->router];
 	struct message message = {.type = MESSAGE_HEALTH};
-	memcpy(message.health.router.interface, router->id.interface, sizeof router->id.interface);
-	message.health.router.vrid = router->id.vrid;
+	message.health.router = router->id;
 	message.health.grade = (uint8_t)verdict->health;
 	message.health.valid_ms = verdict->valid_ms;
 	memcpy(message.health.text, verdict->text, sizeof verdict->text);
