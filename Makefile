@@ -30,7 +30,7 @@ override LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANITIZE)
 room = $(wildcard agent/$(1)/*.c agent/$(1)/*/*.c)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-VIPD    := agent/vipd.c $(foreach r,base core wire config board kernel engine guardian,$(call room,$(r)))
+VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel engine guardian,$(call room,$(r)))
 CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/wire/names.c
 VIPCTL  := $(foreach r,base config doctor vipctl,$(call room,$(r))) $(addprefix agent/wire/,advert.c checksum.c na.c names.c)
 

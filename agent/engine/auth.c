@@ -106,12 +106,10 @@ enum advert_verdict router_auth_check(struct router_auth *auth, const struct add
 	return verdict == ADVERT_AUTH_STALE ? verify_by_wall_clock(auth, &packet, interval_us) : verdict;
 }
 
-bool router_auth_sign(struct router_auth *auth, const struct address *source, const uint8_t *pdu, size_t size,
-    uint8_t trailer[static ADVERT_TRAILER_SIZE])
+const struct auth_key *router_auth_signs(struct router_auth *auth, uint64_t *sequence)
 {
 	if ((auth->mode != AUTH_PERMISSIVE && auth->mode != AUTH_ENFORCE) || auth->active < 0)
-		return false;
-	uint64_t sequence = auth_sequence_next(&auth->sequence, clock_us(auth));
-	auth_sign(&auth->keys[auth->active], source, pdu, size, sequence, trailer);
-	return true;
+		return NULL;
+	*sequence = auth_sequence_next(&auth->sequence, clock_us(auth));
+	return &auth->keys[auth->active];
 }

@@ -10,8 +10,6 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
-#include <time.h>
 
 #include "vipd/address.h"
 #include "vipd/advert.h"
@@ -22,6 +20,7 @@
 #include "vipd/kernel.h"
 #include "vipd/message.h"
 #include "vipd/na.h"
+#include "vipd/net.h"
 #include "vipd/vrrp.h"
 
 #define ROUTERS_MAX BOARD_ROUTERS_MAX
@@ -150,6 +149,7 @@ struct engine {
 	int channel;
 	int vrrp_socket;
 	int nd_socket;
+	struct net_groups groups;
 	struct kernel kernel;
 	struct board *board;
 	uint64_t generation;
@@ -189,9 +189,8 @@ void router_auth_configure(struct router_auth *auth, const struct config_router 
 void router_auth_wipe(struct router_auth *auth);
 enum advert_verdict router_auth_check(struct router_auth *auth, const struct address *source,
     const uint8_t *pdu, const struct advert *advert, int64_t interval_us);
-/* false: this router does not sign */
-bool router_auth_sign(struct router_auth *auth, const struct address *source, const uint8_t *pdu, size_t size,
-    uint8_t trailer[static ADVERT_TRAILER_SIZE]);
+/* The key that signs the next advert, and its sequence; NULL: this router does not sign. */
+const struct auth_key *router_auth_signs(struct router_auth *auth, uint64_t *sequence);
 
 /* router.c: events in, pending out */
 void router_params(const struct config_router *config, struct vrrp_params *params);
@@ -238,16 +237,9 @@ const struct link_source *link_source_of(const struct router *router);
 const char *link_trouble(const struct router *router);	   /* why its link is not ready, NULL if it is */
 const char *link_carrier_trouble(const struct link *link); /* why nothing gets through it, NULL if it does */
 
-/* packets.c: sockets and memberships. 0 or -errno. */
-int packets_open(struct engine *engine);
+/* packets.c: sockets and memberships */
+int packets_open(struct engine *engine); /* 0 or -errno */
 void packets_join(struct engine *engine, const struct link *link);
-/* Where a packet came from or goes to: source or destination and link; and when it came. */
-union control {
-	struct cmsghdr header;
-	char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +
-		  CMSG_SPACE(sizeof(struct timespec))];
-};
-
 /* tape.c: the flight recorder */
 struct tape_packet {
 	const uint8_t *bytes; /* behind the IPv6 header */

@@ -5,14 +5,9 @@
 #include "engine/engine.h"
 
 #include <string.h>
-#include <sys/socket.h>
 
 #include "vipd/log.h"
 #include "vipd/na.h"
-
-#define RECEIVE_BATCH 16
-#define RECEIVE_BATCHES                                                                                      \
-	16 /* a turn; more than that waits, so that a flood does not keep the timers from firing */
 
 /* RFC 9568 section 5.2.9 wants the link-local one first. What follows is usable without, so it is only told.
  */
@@ -98,27 +93,24 @@ static enum advert_verdict admit(const struct link *link, const uint8_t *bytes, 
 	    interval_us ? interval_us : router->config.advert_interval_us);
 }
 
-static struct {
-	uint8_t bytes[RECEIVE_BATCH][ADVERT_SIZE_MAX + 1]; /* one more: a longer packet must not look right */
-	struct sockaddr_in6 from[RECEIVE_BATCH];
-	union control control[RECEIVE_BATCH];
-	struct iovec part[RECEIVE_BATCH];
-	struct mmsghdr headers[RECEIVE_BATCH];
-	int64_t at_ns;	   /* of the one that is being taken, wall clock; 0: the kernel does not say */
-	int64_t behind_us; /* the wall clock minus ours, at this batch */
-	unsigned armed;	   /* headers that are ready to be used */
-} in;
+/* One read of a socket. */
+struct reading {
+	struct engine *engine;
+	struct mono now;
+	int64_t behind_us; /* the wall clock minus ours */
+};
 
 /*
  * When the advert came, not when we got round to it: the timer that it begins ends when the protocol says.
  * What seems to have waited for more than an interval is taken as of now: the clock was set, or we are far
  * too late. Never before anything that the state machine has seen already.
  */
-static struct mono heard_at(struct engine *engine, const struct router *router, struct mono now)
+static struct mono heard_at(const struct reading *reading, const struct router *router, int64_t at_ns)
 {
-	struct mono at = {in.at_ns / 1000 - in.behind_us};
+	struct engine *engine = reading->engine;
+	struct mono now = reading->now, at = {at_ns / 1000 - reading->behind_us};
 	int64_t us = mono_sub(now, at);
-	if (!in.at_ns || us <= 0 || us > router->config.advert_interval_us)
+	if (!at_ns || us <= 0 || us > router->config.advert_interval_us)
 		at = now;
 	else if (!mono_reached(at, engine->seen))
 		at = engine->seen;
@@ -126,29 +118,35 @@ static struct mono heard_at(struct engine *engine, const struct router *router, 
 	return at;
 }
 
-static void record(struct engine *engine, const struct link *link, const uint8_t *bytes, size_t size,
-    const struct advert_envelope *envelope, uint8_t protocol, enum advert_verdict verdict)
+static void record(struct engine *engine, const struct link *link, const struct net_incoming *packet,
+    uint8_t protocol, enum advert_verdict verdict)
 {
-	struct tape_packet packet = {.bytes = bytes,
-	    .size = size,
-	    .source = envelope->source,
-	    .destination = envelope->destination,
+	struct tape_packet record = {.bytes = packet->bytes,
+	    .size = packet->size,
+	    .source = packet->envelope.source,
+	    .destination = packet->envelope.destination,
 	    .protocol = protocol,
-	    .hop_limit = envelope->hop_limit,
+	    .hop_limit = packet->envelope.hop_limit,
 	    .verdict = verdict,
-	    .at_ns = in.at_ns};
-	tape_received(engine, link, &packet);
+	    .at_ns = packet->at_ns};
+	tape_received(engine, link, &record);
 }
 
-static void take_advert(struct engine *engine, struct link *link, struct mono now, const uint8_t *bytes,
-    size_t size, const struct advert_envelope *envelope)
+static void take_advert(void *context, const struct net_incoming *packet)
 {
+	const struct reading *reading = context;
+	struct engine *engine = reading->engine;
+	struct mono now = reading->now;
+	const struct advert_envelope *envelope = &packet->envelope;
+	struct link *link = link_by_index(engine, packet->ifindex);
 	struct advert advert;
 	struct router *router = NULL;
-	enum advert_verdict verdict = advert_parse(bytes, size, envelope, &advert);
+	if (!link)
+		return;
+	enum advert_verdict verdict = advert_parse(packet->bytes, packet->size, envelope, &advert);
 	if (verdict == ADVERT_OK)
-		verdict = admit(link, bytes, &advert, envelope, &router);
-	record(engine, link, bytes, size, envelope, VRRP_PROTOCOL, verdict);
+		verdict = admit(link, packet->bytes, &advert, envelope, &router);
+	record(engine, link, packet, VRRP_PROTOCOL, verdict);
 	if (verdict != ADVERT_OK) {
 		record_drop(engine, link, router, verdict);
 		if (verdict == ADVERT_OWN_PACKET)
@@ -168,17 +166,22 @@ static void take_advert(struct engine *engine, struct link *link, struct mono no
 		.interval_us = advert.interval_cs * 10 * USEC_PER_MS,
 		.priority = advert.priority},
 	};
-	router_event(engine, router, heard_at(engine, router, now), &event);
+	router_event(engine, router, heard_at(reading, router, packet->at_ns), &event);
 }
 
 /* What matters is an announcement of an address that we have, too: a successor's, or a rival's. What answers
  * our own question (conflict.c) is no successor's: those tell everybody. */
-static void take_announcement(struct engine *engine, struct link *link, struct mono now, const uint8_t *bytes,
-    size_t size, const struct advert_envelope *envelope)
+static void take_announcement(void *context, const struct net_incoming *packet)
 {
+	const struct reading *reading = context;
+	struct engine *engine = reading->engine;
+	struct mono now = reading->now;
+	const struct advert_envelope *envelope = &packet->envelope;
+	struct link *link = link_by_index(engine, packet->ifindex);
 	struct na na;
-	if (na_parse(bytes, size, &envelope->source, &envelope->destination, envelope->hop_limit, &na) !=
-		NA_OK ||
+	if (!link ||
+	    na_parse(packet->bytes, packet->size, &envelope->source, &envelope->destination,
+		envelope->hop_limit, &na) != NA_OK ||
 	    !na.has_mac || memcmp(na.mac, link->mac, sizeof na.mac) == 0)
 		return;
 	bool recorded = false, answer = !address_is_multicast(&envelope->destination);
@@ -187,7 +190,7 @@ static void take_announcement(struct engine *engine, struct link *link, struct m
 		if (!r->used || r->link != link || router_address_index(r, &na.target) < 0)
 			continue;
 		if (!recorded)
-			record(engine, link, bytes, size, envelope, IPPROTO_ICMPV6, ADVERT_OK);
+			record(engine, link, packet, IPPROTO_ICMPV6, ADVERT_OK);
 		recorded = true;
 		if (r->vr.state == VRRP_ACTIVE)
 			record_count(engine, r, BOARD_FOREIGN_ANNOUNCEMENTS);
@@ -197,83 +200,14 @@ static void take_announcement(struct engine *engine, struct link *link, struct m
 	}
 }
 
-/* Source, destination, hop limit, time and the index of the link, as the kernel saw them. */
-static unsigned open_envelope(struct msghdr *header, struct advert_envelope *envelope)
-{
-	const struct sockaddr_in6 *from = header->msg_name;
-	unsigned ifindex = 0;
-	*envelope = (struct advert_envelope){.source = {from->sin6_addr}};
-	in.at_ns = 0;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS) {
-			struct timespec at;
-			memcpy(&at, CMSG_DATA(c), sizeof at);
-			in.at_ns = at.tv_sec * INT64_C(1000000000) + at.tv_nsec;
-		}
-		if (c->cmsg_level != IPPROTO_IPV6)
-			continue;
-		if (c->cmsg_type == IPV6_PKTINFO) {
-			struct in6_pktinfo info;
-			memcpy(&info, CMSG_DATA(c), sizeof info);
-			envelope->destination.in6 = info.ipi6_addr;
-			ifindex = info.ipi6_ifindex;
-		} else if (c->cmsg_type == IPV6_HOPLIMIT) {
-			int hops;
-			memcpy(&hops, CMSG_DATA(c), sizeof hops);
-			envelope->hop_limit = (uint8_t)hops;
-		}
-	}
-	return ifindex;
-}
-
-/* The kernel uses up as many headers as it has packets, most of the time one; only these are made anew. */
-static void arm(unsigned i)
-{
-	in.part[i] = (struct iovec){in.bytes[i], sizeof in.bytes[i]};
-	in.headers[i].msg_hdr = (struct msghdr){.msg_name = &in.from[i],
-	    .msg_namelen = sizeof in.from[i],
-	    .msg_iov = &in.part[i],
-	    .msg_iovlen = 1,
-	    .msg_control = in.control[i].room,
-	    .msg_controllen = sizeof in.control[i].room};
-}
-
-static int receive_batch(int fd)
-{
-	for (; in.armed < RECEIVE_BATCH; in.armed++)
-		arm(in.armed);
-	int count = recvmmsg(fd, in.headers, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
-	in.behind_us = realtime_us() - mono_now().us;
-	return count;
-}
-
-typedef void packet_taker(struct engine *engine, struct link *link, struct mono now, const uint8_t *bytes,
-    size_t size, const struct advert_envelope *envelope);
-
-static void read_all(struct engine *engine, int fd, packet_taker *taker, struct mono now)
-{
-	for (int batch = 0; batch < RECEIVE_BATCHES; batch++) {
-		int count = receive_batch(fd);
-		for (int i = 0; i < count; i++) {
-			struct advert_envelope envelope;
-			struct link *link =
-			    link_by_index(engine, open_envelope(&in.headers[i].msg_hdr, &envelope));
-			if (link)
-				taker(engine, link, now, in.bytes[i], in.headers[i].msg_len, &envelope);
-			arm((unsigned)i);
-		}
-		if (count < RECEIVE_BATCH)
-			return;
-	}
-	engine->flooded = true;
-}
-
 void packets_read(struct engine *engine, struct mono now)
 {
-	read_all(engine, engine->vrrp_socket, take_advert, now);
+	struct reading reading = {engine, now, realtime_us() - mono_now().us};
+	engine->flooded |= !net_receive(engine->vrrp_socket, take_advert, &reading);
 }
 
 void announcements_read(struct engine *engine, struct mono now)
 {
-	read_all(engine, engine->nd_socket, take_announcement, now);
+	struct reading reading = {engine, now, 0};
+	engine->flooded |= !net_receive(engine->nd_socket, take_announcement, &reading);
 }

@@ -11,6 +11,7 @@
 #include <seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #include "vipd/log.h"
 
@@ -44,7 +45,9 @@ int sandbox_rules(scmp_filter_ctx context)
 		if (result && result != -EDOM) /* EDOM: no such call on this architecture */
 			return result;
 	}
-	return 0;
+	/* for multicast memberships, see net/groups.c */
+	return seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_INET6),
+	    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM));
 }
 
 static int filter(void)

@@ -5,100 +5,68 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "vipd/log.h"
 #include "vipd/na.h"
 
-#define SEND_BATCH 64
-
-static size_t address_message(union control *control, unsigned ifindex, const struct address *source)
-{
-	control->header.cmsg_level = IPPROTO_IPV6;
-	control->header.cmsg_type = IPV6_PKTINFO;
-	control->header.cmsg_len = CMSG_LEN(sizeof(struct in6_pktinfo));
-	struct in6_pktinfo info = {.ipi6_addr = source->in6, .ipi6_ifindex = ifindex};
-	memcpy(CMSG_DATA(&control->header), &info, sizeof info);
-	return CMSG_SPACE(sizeof info);
-}
-
 static struct {
-	struct router *routers[SEND_BATCH];
-	uint8_t bytes[SEND_BATCH][ADVERT_HEADER_SIZE + 16 * ADVERT_ADDRESSES_MAX + ADVERT_TRAILER_SIZE];
-	union control control[SEND_BATCH];
-	struct iovec part[SEND_BATCH];
-	struct sockaddr_in6 to[SEND_BATCH];
-	struct mmsghdr headers[SEND_BATCH];
+	struct router *routers[NET_BATCH];
+	struct net_outgoing packets[NET_BATCH];
 	unsigned count;
 } out;
 
-/* One advert, signed if this router signs. The link goes into the control message. */
-static void prepare(struct router *router, const struct address *destination)
+static void tape(
+    struct engine *engine, const struct link *link, const struct net_outgoing *packet, uint8_t protocol)
 {
-	const struct config_router *config = &router->config;
-	struct advert advert = {
-	    .vrid = config->id.vrid,
-	    .priority = router->pending.priority,
-	    .interval_cs = (uint16_t)(config->advert_interval_us / (10 * USEC_PER_MS)),
-	};
-	if (config->link_local_mode != LINK_LOCAL_NONE)
-		advert.addresses[advert.address_count++] = config->link_local;
-	for (unsigned i = 0; i < config->address_count; i++)
-		advert.addresses[advert.address_count++] = config->addresses[i];
-
-	unsigned n = out.count++;
-	const struct address *source = &router->vr.own_address;
-	uint8_t trailer[ADVERT_TRAILER_SIZE];
-	size_t size = advert_build(&advert, source, destination, NULL, out.bytes[n], sizeof out.bytes[n]);
-	if (router_auth_sign(&router->auth, source, out.bytes[n], size, trailer))
-		size = advert_build(&advert, source, destination, trailer, out.bytes[n], sizeof out.bytes[n]);
-	out.routers[n] = router;
-	out.to[n] = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = destination->in6};
-	out.part[n] = (struct iovec){out.bytes[n], size};
-	out.headers[n].msg_hdr = (struct msghdr){.msg_name = &out.to[n],
-	    .msg_namelen = sizeof out.to[n],
-	    .msg_iov = &out.part[n],
-	    .msg_iovlen = 1,
-	    .msg_control = out.control[n].room,
-	    .msg_controllen = address_message(&out.control[n], router->link->ifindex, source)};
+	struct tape_packet record = {.bytes = packet->bytes,
+	    .size = packet->size,
+	    .source = packet->source,
+	    .destination = packet->destination,
+	    .protocol = protocol,
+	    .hop_limit = VRRP_HOP_LIMIT};
+	tape_sent(engine, link, &record);
 }
 
-static void tape_advert(struct engine *engine, unsigned n)
+static void prepare(struct router *router, const struct address *destination)
 {
-	const struct router *router = out.routers[n];
-	struct tape_packet packet = {.bytes = out.bytes[n],
-	    .size = out.part[n].iov_len,
-	    .source = router->vr.own_address,
-	    .destination = {out.to[n].sin6_addr},
-	    .protocol = VRRP_PROTOCOL,
-	    .hop_limit = VRRP_HOP_LIMIT};
-	tape_sent(engine, router->link, &packet);
+	struct net_outgoing *packet = &out.packets[out.count];
+	uint64_t sequence = 0;
+	const struct auth_key *key = router_auth_signs(&router->auth, &sequence);
+	packet->ifindex = router->link->ifindex;
+	packet->source = router->vr.own_address;
+	packet->destination = *destination;
+	net_compose(&router->config, router->pending.priority, key, sequence, packet);
+	out.routers[out.count++] = router;
+}
+
+static void sent(struct engine *engine, unsigned n)
+{
+	struct router *router = out.routers[n];
+	record_step(engine, router, BOARD_STEP_ADVERT_SENT, mono_now());
+	tape(engine, router->link, &out.packets[n], VRRP_PROTOCOL);
+	record_count(engine, router, BOARD_ADVERTS_SENT);
+	if (router->pending.priority == VRRP_PRIORITY_RESIGN)
+		record_count(engine, router, BOARD_PRIORITY_ZERO_SENT);
+}
+
+static void failed(struct engine *engine, struct router *router, int error, struct mono now)
+{
+	struct hushed hushed;
+	record_count(engine, router, BOARD_ADVERT_SEND_ERRORS);
+	if (complaint_due(&router->complaints[COMPLAINT_SEND], 1, now, &hushed))
+		log_warning("%s: cannot send an advert on %s: %s%s", router->config.name,
+		    router->config.id.interface, strerrordesc_np(error), hushed.text);
 }
 
 static void send_prepared(struct engine *engine, struct mono now)
 {
 	for (unsigned done = 0; done < out.count;) {
-		int sent = sendmmsg(engine->vrrp_socket, out.headers + done, out.count - done, MSG_DONTWAIT);
-		for (int i = 0; i < sent; i++) {
-			struct router *router = out.routers[done + (unsigned)i];
-			record_step(engine, router, BOARD_STEP_ADVERT_SENT, mono_now());
-			tape_advert(engine, done + (unsigned)i);
-			record_count(engine, router, BOARD_ADVERTS_SENT);
-			if (router->pending.priority == VRRP_PRIORITY_RESIGN)
-				record_count(engine, router, BOARD_PRIORITY_ZERO_SENT);
-		}
-		if (sent > 0) {
-			done += (unsigned)sent;
-		} else {
-			struct router *router = out.routers[done];
-			struct hushed hushed;
-			int error = errno;
-			record_count(engine, router, BOARD_ADVERT_SEND_ERRORS);
-			if (complaint_due(&router->complaints[COMPLAINT_SEND], 1, now, &hushed))
-				log_warning("%s: cannot send an advert on %s: %s%s", router->config.name,
-				    router->config.id.interface, strerrordesc_np(error), hushed.text);
-			done++;
-		}
+		int result = net_send(engine->vrrp_socket, out.packets + done, out.count - done);
+		for (int i = 0; i < result; i++)
+			sent(engine, done + (unsigned)i);
+		if (result < 0)
+			failed(engine, out.routers[done], -result, now);
+		done += result > 0 ? (unsigned)result : 1;
 	}
 	out.count = 0;
 }
@@ -113,7 +81,7 @@ void packets_send_adverts(struct engine *engine, struct mono now)
 		r->pending.advert = r->pending.last_word = false;
 		if (!r->vr.link_up)
 			continue;
-		if (out.count + 1 + CONFIG_PEERS_MAX > SEND_BATCH)
+		if (out.count + 1 + CONFIG_PEERS_MAX > NET_BATCH)
 			send_prepared(engine, now);
 		for (unsigned p = 0; p < r->config.peer_count; p++)
 			prepare(r, &r->config.peers[p]);
@@ -128,47 +96,32 @@ void packets_send_adverts(struct engine *engine, struct mono now)
 	send_prepared(engine, now);
 }
 
-/* ICMPv6 of one kind or another: nothing of it is ever queued. */
-static int send_nd(struct engine *engine, const struct link *link, const struct address *source,
-    const struct address *destination, uint8_t *bytes, size_t size)
+static int send_nd(struct engine *engine, const struct link *link, const struct net_outgoing *packet)
 {
-	union control control;
-	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = destination->in6};
-	struct iovec part = {bytes, size};
-	struct msghdr header = {.msg_name = &to,
-	    .msg_namelen = sizeof to,
-	    .msg_iov = &part,
-	    .msg_iovlen = 1,
-	    .msg_control = control.room,
-	    .msg_controllen = address_message(&control, link->ifindex, source)};
-	if (sendmsg(engine->nd_socket, &header, MSG_DONTWAIT) < 0)
-		return -errno;
-	struct tape_packet packet = {.bytes = bytes,
-	    .size = size,
-	    .source = *source,
-	    .destination = *destination,
-	    .protocol = IPPROTO_ICMPV6,
-	    .hop_limit = VRRP_HOP_LIMIT};
-	tape_sent(engine, link, &packet);
-	return 0;
+	int result = net_send(engine->nd_socket, packet, 1);
+	if (result > 0)
+		tape(engine, link, packet, IPPROTO_ICMPV6);
+	return result < 0 ? result : 0;
 }
 
 int packets_send_na(struct engine *engine, const struct link *link, const struct address *vip)
 {
 	struct na na = {.target = *vip, .router = link->forwarding, .override = true, .has_mac = true};
+	struct net_outgoing packet = {
+	    .ifindex = link->ifindex, .source = *vip, .destination = vrrp_all_nodes};
 	memcpy(na.mac, link->mac, sizeof na.mac);
-	uint8_t bytes[NA_SIZE];
-	size_t size = na_build(&na, vip, &vrrp_all_nodes, bytes, sizeof bytes);
-	return send_nd(engine, link, vip, &vrrp_all_nodes, bytes, size);
+	packet.size = na_build(&na, vip, &packet.destination, packet.bytes, sizeof packet.bytes);
+	return send_nd(engine, link, &packet);
 }
 
 int packets_send_ns(struct engine *engine, const struct router *router, const struct address *vip)
 {
-	struct address group = solicited_node(vip);
-	uint8_t bytes[NA_SIZE];
-	const struct address *source = &router->link->local.address;
-	if (!router->link->local.usable)
+	const struct link *link = router->link;
+	struct net_outgoing packet = {
+	    .ifindex = link->ifindex, .source = link->local.address, .destination = solicited_node(vip)};
+	if (!link->local.usable)
 		return -EADDRNOTAVAIL;
-	size_t size = ns_build(vip, router->link->mac, source, &group, bytes, sizeof bytes);
-	return send_nd(engine, router->link, source, &group, bytes, size);
+	packet.size =
+	    ns_build(vip, link->mac, &packet.source, &packet.destination, packet.bytes, sizeof packet.bytes);
+	return send_nd(engine, link, &packet);
 }

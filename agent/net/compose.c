@@ -1,0 +1,28 @@
+/*
+ * The advert of a configured router.
+ */
+#include "vipd/mono.h"
+#include "vipd/net.h"
+
+void net_compose(const struct config_router *config, uint8_t priority, const struct auth_key *key,
+    uint64_t sequence, struct net_outgoing *packet)
+{
+	struct advert advert = {
+	    .vrid = config->id.vrid,
+	    .priority = priority,
+	    .interval_cs = (uint16_t)(config->advert_interval_us / (10 * USEC_PER_MS)),
+	};
+	if (config->link_local_mode != LINK_LOCAL_NONE)
+		advert.addresses[advert.address_count++] = config->link_local;
+	for (unsigned i = 0; i < config->address_count; i++)
+		advert.addresses[advert.address_count++] = config->addresses[i];
+
+	uint8_t trailer[ADVERT_TRAILER_SIZE];
+	packet->size = advert_build(
+	    &advert, &packet->source, &packet->destination, NULL, packet->bytes, sizeof packet->bytes);
+	if (!key)
+		return;
+	auth_sign(key, &packet->source, packet->bytes, packet->size, sequence, trailer);
+	packet->size = advert_build(
+	    &advert, &packet->source, &packet->destination, trailer, packet->bytes, sizeof packet->bytes);
+}

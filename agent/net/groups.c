@@ -1,0 +1,103 @@
+/*
+ * Multicast memberships. The kernel charges each to the socket it is made on, up to net.core.optmem_max, and
+ * keeps it there when the interface has lost it: when the MTU went below 1280 or IPv6 was switched off, the
+ * interface forgets its groups and a second join on the same socket fails. So every join leaves first.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "vipd/net.h"
+
+void net_groups_begin(struct net_groups *groups, unsigned ifindex)
+{
+	for (unsigned i = 0; i < groups->count; i++)
+		if (groups->members[i].ifindex == ifindex)
+			groups->members[i].wanted = false;
+}
+
+void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct address *group)
+{
+	for (unsigned i = 0; i < groups->count; i++) {
+		struct net_membership *m = &groups->members[i];
+		if (m->ifindex == ifindex && address_equal(&m->group, group)) {
+			m->wanted = true;
+			return;
+		}
+	}
+	if (groups->count < NET_GROUPS_MAX)
+		groups->members[groups->count++] =
+		    (struct net_membership){.ifindex = ifindex, .group = *group, .wanted = true};
+}
+
+static int change(const struct net_groups *groups, const struct net_membership *m, int option)
+{
+	struct ipv6_mreq request = {.ipv6mr_multiaddr = m->group.in6, .ipv6mr_interface = m->ifindex};
+	return setsockopt(groups->sockets[m->socket], IPPROTO_IPV6, option, &request, sizeof request) < 0
+		   ? -errno
+		   : 0;
+}
+
+static void leave(struct net_groups *groups, struct net_membership *m)
+{
+	if (m->socket >= groups->socket_count)
+		return;
+	change(groups, m, IPV6_LEAVE_GROUP);
+	if (m->socket < groups->room)
+		groups->room = m->socket;
+}
+
+/* A socket that is not bound receives nothing. */
+static int another_socket(struct net_groups *groups)
+{
+	if (groups->socket_count == NET_GROUP_SOCKETS)
+		return -ENOMEM;
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	groups->sockets[groups->socket_count++] = fd;
+	return 0;
+}
+
+static int join(struct net_groups *groups, struct net_membership *m)
+{
+	leave(groups, m);
+	for (;; groups->room++) {
+		bool fresh = groups->room == groups->socket_count;
+		int result = fresh ? another_socket(groups) : 0;
+		if (result)
+			return result;
+		m->socket = (uint8_t)groups->room;
+		result = change(groups, m, IPV6_JOIN_GROUP);
+		m->joined = !result;
+		if (result != -ENOMEM || fresh) /* else this socket is full */
+			return result;
+	}
+}
+
+int net_groups_end(struct net_groups *groups, unsigned ifindex)
+{
+	int first = 0;
+	for (unsigned i = 0; i < groups->count; i++) {
+		struct net_membership *m = &groups->members[i];
+		if (m->ifindex != ifindex)
+			continue;
+		if (!m->wanted) {
+			leave(groups, m);
+			*m = groups->members[--groups->count];
+			i--;
+			continue;
+		}
+		int result = m->joined ? 0 : join(groups, m);
+		if (!first)
+			first = result;
+	}
+	return first;
+}
+
+void net_groups_lost(struct net_groups *groups, unsigned ifindex)
+{
+	for (unsigned i = 0; i < groups->count; i++)
+		if (groups->members[i].ifindex == ifindex)
+			groups->members[i].joined = false;
+}

@@ -1,0 +1,85 @@
+/*
+ * Raw packets: the one room that sends and receives them, and joins multicast groups.
+ *
+ * Nothing here allocates. Functions return 0 or -errno unless they say otherwise.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vipd/address.h"
+#include "vipd/advert.h"
+#include "vipd/auth.h"
+#include "vipd/config.h"
+
+#define NET_BATCH      64 /* packets a call */
+#define NET_PACKET_MAX (ADVERT_HEADER_SIZE + 16 * ADVERT_ADDRESSES_MAX + ADVERT_TRAILER_SIZE)
+
+/*
+ * Raw sockets, close-on-exec and nonblocking. They send with hop limit 255 and traffic class CS6 and do not
+ * hear themselves. They receive every group that any socket of this network namespace has joined: a socket
+ * with memberships of its own could not send once those have used up net.core.optmem_max. Return a descriptor
+ * or -errno.
+ */
+int net_open_vrrp(void);
+int net_open_icmp(const uint8_t *types, unsigned type_count); /* receives ICMPv6 messages of these types */
+
+struct net_outgoing {
+	unsigned ifindex;
+	struct address source; /* unspecified: the kernel chooses */
+	struct address destination;
+	size_t size;
+	uint8_t bytes[NET_PACKET_MAX]; /* behind the IPv6 header */
+};
+
+/* Sends the first packets of these, without waiting. Returns how many (1 .. NET_BATCH), or why the first one
+ * was not sent. */
+int net_send(int fd, const struct net_outgoing *packets, unsigned count);
+
+/* Makes the advert of a configured router for packet->source and ->destination; sets size and bytes. key
+ * NULL: not signed. */
+void net_compose(const struct config_router *config, uint8_t priority, const struct auth_key *key,
+    uint64_t sequence, struct net_outgoing *packet);
+
+struct net_incoming {
+	const uint8_t *bytes; /* behind the IPv6 header; until the taker returns */
+	size_t size;
+	unsigned ifindex;
+	struct advert_envelope envelope; /* source, destination, hop limit */
+	int64_t at_ns;			 /* wall clock when the kernel received it; 0: it does not say */
+};
+typedef void net_taker(void *context, const struct net_incoming *packet);
+
+/* Hands what waits to `taker`. Returns false if more may be waiting: a flood must not keep the caller. */
+bool net_receive(int fd, net_taker *taker, void *context);
+
+/*
+ * Memberships. They are on sockets that do nothing else, as many as the kernel's limit of memory for options
+ * asks for. Changes of one interface: begin, want each group, end.
+ */
+#define NET_GROUPS_MAX	  (CONFIG_ROUTERS_MAX * (CONFIG_ADDRESSES_MAX + 2))
+#define NET_GROUP_SOCKETS 64 /* of 364 memberships each, where net.core.optmem_max is 20480 */
+
+struct net_groups {
+	unsigned socket_count;
+	unsigned room; /* the first socket that may have room */
+	unsigned count;
+	int sockets[NET_GROUP_SOCKETS];
+	struct net_membership {
+		unsigned ifindex;
+		struct address group;
+		uint8_t socket;
+		bool joined;
+		bool wanted;
+	} members[NET_GROUPS_MAX];
+};
+
+void net_groups_begin(struct net_groups *groups, unsigned ifindex);
+void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct address *group);
+/* Leaves what is no longer wanted and joins what is missing. Returns the first error: try again later. */
+int net_groups_end(struct net_groups *groups, unsigned ifindex);
+/* The kernel has dropped this interface's memberships and did not tell the sockets, or they must be reported
+ * to the switch again: the next end joins anew. */
+void net_groups_lost(struct net_groups *groups, unsigned ifindex);
