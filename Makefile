@@ -76,11 +76,11 @@ unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_na       := agent/wire/na.c agent/wire/checksum.c agent/wire/names.c
 unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_replay   := $(unit_auth)
-unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) agent/board/board.c agent/board/layout.c
+unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c
 unit_certificate := agent/control/checks/certificate.c
 unit_pace     := agent/control/checks/pace.c
-unit_metrics  := $(addprefix agent/control/,report/metrics.c report/status.c report/view.c report/held.c checks/health.c checks/certificate.c text.c) agent/board/board.c agent/board/layout.c \
-		 $(addprefix agent/base/,address.c log.c) $(foreach r,config core wire,agent/$(r)/names.c)
+unit_metrics  := $(call room,control/report) agent/control/text.c $(unit_health) $(addprefix agent/base/,address.c log.c) \
+		 $(foreach r,config core wire,agent/$(r)/names.c)
 unit_address  := agent/base/address.c
 unit_board    := agent/board/board.c agent/board/layout.c
 unit_sandbox  := agent/engine/sandbox.c agent/base/log.c

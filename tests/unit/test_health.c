@@ -34,7 +34,12 @@ static const struct check_result unauthorized = {
 static const struct check_result nobody_listens = {
     .outcome = CHECK_FAILURE, .refused = true, .text = "connection refused"};
 
-/* "+-xu" are results in their order, x is a refused connection; "PF?" the state after each. */
+/* "+-xu" are results in their order, x is a refused connection; "PRF?" the state after each. */
+static char letter(const struct check_health *health)
+{
+	return "?FRP"[health->state];
+}
+
 static void play(const char *results, const char *states)
 {
 	struct config_check check = check_of("apiserver");
@@ -47,7 +52,7 @@ static void play(const char *results, const char *states)
 		enum check_state before = health.state;
 		bool changed = health_result(&health, &check, result,
 		    (struct mono){(int64_t)(i + 1) * SECOND}, (int64_t)(i + 1) * SECOND);
-		char is = health.state == CHECK_PASSING ? 'P' : health.state == CHECK_FAILING ? 'F' : '?';
+		char is = letter(&health);
 		if (is != states[i])
 			fail_msg("after %zu of %s: %c, not %c", i + 1, results, is, states[i]);
 		assert_int_equal(changed, health.state != before);
@@ -61,14 +66,36 @@ static void test_fall_and_rise(void **state)
 	(void)state;
 	play("+", "P");
 	play("-", "F");
-	play("u", "P");
 	play("+--", "PPF");
 	play("+-+-+-", "PPPPPP");
 	play("-++", "FFF");
 	play("-+++", "FFFP");
 	play("-++-+++", "FFFFFFP");
+}
+
+/* 401 and 403: blind until there has been an answer, then a failure. */
+static void test_not_allowed_to_ask(void **state)
+{
+	(void)state;
+	play("u", "P");
 	play("-uuu", "FFFP");
-	play("+u-u--", "PPPPPF");
+	play("u-u--", "PPPPF");
+	play("+uu", "PPF");
+	play("+u-", "PPF");
+	play("u+uu", "PPPF");
+	play("+xuuuuu+++", "PFFFFFFFFP");
+
+	struct config_check check = check_of("apiserver");
+	struct check_health health = {0};
+	health_result(&health, &check, &unauthorized, (struct mono){SECOND}, SECOND);
+	assert_true(health_is_blind(&health));
+	health_result(&health, &check, &good, (struct mono){2 * SECOND}, 2 * SECOND);
+	health_result(&health, &check, &unauthorized, (struct mono){3 * SECOND}, 3 * SECOND);
+	assert_false(health_is_blind(&health));
+	assert_string_equal(health.failure, "HTTP status 401: …");
+	health_restart(&health); /* other settings, perhaps another certificate */
+	health_result(&health, &check, &unauthorized, (struct mono){4 * SECOND}, 4 * SECOND);
+	assert_true(health_is_blind(&health));
 }
 
 /* Nobody listens: no `fall` can make that better. */
@@ -139,7 +166,7 @@ static void test_same_check(void **state)
 static enum vrrp_health judge(
     const struct config *config, const struct check_health *health, struct verdict *verdict)
 {
-	return health_of_router(config, 0, health, (struct mono){0}, verdict) ? verdict->health : UNDECIDED;
+	return health_of_router(config, 0, health, verdict) ? verdict->health : UNDECIDED;
 }
 
 static void test_router(void **state)
@@ -172,7 +199,7 @@ static void test_router(void **state)
 	assert_string_equal(verdict.text, "apiserver: HTTP status 500");
 	health_result(&health[0], &config.checks[0], &good, (struct mono){SECOND}, SECOND);
 	assert_int_equal(judge(&config, health, &verdict), VRRP_FAILING);
-	assert_string_equal(verdict.text, "apiserver: recovering, 1 of 3 good answers in a row");
+	assert_string_equal(verdict.text, "apiserver: HTTP status 500");
 
 	/* One that fails is enough to know, even if another has not answered yet. */
 	memset(&health[2], 0, sizeof health[2]);
@@ -206,40 +233,89 @@ static void step(struct check_health *health, const struct config_check *check, 
 	health_result(health, check, result == '+' ? &good : &nobody_listens, now, now.us);
 }
 
-/* Fails three times within a minute: must then answer well for ten seconds, not for `rise` results. */
-static void test_flapping(void **state)
+static void expect_at(
+    struct check_health *health, const struct config_check *check, int second, char result, char after)
 {
-	(void)state;
+	step(health, check, second, result);
+	if (letter(health) != after)
+		fail_msg("at %d: %c, not %c", second, letter(health), after);
+}
+
+static struct config_check flapping_check(void)
+{
 	struct config_check check = check_of("apiserver");
-	struct check_health health = {0};
 	check.rise = 1;
 	check.flap_count = 3;
 	check.flap_period_us = 60 * SECOND;
 	check.flap_delay_us = 10 * SECOND;
+	return check;
+}
+
+/* Fails three times within a minute: it is recovering when it answers, and passes after ten good seconds. */
+static void test_flapping(void **state)
+{
+	(void)state;
+	struct config_check check = flapping_check();
+	struct check_health health = {0};
 	for (int i = 0; i < 2; i++) {
-		step(&health, &check, 100 + 2 * i, '+');
-		assert_int_equal(health.state, CHECK_PASSING);
-		step(&health, &check, 101 + 2 * i, 'x');
-		assert_int_equal(health.state, CHECK_FAILING);
-		assert_int_equal(health_flapping_us(&health, &check, (struct mono){102 * SECOND}), 0);
+		expect_at(&health, &check, 100 + 2 * i, '+', 'P');
+		expect_at(&health, &check, 101 + 2 * i, 'x', 'F');
+		assert_int_equal(health_penalty_us(&health, &check, (struct mono){102 * SECOND}), 0);
 	}
-	step(&health, &check, 104, '+');
-	step(&health, &check, 105, 'x');
-	step(&health, &check, 106, '+');
-	assert_int_equal(health.state, CHECK_FAILING);
+	expect_at(&health, &check, 104, '+', 'P');
+	expect_at(&health, &check, 105, 'x', 'F');
+	expect_at(&health, &check, 106, '+', 'R');
 	assert_false(health_in_doubt(&health, &check));
-	assert_int_equal(health_flapping_us(&health, &check, (struct mono){109 * SECOND}), 7 * SECOND);
-	step(&health, &check, 110, 'x'); /* and from the start again */
-	step(&health, &check, 111, '+');
-	step(&health, &check, 120, '+');
-	assert_int_equal(health.state, CHECK_FAILING);
-	step(&health, &check, 121, '+');
-	assert_int_equal(health.state, CHECK_PASSING);
+	assert_int_equal(health_penalty_us(&health, &check, (struct mono){109 * SECOND}), 7 * SECOND);
+	expect_at(&health, &check, 110, 'x', 'F'); /* and from the start again */
+	expect_at(&health, &check, 111, '+', 'R');
+	expect_at(&health, &check, 120, '+', 'R');
+	expect_at(&health, &check, 121, '+', 'P');
 
 	/* Long after, once more: the first of three falls is over a minute ago. */
-	step(&health, &check, 165, 'x');
-	step(&health, &check, 166, '+');
-	assert_int_equal(health.state, CHECK_PASSING);
+	expect_at(&health, &check, 165, 'x', 'F');
+	expect_at(&health, &check, 166, '+', 'P');
+}
+
+/* What answers is not failing again before `fall` failures in a row, and waits for `rise` to recover. */
+static void test_recovering(void **state)
+{
+	(void)state;
+	struct config_check check = flapping_check();
+	struct check_health health = {0};
+	check.rise = 2;
+	for (int second = 100; second < 108; second++)
+		step(&health, &check, second, "++x"[second % 3]);
+	assert_int_equal(letter(&health), 'F');
+	expect_at(&health, &check, 110, '+', 'F');
+	expect_at(&health, &check, 111, '+', 'R');
+	for (int second = 112; second < 130; second++) { /* every second time, as long as it likes */
+		struct mono now = {second * SECOND};
+		health_result(&health, &check, second % 2 ? &good : &bad, now, now.us);
+		assert_int_equal(letter(&health), 'R');
+	}
+}
+
+/* Whatever a router with a penalty says, it says why, and does not say something else with every result. */
+static void test_reason_of_a_penalty(void **state)
+{
+	(void)state;
+	static struct config config;
+	struct check_health health[1] = {{0}};
+	struct verdict verdict;
+	config.router_count = config.check_count = 1;
+	config.checks[0] = flapping_check();
+	config.routers[0].checks = 1;
+	for (int second = 100; second < 106; second++)
+		step(health, &config.checks[0], second, "+x"[second % 2]);
+	assert_int_equal(judge(&config, health, &verdict), VRRP_FAILING);
+	assert_string_equal(verdict.text, "apiserver: connection refused");
+	for (int second = 106; second < 110; second++) {
+		step(health, &config.checks[0], second, '+');
+		assert_int_equal(judge(&config, health, &verdict), VRRP_RECOVERING);
+		assert_string_equal(verdict.text,
+		    "apiserver: recovering: failed 3 times within 1m, so it must answer well for 10s");
+	}
 }
 
 int main(void)
@@ -247,7 +323,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_fall_and_rise),
 	    cmocka_unit_test(test_refused_at_once),
+	    cmocka_unit_test(test_not_allowed_to_ask),
 	    cmocka_unit_test(test_flapping),
+	    cmocka_unit_test(test_recovering),
+	    cmocka_unit_test(test_reason_of_a_penalty),
 	    cmocka_unit_test(test_counts),
 	    cmocka_unit_test(test_a_reload_keeps_the_state),
 	    cmocka_unit_test(test_same_check),

@@ -69,6 +69,7 @@ static void make_board(void)
 	router->state = VRRP_ACTIVE;
 	router->priority = router->effective_priority = 150;
 	router->healthy = true;
+	router->health = VRRP_HEALTHY;
 	router->active_known = router->active_self = true;
 	router->active_priority = 150;
 	inet_pton(AF_INET6, "fe80::1", &router->active_address.in6);
@@ -158,7 +159,10 @@ static void test_metrics(void **state)
 	has_line(text, "vipd_adverts_dropped_total{interface=\"e\\\"t\\\\h0\",router=\"\",vrid=\"\",reason="
 		       "\"unknown_vrid\"} 0");
 	has_line(text, "vipd_address_held{router=\"api\",address=\"" VIP "\",interface=\"e\\\"t\\\\h0\"} 1");
+	has_line(text, "vipd_router_health{" ROUTER ",health=\"healthy\"} 1");
+	has_line(text, "vipd_router_health{" ROUTER ",health=\"recovering\"} 0");
 	has_line(text, "vipd_check_up{check=\"apiserver\"} 1");
+	has_line(text, "vipd_check_recovering{check=\"apiserver\"} 0");
 	has_line(text, "vipd_check_results_total{check=\"apiserver\",result=\"failure\"} 0");
 	has_line(text, "vipd_check_duration_seconds_bucket{check=\"apiserver\",le=\"0.0025\"} 0");
 	has_line(text, "vipd_check_duration_seconds_bucket{check=\"apiserver\",le=\"0.005\"} 1");
@@ -266,6 +270,33 @@ static void test_status(void **state)
 	json_decref(json);
 }
 
+/* It answers, but is not trusted yet: neither healthy nor passing, and told apart from what fails. */
+static void test_recovering(void **state)
+{
+	(void)state;
+	struct board_router *router = board_begin_router(&board, 1);
+	router->healthy = false;
+	router->health = VRRP_RECOVERING;
+	strcpy(router->health_text, "apiserver: recovering: …");
+	board_end_router(&board, 1);
+	checks[0].state = CHECK_RECOVERING;
+	json_t *json = status(INTERFACE);
+	const json_t *shown = json_array_get(json_object_get(json, "virtual_routers"), 0);
+	assert_true(json_is_false(json_object_get(shown, "healthy")));
+	assert_string_equal(member(shown, "health"), "recovering");
+	assert_string_equal(member(shown, "health_reason"), "apiserver: recovering: …");
+	const json_t *check = json_array_get(json_object_get(json, "checks"), 0);
+	assert_string_equal(member(check, "state"), "failing");
+	assert_string_equal(member(check, "health"), "recovering");
+	json_decref(json);
+	char *text = metrics(INTERFACE);
+	has_line(text, "vipd_router_healthy{" ROUTER "} 0");
+	has_line(text, "vipd_router_health{" ROUTER ",health=\"recovering\"} 1");
+	has_line(text, "vipd_check_up{check=\"apiserver\"} 0");
+	has_line(text, "vipd_check_recovering{check=\"apiserver\"} 1");
+	free(text);
+}
+
 static void test_status_of_addresses(void **state)
 {
 	(void)state;
@@ -347,6 +378,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_held_follows_the_kernel_not_the_board, setup),
 	    cmocka_unit_test_setup(test_promtool, setup),
 	    cmocka_unit_test_setup(test_status, setup),
+	    cmocka_unit_test_setup(test_recovering, setup),
 	    cmocka_unit_test_setup(test_status_of_addresses, setup),
 	    cmocka_unit_test_setup(test_status_of_a_silent_engine, setup),
 	    cmocka_unit_test_setup(test_status_before_the_engine, setup),

@@ -14,6 +14,7 @@
 #include "control/checks/probe.h"
 #include "control/control.h"
 #include "control/text.h"
+#include "vipd/duration.h"
 #include "vipd/log.h"
 #include "vipd/mono.h"
 
@@ -43,7 +44,7 @@ struct checks {
 static void judge_router(struct checks *checks, unsigned index)
 {
 	struct verdict verdict;
-	if (health_of_router(checks->config, index, checks->health, mono_now(), &verdict))
+	if (health_of_router(checks->config, index, checks->health, &verdict))
 		parts_verdict(checks->control, &verdict);
 }
 
@@ -51,8 +52,13 @@ static void log_change(
     const struct config_check *config, const struct check_health *health, enum check_state before)
 {
 	const char *from = check_state_name(before), *to = check_state_name(health->state);
+	char delay[DURATION_TEXT_MAX];
 	if (health->state == CHECK_FAILING)
-		log_warning("check %s: %s -> %s: %s", config->name, from, to, health->last_error);
+		log_warning("check %s: %s -> %s: %s", config->name, from, to, health->failure);
+	else if (health->state == CHECK_RECOVERING)
+		log_notice("check %s: %s -> %s: it answers, but failed too often of late, so it passes only "
+			   "after %s without a failure",
+		    config->name, from, to, duration_format(config->flap_delay_us, delay));
 	else
 		log_notice(
 		    "check %s: %s -> %s (%.1fms)", config->name, from, to, (double)health->last_us / 1000.0);
@@ -132,15 +138,18 @@ static void take_result(struct check *check, const struct check_result *result)
 	const struct config_check *config = &checks->config->checks[check->index];
 	struct check_health *health = &checks->health[check->index];
 	enum check_state before = health->state;
-	bool was_unauthorized = before != CHECK_UNKNOWN && health->last == CHECK_UNAUTHORIZED;
+	bool was_blind = health_is_blind(health);
 
 	if (certificate_seen(&result->certificate) &&
 	    !certificate_equal(&result->certificate, &health->certificate))
 		warn_certificate(checks, check->index, &result->certificate);
 	if (health_result(health, config, result, mono_now(), realtime_us()))
 		log_change(config, health, before);
-	if (result->outcome == CHECK_UNAUTHORIZED && !was_unauthorized)
-		log_warning("check %s counts as passing, but: %s", config->name, result->text);
+	if (health_is_blind(health) && !was_blind)
+		log_warning(
+		    "check %s counts as passing, but is blind: the server is alive and does not let us "
+		    "ask: %s",
+		    config->name, result->text);
 	for (unsigned i = 0; i < checks->config->router_count; i++) {
 		if (checks->config->routers[i].checks >> check->index & 1)
 			judge_router(checks, i);

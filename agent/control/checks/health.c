@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vipd/duration.h"
 #include "vipd/mono.h"
 
 #define VALID_INTERVALS 3
@@ -23,8 +24,9 @@ const char *check_state_name(enum check_state state)
 {
 	static const char *const names[CHECK_STATES] = {
 	    [CHECK_UNKNOWN] = "unknown",
-	    [CHECK_PASSING] = "passing",
 	    [CHECK_FAILING] = "failing",
+	    [CHECK_RECOVERING] = "recovering",
+	    [CHECK_PASSING] = "passing",
 	};
 	return names[state];
 }
@@ -39,15 +41,18 @@ const char *check_outcome_name(enum check_outcome outcome)
 	return names[outcome];
 }
 
-static void result_record(struct check_health *health, const struct check_result *result, int64_t now_us)
+static void result_record(
+    struct check_health *health, const struct check_result *result, bool is_good, int64_t now_us)
 {
 	health->last = result->outcome;
 	health->last_us = result->duration_us;
 	health->results[result->outcome]++;
 	histogram_add(&health->duration, check_duration_bounds_us, result->duration_us);
-	if (result->outcome != CHECK_FAILURE)
-		health->last_success_us = now_us;
 	snprintf(health->last_error, sizeof health->last_error, "%s", result->text);
+	if (is_good)
+		health->last_success_us = now_us;
+	else
+		memcpy(health->failure, health->last_error, sizeof health->failure);
 	if (certificate_seen(&result->certificate))
 		health->certificate = result->certificate;
 }
@@ -60,56 +65,64 @@ static bool is_flapping(const struct check_health *health, const struct config_c
 	return mono_sub(now, health->falls[oldest % CONFIG_FLAPS_MAX]) < config->flap_period_us;
 }
 
-int64_t health_flapping_us(
+int64_t health_penalty_us(
     const struct check_health *health, const struct config_check *config, struct mono now)
 {
-	if (health->state != CHECK_FAILING || !is_flapping(health, config, now))
+	if (health->state == CHECK_PASSING || !is_flapping(health, config, now))
 		return 0;
-	int64_t good_us = health->streak ? mono_sub(now, health->good_since) : 0;
+	int64_t good_us = health->good ? mono_sub(now, health->good_since) : 0;
 	return good_us < config->flap_delay_us ? config->flap_delay_us - good_us : 0;
 }
 
-/* Whether so many results that speak against the state are enough. */
-static bool is_convincing(const struct check_health *health, const struct config_check *config,
+static enum check_state next_state(const struct check_health *health, const struct config_check *config,
     const struct check_result *result, struct mono now)
 {
-	switch (health->state) {
-	case CHECK_PASSING: return result->refused || health->streak >= config->fall;
-	case CHECK_FAILING: return health->streak >= config->rise && !health_flapping_us(health, config, now);
-	default: return true;
-	}
+	if (health->state == CHECK_UNKNOWN)
+		return health->good ? CHECK_PASSING : CHECK_FAILING;
+	if (health->bad >= config->fall || (health->bad && result->refused))
+		return CHECK_FAILING;
+	if (health->good < config->rise)
+		return health->state;
+	return health_penalty_us(health, config, now) ? CHECK_RECOVERING : CHECK_PASSING;
 }
 
 bool health_result(struct check_health *health, const struct config_check *config,
     const struct check_result *result, struct mono now, int64_t now_us)
 {
-	result_record(health, result, now_us);
-	enum check_state says = result->outcome == CHECK_FAILURE ? CHECK_FAILING : CHECK_PASSING;
-	if (says == health->state) {
-		health->streak = 0;
-		return false;
-	}
-	if (!health->streak++)
+	bool is_good =
+	    result->outcome == CHECK_SUCCESS || (result->outcome == CHECK_UNAUTHORIZED && !health->answered);
+	result_record(health, result, is_good, now_us);
+	health->answered |= result->outcome == CHECK_SUCCESS;
+	if (is_good && !health->good)
 		health->good_since = now;
-	if (!is_convincing(health, config, result, now))
+	health->good = is_good ? health->good + 1 : 0;
+	health->bad = is_good ? 0 : health->bad + 1;
+	enum check_state next = next_state(health, config, result, now), before = health->state;
+	if (next == before)
 		return false;
-	if (says == CHECK_FAILING && health->state == CHECK_PASSING)
+	if (next == CHECK_FAILING && before != CHECK_UNKNOWN)
 		health->falls[health->fall_count++ % CONFIG_FLAPS_MAX] = now;
-	health->state = says;
-	health->streak = 0;
+	health->state = next;
 	health->since_us = now_us;
 	return true;
 }
 
+bool health_is_blind(const struct check_health *health)
+{
+	return health->state == CHECK_PASSING && health->last == CHECK_UNAUTHORIZED && !health->answered;
+}
+
 void health_restart(struct check_health *health)
 {
-	health->streak = 0;
+	health->good = health->bad = 0;
+	health->answered = false;
 }
 
 bool health_in_doubt(const struct check_health *health, const struct config_check *config)
 {
-	uint32_t needed = health->state == CHECK_PASSING ? config->fall : config->rise;
-	return health->state == CHECK_UNKNOWN || (health->streak && health->streak < needed);
+	if (health->state == CHECK_PASSING)
+		return health->bad;
+	return health->state == CHECK_UNKNOWN || (health->good && health->good < config->rise);
 }
 
 /* Where the files stand among the secrets, and how reading them went, is no setting. */
@@ -149,25 +162,28 @@ uint32_t health_missing(
 	return missing;
 }
 
-static void failing_text(const struct config_check *config, const struct check_health *health,
-    struct mono now, char text[static BOARD_REASON_MAX])
+/* Does not change with every result: each change wakes the engine. */
+static void doubt_text(
+    const struct config_check *config, const struct check_health *health, char text[static BOARD_REASON_MAX])
 {
-	int64_t proving_us = health_flapping_us(health, config, now);
-	char full[CONFIG_NAME_MAX + CHECK_TEXT_MAX + 64];
-	if (health->last_error[0])
-		snprintf(full, sizeof full, "%s: %s", config->name, health->last_error);
-	else if (proving_us && health->streak >= config->rise)
-		snprintf(full, sizeof full,
-		    "%s: failed %" PRIu32
-		    " times or more of late, so it must answer well for another %" PRId64 "s",
-		    config->name, config->flap_count, (proving_us + USEC_PER_SEC - 1) / USEC_PER_SEC);
+	char full[CONFIG_NAME_MAX + CHECK_TEXT_MAX + 64], period[DURATION_TEXT_MAX], delay[DURATION_TEXT_MAX];
+	if (health->state == CHECK_FAILING)
+		snprintf(full, sizeof full, "%s: %s", config->name, health->failure);
 	else
 		snprintf(full, sizeof full,
-		    "%s: recovering, %" PRIu32 " of %" PRIu32 " good answers in a row", config->name,
-		    health->streak, config->rise);
+		    "%s: recovering: failed %" PRIu32 " times within %s, so it must answer well for %s",
+		    config->name, config->flap_count, duration_format(config->flap_period_us, period),
+		    duration_format(config->flap_delay_us, delay));
 	size_t length = strnlen(full, BOARD_REASON_MAX - 1);
 	memcpy(text, full, length);
 	text[length] = '\0';
+}
+
+enum vrrp_health health_grade(const struct check_health *health)
+{
+	return health->state == CHECK_FAILING	   ? VRRP_FAILING
+	       : health->state == CHECK_RECOVERING ? VRRP_RECOVERING
+						   : VRRP_HEALTHY;
 }
 
 /* Three times its slowest check's interval and timeout. */
@@ -182,21 +198,22 @@ static uint32_t valid_ms(const struct config *config, unsigned index)
 	return (uint32_t)(VALID_INTERVALS * slowest_us / USEC_PER_MS);
 }
 
-bool health_of_router(const struct config *config, unsigned index, const struct check_health *checks,
-    struct mono now, struct verdict *verdict)
+bool health_of_router(
+    const struct config *config, unsigned index, const struct check_health *checks, struct verdict *verdict)
 {
 	struct verdict found = {.router = index, .health = VRRP_HEALTHY, .valid_ms = valid_ms(config, index)};
 	bool unknown = !config->routers[index].checks;
 	for (unsigned i = 0; i < config->check_count; i++) {
+		enum vrrp_health grade = health_grade(&checks[i]);
 		if (!router_has_check(config, index, i))
 			continue;
 		unknown |= checks[i].state == CHECK_UNKNOWN;
-		if (checks[i].state == CHECK_FAILING && found.health == VRRP_HEALTHY) {
-			found.health = VRRP_FAILING;
-			failing_text(&config->checks[i], &checks[i], now, found.text);
+		if (grade < found.health) {
+			found.health = grade;
+			doubt_text(&config->checks[i], &checks[i], found.text);
 		}
 	}
-	if (unknown && found.health == VRRP_HEALTHY)
+	if (unknown && found.health != VRRP_FAILING)
 		return false;
 	*verdict = found;
 	return true;

@@ -13,14 +13,15 @@
 
 #define CHECK_TEXT_MAX 256
 
-enum check_state { CHECK_UNKNOWN, CHECK_PASSING, CHECK_FAILING, CHECK_STATES };
+/* RECOVERING: it answers again, but is not trusted yet, because it failed too often of late. */
+enum check_state { CHECK_UNKNOWN, CHECK_FAILING, CHECK_RECOVERING, CHECK_PASSING, CHECK_STATES };
 
-/* "unknown", "passing", "failing" */
+/* "unknown", "failing", "recovering", "passing" */
 const char *check_state_name(enum check_state state);
 
 enum check_outcome {
 	CHECK_SUCCESS,
-	CHECK_UNAUTHORIZED, /* alive, but it does not let us ask: passes, and says so */
+	CHECK_UNAUTHORIZED, /* 401 or 403: alive, but it does not let us ask */
 	CHECK_FAILURE,
 	CHECK_OUTCOMES
 };
@@ -45,32 +46,44 @@ extern const int64_t check_duration_bounds_us[BOARD_BUCKETS_MAX];
 struct check_health {
 	enum check_state state;
 	enum check_outcome last;	 /* valid unless the state is CHECK_UNKNOWN */
-	uint32_t streak;		 /* results in a row that speak against the state */
+	bool answered;			 /* with success, since it was configured */
+	uint32_t good, bad;		 /* results in a row until now; one of them is 0 */
+	struct mono good_since;		 /* of the first of the good ones */
 	int64_t since_us;		 /* wall clock: of the state, 0 while unknown */
 	int64_t last_us;		 /* duration of the last probe */
 	int64_t last_success_us;	 /* wall clock, 0: never */
 	char last_error[CHECK_TEXT_MAX]; /* of the last probe, "" if there was none */
+	char failure[CHECK_TEXT_MAX];	 /* of the last probe that failed */
 	uint64_t results[CHECK_OUTCOMES];
 	struct board_histogram duration;
 	struct certificate certificate;	     /* the last that was seen */
 	unsigned fall_count;		     /* times it became failing, ever */
 	struct mono falls[CONFIG_FLAPS_MAX]; /* the last of them, at fall_count modulo that */
-	struct mono good_since;		     /* while failing with a streak: of its first success */
 };
 
 /*
- * Takes in a result at the time `now`, which the wall clock calls now_us. The first result ever decides at
- * once, and so does a refused connection; otherwise `fall` failures or `rise` successes in a row change the
- * state. Returns whether it changed.
+ * Takes in a result at the time `now`, which the wall clock calls now_us. Returns whether the state changed.
+ *
+ * The first result ever decides at once, and so does a refused connection. Otherwise `fall` failures in a row
+ * make it failing, and `rise` successes passing, or recovering while it has a penalty to wait for.
+ *
+ * 401 and 403 pass while there has been no success since the check was configured: it is blind then, and the
+ * server alive. After that they are failures: an API server that starts answers 403 until it is ready.
  */
 bool health_result(struct check_health *health, const struct config_check *config,
     const struct check_result *result, struct mono now, int64_t now_us);
 
+/* What the check says of a router; healthy while there is no result. */
+enum vrrp_health health_grade(const struct check_health *health);
+
+/* Whether it passes only because the server is alive. */
+bool health_is_blind(const struct check_health *health);
+
 /*
- * A check that became failing flap_count times within flap_period must answer well for flap_delay before it
- * passes again. Returns how long it still must, in microseconds; 0 if it need not.
+ * The penalty: a check that became failing flap_count times within flap_period must answer well for
+ * flap_delay before it passes again. Returns how long it still must, in microseconds; 0 if it need not.
  */
-int64_t health_flapping_us(
+int64_t health_penalty_us(
     const struct check_health *health, const struct config_check *config, struct mono now);
 
 /* The check's settings changed: its counts start over, its state stays until new results speak against it. */
@@ -102,5 +115,5 @@ struct verdict {
  * False, with *verdict untouched, if a check has no result yet and none fails: then what was said before
  * stays.
  */
-bool health_of_router(const struct config *config, unsigned index, const struct check_health *checks,
-    struct mono now, struct verdict *verdict);
+bool health_of_router(
+    const struct config *config, unsigned index, const struct check_health *checks, struct verdict *verdict);

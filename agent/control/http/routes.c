@@ -42,7 +42,7 @@ static int look(struct control *control, struct view *view)
 	int r = view_take(
 	    view, control->board, control->config, checks_health(control->parts[PART_CHECKS]), mono_now());
 	view->started_us = control->started_us;
-	view->records = recorder_state(control->parts[PART_RECORDER]);
+	view->recorder = recorder_state(control->parts[PART_RECORDER]);
 	view->pid = getppid(); /* the guardian started us */
 	return r;
 }

@@ -1,6 +1,6 @@
 /*
  * Metrics in Prometheus' conventions: base units, _total on counters, every series there from the start, so
- * that rate() sees the first increment. One function a family; a family's series must stand together.
+ * that rate() sees the first increment.
  */
 #include "control/report/metrics.h"
 
@@ -9,227 +9,157 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "control/report/prometheus.h"
 #include "vipd/log.h"
 
-#define ESCAPED_MAX (2 * CONFIG_NAME_MAX)
-#define LABELS_MAX  (3 * ESCAPED_MAX)
-
-static void family(FILE *out, const char *name, const char *type, const char *help)
-{
-	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-/* A label's value with the escapes of the text format. */
-static const char *escape(const char *value, char out[static ESCAPED_MAX])
-{
-	size_t length = 0;
-	for (; *value && length + 3 < ESCAPED_MAX; value++) {
-		if (*value == '\\' || *value == '"' || *value == '\n')
-			out[length++] = '\\';
-		out[length++] = *value == '\n' ? 'n' : *value;
-	}
-	out[length] = '\0';
-	return out;
-}
-
-/* Microseconds as exact decimal seconds: 1500000 is "1.5". */
-static void seconds(FILE *out, int64_t us)
-{
-	fprintf(out, "%" PRId64, us / USEC_PER_SEC);
-	int64_t fraction = us % USEC_PER_SEC;
-	if (fraction <= 0)
-		return;
-	int digits = 6;
-	for (; fraction % 10 == 0; fraction /= 10)
-		digits--;
-	fprintf(out, ".%0*" PRId64, digits, fraction);
-}
-
-static void single(FILE *out, const char *name, const char *type, const char *help, uint64_t value)
-{
-	family(out, name, type, help);
-	fprintf(out, "%s %" PRIu64 "\n", name, value);
-}
-
-static void single_seconds(FILE *out, const char *name, const char *help, int64_t us)
-{
-	family(out, name, "gauge", help);
-	fprintf(out, "%s ", name);
-	seconds(out, us);
-	fputc('\n', out);
-}
+#define LABELS_MAX (3 * PROMETHEUS_TEXT_MAX)
 
 static const char *router_labels(const struct board_router *router, char out[static LABELS_MAX])
 {
-	char name[ESCAPED_MAX], interface[ESCAPED_MAX];
-	snprintf(out, LABELS_MAX, "router=\"%s\",vrid=\"%u\",interface=\"%s\"", escape(router->name, name),
-	    router->id.vrid, escape(router->id.interface, interface));
+	char name[PROMETHEUS_TEXT_MAX], interface[PROMETHEUS_TEXT_MAX];
+	snprintf(out, LABELS_MAX, "router=\"%s\",vrid=\"%u\",interface=\"%s\"",
+	    prometheus_escape(router->name, name), router->id.vrid,
+	    prometheus_escape(router->id.interface, interface));
 	return out;
 }
 
 static const char *check_label(const struct config_check *check, char out[static LABELS_MAX])
 {
-	char name[ESCAPED_MAX];
-	snprintf(out, LABELS_MAX, "check=\"%s\"", escape(check->name, name));
+	char name[PROMETHEUS_TEXT_MAX];
+	snprintf(out, LABELS_MAX, "check=\"%s\"", prometheus_escape(check->name, name));
 	return out;
-}
-
-/* `labels` stand beside le; "" if there are none. The board's buckets are not cumulative, Prometheus' are. */
-static void histogram(FILE *out, const char *name, const char *labels, const struct board_histogram *values,
-    const int64_t bounds[static BOARD_BUCKETS_MAX])
-{
-	const char *comma = *labels ? "," : "", *open = *labels ? "{" : "", *close = *labels ? "}" : "";
-	uint64_t below = 0;
-	for (unsigned i = 0; i < BOARD_BUCKETS_MAX; i++) {
-		below += values->buckets[i];
-		fprintf(out, "%s_bucket{%s%sle=\"", name, labels, comma);
-		seconds(out, bounds[i]);
-		fprintf(out, "\"} %" PRIu64 "\n", below);
-	}
-	fprintf(out, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", name, labels, comma, values->count);
-	fprintf(out, "%s_sum%s%s%s ", name, open, labels, close);
-	seconds(out, (int64_t)values->sum_us);
-	fprintf(out, "\n%s_count%s%s%s %" PRIu64 "\n", name, open, labels, close, values->count);
 }
 
 static void agent_metrics(FILE *out, const struct view *view)
 {
-	family(out, "vipd_build_info", "gauge", "Always 1; the labels say which vipd this is.");
+	prometheus_family(out, "vipd_build_info", "gauge", "Always 1; the labels say which vipd this is.");
 	fputs("vipd_build_info{version=\"" VIPD_VERSION "\"} 1\n", out);
-	single_seconds(out, "vipd_start_time_seconds", "When vipd was started, in seconds since 1970.",
+	prometheus_time(out, "vipd_start_time_seconds", "When vipd was started, in seconds since 1970.",
 	    view->started_us);
-	single_seconds(out, "vipd_config_loaded_timestamp_seconds",
+	prometheus_time(out, "vipd_config_loaded_timestamp_seconds",
 	    "When the configuration in force was read, in seconds since 1970.", view->config->loaded_us);
 }
 
 static void engine_metrics(FILE *out, const struct view *view)
 {
 	const struct board_engine *engine = &view->engine;
-	single(out, "vipd_engine_up", "gauge",
+	prometheus_single(out, "vipd_engine_up", "gauge",
 	    "1 if the engine has given a sign of life in the last two seconds.", view->engine_up);
 	if (view->heartbeat_age_us >= 0)
-		single_seconds(out, "vipd_engine_heartbeat_age_seconds",
+		prometheus_time(out, "vipd_engine_heartbeat_age_seconds",
 		    "How long ago the engine gave a sign of life.", view->heartbeat_age_us);
-	single_seconds(out, "vipd_engine_start_time_seconds",
+	prometheus_time(out, "vipd_engine_start_time_seconds",
 	    "When the engine was started, in seconds since 1970; later than vipd if it had to be restarted.",
 	    engine->started_realtime_us);
-	single(out, "vipd_engine_realtime", "gauge", "1 if the engine runs with real-time priority.",
-	    engine->realtime);
-	single(out, "vipd_engine_memory_locked", "gauge", "1 if the engine's memory cannot be swapped out.",
-	    engine->memory_locked);
-	single(out, "vipd_netlink_resyncs_total", "counter",
+	prometheus_single(out, "vipd_engine_realtime", "gauge",
+	    "1 if the engine runs with real-time priority.", engine->realtime);
+	prometheus_single(out, "vipd_engine_memory_locked", "gauge",
+	    "1 if the engine's memory cannot be swapped out.", engine->memory_locked);
+	prometheus_single(out, "vipd_netlink_resyncs_total", "counter",
 	    "Times the kernel's notifications were lost and everything was read anew.",
 	    engine->netlink_resyncs);
-	family(out, "vipd_log_lines_dropped_total", "counter", "Log lines that the journal did not take.");
+	prometheus_family(
+	    out, "vipd_log_lines_dropped_total", "counter", "Log lines that the journal did not take.");
 	fprintf(out, "vipd_log_lines_dropped_total{process=\"engine\"} %" PRIu64 "\n", engine->log_dropped);
 	fprintf(out, "vipd_log_lines_dropped_total{process=\"control\"} %" PRIu64 "\n", log_dropped());
-	family(out, "vipd_loop_lateness_seconds", "histogram",
+	prometheus_family(out, "vipd_loop_lateness_seconds", "histogram",
 	    "How late the engine's loop woke up after a deadline.");
-	histogram(out, "vipd_loop_lateness_seconds", "", &engine->lateness, board_lateness_bounds_us);
+	prometheus_histogram(
+	    out, "vipd_loop_lateness_seconds", "", &engine->lateness, board_lateness_bounds_us);
+}
+
+/* One series each state, 1 for the one that it is in. */
+static void state_series(FILE *out, const char *name, const char *labels, const char *label,
+    const char *const *states, unsigned count, unsigned is)
+{
+	for (unsigned i = 0; i < count; i++)
+		fprintf(out, "%s{%s,%s=\"%s\"} %d\n", name, labels, label, states[i], i == is);
 }
 
 static void state_metrics(FILE *out, const struct view *view)
 {
+	const char *states[VRRP_STATES], *grades[VRRP_HEALTHS];
 	char labels[LABELS_MAX];
-	family(out, "vipd_router_state", "gauge",
+	for (unsigned i = 0; i < VRRP_STATES; i++)
+		states[i] = vrrp_state_name(i);
+	for (unsigned i = 0; i < VRRP_HEALTHS; i++)
+		grades[i] = vrrp_health_name(i);
+	prometheus_family(out, "vipd_router_state", "gauge",
 	    "1 for the state that the virtual router is in, 0 for the others.");
-	for (unsigned i = 0; i < view->router_count; i++) {
-		router_labels(&view->routers[i], labels);
-		for (unsigned state = 0; state < VRRP_STATES; state++)
-			fprintf(out, "vipd_router_state{%s,state=\"%s\"} %d\n", labels,
-			    vrrp_state_name(state), view->routers[i].state == state);
+	for (unsigned i = 0; i < view->router_count; i++)
+		state_series(out, "vipd_router_state", router_labels(&view->routers[i], labels), "state",
+		    states, VRRP_STATES, view->routers[i].state);
+	prometheus_family(out, "vipd_router_health", "gauge",
+	    "1 for the grade of health that the virtual router has, 0 for the others.");
+	for (unsigned i = 0; i < view->router_count; i++)
+		state_series(out, "vipd_router_health", router_labels(&view->routers[i], labels), "health",
+		    grades, VRRP_HEALTHS, view->routers[i].health);
+}
+
+enum router_value {
+	PRIORITY,
+	EFFECTIVE_PRIORITY,
+	HEALTHY,
+	CONFLICT,
+	DRAINED,
+	DRAINED_SINCE,
+	DRAINED_UNTIL,
+	DRAINED_BY,
+	LAST_TRANSITION,
+	ROUTER_VALUES
+};
+
+static int64_t router_value(const struct board_router *router, enum router_value which)
+{
+	switch (which) {
+	case PRIORITY: return router->priority;
+	case EFFECTIVE_PRIORITY: return router->effective_priority;
+	case HEALTHY: return router->healthy;
+	case CONFLICT: return router->conflict != BOARD_CONFLICT_NONE;
+	case DRAINED: return router->drained;
+	case DRAINED_SINCE: return router->drained ? router->drained_since_us : 0;
+	case DRAINED_UNTIL: return router->drained ? router->drained_until_us : 0;
+	case DRAINED_BY: return router->drained ? (int64_t)router->drained_by : -1;
+	case LAST_TRANSITION: return router->since_realtime_us;
+	case ROUTER_VALUES: break;
 	}
-}
-
-static unsigned priority_of(const struct board_router *router)
-{
-	return router->priority;
-}
-
-static unsigned effective_priority_of(const struct board_router *router)
-{
-	return router->effective_priority;
-}
-
-static unsigned healthy_of(const struct board_router *router)
-{
-	return router->healthy;
-}
-
-static unsigned drained_of(const struct board_router *router)
-{
-	return router->drained;
-}
-
-static unsigned conflict_of(const struct board_router *router)
-{
-	return router->conflict != BOARD_CONFLICT_NONE;
-}
-
-static void drain_metrics(FILE *out, const struct view *view)
-{
-	char labels[LABELS_MAX];
-	family(out, "vipd_router_drained_since_timestamp_seconds", "gauge",
-	    "When it was drained, in seconds since 1970; 0 if it is not.");
-	for (unsigned i = 0; i < view->router_count; i++) {
-		const struct board_router *router = &view->routers[i];
-		fprintf(
-		    out, "vipd_router_drained_since_timestamp_seconds{%s} ", router_labels(router, labels));
-		seconds(out, router->drained ? router->drained_since_us : 0);
-		fputc('\n', out);
-	}
-	family(out, "vipd_router_drained_until_timestamp_seconds", "gauge",
-	    "When the drain ends by itself, in seconds since 1970; 0 if it is not drained or does not end "
-	    "so.");
-	for (unsigned i = 0; i < view->router_count; i++) {
-		const struct board_router *router = &view->routers[i];
-		fprintf(
-		    out, "vipd_router_drained_until_timestamp_seconds{%s} ", router_labels(router, labels));
-		seconds(out, router->drained ? router->drained_until_us : 0);
-		fputc('\n', out);
-	}
-	family(out, "vipd_router_drained_by_uid", "gauge", "Which user drained it; -1 if it is not drained.");
-	for (unsigned i = 0; i < view->router_count; i++) {
-		const struct board_router *router = &view->routers[i];
-		fprintf(out, "vipd_router_drained_by_uid{%s} %" PRId64 "\n", router_labels(router, labels),
-		    router->drained ? (int64_t)router->drained_by : -1);
-	}
+	return 0;
 }
 
 static void router_gauges(FILE *out, const struct view *view)
 {
 	static const struct {
 		const char *name, *help;
-		unsigned (*value)(const struct board_router *router);
-	} gauges[] = {
-	    {"vipd_router_priority", "The configured priority.", priority_of},
-	    {"vipd_router_effective_priority",
-		"The priority that it advertises or would: 0 if it is no candidate, below 32 if it is "
-		"unhealthy.",
-		effective_priority_of},
-	    {"vipd_router_healthy", "1 if all its checks pass.", healthy_of},
-	    {"vipd_router_conflict",
+		bool is_time;
+	} gauges[ROUTER_VALUES] = {
+	    [PRIORITY] = {"vipd_router_priority", "The configured priority."},
+	    [EFFECTIVE_PRIORITY] = {"vipd_router_effective_priority",
+		"The priority that it advertises or would: 0 if it is not a candidate, 17 to 31 if it is "
+		"recovering, 1 to 16 if it is failing."},
+	    [HEALTHY] = {"vipd_router_healthy", "1 if all its checks pass."},
+	    [CONFLICT] = {"vipd_router_conflict",
 		"1 if somebody else claims an address of the virtual router, or advertises from this node's "
-		"own address.",
-		conflict_of},
-	    {"vipd_router_drained", "1 if an operator told it to be no holder.", drained_of},
+		"own address."},
+	    [DRAINED] = {"vipd_router_drained", "1 if an operator has drained it."},
+	    [DRAINED_SINCE] = {"vipd_router_drained_since_timestamp_seconds",
+		"When it was drained, in seconds since 1970; 0 if it is not.", true},
+	    [DRAINED_UNTIL] = {"vipd_router_drained_until_timestamp_seconds",
+		"When the drain ends by itself, in seconds since 1970; 0 if it is not drained or does not "
+		"end "
+		"so.",
+		true},
+	    [DRAINED_BY] = {"vipd_router_drained_by_uid", "Which user drained it; -1 if it is not drained."},
+	    [LAST_TRANSITION] = {"vipd_router_last_transition_timestamp_seconds",
+		"When the virtual router came into its state, in seconds since 1970.", true},
 	};
-	char labels[LABELS_MAX];
-	for (size_t g = 0; g < sizeof gauges / sizeof gauges[0]; g++) {
-		family(out, gauges[g].name, "gauge", gauges[g].help);
+	for (unsigned g = 0; g < ROUTER_VALUES; g++) {
+		prometheus_family(out, gauges[g].name, "gauge", gauges[g].help);
 		for (unsigned i = 0; i < view->router_count; i++) {
-			fprintf(out, "%s{%s} %u\n", gauges[g].name, router_labels(&view->routers[i], labels),
-			    gauges[g].value(&view->routers[i]));
+			const struct board_router *router = &view->routers[i];
+			char labels[LABELS_MAX];
+			prometheus_series(out, gauges[g].name, router_labels(router, labels),
+			    router_value(router, g), gauges[g].is_time);
 		}
-	}
-	drain_metrics(out, view);
-	family(out, "vipd_router_last_transition_timestamp_seconds", "gauge",
-	    "When the virtual router came into its state, in seconds since 1970.");
-	for (unsigned i = 0; i < view->router_count; i++) {
-		fprintf(out, "vipd_router_last_transition_timestamp_seconds{%s} ",
-		    router_labels(&view->routers[i], labels));
-		seconds(out, view->routers[i].since_realtime_us);
-		fputc('\n', out);
 	}
 }
 
@@ -262,20 +192,19 @@ static void router_counters(FILE *out, const struct view *view)
 	};
 	char labels[LABELS_MAX];
 	for (unsigned c = 0; c < BOARD_COUNTERS; c++) {
-		family(out, counters[c].name, "counter", counters[c].help);
-		for (unsigned i = 0; i < view->router_count; i++) {
-			fprintf(out, "%s{%s} %" PRIu64 "\n", counters[c].name,
-			    router_labels(&view->routers[i], labels), view->routers[i].counters[c]);
-		}
+		prometheus_family(out, counters[c].name, "counter", counters[c].help);
+		for (unsigned i = 0; i < view->router_count; i++)
+			prometheus_series(out, counters[c].name, router_labels(&view->routers[i], labels),
+			    (int64_t)view->routers[i].counters[c], false);
 	}
 }
 
 static void dropped_series(FILE *out, const uint64_t dropped[static ADVERT_VERDICTS], const char *interface,
     const char *router, const char *vrid)
 {
-	char interface_text[ESCAPED_MAX], router_text[ESCAPED_MAX];
-	escape(interface, interface_text);
-	escape(router, router_text);
+	char interface_text[PROMETHEUS_TEXT_MAX], router_text[PROMETHEUS_TEXT_MAX];
+	prometheus_escape(interface, interface_text);
+	prometheus_escape(router, router_text);
 	for (unsigned i = ADVERT_OK + 1; i < ADVERT_VERDICTS; i++)
 		fprintf(out,
 		    "vipd_adverts_dropped_total{interface=\"%s\",router=\"%s\",vrid=\"%s\",reason=\"%s\"} "
@@ -285,7 +214,7 @@ static void dropped_series(FILE *out, const uint64_t dropped[static ADVERT_VERDI
 
 static void dropped_metrics(FILE *out, const struct view *view)
 {
-	family(out, "vipd_adverts_dropped_total", "counter",
+	prometheus_family(out, "vipd_adverts_dropped_total", "counter",
 	    "VRRP packets refused, by reason; without router and vrid if they are of no virtual router of "
 	    "ours.");
 	for (unsigned i = 0; i < view->router_count; i++) {
@@ -300,19 +229,20 @@ static void dropped_metrics(FILE *out, const struct view *view)
 
 static void held_metrics(FILE *out, const struct view *view)
 {
-	family(out, "vipd_address_held", "gauge",
+	prometheus_family(out, "vipd_address_held", "gauge",
 	    "1 if the kernel has the address on the virtual router's interface, asked of the kernel at the "
 	    "scrape.");
 	for (unsigned i = 0; i < view->router_count && !view->held.error; i++) {
 		const struct board_router *router = &view->routers[i];
 		for (uint32_t a = 0; a < router->address_count; a++) {
-			char address[ADDRESS_TEXT_MAX], name[ESCAPED_MAX], interface[ESCAPED_MAX];
+			char address[ADDRESS_TEXT_MAX], name[PROMETHEUS_TEXT_MAX],
+			    interface[PROMETHEUS_TEXT_MAX];
 			address_format(&router->addresses[a], address);
 			enum held_where where =
 			    held_find(&view->held, &router->addresses[a], router->id.interface, NULL);
 			fprintf(out, "vipd_address_held{router=\"%s\",address=\"%s\",interface=\"%s\"} %d\n",
-			    escape(router->name, name), address, escape(router->id.interface, interface),
-			    where == HELD_PRESENT);
+			    prometheus_escape(router->name, name), address,
+			    prometheus_escape(router->id.interface, interface), where == HELD_PRESENT);
 		}
 	}
 }
@@ -320,28 +250,70 @@ static void held_metrics(FILE *out, const struct view *view)
 static void takeover_metrics(FILE *out, const struct view *view)
 {
 	char labels[LABELS_MAX];
-	family(out, "vipd_takeover_duration_seconds", "histogram",
+	prometheus_family(out, "vipd_takeover_duration_seconds", "histogram",
 	    "From the decision to take over until the first Neighbor Advertisement was handed to the "
 	    "kernel.");
 	for (unsigned i = 0; i < view->router_count; i++)
-		histogram(out, "vipd_takeover_duration_seconds", router_labels(&view->routers[i], labels),
-		    &view->routers[i].takeover, board_takeover_bounds_us);
+		prometheus_histogram(out, "vipd_takeover_duration_seconds",
+		    router_labels(&view->routers[i], labels), &view->routers[i].takeover,
+		    board_takeover_bounds_us);
+}
+
+/* value: negative if this check has none. A family without a series is left out, as promtool wants it. */
+static void check_gauge(FILE *out, const struct view *view, const char *name, const char *help,
+    int64_t (*value)(const struct check_health *health), bool is_time)
+{
+	char labels[LABELS_MAX];
+	bool any = false;
+	for (unsigned i = 0; i < view->config->check_count; i++) {
+		int64_t is = value(&view->checks[i]);
+		if (is < 0)
+			continue;
+		if (!any)
+			prometheus_family(out, name, "gauge", help);
+		any = true;
+		prometheus_series(out, name, check_label(&view->config->checks[i], labels), is, is_time);
+	}
+}
+
+static int64_t is_up(const struct check_health *health)
+{
+	return health->state == CHECK_PASSING;
+}
+
+static int64_t is_recovering(const struct check_health *health)
+{
+	return health->state == CHECK_RECOVERING;
+}
+
+static int64_t is_blind(const struct check_health *health)
+{
+	return health_is_blind(health);
+}
+
+static int64_t last_success(const struct check_health *health)
+{
+	return health->last_success_us;
+}
+
+static int64_t certificate_expiry(const struct check_health *health)
+{
+	return certificate_seen(&health->certificate) ? health->certificate.expires_us : -1;
 }
 
 static void check_metrics(FILE *out, const struct view *view)
 {
 	const struct config *config = view->config;
 	char labels[LABELS_MAX];
-	family(out, "vipd_check_up", "gauge", "1 if the check passes; 0 if it fails or has no result yet.");
-	for (unsigned i = 0; i < config->check_count; i++)
-		fprintf(out, "vipd_check_up{%s} %d\n", check_label(&config->checks[i], labels),
-		    view->checks[i].state == CHECK_PASSING);
-	family(out, "vipd_check_unauthorized", "gauge",
-	    "1 if the check passes only because the server is alive: it does not let vipd ask.");
-	for (unsigned i = 0; i < config->check_count; i++)
-		fprintf(out, "vipd_check_unauthorized{%s} %d\n", check_label(&config->checks[i], labels),
-		    view->checks[i].state != CHECK_UNKNOWN && view->checks[i].last == CHECK_UNAUTHORIZED);
-	family(out, "vipd_check_results_total", "counter",
+	check_gauge(out, view, "vipd_check_up", "1 if the check passes; 0 if it fails or has no result yet.",
+	    is_up, false);
+	check_gauge(out, view, "vipd_check_recovering",
+	    "1 if the check does not pass, but only because it failed too often of late: it answers.",
+	    is_recovering, false);
+	check_gauge(out, view, "vipd_check_unauthorized",
+	    "1 if the check passes only because the server is alive: it does not let vipd ask.", is_blind,
+	    false);
+	prometheus_family(out, "vipd_check_results_total", "counter",
 	    "Probes by result; unauthorized: the server is alive but did not let vipd ask.");
 	for (unsigned i = 0; i < config->check_count; i++) {
 		check_label(&config->checks[i], labels);
@@ -349,39 +321,23 @@ static void check_metrics(FILE *out, const struct view *view)
 			fprintf(out, "vipd_check_results_total{%s,result=\"%s\"} %" PRIu64 "\n", labels,
 			    check_outcome_name(o), view->checks[i].results[o]);
 	}
-	family(out, "vipd_check_last_success_timestamp_seconds", "gauge",
-	    "When the last probe passed, in seconds since 1970; 0 if none has.");
-	for (unsigned i = 0; i < config->check_count; i++) {
-		fprintf(out, "vipd_check_last_success_timestamp_seconds{%s} ",
-		    check_label(&config->checks[i], labels));
-		seconds(out, view->checks[i].last_success_us);
-		fputc('\n', out);
-	}
-	family(out, "vipd_check_duration_seconds", "histogram", "How long the probes took.");
+	check_gauge(out, view, "vipd_check_last_success_timestamp_seconds",
+	    "When the last probe passed, in seconds since 1970; 0 if none has.", last_success, true);
+	prometheus_family(out, "vipd_check_duration_seconds", "histogram", "How long the probes took.");
 	for (unsigned i = 0; i < config->check_count; i++)
-		histogram(out, "vipd_check_duration_seconds", check_label(&config->checks[i], labels),
-		    &view->checks[i].duration, check_duration_bounds_us);
+		prometheus_histogram(out, "vipd_check_duration_seconds",
+		    check_label(&config->checks[i], labels), &view->checks[i].duration,
+		    check_duration_bounds_us);
 }
 
-/* Families without a series are left out, as promtool wants it. */
 static void certificate_metrics(FILE *out, const struct view *view)
 {
 	const struct config *config = view->config;
 	char labels[LABELS_MAX], address[ADDRESS_TEXT_MAX];
 	bool any = false;
-	for (unsigned i = 0; i < config->check_count; i++) {
-		if (!certificate_seen(&view->checks[i].certificate))
-			continue;
-		if (!any)
-			family(out, "vipd_check_certificate_expiry_timestamp_seconds", "gauge",
-			    "When the certificate that the server presents expires, in seconds since 1970.");
-		any = true;
-		fprintf(out, "vipd_check_certificate_expiry_timestamp_seconds{%s} ",
-		    check_label(&config->checks[i], labels));
-		seconds(out, view->checks[i].certificate.expires_us);
-		fputc('\n', out);
-	}
-	any = false;
+	check_gauge(out, view, "vipd_check_certificate_expiry_timestamp_seconds",
+	    "When the certificate that the server presents expires, in seconds since 1970.",
+	    certificate_expiry, true);
 	for (unsigned i = 0; i < config->check_count; i++) {
 		const struct certificate *certificate = &view->checks[i].certificate;
 		for (unsigned r = 0; r < config->router_count && certificate_seen(certificate); r++) {
@@ -389,7 +345,8 @@ static void certificate_metrics(FILE *out, const struct view *view)
 			uint32_t lacks = health_missing(config, r, i, certificate);
 			for (unsigned a = 0; a < router->address_count && router->checks >> i & 1; a++) {
 				if (!any)
-					family(out, "vipd_check_certificate_covers_address", "gauge",
+					prometheus_family(out, "vipd_check_certificate_covers_address",
+					    "gauge",
 					    "1 if the certificate that the server presents names the virtual "
 					    "address.");
 				any = true;
@@ -401,13 +358,13 @@ static void certificate_metrics(FILE *out, const struct view *view)
 	}
 }
 
-static void record_metrics(FILE *out, const struct recorder_state *records)
+static void recorder_metrics(FILE *out, const struct recorder_state *recorder)
 {
-	single(out, "vipd_capture_files_written_total", "counter", "Capture files written to record_dir.",
-	    records->written);
-	single(out, "vipd_capture_file_failures_total", "counter",
+	prometheus_single(out, "vipd_capture_files_written_total", "counter",
+	    "Capture files written to record_dir.", recorder->written);
+	prometheus_single(out, "vipd_capture_file_failures_total", "counter",
 	    "Capture files that could not be written; the reason is in the log and in the status.",
-	    records->failures);
+	    recorder->failures);
 }
 
 char *metrics_text(const struct view *view, size_t *length)
@@ -419,8 +376,8 @@ char *metrics_text(const struct view *view, size_t *length)
 		return NULL;
 	agent_metrics(out, view);
 	engine_metrics(out, view);
-	if (view->records)
-		record_metrics(out, view->records);
+	if (view->recorder)
+		recorder_metrics(out, view->recorder);
 	if (view->router_count) {
 		state_metrics(out, view);
 		router_gauges(out, view);

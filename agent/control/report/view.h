@@ -21,9 +21,9 @@ struct view {
 	const struct config *config;
 	const struct check_health *checks; /* parallel to config->checks */
 	struct mono now;
-	int64_t started_us;		      /* wall clock: vipd's start */
-	pid_t pid;			      /* of vipd */
-	const struct recorder_state *records; /* NULL: not asked */
+	int64_t started_us;		       /* wall clock: vipd's start */
+	pid_t pid;			       /* of vipd */
+	const struct recorder_state *recorder; /* NULL: not asked */
 	bool engine_up;
 	int64_t heartbeat_age_us; /* -1: no engine has ever run */
 	struct board_engine engine;
