@@ -261,6 +261,41 @@ def test_not_allowed_to_ask(lab, nodes):
     wait_for("allowed again", nodes[0].check, lambda c: not c["unauthorized"])
 
 
+def test_403_of_a_server_that_starts(lab, nodes):
+    """It has answered before, so this is no question of permission: it is not ready."""
+    forbidden = nodes[0].not_ready + "-403"
+    open(forbidden, "w").close()
+    try:
+        fails(nodes[0], 0, "HTTP status 403")
+        lab.wait_holder(nodes[1])
+        assert not nodes[0].check()["unauthorized"]
+    finally:
+        os.unlink(forbidden)
+    lab.wait_holder(nodes[0])
+
+
+def test_a_penalty_loses_to_nobody_who_does_not_answer(lab, nodes):
+    """The API servers of both backups were restarted, and have to prove themselves for an hour; then the holder's dies."""
+    for node in nodes:
+        node.reconfigure({"flap_count": 1, "flap_delay": "1h"})
+    for node in nodes[1:]:
+        node.api_kill()
+        wait_for("it fails", node.router, lambda r: r["health"] == "failing")
+        node.api_start()
+        router = wait_for("it recovers", node.router, lambda r: r["health"] == "recovering")
+        assert 17 <= router["effective_priority"] <= 31 and not router["healthy"]
+        assert "apiserver: recovering: failed 1 times within 10m" in router["health_reason"]
+        assert (node.check()["state"], node.check()["health"]) == ("failing", "recovering")
+        assert node.metric("vipd_check_recovering", check="apiserver") == 1
+    assert lab.holders() == [nodes[0].name]
+    nodes[0].api_kill()
+    lab.wait_holder(nodes[1])
+    nodes[0].api_start()  # of the same grade now, and no reason to move it back
+    wait_for("it recovers", nodes[0].router, lambda r: r["health"] == "recovering")
+    adverts_pass(nodes[1], 5)
+    assert lab.holders() == [nodes[1].name]
+
+
 def test_rotated_client_certificate(lab, nodes):
     def rotate(name):
         for kind in ("crt", "key"):

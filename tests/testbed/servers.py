@@ -46,6 +46,9 @@ http {{
     add_header X-Node {name} always;
     default_type text/plain;
     if ($ssl_client_verify != SUCCESS) {{ return 401; }}
+    if (-f {not_ready}-403) {{
+      return 403 '{{"kind": "Status", "message": "forbidden: User \\\\"system:kube-proxy\\\\" cannot get path"}}';
+    }}
     if (-f {not_ready}) {{ return 500 "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n"; }}
     location = /readyz {{ return 200 "ok"; }}
     location / {{ return 404; }}
