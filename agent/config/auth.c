@@ -1,53 +1,37 @@
 /*
  * The group `auth` of a virtual router: mode and keys of the authentication trailer.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "config/settings.h"
 
-static void read_mode(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+static const char *refuse_off(const char *text)
 {
-	const char *mode = text_of(report, setting, key);
-	if (!mode)
-		return;
-	for (enum config_auth value = AUTH_RECEIVE_ONLY; value <= AUTH_ENFORCE; value++) {
-		if (!strcmp(mode, config_auth_name(value))) {
-			*(enum config_auth *)field = value;
-			return;
-		}
-	}
-	if (!strcmp(mode, config_auth_name(AUTH_OFF)))
-		report_setting(report, setting, "is what no auth at all means; leave the group auth out");
-	else
-		report_setting(report, setting, "is not known; write \"%s\", \"%s\" or \"%s\"",
-		    config_auth_name(AUTH_RECEIVE_ONLY), config_auth_name(AUTH_PERMISSIVE),
-		    config_auth_name(AUTH_ENFORCE));
+	return strcmp(text, config_auth_names[AUTH_OFF])
+		   ? NULL
+		   : "is what no auth at all means; leave the group auth out";
 }
 
-static void read_keys(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+static void finish_key(struct report *report, config_setting_t *setting, void *base)
 {
-	static const struct key key_keys[] = {
-	    {"id", read_number, offsetof(struct config_key, id), "1", "the same on every server",
-		.required = true, .size = sizeof(uint8_t), .min = 1, .max = 255},
-	    {"file", read_text, offsetof(struct config_key, file.path), "\"/etc/vipd/keys/1\"",
-		.required = true, .size = CONFIG_PATH_MAX, .refuse = refuse_path},
-	    {0},
-	};
-	struct config_router *router = key_base(key, field);
-	unsigned count = list_of_groups(report, setting, key, CONFIG_KEYS_MAX);
-	for (unsigned i = 0; i < count; i++) {
-		config_setting_t *element = config_setting_get_elem(setting, i);
-		read_group(report, element, key_keys, &router->keys[i]);
-		const config_setting_t *file = config_setting_get_member(element, "file");
-		router->keys[i].line = config_setting_source_line(file ? file : element);
-	}
-	router->key_count = count;
+	(void)report;
+	const config_setting_t *file = config_setting_get_member(setting, "file");
+	((struct config_key *)base)->line = config_setting_source_line(file ? file : setting);
 }
 
-/* What only holds between the keys of the group. */
-static void check_auth(struct report *report, config_setting_t *setting, const struct config_router *router)
+static const struct group key_group = {"keys = ( { … } )",
+    (const struct key[]){
+	{"id", &type_number, FIELD(config_key, id), .example = "1", .required = true, .min = 1, .max = 255,
+	    .note = "the same on every server"},
+	{"file", &type_text, FIELD(config_key, file.path), .example = "\"/etc/vipd/keys/1\"",
+	    .required = true, .refuse = refuse_path},
+	{0},
+    },
+    sizeof(struct config_key), .finish = finish_key};
+
+static void finish_auth(struct report *report, config_setting_t *setting, void *base)
 {
+	const struct config_router *router = base;
 	bool active_found = false;
 	for (unsigned i = 0; i < router->key_count; i++) {
 		const struct config_key *key = &router->keys[i];
@@ -72,19 +56,16 @@ static void check_auth(struct report *report, config_setting_t *setting, const s
 		    router->keys[0].id);
 }
 
-void read_auth(struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	static const struct key auth_keys[] = {
-	    {"mode", read_mode, offsetof(struct config_router, auth), "\"enforce\"",
-		"or \"permissive\" or \"receive-only\"", .required = true},
-	    {"active_key", read_number, offsetof(struct config_router, auth_active_key), "1",
-		"the id of the key to sign with", .size = sizeof(uint8_t), .min = 1, .max = 255},
-	    {"keys", read_keys, offsetof(struct config_router, keys),
-		"( { id = 1; file = \"/etc/vipd/keys/1\"; } )", .required = true, .min = 1},
-	    {0},
-	};
-	struct config_router *router = key_base(key, field);
-	read_group(report, setting, auth_keys, router);
-	if (config_setting_is_group(setting))
-		check_auth(report, setting, router);
-}
+const struct group auth_group = {"auth = { … }",
+    (const struct key[]){
+	{"mode", &type_choice, FIELD(config_router, auth), .example = "\"enforce\"", .required = true,
+	    .choices = config_auth_names + AUTH_RECEIVE_ONLY, .min = AUTH_RECEIVE_ONLY, .refuse = refuse_off,
+	    .note = "or \"permissive\" or \"receive-only\""},
+	{"active_key", &type_number, FIELD(config_router, auth_active_key), .example = "1", .min = 1,
+	    .max = 255, .note = "the id of the key to sign with"},
+	{"keys", &type_groups, FIELD_WITH(config_router, keys, key_count),
+	    .example = "( { id = 1; file = \"/etc/vipd/keys/1\"; } )", .required = true, .min = 1,
+	    .max = CONFIG_KEYS_MAX, .group = &key_group},
+	{0},
+    },
+    .finish = finish_auth};

@@ -81,15 +81,14 @@ static void check_peers(struct report *report, const struct config_router *route
 	for (unsigned i = 1; i < router->peer_count; i++) {
 		if (!address_is_link_local(&router->peers[i]) == !address_is_link_local(&router->peers[0]))
 			continue;
-		report_field(report, router->peers, router, "peers",
-		    "are link-local addresses and others; write the link-local addresses of all other "
-		    "servers, "
-		    "or none");
+		report_field(report, &router->peers[i], router, "peers",
+		    "is not of the kind of the first one, link-local or not; write the link-local addresses "
+		    "of all other servers, or none");
 		return;
 	}
 }
 
-static bool is_virtual(const struct config *config, const struct address *address)
+bool config_has_address(const struct config *config, const struct address *address)
 {
 	for (unsigned i = 0; i < config->router_count; i++)
 		for (unsigned a = 0; a < config->routers[i].address_count; a++)
@@ -112,7 +111,7 @@ static void check_source(
 					 "that the other servers have among their peers"
 				       : "is not a link-local address; without peers adverts are sent from "
 					 "one, so write one or leave this out");
-	else if (is_virtual(config, source))
+	else if (config_has_address(config, source))
 		report_field(report, source, router, "source",
 		    "is a virtual address; write one that stays on this server");
 }
@@ -121,10 +120,8 @@ static void check_tracks(struct report *report, const struct config_router *rout
 {
 	for (unsigned i = 0; i < router->track_count && router->id.interface[0]; i++)
 		if (!strcmp(router->track[i], router->id.interface))
-			report_field(report, router->track, router, "track_interfaces",
-			    "has the interface of this virtual router in it, which is always watched; take "
-			    "it "
-			    "out");
+			report_field(report, router->track[i], router, "track_interfaces",
+			    "is the interface of this virtual router, which is always watched; take it out");
 }
 
 static void check_check(struct report *report, const struct config *config, unsigned index)

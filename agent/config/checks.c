@@ -12,112 +12,73 @@
 #define HOUR	      (3600 * USEC_PER_SEC)
 #define FAST_DEFAULT  (200 * MS)
 #define K3S_TLS(file) "\"/var/lib/rancher/k3s/server/tls/" file "\""
+#define EXPECT	      "[ 200 ]"
 #define BIT(type)     (1U << (type))
 #define WITH_HTTP     (BIT(CHECK_HTTPS) | BIT(CHECK_HTTP))
 
-static read_setting read_type;
-
-const struct key check_keys[] = {
-    {"name", read_text, .example = "\"apiserver\"", .required = true, .refuse = refuse_name,
-	FIELD(config_check, name)},
-    {"type", read_type, .example = "\"https\"", .required = true, FIELD(config_check, type)},
-    {"url", read_text, .example = "\"https://[::1]:6443/readyz\"", .refuse = refuse_url,
-	FIELD(config_check, url)},
-    {"address", read_endpoint, .example = "\"[::1]:6443\"", FIELD(config_check, address)},
-    {"command", read_command, .example = "[ \"/usr/local/bin/check\", \"argument\" ]",
-	FIELD(config_check, command)},
-    {"path", read_text, .example = "\"/run/maintenance\"", .refuse = refuse_path, FIELD(config_check, file)},
-    {"interval", read_duration, .example = "\"1s\"", .min = 10 * MS, .max = HOUR, .step = 1,
-	FIELD(config_check, interval_us)},
-    {"fast_interval", read_duration, .example = "\"200ms\"", .min = 10 * MS, .max = HOUR, .step = 1,
-	.note = "while in doubt", FIELD(config_check, fast_interval_us)},
-    {"timeout", read_duration, .example = "\"3s\"", .min = 1 * MS, .max = HOUR, .step = 1,
-	FIELD(config_check, timeout_us)},
-    {"fall", read_number, .example = "2", .min = 1, .max = 100,
-	.note = "failures in a row until it counts as failing", FIELD(config_check, fall)},
-    {"rise", read_number, .example = "2", .min = 1, .max = 100,
-	.note = "successes in a row until it counts as passing", FIELD(config_check, rise)},
-    {"flap_count", read_number, .example = "3", .min = 0, .max = CONFIG_FLAPS_MAX,
-	.note = "failures within flap_period until it must prove itself, 0 for never",
-	FIELD(config_check, flap_count)},
-    {"flap_period", read_duration, .example = "\"10m\"", .min = SEC, .max = 24 * HOUR, .step = 1,
-	FIELD(config_check, flap_period_us)},
-    {"flap_delay", read_duration, .example = "\"1m\"", .min = SEC, .max = HOUR, .step = 1,
-	FIELD(config_check, flap_delay_us)},
-    {"expect", read_expect, .example = "[ 200 ]", FIELD(config_check, expect)},
-    {"body", read_text, .example = "\"ok\"", .note = "what the answer must contain",
-	FIELD(config_check, body)},
-    {"server_name", read_text, .example = "\"kubernetes.default\"", .refuse = refuse_host,
-	FIELD(config_check, server_name)},
-    {"ca", read_text, .example = K3S_TLS("server-ca.crt"), .refuse = refuse_path,
-	FIELD(config_check, ca.path)},
-    {"cert", read_text, .example = K3S_TLS("client-kube-proxy.crt"), .refuse = refuse_path,
-	FIELD(config_check, cert.path)},
-    {"key", read_text, .example = K3S_TLS("client-kube-proxy.key"), .refuse = refuse_path,
-	FIELD(config_check, key.path)},
-    {"exists", read_bool, .example = "false", FIELD(config_check, file_exists)},
-    {"content", read_text, .example = "\"ready\"", FIELD(config_check, content)},
+/* `type` comes before the keys that only some types have a use for. */
+static const struct key check_keys[] = {
+    {"name", &type_text, FIELD(config_check, name), .example = "\"apiserver\"", .required = true,
+	.refuse = refuse_name},
+    {"type", &type_choice, FIELD(config_check, type), .example = "\"https\"", .required = true,
+	.choices = config_check_type_names},
+    {"url", &type_text, FIELD(config_check, url), .example = "\"https://[::1]:6443/readyz\"",
+	.required = true, .checks = WITH_HTTP, .refuse = refuse_url},
+    {"address", &type_endpoint, FIELD_WITH(config_check, address, endpoint), .example = "\"[::1]:6443\"",
+	.required = true, .checks = BIT(CHECK_TCP)},
+    {"command", &type_command, FIELD_WITH(config_check, command, word_count),
+	.example = "[ \"/usr/local/bin/check\", \"argument\" ]", .required = true, .min = 1,
+	.max = CONFIG_WORDS_MAX, .checks = BIT(CHECK_EXEC)},
+    {"path", &type_text, FIELD(config_check, file), .example = "\"/run/maintenance\"", .required = true,
+	.checks = BIT(CHECK_FILE), .refuse = refuse_path},
+    {"interval", &type_duration, FIELD(config_check, interval_us), .example = "\"1s\"", .min = 10 * MS,
+	.max = HOUR, .step = 1},
+    {"fast_interval", &type_duration, FIELD(config_check, fast_interval_us), .example = "\"200ms\"",
+	.min = 10 * MS, .max = HOUR, .step = 1, .note = "while in doubt"},
+    {"timeout", &type_duration, FIELD(config_check, timeout_us), .example = "\"3s\"", .min = 1 * MS,
+	.max = HOUR, .step = 1},
+    {"fall", &type_number, FIELD(config_check, fall), .example = "2", .min = 1, .max = 100,
+	.note = "failures in a row until it counts as failing"},
+    {"rise", &type_number, FIELD(config_check, rise), .example = "2", .min = 1, .max = 100,
+	.note = "successes in a row until it counts as passing"},
+    {"flap_count", &type_number, FIELD(config_check, flap_count), .example = "3", .max = CONFIG_FLAPS_MAX,
+	.note = "failures within flap_period until it must prove itself, 0 for never"},
+    {"flap_period", &type_duration, FIELD(config_check, flap_period_us), .example = "\"10m\"", .min = SEC,
+	.max = 24 * HOUR, .step = 1},
+    {"flap_delay", &type_duration, FIELD(config_check, flap_delay_us), .example = "\"1m\"", .min = SEC,
+	.max = HOUR, .step = 1},
+    {"expect", &type_list, FIELD_WITH(config_check, expect, expect_count), .example = EXPECT, .min = 1,
+	.max = CONFIG_EXPECT_MAX, .checks = WITH_HTTP,
+	.element = &(const struct key){"expect", &type_number, .size = sizeof(uint16_t), .example = EXPECT,
+	    .min = 100, .max = 599, .note = "an HTTP status"}},
+    {"body", &type_text, FIELD(config_check, body), .example = "\"ok\"", .checks = WITH_HTTP,
+	.note = "what the answer must contain"},
+    {"server_name", &type_text, FIELD(config_check, server_name), .example = "\"kubernetes.default\"",
+	.checks = BIT(CHECK_HTTPS), .refuse = refuse_host},
+    {"ca", &type_text, FIELD(config_check, ca.path), .example = K3S_TLS("server-ca.crt"),
+	.checks = BIT(CHECK_HTTPS), .refuse = refuse_path},
+    {"cert", &type_text, FIELD(config_check, cert.path), .example = K3S_TLS("client-kube-proxy.crt"),
+	.checks = BIT(CHECK_HTTPS), .refuse = refuse_path},
+    {"key", &type_text, FIELD(config_check, key.path), .example = K3S_TLS("client-kube-proxy.key"),
+	.checks = BIT(CHECK_HTTPS), .refuse = refuse_path},
+    {"exists", &type_bool, FIELD(config_check, file_exists), .example = "false", .checks = BIT(CHECK_FILE)},
+    {"content", &type_text, FIELD(config_check, content), .example = "\"ready\"", .checks = BIT(CHECK_FILE)},
     {0},
 };
 
-/* Keys that some types have no use for. */
-static const struct {
-	const char *name;
-	unsigned types;
-	bool required; /* by these types */
-} fitting[] = {
-    {"url", WITH_HTTP, true},
-    {"address", BIT(CHECK_TCP), true},
-    {"command", BIT(CHECK_EXEC), true},
-    {"path", BIT(CHECK_FILE), true},
-    {"expect", WITH_HTTP, false},
-    {"body", WITH_HTTP, false},
-    {"server_name", BIT(CHECK_HTTPS), false},
-    {"ca", BIT(CHECK_HTTPS), false},
-    {"cert", BIT(CHECK_HTTPS), false},
-    {"key", BIT(CHECK_HTTPS), false},
-    {"exists", BIT(CHECK_FILE), false},
-    {"content", BIT(CHECK_FILE), false},
+static const struct config_check check_defaults = {
+    .type = CHECK_TYPES,
+    .interval_us = 1 * SEC,
+    .timeout_us = 3 * SEC,
+    .fall = 2,
+    .rise = 2,
+    .flap_count = 3,
+    .flap_period_us = 10 * MINUTE,
+    .flap_delay_us = 1 * MINUTE,
+    .expect = {200},
+    .expect_count = 1,
+    .file_exists = true,
 };
-
-static void read_type(struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	const char *names[CHECK_TYPES], *text = text_of(report, setting, key);
-	if (!text)
-		return;
-	for (enum config_check_type type = 0; type < CHECK_TYPES; type++) {
-		names[type] = config_check_type_name(type);
-		if (!strcmp(text, names[type])) {
-			*(enum config_check_type *)field = type;
-			return;
-		}
-	}
-	report_setting(report, setting,
-	    "there is no such type; write \"https\", \"http\", \"tcp\", \"exec\" or \"file\"");
-}
-
-static const struct key *key_named(const char *name)
-{
-	const struct key *key = check_keys;
-	while (strcmp(key->name, name))
-		key++;
-	return key;
-}
-
-static void check_fit(
-    struct report *report, const config_setting_t *setting, const struct config_check *check)
-{
-	for (size_t i = 0; i < sizeof(fitting) / sizeof(fitting[0]); i++) {
-		const config_setting_t *member = config_setting_get_member(setting, fitting[i].name);
-		bool fits = fitting[i].types & BIT(check->type);
-		if (member && !fits)
-			report_setting(report, member,
-			    "a check of type \"%s\" has no use for it; leave it out",
-			    config_check_type_name(check->type));
-		else if (!member && fits && fitting[i].required)
-			report_missing(report, setting, key_named(fitting[i].name));
-	}
-}
 
 /* What only holds between the keys of one check. */
 static void check_values(
@@ -138,38 +99,18 @@ static void check_values(
 		    "cannot be in a file that does not exist; leave out exists = false, or this");
 }
 
-static void read_check(struct report *report, config_setting_t *setting, struct config_check *check)
+static void finish_check(struct report *report, config_setting_t *setting, void *base)
 {
-	check->type = CHECK_TYPES;
-	check->interval_us = 1 * SEC;
-	check->timeout_us = 3 * SEC;
-	check->fall = 2;
-	check->rise = 2;
-	check->flap_count = 3;
-	check->flap_period_us = 10 * MINUTE;
-	check->flap_delay_us = 1 * MINUTE;
-	check->expect[0] = 200;
-	check->expect_count = 1;
-	check->file_exists = true;
-	read_group(report, setting, check_keys, check);
-	if (!config_setting_is_group(setting))
-		return;
+	struct config_check *check = base;
 	if (!check->fast_interval_us) {
 		bool shorter = check->interval_us < FAST_DEFAULT;
 		check->fast_interval_us = shorter ? check->interval_us : FAST_DEFAULT;
 	}
-	if (check->type == CHECK_TYPES) { /* reported */
+	if (check->type == CHECK_TYPES) /* reported */
 		check->type = CHECK_HTTPS;
-		return;
-	}
-	check_fit(report, setting, check);
-	check_values(report, setting, check);
+	else
+		check_values(report, setting, check);
 }
 
-void read_checks(struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	struct config *config = key_base(key, field);
-	config->check_count = list_of_groups(report, setting, key, CONFIG_CHECKS_MAX);
-	for (unsigned i = 0; i < config->check_count; i++)
-		read_check(report, config_setting_get_elem(setting, i), &config->checks[i]);
-}
+const struct group check_group = {
+    "checks = ( { … } )", check_keys, sizeof(struct config_check), &check_defaults, finish_check};

@@ -14,145 +14,6 @@
 #define PRIORITY_DEFAULT 100 /* RFC 9568 section 6.1 */
 #define LEASE_DEFAULT_S	 3
 
-#define ROUTERS_EXAMPLE "( { interface = \"eth0\"; vrid = 100; addresses = [ \"2001:db8::100\" ]; } )"
-
-static read_setting read_routers, read_check_names, read_unhealthy, read_conflict, read_lease, read_control,
-    read_metrics;
-
-static const struct key router_keys[] = {
-    {"name", read_text, .example = "\"api\"", .refuse = refuse_name, FIELD(config_router, name)},
-    {"interface", read_text, .example = "\"eth0\"", .required = true, .refuse = refuse_interface,
-	.note = "where the address will be", FIELD(config_router, id.interface)},
-    {"vrid", read_number, .example = "100", .required = true, .min = 1, .max = 255,
-	.note = "the same on every server, and of no other group on this link",
-	FIELD(config_router, id.vrid)},
-    {"addresses", read_addresses, .example = "[ \"2001:db8::100\" ]", .required = true,
-	.note = "the same on every server", FIELD(config_router, addresses)},
-    {"priority", read_number, .example = "100", .min = PRIORITY_MIN, .max = PRIORITY_MAX,
-	.note = "1..31 is the band of unhealthy routers, 255 is reserved for the owner of the address",
-	FIELD(config_router, priority)},
-    {"advert_interval", read_duration, .example = "\"100ms\"", .min = 10 * MS, .max = 40950 * MS,
-	.step = 10 * MS, FIELD(config_router, advert_interval_us)},
-    {"preempt", read_bool, .example = "true", FIELD(config_router, preempt)},
-    {"preempt_delay", read_duration, .example = "\"5s\"", .min = 0, .max = HOUR, .step = 1,
-	FIELD(config_router, preempt_delay_us)},
-    {"link_local", read_link_local, .example = "\"auto\"", .note = "or \"none\", or an address of fe80::/10",
-	FIELD(config_router, link_local_mode)},
-    {"peers", read_peers, .example = "[ \"fe80::12\", \"fe80::13\" ]",
-	.note = "the other servers, for links without multicast", FIELD(config_router, peers)},
-    {"source", read_source, .example = "\"fe80::11\"",
-	.note = "an address of the interface, which the other servers know as their peer",
-	FIELD(config_router, source)},
-    {"checks", read_check_names, .example = "[ \"apiserver\" ]", .note = "names of checks",
-	FIELD(config_router, checks)},
-    {"track_interfaces", read_interfaces, .example = "[ \"eth1\" ]",
-	.note = "must have carrier to be healthy", FIELD(config_router, track)},
-    {"when_unhealthy", read_unhealthy, .example = "\"demote\"", .note = "or \"resign\"",
-	FIELD(config_router, when_unhealthy)},
-    {"on_conflict", read_conflict, .example = "\"take\"", .note = "or \"wait\"",
-	FIELD(config_router, on_conflict)},
-    {"kernel_lease", read_lease, .example = "\"3s\"", .min = 2 * SEC, .max = HOUR, .step = SEC,
-	.note = "the kernel counts whole seconds, and of a single one nothing may be left at once",
-	FIELD(config_router, kernel_lease_s)},
-    {"auth", read_auth, .example = "{ mode = \"enforce\"; … }", FIELD(config_router, auth)},
-    {0},
-};
-
-static const struct key control_keys[] = {
-    {"socket", read_text, .example = "\"" CONFIG_SOCKET_DEFAULT "\"", .refuse = refuse_path,
-	FIELD(config, socket)},
-    {"group", read_text, .example = "\"vipd\"", .refuse = refuse_name, FIELD(config, group)},
-    {"admin_group", read_text, .example = "\"root\"", .refuse = refuse_name, FIELD(config, admin_group)},
-    {0},
-};
-
-static const struct key metrics_keys[] = {
-    {"listen", read_listen, .example = "\"[::1]:9752\"", FIELD(config, metrics_listen)},
-    {0},
-};
-
-/* Checks come before the virtual routers that refer to them, wherever they stand in the file. */
-const struct key root_keys[] = {
-    {"node", read_text, .example = "\"k8s-node01\"", .refuse = refuse_name, FIELD(config, node)},
-    {"checks", read_checks,
-	.example = "( { name = \"apiserver\"; type = \"https\"; url = \"https://[::1]:6443/readyz\"; } )"},
-    {"virtual_routers", read_routers, .example = ROUTERS_EXAMPLE, .required = true, .min = 1},
-    {"control", read_control, .example = "{ socket = \"" CONFIG_SOCKET_DEFAULT "\"; }"},
-    {"metrics", read_metrics, .example = "{ listen = \"[::1]:9752\"; }"},
-    {"notify", read_text, .example = "\"/etc/vipd/notify\"", .refuse = refuse_path, FIELD(config, notify)},
-    {"record_dir", read_text, .example = "\"/var/log/vipd/captures\"", .refuse = refuse_path,
-	FIELD(config, record_dir)},
-    {"run_as", read_text, .example = "\"vipd\"", .refuse = refuse_name, FIELD(config, run_as)},
-    {0},
-};
-
-const struct group config_groups[] = {
-    {"virtual_routers = ( { … } )", router_keys},
-    {"checks = ( { … } )", check_keys},
-    {"control = { … }", control_keys},
-    {"metrics = { … }", metrics_keys},
-    {"the top of the file, outside of every group", root_keys},
-    {0},
-};
-
-static void read_control(struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	read_group(report, setting, control_keys, key_base(key, field));
-}
-
-static void read_metrics(struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	read_group(report, setting, metrics_keys, key_base(key, field));
-}
-
-static void read_unhealthy(
-    struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	const char *text = text_of(report, setting, key);
-	if (!text)
-		return;
-	for (enum config_unhealthy value = UNHEALTHY_DEMOTE; value <= UNHEALTHY_RESIGN; value++) {
-		if (!strcmp(text, config_unhealthy_name(value))) {
-			*(enum config_unhealthy *)field = value;
-			return;
-		}
-	}
-	report_setting(report, setting,
-	    "is not known; write \"demote\" (any healthy server is preferred) or \"resign\" (no candidate "
-	    "until healthy)");
-}
-
-static void read_conflict(
-    struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	const char *text = text_of(report, setting, key);
-	bool wait = text && !strcmp(text, config_conflict_name(CONFLICT_WAIT));
-	if (!text)
-		return;
-	if (wait || !strcmp(text, config_conflict_name(CONFLICT_TAKE)))
-		*(enum config_conflict *)field = wait ? CONFLICT_WAIT : CONFLICT_TAKE;
-	else
-		report_setting(report, setting,
-		    "is not known; write \"take\" (become the holder all the same) or \"wait\" (until the "
-		    "other host has gone)");
-}
-
-static void read_lease(struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	int64_t us;
-	if (!duration_of(report, setting, key, &us))
-		return;
-	if (us && (us < key->min || us > key->max || us % key->step))
-		report_setting(report, setting,
-		    "%s; write whole seconds from \"2s\" to \"1h\", or \"0s\" for no lease (%s)",
-		    us < key->min   ? "is too short"
-		    : us > key->max ? "is too long"
-				    : "is not in whole seconds",
-		    key->note);
-	else
-		*(uint32_t *)field = (uint32_t)(us / SEC);
-}
-
 static void report_no_check(
     struct report *report, const config_setting_t *setting, const struct config *config)
 {
@@ -170,13 +31,13 @@ static void report_no_check(
 		    "there is no check of this name; add it to the list checks, outside of virtual_routers");
 }
 
+/* Names of checks, as bits; see config_router.checks. */
 static void read_check_names(
     struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
 	const struct config *config = report->config;
-	if (!is_array(report, setting, key))
-		return;
-	for (unsigned i = 0; i < (unsigned)config_setting_length(setting); i++) {
+	unsigned count = count_of(report, setting, key);
+	for (unsigned i = 0; i < count; i++) {
 		const config_setting_t *element = config_setting_get_elem(setting, i);
 		const char *name = text_of(report, element, key);
 		unsigned index = 0;
@@ -189,25 +50,95 @@ static void read_check_names(
 	}
 }
 
+static void print_check_names(const struct printer *printer, const struct key *key, const void *field)
+{
+	(void)key;
+	const char *separator = "[ ";
+	for (unsigned i = 0; i < printer->config->check_count; i++) {
+		if (!(*(const uint64_t *)field & UINT64_C(1) << i))
+			continue;
+		fputs(separator, printer->out);
+		print_quoted(printer->out, printer->config->checks[i].name);
+		separator = ", ";
+	}
+	fputs(" ]", printer->out);
+}
+
+static const struct type type_check_names = {read_check_names, print_check_names, .optional = true};
+
+#define ADDRESSES_EXAMPLE "[ \"2001:db8::100\" ]"
+#define PEERS_EXAMPLE	  "[ \"fe80::12\", \"fe80::13\" ]"
+#define TRACKS_EXAMPLE	  "[ \"eth1\" ]"
+
+static const struct key router_keys[] = {
+    {"name", &type_text, FIELD(config_router, name), .example = "\"api\"", .refuse = refuse_name},
+    {"interface", &type_text, FIELD(config_router, id.interface), .example = "\"eth0\"", .required = true,
+	.refuse = refuse_interface, .note = "where the address will be"},
+    {"vrid", &type_number, FIELD(config_router, id.vrid), .example = "100", .required = true, .min = 1,
+	.max = 255, .note = "the same on every server, and of no other group on this link"},
+    {"addresses", &type_list, FIELD_WITH(config_router, addresses, address_count),
+	.example = ADDRESSES_EXAMPLE, .required = true, .min = 1, .max = CONFIG_ADDRESSES_MAX,
+	.note = "the same on every server", .wrong = ", and the others into a second virtual router",
+	.element = &(const struct key){"addresses", &type_address, .size = sizeof(struct address),
+	    .example = ADDRESSES_EXAMPLE, .refuse_address = refuse_virtual,
+	    .wrong = "write an address of the prefix that the interface is in, as in \"2001:db8::100\""}},
+    {"priority", &type_number, FIELD(config_router, priority), .example = "100", .min = PRIORITY_MIN,
+	.max = PRIORITY_MAX,
+	.note = "1..31 is the band of unhealthy routers, 255 is reserved for the owner of the address"},
+    {"advert_interval", &type_duration, FIELD(config_router, advert_interval_us), .example = "\"100ms\"",
+	.min = 10 * MS, .max = 40950 * MS, .step = 10 * MS},
+    {"preempt", &type_bool, FIELD(config_router, preempt), .example = "true"},
+    {"preempt_delay", &type_duration, FIELD(config_router, preempt_delay_us), .example = "\"5s\"",
+	.max = HOUR, .step = 1},
+    {"link_local", &type_link_local, FIELD_WITH(config_router, link_local_mode, link_local),
+	.example = "\"auto\"", .note = "or \"none\", or an address of fe80::/10"},
+    {"peers", &type_list, FIELD_WITH(config_router, peers, peer_count), .example = PEERS_EXAMPLE,
+	.max = CONFIG_PEERS_MAX, .note = "the other servers, for links without multicast",
+	.element = &(const struct key){"peers", &type_address, .size = sizeof(struct address),
+	    .example = PEERS_EXAMPLE, .refuse_address = refuse_source,
+	    .wrong = "write the address from which the other server sends, as in peers = " PEERS_EXAMPLE}},
+    {"source", &type_address, FIELD(config_router, source), .example = "\"fe80::11\"",
+	.note = "an address of the interface, which the other servers know as their peer",
+	.refuse_address = refuse_source,
+	.wrong =
+	    "write the address of the interface from which this server sends, as in source = \"fe80::11\""},
+    {"checks", &type_check_names, FIELD(config_router, checks), .example = "[ \"apiserver\" ]",
+	.max = CONFIG_CHECKS_MAX, .note = "names of checks"},
+    {"track_interfaces", &type_list, FIELD_WITH(config_router, track, track_count), .example = TRACKS_EXAMPLE,
+	.max = CONFIG_TRACKS_MAX, .note = "must have carrier to be healthy",
+	.element = &(const struct key){"track_interfaces", &type_text, .size = CONFIG_INTERFACE_MAX,
+	    .example = TRACKS_EXAMPLE, .refuse = refuse_interface}},
+    {"when_unhealthy", &type_choice, FIELD(config_router, when_unhealthy), .example = "\"demote\"",
+	.note = "or \"resign\"", .choices = config_unhealthy_names,
+	.wrong = "\"demote\" (any healthy server is preferred) or \"resign\" (no candidate until healthy)"},
+    {"on_conflict", &type_choice, FIELD(config_router, on_conflict), .example = "\"take\"",
+	.note = "or \"wait\"", .choices = config_conflict_names,
+	.wrong = "\"take\" (become the holder all the same) or \"wait\" (until the other host has gone)"},
+    {"kernel_lease", &type_duration, FIELD(config_router, kernel_lease_s), .example = "\"3s\"",
+	.min = 2 * SEC, .max = HOUR, .step = SEC, .zero = "for no lease",
+	.note = "the kernel counts whole seconds, and of a single one nothing may be left at once"},
+    {"auth", &type_group, FIELD(config_router, auth), .example = "{ mode = \"enforce\"; … }",
+	.group = &auth_group},
+    {0},
+};
+
+static const struct config_router router_defaults = {
+    .id.family = AF_INET6,
+    .priority = PRIORITY_DEFAULT,
+    .preempt = true,
+    .advert_interval_us = 100 * MS,
+};
+
 /* fe80::200:5eff:fe00:2XX: what RFC 4291 appendix A makes of the virtual router's MAC 00:00:5e:00:02:XX. */
 static struct address link_local_auto(uint8_t vrid)
 {
 	return (struct address){{{{0xfe, 0x80, [8] = 0x02, [10] = 0x5e, 0xff, 0xfe, [14] = 0x02, vrid}}}};
 }
 
-static void read_router(struct report *report, config_setting_t *setting, struct config_router *router)
+static void finish_router(struct report *report, config_setting_t *setting, void *base)
 {
-	router->id.family = AF_INET6;
-	router->priority = PRIORITY_DEFAULT;
-	router->preempt = true;
-	router->advert_interval_us = 100 * MS;
-	router->link_local_mode = LINK_LOCAL_AUTO;
-	router->when_unhealthy = UNHEALTHY_DEMOTE;
-	read_group(report, setting, router_keys, router);
-	if (!config_setting_is_group(setting))
-		return;
-
-	/* Defaults that depend on other keys. */
+	(void)report;
+	struct config_router *router = base;
 	if (!config_setting_get_member(setting, "name") && router->id.vrid)
 		snprintf(router->name, sizeof(router->name), "vr%u", router->id.vrid);
 	if (!config_setting_get_member(setting, "kernel_lease")) {
@@ -218,10 +149,48 @@ static void read_router(struct report *report, config_setting_t *setting, struct
 		router->link_local = link_local_auto(router->id.vrid);
 }
 
-static void read_routers(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+const struct group router_group = {"virtual_routers = ( { … } )", router_keys, sizeof(struct config_router),
+    &router_defaults, finish_router};
+
+const struct group control_group = {.where = "control = { … }",
+    .keys = (const struct key[]){
+	{"socket", &type_text, FIELD(config, socket), .example = "\"" CONFIG_SOCKET_DEFAULT "\"",
+	    .refuse = refuse_path},
+	{"group", &type_text, FIELD(config, group), .example = "\"vipd\"", .refuse = refuse_name},
+	{"admin_group", &type_text, FIELD(config, admin_group), .example = "\"root\"", .refuse = refuse_name},
+	{0},
+    }};
+
+const struct group metrics_group = {.where = "metrics = { … }",
+    .keys = (const struct key[]){
+	{"listen", &type_endpoint, FIELD_WITH(config, metrics_listen, metrics_address),
+	    .example = "\"[::1]:9752\"",
+	    .zero = ", \"[::]:9752\" for every address of this host (IPv4 too), or \"\" to turn it off"},
+	{0},
+    }};
+
+/* Checks come before the virtual routers that refer to them, wherever they stand in the file. */
+const struct group root_group = {.where = "the top of the file, outside of every group",
+    .keys = (const struct key[]){
+	{"node", &type_text, FIELD(config, node), .example = "\"k8s-node01\"", .refuse = refuse_name},
+	{"checks", &type_groups, FIELD_WITH(config, checks, check_count),
+	    .example = "( { name = \"apiserver\"; type = \"https\"; url = \"https://[::1]:6443/readyz\"; } )",
+	    .max = CONFIG_CHECKS_MAX, .group = &check_group},
+	{"virtual_routers", &type_groups, FIELD_WITH(config, routers, router_count),
+	    .example = "( { interface = \"eth0\"; vrid = 100; addresses = [ \"2001:db8::100\" ]; } )",
+	    .required = true, .min = 1, .max = CONFIG_ROUTERS_MAX, .group = &router_group},
+	{"control", &type_group, .example = "{ socket = \"" CONFIG_SOCKET_DEFAULT "\"; }",
+	    .group = &control_group},
+	{"metrics", &type_group, .example = "{ listen = \"[::1]:9752\"; }", .group = &metrics_group},
+	{"notify", &type_text, FIELD(config, notify), .example = "\"/etc/vipd/notify\"",
+	    .refuse = refuse_path},
+	{"record_dir", &type_text, FIELD(config, record_dir), .example = "\"/var/log/vipd/captures\"",
+	    .refuse = refuse_path},
+	{"run_as", &type_text, FIELD(config, run_as), .example = "\"vipd\"", .refuse = refuse_name},
+	{0},
+    }};
+
+void config_print(const struct config *config, FILE *out)
 {
-	struct config *config = key_base(key, field);
-	config->router_count = list_of_groups(report, setting, key, CONFIG_ROUTERS_MAX);
-	for (unsigned i = 0; i < config->router_count; i++)
-		read_router(report, config_setting_get_elem(setting, i), &config->routers[i]);
+	print_group(&(struct printer){out, config, 0}, &root_group, config);
 }

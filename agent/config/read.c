@@ -80,7 +80,7 @@ static void parse(struct report *report, config_t *parsed)
 		return;
 	}
 	report->root = config_root_setting(parsed);
-	read_group(report, report->root, root_keys, report->config);
+	read_group(report, report->root, &root_group, report->config);
 	if (!config_setting_get_member(report->root, "node"))
 		set_default_node(report, report->config);
 	config_check(report, report->config);

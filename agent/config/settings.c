@@ -1,5 +1,5 @@
 /*
- * Reading a group by its table of keys, and the plain values: text, number, true or false, duration.
+ * The plain values: text, number, true or false, duration, one of some words.
  */
 #include "config/settings.h"
 
@@ -10,101 +10,7 @@
 #include <string.h>
 
 #include "vipd/duration.h"
-
-#define KEYS_MAX 32 /* of one table */
-
-/* The end of an advice: the note of the key, if it has one. */
-#define NOTE_FORMAT    "%s%s%s"
-#define NOTE_OF(key)   (key)->note ? " (" : "", (key)->note ? (key)->note : "", (key)->note ? ")" : ""
-#define ADVICE_FORMAT  "write %s = %s" NOTE_FORMAT
-#define ADVICE_OF(key) (key)->name, (key)->example, NOTE_OF(key)
-
-static const struct key *find_key(const struct key *keys, const char *name)
-{
-	for (; keys->name; keys++)
-		if (!strcmp(keys->name, name))
-			return keys;
-	return NULL;
-}
-
-static void report_unknown(struct report *report, const config_setting_t *setting, const struct key *keys)
-{
-	const char *name = config_setting_name(setting);
-	for (const struct group *group = config_groups; group->where; group++) {
-		if (find_key(group->keys, name)) {
-			report_setting(
-			    report, setting, "there is no such key here; it belongs into %s", group->where);
-			return;
-		}
-	}
-
-	const char *words[KEYS_MAX];
-	char list[512] = "";
-	size_t count = 0, used = 0;
-	for (; keys[count].name && count < KEYS_MAX; count++) {
-		words[count] = keys[count].name;
-		used += (size_t)snprintf(
-		    list + used, sizeof(list) - used, "%s%s", count ? ", " : "", keys[count].name);
-	}
-	const char *nearest = nearest_word(name, words, count);
-	if (nearest)
-		report_setting(
-		    report, setting, "there is no such key; did you mean %s? (keys here: %s)", nearest, list);
-	else
-		report_setting(report, setting, "there is no such key; the keys here are: %s", list);
-}
-
-void report_missing(struct report *report, const config_setting_t *setting, const struct key *key)
-{
-	const config_setting_t *named = config_setting_get_member(setting, "name");
-	const char *name = named ? config_setting_get_string(named) : NULL;
-	report_absent(report, setting, key->name, "is missing%s%.64s%s; " ADVICE_FORMAT, name ? " in \"" : "",
-	    name ? name : "", name ? "\"" : "", ADVICE_OF(key));
-}
-
-void read_group(struct report *report, config_setting_t *setting, const struct key *keys, void *base)
-{
-	if (!config_setting_is_group(setting)) {
-		report_setting(report, setting, "must be a group of settings; write { %s = %s; … }",
-		    keys->name, keys->example);
-		return;
-	}
-	config_setting_set_hook(setting, base);
-
-	for (unsigned i = 0; i < (unsigned)config_setting_length(setting); i++) {
-		const config_setting_t *member = config_setting_get_elem(setting, i);
-		if (!find_key(keys, config_setting_name(member)))
-			report_unknown(report, member, keys);
-	}
-	for (const struct key *key = keys; key->name; key++) {
-		config_setting_t *member = config_setting_get_member(setting, key->name);
-		if (member) {
-			void *field = (char *)base + key->offset;
-			config_setting_set_hook(member, field);
-			key->read(report, member, key, field);
-		} else if (key->required) {
-			report_missing(report, setting, key);
-		}
-	}
-}
-
-unsigned list_of_groups(
-    struct report *report, const config_setting_t *setting, const struct key *key, unsigned max)
-{
-	if (!config_setting_is_list(setting)) {
-		report_setting(report, setting, "must be a list of groups, in parentheses; write %s = %s",
-		    key->name, key->example);
-		return 0;
-	}
-	unsigned count = (unsigned)config_setting_length(setting);
-	if (count < key->min)
-		report_setting(report, setting, "is empty; " ADVICE_FORMAT, ADVICE_OF(key));
-	if (count > max) {
-		report_setting(report, setting, "has %u elements; write at most %u", count, max);
-		return max;
-	}
-	return count;
-}
+#include "vipd/mono.h"
 
 const char *text_of(struct report *report, const config_setting_t *setting, const struct key *key)
 {
@@ -112,14 +18,6 @@ const char *text_of(struct report *report, const config_setting_t *setting, cons
 		return config_setting_get_string(setting);
 	report_setting(report, setting, "must be a text in quotes; " ADVICE_FORMAT, ADVICE_OF(key));
 	return NULL;
-}
-
-bool is_array(struct report *report, const config_setting_t *setting, const struct key *key)
-{
-	if (config_setting_is_array(setting) || config_setting_is_list(setting))
-		return true;
-	report_setting(report, setting, "must be an array, in brackets; " ADVICE_FORMAT, ADVICE_OF(key));
-	return false;
 }
 
 void set_text(char *field, size_t size, const char *text)
@@ -135,7 +33,7 @@ const char *refuse_control(const char *text)
 	return *text ? "has a control character in it; take it out" : NULL;
 }
 
-void read_text(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+static void read_text(struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
 	const char *text = text_of(report, setting, key);
 	if (!text)
@@ -153,6 +51,22 @@ void read_text(struct report *report, config_setting_t *setting, const struct ke
 		set_text(field, key->size, text);
 }
 
+void print_quoted(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text; text++)
+		fprintf(out, "%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
+	fputc('"', out);
+}
+
+static void print_text(const struct printer *printer, const struct key *key, const void *field)
+{
+	(void)key;
+	print_quoted(printer->out, field);
+}
+
+const struct type type_text = {read_text, print_text, .optional = true};
+
 static bool is_number(const config_setting_t *setting)
 {
 	return config_setting_type(setting) == CONFIG_TYPE_INT ||
@@ -166,29 +80,50 @@ static const char *digits_of(const config_setting_t *setting)
 	return text && *text && strlen(text) < 10 && strspn(text, "0123456789") == strlen(text) ? text : NULL;
 }
 
-void read_number(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+/* Numbers are of 1, 2 or 4 bytes, and only the latter two are always aligned. */
+static void number_store(const struct key *key, void *field, uint32_t value)
 {
+	uint8_t small = (uint8_t)value;
+	uint16_t medium = (uint16_t)value;
+	memcpy(field,
+	    key->size == sizeof small	 ? (void *)&small
+	    : key->size == sizeof medium ? (void *)&medium
+					 : (void *)&value,
+	    key->size);
+}
+
+static uint32_t number_load(const struct key *key, const void *field)
+{
+	return key->size == sizeof(uint8_t)    ? *(const uint8_t *)field
+	       : key->size == sizeof(uint16_t) ? *(const uint16_t *)field
+					       : *(const uint32_t *)field;
+}
+
+static void read_number(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+{
+	long long value = config_setting_get_int64(setting);
 	if (!is_number(setting)) {
-		const char *digits = digits_of(setting);
+		const char *digits = config_setting_name(setting) ? digits_of(setting) : NULL;
 		report_setting(report, setting,
 		    "must be a whole number without quotes; write %s = %s" NOTE_FORMAT, key->name,
 		    digits ? digits : key->example, NOTE_OF(key));
-		return;
-	}
-	long long value = config_setting_get_int64(setting);
-	if (value < key->min || value > key->max) {
+	} else if (value < key->min || value > key->max) {
 		report_setting(report, setting,
 		    "is out of range; write a number from %" PRId64 " to %" PRId64 NOTE_FORMAT, key->min,
 		    key->max, NOTE_OF(key));
-		return;
+	} else {
+		number_store(key, field, (uint32_t)value);
 	}
-	if (key->size == sizeof(uint8_t))
-		*(uint8_t *)field = (uint8_t)value;
-	else
-		*(uint32_t *)field = (uint32_t)value;
 }
 
-void read_bool(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+static void print_number(const struct printer *printer, const struct key *key, const void *field)
+{
+	fprintf(printer->out, "%" PRIu32, number_load(key, field));
+}
+
+const struct type type_number = {read_number, print_number, .optional = false};
+
+static void read_bool(struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
 	if (config_setting_type(setting) == CONFIG_TYPE_BOOL)
 		*(bool *)field = config_setting_get_bool(setting);
@@ -198,9 +133,19 @@ void read_bool(struct report *report, config_setting_t *setting, const struct ke
 		    key->name);
 }
 
+static void print_bool(const struct printer *printer, const struct key *key, const void *field)
+{
+	(void)key;
+	fputs(*(const bool *)field ? "true" : "false", printer->out);
+}
+
+const struct type type_bool = {read_bool, print_bool, .optional = false};
+
+/* ---- durations: in microseconds, or in seconds where the field has 32 bits ---- */
+
 static bool in_range(const struct key *key, int64_t us)
 {
-	return us >= key->min && us <= key->max && us % key->step == 0;
+	return (us >= key->min && us <= key->max && us % key->step == 0) || (key->zero && us == 0);
 }
 
 /* The advice for a number without unit: the same number with the unit that was probably meant. */
@@ -219,7 +164,9 @@ static void report_no_unit(
 	report_setting(report, setting, "has no unit; " ADVICE_FORMAT, ADVICE_OF(key));
 }
 
-bool duration_of(struct report *report, const config_setting_t *setting, const struct key *key, int64_t *us)
+/* Gets a duration with unit; false, and reported, if it is none. The range is not checked. */
+static bool duration_of(
+    struct report *report, const config_setting_t *setting, const struct key *key, int64_t *us)
 {
 	const char *digits = digits_of(setting);
 	if (is_number(setting) || digits) {
@@ -241,21 +188,74 @@ bool duration_of(struct report *report, const config_setting_t *setting, const s
 	}
 }
 
-void read_duration(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+static void read_duration(
+    struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
 	int64_t us;
 	if (!duration_of(report, setting, key, &us))
 		return;
 	if (in_range(key, us)) {
-		*(int64_t *)field = us;
+		if (key->size == sizeof(uint32_t))
+			*(uint32_t *)field = (uint32_t)(us / USEC_PER_SEC);
+		else
+			*(int64_t *)field = us;
 		return;
 	}
 	char min[DURATION_TEXT_MAX], max[DURATION_TEXT_MAX], step[DURATION_TEXT_MAX];
 	const char *wrong = us < key->min   ? "is too short"
 			    : us > key->max ? "is too long"
 					    : "is between two steps";
-	report_setting(report, setting, "%s; write \"%s\" to \"%s\"%s%s" NOTE_FORMAT, wrong,
+	report_setting(report, setting, "%s; write \"%s\" to \"%s\"%s%s%s%s" NOTE_FORMAT, wrong,
 	    duration_format(key->min, min), duration_format(key->max, max),
 	    key->step > 1 ? " in steps of " : "", key->step > 1 ? duration_format(key->step, step) : "",
-	    NOTE_OF(key));
+	    key->zero ? ", or \"0s\" " : "", key->zero ? key->zero : "", NOTE_OF(key));
 }
+
+static void print_duration(const struct printer *printer, const struct key *key, const void *field)
+{
+	char text[DURATION_TEXT_MAX];
+	int64_t us =
+	    key->size == sizeof(uint32_t) ? *(const uint32_t *)field * USEC_PER_SEC : *(const int64_t *)field;
+	fprintf(printer->out, "\"%s\"", duration_format(us, text));
+}
+
+const struct type type_duration = {read_duration, print_duration, .optional = false};
+
+/* ---- one of some words, as an enum ---- */
+
+static void report_no_choice(struct report *report, const config_setting_t *setting, const struct key *key)
+{
+	char list[128] = "";
+	size_t used = 0;
+	for (const char *const *choice = key->choices; *choice; choice++)
+		used += (size_t)snprintf(list + used, sizeof list - used, "%s\"%s\"",
+		    choice == key->choices ? ""
+		    : choice[1]		   ? ", "
+					   : " or ",
+		    *choice);
+	report_setting(report, setting, "is not known; write %s", key->wrong ? key->wrong : list);
+}
+
+static void read_choice(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+{
+	const char *text = text_of(report, setting, key);
+	const char *refused = text && key->refuse ? key->refuse(text) : NULL;
+	if (refused)
+		report_setting(report, setting, "%s", refused);
+	if (!text || refused)
+		return;
+	for (unsigned i = 0; key->choices[i]; i++) {
+		if (!strcmp(text, key->choices[i])) {
+			number_store(key, field, (uint32_t)key->min + i);
+			return;
+		}
+	}
+	report_no_choice(report, setting, key);
+}
+
+static void print_choice(const struct printer *printer, const struct key *key, const void *field)
+{
+	print_quoted(printer->out, key->choices[number_load(key, field) - (uint32_t)key->min]);
+}
+
+const struct type type_choice = {read_choice, print_choice, .optional = false};

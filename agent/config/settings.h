@@ -1,11 +1,12 @@
 /*
- * Inside config: from settings to fields. A group of the file is a table of keys, and a key says how its
- * setting is read, where it goes and what is right. Whatever is wrong is reported, and the field keeps its
- * default.
+ * Inside config: a group of the file is a table of keys. A key says where its value goes, what is right, and
+ * of which type it is; the type reads it from the file and prints it as it is read. Whatever is wrong is
+ * reported, and the field keeps its default.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include <libconfig.h>
 
@@ -13,70 +14,91 @@
 
 struct key;
 
-/* Reads `setting` into `field`, or reports what is wrong with it. */
-typedef void read_setting(
-    struct report *report, config_setting_t *setting, const struct key *key, void *field);
+struct printer {
+	FILE *out;
+	const struct config *config;
+	int depth; /* groups around */
+};
+
+struct type {
+	/* Reads `setting` into `field`, or reports what is wrong with it. */
+	void (*read)(struct report *report, config_setting_t *setting, const struct key *key, void *field);
+	void (*print)(const struct printer *printer, const struct key *key, const void *field);
+	bool optional; /* a field of zeros is not printed: the key is not in the file */
+};
+extern const struct type type_text, type_number, type_bool, type_duration, type_choice; /* settings.c */
+extern const struct type type_list, type_command, type_group, type_groups;		/* lists.c */
+extern const struct type type_address, type_link_local, type_endpoint;			/* values.c */
+
+/* A kind of group, as a table of its keys; names of structures and functions only where it needs them. */
+struct group {
+	const char *where; /* it stands in the file */
+	const struct key *keys;
+	size_t size; /* of the structure of an element, in a list of groups */
+	const void *defaults;
+	/* What only holds between its keys, and defaults that depend on others. */
+	void (*finish)(struct report *report, config_setting_t *setting, void *base);
+};
+extern const struct group root_group, router_group, check_group, control_group, metrics_group, auth_group;
 
 struct key {
 	const char *name; /* NULL ends a table */
-	read_setting *read;
-	size_t offset;	     /* of the field in the structure of the group */
+	const struct type *type;
+	size_t offset; /* of the field in the structure of the group */
+	size_t size;
 	const char *example; /* a right value as it is written in the file */
 	const char *note;    /* what helps to write a right one, or NULL */
 	bool required;
-	size_t size;		/* of the field: read_text, read_number */
-	int64_t min, max, step; /* read_number; read_duration in us; min of list_of_groups */
-	/* read_text: returns "what is wrong; what would be right", or NULL. */
+	unsigned checks; /* bit i: has a use in checks of type i; 0: it has in any group */
+
+	int64_t min, max; /* of a number; of a duration in us; of the elements of a list */
+	int64_t step;	  /* of a duration, in us */
+	const char *zero; /* duration: "0s" is right too, and means this */
+
+	const char *wrong; /* advice of the types choice, address, endpoint and list, where the usual one does
+			      not do */
+
+	/* These return "what is wrong; what would be right", or NULL. */
 	const char *(*refuse)(const char *text);
+	const char *(*refuse_address)(const struct address *address);
+
+	const char *const *choices; /* of a choice, ends with NULL; the first one has the value `min` */
+	size_t other; /* offset of what goes with the field: count of a list, socket address of an endpoint */
+	const struct key *element; /* of a list; its name and example are those of the list */
+	const struct group *group; /* of groups */
 };
 
-/* A group that keys may have been meant for. */
-struct group {
-	const char *where;
-	const struct key *keys;
-};
-extern const struct key root_keys[];
-extern const struct group config_groups[]; /* ends with where NULL */
-
-/* Tables that stand in a file of their own. */
-extern const struct key check_keys[];
-
-#define FIELD(type, member)                                                                                  \
-	.offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
+#define FIELD(structure, member)                                                                             \
+	.offset = offsetof(struct structure, member), .size = sizeof(((struct structure *)0)->member)
+#define FIELD_WITH(structure, member, with)                                                                  \
+	FIELD(structure, member), .other = offsetof(struct structure, with)
 
 /* The structure that `field` of `key` is in. */
-static inline void *key_base(const struct key *key, void *field)
+static inline void *key_base(const struct key *key, const void *field)
 {
 	return (char *)field - key->offset;
 }
 
-/* Reads every key of `keys` into the structure at `base`; reports unknown and missing ones. */
-void read_group(struct report *report, config_setting_t *setting, const struct key *keys, void *base);
+/* What goes with the field. */
+static inline void *key_other(const struct key *key, const void *field)
+{
+	return (char *)key_base(key, field) + key->other;
+}
 
-/* Reports that the key is missing in the group `setting`. */
-void report_missing(struct report *report, const config_setting_t *setting, const struct key *key);
-
-/* How many elements of a list of groups to read: 0 if it is none, at most `max`; reports both, and less than
- * key->min. */
-unsigned list_of_groups(
-    struct report *report, const config_setting_t *setting, const struct key *key, unsigned max);
+/* Reads every key of `group` into the structure at `base`; reports unknown and missing ones. */
+void read_group(struct report *report, config_setting_t *setting, const struct group *group, void *base);
+void print_group(const struct printer *printer, const struct group *group, const void *base);
 
 /* The text of a setting; NULL, and reported, if it is of another type. */
 const char *text_of(struct report *report, const config_setting_t *setting, const struct key *key);
 
-/* Whether it is an array or a list of something; reported if not. */
-bool is_array(struct report *report, const config_setting_t *setting, const struct key *key);
-
-/* Gets a duration with unit; false, and reported, if it is none. The range is not checked. */
-bool duration_of(struct report *report, const config_setting_t *setting, const struct key *key, int64_t *us);
+/* How many elements of an array or list to read, at most key->max; reports what is wrong with their number.
+ */
+unsigned count_of(struct report *report, const config_setting_t *setting, const struct key *key);
 
 /* Zeroes the rest of the field, because configurations are compared as bytes. The text must fit. */
 void set_text(char *field, size_t size, const char *text);
-
-/* For key->read. */
-read_setting read_text, read_number, read_bool, read_duration, read_addresses, read_peers, read_source,
-    read_link_local, read_listen, read_expect, read_endpoint, read_command, read_interfaces, read_auth,
-    read_checks;
+void print_quoted(FILE *out, const char *text);
 
 /* For key->refuse. */
 const char *refuse_name(const char *text);
@@ -85,3 +107,13 @@ const char *refuse_path(const char *text);
 const char *refuse_url(const char *text);
 const char *refuse_host(const char *text);
 const char *refuse_control(const char *text); /* characters, in any text */
+
+/* For key->refuse_address: what it is that it must not be. */
+const char *refuse_virtual(const struct address *address); /* to be shared between servers */
+const char *refuse_source(const struct address *address);  /* to be a server's */
+
+/* The end of an advice: the note of the key, if it has one. */
+#define NOTE_FORMAT    "%s%s%s"
+#define NOTE_OF(key)   (key)->note ? " (" : "", (key)->note ? (key)->note : "", (key)->note ? ")" : ""
+#define ADVICE_FORMAT  "write %s = %s" NOTE_FORMAT
+#define ADVICE_OF(key) (key)->name, (key)->example, NOTE_OF(key)

@@ -109,16 +109,22 @@ const char *refuse_host(const char *text)
 	return NULL;
 }
 
-/* What an address must not be to be shared between servers, NULL if it may. */
-static const char *address_class(const struct address *address)
+const char *refuse_virtual(const struct address *address)
 {
-	return address_is_unspecified(address)	     ? "the unspecified address"
-	       : address_is_loopback(address)	     ? "the loopback address"
-	       : address_is_multicast(address)	     ? "a multicast address"
-	       : address_is_link_local(address)	     ? "a link-local address, known on one link only"
-	       : address_is_ipv4(address)	     ? "an IPv4-mapped address"
-	       : IN6_IS_ADDR_V4COMPAT(&address->in6) ? "in ::/96, which nobody uses (is the prefix missing?)"
-						     : NULL;
+	return address_is_link_local(address) ? "a link-local address, known on one link only"
+	       : IN6_IS_ADDR_V4COMPAT(&address->in6) && !address_is_unspecified(address) &&
+		       !address_is_loopback(address)
+		   ? "in ::/96, which nobody uses (is the prefix missing?)"
+		   : refuse_source(address);
+}
+
+const char *refuse_source(const struct address *address)
+{
+	return address_is_unspecified(address) ? "the unspecified address"
+	       : address_is_loopback(address)  ? "the loopback address"
+	       : address_is_multicast(address) ? "a multicast address"
+	       : address_is_ipv4(address)      ? "an IPv4-mapped address"
+					       : NULL;
 }
 
 /* Gets an address without prefix length or zone; false, and reported, if it is none. */
@@ -147,184 +153,84 @@ static bool parse_address(struct report *report, const config_setting_t *setting
 	return false;
 }
 
-static bool element_is_text(struct report *report, const config_setting_t *element, const struct key *key)
-{
-	if (config_setting_type(element) == CONFIG_TYPE_STRING)
-		return true;
-	report_setting(report, element, "must be a text in quotes; write %s = %s", key->name, key->example);
-	return false;
-}
-
-void read_addresses(struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	struct config_router *router = key_base(key, field);
-	if (!is_array(report, setting, key))
-		return;
-	unsigned count = (unsigned)config_setting_length(setting);
-	if (!count)
-		report_setting(report, setting, "is empty; write %s = %s", key->name, key->example);
-	if (count > CONFIG_ADDRESSES_MAX) {
-		report_setting(report, setting,
-		    "has %u addresses; write at most %d, and the others into a second virtual router", count,
-		    CONFIG_ADDRESSES_MAX);
-		count = CONFIG_ADDRESSES_MAX;
-	}
-	for (unsigned i = 0; i < count; i++) {
-		config_setting_t *element = config_setting_get_elem(setting, i);
-		struct address address;
-		if (!element_is_text(report, element, key) || !parse_address(report, element, &address))
-			continue;
-		const char *refused = address_class(&address);
-		if (refused) {
-			report_setting(report, element,
-			    "is %s; write an address of the prefix that the interface is in, as in "
-			    "\"2001:db8::100\"",
-			    refused);
-			continue;
-		}
-		struct address *place = &router->addresses[router->address_count++];
-		*place = address;
-		config_setting_set_hook(element, place);
-	}
-}
-
-/* What an address must not be to be another server's, NULL if it may. */
-static const char *peer_class(const struct address *address)
-{
-	return address_is_unspecified(address) ? "the unspecified address"
-	       : address_is_loopback(address)  ? "the loopback address"
-	       : address_is_multicast(address) ? "a multicast address"
-	       : address_is_ipv4(address)      ? "an IPv4-mapped address"
-					       : NULL;
-}
-
-void read_peers(struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	struct config_router *router = key_base(key, field);
-	if (!is_array(report, setting, key))
-		return;
-	unsigned count = (unsigned)config_setting_length(setting);
-	if (count > CONFIG_PEERS_MAX) {
-		report_setting(
-		    report, setting, "has %u addresses; write at most %d", count, CONFIG_PEERS_MAX);
-		count = CONFIG_PEERS_MAX;
-	}
-	for (unsigned i = 0; i < count; i++) {
-		config_setting_t *element = config_setting_get_elem(setting, i);
-		struct address address;
-		if (!element_is_text(report, element, key) || !parse_address(report, element, &address))
-			continue;
-		const char *refused = peer_class(&address);
-		if (refused)
-			report_setting(report, element,
-			    "is %s; write the address from which the other server sends, as in %s = %s",
-			    refused, key->name, key->example);
-		else
-			router->peers[router->peer_count++] = address;
-	}
-}
-
-void read_source(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+static void read_address(struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
 	struct address address;
 	if (!text_of(report, setting, key) || !parse_address(report, setting, &address))
 		return;
-	const char *refused = peer_class(&address);
+	const char *refused = key->refuse_address(&address);
 	if (refused)
-		report_setting(report, setting,
-		    "is %s; write the address of the interface from which this server sends, as in %s = %s",
-		    refused, key->name, key->example);
+		report_setting(report, setting, "is %s; %s", refused, key->wrong);
 	else
 		*(struct address *)field = address;
 }
 
-void read_interfaces(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+static void print_address(const struct printer *printer, const struct key *key, const void *field)
 {
-	struct config_router *router = key_base(key, field);
-	if (!is_array(report, setting, key))
-		return;
-	unsigned count = (unsigned)config_setting_length(setting);
-	if (count > CONFIG_TRACKS_MAX) {
-		report_setting(
-		    report, setting, "has %u interfaces; write at most %d", count, CONFIG_TRACKS_MAX);
-		count = CONFIG_TRACKS_MAX;
-	}
-	for (unsigned i = 0; i < count; i++) {
-		static const struct key name = {.size = CONFIG_INTERFACE_MAX, .refuse = refuse_interface};
-		config_setting_t *element = config_setting_get_elem(setting, i);
-		if (element_is_text(report, element, key))
-			read_text(report, element, &name, router->track[router->track_count++]);
-	}
+	(void)key;
+	char text[ADDRESS_TEXT_MAX];
+	print_quoted(printer->out, address_format(field, text));
 }
 
-void read_link_local(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+const struct type type_address = {read_address, print_address, .optional = true};
+
+static void read_link_local(
+    struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
-	struct config_router *router = key_base(key, field);
 	const char *text = text_of(report, setting, key);
 	struct address address;
 	if (!text)
 		return;
-	if (!strcmp(text, "auto") || !strcmp(text, "none"))
-		router->link_local_mode = *text == 'a' ? LINK_LOCAL_AUTO : LINK_LOCAL_NONE;
-	else if (!strchr(text, ':') && !strchr(text, '.'))
+	if (!strcmp(text, "auto") || !strcmp(text, "none")) {
+		*(enum config_link_local *)field = *text == 'a' ? LINK_LOCAL_AUTO : LINK_LOCAL_NONE;
+		return;
+	}
+	if (!strchr(text, ':') && !strchr(text, '.')) {
 		report_setting(
 		    report, setting, "is not known; write \"auto\", \"none\" or an address of fe80::/10");
-	else if (!parse_address(report, setting, &address))
 		return;
-	else if (!address_is_link_local(&address))
+	}
+	if (!parse_address(report, setting, &address))
+		return;
+	if (!address_is_link_local(&address)) {
 		report_setting(report, setting,
 		    "is not a link-local address; write \"auto\", \"none\" or an address of fe80::/10");
-	else {
-		router->link_local_mode = LINK_LOCAL_ADDRESS;
-		router->link_local = address;
-	}
-}
-
-void read_listen(struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	struct config *config = key_base(key, field);
-	struct address address;
-	uint16_t port;
-	const char *text = text_of(report, setting, key);
-	if (!text)
 		return;
-	if (*text) {
-		size_t size = parse_bracketed(text, &address);
-		if (!size || text[size] != ':' ||
-		    !parse_port(text + size + 1, strlen(text + size + 1), &port)) {
-			report_setting(report, setting,
-			    "is not [ADDRESS]:PORT; write %s, \"[::]:9752\" for every address of this host "
-			    "(IPv4 too), or \"\" "
-			    "to turn it off",
-			    key->example);
-			return;
-		}
-		if (address_is_multicast(&address) || address_is_link_local(&address)) {
-			report_setting(report, setting,
-			    "nobody can connect to such an address; write %s or a global address",
-			    key->example);
-			return;
-		}
-		config->metrics_address = (struct sockaddr_in6){
-		    .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = address.in6};
-	} else {
-		memset(&config->metrics_address, 0, sizeof(config->metrics_address));
 	}
-	set_text(config->metrics_listen, sizeof(config->metrics_listen), text);
+	*(enum config_link_local *)field = LINK_LOCAL_ADDRESS;
+	*(struct address *)key_other(key, field) = address;
 }
 
-void read_endpoint(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+static void print_link_local(const struct printer *printer, const struct key *key, const void *field)
 {
-	struct config_check *check = key_base(key, field);
+	char text[ADDRESS_TEXT_MAX];
+	enum config_link_local mode = *(const enum config_link_local *)field;
+	print_quoted(printer->out, mode == LINK_LOCAL_AUTO   ? "auto"
+				   : mode == LINK_LOCAL_NONE ? "none"
+							     : address_format(key_other(key, field), text));
+}
+
+const struct type type_link_local = {read_link_local, print_link_local, .optional = false};
+
+/* As text, and beside it as the address of a socket. */
+static void read_endpoint(
+    struct report *report, config_setting_t *setting, const struct key *key, void *field)
+{
 	const char *text = text_of(report, setting, key);
+	struct sockaddr_in6 *endpoint = key_other(key, field);
 	struct address address;
 	uint16_t port;
 	if (!text)
 		return;
+	if (!*text && key->zero) {
+		memset(endpoint, 0, sizeof *endpoint);
+		set_text(field, key->size, text);
+		return;
+	}
 	size_t size = parse_bracketed(text, &address);
 	if (!size || text[size] != ':' || !parse_port(text + size + 1, strlen(text + size + 1), &port)) {
-		report_setting(
-		    report, setting, "is not [ADDRESS]:PORT; write %s = %s", key->name, key->example);
+		report_setting(report, setting, "is not [ADDRESS]:PORT; write %s = %s%s", key->name,
+		    key->example, key->zero ? key->zero : "");
 		return;
 	}
 	if (address_is_multicast(&address) || address_is_link_local(&address)) {
@@ -332,68 +238,15 @@ void read_endpoint(struct report *report, config_setting_t *setting, const struc
 		    "nobody can connect to such an address; write %s or a global address", key->example);
 		return;
 	}
-	check->endpoint = (struct sockaddr_in6){
+	*endpoint = (struct sockaddr_in6){
 	    .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = address.in6};
-	set_text(check->address, sizeof(check->address), text);
+	set_text(field, key->size, text);
 }
 
-void read_command(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+static void print_endpoint(const struct printer *printer, const struct key *key, const void *field)
 {
-	struct config_check *check = key_base(key, field);
-	if (!is_array(report, setting, key))
-		return;
-	unsigned count = (unsigned)config_setting_length(setting);
-	size_t used = 0;
-	if (!count || count > CONFIG_WORDS_MAX) {
-		report_setting(report, setting, "has %u elements; write 1 to %d, as in %s = %s", count,
-		    CONFIG_WORDS_MAX, key->name, key->example);
-		return;
-	}
-	for (unsigned i = 0; i < count; i++) {
-		const config_setting_t *element = config_setting_get_elem(setting, (int)i);
-		if (!element_is_text(report, element, key))
-			return;
-		const char *word = config_setting_get_string(element), *refused = refuse_control(word);
-		if (!refused && i == 0)
-			refused = refuse_path(word);
-		if (refused) {
-			report_setting(report, element, "%s%s", refused, i ? "" : " (no shell looks for it)");
-			return;
-		}
-		if (used + strlen(word) >= sizeof(check->command)) {
-			report_setting(report, setting, "is too long; write at most %zu characters in all",
-			    sizeof(check->command) - CONFIG_WORDS_MAX);
-			return;
-		}
-		memcpy(check->command + used, word, strlen(word) + 1);
-		used += strlen(word) + 1;
-	}
-	check->word_count = count;
+	(void)key;
+	print_quoted(printer->out, field);
 }
 
-void read_expect(struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	struct config_check *check = key_base(key, field);
-	if (!is_array(report, setting, key))
-		return;
-	unsigned count = (unsigned)config_setting_length(setting);
-	if (!count || count > CONFIG_EXPECT_MAX) {
-		report_setting(report, setting, "has %u elements; write 1 to %d, as in %s = %s", count,
-		    CONFIG_EXPECT_MAX, key->name, key->example);
-		return;
-	}
-	memset(check->expect, 0, sizeof(check->expect));
-	for (unsigned i = 0; i < count; i++) {
-		static const struct key status = {
-		    .size = sizeof(uint32_t), .min = 100, .max = 599, .note = "an HTTP status"};
-		config_setting_t *element = config_setting_get_elem(setting, i);
-		uint32_t value = 0;
-		if (config_setting_type(element) == CONFIG_TYPE_INT)
-			read_number(report, element, &status, &value);
-		else
-			report_setting(report, element,
-			    "must be a whole number without quotes; write %s = %s", key->name, key->example);
-		check->expect[i] = (uint16_t)value;
-	}
-	check->expect_count = count;
-}
+const struct type type_endpoint = {read_endpoint, print_endpoint, .optional = false};

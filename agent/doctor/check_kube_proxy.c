@@ -26,7 +26,7 @@ static bool ipvs_holds_one(const struct config *config)
 		struct address address;
 		found |= strcmp(entry->ifa_name, IPVS_INTERFACE) == 0 &&
 			 address_of_sockaddr(entry->ifa_addr, &address) &&
-			 is_virtual_address(config, &address);
+			 config_has_address(config, &address);
 	}
 	freeifaddrs(list);
 	return found;

@@ -94,7 +94,7 @@ static void found_add(struct found *found, const struct config *config, const ld
 	bool is_virtual = false;
 	if (ldns_rr_get_type(record) == LDNS_RR_TYPE_AAAA && ldns_rdf_size(data) == sizeof address) {
 		memcpy(&address, ldns_rdf_data(data), sizeof address);
-		is_virtual = is_virtual_address(config, &address);
+		is_virtual = config_has_address(config, &address);
 	}
 	char *text = ldns_rdf2str(data), *list = is_virtual ? found->virtuals : found->others;
 	size_t length = strlen(list);

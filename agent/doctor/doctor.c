@@ -154,17 +154,6 @@ const struct segment *router_segment(const struct doctor *doctor, const struct c
 	return NULL;
 }
 
-bool is_virtual_address(const struct config *config, const struct address *address)
-{
-	for (unsigned r = 0; r < config->router_count; r++) {
-		for (unsigned a = 0; a < config->routers[r].address_count; a++) {
-			if (address_equal(&config->routers[r].addresses[a], address))
-				return true;
-		}
-	}
-	return false;
-}
-
 bool is_root(void)
 {
 	return geteuid() == 0;

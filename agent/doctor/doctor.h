@@ -43,9 +43,6 @@ const json_t *router_status(const json_t *status, const struct config_router *ro
 /* What was heard on its interface; NULL if it was not listened to. */
 const struct segment *router_segment(const struct doctor *doctor, const struct config_router *router);
 
-/* Whether it is one of the virtual addresses of the configuration. */
-bool is_virtual_address(const struct config *config, const struct address *address);
-
 /* Whether this user's files and packets are root's. */
 bool is_root(void);
 

@@ -22,22 +22,14 @@ struct leftovers {
 	} items[LEFTOVERS_MAX];
 };
 
-static bool is_configured(const struct config *config, const struct address *address)
-{
-	for (unsigned r = 0; config && r < config->router_count; r++)
-		for (unsigned a = 0; a < config->routers[r].address_count; a++)
-			if (address_equal(&config->routers[r].addresses[a], address))
-				return true;
-	return false;
-}
-
 static void collect(void *context, const struct kernel_event *event)
 {
 	struct leftovers *found = context;
 	if (event->type != KERNEL_ADDRESS || !kernel_address_usable(event) || found->count == LEFTOVERS_MAX)
 		return;
 	bool marked = event->address.proto == KERNEL_ADDRESS_PROTO;
-	bool unmarked_ours = !event->address.proto && is_configured(found->config, &event->address.address);
+	bool unmarked_ours = !event->address.proto && found->config &&
+			     config_has_address(found->config, &event->address.address);
 	if (!marked && !unmarked_ours)
 		return;
 	found->items[found->count].ifindex = event->ifindex;

@@ -159,10 +159,17 @@ void config_copy(struct config *to, const struct config *from);
 int config_check_reload(
     const struct config *running, const struct config *next, struct config_errors *errors);
 
+/* Whether it is an address of one of the virtual routers. */
+bool config_has_address(const struct config *config, const struct address *address);
+
 /* Prints the configuration with every default filled in, in the syntax that config_load() reads. */
 void config_print(const struct config *config, FILE *out);
 
-/* Names as in the configuration file: "demote", "enforce", "https". */
+/* Names as in the configuration file, "demote", "enforce", "https"; each table ends with NULL. */
+extern const char *const config_unhealthy_names[];
+extern const char *const config_conflict_names[];
+extern const char *const config_auth_names[];
+extern const char *const config_check_type_names[];
 const char *config_unhealthy_name(enum config_unhealthy value);
 const char *config_conflict_name(enum config_conflict value);
 const char *config_auth_name(enum config_auth value);
