@@ -64,14 +64,15 @@ static int check(const char *path, bool print)
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* The configuration only helps to find the lock and, on old kernels, the addresses; the mark does without. */
+/* The configuration only helps to find addresses on old kernels; the mark does without. */
 static int release(const char *path)
 {
+	char owner[LOCK_OWNER_MAX];
 	log_open("vipd --release");
 	bool readable = config_load(path, &config, &errors) == 0;
-	int lock = agent_lock(readable ? config.socket : CONFIG_SOCKET_DEFAULT);
-	if (lock == -EWOULDBLOCK || (!readable && agent_mark() == -EADDRINUSE)) {
-		log_notice("vipd is running: its addresses stay");
+	int lock = lock_take(owner);
+	if (lock == -EADDRINUSE) {
+		log_notice("vipd is running (%s): its addresses stay", owner);
 		return EXIT_SUCCESS;
 	}
 	int result = release_addresses(readable ? &config : NULL);

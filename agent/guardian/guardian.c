@@ -293,10 +293,12 @@ static void loop(int signals)
 {
 	while (!guardian.stopping || stop_goes_on()) {
 		start_what_is_due();
-		struct pollfd polls[CHILDREN + 1] = {[CHILDREN] = {.fd = signals, .events = POLLIN}};
+		struct pollfd polls[CHILDREN + 2] = {[CHILDREN] = {.fd = signals, .events = POLLIN},
+		    [CHILDREN + 1] = {.fd = guardian.lock, .events = POLLIN}};
 		for (int kind = 0; kind < CHILDREN; kind++)
 			polls[kind] = (struct pollfd){.fd = guardian.children[kind].socket, .events = POLLIN};
-		poll(polls, CHILDREN + 1, pause_ms());
+		poll(polls, CHILDREN + 2, pause_ms());
+		lock_answer(guardian.lock, guardian.path);
 		for (int kind = 0; kind < CHILDREN; kind++)
 			hear_child((enum child_kind)kind);
 		hear_signals(signals);
@@ -315,6 +317,31 @@ static int open_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Returns 0, or -errno with the error logged. */
+static int take_locks(void)
+{
+	char owner[LOCK_OWNER_MAX];
+	guardian.lock = lock_take(owner);
+	if (guardian.lock == -EPERM)
+		log_warning("a process that is not vipd has the abstract socket @vipd: going on without it, "
+			    "so nothing "
+			    "prevents a second vipd");
+	else if (guardian.lock < 0)
+		log_error(
+		    "cannot start beside another vipd in this network namespace (%s): stop that one first",
+		    guardian.lock == -EADDRINUSE ? owner : strerrordesc_np(-guardian.lock));
+	if (guardian.lock < 0 && guardian.lock != -EPERM)
+		return guardian.lock;
+	int lock = lock_socket_path(guardian.config.socket);
+	if (lock < 0)
+		log_error("cannot lock %s: %s", guardian.config.socket,
+		    lock == -EWOULDBLOCK
+			? "a vipd in another network namespace uses this socket; give one of them "
+			  "another control.socket"
+			: strerrordesc_np(-lock));
+	return lock < 0 ? lock : 0;
 }
 
 int guardian_run(const char *path)
@@ -336,14 +363,8 @@ int guardian_run(const char *path)
 		log_error("vipd must be started as root: it gives its children what they need and no more");
 		return EXIT_FAILURE;
 	}
-	int lock = agent_lock(guardian.config.socket);
-	if (lock < 0) {
-		log_error("cannot lock %s: %s", guardian.config.socket,
-		    lock == -EWOULDBLOCK ? "another vipd is running with this socket"
-					 : strerrordesc_np(-lock));
+	if (take_locks() < 0)
 		return EXIT_FAILURE;
-	}
-	agent_mark(); /* for --release without a readable configuration; a second agent needs none */
 	int signals = open_signals();
 	int result = signals < 0 ? -errno : inheritance_open(&guardian);
 	if (result >= 0)

@@ -41,6 +41,7 @@ struct identity {
 
 struct guardian {
 	const char *path;
+	int lock;
 	struct config config;
 	struct identity identity;
 	struct inheritance inheritance[CHILDREN];
@@ -116,13 +117,18 @@ int listen_metrics(const struct config *config);
 /* records.c: the directory of capture files, -1: none, or it cannot be opened (logged). */
 int records_open(const struct config *config, const struct identity *identity);
 
-/* One agent a socket: returns a locked descriptor that is kept open, or -EWOULDBLOCK if another one runs. */
-int agent_lock(const char *socket_path);
 /*
- * Says that an agent runs in this network namespace, whatever its socket: returns a descriptor that is kept
- * open, -EADDRINUSE if there is one already, or another -errno.
+ * lock.c: takes the lock of the one agent in this network namespace, if need be after an engine that is still
+ * handing over. Returns a descriptor that is kept open, -EADDRINUSE (*owner says whose it is), -EPERM (a
+ * process that is no agent has its name) or another -errno.
  */
-int agent_mark(void);
+#define LOCK_OWNER_MAX (CONFIG_PATH_MAX + 64)
+int lock_take(char owner[LOCK_OWNER_MAX]);
+/* Tells whoever has found it taken. */
+void lock_answer(int lock, const char *path);
+/* One agent a socket, whatever its namespace: returns a descriptor that is kept open, -EWOULDBLOCK or -errno.
+ */
+int lock_socket_path(const char *socket_path);
 
 /* notify.c: sd_notify(3): "READY=1", …; nothing happens where no service manager asks for it. */
 __attribute__((format(printf, 1, 2))) void notify(const char *format, ...);

@@ -34,6 +34,12 @@ static int open_board(const struct guardian *guardian, int ends[2])
 	return ends[1] < 0 ? -errno : 0;
 }
 
+static int open_lock(const struct guardian *guardian, int ends[2])
+{
+	ends[0] = guardian->lock;
+	return 0;
+}
+
 static int open_http(const struct guardian *guardian, int ends[2])
 {
 	int fd = listen_http(&guardian->config, &guardian->identity);
@@ -93,6 +99,7 @@ static const struct {
     {FD_SOCKET, open_http, {CONTROL}},
     {FD_METRICS, open_metrics, {CONTROL}},
     {FD_RECORDS, open_records, {CONTROL}},
+    {FD_LOCK, open_lock, {ENGINE}},
     {FD_PROGRAM, open_programs, {ENGINE, CONTROL}},
 };
 

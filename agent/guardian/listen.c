@@ -4,12 +4,7 @@
 #include "guardian/guardian.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,39 +13,6 @@
 #include "vipd/log.h"
 
 #define BACKLOG 64
-
-int agent_lock(const char *socket_path)
-{
-	char path[CONFIG_SOCKET_MAX + 8], directory[CONFIG_SOCKET_MAX];
-	snprintf(directory, sizeof directory, "%s", socket_path);
-	mkdir(dirname(directory), 0755); /* systemd's RuntimeDirectory= does it; by hand nobody else would */
-	snprintf(path, sizeof path, "%s.lock", socket_path);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		int error = errno;
-		close(fd);
-		return -error;
-	}
-	return fd;
-}
-
-int agent_mark(void)
-{
-	static const char name[] = "\0vipd"; /* abstract: of this network namespace, gone with the process */
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	memcpy(address.sun_path, name, sizeof name - 1);
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof name - 1);
-	if (bind(fd, (struct sockaddr *)&address, size) == 0)
-		return fd;
-	int error = errno;
-	close(fd);
-	return -error;
-}
 
 static int unix_socket(const struct config *config, gid_t group)
 {

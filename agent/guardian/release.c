@@ -11,7 +11,8 @@
 #include "vipd/kernel.h"
 #include "vipd/log.h"
 
-#define LEFTOVERS_MAX 512
+#define LEFTOVERS_MAX 512 /* found at a time */
+#define LOGGED_MAX    8
 
 struct leftovers {
 	const struct config *config;
@@ -36,32 +37,47 @@ static void collect(void *context, const struct kernel_event *event)
 	found->items[found->count++].address = event->address.address;
 }
 
+/* Removes what was found, and logs the first few. Returns how many; *failed: the error of what stays. */
+static unsigned remove_found(struct kernel *kernel, const struct leftovers *found, int *failed)
+{
+	unsigned removed = 0;
+	for (unsigned i = 0; i < found->count; i++) {
+		char text[ADDRESS_TEXT_MAX], name[IF_NAMESIZE] = "?";
+		address_format(&found->items[i].address, text);
+		if_indextoname(found->items[i].ifindex, name);
+		int result =
+		    kernel_address_remove(kernel, found->items[i].ifindex, &found->items[i].address, 128);
+		removed += !result;
+		if (!result && removed <= LOGGED_MAX)
+			log_notice("removed %s from %s", text, name);
+		if (!result || result == -EADDRNOTAVAIL) /* its lease was faster */
+			continue;
+		if (!*failed)
+			log_error("cannot remove %s from %s: %s", text, name, strerrordesc_np(-result));
+		*failed = result;
+	}
+	return removed;
+}
+
 int release_addresses(const struct config *config)
 {
 	static struct leftovers found;
 	struct kernel kernel;
-	int removed = 0, result = kernel_open(&kernel);
+	int failed = 0, result = kernel_open(&kernel);
 	if (result)
 		return result;
-	found = (struct leftovers){.config = config};
-	result = kernel_dump(&kernel, collect, &found);
-	for (unsigned i = 0; i < found.count && !result; i++) {
-		char text[ADDRESS_TEXT_MAX], name[IF_NAMESIZE] = "?";
-		address_format(&found.items[i].address, text);
-		if_indextoname(found.items[i].ifindex, name);
-		result = kernel_address_remove(&kernel, found.items[i].ifindex, &found.items[i].address, 128);
-		if (result == -EADDRNOTAVAIL) { /* somebody was faster: its lease, or another --release */
-			result = 0;
-			continue;
-		}
-		if (result)
-			log_error("cannot remove %s from %s: %s", text, name, strerrordesc_np(-result));
-		else
-			log_notice("removed %s from %s", text, name);
-		removed += !result;
-	}
+	unsigned removed = 0, before;
+	do {
+		before = removed;
+		found = (struct leftovers){.config = config};
+		result = kernel_dump(&kernel, collect, &found);
+		if (!result)
+			removed += remove_found(&kernel, &found, &failed);
+	} while (found.count == LEFTOVERS_MAX && removed != before);
 	kernel_close(&kernel);
-	return result ? result : removed;
+	if (removed > LOGGED_MAX)
+		log_notice("removed %u addresses in all", removed);
+	return result ? result : failed ? failed : (int)removed;
 }
 
 /* The limit of vr_late_limit(), rounded up: past it the engine steps down itself when it wakes. */

@@ -13,7 +13,7 @@ import pytest
 
 from keys import auth, make_key, roll_out, write_auth, write_key
 from packets import Sniffer
-from testbed import BUILD, VIP, adverts_pass, transitions, wait_for
+from testbed import BUILD, VIP, adverts_pass, ip_batch, transitions, wait_for
 
 FD_BOARD = 5  # include/vipd/message.h
 KILLS = int(os.environ.get("VIPD_KILLS", "2"))
@@ -221,6 +221,37 @@ def test_release_beside_a_running_one_whose_configuration_was_spoilt(lab, nodes)
     nodes[0].vipd_kill_all()
     nodes[0].release()
     assert not nodes[0].has_address()
+
+
+def test_release_waits_for_an_engine_that_hands_over(lab, nodes, probe):
+    """The guardian is dead, its engine still has the address: it is removed when that engine has gone, not before."""
+    pids = nodes[0].vipd_pids()
+    os.kill(pids["control"], signal.SIGSTOP)
+    os.kill(pids["engine"], signal.SIGSTOP)
+    nodes[0].vipd_stop(signal.SIGKILL)
+    release = nodes[0].spawn([f"{BUILD}/vipd", "-c", nodes[0].config_path, "--release"], "release")
+    wait_for("it waits", lambda: "waiting for the engine" in dict(nodes[0].logs())[f"{nodes[0].name}/release.log"])
+    assert nodes[0].has_address() and release.poll() is None
+    os.kill(pids["engine"], signal.SIGKILL)
+    assert release.wait(timeout=15) == 0 and not nodes[0].has_address()
+    nodes[0].processes.remove(release)
+    os.kill(pids["control"], signal.SIGCONT)
+
+
+def test_release_removes_all(lab, nodes):
+    """More than one dump holds."""
+    config, addresses = nodes[0].config(), [f"2001:db8:79fb:77::{n:x}" for n in range(1, 641)]
+    [router] = config["virtual_routers"]
+    config["virtual_routers"] = [{**router, "name": f"r{vrid}", "vrid": vrid, "addresses": addresses[vrid * 16:][:16]}
+                                 for vrid in range(1, 40)]
+    config["virtual_routers"].append({**router, "addresses": addresses[:16]})
+    assert nodes[0].vipd_stop() == 0
+    nodes[0].write_config(config)
+    ip_batch(nodes[0].name, [f"addr add {a}/128 dev eth0 nodad noprefixroute preferred_lft 0" for a in addresses])
+    held = lambda: [a["local"] for a in nodes[0].addresses() if a["local"] in addresses]
+    assert len(held()) == 640
+    nodes[0].release()
+    assert held() == []
 
 
 def test_a_spoilt_key_is_no_key_for_a_new_engine(lab, nodes):

@@ -6,10 +6,11 @@ import shutil
 import signal
 import socket
 import struct
+import subprocess
 
 import pytest
 
-from testbed import BUILD, SANITIZED, VIP, adverts_pass, run, transitions, wait_for
+from testbed import BUILD, SANITIZED, VIP, adverts_pass, config_text, run, transitions, wait_for
 
 NET_ADMIN_NET_RAW = 1 << 12 | 1 << 13
 
@@ -69,6 +70,34 @@ def test_unprivileged_engine_holds_renews_and_releases(lab, unprivileged, nodes)
     wait_for("the address is back", unprivileged.has_address)
     assert unprivileged.vipd_stop() == 0
     lab.wait_holder(nodes[1])
+
+
+def test_a_second_agent_in_the_network_namespace_stands_back(lab, nodes):
+    """A unit of the host and a container, say: other paths, the same interface."""
+    config, path = nodes[0].config(), os.path.join(nodes[0].directory, "second.conf")
+    config["control"]["socket"] = os.path.join(nodes[0].directory, "second", "vipd.sock")
+    config["metrics"]["listen"] = ""
+    with open(path, "w") as out:
+        out.write(config_text(config))
+    second = nodes[0].exec(f"{BUILD}/vipd", "-c", path, check=False, env=lab.environment)
+    assert second.returncode == 1 and f"pid {nodes[0].vipd.pid}, {nodes[0].config_path}" in second.stderr, second.stderr
+    released = nodes[0].exec(f"{BUILD}/vipd", "-c", path, "--release", env=lab.environment)
+    assert f"pid {nodes[0].vipd.pid}" in released.stderr and nodes[0].has_address()
+
+
+def test_somebody_elses_socket_does_not_keep_vipd_from_starting(lab, nodes):
+    """Any user may take the name of an abstract socket."""
+    assert nodes[0].vipd_stop() == 0
+    squat = ("import socket; s = socket.socket(socket.AF_UNIX); s.bind('\\0vipd'); s.listen(); print('taken', flush=True); "
+             "import time; time.sleep(3600)")
+    thief = nodes[0].spawn(["setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c", squat], "thief",
+                           stdout=subprocess.PIPE)
+    assert thief.stdout.readline() == b"taken\n"
+    nodes[0].vipd_start()
+    nodes[0].special = True
+    lab.wait_holder(nodes[0])
+    nodes[0].end(thief)
+    thief.stdout.close()
 
 
 def test_a_dead_control_is_restarted_and_moves_nothing(lab, nodes, probe):
