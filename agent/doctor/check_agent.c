@@ -133,7 +133,11 @@ static void health_judge(struct doctor *doctor, const json_t *check)
 {
 	const char *name = member_of(check, "name"), *state = member_of(check, "state"),
 		   *error = member_of(check, "last_error");
-	if (strcmp(state, "failing") == 0)
+	if (strcmp(member_of(check, "health"), "recovering") == 0)
+		finding_add(doctor, DOCTOR_WARNING, name,
+		    "nothing to do unless it fails again: then look at its server", "recovering since %s: %s",
+		    member_of(check, "since"), error);
+	else if (strcmp(state, "failing") == 0)
 		finding_add(doctor, DOCTOR_FAILURE, name, "vipd gives the address away while this lasts",
 		    "failing since %s: %s", member_of(check, "since"), error);
 	else if (is_true(check, "unauthorized"))

@@ -49,6 +49,12 @@ static enum colour state_colour(const char *state)
 	return strcmp(state, "fault") == 0 || strcmp(state, "failing") == 0 ? COLOUR_BAD : COLOUR_WARN;
 }
 
+/* Of a virtual router or a check: it answers, but is not trusted yet. */
+static bool is_recovering(const json_t *object)
+{
+	return strcmp(member_text(object, "health"), "recovering") == 0;
+}
+
 /* ---- virtual routers ---- */
 
 enum { ROUTER, STATE, SINCE, HELD_BY, PRIORITY, HEALTH, ADDRESS, KERNEL, ROUTER_COLUMNS };
@@ -101,8 +107,10 @@ static void router_cells(struct cell *row, const json_t *router, bool stale)
 		cell_set(&row[PRIORITY], COLOUR_NONE, "%d", priority);
 	else
 		cell_set(&row[PRIORITY], COLOUR_WARN, "%d (of %d)", effective, priority);
-	if (!member_true(router, "healthy"))
-		cell_set(&row[HEALTH], COLOUR_BAD, "unhealthy");
+	if (is_recovering(router))
+		cell_set(&row[HEALTH], COLOUR_WARN, "recovering");
+	else if (!member_true(router, "healthy"))
+		cell_set(&row[HEALTH], COLOUR_BAD, "failing");
 	else if (json_array_size(json_object_get(router, "checks")) == 0)
 		cell_set(&row[HEALTH], COLOUR_DIM, "no checks");
 	else
@@ -174,7 +182,8 @@ static void checks_print(struct page *page, const json_t *checks)
 		struct cell *row = table_row(&table);
 		if (!row)
 			break;
-		const char *state = member_text(check, "state"), *error = member_text(check, "last_error");
+		const char *state = is_recovering(check) ? "recovering" : member_text(check, "state"),
+			   *error = member_text(check, "last_error");
 		const json_t *last = json_object_get(check, "last_ms");
 		cell_set(&row[CHECK], COLOUR_BOLD, "%s", member_text(check, "name"));
 		cell_set(&row[CHECK_STATE], state_colour(state), "%s", state);
@@ -314,7 +323,8 @@ static void judge_checks(struct page *page, const json_t *checks)
 	json_array_foreach(checks, i, check)
 	{
 		if (strcmp(member_text(check, "state"), "failing") == 0)
-			attention(page, "check %s: failing: %s", member_text(check, "name"),
+			attention(page, "check %s: %s: %s", member_text(check, "name"),
+			    is_recovering(check) ? "recovering" : "failing",
 			    member_text(check, "last_error"));
 		else if (member_true(check, "unauthorized"))
 			attention(page, "check %s: passing, but blind: %s", member_text(check, "name"),

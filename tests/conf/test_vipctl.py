@@ -150,6 +150,10 @@ def check_fails(status):
     status["checks"][0].update(state="failing", last_error="HTTP 500")
 
 
+def check_recovers(status):
+    status["checks"][0].update(state="failing", health="recovering", last_error="failed 3 times within 10m")
+
+
 def check_not_allowed(status):
     status["checks"][0].update(unauthorized=True, last_error="HTTP status 401: the server does not let us ask")
 
@@ -178,6 +182,7 @@ def certificate_expired(status):
     (fault, "fault: interface eth0 is down"),
     (not_started, "has not started yet"),
     (check_fails, "check apiserver: failing: HTTP 500"),
+    (check_recovers, "check apiserver: recovering: failed 3 times within 10m"),
     (check_not_allowed, "check apiserver: passing, but blind: HTTP status 401"),
     (certificate_without_vip, f"check apiserver: the server's certificate does not name {VIP}"),
     (certificate_without_vip, "tls-san in /etc/rancher/k3s/config.yaml"),
@@ -336,6 +341,7 @@ def test_every_command_is_in_the_manual():
     (lambda status: status["virtual_routers"][0].update(drained=True, drained_since="2026-01-01"), 1, "WARNING: api: drained since"),
     (lambda status: status["virtual_routers"][0].update(state="fault", reason="eth0 is down"), 2, "CRITICAL: api: fault: eth0 is down"),
     (lambda status: status["checks"][0].update(state="failing", last_error="refused"), 2, "CRITICAL: apiserver: failing since"),
+    (check_recovers, 1, "WARNING: apiserver: recovering since"),
     (lambda status: status["checks"][0].update(unauthorized=True, last_error="401"), 1, "WARNING: apiserver: passing, but blind: 401"),
     (lambda status: status["engine"].update(responding=False), 2, "CRITICAL: the engine of vipd does not respond"),
 ])

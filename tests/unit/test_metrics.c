@@ -280,6 +280,9 @@ static void test_recovering(void **state)
 	strcpy(router->health_text, "apiserver: recovering: …");
 	board_end_router(&board, 1);
 	checks[0].state = CHECK_RECOVERING;
+	config.checks[0].flap_count = 3;
+	config.checks[0].flap_period_us = 600 * USEC_PER_SEC;
+	config.checks[0].flap_delay_us = 60 * USEC_PER_SEC;
 	json_t *json = status(INTERFACE);
 	const json_t *shown = json_array_get(json_object_get(json, "virtual_routers"), 0);
 	assert_true(json_is_false(json_object_get(shown, "healthy")));
@@ -288,6 +291,8 @@ static void test_recovering(void **state)
 	const json_t *check = json_array_get(json_object_get(json, "checks"), 0);
 	assert_string_equal(member(check, "state"), "failing");
 	assert_string_equal(member(check, "health"), "recovering");
+	assert_string_equal(
+	    member(check, "last_error"), "failed 3 times within 10m, so it must answer well for 1m");
 	json_decref(json);
 	char *text = metrics(INTERFACE);
 	has_line(text, "vipd_router_healthy{" ROUTER "} 0");

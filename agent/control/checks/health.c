@@ -162,21 +162,28 @@ uint32_t health_missing(
 	return missing;
 }
 
-/* Does not change with every result: each change wakes the engine. */
-static void doubt_text(
-    const struct config_check *config, const struct check_health *health, char text[static BOARD_REASON_MAX])
+void health_trouble(
+    const struct check_health *health, const struct config_check *config, char text[static CHECK_TEXT_MAX])
 {
-	char full[CONFIG_NAME_MAX + CHECK_TEXT_MAX + 64], period[DURATION_TEXT_MAX], delay[DURATION_TEXT_MAX];
-	if (health->state == CHECK_FAILING)
-		snprintf(full, sizeof full, "%s: %s", config->name, health->failure);
-	else
-		snprintf(full, sizeof full,
-		    "%s: recovering: failed %" PRIu32 " times within %s, so it must answer well for %s",
-		    config->name, config->flap_count, duration_format(config->flap_period_us, period),
+	char period[DURATION_TEXT_MAX], delay[DURATION_TEXT_MAX];
+	if (health->state == CHECK_RECOVERING)
+		snprintf(text, CHECK_TEXT_MAX,
+		    "failed %" PRIu32 " times within %s, so it must answer well for %s", config->flap_count,
+		    duration_format(config->flap_period_us, period),
 		    duration_format(config->flap_delay_us, delay));
-	size_t length = strnlen(full, BOARD_REASON_MAX - 1);
-	memcpy(text, full, length);
-	text[length] = '\0';
+	else
+		snprintf(text, CHECK_TEXT_MAX, "%s",
+		    health->state == CHECK_FAILING ? health->failure : health->last_error);
+}
+
+static void verdict_text(
+    struct verdict *verdict, const struct config_check *config, const struct check_health *health)
+{
+	char trouble[CHECK_TEXT_MAX], full[CONFIG_NAME_MAX + CHECK_TEXT_MAX + 64];
+	health_trouble(health, config, trouble);
+	snprintf(full, sizeof full, "%s: %s%s", config->name,
+	    verdict->health == VRRP_RECOVERING ? "recovering: " : "", trouble);
+	snprintf(verdict->text, sizeof verdict->text, "%.*s", (int)sizeof verdict->text - 1, full);
 }
 
 enum vrrp_health health_grade(const struct check_health *health)
@@ -210,7 +217,7 @@ bool health_of_router(
 		unknown |= checks[i].state == CHECK_UNKNOWN;
 		if (grade < found.health) {
 			found.health = grade;
-			doubt_text(&config->checks[i], &checks[i], found.text);
+			verdict_text(&found, &config->checks[i], &checks[i]);
 		}
 	}
 	if (unknown && found.health != VRRP_FAILING)

@@ -76,6 +76,13 @@ bool health_result(struct check_health *health, const struct config_check *confi
 /* What the check says of a router; healthy while there is no result. */
 enum vrrp_health health_grade(const struct check_health *health);
 
+/*
+ * What is wrong with it: why it fails, what it recovers from, why it passes although it is blind; "" if
+ * nothing is. Does not change with every result: each change wakes the engine.
+ */
+void health_trouble(
+    const struct check_health *health, const struct config_check *config, char text[static CHECK_TEXT_MAX]);
+
 /* Whether it passes only because the server is alive. */
 bool health_is_blind(const struct check_health *health);
 

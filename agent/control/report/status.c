@@ -215,7 +215,9 @@ static json_t *check_json(const struct view *view, unsigned index)
 	const struct check_health *health = &view->checks[index];
 	bool known = health->state != CHECK_UNKNOWN, recovering = health->state == CHECK_RECOVERING;
 	int64_t penalty_us = health_penalty_us(health, config, view->now);
+	char trouble[CHECK_TEXT_MAX];
 	json_t *json = json_object();
+	health_trouble(health, config, trouble);
 	put(json, "name", TEXT(config->name));
 	put(json, "type", json_string(config_check_type_name(config->type)));
 	put(json, "target", target_json(config));
@@ -224,7 +226,7 @@ static json_t *check_json(const struct view *view, unsigned index)
 	put(json, "health", known ? json_string(vrrp_health_name(health_grade(health))) : json_null());
 	put(json, "since", text_json_time(health->since_us));
 	put(json, "last_ms", known ? json_real((double)health->last_us / 1000.0) : json_null());
-	put(json, "last_error", text_json_or_null(health->last_error, sizeof health->last_error));
+	put(json, "last_error", text_json_or_null(trouble, sizeof trouble));
 	put(json, "last_success", text_json_time(health->last_success_us));
 	put(json, "unauthorized", json_boolean(health_is_blind(health)));
 	put(json, "certificate", certificate_json(view->config, index, &health->certificate));
