@@ -74,6 +74,21 @@ def test_a_server_that_closes_every_connection(lab, nodes):
     assert end["success"] - before["success"] <= 3 + took / 0.2, "more than its interval of 200 ms allows"
 
 
+def connections(node):
+    """The local ports of connections to the API server."""
+    lines = node.exec("ss", "-Htn", "state", "established", "dport", "=", ":6443").stdout.splitlines()
+    return {line.split()[2].rpartition(":")[2] for line in lines}
+
+
+def test_many_probes_on_one_connection(nodes):
+    """Four a second cost no handshake. As the check `livez` of conf/vipd.conf."""
+    nodes[0].reconfigure({"interval": "250ms", "timeout": "500ms", "fall": 2})
+    asked_again(nodes[0], nodes[0].probes())
+    before, kept = nodes[0].probes(), connections(nodes[0])
+    wait_for("eight probes", nodes[0].probes, lambda now: now["success"] >= before["success"] + 8)
+    assert connections(nodes[0]) == kept and len(kept) == 1
+
+
 def test_stopped_server_with_a_long_interval(lab, nodes):
     """A stopped process closes nothing: `fall` timeouts it is, not one less."""
     nodes[0].reconfigure({"interval": "300ms", "timeout": "300ms", "fall": 4})
