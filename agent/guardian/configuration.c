@@ -122,15 +122,21 @@ void configuration_reload(struct guardian *guardian, bool asked_by_control)
 	hand_out(guardian);
 }
 
+static bool in_force(const struct guardian *guardian, enum child_kind kind)
+{
+	return !child_plans[kind].configured || guardian->children[kind].ready == guardian->generation;
+}
+
 void configuration_in_force(struct guardian *guardian)
 {
+	/* The service is there when the engine is: a control that cannot start must not end it. */
+	if (in_force(guardian, CHILD_ENGINE) && guardian->announced != guardian->generation &&
+	    notify(
+		"READY=1\nSTATUS=%u virtual routers from %s", guardian->config.router_count, guardian->path))
+		guardian->announced = guardian->generation;
 	for (int kind = 0; kind < CHILDREN; kind++)
-		if (child_plans[kind].configured && guardian->children[kind].ready != guardian->generation)
+		if (!in_force(guardian, (enum child_kind)kind))
 			return;
-	if (!guardian->announced || guardian->reload_pending)
-		notify("READY=1\nSTATUS=%u virtual routers from %s", guardian->config.router_count,
-		    guardian->path);
-	guardian->announced = true;
 	if (!guardian->reload_pending)
 		return;
 	guardian->reload_pending = false;

@@ -26,7 +26,7 @@
 
 #define TICK_US		 (250 * USEC_PER_MS)
 #define HANDOVER_TICK_US (20 * USEC_PER_MS)
-#define HUNG_US		 (10 * USEC_PER_SEC) /* an engine without a heartbeat for this long is killed */
+#define GAP_US		 (2 * USEC_PER_SEC)
 #define CRISIS_US	 (60 * USEC_PER_SEC) /* DEATHS_MAX deaths in this are no accident */
 #define BACKOFF_US	 (1 * USEC_PER_SEC)
 #define BACKOFF_MAX_US	 (5 * USEC_PER_SEC)
@@ -109,6 +109,8 @@ static void died(enum child_kind kind, int status)
 	child->socket = -1;
 	child->pid = 0;
 	child->ready = 0;
+	if (kind == CHILD_CONTROL)
+		guardian.reload_asked = false;
 	if (guardian.stopping) {
 		if (kind == CHILD_ENGINE && status) /* in the middle of its handover, or before */
 			begin_handover(now);
@@ -146,6 +148,7 @@ static void hear_child(enum child_kind kind)
 			continue;
 		if (result)
 			return; /* end-of-file: SIGCHLD tells the rest */
+		child->heard = mono_now();
 		if (message.type == MESSAGE_CONFIG) {
 			close(fds[0]);
 			close(fds[1]);
@@ -163,12 +166,9 @@ static void hear_child(enum child_kind kind)
 
 /* ---- time ---- */
 
-static int64_t heartbeat_age(void)
+static struct mono heartbeat(void)
 {
-	struct mono beat = {atomic_load_explicit(&guardian.board->heartbeat_us, memory_order_relaxed)};
-	if (beat.us < guardian.children[CHILD_ENGINE].started.us)
-		beat = guardian.children[CHILD_ENGINE].started;
-	return mono_sub(mono_now(), beat);
+	return (struct mono){atomic_load_explicit(&guardian.board->heartbeat_us, memory_order_relaxed)};
 }
 
 /*
@@ -178,34 +178,48 @@ static int64_t heartbeat_age(void)
  */
 static void release_late_addresses(void)
 {
-	struct mono beat = {atomic_load_explicit(&guardian.board->heartbeat_us, memory_order_relaxed)};
-	unsigned released = release_late(guardian.board, mono_sub(mono_now(), beat));
+	unsigned released = release_late(guardian.board, mono_sub(mono_now(), heartbeat()));
 	if (released)
 		log_error("the engine is late: removed its addresses, as it would itself");
 }
 
-static void watch_engine(void)
+/* false: it hangs, and is killed. Who waits for a processor or a disk may take a while to die of that. */
+static bool watch_child(enum child_kind kind, struct mono now)
 {
-	const struct child *engine = &guardian.children[CHILD_ENGINE];
+	struct child *child = &guardian.children[kind];
+	struct mono sign = kind == CHILD_ENGINE ? mono_max(heartbeat(), child->heard) : child->heard;
+	int64_t age = mono_sub(now, mono_max(sign, guardian.awake));
+	if (!child->pid || age < child_plans[kind].silence_max_us)
+		return true;
+	if (!child->killed)
+		log_error("%s has given no sign for %lld s: killing it", child_plans[kind].name,
+		    (long long)(age / USEC_PER_SEC));
+	child->killed = true;
+	kill(child->pid, SIGKILL);
+	return false;
+}
+
+static void watch_children(struct mono now)
+{
 	release_late_addresses();
-	if (!engine->pid)
-		return;
-	int64_t age = heartbeat_age();
-	if (age < HUNG_US) {
+	watch_child(CHILD_CONTROL, now);
+	if (watch_child(CHILD_ENGINE, now) && guardian.children[CHILD_ENGINE].pid)
 		notify("WATCHDOG=1");
-		return;
-	}
-	static pid_t told; /* who waits for a processor or a disk may take a while to die */
-	if (told != engine->pid)
-		log_error(
-		    "the engine has given no sign for %lld s: killing it", (long long)(age / USEC_PER_SEC));
-	told = engine->pid;
-	kill(engine->pid, SIGKILL);
+}
+
+/* After a suspend, or when this process was stopped: the others had no time to give a sign either. */
+static void notice_gap(struct mono now)
+{
+	static struct mono last;
+	if (mono_sub(now, last) > GAP_US)
+		guardian.awake = now;
+	last = now;
 }
 
 static void tick(void)
 {
 	struct mono now = mono_now();
+	notice_gap(now);
 	finish_handover(now);
 	if (guardian.stopping) {
 		if (mono_reached(now, guardian.stop_deadline))
@@ -216,7 +230,8 @@ static void tick(void)
 				}
 		return;
 	}
-	watch_engine();
+	watch_children(now);
+	configuration_in_force(&guardian); /* the service manager may not have listened */
 	configuration_watch_secrets(&guardian, now);
 }
 

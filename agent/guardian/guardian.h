@@ -16,10 +16,11 @@ enum child_kind { CHILD_ENGINE, CHILD_CONTROL, CHILDREN };
 #define DEATHS_MAX 3
 
 struct child {
-	pid_t pid;	/* 0: not running */
-	int socket;	/* our end, -1 while not running */
-	uint64_t ready; /* generation of the configuration that is in force there */
-	struct mono started;
+	pid_t pid;			/* 0: not running */
+	int socket;			/* our end, -1 while not running */
+	uint64_t ready;			/* generation of the configuration that is in force there */
+	struct mono heard;		/* its last sign of life; or when it was started */
+	bool killed;			/* because there was none for too long */
 	struct mono restart;		/* when to start it again, MONO_NEVER while running */
 	unsigned pauses;		/* before each start, one after the other: the next is longer */
 	struct mono deaths[DEATHS_MAX]; /* the last ones; the oldest is at deaths[died % DEATHS_MAX] */
@@ -51,12 +52,13 @@ struct guardian {
 	uint64_t generation;
 	uint64_t fingerprint;
 	struct mono next_fingerprint;
-	bool announced;	     /* READY=1 was sent */
+	uint64_t announced;  /* generation of which the service manager was told READY=1 */
 	bool reload_pending; /* somebody waits for this generation to be in force */
 	bool reload_asked;   /* that somebody is control */
 	struct mono resigned_at,
-	    release_at; /* begin and end of a handover in place of the engine, else MONO_NEVER */
-	bool anew;	/* what the engine before held was let go of: the next one adopts nothing */
+	    release_at;	   /* begin and end of a handover in place of the engine, else MONO_NEVER */
+	bool anew;	   /* what the engine before held was let go of: the next one adopts nothing */
+	struct mono awake; /* the end of the last gap in which this process did not run */
 	bool stopping;
 	struct mono stop_deadline;
 };
@@ -68,7 +70,7 @@ int guardian_run(const char *path);
 int configuration_first(struct guardian *guardian); /* 0, or -errno with the error logged */
 void configuration_send(struct guardian *guardian, enum child_kind kind);
 void configuration_reload(struct guardian *guardian, bool asked_by_control);
-/* Both children have it: tells whoever waits for that. */
+/* Looks who has it, and tells whoever waits for that. */
 void configuration_in_force(struct guardian *guardian);
 void configuration_watch_secrets(struct guardian *guardian, struct mono now);
 void log_lines(const char *text);
@@ -83,9 +85,10 @@ struct child_plan {
 	int right_count;
 	cap_value_t rights[2]; /* ambient; the bounding set has no more */
 	bool realtime;
-	bool deaf;	 /* to what reaches everybody: see become() */
-	bool precious;	 /* keeps our protection from the out-of-memory killer */
-	bool configured; /* gets the configuration, and says when it is in force */
+	bool deaf;		/* to what reaches everybody: see become() */
+	bool precious;		/* keeps our protection from the out-of-memory killer */
+	int64_t silence_max_us; /* without a sign of life for longer it is killed */
+	bool configured;	/* gets the configuration, and says when it is in force */
 };
 extern const struct child_plan child_plans[CHILDREN];
 
@@ -130,8 +133,11 @@ void lock_answer(int lock, const char *path);
  */
 int lock_socket_path(const char *socket_path);
 
-/* notify.c: sd_notify(3): "READY=1", …; nothing happens where no service manager asks for it. */
-__attribute__((format(printf, 1, 2))) void notify(const char *format, ...);
+/*
+ * notify.c: sd_notify(3): "READY=1", …; nothing happens where no service manager asks for it. false: it could
+ * not be told now.
+ */
+__attribute__((format(printf, 1, 2))) bool notify(const char *format, ...);
 
 /*
  * resign.c: sends priority 0 for every virtual router of which the board says that the engine was Active a

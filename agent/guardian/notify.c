@@ -16,13 +16,13 @@
 
 #include "guardian/guardian.h"
 
-void notify(const char *format, ...)
+bool notify(const char *format, ...)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	size_t length = path ? strlen(path) : 0;
 	if (length < 2 || length >= sizeof to.sun_path || (*path != '/' && *path != '@'))
-		return;
+		return true;
 	memcpy(to.sun_path, path, length);
 	if (*path == '@') /* an abstract one */
 		to.sun_path[0] = '\0';
@@ -32,11 +32,15 @@ void notify(const char *format, ...)
 	va_start(arguments, format);
 	int size = vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
+	if (size < 0)
+		return true;
+	if ((size_t)size >= sizeof text) /* a long path in STATUS=: its end is missing */
+		size = sizeof text - 1;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return;
-	if (size > 0 && (size_t)size < sizeof text)
-		sendto(fd, text, (size_t)size, MSG_NOSIGNAL, (struct sockaddr *)&to,
-		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+		return false;
+	bool sent = sendto(fd, text, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
+			(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) == size;
 	close(fd);
+	return sent;
 }

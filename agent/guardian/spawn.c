@@ -34,8 +34,12 @@ const struct child_plan child_plans[CHILDREN] = {
 	.realtime = true,
 	.deaf = true,
 	.precious = true,
+	.silence_max_us = 10 * USEC_PER_SEC,
 	.configured = true},
-    [CHILD_CONTROL] = {.name = "control", .words = {"vipd-control"}, .configured = true},
+    [CHILD_CONTROL] = {.name = "control",
+	.words = {"vipd-control"},
+	.silence_max_us = 5 * USEC_PER_SEC, /* usually before its last results expire */
+	.configured = true},
 };
 
 /* Puts from[i] at i, open after exec; of the rest only the standard streams stay open. */
@@ -168,7 +172,8 @@ int child_spawn(struct guardian *guardian, enum child_kind kind)
 	close(pair[1]);
 	child->pid = pid;
 	child->socket = pair[0];
-	child->started = mono_now();
+	child->heard = mono_now();
+	child->killed = false;
 	child->restart = MONO_NEVER;
 	child->ready = 0;
 	return 0;

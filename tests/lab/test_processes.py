@@ -28,6 +28,15 @@ def all_running(node):
     return wait_for("guardian, engine and control run", node.vipd_pids, lambda pids: len(pids) == 3)
 
 
+def copy_programs(directory):
+    """vipd and vipd-control in a directory of their own."""
+    os.mkdir(directory)
+    programs = [f"{directory}/{name}" for name in ("vipd", "vipd-control")]
+    for program in programs:
+        shutil.copy(os.path.join(BUILD, os.path.basename(program)), program)
+    return programs
+
+
 @pytest.fixture
 def unprivileged(lab, nodes):
     """The first server with run_as = "nobody"."""
@@ -115,10 +124,7 @@ def test_a_dead_control_is_restarted_and_moves_nothing(lab, nodes, probe):
 def test_files_that_are_replaced_do_not_matter_to_a_running_one(lab, nodes):
     """An upgrade puts others in their place; what is started again is what was there at the start."""
     directory = os.path.join(nodes[0].directory, "upgrade")
-    os.mkdir(directory)
-    programs = [f"{directory}/{name}" for name in ("vipd", "vipd-control")]
-    for program in programs:
-        shutil.copy(os.path.join(BUILD, os.path.basename(program)), program)
+    programs = copy_programs(directory)
     assert nodes[0].vipd_stop() == 0
     nodes[0].vipd_start(program=programs[0])
     nodes[0].special = True
@@ -147,6 +153,16 @@ def test_what_control_starts_is_not_protected_from_the_out_of_memory_killer(lab,
         with open(f"/proc/{pid}/oom_score_adj") as adjustment:
             scores[role] = int(adjustment.read())
     assert scores == {"guardian": -900, "engine": -900, "control": 0}
+
+
+def test_a_hung_control_is_replaced(lab, nodes):
+    """Before the results of the checks, which are valid for three times (interval + timeout), have expired."""
+    nodes[0].reconfigure(check={"timeout": "4s"})
+    before, pids = transitions(nodes), all_running(nodes[0])
+    os.kill(pids["control"], signal.SIGSTOP)
+    wait_for("another control runs", nodes[0].vipd_pids, lambda now: now.get("control") not in (None, pids["control"]), 30)
+    wait_for("it answers", nodes[0].brief, lambda brief: brief == ("active", True, False, 150, True))
+    assert nodes[0].vipd_pids()["engine"] == pids["engine"] and transitions(nodes) == before
 
 
 def test_a_dead_engine_is_restarted(lab, nodes, probe):
@@ -196,14 +212,16 @@ def test_the_engine_allocates_nothing_while_it_runs(lab, nodes):
     assert allocations() == before
 
 
-def test_the_service_manager_is_told(lab, nodes):
-    """As sd_notify(3) says."""
+def test_the_service_manager_is_told_when_the_engine_is_ready(lab, nodes):
+    """As sd_notify(3) says. A control that cannot start must not make it end a working engine."""
     node, path = nodes[2], f"{lab.directory}/notify"
+    programs = copy_programs(os.path.join(node.directory, "without-control"))
+    shutil.copy("/bin/false", programs[1])
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.settimeout(15)
         manager.bind(path)
         node.vipd_stop()
-        node.vipd_start(NOTIFY_SOCKET=path)
+        node.vipd_start(program=programs[0], NOTIFY_SOCKET=path)
         told = b""
         while b"READY=1" not in told:
             told = manager.recv(4096)
