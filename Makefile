@@ -86,6 +86,7 @@ unit_board    := agent/board/board.c agent/board/layout.c
 unit_sandbox  := agent/engine/sandbox.c agent/base/log.c
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.c) $(TIME)
+unit_include  := $(unit_config)
 STORIES       := vrrp vrrp_leave vrrp_health vrrp_address
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 
