@@ -78,6 +78,7 @@ unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c age
 unit_replay   := $(unit_auth)
 unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c
 unit_certificate := agent/control/checks/certificate.c
+unit_judge    := agent/control/checks/judge.c agent/control/text.c
 unit_pace     := agent/control/checks/pace.c
 unit_metrics  := $(call room,control/report) agent/control/text.c $(unit_health) $(addprefix agent/base/,address.c log.c) \
 		 $(foreach r,config core wire,agent/$(r)/names.c)
