@@ -81,7 +81,7 @@ def connections(node):
 
 
 def test_many_probes_on_one_connection(nodes):
-    """Four a second cost no handshake. As the check `livez` of conf/vipd.conf."""
+    """Four a second cost no handshake. As the check `apiserver` of conf/vipd.conf."""
     nodes[0].reconfigure({"interval": "250ms", "timeout": "500ms", "fall": 2})
     asked_again(nodes[0], nodes[0].probes())
     before, kept = nodes[0].probes(), connections(nodes[0])
@@ -139,7 +139,7 @@ def test_file_with_content(nodes):
         wait_for(f"it says {content}", lambda: nodes[0].check(1)["state"], lambda seen, state=state: seen == state)
     os.unlink(flag)
     os.mkdir(flag)
-    fails(nodes[0], 1, "it is not a regular file")
+    fails(nodes[0], 1, "it is no regular file")
     os.rmdir(flag)
 
 
