@@ -42,7 +42,7 @@ libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb deb dist fmt \
+.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb deb dist fmt \
 	fmt-check tidy install uninstall clean
 all: $(PROGRAMS)
 
@@ -78,7 +78,6 @@ unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c age
 unit_replay   := $(unit_auth)
 unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c
 unit_certificate := agent/control/checks/certificate.c
-unit_judge    := agent/control/checks/judge.c agent/control/text.c
 unit_pace     := agent/control/checks/pace.c
 unit_metrics  := $(call room,control/report) agent/control/text.c $(unit_health) $(addprefix agent/base/,address.c log.c) \
 		 $(foreach r,config core wire,agent/$(r)/names.c)
@@ -87,7 +86,6 @@ unit_board    := agent/board/board.c agent/board/layout.c
 unit_sandbox  := agent/engine/sandbox.c agent/base/log.c
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.c) $(TIME)
-unit_include  := $(unit_config)
 STORIES       := vrrp vrrp_leave vrrp_health vrrp_address
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 
@@ -214,6 +212,12 @@ lab-bgp: override RUNS := $(if $(filter command%,$(origin RUNS)),$(RUNS),1)
 lab-bgp: setup-bgp
 	@$(MAKE) --no-print-directory -s all lab-programs
 	@VIPD_BUILD=$(B) ONLY="$(ONLY)" tests/bgp/run $(RUNS)
+
+# vipd before real API servers, which are built first, once; see tests/kubernetes/rows.py. ROWS=pattern RUNS=n
+lab-kubernetes: override RUNS := $(if $(filter command%,$(origin RUNS)),$(RUNS),1)
+lab-kubernetes: setup-demo
+	@$(MAKE) --no-print-directory -s all
+	@VIPD_BUILD=$(B) tests/kubernetes/run "$(ROWS)" $(RUNS)
 
 # vipd beside keepalived, in numbers; see docs/bench.md. WHAT=failover,cost RUNS=n
 bench: override RUNS := $(if $(filter command%,$(origin RUNS)),$(RUNS))

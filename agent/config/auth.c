@@ -14,10 +14,9 @@ static const char *refuse_off(const char *text)
 
 static void finish_key(struct report *report, config_setting_t *setting, void *base)
 {
-	const char *other;
+	(void)report;
 	const config_setting_t *file = config_setting_get_member(setting, "file");
-	unsigned line = report_place(report, config_setting_source_line(file ? file : setting), &other);
-	((struct config_key *)base)->line = other ? 0 : line;
+	((struct config_key *)base)->line = config_setting_source_line(file ? file : setting);
 }
 
 static const struct group key_group = {"keys = ( { … } )",

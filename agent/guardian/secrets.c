@@ -208,11 +208,9 @@ int secrets_check_keys(const struct config *config, struct config_errors *errors
 			const char *trouble = key_trouble(key);
 			if (!trouble)
 				continue;
-			char line[16] = "";
-			if (key->line)
-				snprintf(line, sizeof line, "%u:", key->line);
-			complain(errors, "%s:%s virtual router %s, auth key %u, file = \"%s\": %s\n",
-			    config->path, line, config->routers[r].name, key->id, key->file.path, trouble);
+			complain(errors, "%s:%u: virtual router %s, auth key %u, file = \"%s\": %s\n",
+			    config->path, key->line, config->routers[r].name, key->id, key->file.path,
+			    trouble);
 			result = -EINVAL;
 		}
 	return result;

@@ -12,44 +12,36 @@
 #include "control/checks/secrets.h"
 #include "vipd/config.h"
 
-/* A probe has ended; may be called before probe_start() returns. */
+struct probe; /* each type has its own */
+
+/* A probe has ended; may be called before start() returns. */
 typedef void probe_done(void *context, const struct check_result *result);
 
 /* The server has closed the connection that was kept; not while a probe is under way. */
 typedef void probe_tripped(void *context);
 
-/* What all types begin with. */
-struct probe {
-	const struct probe_type *type;
+/* What a probe is opened with. Settings and secrets are copied; curl_global_init() has been called. */
+struct probe_setup {
 	sd_event *event;
-	struct config_check config; /* a copy */
+	const struct config_check *config;
+	const struct secrets *secrets;
 	probe_done *done;
 	probe_tripped *tripped;
 	void *context;
-	struct mono started;
 };
 
 struct probe_type {
-	size_t size; /* of the struct that begins with struct probe; it is zeroed */
-	/* Returns 0 or -errno; close() is called after either. Secrets are copied. */
-	int (*open)(struct probe *probe, const struct secrets *secrets);
-	/* Asks once; ends with probe_end() or probe_fail() within the check's timeout. */
+	/* Returns NULL without memory. */
+	struct probe *(*open)(const struct probe_setup *setup);
+	/* Starts one probe; it ends within the check's timeout. Not while one is under way. */
 	void (*start)(struct probe *probe);
+	/* Without a result for the probe that may be under way. NULL is fine. */
 	void (*close)(struct probe *probe);
 };
 
-/* https, http and tcp; exec; file */
-extern const struct probe_type probe_net, probe_exec, probe_file;
+extern const struct probe_type probe_http, probe_tcp, probe_exec, probe_file;
 
-/* Returns NULL without memory. curl_global_init() has been called. */
-struct probe *probe_open(sd_event *event, const struct config_check *config, const struct secrets *secrets,
-    probe_done *done, probe_tripped *tripped, void *context);
-/* Not while one is under way. */
-void probe_start(struct probe *probe);
-/* Without a result for the probe that may be under way. NULL is fine. */
-void probe_close(struct probe *probe);
+const struct probe_type *probe_type_of(enum config_check_type type);
 
-/* Ends what probe_start() began: sets the duration and hands the result on. */
-void probe_end(struct probe *probe, struct check_result *result);
-/* The same with a failure that is no answer. */
-__attribute__((format(printf, 2, 3))) void probe_fail(struct probe *probe, const char *format, ...);
+/* Fills result->text. */
+__attribute__((format(printf, 2, 3))) void probe_say(struct check_result *result, const char *format, ...);
