@@ -50,7 +50,8 @@ static int check(const char *path, bool print)
 {
 	/* Key files belong to root alone; whoever else asks is told about the rest. */
 	bool root = geteuid() == 0;
-	if (config_load(path, &config, &errors) < 0 || (root && secrets_check_keys(&config, &errors) < 0)) {
+	if (config_load(path, &config, &errors) < 0 ||
+	    (root && secrets_read_keys(&config, -1, &errors) < 0)) {
 		fputs(errors.text, stderr);
 		return 2;
 	}

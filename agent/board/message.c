@@ -95,9 +95,9 @@ int message_receive(int socket, struct message *message, int fds[static MESSAGE_
 	return 0;
 }
 
-/* Writes all of it but pages of zeros: what is not written reads as zero and takes no memory. */
-static int write_sparse(int fd, const char *bytes, size_t size)
+int memfd_fill(int fd, const void *from, size_t size)
 {
+	const char *bytes = from;
 	static const char zeros[4096];
 	for (size_t at = 0; at < size;) {
 		size_t part = size - at < sizeof zeros ? size - at : sizeof zeros;
@@ -111,14 +111,19 @@ static int write_sparse(int fd, const char *bytes, size_t size)
 	return ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
 }
 
+int memfd_seal(int fd)
+{
+	return fcntl(fd, F_ADD_SEALS, SEALS) < 0 ? -errno : 0;
+}
+
 int sealed_memfd(const char *name, const void *bytes, size_t size)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	int result = write_sparse(fd, bytes, size);
-	if (!result && fcntl(fd, F_ADD_SEALS, SEALS) < 0)
-		result = -errno;
+	int result = memfd_fill(fd, bytes, size);
+	if (!result)
+		result = memfd_seal(fd);
 	if (!result)
 		return fd;
 	close(fd);

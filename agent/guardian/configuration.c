@@ -1,20 +1,30 @@
 /*
- * The configuration in the guardian: read and checked here, handed to the children, read again when somebody
+ * The configuration in the guardian: read by the reader, handed to the children, read again when somebody
  * asks for it, and handed on again when a key or certificate file has changed.
  *
- * A reload that fails changes nothing, and neither does a key file that was spoilt: everything is checked
- * before anything is handed out, and the keys that were good are kept, for an engine that has to start again.
+ * A reload that fails changes nothing, and neither does a key file that was spoilt or a file system that
+ * hangs: everything is there and checked before anything is handed out. The secrets are kept for children
+ * that have to start again.
  */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "guardian/guardian.h"
 #include "vipd/log.h"
 
-#define SECRETS_EVERY_US (2 * USEC_PER_SEC)
+#define EXIT_WRONG_CONFIGURATION 2 /* which the unit does not start again */
 
-void log_lines(const char *text)
+#define LOOK_EVERY_US	   (2 * USEC_PER_SEC)
+#define LOOK_AFTER_HANG_US (30 * USEC_PER_SEC)
+#define GROUPS_EVERY_US	   (10 * USEC_PER_SEC)
+#define READ_MAX_US	   (8 * USEC_PER_SEC) /* control waits for 10 */
+#define LOOK_MAX_US	   (5 * USEC_PER_SEC)
+#define GROUPS_MAX_US	   (2 * USEC_PER_SEC)
+
+static void log_lines(const char *text)
 {
 	while (*text) {
 		size_t length = strcspn(text, "\n");
@@ -23,20 +33,13 @@ void log_lines(const char *text)
 	}
 }
 
-/* The secrets of this child as a descriptor of its own; the configuration says where each is in it. */
-static int secrets_for(struct guardian *guardian, enum child_kind kind)
-{
-	return kind == CHILD_ENGINE ? dup(guardian->keys) : secrets_read(kind, &guardian->config);
-}
-
 void configuration_send(struct guardian *guardian, enum child_kind kind)
 {
 	struct child *child = &guardian->children[kind];
 	if (!child->pid || !child_plans[kind].configured)
 		return;
-	int secrets = secrets_for(guardian, kind);
-	int sealed =
-	    secrets < 0 ? secrets : sealed_memfd("vipd-config", &guardian->config, sizeof guardian->config);
+	int secrets = kind == CHILD_ENGINE ? guardian->keys : guardian->certificates;
+	int sealed = sealed_memfd("vipd-config", &guardian->config, sizeof guardian->config);
 	int result = sealed < 0 ? sealed : 0;
 	if (!result) {
 		const int fds[MESSAGE_FDS] = {sealed, secrets};
@@ -45,44 +48,42 @@ void configuration_send(struct guardian *guardian, enum child_kind kind)
 		result = message_send(child->socket, &message, fds);
 		close(sealed);
 	}
-	if (secrets >= 0)
-		close(secrets);
 	if (result)
 		log_error("cannot hand the configuration to %s: %s", child_plans[kind].name,
 		    strerrordesc_np(-result));
 }
 
-/* The files were good a moment ago. The fingerprint is taken first: a change from now on is another one. */
-static int read_keys(struct guardian *guardian)
-{
-	uint64_t fingerprint = secrets_fingerprint(&guardian->config);
-	int keys = secrets_read(CHILD_ENGINE, &guardian->config);
-	if (keys < 0)
-		return keys;
-	if (guardian->keys >= 0)
-		close(guardian->keys);
-	guardian->keys = keys;
-	guardian->fingerprint = fingerprint;
-	guardian->generation++;
-	return 0;
-}
-
 static void hand_out(struct guardian *guardian)
 {
-	int result = read_keys(guardian);
-	if (result) {
-		log_error("cannot read the keys of adverts: %s", strerrordesc_np(-result));
-		return;
-	}
+	guardian->generation++;
 	for (int kind = 0; kind < CHILDREN; kind++)
 		configuration_send(guardian, (enum child_kind)kind);
 }
 
-int configuration_first(struct guardian *guardian)
+static void note_admin_group(struct guardian *guardian)
 {
-	guardian->keys = -1;
-	return read_keys(guardian);
+	guardian->config.has_admin_gid = guardian->identity.has_admin_group;
+	guardian->config.admin_gid = guardian->identity.admin_group;
 }
+
+/* What the reader has found is in force from here on. */
+static void take_over(struct guardian *guardian)
+{
+	struct reader *reader = &guardian->reader;
+	if (guardian->generation) {
+		close(guardian->keys);
+		close(guardian->certificates);
+	}
+	memfd_seal(guardian->keys = reader->keys);
+	memfd_seal(guardian->certificates = reader->certificates);
+	reader->keys = reader->certificates = -1;
+	config_copy(&guardian->config, &reader->reading->config);
+	note_admin_group(guardian);
+	guardian->fingerprint = reader->reading->fingerprint;
+	hand_out(guardian);
+}
+
+/* ---- a reload ---- */
 
 static void answer_reload(struct guardian *guardian, bool ok, const char *text)
 {
@@ -96,30 +97,46 @@ static void answer_reload(struct guardian *guardian, bool ok, const char *text)
 
 void configuration_reload(struct guardian *guardian, bool asked_by_control)
 {
-	static struct config next;
-	static struct config_errors errors;
-	struct identity identity;
 	guardian->reload_asked |= asked_by_control;
-	errors = (struct config_errors){0};
+	guardian->reload_wanted = true;
 	notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)mono_now().us);
-	int result = config_load(guardian->path, &next, &errors);
-	if (!result)
-		result = config_check_reload(&guardian->config, &next, &errors);
-	if (!result)
-		result = secrets_check_keys(&next, &errors);
-	if (!result && identity_lookup(&next, &identity) < 0)
-		snprintf(errors.text, sizeof errors.text, "%s: a user or group of it does not exist",
+	configuration_tick(guardian, mono_now());
+}
+
+static void reload_failed(struct guardian *guardian, const char *text)
+{
+	log_lines(text);
+	log_error("the configuration was not reloaded; the one before stays in force");
+	answer_reload(guardian, false, text);
+	notify("READY=1");
+}
+
+/* Why there is no complete result. */
+static const char *describe_failure(struct guardian *guardian)
+{
+	struct reading *reading = guardian->reader.reading;
+	char *text = reading->errors.text;
+	if (!text[0] && guardian->reader.late)
+		snprintf(text, sizeof reading->errors.text,
+		    "%s: it, or a file that it names, could not be read in time; does a file system hang?\n",
 		    guardian->path);
-	if (result || errors.text[0]) {
-		log_lines(errors.text);
-		log_error("the configuration was not reloaded; the one before stays in force");
-		answer_reload(guardian, false, errors.text);
-		notify("READY=1");
+	else if (!text[0])
+		snprintf(text, sizeof reading->errors.text,
+		    "%s: it, or a file that it names, cannot be read: %s\n", guardian->path,
+		    reading->result ? strerrordesc_np(-reading->result) : "its reader has ended early");
+	return text;
+}
+
+static void reload_read(struct guardian *guardian)
+{
+	struct reading *reading = guardian->reader.reading;
+	if (reading->stage != READING_DONE || reading->result ||
+	    config_check_reload(&guardian->config, &reading->config, &reading->errors) < 0) {
+		reload_failed(guardian, describe_failure(guardian));
 		return;
 	}
-	config_copy(&guardian->config, &next);
 	guardian->reload_pending = true;
-	hand_out(guardian);
+	take_over(guardian);
 }
 
 static bool in_force(const struct guardian *guardian, enum child_kind kind)
@@ -144,23 +161,110 @@ void configuration_in_force(struct guardian *guardian)
 	answer_reload(guardian, true, "");
 }
 
-void configuration_watch_secrets(struct guardian *guardian, struct mono now)
+/* ---- files and groups that change ---- */
+
+static void changes_read(struct guardian *guardian, struct mono now)
 {
-	static struct config_errors errors;
-	if (!mono_reached(now, guardian->next_fingerprint))
+	static bool hangs;
+	struct reading *reading = guardian->reader.reading;
+	bool hung = reading->stage != READING_DONE;
+	guardian->next_look = mono_add(now, hung ? LOOK_AFTER_HANG_US : LOOK_EVERY_US);
+	if (hung && !hangs)
+		log_error(
+		    "key and certificate files cannot be looked at (does a file system hang?): those that "
+		    "were read before stay in force");
+	hangs = hung;
+	if (hung || reading->fingerprint == guardian->fingerprint)
 		return;
-	guardian->next_fingerprint = mono_add(now, SECRETS_EVERY_US);
-	uint64_t fingerprint = secrets_fingerprint(&guardian->config);
-	if (fingerprint == guardian->fingerprint)
-		return;
-	errors = (struct config_errors){0};
-	if (secrets_check_keys(&guardian->config, &errors) < 0) {
-		guardian->fingerprint = fingerprint;
-		log_lines(errors.text);
+	if (reading->result) {
+		guardian->fingerprint = reading->fingerprint;
+		log_lines(describe_failure(guardian));
 		log_error(
 		    "a key of adverts was replaced by something unusable; the one before stays in force");
 		return;
 	}
 	log_info("a certificate or key file has changed: handing it on");
-	hand_out(guardian);
+	take_over(guardian);
+}
+
+static bool groups_known(const struct identity *identity)
+{
+	return identity->group_count && identity->has_socket_group && identity->has_admin_group;
+}
+
+static void groups_read(struct guardian *guardian, struct mono now)
+{
+	static bool told;
+	const struct config *config = &guardian->config;
+	struct identity before = guardian->identity, *found = &guardian->identity;
+	guardian->next_groups = mono_add(now, GROUPS_EVERY_US);
+	if (guardian->reader.reading->stage == READING_DONE)
+		*found = guardian->reader.reading->identity;
+	if (!groups_known(found) && !told)
+		log_warning(
+		    "control.group = \"%s\" or control.admin_group = \"%s\" does not exist, or the name "
+		    "service "
+		    "does not answer; only root is allowed what they are for until then; create them with "
+		    "groupadd --system",
+		    config->group, config->admin_group);
+	told = true;
+	if (found->has_socket_group && !before.has_socket_group)
+		listen_give(config->socket, found->socket_group);
+	if (found->has_admin_group == before.has_admin_group)
+		return;
+	note_admin_group(guardian);
+	if (guardian->children[CHILD_CONTROL].pid)
+		hand_out(guardian);
+}
+
+/* ---- the reader ---- */
+
+void configuration_read(struct guardian *guardian)
+{
+	switch (guardian->reader.reading->job) {
+	case READ_ALL: reload_read(guardian); break;
+	case READ_CHANGES: changes_read(guardian, mono_now()); break;
+	case READ_GROUPS: groups_read(guardian, mono_now()); break;
+	}
+}
+
+void configuration_tick(struct guardian *guardian, struct mono now)
+{
+	if (reader_is_late(guardian, now))
+		configuration_read(guardian);
+	if (guardian->reload_wanted) {
+		guardian->reload_wanted = guardian->reader.pid && !guardian->reader.late;
+		if (!guardian->reload_wanted && !reader_start(guardian, READ_ALL, READ_MAX_US))
+			reload_failed(guardian,
+			    "the last look at key and certificate files still hangs in the kernel: see "
+			    "which file system of theirs does not answer");
+	} else if (!guardian->reader.pid && !groups_known(&guardian->identity) &&
+		   mono_reached(now, guardian->next_groups)) {
+		reader_start(guardian, READ_GROUPS, GROUPS_MAX_US);
+	} else if (!guardian->reader.pid && mono_reached(now, guardian->next_look)) {
+		reader_start(guardian, READ_CHANGES, LOOK_MAX_US);
+	}
+}
+
+int configuration_first(struct guardian *guardian)
+{
+	if (!reader_start(guardian, READ_ALL, READ_MAX_US))
+		return EXIT_FAILURE;
+	reader_wait(guardian);
+	struct reading *reading = guardian->reader.reading;
+	if (reading->result || reading->stage == READING_BEGINS) {
+		log_lines(describe_failure(guardian));
+		return reading->result == -EINVAL ? EXIT_WRONG_CONFIGURATION : EXIT_FAILURE;
+	}
+	if (reading->stage != READING_DONE)
+		log_error(
+		    "certificates of checks could not be read in time (does a file system hang?): going on "
+		    "without them");
+	guardian->identity = reading->identity;
+	take_over(guardian);
+	if (reader_start(guardian, READ_GROUPS, GROUPS_MAX_US)) {
+		reader_wait(guardian);
+		groups_read(guardian, mono_now());
+	}
+	return 0;
 }

@@ -24,14 +24,17 @@
 
 #include "vipd/log.h"
 
-#define TICK_US		 (250 * USEC_PER_MS)
-#define HANDOVER_TICK_US (20 * USEC_PER_MS)
-#define GAP_US		 (2 * USEC_PER_SEC)
-#define CRISIS_US	 (60 * USEC_PER_SEC) /* DEATHS_MAX deaths in this are no accident */
-#define BACKOFF_US	 (1 * USEC_PER_SEC)
-#define BACKOFF_MAX_US	 (5 * USEC_PER_SEC)
-#define MESSAGES_A_TURN	 16
-#define STOP_MAX_US	 (15 * USEC_PER_SEC) /* past the longest handover */
+#define TICK_US		    (250 * USEC_PER_MS)
+#define HANDOVER_TICK_US    (20 * USEC_PER_MS)
+#define GAP_US		    (2 * USEC_PER_SEC)
+#define CRISIS_US	    (60 * USEC_PER_SEC) /* DEATHS_MAX deaths in this are no accident */
+#define BACKOFF_US	    (1 * USEC_PER_SEC)
+#define BACKOFF_MAX_US	    (5 * USEC_PER_SEC)
+#define LOGGED_DEATHS	    4 /* of a child that cannot live; then one a minute */
+#define LOGGED_DEATHS_EVERY 12
+#define FAILURE_PAUSE_S	    5
+#define MESSAGES_A_TURN	    16
+#define STOP_MAX_US	    (15 * USEC_PER_SEC) /* past the longest handover */
 
 static struct guardian guardian;
 
@@ -118,22 +121,28 @@ static void died(enum child_kind kind, int status)
 	}
 	bool crisis = is_crisis(child, now);
 	child->restart = mono_add(now, pause_before_start(child, crisis));
-	log_error("%s ended (%s); starting it again %s", child_plans[kind].name, how,
-	    crisis ? "after a pause" : "now");
+	bool logged = child->pauses <= LOGGED_DEATHS || child->pauses % LOGGED_DEATHS_EVERY == 0;
+	if (logged)
+		log_error("%s ended (%s); starting it again %s", child_plans[kind].name, how,
+		    crisis ? "after a pause" : "now");
 	if (kind != CHILD_ENGINE || !crisis)
 		return;
-	log_error("the engine has died %u times within %lld s: handing over", DEATHS_MAX,
-	    (long long)(CRISIS_US / USEC_PER_SEC));
+	if (logged)
+		log_error("the engine has died %u times within %lld s: handing over", DEATHS_MAX,
+		    (long long)(CRISIS_US / USEC_PER_SEC));
 	begin_handover(now);
 }
 
 static void reap(void)
 {
 	int status;
-	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+		if (reader_ended(&guardian, pid) && !guardian.reader.late)
+			configuration_read(&guardian);
 		for (int kind = 0; kind < CHILDREN; kind++)
 			if (guardian.children[kind].pid == pid)
 				died((enum child_kind)kind, status);
+	}
 }
 
 static void hear_child(enum child_kind kind)
@@ -232,7 +241,7 @@ static void tick(void)
 	}
 	watch_children(now);
 	configuration_in_force(&guardian); /* the service manager may not have listened */
-	configuration_watch_secrets(&guardian, now);
+	configuration_tick(&guardian, now);
 }
 
 static void start_what_is_due(void)
@@ -359,31 +368,24 @@ static int take_locks(void)
 	return lock < 0 ? lock : 0;
 }
 
-int guardian_run(const char *path)
+static int run(const char *path)
 {
-	static struct config_errors errors;
 	log_open("vipd");
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* it reads secrets */
-	guardian.path = path;
-	for (int kind = 0; kind < CHILDREN; kind++)
-		guardian.children[kind].socket = -1;
-	if (config_load(path, &guardian.config, &errors) < 0 ||
-	    secrets_check_keys(&guardian.config, &errors) < 0) {
-		log_lines(errors.text);
-		return 2;
-	}
-	if (identity_lookup(&guardian.config, &guardian.identity) < 0)
-		return 2;
 	if (geteuid() != 0) {
 		log_error("vipd must be started as root: it gives its children what they need and no more");
 		return EXIT_FAILURE;
 	}
+	guardian.path = path;
+	for (int kind = 0; kind < CHILDREN; kind++)
+		guardian.children[kind].socket = -1;
+	int status = configuration_first(&guardian);
+	if (status)
+		return status;
 	if (take_locks() < 0)
 		return EXIT_FAILURE;
 	int signals = open_signals();
 	int result = signals < 0 ? -errno : inheritance_open(&guardian);
-	if (result >= 0)
-		result = configuration_first(&guardian);
 	if (result < 0) {
 		log_error("cannot start: %s", strerrordesc_np(-result));
 		return EXIT_FAILURE;
@@ -397,4 +399,13 @@ int guardian_run(const char *path)
 	unlink(guardian.config.socket);
 	log_notice("stopped");
 	return EXIT_SUCCESS;
+}
+
+int guardian_run(const char *path)
+{
+	int status = run(path);
+	/* The unit starts us again half a second later: with every line of that, the log would fill up. */
+	if (status == EXIT_FAILURE && getenv("NOTIFY_SOCKET"))
+		sleep(FAILURE_PAUSE_S);
+	return status;
 }

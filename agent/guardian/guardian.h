@@ -32,12 +32,46 @@ struct inheritance {
 	int fds[FD_END];
 };
 
-/* run_as and the groups as numbers: looked up once, because a reload must not depend on a name service. */
+#define IDENTITY_GROUPS_MAX 64
+
+/* run_as and the groups as numbers. A reload cannot change them, so they are looked up until they are known.
+ */
 struct identity {
 	uid_t uid;
 	gid_t gid;
-	gid_t socket_group;
-	char user[CONFIG_NAME_MAX];
+	int group_count;		   /* 0: not known yet */
+	gid_t groups[IDENTITY_GROUPS_MAX]; /* of run_as */
+	bool has_socket_group, has_admin_group;
+	gid_t socket_group, admin_group;
+};
+
+enum reader_job {
+	READ_ALL,     /* the configuration and every secret */
+	READ_CHANGES, /* secrets, if a file has changed */
+	READ_GROUPS,  /* of the identity */
+};
+
+/* What the reader has found so far, in memory that it shares with the guardian. */
+struct reading {
+	enum reader_job job;
+	_Atomic enum {
+		READING_BEGINS,
+		READING_KEYS,
+		READING_DONE
+	} stage;		     /* KEYS: certificates are missing */
+	int result;		     /* 0 or -errno */
+	struct config_errors errors; /* why */
+	struct config config;
+	uint64_t fingerprint; /* of the files */
+	struct identity identity;
+};
+
+struct reader {
+	struct reading *reading;
+	pid_t pid; /* 0: none runs */
+	bool late; /* it was killed and is not dead yet */
+	struct mono deadline;
+	int keys, certificates; /* memfds that it fills */
 };
 
 struct guardian {
@@ -48,10 +82,12 @@ struct guardian {
 	struct inheritance inheritance[CHILDREN];
 	const struct board *board;
 	struct child children[CHILDREN];
-	int keys; /* memfd: the keys of adverts as they were when all of them were good */
+	struct reader reader;
+	int keys, certificates; /* sealed memfds; what config says of places is about these */
 	uint64_t generation;
 	uint64_t fingerprint;
-	struct mono next_fingerprint;
+	struct mono next_look, next_groups;
+	bool reload_wanted;  /* when the reader has time for it */
 	uint64_t announced;  /* generation of which the service manager was told READY=1 */
 	bool reload_pending; /* somebody waits for this generation to be in force */
 	bool reload_asked;   /* that somebody is control */
@@ -67,16 +103,28 @@ struct guardian {
 int guardian_run(const char *path);
 
 /* configuration.c: what is in force, and who is told of it. */
-int configuration_first(struct guardian *guardian); /* 0, or -errno with the error logged */
+int configuration_first(struct guardian *guardian); /* 0, or the exit status with the error logged */
 void configuration_send(struct guardian *guardian, enum child_kind kind);
 void configuration_reload(struct guardian *guardian, bool asked_by_control);
 /* Looks who has it, and tells whoever waits for that. */
 void configuration_in_force(struct guardian *guardian);
-void configuration_watch_secrets(struct guardian *guardian, struct mono now);
-void log_lines(const char *text);
+/* The reader has ended by itself. */
+void configuration_read(struct guardian *guardian);
+/* Gives the reader work, and notices when it takes too long. */
+void configuration_tick(struct guardian *guardian, struct mono now);
 
-/* identity.c: returns 0, or -ENOENT with the error logged (who is missing, what to do). */
-int identity_lookup(const struct config *config, struct identity *identity);
+/* reader.c: false: the one before has not ended, or there can be none. */
+bool reader_start(struct guardian *guardian, enum reader_job job, int64_t limit_us);
+/* Whether this child that has ended was the reader. */
+bool reader_ended(struct guardian *guardian, pid_t pid);
+/* Whether its time is over, once; it is killed then, and what it has found so far is all there is. */
+bool reader_is_late(struct guardian *guardian, struct mono now);
+/* Until one or the other. */
+void reader_wait(struct guardian *guardian);
+
+/* identity.c, in the reader: 0, or -ENOENT with the error in *errors. */
+int identity_user(const struct config *config, struct identity *identity, struct config_errors *errors);
+void identity_groups(const struct config *config, struct identity *identity);
 
 /* spawn.c: what each child is and may do. */
 struct child_plan {
@@ -102,21 +150,25 @@ int child_spawn(struct guardian *guardian, enum child_kind kind);
 int inheritance_open(struct guardian *guardian);
 
 /*
- * secrets.c: reads the files that `config` names for this child into a sealed memfd, and notes offset, size
- * and error of each in *config. Returns the descriptor or -errno.
+ * secrets.c, in the reader: read the files that `config` names into a memfd, and note in *config where each
+ * is.
+ *
+ * Key files of adverts must be private (regular files of root that nobody else can read) and hold a key: adds
+ * one error each to *errors and returns -EINVAL, or 0, or another -errno. fd -1: they are only checked.
  */
-int secrets_read(enum child_kind kind, struct config *config);
-/*
- * Whether every key file of adverts is private (a regular file of root that nobody else can read) and holds a
- * key. Adds one error each to *errors and returns -EINVAL, or 0.
- */
-int secrets_check_keys(const struct config *config, struct config_errors *errors);
+int secrets_read_keys(struct config *config, int fd, struct config_errors *errors);
+/* Notes the errors of files that cannot be read, and returns 0 or -errno. */
+int secrets_read_certificates(struct config *config, int fd);
+/* Until they have been read: ETIMEDOUT for each. */
+void secrets_expect(struct config *config);
 /* A number that changes when one of the files is replaced, appears, or vanishes. */
-uint64_t secrets_fingerprint(const struct config *config);
+uint64_t secrets_fingerprint(struct config *config);
 
 /* listen.c: return a descriptor, or -errno with the error logged. */
 int listen_http(const struct config *config, const struct identity *identity);
 int listen_metrics(const struct config *config);
+/* Its group, which was not known when it was opened. */
+void listen_give(const char *socket_path, gid_t group);
 /* records.c: the directory of capture files, -1: none, or it cannot be opened (logged). */
 int records_open(const struct config *config, const struct identity *identity);
 

@@ -1,42 +1,46 @@
 /*
- * Names of users and groups become numbers.
+ * Names of users and groups become numbers, once and in the reader: whoever answers (LDAP, sssd) may be slow,
+ * or start later than vipd does.
  */
-#include "guardian/guardian.h"
-
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "guardian/guardian.h"
 #include "vipd/log.h"
 
-int identity_lookup(const struct config *config, struct identity *identity)
+int identity_user(const struct config *config, struct identity *identity, struct config_errors *errors)
 {
 	const struct passwd *user = getpwnam(config->run_as);
 	if (!user) {
-		log_error("%s: run_as = \"%s\": there is no such user; create it (systemd-sysusers does, or "
-			  "`useradd "
-			  "--system %s`), or name another one",
+		snprintf(errors->text, sizeof errors->text,
+		    "%s: run_as = \"%s\": there is no such user; create it (systemd-sysusers does, or "
+		    "`useradd "
+		    "--system %s`), or name another one\n",
 		    config->path, config->run_as, config->run_as);
 		return -ENOENT;
 	}
-	struct identity found = {.uid = user->pw_uid, .gid = user->pw_gid};
-	memcpy(found.user, config->run_as, sizeof found.user);
-	const struct group *group = getgrnam(config->group);
-	if (!group) {
-		log_error("%s: control.group = \"%s\": there is no such group; create it (`groupadd --system "
-			  "%s`), or "
-			  "name another one",
-		    config->path, config->group, config->group);
-		return -ENOENT;
-	}
-	found.socket_group = group->gr_gid;
-	if (!getgrnam(config->admin_group)) {
-		log_error("%s: control.admin_group = \"%s\": there is no such group; create it, or name "
-			  "another one",
-		    config->path, config->admin_group);
-		return -ENOENT;
-	}
-	*identity = found;
+	*identity = (struct identity){.uid = user->pw_uid, .gid = user->pw_gid};
 	return 0;
+}
+
+static bool find_group(const char *name, gid_t *gid)
+{
+	const struct group *group = getgrnam(name);
+	if (group)
+		*gid = group->gr_gid;
+	return group != NULL;
+}
+
+void identity_groups(const struct config *config, struct identity *identity)
+{
+	struct identity found = *identity;
+	found.group_count = IDENTITY_GROUPS_MAX;
+	if (getgrouplist(config->run_as, found.gid, found.groups, &found.group_count) < 0)
+		found.group_count = IDENTITY_GROUPS_MAX; /* it has more: the first of them */
+	found.has_socket_group = find_group(config->group, &found.socket_group);
+	found.has_admin_group = find_group(config->admin_group, &found.admin_group);
+	*identity = found;
 }

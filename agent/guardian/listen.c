@@ -35,6 +35,12 @@ static int unix_socket(const struct config *config, gid_t group)
 	return fd;
 }
 
+void listen_give(const char *socket_path, gid_t group)
+{
+	if (chown(socket_path, (uid_t)-1, group) < 0 && errno != ENOENT) /* it may not be there yet */
+		log_error("cannot give %s to group %u: %s", socket_path, group, strerrordesc_np(errno));
+}
+
 int listen_http(const struct config *config, const struct identity *identity)
 {
 	int fd = unix_socket(config, identity->socket_group);

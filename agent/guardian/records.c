@@ -36,6 +36,6 @@ int records_open(const struct config *config, const struct identity *identity)
 	if (fstat(fd, &st) == 0 && identity->uid && st.st_uid != identity->uid && !(st.st_mode & S_IWOTH))
 		log_warning(
 		    "record_dir = \"%s\" does not belong to %s, which writes there; run chown %s on it", path,
-		    identity->user, identity->user);
+		    config->run_as, config->run_as);
 	return fd;
 }

@@ -1,9 +1,11 @@
 /*
- * Secret files: opened here, as root, and handed on as sealed memfds. The children open no file at all.
+ * Secret files: read here, in the reader, and handed on as sealed memfds. Engine and control open no file at
+ * all.
  *
  * The engine gets the keys of its adverts, control gets the certificates of its checks; neither gets the
- * other's. A file that cannot be read is no reason to stop: k3s may not have written its certificates yet.
- * The check that needs it fails with the reason, and the guardian tries again when the file changes.
+ * other's. A key that is not good is an error of the configuration. A certificate that cannot be read is not:
+ * k3s may not have written it yet. The check that needs it fails with the reason, and it is read when it
+ * changes.
  */
 #include "guardian/guardian.h"
 
@@ -19,26 +21,6 @@
 #include "vipd/auth.h"
 
 #define SECRET_MAX (256 * 1024)
-
-typedef int secret_visitor(struct config_secret *secret, void *context);
-
-static int visit_secrets(struct config *config, bool of_engine, secret_visitor *visit, void *context)
-{
-	int result = 0;
-	if (of_engine) {
-		for (unsigned r = 0; r < config->router_count; r++)
-			for (unsigned k = 0; k < config->routers[r].key_count && !result; k++)
-				result = visit(&config->routers[r].keys[k].file, context);
-		return result;
-	}
-	for (unsigned i = 0; i < config->check_count && !result; i++) {
-		struct config_secret *of_check[] = {
-		    &config->checks[i].ca, &config->checks[i].cert, &config->checks[i].key};
-		for (unsigned s = 0; s < 3 && !result; s++)
-			result = visit(of_check[s], context);
-	}
-	return result;
-}
 
 struct heap {
 	char *bytes;
@@ -108,36 +90,11 @@ static int append_file(struct heap *heap, int fd, size_t size)
 	return result;
 }
 
-static int read_secret(struct config_secret *secret, void *context)
+static void note_place(struct config_secret *secret, size_t begin, size_t end)
 {
-	struct heap *heap = context;
-	size_t before = heap->size;
-	secret->offset = secret->size = 0;
+	secret->offset = (uint32_t)begin;
+	secret->size = (uint32_t)(end - begin);
 	secret->error = 0;
-	if (!secret->path[0])
-		return 0;
-	struct stat st;
-	int fd = open_file(secret->path, &st);
-	int result = fd < 0 ? fd : append_file(heap, fd, (size_t)st.st_size);
-	if (fd >= 0)
-		close(fd);
-	if (result) {
-		secret->error = -result;
-		return result == -ENOMEM ? result : 0;
-	}
-	secret->offset = (uint32_t)before;
-	secret->size = (uint32_t)(heap->size - before);
-	return 0;
-}
-
-int secrets_read(enum child_kind kind, struct config *config)
-{
-	struct heap heap = {0};
-	int result = visit_secrets(config, kind == CHILD_ENGINE, read_secret, &heap);
-	if (!result)
-		result = sealed_memfd("vipd-secrets", heap.bytes, heap.size);
-	heap_wipe(&heap);
-	return result;
 }
 
 /* ---- keys of adverts ---- */
@@ -173,20 +130,22 @@ static const char *opening_trouble(int error)
 	}
 }
 
-static const char *content_trouble(uint8_t id, int fd, size_t size)
+/* Appends the file if it holds a key. What is checked is what is read: it may be replaced at any time. */
+static const char *append_key(struct config_key *key, int fd, size_t size, struct heap *heap)
 {
-	struct heap heap = {0};
+	size_t before = heap->size;
 	struct auth_key parsed;
-	int result = append_file(&heap, fd, size);
+	int result = append_file(heap, fd, size);
 	if (result)
 		return strerrordesc_np(-result);
-	enum auth_key_error error = auth_key_parse(id, (const uint8_t *)heap.bytes, heap.size, &parsed);
-	heap_wipe(&heap);
+	enum auth_key_error error =
+	    auth_key_parse(key->id, (const uint8_t *)heap->bytes + before, heap->size - before, &parsed);
 	auth_key_wipe(&parsed);
+	note_place(&key->file, before, heap->size);
 	return error == AUTH_KEY_OK ? NULL : auth_key_error_text(error);
 }
 
-static const char *key_trouble(const struct config_key *key)
+static const char *read_key(struct config_key *key, struct heap *heap)
 {
 	struct stat st = {0};
 	int fd = open_file(key->file.path, &st);
@@ -194,18 +153,18 @@ static const char *key_trouble(const struct config_key *key)
 		return opening_trouble(-fd);
 	const char *trouble = privacy_trouble(&st);
 	if (!trouble)
-		trouble = content_trouble(key->id, fd, (size_t)st.st_size);
+		trouble = append_key(key, fd, (size_t)st.st_size, heap);
 	close(fd);
 	return trouble;
 }
 
-int secrets_check_keys(const struct config *config, struct config_errors *errors)
+static int read_keys(struct config *config, struct heap *heap, struct config_errors *errors)
 {
 	int result = 0;
 	for (unsigned r = 0; r < config->router_count; r++)
 		for (unsigned k = 0; k < config->routers[r].key_count; k++) {
-			const struct config_key *key = &config->routers[r].keys[k];
-			const char *trouble = key_trouble(key);
+			struct config_key *key = &config->routers[r].keys[k];
+			const char *trouble = read_key(key, heap);
 			if (!trouble)
 				continue;
 			complain(errors, "%s:%u: virtual router %s, auth key %u, file = \"%s\": %s\n",
@@ -216,6 +175,68 @@ int secrets_check_keys(const struct config *config, struct config_errors *errors
 	return result;
 }
 
+int secrets_read_keys(struct config *config, int fd, struct config_errors *errors)
+{
+	struct heap heap = {0};
+	int result = read_keys(config, &heap, errors);
+	if (!result && fd >= 0)
+		result = memfd_fill(fd, heap.bytes, heap.size);
+	heap_wipe(&heap);
+	return result;
+}
+
+/* ---- certificates of checks ---- */
+
+typedef void visitor(struct config_secret *secret, void *context);
+
+static void visit_certificates(struct config *config, visitor *visit, void *context)
+{
+	for (unsigned i = 0; i < config->check_count; i++) {
+		visit(&config->checks[i].ca, context);
+		visit(&config->checks[i].cert, context);
+		visit(&config->checks[i].key, context);
+	}
+}
+
+static void read_certificate(struct config_secret *secret, void *context)
+{
+	struct heap *heap = context;
+	size_t before = heap->size;
+	struct stat st;
+	secret->offset = secret->size = 0;
+	secret->error = 0;
+	if (!secret->path[0])
+		return;
+	int fd = open_file(secret->path, &st);
+	int result = fd < 0 ? fd : append_file(heap, fd, (size_t)st.st_size);
+	if (fd >= 0)
+		close(fd);
+	if (result)
+		secret->error = -result;
+	else
+		note_place(secret, before, heap->size);
+}
+
+static void expect_certificate(struct config_secret *secret, void *context)
+{
+	(void)context;
+	secret->error = secret->path[0] ? ETIMEDOUT : 0;
+}
+
+void secrets_expect(struct config *config)
+{
+	visit_certificates(config, expect_certificate, NULL);
+}
+
+int secrets_read_certificates(struct config *config, int fd)
+{
+	struct heap heap = {0};
+	visit_certificates(config, read_certificate, &heap);
+	int result = memfd_fill(fd, heap.bytes, heap.size);
+	heap_wipe(&heap);
+	return result;
+}
+
 /* ---- change ---- */
 
 static uint64_t mix(uint64_t hash, uint64_t value)
@@ -223,7 +244,7 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 	return (hash ^ value) * UINT64_C(0x100000001b3); /* FNV-1a */
 }
 
-static int add_fingerprint(struct config_secret *secret, void *context)
+static void add_fingerprint(struct config_secret *secret, void *context)
 {
 	uint64_t *hash = context;
 	struct stat st = {0};
@@ -232,13 +253,14 @@ static int add_fingerprint(struct config_secret *secret, void *context)
 		    mix(mix(mix(mix(*hash, st.st_ino), (uint64_t)st.st_size), (uint64_t)st.st_mtim.tv_sec),
 			(uint64_t)st.st_mtim.tv_nsec);
 	*hash = mix(*hash, 1);
-	return 0;
 }
 
-uint64_t secrets_fingerprint(const struct config *config)
+uint64_t secrets_fingerprint(struct config *config)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-	visit_secrets((struct config *)config, true, add_fingerprint, &hash);
-	visit_secrets((struct config *)config, false, add_fingerprint, &hash);
+	for (unsigned r = 0; r < config->router_count; r++)
+		for (unsigned k = 0; k < config->routers[r].key_count; k++)
+			add_fingerprint(&config->routers[r].keys[k].file, &hash);
+	visit_certificates(config, add_fingerprint, &hash);
 	return hash;
 }

@@ -100,7 +100,7 @@ static int limit_rights(const struct child_plan *plan, const struct identity *id
 	for (cap_value_t right = 0; right < cap_max_bits(); right++)
 		if (!is_kept(plan, right) && cap_drop_bound(right) < 0)
 			return -errno;
-	if (initgroups(identity->user, identity->gid) < 0 ||
+	if (setgroups((size_t)identity->group_count, identity->groups) < 0 ||
 	    setresgid(identity->gid, identity->gid, identity->gid) < 0)
 		return -errno;
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||

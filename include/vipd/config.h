@@ -124,6 +124,8 @@ struct config {
 	char socket[CONFIG_SOCKET_MAX];
 	char group[CONFIG_NAME_MAX];
 	char admin_group[CONFIG_NAME_MAX];
+	bool has_admin_gid; /* the guardian has found it */
+	uint32_t admin_gid;
 	char metrics_listen[CONFIG_NAME_MAX]; /* as written; "": off */
 	struct sockaddr_in6 metrics_address;  /* sin6_family 0: off */
 	uint32_t router_count;

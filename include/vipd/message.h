@@ -93,6 +93,10 @@ int message_send(int socket, const struct message *message, const int *fds);
  */
 int message_receive(int socket, struct message *message, int fds[static MESSAGE_FDS]);
 
+/* Writes all of it but pages of zeros: what is not written reads as zero and takes no memory. 0 or -errno. */
+int memfd_fill(int fd, const void *from, size_t size);
+/* From here on nobody can change it any more. 0 or -errno. */
+int memfd_seal(int fd);
 /* A copy of `bytes` in a sealed memfd that nobody can change any more. Returns the descriptor or -errno. */
 int sealed_memfd(const char *name, const void *bytes, size_t size);
 

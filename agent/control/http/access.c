@@ -4,26 +4,13 @@
  */
 #include "control/http/access.h"
 
-#include <grp.h>
 #include <sys/socket.h>
-
-#include "vipd/log.h"
 
 #define GROUPS_MAX 1024
 
-void access_configure(struct access *access, const char *admin_group)
+void access_configure(struct access *access, const struct config *config)
 {
-	*access = (struct access){0};
-	const struct group *group = getgrnam(admin_group);
-	if (!group) {
-		log_warning("control.admin_group = \"%s\": there is no such group, so only root may drain, "
-			    "resume and reload; "
-			    "create it (groupadd --system %s) and reload",
-		    admin_group, admin_group);
-		return;
-	}
-	access->has_group = true;
-	access->group = group->gr_gid;
+	*access = (struct access){.has_group = config->has_admin_gid, .group = config->admin_gid};
 }
 
 static bool in_supplementary(int socket, gid_t group)

@@ -6,13 +6,15 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "vipd/config.h"
+
 struct access {
 	bool has_group;
 	gid_t group;
 };
 
-/* Looks the group up. One that does not exist is logged; then only root may. */
-void access_configure(struct access *access, const char *admin_group);
+/* The guardian has looked the group up. While it does not exist only root may. */
+void access_configure(struct access *access, const struct config *config);
 
 /* Whether the process at the other end of the Unix socket may change things. *uid: its user, -1 if unknown.
  */
