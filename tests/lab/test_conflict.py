@@ -21,9 +21,14 @@ def conflict(node):
     return node.router()["conflict"]
 
 
-def start_all(nodes, **router):
+def start_all(nodes, squatted=False, **router):
+    """squatted: somebody answers for the address, also through a switch that has to learn who listens."""
     for node in nodes:
         node.vipd_stop()
+    if squatted:
+        nodes[0].exec("ip", "neigh", "flush", "to", VIP, "dev", "eth0")
+        wait_for("somebody answers for the address", lambda: nodes[0].exec(
+            "bash", "-c", f"echo >/dev/udp/{VIP}/9; ip neigh show {VIP}").stdout, lambda text: f"lladdr {MAC}" in text)
     for node in nodes:
         config = node.config()
         config["virtual_routers"][0].update(router)
@@ -47,7 +52,7 @@ def test_a_silent_host_with_our_address_is_found(lab, nodes, attacker):
 
 def test_at_the_start_the_address_is_taken_and_it_is_told(lab, nodes, attacker):
     with squatter(attacker.host):
-        start_all(nodes)
+        start_all(nodes, squatted=True)
         wait_for("one holds it", lambda: nodes[0].router()["state"], lambda state: state == "active")
         wait_for("it says so", lambda: conflict(nodes[0]))
     wait_for("it is over", lambda: conflict(nodes[0]) is None)
@@ -55,7 +60,7 @@ def test_at_the_start_the_address_is_taken_and_it_is_told(lab, nodes, attacker):
 
 def test_at_the_start_it_can_wait(lab, nodes, attacker):
     with squatter(attacker.host):
-        start_all(nodes, on_conflict="wait")
+        start_all(nodes, squatted=True, on_conflict="wait")
         for node in nodes:
             wait_for(f"{node.name} has found it", lambda n=node: conflict(n))
         asked = [node.router()["since"] for node in nodes]

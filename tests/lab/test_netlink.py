@@ -186,7 +186,7 @@ def test_a_refused_renewal(lab, nodes, refuse, probe):
     assert lab.holders() == [nodes[0].name] and transitions(nodes) == before
     refuse(errno.ENOMEM)
     lab.wait_holder(nodes[1])
-    assert nodes[0].router()["state"] == "fault"
+    wait_for("it is in fault, from one try to the next", nodes[0].router, lambda r: r["state"] == "fault")
     refuse(0)
     lab.wait_holder(nodes[0])
     wait_for("the client is served by it", probe.answered_by, lambda name: name == nodes[0].name)

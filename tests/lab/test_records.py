@@ -34,9 +34,11 @@ def files(directory):
     return sorted(name for name in os.listdir(directory) if name.startswith("vipd-"))
 
 
-def move(lab, nodes):
+def move(lab, nodes, probe):
+    """There and back; a request that meets both moves would be lost."""
     nodes[0].vipctl("drain")
     lab.wait_holder(nodes[1])
+    wait_for("the client is served", probe.answered_by, lambda name: name == nodes[1].name)
     nodes[0].vipctl("resume")
     lab.wait_holder(nodes[0])
 
@@ -69,9 +71,13 @@ def test_a_hundred_files_are_kept(nodes, recording):
 
 def test_a_full_disk_hurts_nothing(lab, nodes, recording, probe):
     filler = os.path.join(recording, "filler")
+    nodes[0].vipd_stop()
+    for name in files(recording):
+        os.unlink(os.path.join(recording, name))
     with open(filler, "wb", buffering=0) as out, contextlib.suppress(OSError):
         while out.write(bytes(4096)):
             pass
+    nodes[0].vipd_start()
     seen = wait_for("the start is not recorded", lambda: recorder(nodes[0]), lambda r: r["failures"] == 1)
     assert "No space" in seen["last_error"] and nodes[0].metric("vipd_capture_file_failures_total") == 1
     assert "No space" in nodes[0].vipctl("status", check=False).stdout
@@ -79,6 +85,6 @@ def test_a_full_disk_hurts_nothing(lab, nodes, recording, probe):
     assert log.count(f'cannot write a capture file to record_dir = "{recording}": No space left') == 1
     assert not files(recording) and not os.path.exists(os.path.join(recording, "unfinished"))
     os.unlink(filler)
-    move(lab, nodes)
+    move(lab, nodes, probe)
     wait_for("it works again", lambda: recorder(nodes[0]), lambda r: r["files_written"] == 1 and not r["last_error"], 30)
     assert probe.mark()["requests"]["lost"] == 0
