@@ -31,37 +31,57 @@ static int64_t clock_us(struct router_auth *auth)
 void router_auth_init(struct router_auth *auth)
 {
 	auth->clock_offset_us = realtime_us() - mono_now().us;
-	auth_replay_init(&auth->replay, realtime_us());
 }
 
-static void take_key(struct router_auth *auth, const struct config_router *config,
-    const struct config_key *key, const uint8_t *secrets, size_t secrets_size)
+/* The others are at the time of our predecessor, wherever the wall clock has been stepped to meanwhile. */
+void router_auth_continue(struct router_auth *auth, uint64_t sequence, int64_t clock_offset_us)
 {
-	struct auth_key *slot = &auth->keys[auth->key_count];
+	if (sequence)
+		auth->sequence = (struct auth_sequence){.started = true, .last = sequence};
+	if (clock_offset_us)
+		auth->clock_offset_us = clock_offset_us;
+}
+
+/* false: there is no such key, or what the file holds is none. */
+static bool take_key(struct auth_key *slot, const struct config_router *config, const struct config_key *key,
+    const uint8_t *secrets, size_t secrets_size)
+{
 	const struct config_secret *file = &key->file;
 	if (file->offset > secrets_size || file->size > secrets_size - file->offset)
-		return;
-	/* The guardian has read and checked it; what arrives here broken is a key that no packet matches. */
+		return false;
+	/* The guardian has checked it, but it may have been truncated before it was read. */
 	enum auth_key_error error = auth_key_parse(key->id, secrets + file->offset, file->size, slot);
-	if (error != AUTH_KEY_OK) {
-		log_error("%s: key %u cannot be used: %s", config->name, key->id, auth_key_error_text(error));
-		return;
-	}
-	if (key->id == config->auth_active_key)
-		auth->active = (int)auth->key_count;
-	auth->key_count++;
+	if (error == AUTH_KEY_OK)
+		return true;
+	log_error("%s: key %u cannot be used: %s", config->name, key->id, auth_key_error_text(error));
+	return false;
 }
 
+/* A key whose file cannot be used stays what it was. */
 void router_auth_configure(
     struct router_auth *auth, const struct config_router *config, const uint8_t *secrets, size_t secrets_size)
 {
-	for (unsigned i = 0; i < CONFIG_KEYS_MAX; i++)
-		auth_key_wipe(&auth->keys[i]);
+	struct auth_key before[CONFIG_KEYS_MAX];
+	unsigned count_before = auth->key_count;
+	memcpy(before, auth->keys, sizeof before);
+	router_auth_wipe(auth);
 	auth->mode = config->auth;
 	auth->active = -1;
 	auth->key_count = 0;
-	for (unsigned i = 0; i < config->key_count; i++)
-		take_key(auth, config, &config->keys[i], secrets, secrets_size);
+	for (unsigned i = 0; i < config->key_count; i++) {
+		const struct config_key *key = &config->keys[i];
+		struct auth_key *slot = &auth->keys[auth->key_count];
+		bool usable = take_key(slot, config, key, secrets, secrets_size);
+		for (unsigned b = 0; b < count_before && !usable; b++) {
+			usable = before[b].id == key->id;
+			if (usable)
+				*slot = before[b];
+		}
+		if (usable && key->id == config->auth_active_key)
+			auth->active = (int)auth->key_count;
+		auth->key_count += usable;
+	}
+	explicit_bzero(before, sizeof before);
 }
 
 void router_auth_wipe(struct router_auth *auth)
@@ -70,16 +90,17 @@ void router_auth_wipe(struct router_auth *auth)
 		auth_key_wipe(&auth->keys[i]);
 }
 
-/* For an advert that is stale by our time. Those who refused ours have no mark of them: the sequence begins
- * anew. */
+/*
+ * For an advert that is stale by our time. Those who refused ours have no mark of them, so the sequence
+ * begins anew; and our marks are of the time before.
+ */
 static enum advert_verdict verify_by_wall_clock(
     struct router_auth *auth, const struct auth_packet *packet, int64_t interval_us)
 {
 	int64_t wall = realtime_us(), step = wall - clock_us(auth);
 	if (llabs(step) <= STEP_FOLLOWED_US)
 		return ADVERT_AUTH_STALE;
-	struct auth_replay replay = auth->replay;
-	auth_replay_step(&replay, step);
+	struct auth_replay replay = {0};
 	enum advert_verdict verdict =
 	    auth_verify(auth->keys, auth->key_count, &replay, packet, wall, interval_us);
 	if (verdict != ADVERT_OK)
@@ -106,9 +127,19 @@ enum advert_verdict router_auth_check(struct router_auth *auth, const struct add
 	return verdict == ADVERT_AUTH_STALE ? verify_by_wall_clock(auth, &packet, interval_us) : verdict;
 }
 
+static bool signs(const struct router_auth *auth)
+{
+	return auth->mode == AUTH_PERMISSIVE || auth->mode == AUTH_ENFORCE;
+}
+
+bool router_auth_is_mute(const struct router_auth *auth)
+{
+	return signs(auth) && auth->active < 0;
+}
+
 const struct auth_key *router_auth_signs(struct router_auth *auth, uint64_t *sequence)
 {
-	if ((auth->mode != AUTH_PERMISSIVE && auth->mode != AUTH_ENFORCE) || auth->active < 0)
+	if (!signs(auth) || auth->active < 0)
 		return NULL;
 	*sequence = auth_sequence_next(&auth->sequence, clock_us(auth));
 	return &auth->keys[auth->active];

@@ -184,11 +184,15 @@ void engine_configure(struct engine *engine, const struct configuration *configu
 
 /* auth.c: which keys sign and verify */
 void router_auth_init(struct router_auth *auth);
+/* As a predecessor left off: its last sequence, or 0, and its clock, or 0. */
+void router_auth_continue(struct router_auth *auth, uint64_t sequence, int64_t clock_offset_us);
 void router_auth_configure(struct router_auth *auth, const struct config_router *config,
     const uint8_t *secrets, size_t secrets_size);
 void router_auth_wipe(struct router_auth *auth);
 enum advert_verdict router_auth_check(struct router_auth *auth, const struct address *source,
     const uint8_t *pdu, const struct advert *advert, int64_t interval_us);
+/* It must sign and has no usable key: it may send nothing. */
+bool router_auth_is_mute(const struct router_auth *auth);
 /* The key that signs the next advert, and its sequence; NULL: this router does not sign. */
 const struct auth_key *router_auth_signs(struct router_auth *auth, uint64_t *sequence);
 

@@ -77,6 +77,8 @@ const char *link_trouble(const struct router *router)
 {
 	const char *found = trouble(router->link);
 	const struct link_source *source = link_source_of(router);
+	if (!found && router_auth_is_mute(&router->auth))
+		return "cannot be used: the key that signs adverts (auth) cannot be read";
 	if (found || source->usable)
 		return found;
 	return source == &router->link->local ? "has no link-local address that is ready to use"

@@ -56,6 +56,7 @@ void record_router(struct engine *engine, const struct router *router)
 	b->held = router->on_link;
 	b->ifindex = router->link->ifindex;
 	b->auth_sequence = router->auth.sequence.last;
+	b->auth_clock_us = router->auth.clock_offset_us;
 	record_active(b, vr);
 	board_end_router(engine->board, index_of(engine, router));
 }

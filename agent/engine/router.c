@@ -124,8 +124,8 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	router->drained_until = known && prior.drained ? prior.drained_until : MONO_NEVER;
 	if (known && prior.drained)
 		router->vr.drained = true;
-	if (known && prior.auth_sequence)
-		router->auth.sequence = (struct auth_sequence){.started = true, .last = prior.auth_sequence};
+	if (known)
+		router_auth_continue(&router->auth, prior.auth_sequence, prior.auth_clock_us);
 	/* Only while nobody can have taken over: the same limit by which a late engine steps down. */
 	int64_t silence = known ? mono_sub(now, prior.active_seen) : 0;
 	router->adopt = may_adopt && known && prior.state == VRRP_ACTIVE && prior.active_self &&

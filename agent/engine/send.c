@@ -79,7 +79,7 @@ void packets_send_adverts(struct engine *engine, struct mono now)
 			continue;
 		bool last_word = r->pending.last_word;
 		r->pending.advert = r->pending.last_word = false;
-		if (!r->vr.link_up)
+		if (!r->vr.link_up || router_auth_is_mute(&r->auth))
 			continue;
 		if (out.count + 1 + CONFIG_PEERS_MAX > NET_BATCH)
 			send_prepared(engine, now);

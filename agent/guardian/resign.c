@@ -41,11 +41,16 @@ static bool was_active(const struct board_router *board, const struct config_rou
 	       silence <= 3 * config->advert_interval_us;
 }
 
-/* The key that signs, parsed into *key; NULL: this router does not sign. */
+static bool signs(const struct config_router *config)
+{
+	return config->auth == AUTH_PERMISSIVE || config->auth == AUTH_ENFORCE;
+}
+
+/* The key that signs, parsed into *key; NULL: there is none. */
 static const struct auth_key *signing_key(const struct notice *notice, struct auth_key *key)
 {
 	const struct config_router *config = notice->config;
-	if (config->auth != AUTH_PERMISSIVE && config->auth != AUTH_ENFORCE)
+	if (!signs(config))
 		return NULL;
 	for (unsigned i = 0; i < config->key_count; i++) {
 		const struct config_secret *file = &config->keys[i].file;
@@ -65,8 +70,13 @@ static int send_to(int fd, const struct notice *notice, const struct address *de
 	struct net_outgoing packet = {
 	    .ifindex = board->ifindex, .source = board->active_address, .destination = *destination};
 	struct auth_key room = {0};
-	net_compose(notice->config, VRRP_PRIORITY_RESIGN, signing_key(notice, &room),
-	    auth_sequence_next(&sequence, realtime_us()), &packet);
+	const struct auth_key *key = signing_key(notice, &room);
+	int64_t clock_us =
+	    board->auth_clock_us ? mono_now().us + board->auth_clock_us : realtime_us(); /* as the engine's */
+	if (signs(notice->config) && !key)
+		return -ENOKEY;
+	net_compose(
+	    notice->config, VRRP_PRIORITY_RESIGN, key, auth_sequence_next(&sequence, clock_us), &packet);
 	auth_key_wipe(&room);
 	int result = net_send(fd, &packet, 1);
 	return result < 0 ? result : 0;

@@ -17,12 +17,11 @@
 #include "vipd/cursor.h"
 #include "vipd/mono.h"
 
-#define TRAILER_TYPE	   1
-#define TRAILER_SIGNED	   12 /* bytes in front of the MAC */
-#define MAC_SIZE	   16
-#define WINDOW_MIN_US	   (5 * USEC_PER_SEC)
-#define WINDOW_INTERVALS   3
-#define START_TOLERANCE_US (250 * USEC_PER_MS)
+#define TRAILER_TYPE	 1
+#define TRAILER_SIGNED	 12 /* bytes in front of the MAC */
+#define MAC_SIZE	 16
+#define WINDOW_MIN_US	 (5 * USEC_PER_SEC)
+#define WINDOW_INTERVALS 3
 
 const char *auth_key_error_text(enum auth_key_error error)
 {
@@ -179,16 +178,6 @@ void auth_sign(const struct auth_key *key, const struct address *source, const u
 	write_bytes(&w, mac, MAC_SIZE);
 }
 
-void auth_replay_init(struct auth_replay *replay, int64_t realtime_us)
-{
-	*replay = (struct auth_replay){.oldest = sequence_at(realtime_us - START_TOLERANCE_US)};
-}
-
-void auth_replay_step(struct auth_replay *replay, int64_t step_us)
-{
-	replay->oldest += sequence_at(step_us) - sequence_at(0);
-}
-
 static const struct auth_key *key_find(const struct auth_key *keys, size_t key_count, uint8_t id)
 {
 	for (size_t i = 0; i < key_count; i++) {
@@ -248,8 +237,6 @@ enum advert_verdict auth_verify(const struct auth_key *keys, size_t key_count, s
 	struct auth_mark *mark = mark_find(replay, packet->source);
 	if (mark && !sequence_after(sequence, mark->sequence))
 		return ADVERT_AUTH_REPLAYED;
-	if (!mark && sequence_after(replay->oldest, sequence))
-		return ADVERT_AUTH_STALE;
 
 	uint8_t mac[SHA256_DIGEST_SIZE];
 	mac_compute(key, packet->source, packet->pdu, packet->size, packet->trailer, mac);

@@ -78,10 +78,9 @@ void auth_sign(const struct auth_key *key, const struct address *source, const u
 
 /*
  * What a receiver remembers, one a virtual router: the highest sequence of each source. Only who has a key
- * gets into the table; when it is full, the source that was silent for longest goes.
+ * gets into the table; when it is full, the source that was silent for longest goes. All zero: empty.
  */
 struct auth_replay {
-	uint64_t oldest; /* sources without a mark: nothing older than our start */
 	uint64_t uses;
 	struct auth_mark {
 		struct address source;
@@ -89,11 +88,6 @@ struct auth_replay {
 		uint64_t used; /* value of uses; 0: empty */
 	} marks[AUTH_SOURCES_MAX];
 };
-
-void auth_replay_init(struct auth_replay *replay, int64_t realtime_us);
-
-/* The clock that auth_verify() is called with is stepped: our start was at another time than we thought. */
-void auth_replay_step(struct auth_replay *replay, int64_t step_us);
 
 /* One received advert. */
 struct auth_packet {
@@ -106,8 +100,8 @@ struct auth_packet {
 /*
  * Checks the trailer, cheap things first; changes *replay on ADVERT_OK only. realtime_us: wall clock;
  * interval_us: advertisement interval in force. The sequence may differ from the wall clock by max(3 *
- * interval, 5 s). Returns ADVERT_OK, ADVERT_AUTH_MALFORMED, _UNKNOWN_KEY, _STALE (outside the window, or
- * older than our start), _REPLAYED (not above the mark of its source) or _BAD_MAC.
+ * interval, 5 s). Returns ADVERT_OK, ADVERT_AUTH_MALFORMED, _UNKNOWN_KEY, _STALE (outside the
+ * window), _REPLAYED (not above the mark of its source) or _BAD_MAC.
  */
 enum advert_verdict auth_verify(const struct auth_key *keys, size_t key_count, struct auth_replay *replay,
     const struct auth_packet *packet, int64_t realtime_us, int64_t interval_us);

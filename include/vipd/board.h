@@ -106,6 +106,7 @@ struct board_router {
 	struct address addresses[CONFIG_ADDRESSES_MAX];
 	uint32_t ifindex;	   /* 0: no such interface */
 	uint64_t auth_sequence;	   /* of the last signed advert, 0: none; a new engine goes on above it */
+	int64_t auth_clock_us;	   /* what the clock of adverts is ahead of mono_now(); 0: unknown */
 	int64_t drained_since_us;  /* wall clock */
 	uint32_t drained_by;	   /* uid */
 	struct mono drained_until; /* valid while drained; MONO_NEVER: until it is resumed */

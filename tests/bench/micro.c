@@ -89,7 +89,7 @@ static void sign_and_verify(long count)
 	struct auth_replay replay;
 	struct auth_sequence sequence = {0};
 	uint8_t trailer[ADVERT_TRAILER_SIZE];
-	auth_replay_init(&replay, START_US);
+	replay = (struct auth_replay){0};
 	for (long i = 1; i <= count; i++) {
 		int64_t now = START_US + i * INTERVAL_US;
 		auth_sign(&key, &peer, bytes, size, auth_sequence_next(&sequence, now), trailer);

@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size >= ADVERT_HEADER_SIZE) {
 		static const struct address source = {{{{0xfe, 0x80, [15] = 1}}}};
 		struct auth_replay replay;
-		auth_replay_init(&replay, now);
+		replay = (struct auth_replay){0};
 		struct auth_packet packet = {
 		    .source = &source, .pdu = rest, .size = size, .trailer = trailer};
 		if (auth_verify(&key, 1, &replay, &packet, now, 100000) == ADVERT_OK)

@@ -88,7 +88,7 @@ static void captured_adverts_verify(void **state)
 	(void)state;
 	assert_int_equal(captured_count, 38);
 	struct auth_replay replay;
-	auth_replay_init(&replay, captured[0].at_us);
+	replay = (struct auth_replay){0};
 	for (unsigned i = 0; i < captured_count; i++) {
 		struct captured *c = &captured[i];
 		assert_int_equal(receive(&replay, c->bytes, PACKET_SIZE, &c->envelope, c->at_us), ADVERT_OK);
@@ -129,7 +129,7 @@ static void refused(const struct captured *c, const uint8_t *bytes, const struct
 {
 	struct auth_replay replay, before;
 	memset(&replay, 0, sizeof replay);
-	auth_replay_init(&replay, c->at_us);
+	replay = (struct auth_replay){0};
 	before = replay;
 	assert_int_not_equal(receive(&replay, bytes, PACKET_SIZE, envelope, c->at_us), ADVERT_OK);
 	assert_memory_equal(&replay, &before, sizeof replay);
@@ -150,7 +150,7 @@ static void every_flipped_bit_is_refused(void **state)
 		struct captured *c = &captured[i];
 		uint8_t bytes[PACKET_SIZE];
 		struct auth_replay replay;
-		auth_replay_init(&replay, c->at_us); /* so that a refusal is due to the bit alone */
+		replay = (struct auth_replay){0}; /* so that a refusal is due to the bit alone */
 		assert_int_equal(receive(&replay, c->bytes, PACKET_SIZE, &c->envelope, c->at_us), ADVERT_OK);
 		for (size_t bit = 0; bit < PACKET_SIZE * 8; bit++) {
 			memcpy(bytes, c->bytes, PACKET_SIZE);
