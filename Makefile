@@ -79,6 +79,7 @@ unit_replay   := $(unit_auth)
 unit_router_auth := $(unit_auth) agent/engine/auth.c
 unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c
 unit_certificate := agent/control/checks/certificate.c
+unit_judge    := agent/control/checks/judge.c agent/control/text.c
 unit_pace     := agent/control/checks/pace.c
 unit_metrics  := $(call room,control/report) agent/control/text.c $(unit_health) $(addprefix agent/base/,address.c log.c) \
 		 $(foreach r,config core wire,agent/$(r)/names.c)
@@ -87,6 +88,7 @@ unit_board    := agent/board/board.c agent/board/layout.c
 unit_sandbox  := agent/engine/sandbox.c agent/base/log.c
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.c) $(TIME)
+unit_include  := $(unit_config)
 STORIES       := vrrp vrrp_leave vrrp_health vrrp_address
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 

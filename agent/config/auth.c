@@ -14,9 +14,10 @@ static const char *refuse_off(const char *text)
 
 static void finish_key(struct report *report, config_setting_t *setting, void *base)
 {
-	(void)report;
+	const char *other;
 	const config_setting_t *file = config_setting_get_member(setting, "file");
-	((struct config_key *)base)->line = config_setting_source_line(file ? file : setting);
+	unsigned line = report_place(report, config_setting_source_line(file ? file : setting), &other);
+	((struct config_key *)base)->line = other ? 0 : line;
 }
 
 static const struct group key_group = {"keys = ( { … } )",

@@ -169,10 +169,10 @@ int config_check_reload(const struct config *running, const struct config *next,
 	    {"record_dir", running->record_dir, next->record_dir},
 	    {"run_as", running->run_as, next->run_as},
 	};
-	struct report report = {.path = next->path, .source = ""};
+	struct report report = {.path = next->path};
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (strcmp(fixed[i].before, fixed[i].after))
-			report_line(&report, NULL, 0,
+			report_line(&report, 0,
 			    "%s = \"%s\": cannot change while vipd runs (\"%s\" now); put it back, or "
 			    "restart vipd",
 			    fixed[i].key, fixed[i].after, fixed[i].before);

@@ -3,22 +3,19 @@
  * defaults outside of groups.
  *
  * The file belongs to the administrator, but the guardian reads it as root: nothing in it is run, and nothing
- * is opened but the file and what it includes.
+ * is opened but the file and what it includes. libconfig gets one text in memory and opens nothing: no
+ * library call here may exit or wait.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/settings.h"
 #include "vipd/mono.h"
 
 #define COPIED_AT_ONCE 4096
-#define SOURCE_MAX     (1 << 20)
 
 static void set_defaults(struct config *config)
 {
@@ -49,7 +46,6 @@ static const char *syntax_advice(const char *error)
 	} advices[] = {
 	    {"duplicate", "write every key once"},
 	    {"mismatched", "write only texts in quotes, or only numbers, into one array"},
-	    {"include", "look at the path behind @include and at its permissions"},
 	};
 	for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++)
 		if (strstr(error, advices[i].error))
@@ -61,7 +57,7 @@ static const char *syntax_advice(const char *error)
 
 static void report_syntax(struct report *report, const config_t *parsed)
 {
-	const char *file = config_error_file(parsed), *line = file ? "" : report->source;
+	const char *line = report->source;
 	unsigned number = (unsigned)config_error_line(parsed);
 	for (unsigned i = 1; i < number && *line; i++) {
 		line += strcspn(line, "\n");
@@ -69,7 +65,7 @@ static void report_syntax(struct report *report, const config_t *parsed)
 	}
 	line += strspn(line, " \t");
 	int size = (int)strcspn(line, "\n");
-	report_line(report, file, number, "%.*s%s%s; %s", size < 80 ? size : 80, line, size ? ": " : "",
+	report_line(report, number, "%.*s%s%s; %s", size < 80 ? size : 80, line, size ? ": " : "",
 	    config_error_text(parsed), syntax_advice(config_error_text(parsed)));
 }
 
@@ -99,21 +95,19 @@ int config_read_text(
     const char *path, const char *text, size_t size, struct config *config, struct config_errors *errors)
 {
 	/* Zeroed with its padding: it is compared and shipped as bytes. */
-	struct report report = {.path = path, .source = text, .config = calloc(1, sizeof(*config))};
-	char *folder = strdup(path);
+	struct report report = {.path = path, .config = calloc(1, sizeof(*config))};
 	config_t parsed;
 	config_init(&parsed);
 
-	if (!report.config || !folder) {
-		report_line(&report, NULL, 0, "cannot read: %s; free some memory", strerror(ENOMEM));
+	if (!report.config) {
+		report_line(&report, 0, "cannot read: %s; free some memory", strerror(ENOMEM));
 	} else if (strlen(path) >= sizeof(config->path)) {
-		report_line(&report, NULL, 0, "is too long as a path; use one of at most %zu bytes",
+		report_line(&report, 0, "is too long as a path; use one of at most %zu bytes",
 		    sizeof(config->path) - 1);
 	} else if (strlen(text) != size) {
-		report_line(&report, NULL, 0,
-		    "has a zero byte in it; write a text file, as in the example vipd.conf");
-	} else if (source_scan(&report)) {
-		config_set_include_dir(&parsed, dirname(folder));
+		report_line(
+		    &report, 0, "has a zero byte in it; write a text file, as in the example vipd.conf");
+	} else if (source_expand(&report, text)) {
 		set_defaults(report.config);
 		set_text(report.config->path, sizeof(report.config->path), path);
 		report.config->loaded_us = realtime_us();
@@ -125,58 +119,22 @@ int config_read_text(
 		config_copy(config, report.config);
 	config_destroy(&parsed);
 	free(report.config);
-	free(folder);
 	return result;
-}
-
-/* The whole file and a NUL in memory to free; *size without the NUL. NULL with errno set. */
-static char *read_file(const char *path, size_t *size)
-{
-	struct stat status;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return NULL;
-	char *text = NULL;
-	if (!fstat(fd, &status) && !S_ISREG(status.st_mode))
-		errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
-	else
-		text = malloc(SOURCE_MAX + 1);
-
-	size_t used = 0;
-	ssize_t got = 1;
-	while (text && got > 0 && used <= SOURCE_MAX) {
-		got = read(fd, text + used, SOURCE_MAX + 1 - used);
-		used += got > 0 ? (size_t)got : 0;
-	}
-	int error = got < 0 ? errno : used > SOURCE_MAX ? EFBIG : 0;
-	if (text && error) {
-		free(text);
-		text = NULL;
-		errno = error;
-	}
-	error = errno;
-	close(fd);
-	errno = error;
-	if (text) {
-		text[used] = '\0';
-		*size = used;
-	}
-	return text;
 }
 
 int config_load(const char *path, struct config *config, struct config_errors *errors)
 {
 	size_t size = 0;
-	char *text = read_file(path, &size);
+	char *text = source_read(path, &size);
 	if (!text) {
-		struct report report = {.path = path, .source = ""};
+		struct report report = {.path = path};
 		const char *advice =
 		    errno == EACCES || errno == EPERM
 			? "run vipd as root, or look at the permissions of the file and its directories"
 		    : errno == ENOENT || errno == ENOTDIR
 			? "copy the example vipd.conf there, or name another file with -c"
 			: "name a configuration file with -c";
-		report_line(&report, NULL, 0, "cannot read: %s; %s", strerror(errno), advice);
+		report_line(&report, 0, "cannot read: %s; %s", strerror(errno), advice);
 		return report_finish(&report, errors);
 	}
 	int result = config_read_text(path, text, size, config, errors);

@@ -38,11 +38,22 @@ __attribute__((format(printf, 2, 3))) static void line_add(struct line *line, co
 	va_end(arguments);
 }
 
-static void line_add_place(struct line *line, const struct report *report, const char *file, unsigned number)
+unsigned report_place(const struct report *report, unsigned line, const char **file)
 {
+	const struct segment *found = NULL;
+	for (unsigned i = 0; i < report->segment_count && report->segments[i].first <= line; i++)
+		found = &report->segments[i];
+	*file = found && strcmp(found->file, report->path) ? found->file : NULL;
+	return found ? found->line + line - found->first : line;
+}
+
+static void line_add_place(struct line *line, const struct report *report, unsigned number)
+{
+	const char *file;
+	unsigned place = report_place(report, number, &file);
 	line_add(line, "%s:", file ? file : report->path);
 	if (number)
-		line_add(line, "%u:", number);
+		line_add(line, "%u:", place);
 	line_add(line, " ");
 }
 
@@ -110,8 +121,7 @@ static bool line_of_source_has(const char *source, unsigned number, const char *
 static unsigned setting_line(const struct report *report, const config_setting_t *setting)
 {
 	unsigned line = config_setting_source_line(setting);
-	if (config_setting_name(setting) || config_setting_source_file(setting) ||
-	    config_setting_type(setting) != CONFIG_TYPE_STRING)
+	if (config_setting_name(setting) || config_setting_type(setting) != CONFIG_TYPE_STRING)
 		return line;
 	unsigned first = config_setting_source_line(config_setting_parent(setting));
 	for (unsigned at = line; at >= first && at > 0; at--)
@@ -120,7 +130,7 @@ static unsigned setting_line(const struct report *report, const config_setting_t
 	return line;
 }
 
-static void report_add(struct report *report, const char *file, unsigned number, const struct line *line)
+static void report_add(struct report *report, unsigned number, const struct line *line)
 {
 	unsigned order = report->count++;
 	if (report->kept != order)
@@ -132,19 +142,19 @@ static void report_add(struct report *report, const char *file, unsigned number,
 	char *text = strdup(line->text);
 	if (!text)
 		return;
-	findings[order] = (struct finding){.file = file, .line = number, .order = order, .text = text};
+	findings[order] = (struct finding){.line = number, .order = order, .text = text};
 	report->kept++;
 }
 
-void report_line(struct report *report, const char *file, unsigned number, const char *format, ...)
+void report_line(struct report *report, unsigned number, const char *format, ...)
 {
 	struct line line = {0};
 	va_list arguments;
-	line_add_place(&line, report, file, number);
+	line_add_place(&line, report, number);
 	va_start(arguments, format);
 	line_addv(&line, format, arguments);
 	va_end(arguments);
-	report_add(report, file, number, &line);
+	report_add(report, number, &line);
 }
 
 static void report_settingv(
@@ -152,13 +162,13 @@ static void report_settingv(
 {
 	struct line line = {0};
 	unsigned number = setting_line(report, setting);
-	line_add_place(&line, report, config_setting_source_file(setting), number);
+	line_add_place(&line, report, number);
 	line_add_key(&line, setting);
 	line_add(&line, " = ");
 	line_add_value(&line, setting);
 	line_add(&line, ": ");
 	line_addv(&line, format, arguments);
-	report_add(report, config_setting_source_file(setting), number, &line);
+	report_add(report, number, &line);
 }
 
 void report_setting(struct report *report, const config_setting_t *setting, const char *format, ...)
@@ -175,11 +185,11 @@ static void report_absentv(struct report *report, const config_setting_t *group,
 	struct line line = {0};
 	/* The file as a whole begins in line 1. */
 	unsigned number = config_setting_is_root(group) ? 1 : config_setting_source_line(group);
-	line_add_place(&line, report, config_setting_source_file(group), number);
+	line_add_place(&line, report, number);
 	line_add_key(&line, group);
 	line_add(&line, "%s%s: ", config_setting_is_root(group) ? "" : ".", key);
 	line_addv(&line, format, arguments);
-	report_add(report, config_setting_source_file(group), number, &line);
+	report_add(report, number, &line);
 }
 
 void report_absent(
@@ -226,11 +236,6 @@ void report_field(
 static int finding_compare(const void *left, const void *right)
 {
 	const struct finding *a = left, *b = right;
-	if (a->file != b->file && (!a->file || !b->file))
-		return a->file ? 1 : -1;
-	int files = a->file && b->file ? strcmp(a->file, b->file) : 0;
-	if (files)
-		return files;
 	if (a->line != b->line)
 		return a->line < b->line ? -1 : 1;
 	return a->order < b->order ? -1 : 1;
@@ -260,7 +265,9 @@ int report_finish(struct report *report, struct config_errors *errors)
 	for (unsigned i = 0; i < report->kept; i++)
 		free(report->findings[i].text);
 	free(report->findings);
-	report->findings = NULL;
-	report->kept = 0;
+	for (unsigned i = 0; i < report->segment_count; i++)
+		free(report->segments[i].file);
+	free(report->segments);
+	free(report->source);
 	return report->count ? -EINVAL : 0;
 }

@@ -12,25 +12,36 @@
 struct config_setting_t; /* libconfig's */
 
 struct finding {
-	const char *file; /* NULL: the file itself, else one that it includes */
-	unsigned line;	  /* 0: none */
+	unsigned line; /* of the text, 0: none */
 	unsigned order;
 	char *text;
 };
 
+/* Lines of the text that are from one file, up to the next segment. */
+struct segment {
+	unsigned first; /* line of the text */
+	unsigned line;	/* of the file */
+	char *file;
+};
+
 struct report {
 	const char *path;
-	struct config *config;	       /* what is being read; not in config_check_reload() */
-	const char *source;	       /* the whole text of the file, "" if there is none */
+	struct config *config; /* what is being read; not in config_check_reload() */
+	char *source;	       /* the text, with what it includes; NULL if there is none */
+	struct segment *segments;
+	unsigned segment_count;
 	struct config_setting_t *root; /* NULL before it is parsed */
 	struct finding *findings;
 	unsigned count; /* found */
 	unsigned kept;	/* in findings[]; less than count only when memory ran out */
 };
 
-/* "FILE:LINE: …", or "FILE: …" with line 0. `file` NULL: report->path. */
-__attribute__((format(printf, 4, 5))) void report_line(
-    struct report *report, const char *file, unsigned line, const char *format, ...);
+/* "FILE:LINE: …", or "FILE: …" with line 0. `line`: of the text. */
+__attribute__((format(printf, 3, 4))) void report_line(
+    struct report *report, unsigned line, const char *format, ...);
+
+/* The line in its file that is `line` of the text, and that file; NULL: the file report->path itself. */
+unsigned report_place(const struct report *report, unsigned line, const char **file);
 
 /* "FILE:LINE: KEY = VALUE: …" */
 __attribute__((format(printf, 3, 4))) void report_setting(
@@ -45,8 +56,8 @@ __attribute__((format(printf, 4, 5))) void report_absent(
 __attribute__((format(printf, 5, 6))) void report_field(
     struct report *report, const void *field, const void *group, const char *key, const char *format, ...);
 
-/* Writes the findings to *errors in the order of the file and frees them. Returns 0 if there are none, else
- * -EINVAL. */
+/* Writes the findings to *errors in the order of the text, and frees them and the text. Returns 0 if there
+ * are none, else -EINVAL. */
 int report_finish(struct report *report, struct config_errors *errors);
 
 /* The one of `words` that `word` probably stands for, or NULL. */
@@ -59,11 +70,14 @@ void config_check(struct report *report, const struct config *config);
 /* The shortest kernel lease that fits the advert interval, in whole seconds. */
 uint32_t shortest_lease_s(const struct config_router *router);
 
+/* The whole file and a NUL, to free; NULL with errno set. It blocks on nothing but a disk. */
+char *source_read(const char *path, size_t *size);
+
 /*
- * Reports what libconfig would not notice, or would report far from where it is. Returns false if there is no
- * sense in parsing the text.
+ * Makes report->source of `text`, with what it includes. Reports what libconfig would not notice, or would
+ * report far from where it is. Returns false if there is no sense in parsing the text.
  */
-bool source_scan(struct report *report);
+bool source_expand(struct report *report, const char *text);
 
 /* config_load() of a text of `size` bytes and a NUL, as if it stood in the file `path`. */
 int config_read_text(

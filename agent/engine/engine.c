@@ -77,7 +77,7 @@ struct schedule {
 
 static struct schedule schedule(void)
 {
-	struct schedule next = {.act = tell_at, .rise = MONO_NEVER};
+	struct schedule next = {.act = mono_min(tell_at, engine.rejoin), .rise = MONO_NEVER};
 	for (unsigned i = 0; i < engine.router_count; i++) {
 		next.act = mono_min(next.act, engine.due[i]);
 		next.rise = mono_min(next.rise, mono_add(engine.takeover[i], -RISE_US));
@@ -141,6 +141,8 @@ static uint32_t await(const struct schedule *next)
 
 static void fire_timers(struct mono now)
 {
+	if (mono_reached(now, engine.rejoin))
+		packets_rejoin(&engine);
 	for (unsigned i = 0; i < engine.router_count; i++)
 		if (mono_reached(now, engine.due[i]))
 			router_timers(&engine, &engine.routers[i], now);

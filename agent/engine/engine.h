@@ -41,6 +41,13 @@ struct link_source {
 	struct address other;
 };
 
+/* Something that is told a few times a minute at most; see complain.c. */
+struct complaint {
+	struct mono next; /* minute */
+	unsigned told;	  /* in this one */
+	uint64_t hushed;
+};
+
 /* An interface that the configuration names, whether it exists or not. */
 struct link {
 	char name[IF_NAMESIZE];
@@ -52,21 +59,16 @@ struct link {
 	struct link_source local;  /* fe80::/10 */
 	struct link_source global; /* of the node; for peers that are no neighbours by link-local address */
 	bool forwarding;	   /* R flag of our Neighbor Advertisements */
-	bool joined;		   /* the groups, since it came up */
-	bool seen;		   /* by the running dump */
-	unsigned board;		   /* index of its record */
+	bool joined;		   /* the groups, since it came up and has a source address */
+	bool join_failed;	   /* one of them: it is tried again */
+	struct complaint join;
+	bool seen;	/* by the running dump */
+	unsigned board; /* index of its record */
 	struct router *by_vrid[256];
 };
 
 /* Changes of state that are told a minute; whoever can make us change state must not fill the log. */
 #define CHANGES_TOLD 30
-
-/* Something that is told a few times a minute at most; see complain.c. */
-struct complaint {
-	struct mono next; /* minute */
-	unsigned told;	  /* in this one */
-	uint64_t hushed;
-};
 
 enum {
 	COMPLAINT_FIRST_ADDRESS,
@@ -150,6 +152,7 @@ struct engine {
 	int vrrp_socket;
 	int nd_socket;
 	struct net_groups groups;
+	struct mono rejoin; /* failed memberships are tried again, or MONO_NEVER */
 	struct kernel kernel;
 	struct board *board;
 	uint64_t generation;
@@ -243,7 +246,11 @@ const char *link_carrier_trouble(const struct link *link); /* why nothing gets t
 
 /* packets.c: sockets and memberships */
 int packets_open(struct engine *engine); /* 0 or -errno */
-void packets_join(struct engine *engine, const struct link *link);
+/* Brings the memberships of a link in line with its routers. anew: the kernel may have forgotten them. */
+void packets_join(struct engine *engine, struct link *link, bool anew);
+void packets_rejoin(struct engine *engine); /* what has failed before; when engine->rejoin is reached */
+void packets_leave(struct engine *engine, const struct link *link);
+
 /* tape.c: the flight recorder */
 struct tape_packet {
 	const uint8_t *bytes; /* behind the IPv6 header */

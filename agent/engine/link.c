@@ -141,9 +141,10 @@ static void forget_unresolved(struct engine *engine, const struct link *link)
 
 static void tell_readiness(struct engine *engine, struct link *link, struct mono now)
 {
-	bool up = !trouble(link);
+	/* A link that lost its source address may have lost IPv6 and every membership: an MTU below 1280. */
+	bool up = !trouble(link) && (link->local.usable || link->global.usable);
 	if (up && !link->joined) {
-		packets_join(engine, link);
+		packets_join(engine, link, true);
 		forget_unresolved(engine, link);
 	}
 	link->joined = up;
@@ -165,6 +166,8 @@ static void tell_readiness(struct engine *engine, struct link *link, struct mono
 
 static void link_vanished(struct engine *engine, struct link *link)
 {
+	packets_leave(engine, link);
+	link->join_failed = false;
 	link->ifindex = 0;
 	link->admin_up = link->running = link->has_mac = link->joined = false;
 	link->local.usable = link->global.usable = false;
@@ -236,7 +239,7 @@ static void on_source(
 		source->address = *address;
 		tell_readiness(reading->engine, link, reading->now);
 	} else if (current && !fit) {
-		source->usable = false;
+		source->usable = link->joined = false;
 		reading->engine->resync = true; /* there may be another one; if not the dump says so */
 	}
 }
@@ -358,10 +361,11 @@ static void dump_begin(struct engine *engine)
 	}
 }
 
-static void settle_source(struct link_source *source)
+static void settle_source(struct link *link, struct link_source *source)
 {
 	if (source->confirmed)
 		return;
+	link->joined &= !source->usable;
 	source->usable = source->has_other;
 	source->address = source->other;
 }
@@ -379,8 +383,8 @@ static void dump_end(struct engine *engine, struct mono now)
 		struct link *link = &engine->links[i];
 		if (!link->seen)
 			link_vanished(engine, link);
-		settle_source(&link->local);
-		settle_source(&link->global);
+		settle_source(link, &link->local);
+		settle_source(link, &link->global);
 	}
 	for (unsigned i = 0; i < engine->router_count; i++)
 		engine->routers[i].on_link = engine->routers[i].on_link_dump;
@@ -417,9 +421,11 @@ void link_read(struct engine *engine, struct mono now)
 {
 	struct reading reading = {engine, now, .dumping = false};
 	int result = kernel_read(&engine->kernel, on_kernel_event, &reading);
-	if (result == -ENOBUFS)
+	if (result == -ENOBUFS) {
 		record_resync(engine);
-	else if (result)
+		for (unsigned i = 0; i < engine->link_count; i++)
+			engine->links[i].joined = false; /* it may have lost IPv6 and got it back */
+	} else if (result)
 		log_error("netlink: %s", strerrordesc_np(-result));
 	if (result)
 		engine->resync = true;

@@ -77,7 +77,7 @@ static void change(struct engine *engine, struct router *router, const struct co
 	if (old.track_count && !config->track_count)
 		router_tracks(engine, router, now);
 	if (router->link->joined)
-		packets_join(engine, router->link);
+		packets_join(engine, router->link, false);
 }
 
 static void keep_or_change(struct engine *engine, const struct configuration *next, struct mono now)
@@ -142,5 +142,5 @@ void engine_configure(struct engine *engine, const struct configuration *next, s
 	link_resync(engine, now);
 	for (unsigned i = 0; i < engine->link_count; i++)
 		if (engine->links[i].joined)
-			packets_join(engine, &engine->links[i]);
+			packets_join(engine, &engine->links[i], false);
 }

@@ -146,13 +146,16 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 void router_free(struct engine *engine, struct router *router)
 {
 	unsigned index = (unsigned)(router - engine->routers);
-	if (router->link->by_vrid[router->config.id.vrid] == router)
-		router->link->by_vrid[router->config.id.vrid] = NULL;
+	struct link *link = router->link;
+	if (link->by_vrid[router->config.id.vrid] == router)
+		link->by_vrid[router->config.id.vrid] = NULL;
 	memset(board_begin_router(engine->board, index), 0, sizeof(struct board_router));
 	board_end_router(engine->board, index);
 	router_auth_wipe(&router->auth);
 	memset(router, 0, sizeof *router);
 	engine->due[index] = engine->takeover[index] = MONO_NEVER;
+	if (link->joined)
+		packets_join(engine, link, false);
 }
 
 /* "eth1 has no carrier" in `text`; false: all tracked interfaces work. */

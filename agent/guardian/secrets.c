@@ -167,9 +167,11 @@ static int read_keys(struct config *config, struct heap *heap, struct config_err
 			const char *trouble = read_key(key, heap);
 			if (!trouble)
 				continue;
-			complain(errors, "%s:%u: virtual router %s, auth key %u, file = \"%s\": %s\n",
-			    config->path, key->line, config->routers[r].name, key->id, key->file.path,
-			    trouble);
+			char line[16] = "";
+			if (key->line)
+				snprintf(line, sizeof line, "%u:", key->line);
+			complain(errors, "%s:%s virtual router %s, auth key %u, file = \"%s\": %s\n",
+			    config->path, line, config->routers[r].name, key->id, key->file.path, trouble);
 			result = -EINVAL;
 		}
 	return result;

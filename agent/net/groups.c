@@ -9,25 +9,44 @@
 
 #include "vipd/net.h"
 
+/* Solicited-node groups differ in the last three bytes. */
+static uint16_t *bucket_of(struct net_groups *groups, unsigned ifindex, const struct address *group)
+{
+	const uint8_t *last = &group->in6.s6_addr[13];
+	return &groups->buckets[(ifindex + last[0] * 31u + last[1] * 256u + last[2]) % NET_GROUP_BUCKETS];
+}
+
+static void index_add(struct net_groups *groups, unsigned i)
+{
+	struct net_membership *m = &groups->members[i];
+	uint16_t *bucket = bucket_of(groups, m->ifindex, &m->group);
+	m->next = *bucket;
+	*bucket = (uint16_t)(i + 1);
+}
+
 void net_groups_begin(struct net_groups *groups, unsigned ifindex)
 {
-	for (unsigned i = 0; i < groups->count; i++)
-		if (groups->members[i].ifindex == ifindex)
-			groups->members[i].wanted = false;
+	memset(groups->buckets, 0, sizeof groups->buckets);
+	for (unsigned i = 0; i < groups->count; i++) {
+		groups->members[i].wanted &= groups->members[i].ifindex != ifindex;
+		index_add(groups, i);
+	}
 }
 
 void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct address *group)
 {
-	for (unsigned i = 0; i < groups->count; i++) {
-		struct net_membership *m = &groups->members[i];
+	for (unsigned i = *bucket_of(groups, ifindex, group); i; i = groups->members[i - 1].next) {
+		struct net_membership *m = &groups->members[i - 1];
 		if (m->ifindex == ifindex && address_equal(&m->group, group)) {
 			m->wanted = true;
 			return;
 		}
 	}
-	if (groups->count < NET_GROUPS_MAX)
-		groups->members[groups->count++] =
-		    (struct net_membership){.ifindex = ifindex, .group = *group, .wanted = true};
+	if (groups->count == NET_GROUPS_MAX)
+		return;
+	groups->members[groups->count] =
+	    (struct net_membership){.ifindex = ifindex, .group = *group, .wanted = true};
+	index_add(groups, groups->count++);
 }
 
 static int change(const struct net_groups *groups, const struct net_membership *m, int option)
@@ -78,17 +97,20 @@ static int join(struct net_groups *groups, struct net_membership *m)
 int net_groups_end(struct net_groups *groups, unsigned ifindex)
 {
 	int first = 0;
+	unsigned changes = 0;
 	for (unsigned i = 0; i < groups->count; i++) {
 		struct net_membership *m = &groups->members[i];
-		if (m->ifindex != ifindex)
+		if (m->ifindex != ifindex || (m->wanted && m->joined))
 			continue;
+		if (changes++ == NET_GROUP_CHANGES)
+			return -EAGAIN;
 		if (!m->wanted) {
 			leave(groups, m);
 			*m = groups->members[--groups->count];
 			i--;
 			continue;
 		}
-		int result = m->joined ? 0 : join(groups, m);
+		int result = join(groups, m);
 		if (!first)
 			first = result;
 	}

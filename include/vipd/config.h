@@ -52,7 +52,7 @@ enum config_auth { AUTH_OFF, AUTH_RECEIVE_ONLY, AUTH_PERMISSIVE, AUTH_ENFORCE };
 
 struct config_key {
 	uint8_t id;
-	uint32_t line; /* of the configuration, for errors of the file */
+	uint32_t line; /* of the file config.path, for errors of the key file; 0: in one that it includes */
 	struct config_secret file;
 };
 

@@ -61,15 +61,19 @@ bool net_receive(int fd, net_taker *taker, void *context);
  */
 #define NET_GROUPS_MAX	  (CONFIG_ROUTERS_MAX * (CONFIG_ADDRESSES_MAX + 2))
 #define NET_GROUP_SOCKETS 64 /* of 364 memberships each, where net.core.optmem_max is 20480 */
+#define NET_GROUP_CHANGES 32 /* a call: each takes a lock of the kernel, and 4,080 of them 0.1 s */
+#define NET_GROUP_BUCKETS 4096
 
 struct net_groups {
 	unsigned socket_count;
 	unsigned room; /* the first socket that may have room */
 	unsigned count;
 	int sockets[NET_GROUP_SOCKETS];
+	uint16_t buckets[NET_GROUP_BUCKETS]; /* from begin to end: index + 1 of the first member, 0: none */
 	struct net_membership {
 		unsigned ifindex;
 		struct address group;
+		uint16_t next; /* in its bucket: index + 1 */
 		uint8_t socket;
 		bool joined;
 		bool wanted;
@@ -78,7 +82,8 @@ struct net_groups {
 
 void net_groups_begin(struct net_groups *groups, unsigned ifindex);
 void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct address *group);
-/* Leaves what is no longer wanted and joins what is missing. Returns the first error: try again later. */
+/* Leaves what is no longer wanted and joins what is missing. Returns -EAGAIN: call it again, or the first
+ * error: call it again later. */
 int net_groups_end(struct net_groups *groups, unsigned ifindex);
 /* The kernel has dropped this interface's memberships and did not tell the sockets, or they must be reported
  * to the switch again: the next end joins anew. */

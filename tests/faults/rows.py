@@ -4,6 +4,9 @@ import dataclasses
 import typing
 
 import actions as act
+import api
+import kernel
+import reloads
 from contenders import Setup
 from rules import ALWAYS_HELD, NO_BURST, NO_MOVE, NONE_LOST, NOT_STUCK, STAYS, TAKEN_OVER
 
@@ -59,6 +62,22 @@ ROWS = [
     Row("wall clock +1 h, authentication", act.clock_stepped(+1), UNNOTICED, VIPD, prepare=act.own_clock_and_key),
     Row("wall clock -1 h, authentication", act.clock_stepped(-1), UNNOTICED, VIPD, prepare=act.own_clock_and_key),
     Row("clock wrong at the start, authentication", act.clock_corrected, (), VIPD, prepare=act.own_clock_and_key),
+    *(Row(f"RTNL held {seconds} s", kernel.rtnl_held(seconds), (NO_MOVE, NONE_LOST)) for seconds in (1, 3)),
+    Row("notifications lost", kernel.notifications_lost, FAILOVER),
+    Row("MTU below 1280 and back, holder", kernel.mtu_and_back(0), FAILOVER),
+    Row("MTU below 1280 and back, backup", kernel.mtu_and_back(1), (STAYS, ALWAYS_HELD, NONE_LOST)),
+    *(Row(f"{count} routers of 16 addresses", kernel.all_move, FAILOVER, VIPD, setup=Setup(ms, count=count, each=16),
+          prepare=kernel.debian_limits) for count, ms in ((24, 100), (255, 1000))),
+
+    *(Row(f"router {how} and put back", reloads.put_back(how), (NONE_LOST,), VIPD, setup=Setup(count=2))
+      for how in ("removed", "renumbered")),
+    Row("VRID changed, server by server", reloads.vrid_changed, (ALWAYS_HELD, NONE_LOST), VIPD),
+    Row("second agent", reloads.second_agent, UNNOTICED, VIPD),
+
+    Row("API servers restarted, then one dies", api.restarted_before, (TAKEN_OVER, NOT_STUCK), VIPD,
+        setup=Setup(check={"flap_count": None})),
+    Row("API server refuses while it starts", api.refuses_while_starting, (TAKEN_OVER,), VIPD),
+
     Row("control flooded", act.flooded, UNNOTICED, VIPD),
     Row("clients that never read", act.never_reads, (ALWAYS_HELD, NONE_LOST), VIPD),
 

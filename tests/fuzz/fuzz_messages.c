@@ -123,7 +123,12 @@ bool kernel_address_usable(const struct kernel_event *event)
 	return event->address.prefix == 128;
 }
 
-void packets_join(struct engine *e, const struct link *link)
+void packets_join(struct engine *e, struct link *link, bool anew)
+{
+	(void)e, (void)link, (void)anew;
+}
+
+void packets_leave(struct engine *e, const struct link *link)
 {
 	(void)e, (void)link;
 }

@@ -1,6 +1,7 @@
 """What people and Prometheus see and do: vipctl, the socket, the metrics, the configuration."""
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -79,6 +80,23 @@ def test_a_failing_reload_changes_nothing(lab, nodes):
     router = nodes[0].router()
     assert (router["state"], router["priority"], router["advert_interval_ms"]) == ("active", 150, 100)
     assert transitions(nodes) == before and lab.holders() == [nodes[0].name]
+
+
+def test_a_reload_survives_what_a_configuration_includes(nodes):
+    """libconfig itself would end the guardian at a directory, and wait at a FIFO for ever."""
+    node = nodes[0]
+    fifo = node.config_path + ".fifo"
+    os.mkfifo(fifo)
+    with open(node.config_path) as file:
+        right = file.read()
+    for path in ("/", fifo, "/dev/zero"):
+        with open(node.config_path, "w") as file:
+            file.write(f'@include "{path}"\n' + right)
+        answer = node.vipctl("reload", check=False)
+        assert answer.returncode == 4 and f":1: @include: cannot read {path}: " in answer.stderr, answer.stderr
+    with open(node.config_path, "w") as file:
+        file.write(right)
+    node.vipctl("reload")
 
 
 def test_a_reload_moves_nothing(lab, nodes, probe):

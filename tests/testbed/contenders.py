@@ -24,13 +24,22 @@ class Setup:
 
     interval_ms: int = 100
     priorities: tuple = (150, 120, 100)
-    count: int = 1  # of virtual routers, each with one address
+    count: int = 1  # of virtual routers
+    each: int = 1  # addresses of each
     checked: bool = True  # the API server is asked once a second
     settings: dict = dataclasses.field(default_factory=dict)
+    check: dict = dataclasses.field(default_factory=dict)  # more of vipd's check; None takes a setting out
+
+    @property
+    def lists(self):
+        """The addresses of each virtual router; the first of all is the one that the client asks."""
+        numbers = iter(range(1, self.count * self.each))
+        return [[VIP if first == number == 0 else f"{PREFIX}f:{next(numbers):x}" for number in range(self.each)]
+                for first in range(self.count)]
 
     @property
     def addresses(self):
-        return [VIP] if self.count == 1 else [f"{PREFIX}f:{number:x}" for number in range(1, self.count + 1)]
+        return [address for addresses in self.lists for address in addresses]
 
     @property
     def vrids(self):
@@ -72,7 +81,7 @@ class Agent:
 
     def settled(self, first):
         """It is what it should be at the start: holder of everything or of nothing."""
-        return self.held() == (self.setup.count if first else 0)
+        return self.held() == (len(self.setup.addresses) if first else 0)
 
     def restart_dead(self):
         """What the service manager does when the main process has gone: waits for the rest, starts it again."""
@@ -97,12 +106,13 @@ class Vipd(Agent):
     def config(self):
         config, setup = self.node.config(), self.setup
         [router], [check] = config["virtual_routers"], config["checks"]
-        check.update(interval="1s", timeout="3s")
+        check.update(interval="1s", timeout="3s", **setup.check)
+        check = {key: value for key, value in check.items() if value is not None}
         del router["kernel_lease"]
         router.update(priority=self.priority, advert_interval=f"{setup.interval_ms}ms", checks=["apiserver"] if setup.checked else [])
         names = ["api"] if setup.count == 1 else [f"r{vrid}" for vrid in setup.vrids]
-        routers = [{**router, "name": name, "vrid": vrid, "addresses": [address], **setup.settings, **self.router}
-                   for name, vrid, address in zip(names, setup.vrids, setup.addresses)]
+        routers = [{**router, "name": name, "vrid": vrid, "addresses": addresses, **setup.settings, **self.router}
+                   for name, vrid, addresses in zip(names, setup.vrids, setup.lists)]
         return {**config, "virtual_routers": routers, "checks": [check] if setup.checked else [], **self.top}
 
     @property
@@ -115,6 +125,11 @@ class Vipd(Agent):
         self.node.vipd_start(**first)
         if first.get("log"):
             os.close(first["log"])
+
+    def reload(self, config=None):
+        """The configuration as it is now, or this one. Whether vipd says that it is in force."""
+        self.node.write_config(config or self.config())
+        return self.node.vipctl("reload", check=False).returncode == 0
 
     def pids(self):
         return self.node.vipd_pids()
@@ -158,9 +173,9 @@ class Keepalived(Agent):
 
     def start(self):
         setup = self.setup
-        self.daemon.begin([keepalived.instance(vrid, self.priority, setup.interval_ms, [keepalived.group_link_local(vrid), address],
+        self.daemon.begin([keepalived.instance(vrid, self.priority, setup.interval_ms, [keepalived.group_link_local(vrid), *addresses],
                                                tracked=setup.checked)
-                           for vrid, address in zip(setup.vrids, setup.addresses)], setup.checked)
+                           for vrid, addresses in zip(setup.vrids, setup.lists)], setup.checked)
 
     def kill_all(self):
         self.signal("all", signal.SIGSTOP)

@@ -12,11 +12,12 @@ import space  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TIMEOUT_S = 120  # of one test; what takes longer hangs
+MAX_FAILED = 10  # more of them have one cause, and each would wait for its deadlines
 
 
 def pytest(*arguments):
     return [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "plugin", "--rootdir", ".",
-            f"--timeout={TIMEOUT_S}", "--durations=10", "--durations-min=2", *arguments]
+            f"--timeout={TIMEOUT_S}", f"--maxfail={MAX_FAILED}", "--durations=10", "--durations-min=2", *arguments]
 
 
 def main(directory, *arguments):

@@ -47,7 +47,7 @@ class Trials(Cluster):
             self.served_by(self.nodes[0])
         self.watch(0.3 + 2 * self.setup.interval_ms / 1000)
         held = [node.agent.held() for node in self.members]
-        assert held == [self.setup.count] + [0] * (len(held) - 1), f"the group is not calm: {held} of {self.setup.count} addresses held"
+        assert held == [len(self.setup.addresses)] + [0] * (len(held) - 1), f"the group is not calm: {held} addresses held"
 
     def clear(self):
         """Nothing runs and nothing is left, whatever a trial has done; self.undo is done."""

@@ -40,7 +40,7 @@ static void test_read(void **state)
 	(void)state;
 	struct certificate certificate = {0};
 	assert_false(certificate_seen(&certificate));
-	assert_int_equal(certificate_read(pem, &certificate), 0);
+	assert_int_equal(certificate_read(pem, strlen(pem), &certificate), 0);
 	assert_true(certificate_seen(&certificate));
 	assert_int_equal(certificate.expires_us, INT64_C(2110734422) * 1000000);
 	assert_int_equal(certificate.address_count, 2);
@@ -53,13 +53,12 @@ static void test_read(void **state)
 static void test_nonsense(void **state)
 {
 	(void)state;
+	static const char broken[] = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
 	struct certificate certificate, before;
 	memset(&certificate, 0x5a, sizeof certificate);
 	before = certificate;
-	assert_int_equal(certificate_read("", &certificate), -EINVAL);
-	assert_int_equal(
-	    certificate_read("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", &certificate),
-	    -EINVAL);
+	assert_int_equal(certificate_read("", 0, &certificate), -EINVAL);
+	assert_int_equal(certificate_read(broken, strlen(broken), &certificate), -EINVAL);
 	assert_memory_equal(&certificate, &before, sizeof before);
 }
 

@@ -336,35 +336,6 @@ static void test_order(void **state)
 	}
 }
 
-/* @include is libconfig's: an error in an included file is told with that file's name. */
-static void test_include(void **state)
-{
-	(void)state;
-	char folder[] = "/tmp/vipd-config-XXXXXX", main_path[64], included_path[64], expected[256];
-	assert_non_null(mkdtemp(folder));
-	snprintf(main_path, sizeof(main_path), "%s/vipd.conf", folder);
-	snprintf(included_path, sizeof(included_path), "%s/more.conf", folder);
-	FILE *file = fopen(main_path, "w");
-	assert_non_null(file);
-	fputs("# the rest is elsewhere\n@include \"more.conf\"\nrun_as = \"\";\n", file);
-	fclose(file);
-	file = fopen(included_path, "w");
-	assert_non_null(file);
-	fputs(MINIMAL "node = \"\";\n", file);
-	fclose(file);
-
-	int result = config_load(main_path, &config, &errors);
-	unlink(main_path);
-	unlink(included_path);
-	rmdir(folder);
-	assert_int_equal(result, -EINVAL);
-	assert_int_equal(errors.count, 2);
-	snprintf(expected, sizeof(expected), "%s:3: run_as = \"\": ", main_path);
-	assert_memory_equal(errors.text, expected, strlen(expected));
-	/* libconfig 1.5 names it as it is written there, 1.7 with its folder. */
-	assert_non_null(strstr(errors.text, "more.conf:4: node = \"\": "));
-}
-
 static void test_reload(void **state)
 {
 	(void)state;
@@ -412,7 +383,6 @@ int main(void)
 	    cmocka_unit_test(test_zero_byte),
 	    cmocka_unit_test(test_many_errors),
 	    cmocka_unit_test(test_order),
-	    cmocka_unit_test(test_include),
 	    cmocka_unit_test(test_reload),
 	    cmocka_unit_test(test_names),
 	};

@@ -39,17 +39,17 @@ static void read_addresses(const X509 *x509, struct certificate *certificate)
 	GENERAL_NAMES_free(names);
 }
 
-int certificate_read(const char *pem, struct certificate *certificate)
+int certificate_read(const char *pem, size_t size, struct certificate *certificate)
 {
 	struct certificate found = {0};
-	unsigned size = 0;
-	BIO *bio = BIO_new_mem_buf(pem, -1);
+	unsigned digest_size = 0;
+	BIO *bio = BIO_new_mem_buf(pem, (int)size);
 	X509 *x509 = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
 	BIO_free(bio);
 	if (!x509)
 		return -EINVAL;
 	int r = read_expiry(x509, &found.expires_us);
-	if (!r && X509_digest(x509, EVP_sha256(), found.digest, &size) != 1)
+	if (!r && X509_digest(x509, EVP_sha256(), found.digest, &digest_size) != 1)
 		r = -EINVAL;
 	if (!r)
 		read_addresses(x509, &found);

@@ -23,7 +23,7 @@ struct certificate {
 };
 
 /* Reads the first certificate of a PEM text. Returns 0 with *certificate filled, or -EINVAL. */
-int certificate_read(const char *pem, struct certificate *certificate);
+int certificate_read(const char *pem, size_t size, struct certificate *certificate);
 
 bool certificate_seen(const struct certificate *certificate);
 bool certificate_equal(const struct certificate *a, const struct certificate *b);

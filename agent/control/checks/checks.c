@@ -26,10 +26,8 @@ struct check {
 	unsigned index; /* of config->checks */
 	sd_event_source *timer;
 	struct mono started;
-	bool running;
 	bool hurried; /* the probe under way, or the next one, was not waited for */
 	struct pace pace;
-	const struct probe_type *type;
 	struct probe *probe;
 };
 
@@ -163,7 +161,6 @@ static void take_result(struct check *check, const struct check_result *result)
 static void on_result(void *context, const struct check_result *result)
 {
 	struct check *check = context;
-	check->running = false;
 	if (check->hurried && result->cut && check_hurry(check))
 		return;
 	take_result(check, result);
@@ -177,8 +174,7 @@ static int on_due(sd_event_source *source, uint64_t us, void *context)
 	(void)source, (void)us;
 	struct check *check = context;
 	check->started = mono_now();
-	check->running = true;
-	check->type->start(check->probe);
+	probe_start(check->probe);
 	return 0;
 }
 
@@ -186,8 +182,7 @@ static void check_free(struct check *check)
 {
 	if (!check)
 		return;
-	if (check->probe)
-		check->type->close(check->probe);
+	probe_close(check->probe);
 	sd_event_source_disable_unref(check->timer);
 	free(check);
 }
@@ -195,21 +190,12 @@ static void check_free(struct check *check)
 /* (Re)opens the probe of the check's type. A probe under way is given up. */
 static int check_open(struct check *check, const struct config *config, const struct secrets *secrets)
 {
-	struct probe_setup setup = {.event = check->checks->control->event,
-	    .config = &config->checks[check->index],
-	    .secrets = secrets,
-	    .done = on_result,
-	    .tripped = on_tripped,
-	    .context = check};
-	const struct probe_type *type = probe_type_of(setup.config->type);
-	struct probe *probe = type->open(&setup);
+	struct probe *probe = probe_open(check->checks->control->event, &config->checks[check->index],
+	    secrets, on_result, on_tripped, check);
 	if (!probe)
 		return -ENOMEM;
-	if (check->probe)
-		check->type->close(check->probe);
-	check->type = type;
+	probe_close(check->probe);
 	check->probe = probe;
-	check->running = false;
 	check->started = (struct mono){0}; /* ask with the new settings at once */
 	return 0;
 }

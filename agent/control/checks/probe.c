@@ -5,24 +5,64 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-const struct probe_type *probe_type_of(enum config_check_type type)
+#include "vipd/mono.h"
+
+static const struct probe_type *const types[CHECK_TYPES] = {
+    [CHECK_HTTPS] = &probe_net,
+    [CHECK_HTTP] = &probe_net,
+    [CHECK_TCP] = &probe_net,
+    [CHECK_EXEC] = &probe_exec,
+    [CHECK_FILE] = &probe_file,
+};
+
+struct probe *probe_open(sd_event *event, const struct config_check *config, const struct secrets *secrets,
+    probe_done *done, probe_tripped *tripped, void *context)
 {
-	switch (type) {
-	case CHECK_HTTPS:
-	case CHECK_HTTP: return &probe_http;
-	case CHECK_TCP: return &probe_tcp;
-	case CHECK_EXEC: return &probe_exec;
-	case CHECK_FILE: return &probe_file;
-	case CHECK_TYPES: break;
+	const struct probe_type *type = types[config->type];
+	struct probe *probe = calloc(1, type->size);
+	if (!probe)
+		return NULL;
+	*probe = (struct probe){.type = type,
+	    .event = event,
+	    .config = *config,
+	    .done = done,
+	    .tripped = tripped,
+	    .context = context};
+	if (type->open(probe, secrets) < 0) {
+		probe_close(probe);
+		return NULL;
 	}
-	return NULL;
+	return probe;
 }
 
-void probe_say(struct check_result *result, const char *format, ...)
+void probe_start(struct probe *probe)
 {
+	probe->started = mono_now();
+	probe->type->start(probe);
+}
+
+void probe_close(struct probe *probe)
+{
+	if (!probe)
+		return;
+	probe->type->close(probe);
+	free(probe);
+}
+
+void probe_end(struct probe *probe, struct check_result *result)
+{
+	result->duration_us = mono_sub(mono_now(), probe->started);
+	probe->done(probe->context, result);
+}
+
+void probe_fail(struct probe *probe, const char *format, ...)
+{
+	struct check_result result = {.outcome = CHECK_FAILURE};
 	va_list args;
 	va_start(args, format);
-	vsnprintf(result->text, sizeof result->text, format, args);
+	vsnprintf(result.text, sizeof result.text, format, args);
 	va_end(args);
+	probe_end(probe, &result);
 }

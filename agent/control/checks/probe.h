@@ -12,36 +12,44 @@
 #include "control/checks/secrets.h"
 #include "vipd/config.h"
 
-struct probe; /* each type has its own */
-
-/* A probe has ended; may be called before start() returns. */
+/* A probe has ended; may be called before probe_start() returns. */
 typedef void probe_done(void *context, const struct check_result *result);
 
 /* The server has closed the connection that was kept; not while a probe is under way. */
 typedef void probe_tripped(void *context);
 
-/* What a probe is opened with. Settings and secrets are copied; curl_global_init() has been called. */
-struct probe_setup {
+/* What all types begin with. */
+struct probe {
+	const struct probe_type *type;
 	sd_event *event;
-	const struct config_check *config;
-	const struct secrets *secrets;
+	struct config_check config; /* a copy */
 	probe_done *done;
 	probe_tripped *tripped;
 	void *context;
+	struct mono started;
 };
 
 struct probe_type {
-	/* Returns NULL without memory. */
-	struct probe *(*open)(const struct probe_setup *setup);
-	/* Starts one probe; it ends within the check's timeout. Not while one is under way. */
+	size_t size; /* of the struct that begins with struct probe; it is zeroed */
+	/* Returns 0 or -errno; close() is called after either. Secrets are copied. */
+	int (*open)(struct probe *probe, const struct secrets *secrets);
+	/* Asks once; ends with probe_end() or probe_fail() within the check's timeout. */
 	void (*start)(struct probe *probe);
-	/* Without a result for the probe that may be under way. NULL is fine. */
 	void (*close)(struct probe *probe);
 };
 
-extern const struct probe_type probe_http, probe_tcp, probe_exec, probe_file;
+/* https, http and tcp; exec; file */
+extern const struct probe_type probe_net, probe_exec, probe_file;
 
-const struct probe_type *probe_type_of(enum config_check_type type);
+/* Returns NULL without memory. curl_global_init() has been called. */
+struct probe *probe_open(sd_event *event, const struct config_check *config, const struct secrets *secrets,
+    probe_done *done, probe_tripped *tripped, void *context);
+/* Not while one is under way. */
+void probe_start(struct probe *probe);
+/* Without a result for the probe that may be under way. NULL is fine. */
+void probe_close(struct probe *probe);
 
-/* Fills result->text. */
-__attribute__((format(printf, 2, 3))) void probe_say(struct check_result *result, const char *format, ...);
+/* Ends what probe_start() began: sets the duration and hands the result on. */
+void probe_end(struct probe *probe, struct check_result *result);
+/* The same with a failure that is no answer. */
+__attribute__((format(printf, 2, 3))) void probe_fail(struct probe *probe, const char *format, ...);

@@ -19,91 +19,66 @@
 #include "vipd/duration.h"
 #include "vipd/mono.h"
 
-struct probe {
-	struct config_check config;
-	probe_done *done;
-	void *context;
+struct child_probe {
+	struct probe base;
 	struct command *command;
-	struct mono started;
 	char name[CONFIG_NAME_MAX + sizeof "VIPD_CHECK="]; /* exec */
 	char *words[CONFIG_WORDS_MAX + 1];
 };
 
 /* ---- common to both ---- */
 
-static struct probe *child_open(const struct probe_setup *setup, command_done *on_done)
+static int child_open(struct probe *base, command_done *on_done)
 {
-	struct probe *probe = calloc(1, sizeof *probe);
-	if (!probe)
-		return NULL;
-	probe->config = *setup->config;
-	probe->done = setup->done;
-	probe->context = setup->context;
-	probe->command = command_new(setup->event, on_done, probe);
-	if (!probe->command) {
-		free(probe);
-		return NULL;
-	}
-	return probe;
+	struct child_probe *probe = (struct child_probe *)base;
+	probe->command = command_new(base->event, on_done, probe);
+	return probe->command ? 0 : -ENOMEM;
 }
 
-static void child_close(struct probe *probe)
+static void child_close(struct probe *base)
 {
-	if (!probe)
-		return;
-	command_free(probe->command);
-	free(probe);
-}
-
-static void finish(struct probe *probe, struct check_result *result)
-{
-	result->duration_us = mono_sub(mono_now(), probe->started);
-	probe->done(probe->context, result);
+	command_free(((struct child_probe *)base)->command);
 }
 
 /* ---- exec ---- */
 
 static void on_exited(void *context, const struct command_result *command)
 {
-	struct probe *probe = context;
+	struct probe *base = context;
 	struct check_result result = {.outcome = CHECK_FAILURE};
 	if (command->end == COMMAND_EXITED && command->number == EXIT_SUCCESS)
 		result.outcome = CHECK_SUCCESS;
 	else
-		command_tell(command, probe->config.timeout_us, result.text, sizeof result.text);
-	finish(probe, &result);
+		command_tell(command, base->config.timeout_us, result.text, sizeof result.text);
+	probe_end(base, &result);
 }
 
-static void exec_start(struct probe *probe)
+static void exec_start(struct probe *base)
 {
+	struct child_probe *probe = (struct child_probe *)base;
 	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	char *const environment[] = {path, probe->name, NULL};
-	probe->started = mono_now();
-	int r = command_start(probe->command, probe->words, environment, probe->config.timeout_us);
-	if (r == 0)
-		return;
-	struct check_result result = {.outcome = CHECK_FAILURE};
+	int r = command_start(probe->command, probe->words, environment, base->config.timeout_us);
 	if (r == -EBUSY)
-		probe_say(&result, "%s was killed after its timeout and hangs in the kernel still",
-		    probe->words[0]);
-	else
-		probe_say(&result, "cannot start %s: %s", probe->words[0], strerror(-r));
-	finish(probe, &result);
+		probe_fail(
+		    base, "%s was killed after its timeout and hangs in the kernel still", probe->words[0]);
+	else if (r < 0)
+		probe_fail(base, "cannot start %s: %s", probe->words[0], strerror(-r));
 }
 
-static struct probe *exec_open(const struct probe_setup *setup)
+static int exec_open(struct probe *base, const struct secrets *secrets)
 {
-	struct probe *probe = child_open(setup, on_exited);
-	if (!probe)
-		return NULL;
-	char *word = probe->config.command;
-	for (unsigned i = 0; i < probe->config.word_count; i++, word += strlen(word) + 1)
+	(void)secrets;
+	struct child_probe *probe = (struct child_probe *)base;
+	char *word = base->config.command;
+	for (unsigned i = 0; i < base->config.word_count; i++, word += strlen(word) + 1)
 		probe->words[i] = word;
-	snprintf(probe->name, sizeof probe->name, "VIPD_CHECK=%s", probe->config.name);
-	return probe;
+	snprintf(probe->name, sizeof probe->name, "VIPD_CHECK=%s", base->config.name);
+	return child_open(base, on_exited);
 }
 
-const struct probe_type probe_exec = {.open = exec_open, .start = exec_start, .close = child_close};
+const struct probe_type probe_exec = {
+    .size = sizeof(struct child_probe), .open = exec_open, .start = exec_start, .close = child_close};
 
 /* ---- file: in the child ---- */
 
@@ -121,7 +96,7 @@ static int read_content(const struct config_check *config)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return complain_of_reading(config->file, strerrordesc_np(errno));
 	if (!S_ISREG(st.st_mode))
-		return complain_of_reading(config->file, "it is no regular file");
+		return complain_of_reading(config->file, "it is not a regular file");
 	ssize_t size = read(fd, text, sizeof text - 1);
 	if (size < 0)
 		return complain_of_reading(config->file, strerrordesc_np(errno));
@@ -152,7 +127,7 @@ static int look(const void *context)
 
 static void on_looked(void *context, const struct command_result *command)
 {
-	struct probe *probe = context;
+	struct probe *base = context;
 	struct check_result result = {.outcome = CHECK_FAILURE};
 	char time[DURATION_TEXT_MAX];
 	if (command->end == COMMAND_EXITED && command->number == EXIT_SUCCESS)
@@ -160,30 +135,28 @@ static void on_looked(void *context, const struct command_result *command)
 	else if (command->end == COMMAND_EXITED)
 		text_clean(command->output, command->size, result.text, sizeof result.text);
 	else if (command->end == COMMAND_TIMEOUT)
-		probe_say(&result, "timeout after %s: the file system of %s hangs",
-		    duration_format(probe->config.timeout_us, time), probe->config.file);
+		snprintf(result.text, sizeof result.text, "timeout after %s: the file system of %.160s hangs",
+		    duration_format(base->config.timeout_us, time), base->config.file);
 	else
-		command_tell(command, probe->config.timeout_us, result.text, sizeof result.text);
-	finish(probe, &result);
+		command_tell(command, base->config.timeout_us, result.text, sizeof result.text);
+	probe_end(base, &result);
 }
 
-static void file_start(struct probe *probe)
+static void file_start(struct probe *base)
 {
-	probe->started = mono_now();
-	int r = command_call(probe->command, look, &probe->config, probe->config.timeout_us);
-	if (r == 0)
-		return;
-	struct check_result result = {.outcome = CHECK_FAILURE};
+	struct child_probe *probe = (struct child_probe *)base;
+	int r = command_call(probe->command, look, &base->config, base->config.timeout_us);
 	if (r == -EBUSY)
-		probe_say(&result, "the file system of %s still hangs", probe->config.file);
-	else
-		probe_say(&result, "cannot look for %s: %s", probe->config.file, strerror(-r));
-	finish(probe, &result);
+		probe_fail(base, "the file system of %s still hangs", base->config.file);
+	else if (r < 0)
+		probe_fail(base, "cannot look for %s: %s", base->config.file, strerror(-r));
 }
 
-static struct probe *file_open(const struct probe_setup *setup)
+static int file_open(struct probe *base, const struct secrets *secrets)
 {
-	return child_open(setup, on_looked);
+	(void)secrets;
+	return child_open(base, on_looked);
 }
 
-const struct probe_type probe_file = {.open = file_open, .start = file_start, .close = child_close};
+const struct probe_type probe_file = {
+    .size = sizeof(struct child_probe), .open = file_open, .start = file_start, .close = child_close};

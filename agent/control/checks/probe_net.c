@@ -1,5 +1,6 @@
 /*
- * The `https` and `http` checks with libcurl, in the program's event loop: one GET, one expected status.
+ * The `https`, `http` and `tcp` checks with libcurl, in the program's event loop: one GET and one expected
+ * status, or a connection and nothing more.
  *
  * Each check has a multi handle of its own, and with it its own connection, which is kept open between the
  * probes: one costs no handshake, and it is the tripwire. When the certificates are rotated the probe is
@@ -17,6 +18,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/checks/certificate.h"
+#include "control/checks/judge.h"
 #include "control/checks/tripwire.h"
 #include "control/text.h"
 #include "vipd/duration.h"
@@ -27,20 +30,17 @@
 #define TIMER_EXACT_US 1000
 #define REFUSAL_MAX    (CONFIG_PATH_MAX + 128)
 
-struct probe {
-	sd_event *event;
+struct net_probe {
+	struct probe base;
 	sd_event_source *timer;
-	struct config_check config;
-	probe_done *done;
-	probe_tripped *tripped;
-	void *context;
 	struct tripwire tripwire;
 	bool anew; /* the kept connection has ended */
 	CURLM *multi;
 	CURL *easy;
 	struct curl_slist *connect_to; /* with server_name */
+	bool added;		       /* to multi */
 	bool running;
-	struct mono started;
+	int64_t client_expires_us; /* wall clock: our certificate; 0: there is none */
 	char refusal[REFUSAL_MAX];
 	char curl_error[CURL_ERROR_SIZE];
 	char body[BODY_KEPT];
@@ -49,7 +49,7 @@ struct probe {
 
 static size_t on_body(char *bytes, size_t one, size_t size, void *context)
 {
-	struct probe *probe = context;
+	struct net_probe *probe = context;
 	size_t room = sizeof probe->body - probe->body_size;
 	size_t kept = size < room ? size : room;
 	memcpy(probe->body + probe->body_size, bytes, kept);
@@ -57,77 +57,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *context)
 	return one * size;
 }
 
-/* What a browser would show of it. */
-static size_t drop_tags(const char *html, size_t size, char out[static BODY_KEPT])
-{
-	size_t length = 0;
-	bool tag = false;
-	for (size_t i = 0; i < size; i++) {
-		if (html[i] == '<')
-			tag = true;
-		if (!tag)
-			out[length++] = html[i];
-		if (html[i] == '>')
-			tag = false;
-	}
-	return length;
-}
-
-/* /readyz answers with a line for every part, [-] before those that fail: those first, else its beginning. */
-static void excerpt(const struct probe *probe, char *text, size_t room)
-{
-	char plain[BODY_KEPT];
-	size_t size = drop_tags(probe->body, probe->body_size, plain);
-	const char *failed = memmem(plain, size, "[-]", 3);
-	const char *from = failed ? failed : plain;
-	size -= (size_t)(from - plain);
-	const char *end = failed ? memchr(from, '\n', size) : NULL;
-	text_clean(from, end ? (size_t)(end - from) : size, text, room);
-}
-
-static bool expected(const struct config_check *config, long status)
-{
-	for (uint32_t i = 0; i < config->expect_count; i++) {
-		if (config->expect[i] == status)
-			return true;
-	}
-	return false;
-}
-
-static void judge_body(const struct probe *probe, struct check_result *result)
-{
-	const char *wanted = probe->config.body;
-	char quote[128];
-	if (!*wanted || memmem(probe->body, probe->body_size, wanted, strlen(wanted)))
-		return;
-	excerpt(probe, quote, sizeof quote);
-	result->outcome = CHECK_FAILURE;
-	probe_say(result, "the answer does not contain \"%.64s\"%s%s", wanted, *quote ? ": " : "", quote);
-}
-
-static void judge_status(const struct probe *probe, long status, struct check_result *result)
-{
-	if (expected(&probe->config, status)) {
-		judge_body(probe, result);
-		return;
-	}
-	if (status == 401 || status == 403) {
-		result->outcome = CHECK_UNAUTHORIZED;
-		probe_say(result, "HTTP status %ld: the server is alive but does not let us ask: %s", status,
-		    probe->config.cert.path[0] ? "it does not accept the client certificate (cert, key)"
-					       : "give the check a client certificate (cert, key)");
-		return;
-	}
-	char list[64] = "", quote[128];
-	for (uint32_t i = 0; i < probe->config.expect_count; i++)
-		snprintf(list + strlen(list), sizeof list - strlen(list), "%s%u", i ? " or " : "",
-		    probe->config.expect[i]);
-	excerpt(probe, quote, sizeof quote);
-	result->outcome = CHECK_FAILURE;
-	probe_say(result, "HTTP status %ld, expected %s%s%s", status, list, *quote ? ": " : "", quote);
-}
-
-static bool is_tls(const struct probe *probe, CURLcode code)
+static bool is_tls(const struct net_probe *probe, CURLcode code)
 {
 	switch (code) {
 	case CURLE_SSL_CONNECT_ERROR:
@@ -157,33 +87,41 @@ static bool is_cut(CURLcode code)
 	}
 }
 
-static void judge_error(const struct probe *probe, CURLcode code, struct check_result *result)
+/* Our certificate, if it has expired. */
+static int64_t client_expired_us(const struct net_probe *probe)
 {
+	return probe->client_expires_us < realtime_us() ? probe->client_expires_us : 0;
+}
+
+static void judge_error(const struct net_probe *probe, CURLcode code, struct check_result *result)
+{
+	const struct config_check *config = &probe->base.config;
 	char time[DURATION_TEXT_MAX], detail[160];
 	const char *text = probe->curl_error[0] ? probe->curl_error : curl_easy_strerror(code);
+	int64_t expired_us = client_expired_us(probe);
 	long os_error = 0;
 	curl_easy_getinfo(probe->easy, CURLINFO_OS_ERRNO, &os_error);
 	text_clean(text, strlen(text), detail, sizeof detail);
-	result->outcome = CHECK_FAILURE;
 	result->refused = code == CURLE_COULDNT_CONNECT && os_error == ECONNREFUSED;
 	result->cut = is_cut(code);
 	if (code == CURLE_OPERATION_TIMEDOUT)
-		probe_say(result, "timeout after %s", duration_format(probe->config.timeout_us, time));
+		judge_say(
+		    result, CHECK_FAILURE, "timeout after %s", duration_format(config->timeout_us, time));
 	else if (result->refused)
-		probe_say(result, "connection refused");
+		judge_say(result, CHECK_FAILURE, "connection refused");
 	else if (code == CURLE_COULDNT_CONNECT && os_error)
-		probe_say(result, "cannot connect: %s", strerror((int)os_error));
+		judge_say(result, CHECK_FAILURE, "cannot connect: %s", strerror((int)os_error));
+	else if (is_tls(probe, code) && expired_us)
+		judge_expired(config, expired_us, "TLS", CHECK_FAILURE, result);
 	else if (code == CURLE_SSL_CERTPROBLEM)
-		probe_say(result, "TLS: %s; do %s and %s belong together?", detail, probe->config.cert.path,
-		    probe->config.key.path);
-	else if (is_tls(probe, code))
-		probe_say(result, "TLS: %s", detail);
+		judge_say(result, CHECK_FAILURE, "TLS: %s; do %s and %s belong together?", detail,
+		    config->cert.path, config->key.path);
 	else
-		probe_say(result, "%s", detail);
+		judge_say(result, CHECK_FAILURE, "%s%s", is_tls(probe, code) ? "TLS: " : "", detail);
 }
 
 /* Only a new connection shows it, also one that fails because of it. */
-static void read_certificate(const struct probe *probe, struct certificate *certificate)
+static void read_certificate(const struct net_probe *probe, struct certificate *certificate)
 {
 	static const char mark[] = "Cert:";
 	const struct curl_certinfo *chain = NULL;
@@ -191,40 +129,52 @@ static void read_certificate(const struct probe *probe, struct certificate *cert
 		return;
 	for (const struct curl_slist *line = chain->certinfo[0]; line; line = line->next) {
 		if (!strncmp(line->data, mark, strlen(mark)))
-			certificate_read(line->data + strlen(mark), certificate);
+			certificate_read(
+			    line->data + strlen(mark), strlen(line->data) - strlen(mark), certificate);
 	}
 }
 
 static void on_broken(void *context)
 {
-	struct probe *probe = context;
+	struct net_probe *probe = context;
 	probe->anew = true;
-	probe->tripped(probe->context);
+	probe->base.tripped(probe->base.context);
 }
 
-static void finish(struct probe *probe, CURLcode code)
+/* A connection that is only kept (tcp) is closed when its handle is removed: that is done at the next start.
+ */
+static void remove_handle(struct net_probe *probe)
 {
-	curl_socket_t kept = CURL_SOCKET_BAD;
+	if (probe->added)
+		curl_multi_remove_handle(probe->multi, probe->easy);
+	probe->added = false;
+}
+
+static void finish(struct net_probe *probe, CURLcode code)
+{
+	const struct config_check *config = &probe->base.config;
+	struct answer answer = {
+	    .body = probe->body, .size = probe->body_size, .client_expired_us = client_expired_us(probe)};
 	struct check_result result = {.outcome = CHECK_SUCCESS};
-	long status = 0;
-	result.duration_us = mono_sub(mono_now(), probe->started);
-	curl_easy_getinfo(probe->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (code == CURLE_OK)
-		judge_status(probe, status, &result);
-	else
+	curl_socket_t kept = CURL_SOCKET_BAD;
+	curl_easy_getinfo(probe->easy, CURLINFO_RESPONSE_CODE, &answer.status);
+	if (code != CURLE_OK)
 		judge_error(probe, code, &result);
+	else if (config->type != CHECK_TCP)
+		judge_answer(config, &answer, &result);
 	read_certificate(probe, &result.certificate);
 	curl_easy_getinfo(probe->easy, CURLINFO_ACTIVESOCKET, &kept);
-	curl_multi_remove_handle(probe->multi, probe->easy);
+	if (config->type != CHECK_TCP || code != CURLE_OK)
+		remove_handle(probe);
 	sd_event_source_set_enabled(probe->timer, SD_EVENT_OFF); /* libcurl leaves one behind */
 	probe->running = false;
 	if (kept != CURL_SOCKET_BAD)
-		tripwire_watch(&probe->tripwire, probe->event, kept, on_broken, probe);
-	probe->done(probe->context, &result);
+		tripwire_watch(&probe->tripwire, probe->base.event, kept, on_broken, probe);
+	probe_end(&probe->base, &result);
 }
 
 /* Has libcurl go on, and ends the probe if that was the end of it. */
-static void act(struct probe *probe, int fd, int events)
+static void act(struct net_probe *probe, int fd, int events)
 {
 	int running, left;
 	curl_multi_socket_action(probe->multi, fd, events, &running);
@@ -252,7 +202,7 @@ static int on_timer(sd_event_source *source, uint64_t us, void *context)
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
 {
 	(void)easy;
-	struct probe *probe = context;
+	struct net_probe *probe = context;
 	sd_event_source *source = known;
 	if (what == CURL_POLL_REMOVE) {
 		sd_event_source_disable_unref(source);
@@ -262,7 +212,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
 	    (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0);
 	if (source)
 		return sd_event_source_set_io_events(source, events) < 0 ? -1 : 0;
-	if (sd_event_add_io(probe->event, &source, fd, events, on_io, probe) < 0)
+	if (sd_event_add_io(probe->base.event, &source, fd, events, on_io, probe) < 0)
 		return -1;
 	curl_multi_assign(probe->multi, fd, source);
 	return 0;
@@ -271,7 +221,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
 static int on_timeout(CURLM *multi, long ms, void *context)
 {
 	(void)multi;
-	struct probe *probe = context;
+	struct net_probe *probe = context;
 	if (ms < 0)
 		return sd_event_source_set_enabled(probe->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
 	if (sd_event_source_set_time_relative(probe->timer, (uint64_t)ms * USEC_PER_MS) < 0)
@@ -279,8 +229,8 @@ static int on_timeout(CURLM *multi, long ms, void *context)
 	return sd_event_source_set_enabled(probe->timer, SD_EVENT_ONESHOT) < 0 ? -1 : 0;
 }
 
-static void set_blob(
-    struct probe *probe, CURLoption option, const struct secrets *secrets, const struct config_secret *secret)
+static void set_blob(struct net_probe *probe, CURLoption option, const struct secrets *secrets,
+    const struct config_secret *secret)
 {
 	const uint8_t *bytes;
 	size_t size;
@@ -301,14 +251,17 @@ static void set_blob(
  * With server_name the URL is asked of that name, in TLS and in the request, at the place where it really is.
  * Returns false without memory.
  */
-static bool set_url(struct probe *probe)
+static bool set_url(struct net_probe *probe)
 {
-	char *host = NULL, *port = NULL, *url = NULL;
+	const struct config_check *config = &probe->base.config;
+	char *host = NULL, *port = NULL, *url = NULL, from[CONFIG_URL_MAX + sizeof "http://"];
+	bool is_tcp = config->type == CHECK_TCP;
+	snprintf(from, sizeof from, "%s%s", is_tcp ? "http://" : "", is_tcp ? config->address : config->url);
 	CURLU *parts = curl_url();
-	bool done = parts && !curl_url_set(parts, CURLUPART_URL, probe->config.url, 0) &&
+	bool done = parts && !curl_url_set(parts, CURLUPART_URL, from, 0) &&
 		    !curl_url_get(parts, CURLUPART_HOST, &host, 0) &&
 		    !curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
-	const char *name = probe->config.server_name;
+	const char *name = config->server_name;
 	if (done && *name) {
 		char to[CONFIG_URL_MAX];
 		snprintf(to, sizeof to, "::%s:%s", host, port);
@@ -325,11 +278,13 @@ static bool set_url(struct probe *probe)
 	return done;
 }
 
-static void set_options(struct probe *probe)
+static void set_options(struct net_probe *probe)
 {
 	CURL *easy = probe->easy;
-	long timeout_ms = (long)(probe->config.timeout_us / USEC_PER_MS);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, config_check_type_name(probe->config.type));
+	long timeout_ms = (long)(probe->base.config.timeout_us / USEC_PER_MS);
+	curl_easy_setopt(
+	    easy, CURLOPT_PROTOCOLS_STR, probe->base.config.type == CHECK_HTTPS ? "https" : "http");
+	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, probe->base.config.type == CHECK_TCP ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "vipd/" VIPD_VERSION);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -349,89 +304,78 @@ static void set_options(struct probe *probe)
 	curl_multi_setopt(probe->multi, CURLMOPT_TIMERDATA, probe);
 }
 
-static void set_secrets(struct probe *probe, const struct secrets *secrets)
+static void set_secrets(struct net_probe *probe, const struct secrets *secrets)
 {
-	if (probe->config.ca.path[0]) {
+	if (probe->base.config.ca.path[0]) {
 		/* Debian's libcurl would trust its own store as well. */
 		curl_easy_setopt(probe->easy, CURLOPT_CAINFO, NULL);
 		curl_easy_setopt(probe->easy, CURLOPT_CAPATH, NULL);
 	}
-	set_blob(probe, CURLOPT_CAINFO_BLOB, secrets, &probe->config.ca);
-	set_blob(probe, CURLOPT_SSLCERT_BLOB, secrets, &probe->config.cert);
-	set_blob(probe, CURLOPT_SSLKEY_BLOB, secrets, &probe->config.key);
+	set_blob(probe, CURLOPT_CAINFO_BLOB, secrets, &probe->base.config.ca);
+	set_blob(probe, CURLOPT_SSLCERT_BLOB, secrets, &probe->base.config.cert);
+	set_blob(probe, CURLOPT_SSLKEY_BLOB, secrets, &probe->base.config.key);
+	struct certificate client;
+	const uint8_t *bytes;
+	size_t size;
+	if (secrets_find(secrets, &probe->base.config.cert, &bytes, &size) == 0 &&
+	    certificate_read((const char *)bytes, size, &client) == 0)
+		probe->client_expires_us = client.expires_us;
 }
 
-static void http_close(struct probe *probe)
+static void net_close(struct probe *base)
 {
-	if (!probe)
-		return;
+	struct net_probe *probe = (struct net_probe *)base;
 	tripwire_release(&probe->tripwire);
-	if (probe->running)
-		curl_multi_remove_handle(probe->multi, probe->easy);
+	remove_handle(probe);
 	if (probe->easy)
 		curl_easy_cleanup(probe->easy);
 	if (probe->multi)
 		curl_multi_cleanup(probe->multi);
 	curl_slist_free_all(probe->connect_to);
 	sd_event_source_disable_unref(probe->timer);
-	free(probe);
 }
 
-static struct probe *http_open(const struct probe_setup *setup)
+static int net_open(struct probe *base, const struct secrets *secrets)
 {
-	struct probe *probe = calloc(1, sizeof *probe);
-	if (!probe)
-		return NULL;
-	probe->event = setup->event;
-	probe->config = *setup->config;
-	probe->done = setup->done;
-	probe->tripped = setup->tripped;
-	probe->context = setup->context;
+	struct net_probe *probe = (struct net_probe *)base;
 	probe->multi = curl_multi_init();
 	probe->easy = curl_easy_init();
 	if (!probe->multi || !probe->easy || !set_url(probe) ||
 	    sd_event_add_time(
-		setup->event, &probe->timer, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_timer, probe) < 0) {
-		http_close(probe);
-		return NULL;
-	}
+		base->event, &probe->timer, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_timer, probe) < 0)
+		return -ENOMEM;
 	sd_event_source_set_enabled(probe->timer, SD_EVENT_OFF);
 	set_options(probe);
-	set_secrets(probe, setup->secrets);
-	return probe;
-}
-
-static void fail(struct probe *probe, const char *why)
-{
-	struct check_result result = {.outcome = CHECK_FAILURE};
-	probe_say(&result, "%s", why);
-	probe->done(probe->context, &result);
+	set_secrets(probe, secrets);
+	return 0;
 }
 
 /*
  * libcurl would try the connection that has ended and then another one, but counts that over the life of the
  * handle and gives up at the sixth time ("Connection died, tried 5 times").
  */
-static void http_start(struct probe *probe)
+static void net_start(struct probe *base)
 {
+	struct net_probe *probe = (struct net_probe *)base;
 	bool anew = probe->anew || tripwire_ended(&probe->tripwire);
 	curl_easy_setopt(probe->easy, CURLOPT_FRESH_CONNECT, anew ? 1L : 0L);
 	probe->anew = false;
 	tripwire_release(&probe->tripwire);
-	probe->started = mono_now();
+	remove_handle(probe);
 	probe->body_size = 0;
 	probe->curl_error[0] = '\0';
 	if (probe->refusal[0]) {
-		fail(probe, probe->refusal);
+		probe_fail(base, "%s", probe->refusal);
 		return;
 	}
 	CURLMcode code = curl_multi_add_handle(probe->multi, probe->easy);
 	if (code != CURLM_OK) {
-		fail(probe, curl_multi_strerror(code));
+		probe_fail(base, "%s", curl_multi_strerror(code));
 		return;
 	}
-	probe->running = true;
+	probe->added = probe->running = true;
 	act(probe, CURL_SOCKET_TIMEOUT, 0); /* else it would be asked a wake-up and a millisecond later */
 }
 
-const struct probe_type probe_http = {.open = http_open, .start = http_start, .close = http_close};
+const struct probe_type probe_net = {
+    .size = sizeof(struct net_probe), .open = net_open, .start = net_start, .close = net_close};

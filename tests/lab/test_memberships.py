@@ -1,0 +1,96 @@
+"""Multicast groups: joined while they are of use, however many there are, and again after the kernel has forgotten them."""
+
+import ipaddress
+
+import pytest
+
+from testbed import PREFIX, VIP, ip_batch, wait_for
+
+DEBIAN_12 = 20480  # net.core.optmem_max
+
+
+def groups(node):
+    """The IPv6 groups of eth0."""
+    lines = node.exec("ip", "-6", "maddr", "show", "dev", "eth0").stdout.split("\n")
+    return {line.split()[1] for line in lines if line.strip().startswith("inet6")}
+
+
+def solicited_node(address):
+    low = ipaddress.ip_address(address).packed[-3:]
+    return str(ipaddress.ip_address(bytes.fromhex("ff0200000000000000000001ff") + low))
+
+
+def optmem_max(node, value):
+    node.exec("sh", "-c", f"echo {value} > /proc/sys/net/core/optmem_max")
+
+
+def heard(node):
+    return node.router()["counters"]["adverts_received"]
+
+
+def test_mtu_below_1280_and_back(lab, nodes):
+    """The kernel removes IPv6 from the interface, and with it every membership."""
+    ip_batch(nodes[1].name, [f"link set eth0 mtu {mtu}" for mtu in (1200, 1500)])
+    nodes[1].interface_up()
+    wait_for("it is back", lambda: nodes[1].router()["state"], lambda state: state == "backup")
+    count = heard(nodes[1])
+    wait_for("it hears the holder", lambda: heard(nodes[1]), lambda now: now > count + 20)
+    lab.wait_holder(nodes[0])
+
+
+def test_a_failed_join_is_tried_again(lab, nodes):
+    usual = nodes[1].exec("cat", "/proc/sys/net/core/optmem_max").stdout.strip()
+    nodes[1].vipd_stop()
+    optmem_max(nodes[1], 1)
+    try:
+        nodes[1].vipd_start()
+        wait_for("it says so", lambda: dict(nodes[1].logs())[f"{nodes[1].name}/vipd.log"],
+                 lambda log: "cannot join a multicast group: Cannot allocate memory" in log)
+        assert "ff02::12" not in groups(nodes[1])
+    finally:
+        optmem_max(nodes[1], usual)
+    wait_for("it has joined", lambda: groups(nodes[1]), lambda joined: {"ff02::12", solicited_node(VIP)} <= joined)
+    lab.wait_holder(nodes[0])
+
+
+def test_groups_are_left_with_their_addresses(lab, nodes):
+    other = PREFIX + "abcd"
+    nodes[1].reconfigure(router={"addresses": [VIP, other]})
+    wait_for("joined", lambda: groups(nodes[1]), lambda joined: solicited_node(other) in joined)
+    nodes[1].reconfigure(router={"addresses": [VIP]})
+    wait_for("left", lambda: groups(nodes[1]), lambda joined: solicited_node(other) not in joined)
+    assert solicited_node(VIP) in groups(nodes[1])
+
+
+@pytest.mark.alone
+def test_255_routers_with_16_addresses(lab, nodes):
+    """With the limit of Debian 12, where 365 memberships fill a socket: all are joined, and it hears and is heard."""
+    usual = nodes[0].exec("cat", "/proc/sys/net/core/optmem_max").stdout.strip()
+    addresses = [[f"2001:db8:79fb::{vrid:x}:{i:x}" for i in range(16)] for vrid in range(1, 256)]
+    pair = nodes[:2]
+    for node in nodes:
+        node.vipd_stop()
+
+    def routers(node, field):
+        return [router[field] for router in node.status()["virtual_routers"]]
+    try:
+        for node, count in zip(pair, (1, 16)):  # the kernel takes long for thousands of addresses, so only the Backup has all
+            optmem_max(node, DEBIAN_12)
+            config = node.config()
+            router = {**config["virtual_routers"][0], "advert_interval": "1s", "kernel_lease": "0s", "checks": []}
+            del router["name"], config["checks"]
+            config["virtual_routers"] = [{**router, "vrid": vrid, "addresses": addresses[vrid - 1][:count]}
+                                         for vrid in range(1, 256)]
+            config["virtual_routers"][0]["priority"] = 100 + count
+            node.write_config(config)
+            node.vipd_start()
+        wait_for("one is Active for all but the first", lambda: [set(routers(node, "state")[1:]) for node in pair],
+                 lambda states: states == [{"active"}, {"backup"}], 60)
+        wait_for("the other for that", lambda: [routers(node, "state")[0] for node in pair],
+                 lambda states: states == ["backup", "active"], 30)
+        assert {solicited_node(a) for of_router in addresses for a in of_router} < groups(pair[1])
+        assert not any(c["advert_send_errors"] for node in pair for c in routers(node, "counters"))
+    finally:
+        for node in pair:
+            optmem_max(node, usual)
+            node.vipd_stop()
