@@ -9,6 +9,9 @@
 
 #include "vipd/mono.h"
 
+/* A new type is a file, a name here and a row. */
+extern const struct probe_type probe_net, probe_exec, probe_file;
+
 static const struct probe_type *const types[CHECK_TYPES] = {
     [CHECK_HTTPS] = &probe_net,
     [CHECK_HTTP] = &probe_net,

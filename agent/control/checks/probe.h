@@ -38,9 +38,6 @@ struct probe_type {
 	void (*close)(struct probe *probe);
 };
 
-/* https, http and tcp; exec; file */
-extern const struct probe_type probe_net, probe_exec, probe_file;
-
 /* Returns NULL without memory. curl_global_init() has been called. */
 struct probe *probe_open(sd_event *event, const struct config_check *config, const struct secrets *secrets,
     probe_done *done, probe_tripped *tripped, void *context);

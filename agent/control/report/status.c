@@ -180,12 +180,10 @@ static json_t *router_json(const struct view *view, const struct board_router *r
 /* What is asked: the URL, the address, the program or the file. */
 static json_t *target_json(const struct config_check *config)
 {
-	switch (config->type) {
-	case CHECK_TCP: return TEXT(config->address);
-	case CHECK_EXEC: return TEXT(config->command);
-	case CHECK_FILE: return TEXT(config->file);
-	default: return TEXT(config->url);
-	}
+	return config->url[0]	    ? TEXT(config->url)
+	       : config->address[0] ? TEXT(config->address)
+	       : config->word_count ? TEXT(config->command)
+				    : TEXT(config->file);
 }
 
 /* What the server presents, against the addresses of the virtual routers that use this check. */
