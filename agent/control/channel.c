@@ -1,8 +1,8 @@
 /*
  * The channel to the engine: verdicts go out, news of transitions comes in.
  *
- * The engine is told what changes at once, and the rest again and again: if this process dies, what it said
- * expires there. It is not told of every verdict, because each message wakes a realtime process.
+ * A verdict that changes is sent at once, any other before it expires at the engine: they expire there in
+ * case this process dies. Not every verdict is sent, because each message wakes a realtime process.
  */
 #include <errno.h>
 #include <stdlib.h>

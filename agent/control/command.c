@@ -1,12 +1,12 @@
 /*
- * Running programs of others from a loop that never waits.
+ * Runs other people's programs from a loop that never waits.
  *
- * A descriptor leaves the loop before it is closed: a child that has been forked and has not yet executed
- * holds it open, and epoll would go on to report it.
+ * A descriptor leaves the loop before it is closed. A child that has been forked but has not executed yet
+ * still has it open, and epoll would go on reporting it.
  *
- * The end is noticed by a pidfd, so no SIGCHLD is shared with anybody. The group is killed before its leader
- * is reaped: until then nobody else can have its number. A program that does not die of SIGKILL (it hangs in
- * the kernel) is left to itself until it does; the struct that stands for it may then outlive its owner.
+ * A pidfd reports the end, so nobody has to share SIGCHLD. The group is killed before its leader is reaped:
+ * until then the kernel gives its number to nobody else. A program that hangs in the kernel does not die of
+ * SIGKILL. It is left alone until it does; its struct command may outlive its owner.
  */
 #include "control/command.h"
 
@@ -49,7 +49,7 @@ struct command {
 	int output;
 	bool cut; /* killed by us, because of cut_end */
 	enum command_end cut_end;
-	bool told; /* the result has been given */
+	bool reported; /* `done` has been called */
 	size_t printed;
 	struct command_result result;
 };
@@ -93,7 +93,7 @@ _Noreturn static void become(command_main *function, const void *context, int ou
 	sigset_t none;
 	int nothing = open("/dev/null", O_RDONLY);
 	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL); /* should this process be killed before it can kill that one */
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* if control is killed before it can kill this process */
 	for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++)
 		signal(usual[i], SIG_DFL);
 	sigemptyset(&none);
@@ -105,8 +105,8 @@ _Noreturn static void become(command_main *function, const void *context, int ou
 	_exit(function(context));
 }
 
-/* Reads what there is; beyond COMMAND_KEPT it is only counted. */
-static void drink(struct command *command)
+/* Keeps the beginning, and counts the rest. */
+static void read_output(struct command *command)
 {
 	char buffer[16384];
 	ssize_t n;
@@ -120,7 +120,7 @@ static void drink(struct command *command)
 	}
 }
 
-/* Nothing more is expected of it but its end. */
+/* From here on only its end matters. */
 static void shut(struct command *command)
 {
 	command->timer = sd_event_source_disable_unref(command->timer);
@@ -130,24 +130,25 @@ static void shut(struct command *command)
 	command->output = -1;
 }
 
-static void tell(struct command *command, enum command_end end, int number)
+static void report(struct command *command, enum command_end end, int number)
 {
 	struct command_result result = command->result;
 	shut(command);
-	if (command->told)
+	if (command->reported)
 		return;
-	command->told = true;
+	command->reported = true;
 	result.end = end;
 	result.number = number;
 	command->done(command->context, &result);
 }
 
-/* It is told when the program has ended, so that the next one can start; or when it does not end. */
+/* Normally the end of the program reports, so that the next one can start. This is for one that does not end.
+ */
 static void cut_short(struct command *command, enum command_end end)
 {
 	kill(-command->pid, SIGKILL);
 	if (command->cut) {
-		tell(command, command->cut_end, SIGKILL);
+		report(command, command->cut_end, SIGKILL);
 		return;
 	}
 	command->cut = true;
@@ -161,7 +162,7 @@ static int on_print(sd_event_source *source, int fd, uint32_t events, void *cont
 {
 	(void)fd;
 	struct command *command = context;
-	drink(command);
+	read_output(command);
 	if (command->printed > COMMAND_OUTPUT)
 		cut_short(command, COMMAND_TALKATIVE);
 	else if (events & (EPOLLHUP | EPOLLERR))
@@ -185,7 +186,7 @@ static int on_exit_of(sd_event_source *source, int fd, uint32_t events, void *co
 	if (waitid(P_PIDFD, (id_t)command->pidfd, &info, WEXITED | WNOHANG) < 0 || !info.si_pid)
 		return 0;
 	if (command->output >= 0)
-		drink(command);
+		read_output(command);
 	running_remove(command);
 	bool abandoned = !command->done;
 	int pidfd = command->pidfd;
@@ -197,9 +198,9 @@ static int on_exit_of(sd_event_source *source, int fd, uint32_t events, void *co
 	}
 	command->exit = sd_event_source_disable_unref(command->exit);
 	if (command->cut)
-		tell(command, command->cut_end, SIGKILL);
+		report(command, command->cut_end, SIGKILL);
 	else
-		tell(command, info.si_code == CLD_EXITED ? COMMAND_EXITED : COMMAND_KILLED, info.si_status);
+		report(command, info.si_code == CLD_EXITED ? COMMAND_EXITED : COMMAND_KILLED, info.si_status);
 	return 0;
 }
 
@@ -232,11 +233,11 @@ int command_call(struct command *command, command_main *function, const void *co
 		close(ends[0]);
 		return -error;
 	}
-	setpgid(pid, pid); /* whoever of both comes first */
+	setpgid(pid, pid); /* parent or child, whoever comes first */
 	command->pid = pid;
 	command->pidfd = pidfd_open(pid, 0);
 	command->output = ends[0];
-	command->told = command->cut = false;
+	command->reported = command->cut = false;
 	command->printed = command->result.size = 0;
 	int r = command->pidfd < 0 ? -errno : watch(command, timeout_us);
 	if (r >= 0) {
@@ -281,13 +282,13 @@ void command_free(struct command *command)
 	}
 	kill(-command->pid, SIGKILL);
 	command->done = NULL;
-	command->told = true;
+	command->reported = true;
 	sd_event_source_set_destroy_callback(command->exit, free);
 	sd_event_source_set_floating(command->exit, true);
 	sd_event_source_unref(command->exit);
 }
 
-void command_tell(const struct command_result *result, int64_t timeout_us, char *text, size_t room)
+void command_describe(const struct command_result *result, int64_t timeout_us, char *text, size_t room)
 {
 	char output[160], time[DURATION_TEXT_MAX];
 	text_clean(result->output, result->size, output, sizeof output);

@@ -1,6 +1,6 @@
 /*
- * One program of somebody else at a time, or a function that may hang: in a process and process group of its
- * own, for a limited time, with a bounded output; whatever of the group is left in the end is killed.
+ * Runs one program at a time, or a function that may hang, in a process group of its own, for a limited time
+ * and with a limited output. What is left of the group in the end is killed.
  */
 #pragma once
 
@@ -55,4 +55,4 @@ bool command_running(pid_t pid);
 void command_free(struct command *command);
 
 /* "exit status 2: disk full" */
-void command_tell(const struct command_result *result, int64_t timeout_us, char *text, size_t room);
+void command_describe(const struct command_result *result, int64_t timeout_us, char *text, size_t room);

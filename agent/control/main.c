@@ -1,5 +1,5 @@
 /*
- * vipd-control: everything slow. Answers HTTP, runs the checks, tells the engine what they found.
+ * vipd-control: everything slow. Answers HTTP, runs the checks, reports to the engine.
  *
  * The guardian starts it without a privilege and with every descriptor that it needs, the listening sockets
  * among them. The VIP does not need it: it may crash, hang or be flooded. All of it is one thread and one

@@ -1,8 +1,8 @@
 /*
  * Runs the program `notify` of the configuration on every transition: one at a time, in their order.
  *
- * The board is the queue: it keeps the last BOARD_EVENTS_MAX transitions, so a program that is too slow loses
- * the oldest ones (which is logged), and nothing else waits for it.
+ * The board is the queue. It keeps the last BOARD_EVENTS_MAX transitions: a program that is too slow loses
+ * the oldest ones, which is logged, and nothing else waits for it.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +25,7 @@ struct notify {
 	struct control *control;
 	struct command *command;
 	bool running;
-	uint64_t next; /* transition to tell */
+	uint64_t next; /* number of the next transition */
 };
 
 struct environment {
@@ -96,7 +96,7 @@ static bool take(struct notify *notify, struct board_event *event)
 		lost++;
 	}
 	if (lost)
-		log_warning("notify: %s is too slow: %" PRIu64 " transitions were not told to it",
+		log_warning("notify: %s is too slow: %" PRIu64 " transitions were left out",
 		    notify->control->config->notify, lost);
 	return notify->next++ <= last;
 }
@@ -133,7 +133,7 @@ static void on_done(void *context, const struct command_result *result)
 	struct notify *notify = context;
 	char text[256];
 	if (result->end != COMMAND_EXITED || result->number != 0) {
-		command_tell(result, TIME_LIMIT_US, text, sizeof text);
+		command_describe(result, TIME_LIMIT_US, text, sizeof text);
 		log_warning("notify: transition %" PRIu64 ": %s", notify->next - 1, text);
 	}
 	notify->running = false;

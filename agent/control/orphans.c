@@ -1,7 +1,7 @@
 /*
- * A subreaper inherits every orphan among its descendants, whatever its session. Each death, of a command or
- * of an orphan, is followed by a look at all children: who is not a command and not in the group of one is
- * left over. Its own children are inherited when it dies, and so on until none is left.
+ * A subreaper inherits every orphan among its descendants, whatever its session. After each death, of a
+ * command or of an orphan, all children are looked at. A child that is not a command and not in the group of
+ * one is left over, and is killed. Control inherits its children in turn, until none is left.
  */
 #include "control/orphans.h"
 
@@ -21,7 +21,7 @@ static void look_at(pid_t pid)
 	if (command_running(pid) || waitpid(pid, NULL, WNOHANG) == pid)
 		return;
 	if (!command_running(getpgid(pid)))
-		kill(pid, SIGKILL); /* reaped when that has been told */
+		kill(pid, SIGKILL); /* reaped at the next SIGCHLD */
 }
 
 static int on_death(sd_event_source *source, const struct signalfd_siginfo *info, void *context)

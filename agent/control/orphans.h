@@ -7,8 +7,7 @@
 #include <systemd/sd-event.h>
 
 /*
- * From now on whoever loses its parent below this process becomes its child, and is killed unless it belongs
- * to the process group of a command that still runs. Returns 0 or -errno: then process groups are all there
- * is.
+ * From now on a descendant that loses its parent becomes a child of this process, and is killed unless it is
+ * in the process group of a running command. Returns 0 or -errno: then only process groups are contained.
  */
 int orphans_watch(sd_event *event);

@@ -1,5 +1,5 @@
 /*
- * The parts of control, and who is told what.
+ * The parts of control, and which of them hears of what.
  */
 #include <errno.h>
 

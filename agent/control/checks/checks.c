@@ -89,7 +89,7 @@ static bool check_hurry(struct check *check)
 	return true;
 }
 
-/* The server has closed the idle connection: it is dead, or tidy. One probe tells. */
+/* The server has closed the idle connection: it is dead, or tidy. Another probe shows which. */
 static void on_tripped(void *context)
 {
 	check_hurry(context);
@@ -155,8 +155,9 @@ static void take_result(struct check *check, const struct check_result *result)
 }
 
 /*
- * A connection that was cut is no answer: the server may be dying, and then the next probe is refused. The
- * probe that asks for that must not count beside the first one, else two resets in a millisecond were `fall`.
+ * A connection that was cut is not an answer. The server may be dying, so another probe follows at once: that
+ * one is refused then. It does not count as another failure, or two resets in a millisecond would reach
+ * `fall`.
  */
 static void on_result(void *context, const struct check_result *result)
 {

@@ -1,10 +1,10 @@
 /*
  * From results to states to verdicts.
  *
- * A verdict is given only when it is certain: a control process that has just been restarted does not call a
- * router unhealthy because its checks have not answered yet; what its predecessor said stays in force at the
- * engine until it expires. Likewise a reload that changes a check keeps the check's state. So neither moves
- * an address.
+ * There is a verdict only when it is certain. A control process that has just been restarted does not call a
+ * router unhealthy because its checks have not answered yet: the last verdict of its predecessor stays in
+ * force at the engine until it expires. A reload that changes a check keeps the check's state. So neither of
+ * them moves an address.
  */
 #include "control/checks/health.h"
 
@@ -125,7 +125,7 @@ bool health_in_doubt(const struct check_health *health, const struct config_chec
 	return health->state == CHECK_UNKNOWN || (health->good && health->good < config->rise);
 }
 
-/* Where the files stand among the secrets, and how reading them went, is no setting. */
+/* Where the files are among the secrets, and whether they could be read, are not settings. */
 static void forget_bytes(struct config_secret *secret)
 {
 	secret->offset = secret->size = 0;

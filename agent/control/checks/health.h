@@ -32,7 +32,7 @@ const char *check_outcome_name(enum check_outcome outcome);
 /* One probe's result. */
 struct check_result {
 	enum check_outcome outcome;
-	bool refused; /* nobody listens: there is no doubt left for `fall` to wait for */
+	bool refused; /* nobody listens: no need to wait for `fall` */
 	bool cut;     /* the connection ended before the answer: the server may be dying */
 	int64_t duration_us;
 	char text[CHECK_TEXT_MAX];	/* why, "" with CHECK_SUCCESS */

@@ -48,5 +48,5 @@ void probe_close(struct probe *probe);
 
 /* Ends what probe_start() began: sets the duration and hands the result on. */
 void probe_end(struct probe *probe, struct check_result *result);
-/* The same with a failure that is no answer. */
+/* The same for a failure, in these words. */
 __attribute__((format(printf, 2, 3))) void probe_fail(struct probe *probe, const char *format, ...);

@@ -49,7 +49,7 @@ static void on_exited(void *context, const struct command_result *command)
 	if (command->end == COMMAND_EXITED && command->number == EXIT_SUCCESS)
 		result.outcome = CHECK_SUCCESS;
 	else
-		command_tell(command, base->config.timeout_us, result.text, sizeof result.text);
+		command_describe(command, base->config.timeout_us, result.text, sizeof result.text);
 	probe_end(base, &result);
 }
 
@@ -138,7 +138,7 @@ static void on_looked(void *context, const struct command_result *command)
 		snprintf(result.text, sizeof result.text, "timeout after %s: the file system of %.160s hangs",
 		    duration_format(base->config.timeout_us, time), base->config.file);
 	else
-		command_tell(command, base->config.timeout_us, result.text, sizeof result.text);
+		command_describe(command, base->config.timeout_us, result.text, sizeof result.text);
 	probe_end(base, &result);
 }
 

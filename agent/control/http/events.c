@@ -1,10 +1,10 @@
 /*
- * The board's ring of transitions as a list or as a stream.
+ * The board's ring of transitions, as a list or as a stream.
  *
- * A follower has no queue: it remembers the number of its next event and reads it from the ring when its
- * client has taken the line before. A client that reads too slowly for the ring is told how many it lost.
- * While there is nothing to send its connection is suspended, and then libmicrohttpd does not look at it at
- * all: so the follower itself watches for the client's going away.
+ * A follower has no queue. It remembers the number of its next event, and reads that from the ring when its
+ * client has taken the line before. A client that reads too slowly for the ring gets a line with the number
+ * of lost ones. While there is nothing to send the connection is suspended. libmicrohttpd does not look at a
+ * suspended connection, so the follower itself watches for the client's end.
  */
 #include "control/http/events.h"
 
@@ -288,8 +288,8 @@ static bool number_argument(struct http_request *request, const char *name, uint
 	errno = 0;
 	unsigned long long number = strtoull(text, &end, 10);
 	if (!strchr("0123456789", *text) || !*text || *end || errno || number > INT64_MAX) {
-		http_reply_error(request, MHD_HTTP_BAD_REQUEST, "%s=%s is no number; give one, such as %s=10",
-		    name, text, name);
+		http_reply_error(request, MHD_HTTP_BAD_REQUEST,
+		    "%s=%s is not a number; write one, as in %s=10", name, text, name);
 		return false;
 	}
 	*value = number;
@@ -308,10 +308,9 @@ void events_get(struct events *events, struct http_request *request)
 		http_reply_error(request, MHD_HTTP_BAD_REQUEST, "follow=%s: it is 0 or 1", follows);
 		return;
 	}
-	/* Without since nobody has asked for those that are no more. */
+	/* Without `since`, what has left the ring was not asked for. */
 	uint64_t next = has_since ? since + 1 : first_number(events);
-	if (next >
-	    end + 1) /* the number is of a vipd that was running before this one, which began at 1 again */
+	if (next > end + 1) /* of an earlier vipd: numbers begin at 1 when it starts */
 		next = first_number(events);
 	if (has_last && end + 1 - (end < last ? end : last) > next)
 		next = end + 1 - (end < last ? end : last);

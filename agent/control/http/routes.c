@@ -141,7 +141,7 @@ static void unknown_router(struct service *service, struct http_request *request
 	    request, MHD_HTTP_NOT_FOUND, "there is no virtual router \"%s\"; there is: %s", name, known);
 }
 
-/* ?for=10m. False (answered with 400) if it is no time that a drain can last. */
+/* ?for=10m. False (answered with 400) if no drain can last that long. */
 static bool for_argument(struct http_request *request, uint32_t *ms)
 {
 	const char *text = http_argument(request, "for");

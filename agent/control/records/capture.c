@@ -46,7 +46,7 @@ struct capture {
 	struct packet *packets;
 	unsigned interface_count;
 	char interfaces[BOARD_LINKS_MAX][IF_NAMESIZE];
-	uint64_t next_event; /* to be told with the next packet */
+	uint64_t next_event; /* the next transition to become a comment */
 };
 
 /* ---- blocks ---- */
@@ -112,7 +112,7 @@ static void block_end(struct capture *capture, size_t at)
 static void put_section(struct capture *capture, const char *node)
 {
 	const uint16_t version[] = {1, 0};
-	const int64_t length = -1; /* not told */
+	const int64_t length = -1; /* unknown */
 	char comment[CONFIG_NAME_MAX + 64];
 	snprintf(comment, sizeof comment, "the last packets of vipd on %s", node);
 	size_t at = block_begin(capture, BLOCK_SECTION);

@@ -3,7 +3,7 @@
  * come meanwhile are in the same file.
  *
  * A child process writes: a disk that is slow or hangs (and at such times it often is) must not keep the loop
- * from its health checks. The file gets its name when it is complete. Whatever fails is counted, told once,
+ * from its health checks. The file gets its name when it is complete. Whatever fails is counted, logged once,
  * and tried again at the next transition.
  */
 #include "control/records/recorder.h"
@@ -119,9 +119,8 @@ static void failed(struct recorder *recorder, const char *why)
 	recorder->state.failures++;
 	snprintf(recorder->state.last_error, sizeof recorder->state.last_error, "%s", why);
 	if (!again)
-		log_error("cannot write a capture file to record_dir = \"%s\": %s; it is tried at every "
-			  "transition, "
-			  "and not told again until it works",
+		log_error("cannot write a capture file to record_dir = \"%s\": %s; tried again at every "
+			  "transition, and not logged again until it works",
 		    recorder->control->config->record_dir, recorder->state.last_error);
 }
 
@@ -142,7 +141,7 @@ static void on_done(void *context, const struct command_result *result)
 	struct recorder *recorder = context;
 	char text[128];
 	recorder->running = false;
-	command_tell(result, TIME_LIMIT_US, text, sizeof text);
+	command_describe(result, TIME_LIMIT_US, text, sizeof text);
 	if (result->end == COMMAND_EXITED && result->number == 0)
 		succeeded(recorder);
 	else
@@ -234,7 +233,7 @@ static void recorder_changed(void *part)
 static void recorder_free(void *part)
 {
 	struct recorder *recorder = part;
-	if (!recorder->running && anything_new(recorder)) { /* nobody is kept waiting any more */
+	if (!recorder->running && anything_new(recorder)) { /* nothing waits for us any more */
 		begin_file(recorder);
 		write_record(recorder);
 	}

@@ -1,9 +1,9 @@
 /*
  * The kernel's own list of addresses.
  *
- * The status shall be right even when the engine hangs or lies, so it does not come from the board: each
- * request asks again. What counts is the router's interface alone, because kube-proxy in IPVS mode binds
- * every external address to kube-ipvs0 on all nodes.
+ * The status must be right even when the engine hangs or lies, so this does not come from the board: each
+ * request asks the kernel. Only the router's interface counts: kube-proxy in IPVS mode binds every external
+ * address to kube-ipvs0, on all nodes.
  */
 #include "control/report/held.h"
 
