@@ -110,11 +110,18 @@ static int on_guardian(sd_event_source *source, int fd, uint32_t events, void *c
 	return 0;
 }
 
-/* The guardian replaces a control process that has fallen silent. */
+/* The guardian replaces a control process that is silent. And the engine's message of a transition may be
+ * lost. */
 static int on_heartbeat(sd_event_source *source, uint64_t us, void *context)
 {
-	(void)us, (void)context;
+	(void)us;
+	struct control *control = context;
+	static uint64_t seen;
+	uint64_t count = atomic_load(&control->board->event_count);
 	message_send(FD_GUARDIAN, &(struct message){.type = MESSAGE_ALIVE}, NULL);
+	if (count != seen)
+		parts_changed(control);
+	seen = count;
 	sd_event_source_set_time_relative(source, HEARTBEAT_US);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
@@ -150,7 +157,7 @@ static int prepare(struct control *control)
 		    strerror(-r));
 	if ((r = parts_new(control)) < 0 ||
 	    (r = sd_event_add_io(control->event, NULL, FD_GUARDIAN, EPOLLIN, on_guardian, control)) < 0 ||
-	    (r = sd_event_add_time(control->event, NULL, CLOCK_MONOTONIC, 0, 0, on_heartbeat, NULL)) < 0)
+	    (r = sd_event_add_time(control->event, NULL, CLOCK_MONOTONIC, 0, 0, on_heartbeat, control)) < 0)
 		return r;
 	return sd_event_add_signal(control->event, NULL, SIGTERM, on_term, NULL);
 }

@@ -19,7 +19,6 @@
 
 #define FOLLOWERS_MAX 32
 #define BLOCK_SIZE    4096
-#define LOOK_US	      USEC_PER_SEC /* look at the board this often, should the engine's message have been lost */
 
 struct follower {
 	struct events *events;
@@ -38,8 +37,6 @@ struct follower {
 struct events {
 	sd_event *event;
 	const struct board *board;
-	sd_event_source *look;
-	uint64_t seen;
 	unsigned count;
 	struct follower *followers;
 	bool stopping;
@@ -151,27 +148,9 @@ static void follower_free(void *context)
 	if (*link)
 		*link = f->after;
 	f->events->count--;
-	if (!f->events->count)
-		sd_event_source_set_enabled(f->events->look, SD_EVENT_OFF);
 	sd_event_source_disable_unref(f->hangup);
 	free(f->line);
 	free(f);
-}
-
-static void look_again(struct events *events)
-{
-	sd_event_source_set_time_relative(events->look, LOOK_US);
-	sd_event_source_set_enabled(events->look, SD_EVENT_ONESHOT);
-}
-
-static int on_look(sd_event_source *source, uint64_t us, void *context)
-{
-	(void)source, (void)us;
-	struct events *events = context;
-	if (last_number(events) != events->seen)
-		events_changed(events);
-	look_again(events);
-	return 0;
 }
 
 struct events *events_new(sd_event *event, const struct board *board)
@@ -181,11 +160,6 @@ struct events *events_new(sd_event *event, const struct board *board)
 		return NULL;
 	events->event = event;
 	events->board = board;
-	if (sd_event_add_time(event, &events->look, CLOCK_MONOTONIC, 0, 0, on_look, events) < 0) {
-		free(events);
-		return NULL;
-	}
-	sd_event_source_set_enabled(events->look, SD_EVENT_OFF);
 	return events;
 }
 
@@ -200,17 +174,8 @@ void events_stop(struct events *events)
 	}
 }
 
-void events_free(struct events *events)
-{
-	if (!events)
-		return;
-	sd_event_source_disable_unref(events->look);
-	free(events);
-}
-
 void events_changed(struct events *events)
 {
-	events->seen = last_number(events);
 	for (struct follower *f = events->followers; f; f = f->after)
 		follower_wake(f);
 }
@@ -221,8 +186,7 @@ static struct MHD_Response *follower_start(struct follower *f, int socket)
 	struct events *events = f->events;
 	f->after = events->followers;
 	events->followers = f;
-	if (!events->count++)
-		look_again(events);
+	events->count++;
 	struct MHD_Response *response = NULL;
 	/* EPOLLHUP alone: a client that only closes its sending side still reads. */
 	if (sd_event_add_io(events->event, &f->hangup, socket, EPOLLHUP, on_hangup, f) >= 0)

@@ -10,12 +10,11 @@
 
 struct events;
 
-/* Returns NULL without memory. */
+/* Returns NULL without memory; free() it after http_stop(). */
 struct events *events_new(sd_event *event, const struct board *board);
 
 /* Ends every stream; before http_stop(). */
 void events_stop(struct events *events);
-void events_free(struct events *events);
 
 /* Answers ?since=N (those after number N), ?last=N, ?follow=1. */
 void events_get(struct events *events, struct http_request *request);

@@ -10,11 +10,11 @@
 
 struct reload;
 
-/* Returns NULL without memory; free() it after reload_stop(). */
+/* Returns NULL without memory. */
 struct reload *reload_new(sd_event *event);
 
 /* Answers everybody who waits; before http_stop(). */
-void reload_stop(struct reload *reload);
+void reload_free(struct reload *reload);
 
 /* Holds the request until the guardian has answered, ten seconds at most. */
 void reload_post(struct reload *reload, struct http_request *request);

@@ -31,8 +31,8 @@
 
 struct route {
 	const char *path;
-	const char *method; /* GET also stands for HEAD */
-	bool open;	    /* on the metrics listener too */
+	const char *method;		    /* GET also stands for HEAD */
+	enum { OPEN, LOCAL, ADMIN } access; /* on both listeners; on the socket; there, for those who may */
 	const char *arguments[ARGUMENTS_MAX];
 	void (*answer)(struct service *service, struct http_request *request);
 };
@@ -55,25 +55,22 @@ static void get_status(struct service *service, struct http_request *request)
 	http_reply_json(request, MHD_HTTP_OK, json);
 }
 
-static struct MHD_Response *metrics_make(struct control *control)
+static void metrics_renew(struct service *service)
 {
 	struct view view;
-	size_t length = 0;
-	char *text = look(control, &view) < 0 ? NULL : metrics_text(&view, &length);
+	free(service->metrics_text);
+	service->metrics_text = NULL;
+	if (look(service->control, &view) == 0)
+		service->metrics_text = metrics_text(&view, &service->metrics_length);
 	view_free(&view);
-	return http_response(text, length, METRICS_TYPE);
+	service->metrics_at = mono_now();
 }
 
 static void get_metrics(struct service *service, struct http_request *request)
 {
-	struct mono now = mono_now();
-	if (!service->metrics_answer || mono_sub(now, service->metrics_at) > METRICS_AGE_MAX_US) {
-		if (service->metrics_answer)
-			MHD_destroy_response(service->metrics_answer);
-		service->metrics_answer = metrics_make(service->control);
-		service->metrics_at = now;
-	}
-	http_reply_shared(request, MHD_HTTP_OK, service->metrics_answer);
+	if (!service->metrics_text || mono_sub(mono_now(), service->metrics_at) > METRICS_AGE_MAX_US)
+		metrics_renew(service);
+	http_reply_copy(request, MHD_HTTP_OK, service->metrics_text, service->metrics_length, METRICS_TYPE);
 }
 
 /* Writes why the engine cannot be relied on. Returns false if it can. */
@@ -116,16 +113,16 @@ static void get_capture(struct service *service, struct http_request *request)
 }
 
 /* False (answered with 403) if the client may not change anything. */
-static bool allowed(struct service *service, struct http_request *request, uid_t *uid)
+static bool allowed(struct service *service, struct http_request *request)
 {
-	if (access_allowed(&service->access, http_socket(request), uid))
+	if (access_allowed(&service->access, http_socket(request), &request->uid))
 		return true;
-	log_notice("refused %s to user %d", request->path, (int)*uid);
+	log_notice("refused %s to user %d", request->path, (int)request->uid);
 	http_reply_error(request, MHD_HTTP_FORBIDDEN,
 	    "only root%s%.*s%s may do this (control.admin_group); you are uid %d",
 	    service->access.has_group ? " and members of group \"" : "",
 	    service->access.has_group ? CONFIG_NAME_MAX : 0, service->control->config->admin_group,
-	    service->access.has_group ? "\"" : "", (int)*uid);
+	    service->access.has_group ? "\"" : "", (int)request->uid);
 	return false;
 }
 
@@ -157,10 +154,7 @@ static bool for_argument(struct http_request *request, uint32_t *ms)
 
 static void drain_or_resume(struct service *service, struct http_request *request, enum message_type type)
 {
-	uid_t uid;
-	if (!allowed(service, request, &uid))
-		return;
-	struct message message = {.type = type, .drain.uid = uid};
+	struct message message = {.type = type, .drain.uid = request->uid};
 	if (!for_argument(request, &message.drain.for_ms))
 		return;
 	const char *name = http_argument(request, "router");
@@ -204,20 +198,18 @@ static void post_resume(struct service *service, struct http_request *request)
 
 static void post_reload(struct service *service, struct http_request *request)
 {
-	uid_t uid;
-	if (allowed(service, request, &uid))
-		reload_post(service->reload, request);
+	reload_post(service->reload, request);
 }
 
 static const struct route routes[] = {
-    {"/v1/status", "GET", false, {NULL}, get_status},
-    {"/v1/events", "GET", false, {"follow", "since", "last", NULL}, get_events},
-    {"/v1/capture", "GET", false, {NULL}, get_capture},
-    {"/v1/drain", "POST", false, {"router", "for", NULL}, post_drain},
-    {"/v1/resume", "POST", false, {"router", NULL}, post_resume},
-    {"/v1/reload", "POST", false, {NULL}, post_reload},
-    {"/metrics", "GET", true, {NULL}, get_metrics},
-    {"/healthz", "GET", true, {NULL}, get_healthz},
+    {"/v1/status", "GET", LOCAL, {NULL}, get_status},
+    {"/v1/events", "GET", LOCAL, {"follow", "since", "last", NULL}, get_events},
+    {"/v1/capture", "GET", LOCAL, {NULL}, get_capture},
+    {"/v1/drain", "POST", ADMIN, {"router", "for", NULL}, post_drain},
+    {"/v1/resume", "POST", ADMIN, {"router", NULL}, post_resume},
+    {"/v1/reload", "POST", ADMIN, {NULL}, post_reload},
+    {"/metrics", "GET", OPEN, {NULL}, get_metrics},
+    {"/healthz", "GET", OPEN, {NULL}, get_healthz},
 };
 #define ROUTES (sizeof routes / sizeof routes[0])
 
@@ -226,7 +218,7 @@ static void unknown_path(struct http_request *request, bool open_only)
 	char known[256];
 	size_t length = 0;
 	for (size_t i = 0; i < ROUTES; i++) {
-		if (routes[i].open || !open_only)
+		if (routes[i].access == OPEN || !open_only)
 			length += (size_t)snprintf(known + length, sizeof known - length, "%s%s",
 			    length ? ", " : "", routes[i].path);
 	}
@@ -243,7 +235,7 @@ static void answer(struct service *service, struct http_request *request, bool o
 {
 	const struct route *route = NULL;
 	for (size_t i = 0; i < ROUTES; i++) {
-		if (!strcmp(routes[i].path, request->path) && (routes[i].open || !open_only))
+		if (!strcmp(routes[i].path, request->path) && (routes[i].access == OPEN || !open_only))
 			route = &routes[i];
 	}
 	if (!route) {
@@ -262,7 +254,7 @@ static void answer(struct service *service, struct http_request *request, bool o
 	if (unknown)
 		http_reply_error(
 		    request, MHD_HTTP_BAD_REQUEST, "%s has no argument \"%s\"", route->path, unknown);
-	else
+	else if (route->access != ADMIN || allowed(service, request))
 		route->answer(service, request);
 }
 

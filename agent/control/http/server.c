@@ -89,8 +89,7 @@ void http_wake(struct http *http)
 static enum MHD_Result queue(struct http_request *request)
 {
 	enum MHD_Result result = MHD_queue_response(request->connection, request->status, request->response);
-	if (!request->shared)
-		MHD_destroy_response(request->response);
+	MHD_destroy_response(request->response);
 	request->response = NULL;
 	return result;
 }
@@ -132,7 +131,7 @@ static void on_completed(
 {
 	(void)context, (void)connection, (void)why;
 	struct http_request *request = *state;
-	if (request && request->response && !request->shared)
+	if (request && request->response)
 		MHD_destroy_response(request->response);
 	free(request);
 	*state = NULL;
@@ -253,12 +252,6 @@ void http_reply(struct http_request *request, unsigned status, struct MHD_Respon
 	http_wake(request->http);
 }
 
-void http_reply_shared(struct http_request *request, unsigned status, struct MHD_Response *response)
-{
-	request->shared = response != NULL;
-	http_reply(request, status, response);
-}
-
 struct MHD_Response *http_response(void *bytes, size_t size, const char *type)
 {
 	struct MHD_Response *response =
@@ -292,8 +285,16 @@ void http_reply_error(struct http_request *request, unsigned status, const char 
 	http_reply_json(request, status, json_pack("{s:o}", "error", text_json(text, sizeof text)));
 }
 
+void http_reply_copy(
+    struct http_request *request, unsigned status, const char *text, size_t size, const char *type)
+{
+	char *copy = text ? malloc(size + 1) : NULL;
+	if (copy)
+		memcpy(copy, text, size);
+	http_reply(request, status, http_response(copy, size, type));
+}
+
 void http_reply_text(struct http_request *request, unsigned status, const char *text)
 {
-	char *copy = strdup(text);
-	http_reply(request, status, http_response(copy, strlen(text), "text/plain; charset=utf-8"));
+	http_reply_copy(request, status, text, strlen(text), "text/plain; charset=utf-8");
 }

@@ -11,6 +11,7 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 struct http;
@@ -20,11 +21,11 @@ struct http_request {
 	struct MHD_Connection *connection;
 	const char *path;
 	const char *method;
+	uid_t uid; /* of the client, once it has been asked for */
 	/* of http.c */
 	size_t body_size;
 	bool seen;
 	bool held;
-	bool shared; /* the response is */
 	unsigned status;
 	struct MHD_Response *response;
 };
@@ -66,8 +67,9 @@ struct MHD_Response *http_response(void *bytes, size_t size, const char *type);
 /* Takes over `response` (the caller's reference). NULL: 500, out of memory. */
 void http_reply(struct http_request *request, unsigned status, struct MHD_Response *response);
 
-/* The same for a response that the caller keeps and may use again. */
-void http_reply_shared(struct http_request *request, unsigned status, struct MHD_Response *response);
+/* text: copied; NULL: 500, out of memory. */
+void http_reply_copy(
+    struct http_request *request, unsigned status, const char *text, size_t size, const char *type);
 
 /* Takes over `json`. */
 void http_reply_json(struct http_request *request, unsigned status, json_t *json);

@@ -58,13 +58,11 @@ static void service_free(void *part)
 {
 	struct service *service = part;
 	events_stop(service->events);
-	reload_stop(service->reload);
+	reload_free(service->reload);
 	http_stop(service->local);
 	http_stop(service->metrics);
-	if (service->metrics_answer)
-		MHD_destroy_response(service->metrics_answer);
-	events_free(service->events);
-	free(service->reload);
+	free(service->events);
+	free(service->metrics_text);
 	free(service);
 }
 

@@ -16,9 +16,10 @@ struct service {
 	struct access access;
 	struct events *events;
 	struct reload *reload;
-	struct http *local;		     /* the Unix socket */
-	struct http *metrics;		     /* NULL: off */
-	struct MHD_Response *metrics_answer; /* shared for a moment, see routes.c */
+	struct http *local;   /* the Unix socket */
+	struct http *metrics; /* NULL: off */
+	char *metrics_text;   /* the last answer, shared for a moment: see routes.c */
+	size_t metrics_length;
 	struct mono metrics_at;
 };
 
