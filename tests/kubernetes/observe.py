@@ -70,7 +70,7 @@ class Kubectl:
                 with process.stderr as text:
                     self.failed += [cause(text.read())] if process.returncode else []
             if self.over.is_set():
-                time.sleep(0.05)
+                time.sleep(0.05)  # sleep-ok: between two looks
 
     def end(self):
         self.over.set()

@@ -25,7 +25,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with open(os.path.join(RECORDINGS, name), "rb") as recording:
             head, _, body = recording.read().replace(b"\r\n", b"\n").partition(b"\n\n")
         status, *headers = head.decode().splitlines()
-        time.sleep(delay_s)
+        time.sleep(delay_s)  # sleep-ok: the answer takes so long
         self.send_response_only(int(status.split()[1]))
         for name, _, value in (line.partition(": ") for line in headers):
             if name.lower() != "content-length":

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lab import ROOT, wait_for
+from testbed import ROOT, wait_for
 
 REPLAY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "replay.py")
 ALIVE, UNAUTHORIZED = ["200-livez-exclude-etcd.http", 0], ["401-readyz.http", 0]

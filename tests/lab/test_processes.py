@@ -98,7 +98,7 @@ def test_somebody_elses_socket_does_not_keep_vipd_from_starting(lab, nodes):
     """Any user may take the name of an abstract socket."""
     assert nodes[0].vipd_stop() == 0
     squat = ("import socket; s = socket.socket(socket.AF_UNIX); s.bind('\\0vipd'); s.listen(); print('taken', flush=True); "
-             "import time; time.sleep(3600)")
+             "import signal; signal.pause()")
     thief = nodes[0].spawn(["setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c", squat], "thief",
                            stdout=subprocess.PIPE)
     assert thief.stdout.readline() == b"taken\n"
