@@ -42,7 +42,7 @@ libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb deb dist fmt \
+.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines deb machines dist fmt \
 	fmt-check tidy install uninstall clean
 all: $(PROGRAMS)
 
@@ -280,6 +280,13 @@ deb: setup-deb
 	cd build/deb/source && dpkg-buildpackage -us -uc -b $(DEB_FLAGS)
 setup-deb:
 	@tests/setup deb
+
+# Real machines with systemd and the package: what administrators and power do to the holder; see docs/machines.md. ROWS=pattern
+machines: setup-machines deb
+	@$(MAKE) --no-print-directory -s lab-programs
+	@VIPD_BUILD=$(B) tests/machines/run build/deb/vipd_$(VERSION)_$$(dpkg --print-architecture).deb "$(ROWS)"
+setup-machines:
+	@tests/setup machines
 
 clean:
 	rm -rf build

@@ -1,0 +1,148 @@
+"""What is done to the first machine, and what is expected.
+
+planned: nobody may lose a request. moves: another machine must have held the address meanwhile; None: either.
+"""
+
+from basics import wait_for
+
+
+class Row:
+    def __init__(self, name, act, planned=True, moves=None):
+        self.name, self.act, self.planned, self.moves = name, act, planned, moves
+
+
+def systemctl(*words):
+    return lambda m: m.run("systemctl", *words)
+
+
+def reload_bad(m):
+    m.configure('virtual_routers = ( { interface = "host0"; vrid = 1000; } );')
+    done = m.run("systemctl", "reload", "vipd", check=False)
+    assert done.returncode and m.unit() == "active", "a wrong configuration is refused and the old one stays in force"
+    m.configure()
+    m.run("systemctl", "reload", "vipd")
+
+
+def reload_good(m):
+    config = m.config()
+    config["virtual_routers"][0]["kernel_lease"] = "4s"
+    m.configure(config)
+    m.run("systemctl", "reload", "vipd")
+    m.configure()
+    m.run("systemctl", "reload", "vipd")
+
+
+def stop_and_start(m):
+    m.run("systemctl", "stop", "vipd")
+    assert not m.has_address(), "nothing is left behind"
+    m.run("systemctl", "start", "vipd")
+
+
+def kill(words):
+    """By SIGKILL; systemd starts it again."""
+    def act(m):
+        before = m.unit(key="NRestarts")
+        m.run("kill", "-KILL", *(m.run("systemctl", "show", "-P", "MainPID", "vipd").stdout.split() if words == "main"
+                                 else children_of(m, "(/usr/sbin/)?vipd")))
+        wait_for("systemd starts it again", lambda: m.unit(key="NRestarts"), lambda now: now != before, 60)
+    return act
+
+
+def watchdog(m):
+    """The guardian stops: after WatchdogSec= systemd aborts the unit."""
+    before = m.unit(key="NRestarts")
+    m.run("systemctl", "kill", "-s", "STOP", "--kill-who=main", "vipd")
+    wait_for("the watchdog of systemd", lambda: m.unit(key="NRestarts"), lambda now: now != before, 60)
+
+
+def children_of(m, words):
+    """Process ids inside the machine whose command line has these words."""
+    return m.run("pgrep", "-f", "^" + words, check=False).stdout.split()
+
+
+def crash_loop(m):
+    for _ in range(3):
+        first = wait_for("an engine", lambda: children_of(m, "vipd -E"), bool, 30)
+        m.run("kill", "-KILL", *first)
+        wait_for("another engine", lambda old=first: children_of(m, "vipd -E") not in ([], old), bool, 30)
+
+
+PROGRAMS = ("/usr/sbin/vipd", "/usr/libexec/vipd/vipd-control")
+
+
+def replaced_files(m):
+    """As in the middle of an upgrade: other files in place, and then a process has to be started again."""
+    for path in PROGRAMS:
+        m.write(path + ".new", "#!/bin/sh\nexit 1\n", 0o755)
+        m.run("cp", "-a", path, path + ".old")
+        m.run("mv", path + ".new", path)
+    try:
+        for words in ("vipd-control", "vipd -E"):
+            old = wait_for("it runs", lambda words=words: children_of(m, words))
+            m.run("kill", "-KILL", *old)
+            wait_for("another one", lambda old=old, words=words: children_of(m, words) not in ([], old), bool, 30)
+        wait_for("it is Active", m.state, lambda state: state == "active", 30)
+    finally:
+        for path in PROGRAMS:
+            m.run("mv", path + ".old", path)
+
+
+def reboot(m):
+    before = m.init()
+    m.run("systemctl", "--no-block", "reboot")
+    wait_for("the machine goes down and comes back", m.init, lambda pid: pid != before, 60)
+    m.wait_running()
+
+
+def poweroff(m):
+    m.run("systemctl", "--no-block", "poweroff")
+    m.wait_off()
+    m.boot()
+
+
+def power_cut(m):
+    m.kill()
+    m.boot()
+
+
+def upgrade(m):
+    m.run("apt-get", "install", "-y", "--reinstall", "/root/vipd.deb")
+
+
+def networkctl(*words):
+    return lambda m: m.run("networkctl", *words)
+
+
+def network_down_up(m):
+    m.run("networkctl", "down", "host0")
+    wait_for("the address is gone", lambda: not m.has_address())
+    m.run("networkctl", "up", "host0")
+    m.run("networkctl", "reconfigure", "host0")
+
+
+def drain(m):
+    m.run("vipctl", "drain")
+    wait_for("it moved", lambda: not m.has_address())
+    m.run("vipctl", "resume")
+
+
+ROWS = [
+    Row("drain and resume", drain, moves=True),
+    Row("reload, good", reload_good, moves=False),
+    Row("reload, refused", reload_bad, moves=False),
+    Row("systemctl restart", systemctl("restart", "vipd"), moves=True),
+    Row("systemctl stop, start", stop_and_start, moves=True),
+    Row("upgrade of the package", upgrade, moves=True),
+    Row("files replaced, engine and control killed", replaced_files, moves=False),
+    Row("engine killed three times", crash_loop, moves=True),
+    Row("guardian killed", kill("main"), moves=True),
+    Row("all killed", kill("all"), planned=False),
+    Row("guardian stopped: watchdog", watchdog, moves=True),
+    Row("networkctl reload", networkctl("reload"), moves=False),
+    Row("networkctl reconfigure", networkctl("reconfigure", "host0")),
+    Row("networkctl down, up", network_down_up, planned=False, moves=True),
+    Row("systemd-networkd restarted", systemctl("restart", "systemd-networkd"), moves=False),
+    Row("reboot without a drain", reboot, planned=False, moves=True),
+    Row("poweroff without a drain", poweroff, planned=False, moves=True),
+    Row("power cut", power_cut, planned=False, moves=True),
+]
