@@ -32,11 +32,11 @@ objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel engine guardian,$(call room,$(r)))
 CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/wire/names.c
-VIPCTL  := $(foreach r,base config doctor vipctl,$(call room,$(r))) $(addprefix agent/wire/,advert.c checksum.c na.c names.c)
+VIPCTL  := $(foreach r,base config doctor vipctl,$(call room,$(r))) agent/net/socket.c $(addprefix agent/wire/,advert.c checksum.c na.c names.c)
 
 VIPD_LIBS    := libconfig libnl-3.0 libseccomp libcap nettle
 CONTROL_LIBS := libmicrohttpd jansson libcurl libcrypto libsystemd libseccomp
-VIPCTL_LIBS  := libcurl jansson libconfig libcrypto ldns yaml-0.1
+VIPCTL_LIBS  := libcurl jansson libconfig libcrypto ldns yaml-0.1 libpcap
 
 libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 

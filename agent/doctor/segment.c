@@ -1,10 +1,9 @@
 /*
  * Asking and listening on one interface.
  *
- * Two sockets: a raw ICMPv6 socket sends the questions and gets the answers; a packet socket with a filter in
- * the kernel sees adverts both ways. First the group is asked, because the link-layer addresses of its
- * members tell afterwards whose an answer is; then every virtual address and every member. Questions are sent
- * twice.
+ * A raw ICMPv6 socket sends the questions; libpcap sees the answers, and adverts both ways. First the group
+ * is asked, because the link-layer addresses of its members tell afterwards whose an answer is; then every
+ * virtual address and every member. Questions are sent twice.
  *
  * A question costs a neighbour an entry in its cache, as every other packet from here would.
  */
@@ -12,31 +11,33 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
-#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip6.h>
+#include <pcap/pcap.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "vipd/advert.h"
 #include "vipd/cursor.h"
 #include "vipd/mono.h"
 #include "vipd/na.h"
+#include "vipd/net.h"
 
 #define GROUP_WAIT_US	 (400 * USEC_PER_MS)
 #define NEIGHBOR_WAIT_US (600 * USEC_PER_MS)
 #define LISTEN_MIN_US	 (1000 * USEC_PER_MS)
 #define LISTEN_MAX_US	 (5000 * USEC_PER_MS)
 #define LISTEN_INTERVALS 4
-#define FRAME_MAX	 (sizeof(struct ip6_hdr) + ADVERT_SIZE_MAX)
+#define FRAME_MAX	 (sizeof(struct ether_header) + sizeof(struct ip6_hdr) + ADVERT_SIZE_MAX)
+#define FILTER		 "ip6 proto 112 or icmp6"
 
 struct ears {
-	int icmp; /* -1: none */
-	int tap;
+	int icmp;    /* for questions; below 0: none */
+	pcap_t *in;  /* before any firewall */
+	pcap_t *out; /* behind it */
 	uint16_t echo_id;
 };
 
@@ -87,70 +88,67 @@ static void mac_find(struct segment *segment)
 	freeifaddrs(list);
 }
 
-static int icmp_open(const struct segment *segment)
+/* What pcap_activate() says, as -errno; above 0 are warnings. */
+static int error_of(int status)
 {
-	int fd = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMPV6);
-	if (fd < 0)
-		return -errno;
-	struct icmp6_filter filter;
-	ICMP6_FILTER_SETBLOCKALL(&filter);
-	ICMP6_FILTER_SETPASS(ND_NEIGHBOR_ADVERT, &filter);
-	ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
-	int index = (int)segment->ifindex, one = 1, zero = 0, hops = NA_HOP_LIMIT;
-	size_t length = strlen(segment->interface);
-	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, segment->interface, (socklen_t)length) < 0 ||
-	    setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof filter) < 0 ||
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index) < 0 ||
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &zero, sizeof zero) < 0 ||
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof hops) < 0 ||
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &one, sizeof one) < 0 ||
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof one) < 0) {
-		int error = errno;
-		close(fd);
-		return -error;
+	switch (status) {
+	case PCAP_ERROR_NO_SUCH_DEVICE: return -ENODEV;
+	case PCAP_ERROR_IFACE_NOT_UP: return -ENETDOWN;
+	case PCAP_ERROR_PERM_DENIED: return -EPERM;
+	default: return status < 0 ? -EIO : 0;
 	}
-	return fd;
 }
 
-/* Nothing but IPv6 packets whose next header is VRRP; bytes begin with the IPv6 header. */
-static int tap_open(const struct segment *segment)
+static int capture_start(pcap_t *pcap, pcap_direction_t direction)
 {
-	struct sock_filter code[] = {
-	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(struct ip6_hdr, ip6_nxt)),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, VRRP_PROTOCOL, 0, 1),
-	    BPF_STMT(BPF_RET | BPF_K, 0xffff),
-	    BPF_STMT(BPF_RET | BPF_K, 0),
-	};
-	struct sock_fprog program = {sizeof code / sizeof code[0], code};
-	/* Outgoing packets are seen by those only who listen to every protocol. */
-	struct sockaddr_ll address = {
-	    .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)segment->ifindex};
-	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ||
-	    bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-		int error = errno;
-		close(fd);
-		return -error;
-	}
-	return fd;
+	char text[PCAP_ERRBUF_SIZE];
+	struct bpf_program filter;
+	pcap_set_snaplen(pcap, FRAME_MAX);
+	pcap_set_immediate_mode(pcap, 1);
+	int result = error_of(pcap_activate(pcap));
+	if (result)
+		return result;
+	if (pcap_datalink(pcap) != DLT_EN10MB)
+		return -EPROTONOSUPPORT;
+	if (pcap_setnonblock(pcap, 1, text) < 0 || pcap_setdirection(pcap, direction) < 0 ||
+	    pcap_compile(pcap, &filter, FILTER, 1, PCAP_NETMASK_UNKNOWN) < 0)
+		return -EIO;
+	result = pcap_setfilter(pcap, &filter) < 0 ? -EIO : 0;
+	pcap_freecode(&filter);
+	return result;
+}
+
+/* libpcap does not say of a packet which way it went, so each direction has a handle. NULL: *error says why.
+ */
+static pcap_t *capture_open(const struct segment *segment, pcap_direction_t direction, int *error)
+{
+	char text[PCAP_ERRBUF_SIZE];
+	pcap_t *pcap = pcap_create(segment->interface, text);
+	int result = pcap ? capture_start(pcap, direction) : -ENOMEM;
+	if (!result)
+		return pcap;
+	if (pcap)
+		pcap_close(pcap);
+	*error = result;
+	return NULL;
 }
 
 /* ---- questions ---- */
 
-static int send_to(const struct ears *ears, const struct address *to, const void *bytes, size_t size)
+static int send_to(const struct segment *segment, const struct ears *ears, const struct address *to,
+    const void *bytes, size_t size)
 {
-	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = to->in6};
-	return sendto(ears->icmp, bytes, size, 0, (struct sockaddr *)&address, sizeof address) < 0 ? -errno
-												   : 0;
+	struct net_outgoing packet = {.ifindex = segment->ifindex, .destination = *to, .size = size};
+	memcpy(packet.bytes, bytes, size);
+	int result = net_send(ears->icmp, &packet, 1);
+	return result < 0 ? result : 0;
 }
 
-static int ask_echo(const struct ears *ears, const struct address *to)
+static int ask_echo(const struct segment *segment, const struct ears *ears, const struct address *to)
 {
 	struct icmp6_hdr echo = {.icmp6_type = ICMP6_ECHO_REQUEST};
 	echo.icmp6_id = ears->echo_id;
-	return send_to(ears, to, &echo, sizeof echo);
+	return send_to(segment, ears, to, &echo, sizeof echo);
 }
 
 /* RFC 4861 section 4.3, to the solicited-node group of the target (RFC 4291 section 2.7.1). */
@@ -164,14 +162,15 @@ static int ask_neighbor(const struct segment *segment, const struct ears *ears, 
 	    .option = {.nd_opt_type = ND_OPT_SOURCE_LINKADDR, .nd_opt_len = 1}};
 	struct address group = solicited_node(target);
 	memcpy(question.mac, segment->mac, sizeof question.mac);
-	return send_to(ears, &group, &question, segment->has_mac ? sizeof question : sizeof question.head);
+	return send_to(
+	    segment, ears, &group, &question, segment->has_mac ? sizeof question : sizeof question.head);
 }
 
 static int ask_members(const struct segment *segment, const struct ears *ears)
 {
-	int result = segment->group_wanted ? ask_echo(ears, &vrrp_group) : 0;
+	int result = segment->group_wanted ? ask_echo(segment, ears, &vrrp_group) : 0;
 	for (unsigned i = 0; i < segment->unicast_count && !result; i++)
-		result = ask_echo(ears, &segment->unicasts[i]);
+		result = ask_echo(segment, ears, &segment->unicasts[i]);
 	return result;
 }
 
@@ -215,54 +214,21 @@ static void answer_add(struct segment *segment, const struct na *na)
 	memcpy(answer->mac, na->mac, sizeof answer->mac);
 }
 
-/* Announcements count as well as answers: both say who claims an address. Our own do not come back. */
-static void icmp_take(struct segment *segment, const struct ears *ears, const uint8_t *bytes, size_t size,
-    const struct address *source, const struct address *destination, uint8_t hop_limit)
+/* Announcements count as well as answers: both say who claims an address. */
+static void take_icmp(struct segment *segment, const struct ears *ears, const struct ip6_hdr *head,
+    const uint8_t *bytes, size_t size)
 {
 	struct na na;
-	struct icmp6_hdr head;
-	if (size < sizeof head)
+	struct icmp6_hdr icmp;
+	struct address source = {head->ip6_src}, destination = {head->ip6_dst};
+	if (size < sizeof icmp)
 		return;
-	memcpy(&head, bytes, sizeof head);
-	if (head.icmp6_type == ICMP6_ECHO_REPLY && head.icmp6_id == ears->echo_id)
-		peer_add(segment, source);
-	else if (na_parse(bytes, size, source, destination, hop_limit, &na) == NA_OK && na.has_mac &&
+	memcpy(&icmp, bytes, sizeof icmp);
+	if (icmp.icmp6_type == ICMP6_ECHO_REPLY && icmp.icmp6_id == ears->echo_id)
+		peer_add(segment, &source);
+	else if (na_parse(bytes, size, &source, &destination, head->ip6_hlim, &na) == NA_OK && na.has_mac &&
 		 !(segment->has_mac && memcmp(na.mac, segment->mac, sizeof na.mac) == 0))
 		answer_add(segment, &na);
-}
-
-static bool icmp_read(struct segment *segment, const struct ears *ears)
-{
-	uint8_t bytes[1500], hop_limit = 0;
-	struct sockaddr_in6 source;
-	struct address destination = {0};
-	struct iovec part = {bytes, sizeof bytes};
-	_Alignas(struct cmsghdr) char control[256];
-	struct msghdr message = {.msg_name = &source,
-	    .msg_namelen = sizeof source,
-	    .msg_iov = &part,
-	    .msg_iovlen = 1,
-	    .msg_control = control,
-	    .msg_controllen = sizeof control};
-	ssize_t size = recvmsg(ears->icmp, &message, 0);
-	if (size < 0)
-		return false;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
-		int hops;
-		struct in6_pktinfo info;
-		if (c->cmsg_level != IPPROTO_IPV6)
-			continue;
-		if (c->cmsg_type == IPV6_HOPLIMIT) {
-			memcpy(&hops, CMSG_DATA(c), sizeof hops);
-			hop_limit = (uint8_t)hops;
-		} else if (c->cmsg_type == IPV6_PKTINFO) {
-			memcpy(&info, CMSG_DATA(c), sizeof info);
-			destination.in6 = info.ipi6_addr;
-		}
-	}
-	icmp_take(
-	    segment, ears, bytes, (size_t)size, &(struct address){source.sin6_addr}, &destination, hop_limit);
-	return true;
 }
 
 /* ---- adverts ---- */
@@ -298,49 +264,68 @@ static void speaker_stamp(struct segment_speaker *speaker, const struct advert *
 	    ahead * USEC_PER_SEC + (int64_t)(fraction * (uint64_t)USEC_PER_SEC >> 32) - now_us % USEC_PER_SEC;
 }
 
-static bool tap_read(struct segment *segment, const struct ears *ears)
+static void take_advert(
+    struct segment *segment, bool outgoing, const struct ip6_hdr *head, const uint8_t *bytes, size_t size)
 {
-	uint8_t bytes[FRAME_MAX];
-	struct sockaddr_ll from = {0};
-	socklen_t room = sizeof from;
-	struct ip6_hdr head;
+	struct advert_envelope envelope = {{head->ip6_src}, {head->ip6_dst}, head->ip6_hlim};
 	struct advert advert;
-	ssize_t size = recvfrom(ears->tap, bytes, sizeof bytes, 0, (struct sockaddr *)&from, &room);
-	if (size < 0)
-		return false;
-	if ((size_t)size < sizeof head || from.sll_protocol != htons(ETH_P_IPV6))
-		return true;
-	memcpy(&head, bytes, sizeof head);
-	size_t length = ntohs(head.ip6_plen), left = (size_t)size - sizeof head;
-	struct advert_envelope envelope = {{head.ip6_src}, {head.ip6_dst}, head.ip6_hlim};
-	if (advert_parse(bytes + sizeof head, length < left ? length : left, &envelope, &advert) != ADVERT_OK)
-		return true;
-	struct segment_speaker *speaker =
-	    speaker_find(segment, &envelope.source, advert.vrid, from.sll_pkttype == PACKET_OUTGOING);
+	if (advert_parse(bytes, size, &envelope, &advert) != ADVERT_OK)
+		return;
+	struct segment_speaker *speaker = speaker_find(segment, &envelope.source, advert.vrid, outgoing);
 	if (!speaker)
-		return true;
+		return;
 	speaker->count++;
 	speaker->priority = advert.priority;
 	if (advert.trailer)
 		speaker_stamp(speaker, &advert, realtime_us());
-	return true;
+}
+
+/* What pcap_dispatch() hands on. */
+struct capture {
+	struct segment *segment;
+	const struct ears *ears;
+	bool outgoing;
+};
+
+static void take_frame(u_char *context, const struct pcap_pkthdr *frame, const u_char *bytes)
+{
+	const struct capture *capture = (const struct capture *)context;
+	const size_t before = sizeof(struct ether_header) + sizeof(struct ip6_hdr);
+	struct ip6_hdr head;
+	if (frame->caplen < before)
+		return;
+	memcpy(&head, bytes + sizeof(struct ether_header), sizeof head);
+	size_t length = ntohs(head.ip6_plen), left = frame->caplen - before;
+	size_t size = length < left ? length : left; /* what follows is padding */
+	if (head.ip6_nxt == VRRP_PROTOCOL)
+		take_advert(capture->segment, capture->outgoing, &head, bytes + before, size);
+	else if (head.ip6_nxt == IPPROTO_ICMPV6 && !capture->outgoing)
+		take_icmp(capture->segment, capture->ears, &head, bytes + before, size);
 }
 
 /* ---- the run ---- */
 
+static void read_all(struct segment *segment, const struct ears *ears, pcap_t *pcap)
+{
+	struct capture capture = {segment, ears, pcap == ears->out};
+	if (pcap_dispatch(pcap, -1, take_frame, (u_char *)&capture) < 0 && !segment->listening_error)
+		segment->listening_error = -EIO;
+}
+
 static void listen_until(struct segment *segment, const struct ears *ears, struct mono end)
 {
-	struct pollfd waiting[] = {{.fd = ears->icmp, .events = POLLIN}, {.fd = ears->tap, .events = POLLIN}};
+	struct pollfd waiting[] = {{.fd = ears->in ? pcap_get_selectable_fd(ears->in) : -1, .events = POLLIN},
+	    {.fd = ears->out ? pcap_get_selectable_fd(ears->out) : -1, .events = POLLIN}};
 	for (;;) {
 		int64_t left_us = mono_sub(end, mono_now());
-		if (left_us <= 0)
+		if (left_us <= 0 || segment->listening_error)
 			return;
 		if (poll(waiting, 2, (int)(left_us / USEC_PER_MS) + 1) <= 0)
 			continue;
-		if (ears->icmp >= 0 && waiting[0].revents)
-			icmp_read(segment, ears);
-		if (ears->tap >= 0 && waiting[1].revents)
-			tap_read(segment, ears);
+		if (waiting[0].revents)
+			read_all(segment, ears, ears->in);
+		if (waiting[1].revents)
+			read_all(segment, ears, ears->out);
 	}
 }
 
@@ -366,18 +351,23 @@ void segment_listen(struct segment *segment)
 		return;
 	}
 	mac_find(segment);
-	struct ears ears = {icmp_open(segment), tap_open(segment), (uint16_t)getpid()};
+	struct ears ears = {.icmp = net_open_icmp(NULL, 0), .echo_id = (uint16_t)getpid()};
 	segment->asking_error = ears.icmp < 0 ? ears.icmp : 0;
-	segment->listening_error = ears.tap < 0 ? ears.tap : 0;
-	if (ears.icmp >= 0 || ears.tap >= 0) {
+	ears.in = capture_open(segment, PCAP_D_IN, &segment->listening_error);
+	ears.out = ears.in ? capture_open(segment, PCAP_D_OUT, &segment->listening_error) : NULL;
+	if (!segment->listening_error) {
 		struct mono begin = mono_now();
 		ask_and_listen(segment, &ears, ask_members, begin, GROUP_WAIT_US);
 		ask_and_listen(
 		    segment, &ears, ask_neighbors, mono_add(begin, GROUP_WAIT_US), NEIGHBOR_WAIT_US);
 		listen_until(segment, &ears, mono_add(begin, segment->listen_us));
+	} else if (!segment->asking_error) {
+		segment->asking_error = segment->listening_error; /* nobody would hear the answers */
 	}
 	if (ears.icmp >= 0)
 		close(ears.icmp);
-	if (ears.tap >= 0)
-		close(ears.tap);
+	if (ears.in)
+		pcap_close(ears.in);
+	if (ears.out)
+		pcap_close(ears.out);
 }
