@@ -71,6 +71,7 @@ unit_vrrp     := $(call room,core) tests/unit/story.c
 unit_vrrp_leave := $(unit_vrrp)
 unit_vrrp_address := $(unit_vrrp)
 unit_vrrp_health := $(unit_vrrp)
+unit_vrrp_conflict := $(unit_vrrp)
 unit_rfc      := $(call room,core)
 unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_na       := agent/wire/na.c agent/wire/checksum.c agent/wire/names.c
@@ -89,7 +90,7 @@ unit_sandbox  := agent/engine/sandbox.c agent/base/log.c
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.c) $(TIME)
 unit_include  := $(unit_config)
-STORIES       := vrrp vrrp_leave vrrp_health vrrp_address
+STORIES       := vrrp vrrp_leave vrrp_health vrrp_address vrrp_conflict
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 
 define unit_rule

@@ -43,16 +43,6 @@ const char *board_counter_name(enum board_counter counter)
 	return counter < BOARD_COUNTERS ? names[counter] : "unknown";
 }
 
-const char *board_conflict_name(enum board_conflict conflict)
-{
-	static const char *const names[BOARD_CONFLICTS] = {
-	    [BOARD_CONFLICT_NONE] = "none",
-	    [BOARD_CONFLICT_ADDRESS] = "address",
-	    [BOARD_CONFLICT_SOURCE] = "source",
-	};
-	return conflict < BOARD_CONFLICTS ? names[conflict] : "unknown";
-}
-
 const char *board_step_name(enum board_step step)
 {
 	static const char *const names[BOARD_STEPS] = {

@@ -19,30 +19,6 @@ void vr_send_advert(struct vrrp *vr, struct mono now, uint8_t priority, struct v
 	vr->sent_at = now;
 }
 
-void vr_assign_missing(struct vrrp *vr, struct vrrp_effects *out)
-{
-	vr->wanted = vr_all_addresses(vr);
-	for (unsigned i = 0; i < vr->params.address_count; i++)
-		if (!(vr->present & UINT32_C(1) << i))
-			vr_emit(out, VRRP_EFFECT_ASSIGN)->index = i;
-}
-
-void vr_await_addresses(struct vrrp *vr, struct mono now)
-{
-	bool complete = vr->present == vr_all_addresses(vr);
-	vr->unconfirmed = 0;
-	vr->confirm_by = complete ? MONO_NEVER : mono_add(now, VR_CONFIRM_US);
-}
-
-void vr_withdraw_all(struct vrrp *vr, struct vrrp_effects *out)
-{
-	vr->withdraw = vr->resign_again = vr->renew = vr->announce = MONO_NEVER;
-	if (!vr->wanted)
-		return;
-	vr->wanted = vr->present = 0;
-	vr_emit(out, VRRP_EFFECT_WITHDRAW);
-}
-
 void vr_announce_next(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 {
 	vr_emit(out, VRRP_EFFECT_ANNOUNCE);
@@ -68,8 +44,9 @@ void vr_transition(
 	effect->detail = detail;
 	vr->state = to;
 	vr->reason = reason;
-	vr->adver = vr->active_down = vr->retry = vr->confirm_by = MONO_NEVER;
+	vr->adver = vr->active_down = vr->retry = vr->confirm_by = vr->answer = MONO_NEVER;
 	vr->active_down_short = false;
+	vr_conflict_schedule(vr, vr->seen);
 }
 
 void vr_set_active_down(struct vrrp *vr, struct mono at, enum vrrp_reason meaning, int64_t detail)
@@ -95,21 +72,20 @@ void vr_become_active(
     struct vrrp *vr, struct mono now, enum vrrp_reason reason, int64_t detail, struct vrrp_effects *out)
 {
 	vr_send_advert(vr, now, vrrp_effective_priority(vr), out);
-	vr->withdraw = vr->resign_again = MONO_NEVER;
+	vr->handover = VRRP_HOLDING;
+	vr->leave_at = vr->resign_again = MONO_NEVER;
 	vr->met = true;
-	vr->heard = vr->contested = false;
+	vr->heard = false;
 	vr->learned_interval_us = 0;
 	vr->losses = 0;
-	vr_assign_missing(vr, out);
+	if (vr->present != vr_all_addresses(vr))
+		vr_request(vr, now, out);
 	vr_transition(vr, VRRP_ACTIVE, reason, detail, out);
 	vr->adver = mono_add(now, vr->params.advert_interval_us);
 	vr_await_addresses(vr, now);
-	int64_t renewal = vr->params.lease_us / VR_RENEWALS_A_LEASE;
-	if (vr->present) /* what is there already may be at the end of its lease */
-		renewal = 0;
-	else
-		vr->leased = now;
-	vr->renew = vr->params.lease_us ? mono_add(now, renewal) : MONO_NEVER;
+	/* What is there already may be at the end of its lease. */
+	int64_t renewal_us = vr->present ? 0 : vr->params.lease_us / VR_RENEWALS_A_LEASE;
+	vr->renew = vr->params.lease_us ? mono_add(now, renewal_us) : MONO_NEVER;
 	if (vr->present == vr_all_addresses(vr))
 		vr_announce_start(vr, now, out);
 }

@@ -4,7 +4,10 @@
  */
 #pragma once
 
+#include "vipd/timing.h"
 #include "vipd/vrrp.h"
+
+/* ---- timing.c ---- */
 
 /* Neither drained nor stopping, and not failing with when_unhealthy = "resign". */
 bool vr_is_candidate(const struct vrrp *vr);
@@ -16,16 +19,9 @@ uint32_t vr_all_addresses(const struct vrrp *vr);
 int64_t vr_active_adver_interval(const struct vrrp *vr);
 int64_t vr_skew_time(const struct vrrp *vr);
 int64_t vr_active_down_interval(const struct vrrp *vr);
-int64_t vr_late_limit(const struct vrrp *vr);
-int64_t vr_handover_time(const struct vrrp *vr);
 /* Whether an Active must give way to the sender of this advert. */
 bool vr_is_superior(const struct vrrp *vr, const struct vrrp_event *advert);
-/* Whether a Backup still has the address after the resignation of whom it had given way to. */
-bool vr_is_heir(const struct vrrp *vr);
-/* Whether this advert comes from somebody who has just lost against the Active that a Backup follows, or that
- * has left it the address. */
-bool vr_is_losing(const struct vrrp *vr, struct mono now, const struct vrrp_event *advert);
-/* Whether a Backup puts up with an Active of this priority. */
+/* Whether a Backup accepts an Active of this priority. */
 bool vr_accepts(const struct vrrp *vr, struct mono now, uint8_t priority);
 
 /* ---- actions.c: each adds what shall happen to *out ---- */
@@ -36,11 +32,6 @@ bool vr_accepts(const struct vrrp *vr, struct mono now, uint8_t priority);
 
 struct vrrp_effect *vr_emit(struct vrrp_effects *out, enum vrrp_effect_type type);
 void vr_send_advert(struct vrrp *vr, struct mono now, uint8_t priority, struct vrrp_effects *out);
-/* Asks for every address that the kernel has not confirmed. */
-void vr_assign_missing(struct vrrp *vr, struct vrrp_effects *out);
-/* From now on an Active waits for what it has asked for, if for anything. */
-void vr_await_addresses(struct vrrp *vr, struct mono now);
-void vr_withdraw_all(struct vrrp *vr, struct vrrp_effects *out);
 /* The schedule of announcements from its start, and its next one. */
 void vr_announce_start(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
 void vr_announce_next(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
@@ -54,23 +45,48 @@ void vr_become_backup(
 void vr_become_active(
     struct vrrp *vr, struct mono now, enum vrrp_reason reason, int64_t detail, struct vrrp_effects *out);
 
+/* ---- addresses.c: what we want on the interface, and what the kernel has there ---- */
+
+/* Asks the kernel for what is wanted now. */
+void vr_request(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
+/* From now on an Active waits for what it has asked for, if for anything. */
+void vr_await_addresses(struct vrrp *vr, struct mono now);
+void vr_withdraw(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
+void vr_address_timers(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
+void vr_hear_kernel(
+    struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out);
+
 /* ---- handover.c ---- */
 
 /* An Active leaves, for state `to`. */
 void vr_hand_over(
     struct vrrp *vr, struct mono now, enum vrrp_state to, enum vrrp_reason reason, struct vrrp_effects *out);
-/* A Backup is no candidate any more. */
+/* A router that is no candidate any more, or in Fault: what address it still has goes. */
 void vr_stand_back(struct vrrp *vr, struct mono now);
-/* Somebody else is Active: what address we still have goes after `us` at the latest. */
-void vr_linger(struct vrrp *vr, struct mono now, int64_t us);
-/* Who claimed the address resigns. */
-void vr_keep_on(struct vrrp *vr);
+/* A candidate again. */
+void vr_rejoin(struct vrrp *vr, struct mono now);
+/* Somebody advertises as Active. */
+void vr_hear_successor(struct vrrp *vr, struct mono now);
+/* Somebody else advertises as Active, too. */
+void vr_hear_rival(struct vrrp *vr, struct mono now);
+/* Somebody has announced the address. */
+void vr_hear_its_announcement(struct vrrp *vr, struct mono now);
+/* Who advertised as Active resigns. */
+void vr_hear_resignation(struct vrrp *vr);
 
 /* ---- adverts.c ---- */
 
 void vr_hear_advert(
     struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out);
-/* A Neighbor Advertisement of somebody else for one of our addresses. */
-void vr_hear_announcement(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
 /* A Backup waits only Skew_Time for an Active of a worse grade. */
 void vr_shorten_active_down(struct vrrp *vr, struct mono now);
+
+/* ---- conflict.c ---- */
+
+void vr_hear_claim(
+    struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out);
+/* After a transition: when to ask next. */
+void vr_conflict_schedule(struct vrrp *vr, struct mono now);
+void vr_conflict_timers(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
+/* An Active speaks up against somebody who lost against it, or does not know of it. false: not now. */
+bool vr_answer_rival(struct vrrp *vr, struct mono now, struct vrrp_effects *out);

@@ -1,17 +1,28 @@
 /*
- * Design: make before break. Who leaves, or gives way, keeps the address until its successor has announced
- * it, or the time is over in which it could.
+ * Design: make before break. A router that leaves, or yields to a better one, keeps the address until its
+ * successor has announced it, or the time is over in which it could.
+ *
+ * An advert only says that its sender is going to assign the address, and its kernel may take its time. The
+ * announcement proves that clients find the address there, unless several routers claim it: then it may have
+ * been that of a loser, while the winner's kernel is still at work.
  */
 #include "core/core.h"
 
-/*
- * Design: make before break. The address stays until the successor has spoken (see vr_linger()) or the time
- * is over in which it can; a second notice is for those who missed the first.
- */
-static void leave_slowly(struct vrrp *vr, struct mono now)
+#define LINGER_US     (1 * USEC_PER_MS)	 /* the address outlives the successor's announcement by this */
+#define LINGER_MAX_US (25 * USEC_PER_MS) /* and its first advert by this, if no announcement is heard */
+
+static int64_t handover_time(const struct vrrp *vr)
 {
-	vr->withdraw = vr->leave_by = mono_add(now, vr_handover_time(vr));
-	vr->resign_again = mono_add(now, vr_handover_time(vr) / 2);
+	int64_t us = vrrp_handover_time(vr->params.advert_interval_us);
+	return us > vr->stay_us ? us : vr->stay_us;
+}
+
+/* Until a successor is heard. The second notice is for those who missed the first. */
+static void leave(struct vrrp *vr, struct mono now)
+{
+	vr->handover = VRRP_LEAVING;
+	vr->leave_at = vr->leave_by = mono_add(now, handover_time(vr));
+	vr->resign_again = mono_add(now, vrrp_handover_time(vr->params.advert_interval_us) / 2);
 }
 
 /* 6.4.3, Shutdown: send an advert with priority 0. */
@@ -21,40 +32,90 @@ void vr_hand_over(
 	vr_send_advert(vr, now, VRRP_PRIORITY_RESIGN, out);
 	vr_transition(vr, to, reason, 0, out);
 	vr->announce = MONO_NEVER;
-	leave_slowly(vr, now);
+	leave(vr, now);
 }
 
-/* A Backup that is no candidate any more. It still has the address if it was one again before anybody took
- * over. */
 void vr_stand_back(struct vrrp *vr, struct mono now)
 {
 	vr->active_down = MONO_NEVER;
-	if (vr->wanted && mono_is_never(vr->withdraw))
-		leave_slowly(vr, now);
-	else
-		vr->leave_by = mono_add(now, vr_handover_time(vr));
+	switch (vr->handover) {
+	case VRRP_HOLDING:
+	case VRRP_RETURNING:
+	case VRRP_INHERITING: leave(vr, now); break;
+	case VRRP_LEAVING:
+	case VRRP_LINGERING:
+	case VRRP_CONTESTED: vr->leave_by = mono_add(now, handover_time(vr)); break;
+	case VRRP_AWAY: break;
+	}
 }
 
-/*
- * Somebody else is Active while we still have the address. An advert only says that it is going to assign the
- * address, which may take its kernel some time; that clients find it there is certain when it has announced
- * it.
- */
-void vr_linger(struct vrrp *vr, struct mono now, int64_t us)
+/* The end of LINGERING and CONTESTED only ever comes closer. */
+static void linger(struct vrrp *vr, struct mono now, enum vrrp_handover how, int64_t us)
 {
-	if (!vr->wanted)
-		return;
-	vr->withdraw = mono_min(vr->withdraw, mono_add(now, us));
+	vr->handover = how;
+	vr->leave_at = mono_min(vr->leave_at, mono_add(now, us));
 	vr->resign_again = MONO_NEVER;
 }
 
-/*
- * Design: who claimed the address resigns, perhaps because its kernel refuses it. Who still has it keeps it:
- * a candidate until somebody is Active, which it may be itself; one that leaves as long as it would have
- * anyway.
- */
-void vr_keep_on(struct vrrp *vr)
+void vr_hear_successor(struct vrrp *vr, struct mono now)
 {
-	if (vr->wanted)
-		vr->withdraw = vr->state == VRRP_BACKUP && vr_is_candidate(vr) ? MONO_NEVER : vr->leave_by;
+	switch (vr->handover) {
+	case VRRP_HOLDING:
+	case VRRP_LEAVING:
+	case VRRP_RETURNING:
+	case VRRP_LINGERING: linger(vr, now, VRRP_LINGERING, LINGER_MAX_US); break;
+	case VRRP_INHERITING: /* others lost against whoever resigned, and may have announced the address */
+	case VRRP_CONTESTED: linger(vr, now, VRRP_CONTESTED, LINGER_MAX_US); break;
+	case VRRP_AWAY: break;
+	}
+}
+
+/* The announcement that made us hurry may have been the other one's. */
+void vr_hear_rival(struct vrrp *vr, struct mono now)
+{
+	if (vr->handover != VRRP_LINGERING)
+		return;
+	vr->handover = VRRP_CONTESTED;
+	vr->leave_at = mono_add(now, LINGER_MAX_US);
+}
+
+void vr_hear_its_announcement(struct vrrp *vr, struct mono now)
+{
+	bool returns = vr->handover == VRRP_RETURNING;
+	if (!returns && vr->handover != VRRP_LEAVING && vr->handover != VRRP_LINGERING)
+		return;
+	linger(vr, now, VRRP_LINGERING, LINGER_US);
+	if (returns) /* too late */
+		vr_set_active_down(vr, mono_add(now, vr_active_down_interval(vr)), VRRP_REASON_NO_ADVERT, 0);
+}
+
+/* Perhaps its kernel refuses the address. A candidate keeps it, and may be the next Active itself; one that
+ * leaves keeps it as long as it would have anyway. */
+void vr_hear_resignation(struct vrrp *vr)
+{
+	if (vr->handover == VRRP_AWAY)
+		return;
+	if (vr->state == VRRP_BACKUP && vr_is_candidate(vr)) {
+		vr->handover = VRRP_INHERITING;
+		vr->leave_at = MONO_NEVER;
+	} else {
+		vr->handover = VRRP_LEAVING;
+		vr->leave_at = vr->leave_by;
+	}
+}
+
+/*
+ * Before anybody took over the address stays until somebody does, and that is soon: others may be back with
+ * the address, too.
+ */
+void vr_rejoin(struct vrrp *vr, struct mono now)
+{
+	vr->resign_again = MONO_NEVER;
+	if (!vr->heard && vr->handover != VRRP_AWAY) {
+		vr->handover = VRRP_RETURNING;
+		vr->leave_at = MONO_NEVER;
+		vr_set_active_down(vr, mono_add(now, vr_skew_time(vr)), VRRP_REASON_RESUMED, 0);
+	} else {
+		vr_set_active_down(vr, mono_add(now, vr_active_down_interval(vr)), VRRP_REASON_NO_ADVERT, 0);
+	}
 }

@@ -24,6 +24,17 @@ const char *vrrp_health_name(enum vrrp_health health)
 	return health < VRRP_HEALTHS ? names[health] : "unknown";
 }
 
+const char *vrrp_conflict_name(enum vrrp_conflict conflict)
+{
+	static const char *const names[VRRP_CONFLICTS] = {
+	    [VRRP_CONFLICT_NONE] = "none",
+	    [VRRP_CONFLICT_ADDRESS] = "address",
+	    [VRRP_CONFLICT_SOURCE] = "source",
+	    [VRRP_CONFLICT_VRID] = "vrid",
+	};
+	return conflict < VRRP_CONFLICTS ? names[conflict] : "unknown";
+}
+
 const char *vrrp_reason_name(enum vrrp_reason reason)
 {
 	static const char *const names[VRRP_REASONS] = {

@@ -5,17 +5,27 @@
  */
 #include "core/core.h"
 
-#include <string.h>
-
-/* Design: how long a handover waits for a successor, at least and at most. */
-#define HANDOVER_MIN_US (50 * USEC_PER_MS)
-#define HANDOVER_MAX_US (10 * USEC_PER_SEC)
-#define LEARNED_DOWN_MAX                                                                                     \
-	10 /* design: Active_Down_Interval is at most this many of our own advert intervals */
+/* Design. */
+#define HANDOVER_MIN_US	 (50 * USEC_PER_MS)
+#define HANDOVER_MAX_US	 (10 * USEC_PER_SEC)
+#define LEARNED_DOWN_MAX 10 /* Active_Down_Interval is at most so many times our own */
 
 int64_t vrrp_skew_time(uint8_t priority, int64_t interval_us)
 {
 	return (256 - priority) * interval_us / 256;
+}
+
+int64_t vrrp_late_limit(int64_t interval_us)
+{
+	return 3 * interval_us + vrrp_skew_time(VRRP_PRIORITY_MAX, interval_us);
+}
+
+int64_t vrrp_handover_time(int64_t interval_us)
+{
+	int64_t us = 2 * interval_us;
+	if (us < HANDOVER_MIN_US)
+		return HANDOVER_MIN_US;
+	return us < HANDOVER_MAX_US ? us : HANDOVER_MAX_US;
 }
 
 uint8_t vrrp_graded_priority(uint8_t priority, enum vrrp_health health)
@@ -69,36 +79,16 @@ int64_t vr_skew_time(const struct vrrp *vr)
 }
 
 /*
- * 6.1: Active_Down_Interval = 3 * Active_Adver_Interval + Skew_Time. Bounded (design): one forged advert with
- * a long interval silences us for at most ten intervals; only an interval that its sender has told twice may
- * stretch it to ten times our own Active_Down_Interval. Both bounds have a Skew_Time, or all who believed it
- * would take over at once.
+ * 6.1: Active_Down_Interval = 3 * Active_Adver_Interval + Skew_Time. Bounded (design): an advert with a long
+ * interval, which may be forged, stretches it to at most ten times our own. The bound has a Skew_Time, or all
+ * who believed that advert would take over at once.
  */
 int64_t vr_active_down_interval(const struct vrrp *vr)
 {
 	int64_t us = 3 * vr_active_adver_interval(vr) + vr_skew_time(vr);
 	int64_t own_us = vr->params.advert_interval_us;
-	int64_t own_skew_us = vrrp_skew_time(vrrp_effective_priority(vr), own_us);
-	int64_t bound = vr->interval_confirmed ? LEARNED_DOWN_MAX * (3 * own_us + own_skew_us)
-					       : (LEARNED_DOWN_MAX - 1) * own_us + own_skew_us;
+	int64_t bound = LEARNED_DOWN_MAX * (3 * own_us + vrrp_skew_time(vrrp_effective_priority(vr), own_us));
 	return us < bound ? us : bound;
-}
-
-/* The shortest Active_Down_Interval that any Backup can have: past it somebody else may be Active. */
-int64_t vr_late_limit(const struct vrrp *vr)
-{
-	return 3 * vr->params.advert_interval_us +
-	       vrrp_skew_time(VRRP_PRIORITY_MAX, vr->params.advert_interval_us);
-}
-
-int64_t vr_handover_time(const struct vrrp *vr)
-{
-	/* The longest Skew_Time is just under one interval; as much again, for those who heard only the
-	 * second notice. */
-	int64_t us = 2 * vr->params.advert_interval_us;
-	if (us < HANDOVER_MIN_US)
-		return HANDOVER_MIN_US;
-	return us < HANDOVER_MAX_US ? us : HANDOVER_MAX_US;
 }
 
 /* 6.4.3: ties are broken by the sender's address, as an unsigned integer in network order. */
@@ -110,33 +100,6 @@ bool vr_is_superior(const struct vrrp *vr, const struct vrrp_event *advert)
 	return address_compare(&advert->advert.source, &vr->own_address) > 0;
 }
 
-bool vr_is_heir(const struct vrrp *vr)
-{
-	return vr->down_reason == VRRP_REASON_RESIGNED && vr->wanted && mono_is_never(vr->withdraw);
-}
-
-/*
- * Design: what a router says that has just lost against the one that we follow, its last word above all, is
- * no news. It counts once the better one has been silent for longer than it should; nobody replaces that one
- * before it has been silent for three intervals. If the better one resigns, its heir is whom the others have
- * lost against.
- */
-bool vr_is_losing(const struct vrrp *vr, struct mono now, const struct vrrp_event *event)
-{
-	uint8_t priority = event->advert.priority;
-	int order = address_compare(&event->advert.source, &vr->active_address);
-	if (priority == VRRP_PRIORITY_RESIGN)
-		return false;
-	if (vr_is_heir(vr))
-		return !vr_is_superior(vr, event);
-	if (!vr->heard || order == 0)
-		return false;
-	if (mono_sub(now, vr->heard_at) > vr_active_adver_interval(vr) * 3 / 2)
-		return false;
-	return priority < vr->active_priority || (priority == vr->active_priority && order < 0);
-}
-
-/* Whether a Backup puts up with an Active of this priority. */
 bool vr_accepts(const struct vrrp *vr, struct mono now, uint8_t priority)
 {
 	if (vr_is_worse(vr, priority))

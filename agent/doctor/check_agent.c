@@ -115,6 +115,11 @@ static void conflict_judge(struct doctor *doctor, const json_t *router)
 		finding_add(doctor, DOCTOR_FAILURE, name, "give one of the two another link-local address",
 		    "somebody else advertises from this node's own address %s since %s",
 		    member_of(conflict, "address"), since);
+	else if (strcmp(member_of(conflict, "kind"), "vrid") == 0)
+		finding_add(doctor, DOCTOR_FAILURE, name, "give them the same VRID or other addresses",
+		    "VRID %d lists the same address %s since %s, and elects a holder of its own",
+		    (int)json_integer_value(json_object_get(conflict, "vrid")),
+		    member_of(conflict, "address"), since);
 	else
 		finding_add(doctor, DOCTOR_FAILURE, name,
 		    "sudo vipctl doctor says whose that is; see wire and foreign",

@@ -216,7 +216,6 @@ static void turn(void)
 	if (aborted)
 		engine_stop(&engine, now, "the watchdog of the service manager ends us");
 	read_sources(ready, now);
-	engine.seen = now;
 	fire_timers(now);
 	engine_flush(&engine, now);
 	tell_later(now);

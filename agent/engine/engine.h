@@ -25,6 +25,7 @@
 
 #define ROUTERS_MAX BOARD_ROUTERS_MAX
 #define LINKS_MAX   BOARD_LINKS_MAX
+#define OUR_PREFIX  128
 
 /* How long a router stays healthy without a result after a restart of the engine or when its checks are new.
  */
@@ -62,8 +63,9 @@ struct link {
 	bool joined;		   /* the groups, since it came up and has a source address */
 	bool join_failed;	   /* one of them: it is tried again */
 	struct complaint join;
-	bool seen;	/* by the running dump */
-	unsigned board; /* index of its record */
+	bool seen;		     /* by the running dump */
+	struct mono next_vrid_check; /* see receive.c */
+	unsigned board;		     /* index of its record */
 	struct router *by_vrid[256];
 };
 
@@ -77,6 +79,7 @@ enum {
 	COMPLAINT_RIVAL,
 	COMPLAINT_SEND,
 	COMPLAINT_STRAY,
+	COMPLAINT_RESTORED,
 	COMPLAINT_ANNOUNCE,
 	COMPLAINT_RENEWAL,
 	COMPLAINT_TRANSITION,
@@ -88,21 +91,18 @@ enum {
 /* What vrrp_step() asked for and flush() has not done yet. */
 struct pending {
 	bool advert;
-	bool last_word; /* the advert goes to all nodes, too */
+	bool final_advert; /* the advert goes to all nodes, too */
 	uint8_t priority;
-	bool withdraw;
-	bool renew;
+	bool addresses; /* vrrp_wanted() */
 	bool announce;
-	bool ask;	 /* whether somebody else has an address */
-	uint32_t assign; /* bit i: address i */
+	bool ask; /* whether somebody else has an address */
 };
 
-/* Somebody else claims what is ours; see conflict.c. */
-struct conflict {
-	enum board_conflict kind;
-	struct mono ask;   /* next question, or MONO_NEVER */
-	bool asked;	   /* in this state; what was heard before belongs to an election */
-	struct mono until; /* it is over if nothing is heard by then; MONO_NEVER: there is none */
+/* Whose packet the router that is told of it has taken for its own; see conflict.c. */
+struct claim {
+	struct address address; /* ours */
+	uint8_t mac[6];
+	uint8_t vrid; /* of an advert with another one */
 };
 
 struct router_auth {
@@ -115,12 +115,6 @@ struct router_auth {
 	int64_t clock_offset_us; /* our time is CLOCK_BOOTTIME plus this; see auth.c */
 };
 
-/* One of our addresses as the kernel has it and we did not ask for it. */
-struct stray {
-	uint8_t prefix; /* 0: there is none */
-	uint32_t flags; /* IFA_F_* */
-};
-
 struct router {
 	bool used;
 	struct config_router config; /* a copy: a router that is stopping outlives its configuration */
@@ -128,22 +122,26 @@ struct router {
 	struct link *link;
 	struct router_auth auth;
 	struct pending pending;
-	uint32_t on_link;			/* bit i: the kernel has address i on our interface */
-	uint32_t on_link_dump;			/* the same, as the running dump says */
-	struct stray stray[VRRP_ADDRESSES_MAX]; /* the same, of those that are not as they should be */
-	enum vrrp_health checks_health;		/* as control says */
-	char checks_text[BOARD_REASON_MAX];	/* why not */
-	struct mono health_until;		/* without a new result by then it counts as failing */
-	struct mono drained_until;		/* MONO_NEVER: until resumed, or not drained */
+	struct vrrp_found found[VRRP_ADDRESSES_MAX]; /* as the running dump says */
+	enum vrrp_health checks_health;		     /* as control says */
+	char checks_text[BOARD_REASON_MAX];	     /* why not */
+	struct mono health_until;		     /* without a new result by then it counts as failing */
+	struct mono drained_until;		     /* MONO_NEVER: until resumed, or not drained */
 	struct mono takeover_from; /* decision of a takeover that has not announced yet, else MONO_NEVER */
 	int64_t takeover_steps_us[BOARD_STEPS]; /* of it, so far */
-	struct conflict conflict;
 	struct complaint complaints[COMPLAINTS];
 	bool mismatch; /* the last advert listed other addresses than ours, and that was told */
-	bool adopt;    /* a predecessor was Active a moment ago: go on as it */
 	bool touched;  /* is in engine.touched */
 	bool stopped;  /* nothing is left of it: free the slot */
 	bool kept;     /* is in the configuration that is being taken over */
+};
+
+struct configuration {
+	const struct config *config;
+	const uint8_t *secrets;
+	size_t size, secrets_size;
+	uint64_t generation;
+	bool anew; /* what a predecessor held was released */
 };
 
 struct engine {
@@ -155,8 +153,8 @@ struct engine {
 	struct mono rejoin; /* failed memberships are tried again, or MONO_NEVER */
 	struct kernel kernel;
 	struct board *board;
-	uint64_t generation;
-	unsigned router_count; /* slots in use or free, below this one */
+	struct configuration next; /* what is not in force yet; no config: nothing waits */
+	unsigned router_count;	   /* slots in use or free, below this one */
 	struct router routers[ROUTERS_MAX];
 	/* Of each router, as of the last flush, side by side because every turn looks at all of them. */
 	struct mono due[ROUTERS_MAX];
@@ -165,9 +163,10 @@ struct engine {
 	struct router *touched[ROUTERS_MAX];
 	unsigned link_count;
 	struct link links[LINKS_MAX];
-	struct mono seen; /* the latest time that a router was told */
+	const struct claim *claim; /* that a router is being told of, else NULL */
 	bool stopping;
 	bool changed; /* a transition since control was last told */
+	bool overlap; /* several routers have the same address; see sharing.c */
 	bool resync;  /* notifications were lost: dump at the next turn */
 	bool crowded; /* packets follow close on each other */
 	bool flooded; /* more packets or messages than a turn reads */
@@ -177,13 +176,8 @@ struct engine {
 int engine_main(void);
 
 /* reload.c: brings routers and links in line with a configuration that config_load() has accepted. */
-struct configuration {
-	const struct config *config;
-	const uint8_t *secrets;
-	size_t secrets_size;
-	bool anew; /* what a predecessor held was let go of */
-};
-void engine_configure(struct engine *engine, const struct configuration *configuration, struct mono now);
+/* false: not all of it is in force: as soon as a router is free call it again. */
+bool engine_configure(struct engine *engine, const struct configuration *configuration, struct mono now);
 
 /* auth.c: which keys sign and verify */
 void router_auth_init(struct router_auth *auth);
@@ -222,14 +216,17 @@ void router_touch(struct engine *engine, struct router *router);
 void router_timers(struct engine *engine, struct router *router, struct mono now);
 struct mono router_deadline(const struct router *router);
 
-/* conflict.c: others who claim what is ours */
-void conflict_reset(struct router *router);
-/* After a transition: when to ask next. */
-void conflict_schedule(struct router *router, struct mono now);
-void conflict_announced(struct engine *engine, struct router *router, struct mono now, const struct na *na);
-void conflict_own_source(struct engine *engine, struct router *router, struct mono now);
-void conflict_timers(struct engine *engine, struct router *router, struct mono now);
-struct mono conflict_deadline(const struct router *router);
+/* conflict.c: others who claim what is ours, for people */
+void conflict_claim(struct engine *engine, struct router *router, struct mono now, enum vrrp_claim kind,
+    const struct claim *claim);
+void conflict_note(struct engine *engine, struct router *router, struct mono now);
+
+/* sharing.c: several routers of this node with the same address, while one of them hands over to another */
+void sharing_find(struct engine *engine);
+/* Tells it which of its addresses another one has. */
+void sharing_tell(struct engine *engine, struct router *router, struct mono now);
+/* It has announced its addresses: whoever stops and has one of them may go. */
+void sharing_announced(struct engine *engine, const struct router *router, struct mono now);
 
 /* flush.c: pending of the touched routers -> packets and netlink, until nothing is pending */
 void engine_flush(struct engine *engine, struct mono now);
@@ -284,6 +281,8 @@ void complain_of_advert(const struct link *link, const struct router *router, st
     const struct address *source, enum advert_verdict verdict);
 
 /* messages.c: what guardian and control say */
+/* Tries again whatever waits for a router to stop. */
+void engine_bring_into_force(struct engine *engine, struct mono now);
 void engine_stop(struct engine *engine, struct mono now, const char *why);
 void messages_from_guardian(struct engine *engine, struct mono now);
 void messages_from_control(struct engine *engine, struct mono now);
@@ -306,9 +305,8 @@ void record_transition(
 void record_count(struct engine *engine, const struct router *router, enum board_counter counter);
 void record_drop(
     struct engine *engine, const struct link *link, const struct router *router, enum advert_verdict verdict);
-/* router->conflict; fresh: of another kind than before */
-void record_conflict(struct engine *engine, const struct router *router, bool fresh,
-    const struct address *address, const uint8_t mac[static 6]);
+/* The conflict that its state machine sees; claim: NULL when it is over. */
+void record_conflict(struct engine *engine, const struct router *router, const struct claim *claim);
 /* A step of the takeover that is under way, if one is; the announcement ends it. */
 void record_step(struct engine *engine, struct router *router, enum board_step step, struct mono at);
 void record_lateness(struct engine *engine, int64_t us);

@@ -13,19 +13,15 @@
 #define ROUNDS_MAX                                                                                           \
 	8 /* a refusal leads to a resignation and ends there; more rounds than that would be a bug */
 
-static void withdraw(struct engine *engine, struct router *router)
+static void remove_address(
+    struct engine *engine, struct router *router, const struct address *address, uint8_t prefix)
 {
-	for (unsigned i = 0; i < router->config.address_count; i++) {
-		const struct address *address = &router->config.addresses[i];
-		int result = router->link->ifindex
-				 ? kernel_address_remove(&engine->kernel, router->link->ifindex, address, 128)
-				 : 0;
-		if (result && result != -EADDRNOTAVAIL && result != -ENODEV)
-			log_error("%s: cannot remove the address from %s: %s; remove it by hand with `ip -6 "
-				  "addr del`, two "
-				  "nodes may have it now",
-			    router->config.name, router->config.id.interface, strerrordesc_np(-result));
-	}
+	int result = kernel_address_remove(&engine->kernel, router->link->ifindex, address, prefix);
+	if (result && result != -EADDRNOTAVAIL && result != -ENODEV)
+		log_error(
+		    "%s: cannot remove the address from %s: %s; remove it by hand with `ip -6 addr del`, two "
+		    "nodes may have it now",
+		    router->config.name, router->config.id.interface, strerrordesc_np(-result));
 }
 
 /* A refused renewal is no failure yet: the state machine tries again while the lease lasts. */
@@ -40,39 +36,34 @@ static void tell_refusal(struct router *router, bool renewal, int error, struct 
 		    router->config.id.interface, strerrordesc_np(error));
 }
 
-static void assign(struct engine *engine, struct router *router, uint32_t addresses, struct mono now)
+static void change_addresses(struct engine *engine, struct router *router, struct mono now)
 {
-	for (unsigned i = 0; i < router->config.address_count; i++) {
-		if (!(addresses & UINT32_C(1) << i))
+	sharing_tell(engine, router, now);
+	router->pending.addresses = false;
+	const struct vrrp *vr = &router->vr;
+	struct vrrp_event answer = {.type = VRRP_EVENT_ANSWER, .answer.number = vr->request};
+	uint32_t wanted = vrrp_wanted(vr), unwanted = ~wanted & ~vr->shared;
+	for (unsigned i = 0; i < router->config.address_count && router->link->ifindex; i++) {
+		const struct address *address = &router->config.addresses[i];
+		if (vr->remove[i])
+			remove_address(engine, router, address, vr->remove[i]);
+		else if (unwanted >> i & 1)
+			remove_address(engine, router, address, OUR_PREFIX);
+		if (!(wanted >> i & 1))
 			continue;
-		int result = kernel_address_add(&engine->kernel, router->link->ifindex,
-		    &router->config.addresses[i], router->config.kernel_lease_s);
-		if (!result) { /* its notification is the answer */
+		int result = kernel_address_add(
+		    &engine->kernel, router->link->ifindex, address, router->config.kernel_lease_s);
+		if (!result) { /* its notification is what counts */
 			record_step(engine, router, BOARD_STEP_ADDRESS_ASKED, mono_now());
 			continue;
 		}
-		tell_refusal(router, router->vr.present & UINT32_C(1) << i, -result, now);
+		tell_refusal(router, vr->present >> i & 1, -result, now);
 		record_count(engine, router, BOARD_ADDRESS_FAILURES);
-		struct vrrp_event event = {.type = VRRP_EVENT_ADDRESS_FAILED, .index = i, .error = -result};
-		router_event(engine, router, now, &event);
-		return;
+		answer.index = i;
+		answer.answer.error = -result;
+		break;
 	}
-}
-
-static void change_addresses(struct engine *engine, struct router *router, struct mono now)
-{
-	struct pending *pending = &router->pending;
-	if (pending->withdraw) {
-		pending->withdraw = false;
-		withdraw(engine, router);
-	}
-	uint32_t addresses = pending->assign;
-	if (pending->renew)
-		addresses |= router->vr.present;
-	pending->assign = 0;
-	pending->renew = false;
-	if (addresses)
-		assign(engine, router, addresses, now);
+	router_event(engine, router, now, &answer);
 }
 
 static void announce(struct engine *engine, struct router *router, struct mono now)
@@ -89,11 +80,12 @@ static void announce(struct engine *engine, struct router *router, struct mono n
 			record_count(engine, router, BOARD_ANNOUNCEMENTS_SENT);
 	}
 	record_step(engine, router, BOARD_STEP_ANNOUNCED, mono_now());
+	sharing_announced(engine, router, now);
 }
 
 static bool is_pending(const struct pending *pending)
 {
-	return pending->advert || pending->withdraw || pending->renew || pending->announce || pending->assign;
+	return pending->advert || pending->addresses || pending->announce;
 }
 
 /* A question that gets lost is asked again. */
@@ -109,7 +101,8 @@ static bool flush_round(struct engine *engine, struct mono now)
 	bool any = false;
 	packets_send_adverts(engine, now);
 	for (unsigned i = 0; i < engine->touched_count; i++)
-		change_addresses(engine, engine->touched[i], now);
+		if (engine->touched[i]->pending.addresses)
+			change_addresses(engine, engine->touched[i], now);
 	for (unsigned i = 0; i < engine->touched_count; i++) {
 		struct router *r = engine->touched[i];
 		if (r->pending.announce)
@@ -130,6 +123,17 @@ static void settle(struct engine *engine, struct router *router)
 	record_router(engine, router);
 }
 
+/* Routers have stopped: others may have waited for their slots, or left them their addresses. */
+static void released(struct engine *engine, struct mono now)
+{
+	bool shared = engine->overlap;
+	engine_bring_into_force(engine, now);
+	for (unsigned i = 0; i < engine->router_count && shared; i++)
+		if (engine->routers[i].used)
+			sharing_tell(engine, &engine->routers[i], now);
+	sharing_find(engine);
+}
+
 void engine_flush(struct engine *engine, struct mono now)
 {
 	for (int i = 0; i < ROUNDS_MAX && flush_round(engine, now); i++)
@@ -137,8 +141,14 @@ void engine_flush(struct engine *engine, struct mono now)
 	for (unsigned i = 0; i < engine->touched_count; i++)
 		settle(engine, engine->touched[i]);
 	transitions_record(engine);
-	for (unsigned i = 0; i < engine->touched_count; i++)
-		if (engine->touched[i]->stopped)
-			router_free(engine, engine->touched[i]);
+	unsigned freed = 0;
+	for (unsigned i = 0; i < engine->touched_count; i++) {
+		if (!engine->touched[i]->stopped)
+			continue;
+		router_free(engine, engine->touched[i]);
+		freed++;
+	}
 	engine->touched_count = 0;
+	if (freed)
+		released(engine, now);
 }

@@ -3,7 +3,8 @@
  *
  * A link is ready when its interface exists, is up, has carrier, a MAC and a usable link-local address.
  * Notifications change one thing at a time; a dump (at the start, and after notifications were lost) is
- * collected first and compared then. Both end in the same place: tell_readiness() and reconcile().
+ * collected first and compared then. Whether a router is ready is decided in tell_readiness(); what an
+ * address that is there or not there means is core's.
  */
 #include "engine/engine.h"
 
@@ -12,8 +13,6 @@
 #include <string.h>
 
 #include "vipd/log.h"
-
-#define REPAIRS_A_MINUTE 10
 
 struct reading {
 	struct engine *engine;
@@ -87,45 +86,13 @@ const char *link_trouble(const struct router *router)
 
 /* ---- links and routers ---- */
 
-/* Every address of a router: what the kernel has against what the state machine believes. */
-static void reconcile(struct engine *engine, struct router *router, struct mono now)
-{
-	for (unsigned i = 0; i < router->config.address_count; i++) {
-		bool there = router->on_link & UINT32_C(1) << i;
-		bool believed = router->vr.present & UINT32_C(1) << i;
-		struct vrrp_event event = {.index = i};
-		if (there == believed)
-			continue;
-		if (there && !router->vr.wanted)
-			log_warning(
-			    "%s: an address of this virtual router is on %s although this node is not "
-			    "Active; it is removed",
-			    router->config.name, router->config.id.interface);
-		event.type = there ? VRRP_EVENT_ADDRESS_PRESENT : VRRP_EVENT_ADDRESS_LOST;
-		router_event(engine, router, now, &event);
-		if (!there && router->vr.state == VRRP_ACTIVE)
-			record_count(engine, router, BOARD_ADDRESS_RESTORED);
-	}
-}
-
-/* Gone before the kernel had told us of it: it was asked for, and somebody else removed it at once. */
-static void snatched(struct engine *engine, struct router *router, unsigned index, struct mono now)
-{
-	uint32_t bit = UINT32_C(1) << index;
-	if (router->vr.wanted & ~router->vr.present & ~router->on_link & bit)
-		router_event(engine, router, now,
-		    &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS_LOST, .index = index});
-}
-
 static void start_router(
     struct engine *engine, struct router *router, const struct address *source, struct mono now)
 {
 	struct vrrp_event event = {.type = VRRP_EVENT_LINK_UP, .own_address = *source};
-	if (router->adopt && router->vr.state == VRRP_INITIALIZE) {
-		event.type = VRRP_EVENT_ADOPT;
-		event.present = router->on_link;
-	}
-	router->adopt = false;
+	for (unsigned i = 0; i < router->config.address_count; i++)
+		if (router->found[i].state == VRRP_FOUND_RIGHT)
+			event.present |= UINT32_C(1) << i;
 	router_event(engine, router, now, &event);
 }
 
@@ -171,9 +138,16 @@ static void link_vanished(struct engine *engine, struct link *link)
 	link->ifindex = 0;
 	link->admin_up = link->running = link->has_mac = link->joined = false;
 	link->local.usable = link->global.usable = false;
+}
+
+/* No address is left on it. */
+static void tell_emptiness(struct engine *engine, const struct link *link, struct mono now)
+{
+	static const struct vrrp_found nothing[VRRP_ADDRESSES_MAX];
 	for (unsigned i = 0; i < engine->router_count; i++)
 		if (engine->routers[i].used && engine->routers[i].link == link)
-			engine->routers[i].on_link = 0;
+			router_event(engine, &engine->routers[i], now,
+			    &(struct vrrp_event){.type = VRRP_EVENT_ADDRESSES, .all_found = nothing});
 }
 
 /* The neighbours know the addresses by the old one. */
@@ -199,6 +173,7 @@ static void on_link(struct reading *reading, const struct kernel_event *event)
 	if (before && before != link) { /* deleted, or renamed to something else */
 		link_vanished(engine, before);
 		tell_readiness(engine, before, reading->now);
+		tell_emptiness(engine, before, reading->now);
 	}
 	if (!link)
 		return;
@@ -244,64 +219,31 @@ static void on_source(
 	}
 }
 
-/*
- * The kernel has one of our addresses, but not as we asked for it: somebody added it by hand, perhaps as /64,
- * which would break connected routes, or as a source address. Not believed: Active it is put right, otherwise
- * removed. Whoever insists on it is not fought for ever: then it is a refusal, with its back-off.
- */
-static void repair(
-    struct engine *engine, struct router *router, unsigned index, const struct stray *stray, struct mono now)
+static struct vrrp_found found_of(const struct kernel_event *event)
 {
-	uint32_t bit = UINT32_C(1) << index;
-	bool present = router->vr.present & bit, wanted = router->vr.wanted;
-	struct vrrp_event event = {.type = VRRP_EVENT_ADDRESS_LOST, .index = index};
-	struct hushed hushed;
-	router->on_link &= ~bit;
-	if (stray->flags & IFA_F_TENTATIVE && !(stray->flags & IFA_F_DADFAILED) && wanted)
-		return; /* the kernel is about to tell */
-	bool again = complaint_due(&router->complaints[COMPLAINT_STRAY], REPAIRS_A_MINUTE, now, &hushed);
-	if (again)
-		log_warning("%s: an address of this virtual router is on %s as /%u%s, put there by somebody "
-			    "else; it is %s%s",
-		    router->config.name, router->config.id.interface, stray->prefix,
-		    stray->flags & IFA_F_DEPRECATED ? "" : " and as a source address",
-		    wanted ? "put right" : "removed", hushed.text);
-	if (stray->prefix != 128 || !wanted)
-		kernel_address_remove(
-		    &engine->kernel, router->link->ifindex, &router->config.addresses[index], stray->prefix);
-	if (wanted && (!again || stray->flags & IFA_F_DADFAILED)) {
-		event.type = VRRP_EVENT_ADDRESS_FAILED;
-		event.error = EADDRINUSE;
-	}
-	if (present || event.type == VRRP_EVENT_ADDRESS_FAILED)
-		router_event(engine, router, now, &event);
-	else if (wanted)
-		router->pending.assign |= bit;
-	router_touch(engine, router);
+	struct vrrp_found found = {.state = VRRP_FOUND_WRONG, .prefix = event->address.prefix};
+	if (event->type != KERNEL_ADDRESS)
+		found.state = VRRP_FOUND_NOT;
+	else if (kernel_address_usable(event))
+		found.state = VRRP_FOUND_RIGHT;
+	else if (event->address.flags & IFA_F_DADFAILED)
+		found.state = VRRP_FOUND_DUPLICATE;
+	else if (event->address.flags & IFA_F_TENTATIVE)
+		found.state = VRRP_FOUND_TENTATIVE;
+	return found;
 }
 
 static void on_vip(
     struct reading *reading, struct router *router, unsigned index, const struct kernel_event *event)
 {
-	uint32_t bit = UINT32_C(1) << index;
-	bool there = event->type == KERNEL_ADDRESS && kernel_address_usable(event);
-	struct stray stray = {.prefix = event->address.prefix, .flags = event->address.flags};
+	struct vrrp_found found = found_of(event);
 	if (reading->dumping) {
-		router->on_link_dump |= there ? bit : 0;
-		router->stray[index] = there ? (struct stray){0} : stray;
+		router->found[index] = found;
 		return;
 	}
-	if (event->type == KERNEL_ADDRESS && !there) {
-		repair(reading->engine, router, index, &stray, reading->now);
-		return;
-	}
-	bool changed = there != !!(router->on_link & bit);
-	router->on_link = there ? router->on_link | bit : router->on_link & ~bit;
-	reconcile(reading->engine, router, reading->now);
-	if (changed)
-		router_touch(reading->engine, router);
-	else if (!there)
-		snatched(reading->engine, router, index, reading->now);
+	sharing_tell(reading->engine, router, reading->now);
+	router_event(reading->engine, router, reading->now,
+	    &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS, .index = index, .found = found});
 }
 
 static void on_address(struct reading *reading, const struct kernel_event *event)
@@ -355,10 +297,8 @@ static void dump_begin(struct engine *engine)
 		link->local.confirmed = link->local.has_other = false;
 		link->global.confirmed = link->global.has_other = false;
 	}
-	for (unsigned i = 0; i < engine->router_count; i++) {
-		engine->routers[i].on_link_dump = 0;
-		memset(engine->routers[i].stray, 0, sizeof engine->routers[i].stray);
-	}
+	for (unsigned i = 0; i < engine->router_count; i++)
+		memset(engine->routers[i].found, 0, sizeof engine->routers[i].found);
 }
 
 static void settle_source(struct link *link, struct link_source *source)
@@ -370,13 +310,6 @@ static void settle_source(struct link *link, struct link_source *source)
 	source->address = source->other;
 }
 
-static void repair_all(struct engine *engine, struct router *router, struct mono now)
-{
-	for (unsigned i = 0; i < router->config.address_count; i++)
-		if (router->stray[i].prefix)
-			repair(engine, router, i, &router->stray[i], now);
-}
-
 static void dump_end(struct engine *engine, struct mono now)
 {
 	for (unsigned i = 0; i < engine->link_count; i++) {
@@ -386,19 +319,15 @@ static void dump_end(struct engine *engine, struct mono now)
 		settle_source(link, &link->local);
 		settle_source(link, &link->global);
 	}
-	for (unsigned i = 0; i < engine->router_count; i++)
-		engine->routers[i].on_link = engine->routers[i].on_link_dump;
 	for (unsigned i = 0; i < engine->link_count; i++)
 		tell_readiness(engine, &engine->links[i], now);
 	for (unsigned i = 0; i < engine->router_count; i++) {
-		if (!engine->routers[i].used)
+		struct router *r = &engine->routers[i];
+		if (!r->used)
 			continue;
-		reconcile(engine, &engine->routers[i], now);
-		repair_all(engine, &engine->routers[i], now);
-		for (unsigned a = 0; a < engine->routers[i].config.address_count; a++)
-			if (!engine->routers[i].stray[a].prefix)
-				snatched(engine, &engine->routers[i], a, now);
-		router_touch(engine, &engine->routers[i]);
+		sharing_tell(engine, r, now);
+		router_event(engine, r, now,
+		    &(struct vrrp_event){.type = VRRP_EVENT_ADDRESSES, .all_found = r->found});
 	}
 }
 

@@ -26,29 +26,45 @@ void engine_stop(struct engine *engine, struct mono now, const char *why)
 			    engine, &engine->routers[i], now, &(struct vrrp_event){.type = VRRP_EVENT_STOP});
 }
 
+static void configuration_drop(struct configuration *configuration)
+{
+	if (configuration->config && configuration->size)
+		munmap((void *)configuration->config, configuration->size);
+	if (configuration->secrets && configuration->secrets_size)
+		munmap((void *)configuration->secrets, configuration->secrets_size);
+	*configuration = (struct configuration){0};
+}
+
+void engine_bring_into_force(struct engine *engine, struct mono now)
+{
+	struct configuration *next = &engine->next;
+	if (!next->config || !engine_configure(engine, next, now))
+		return;
+	board_begin_engine(engine->board)->config_generation = next->generation;
+	board_end_engine(engine->board);
+	struct message ready = {.type = MESSAGE_READY, .generation = next->generation};
+	message_send(engine->guardian, &ready, NULL);
+	configuration_drop(next);
+}
+
 static void take_configuration(
     struct engine *engine, const struct message *message, const int fds[MESSAGE_FDS], struct mono now)
 {
-	uint64_t generation = message->generation;
-	size_t size = 0;
-	struct configuration next = {.config = sealed_map(fds[0], &size), .anew = message->anew};
+	struct configuration next = {.generation = message->generation, .anew = message->anew};
+	next.config = sealed_map(fds[0], &next.size);
 	next.secrets = sealed_map(fds[1], &next.secrets_size);
-	bool usable = next.config && size == sizeof *next.config && next.secrets;
+	bool usable = next.config && next.size == sizeof *next.config && next.secrets;
 	if (usable && !engine->stopping) {
-		engine_configure(engine, &next, now);
-		engine->generation = generation;
-		board_begin_engine(engine->board)->config_generation = generation;
-		board_end_engine(engine->board);
-		struct message ready = {.type = MESSAGE_READY, .generation = generation};
-		message_send(engine->guardian, &ready, NULL);
-	} else if (!engine->stopping) {
-		log_error(
-		    "the guardian sent a configuration of another version; going on with the one before");
+		configuration_drop(&engine->next); /* the latest is what counts */
+		engine->next = next;
+		engine_bring_into_force(engine, now);
+	} else {
+		configuration_drop(&next);
+		if (!engine->stopping)
+			log_error(
+			    "the guardian sent a configuration of another version; going on with the one "
+			    "before");
 	}
-	if (next.config && size)
-		munmap((void *)next.config, size);
-	if (next.secrets && next.secrets_size)
-		munmap((void *)next.secrets, next.secrets_size);
 	for (int i = 0; i < MESSAGE_FDS; i++)
 		close(fds[i]);
 }

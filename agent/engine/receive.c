@@ -9,6 +9,8 @@
 #include "vipd/log.h"
 #include "vipd/na.h"
 
+#define VRID_CHECK_US (1 * USEC_PER_SEC)
+
 /* RFC 9568 section 5.2.9 wants the link-local one first. What follows is usable without, so it is only told.
  */
 static void check_first_address(struct router *router, struct mono now, const struct advert *advert)
@@ -63,6 +65,25 @@ static void check_addresses(
 	    router->config.address_count, hushed.text);
 }
 
+/* Two VRIDs with the same address elect two holders, and neither hears the other. */
+static void check_other_vrid(
+    struct engine *engine, struct link *link, struct mono now, const struct advert *advert)
+{
+	if (!mono_reached(now, link->next_vrid_check))
+		return;
+	link->next_vrid_check = mono_add(now, VRID_CHECK_US);
+	for (unsigned i = 0; i < engine->router_count; i++) {
+		struct router *r = &engine->routers[i];
+		for (unsigned a = 0; r->used && r->link == link && a < advert->address_count; a++) {
+			struct claim claim = {.address = advert->addresses[a], .vrid = advert->vrid};
+			if (router_address_index(r, &claim.address) < 0)
+				continue;
+			conflict_claim(engine, r, now, VRRP_CLAIM_OTHER_VRID, &claim);
+			break;
+		}
+	}
+}
+
 /* Multicast: anybody on the link. Unicast: who is configured. */
 static bool is_peer(const struct router *router, const struct advert_envelope *envelope)
 {
@@ -100,22 +121,10 @@ struct reading {
 	int64_t behind_us; /* the wall clock minus ours */
 };
 
-/*
- * When the advert came, not when we got round to it: the timer that it begins ends when the protocol says.
- * What seems to have waited for more than an interval is taken as of now: the clock was set, or we are far
- * too late. Never before anything that the state machine has seen already.
- */
-static struct mono heard_at(const struct reading *reading, const struct router *router, int64_t at_ns)
+/* When the kernel received it, by our clock; now, if the kernel does not say. */
+static struct mono arrived(const struct reading *reading, int64_t at_ns)
 {
-	struct engine *engine = reading->engine;
-	struct mono now = reading->now, at = {at_ns / 1000 - reading->behind_us};
-	int64_t us = mono_sub(now, at);
-	if (!at_ns || us <= 0 || us > router->config.advert_interval_us)
-		at = now;
-	else if (!mono_reached(at, engine->seen))
-		at = engine->seen;
-	engine->seen = at;
-	return at;
+	return at_ns ? (struct mono){at_ns / 1000 - reading->behind_us} : reading->now;
 }
 
 static void record(struct engine *engine, const struct link *link, const struct net_incoming *packet,
@@ -150,7 +159,10 @@ static void take_advert(void *context, const struct net_incoming *packet)
 	if (verdict != ADVERT_OK) {
 		record_drop(engine, link, router, verdict);
 		if (verdict == ADVERT_OWN_PACKET)
-			conflict_own_source(engine, router, now);
+			conflict_claim(engine, router, now, VRRP_CLAIM_OWN_SOURCE,
+			    &(struct claim){.address = router->vr.own_address});
+		else if (verdict == ADVERT_UNKNOWN_VRID)
+			check_other_vrid(engine, link, now, &advert);
 		complain_of_advert(link, router, now, &envelope->source, verdict);
 		return;
 	}
@@ -163,10 +175,11 @@ static void take_advert(void *context, const struct net_incoming *packet)
 	struct vrrp_event event = {
 	    .type = VRRP_EVENT_ADVERT,
 	    .advert = {.source = envelope->source,
+		.arrived = arrived(reading, packet->at_ns),
 		.interval_us = advert.interval_cs * 10 * USEC_PER_MS,
 		.priority = advert.priority},
 	};
-	router_event(engine, router, heard_at(reading, router, packet->at_ns), &event);
+	router_event(engine, router, now, &event);
 }
 
 /* What matters is an announcement of an address that we have, too: a successor's, or a rival's. What answers
@@ -194,9 +207,9 @@ static void take_announcement(void *context, const struct net_incoming *packet)
 		recorded = true;
 		if (r->vr.state == VRRP_ACTIVE)
 			record_count(engine, r, BOARD_FOREIGN_ANNOUNCEMENTS);
-		conflict_announced(engine, r, now, &na);
-		if (r->vr.state == VRRP_ACTIVE || (r->vr.wanted && !answer))
-			router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_FOREIGN_NA});
+		struct claim claim = {.address = na.target};
+		memcpy(claim.mac, na.mac, sizeof claim.mac);
+		conflict_claim(engine, r, now, answer ? VRRP_CLAIM_ANSWERED : VRRP_CLAIM_ANNOUNCED, &claim);
 	}
 }
 

@@ -53,7 +53,7 @@ void record_router(struct engine *engine, const struct router *router)
 	b->advert_interval_us = vr->state == VRRP_BACKUP && vr->learned_interval_us
 				    ? vr->learned_interval_us
 				    : vr->params.advert_interval_us;
-	b->held = router->on_link;
+	b->held = vr->on_link & (vrrp_wanted(vr) | ~vr->shared);
 	b->ifindex = router->link->ifindex;
 	b->auth_sequence = router->auth.sequence.last;
 	b->auth_clock_us = router->auth.clock_offset_us;
@@ -114,13 +114,16 @@ void record_drop(
 	}
 }
 
-void record_conflict(struct engine *engine, const struct router *router, bool fresh,
-    const struct address *address, const uint8_t mac[static 6])
+void record_conflict(struct engine *engine, const struct router *router, const struct claim *claim)
 {
+	static const struct claim over;
 	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
-	b->conflict = (uint8_t)router->conflict.kind;
-	b->conflict_address = *address;
-	memcpy(b->conflict_mac, mac, sizeof b->conflict_mac);
+	bool fresh = b->conflict != (uint8_t)router->vr.conflict;
+	claim = claim ? claim : &over;
+	b->conflict = (uint8_t)router->vr.conflict;
+	b->conflict_address = claim->address;
+	b->conflict_vrid = claim->vrid;
+	memcpy(b->conflict_mac, claim->mac, sizeof b->conflict_mac);
 	if (fresh)
 		b->conflict_since_us = realtime_us();
 	board_end_router(engine->board, index_of(engine, router));

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#include "vipd/log.h"
+#define SUCCESSION_INTERVALS 4			/* Active_Down_Interval is shorter */
+#define SUCCESSION_US	     (1 * USEC_PER_SEC) /* for the kernel to have the address */
 
 /*
  * A slot for a new router: the one whose record on the board a predecessor of this engine left (counters go
@@ -46,26 +47,23 @@ static void change(struct engine *engine, struct router *router, const struct co
     const struct config_router *config, struct mono now)
 {
 	struct config_router old = router->config;
-	uint32_t old_on_link = router->on_link;
+	uint32_t old_on_link = router->vr.on_link, old_present = router->vr.present;
 	struct vrrp_params params;
 	router->kept = true;
 	router_auth_configure(&router->auth, config, next->secrets, next->secrets_size);
 	if (memcmp(&old, config, sizeof old) == 0)
 		return;
 	router->config = *config;
-	router->on_link = 0;
+	struct vrrp_event event = {.type = VRRP_EVENT_CONFIG, .params = &params};
 	for (unsigned i = 0; i < old.address_count; i++) {
 		int index = router_address_index(router, &old.addresses[i]);
-		if (!(old_on_link & UINT32_C(1) << i))
-			continue;
-		if (index >= 0)
-			router->on_link |= UINT32_C(1) << index;
-		else
-			kernel_address_remove(&engine->kernel, router->link->ifindex, &old.addresses[i], 128);
+		if (index >= 0 && old_present >> i & 1)
+			event.present |= UINT32_C(1) << index;
+		if (index < 0 && old_on_link >> i & 1)
+			kernel_address_remove(
+			    &engine->kernel, router->link->ifindex, &old.addresses[i], OUR_PREFIX);
 	}
 	router_params(config, &params);
-	struct vrrp_event event = {.type = VRRP_EVENT_CONFIG, .params = &params};
-	event.present = router->vr.wanted ? router->on_link : 0;
 	record_identity(engine, router);
 	router_event(engine, router, now, &event);
 	if (!config->checks)
@@ -85,26 +83,46 @@ static void keep_or_change(struct engine *engine, const struct configuration *ne
 	for (unsigned i = 0; i < next->config->router_count; i++) {
 		const struct config_router *c = &next->config->routers[i];
 		struct router *r = router_find(engine, &c->id);
-		if (r && r->vr.stopping)
-			log_warning("%s: still handing over from its removal; reload again to start it anew",
-			    c->name);
-		else if (r)
-			change(engine, r, next, c, now);
+		if (!r)
+			continue;
+		change(engine, r, next, c, now);
+		if (r->vr.stopping) /* it was removed, and is put back before it has handed over */
+			router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_RETURN});
 	}
 }
 
-static void stop_others(struct engine *engine, struct mono now)
+/*
+ * How long it keeps its addresses if a new router of this node has one of them: until that is Active, unless
+ * another node takes over before.
+ */
+static int64_t stay_of(const struct configuration *next, const struct router *router)
+{
+	int64_t longest_us = 0;
+	for (unsigned i = 0; i < next->config->router_count; i++) {
+		const struct config_router *c = &next->config->routers[i];
+		int64_t us = SUCCESSION_INTERVALS * c->advert_interval_us + SUCCESSION_US;
+		for (unsigned a = 0; a < c->address_count && us > longest_us; a++)
+			if (router_address_index(router, &c->addresses[a]) >= 0)
+				longest_us = us;
+	}
+	return longest_us;
+}
+
+static void stop_others(struct engine *engine, const struct configuration *next, struct mono now)
 {
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
 		if (r->used && !r->kept && !r->vr.stopping)
-			router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_STOP});
+			router_event(engine, r, now,
+			    &(struct vrrp_event){.type = VRRP_EVENT_STOP, .stay_us = stay_of(next, r)});
 	}
 }
 
-static void add_new(
+/* false: there is no room for one of them until a router that stops has handed over. */
+static bool add_new(
     struct engine *engine, const struct configuration *next, bool of_predecessor, struct mono now)
 {
+	bool complete = true;
 	for (unsigned i = 0; i < next->config->router_count; i++) {
 		const struct config_router *c = &next->config->routers[i];
 		if (router_find(engine, &c->id))
@@ -112,11 +130,9 @@ static void add_new(
 		struct router *slot = find_slot(engine, c, of_predecessor);
 		if (slot)
 			add(engine, slot, next, c, now);
-		else if (!of_predecessor)
-			log_error(
-			    "%s: no room for it until the removed virtual routers have stopped; reload again",
-			    c->name);
+		complete &= slot != NULL;
 	}
+	return complete;
 }
 
 /* What a predecessor left on the board of routers that are configured no more. */
@@ -130,17 +146,19 @@ static void forget_others(struct engine *engine)
 	}
 }
 
-void engine_configure(struct engine *engine, const struct configuration *next, struct mono now)
+bool engine_configure(struct engine *engine, const struct configuration *next, struct mono now)
 {
 	for (unsigned i = 0; i < engine->router_count; i++)
 		engine->routers[i].kept = false;
 	keep_or_change(engine, next, now);
-	stop_others(engine, now);
+	stop_others(engine, next, now);
 	add_new(engine, next, true, now);
 	forget_others(engine);
-	add_new(engine, next, false, now);
+	bool complete = add_new(engine, next, false, now);
+	sharing_find(engine);
 	link_resync(engine, now);
 	for (unsigned i = 0; i < engine->link_count; i++)
 		if (engine->links[i].joined)
 			packets_join(engine, &engine->links[i], false);
+	return complete;
 }

@@ -9,6 +9,8 @@
 
 #include "vipd/log.h"
 
+#define STRAYS_TOLD 10 /* lines a minute, as many as are put right */
+
 void router_params(const struct config_router *config, struct vrrp_params *params)
 {
 	*params = (struct vrrp_params){
@@ -48,45 +50,77 @@ void router_touch(struct engine *engine, struct router *router)
 	router->touched = true;
 }
 
+static void note_transition(struct engine *engine, struct router *router, struct mono now,
+    struct mono decision, const struct vrrp_effect *effect)
+{
+	router->takeover_from = effect->to == VRRP_ACTIVE ? decision : MONO_NEVER;
+	memset(router->takeover_steps_us, 0, sizeof router->takeover_steps_us);
+	record_step(engine, router, BOARD_STEP_WOKE, now);
+	router->pending.announce &= effect->to == VRRP_ACTIVE; /* no word of one that has left */
+	transition_note(engine, router, effect);
+}
+
+/* What it found on the interface and did not expect there. */
+static void note_stray(struct router *router, struct mono now, const struct vrrp_effect *effect)
+{
+	struct hushed hushed;
+	char how[16] = "";
+	bool wanted = vrrp_wanted(&router->vr);
+	if (!complaint_due(&router->complaints[COMPLAINT_STRAY], STRAYS_TOLD, now, &hushed))
+		return;
+	if (effect->prefix)
+		snprintf(how, sizeof how, " as /%u", effect->prefix);
+	log_warning(
+	    "%s: an address of this virtual router is on %s%s, put there by somebody else; it is %s%s",
+	    router->config.name, router->config.id.interface, how, wanted ? "put right" : "removed",
+	    hushed.text);
+}
+
+static void note_restored(struct engine *engine, struct router *router, struct mono now)
+{
+	struct hushed hushed;
+	record_count(engine, router, BOARD_ADDRESS_RESTORED);
+	if (complaint_due(&router->complaints[COMPLAINT_RESTORED], STRAYS_TOLD, now, &hushed))
+		log_notice("%s: an address was removed from %s by somebody else, and is back%s",
+		    router->config.name, router->config.id.interface, hushed.text);
+}
+
+static void take_effect(struct engine *engine, struct router *router, struct mono now, struct mono decision,
+    const struct vrrp_effect *effect)
+{
+	struct pending *pending = &router->pending;
+	switch (effect->type) {
+	case VRRP_EFFECT_FINAL_ADVERT:
+		pending->final_advert = true;
+		/* fall through */
+	case VRRP_EFFECT_ADVERT:
+		pending->advert = true;
+		pending->priority = effect->priority;
+		break;
+	case VRRP_EFFECT_ADDRESSES:
+		pending->addresses = true;
+		pending->announce &= vrrp_wanted(&router->vr) != 0;
+		break;
+	case VRRP_EFFECT_ANNOUNCE: pending->announce = true; break;
+	case VRRP_EFFECT_ASK: pending->ask = true; break;
+	case VRRP_EFFECT_TRANSITION: note_transition(engine, router, now, decision, effect); break;
+	case VRRP_EFFECT_CONFLICT: conflict_note(engine, router, now); break;
+	case VRRP_EFFECT_STRAY: note_stray(router, now, effect); break;
+	case VRRP_EFFECT_RESTORED: note_restored(engine, router, now); break;
+	case VRRP_EFFECT_STOPPED: router->stopped = true; break;
+	}
+}
+
 void router_event(
     struct engine *engine, struct router *router, struct mono now, const struct vrrp_event *event)
 {
 	struct vrrp_effects effects;
-	struct pending *pending = &router->pending;
 	struct mono decision = event->type == VRRP_EVENT_TIMER ? mono_min(now, router->vr.active_down) : now;
-
-	if (event->type == VRRP_EVENT_ADDRESS_PRESENT)
+	if (event->type == VRRP_EVENT_ADDRESS && event->found.state == VRRP_FOUND_RIGHT)
 		record_step(engine, router, BOARD_STEP_ADDRESS_NOTIFIED, mono_now());
 	vrrp_step(&router->vr, now, event, &effects);
-	for (unsigned i = 0; i < effects.count; i++) {
-		const struct vrrp_effect *effect = &effects.items[i];
-		switch (effect->type) {
-		case VRRP_EFFECT_LAST_WORD:
-			pending->last_word = true;
-			/* fall through */
-		case VRRP_EFFECT_ADVERT:
-			pending->advert = true;
-			pending->priority = effect->priority;
-			break;
-		case VRRP_EFFECT_ASSIGN: pending->assign |= UINT32_C(1) << effect->index; break;
-		case VRRP_EFFECT_RENEW: pending->renew = true; break;
-		case VRRP_EFFECT_WITHDRAW:
-			pending->withdraw = true;
-			pending->assign = 0;
-			pending->renew = pending->announce = false;
-			break;
-		case VRRP_EFFECT_ANNOUNCE: pending->announce = true; break;
-		case VRRP_EFFECT_TRANSITION:
-			router->takeover_from = effect->to == VRRP_ACTIVE ? decision : MONO_NEVER;
-			memset(router->takeover_steps_us, 0, sizeof router->takeover_steps_us);
-			record_step(engine, router, BOARD_STEP_WOKE, now);
-			pending->announce &= effect->to == VRRP_ACTIVE; /* no word of one that has left */
-			conflict_schedule(router, now);
-			transition_note(engine, router, effect);
-			break;
-		case VRRP_EFFECT_STOPPED: router->stopped = true; break;
-		}
-	}
+	for (unsigned i = 0; i < effects.count; i++)
+		take_effect(engine, router, now, decision, &effects.items[i]);
 	router_touch(engine, router);
 }
 
@@ -112,7 +146,6 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	router_params(&router->config, &params);
 	vrrp_init(&router->vr, &params, health);
 	router->takeover_from = MONO_NEVER;
-	conflict_reset(router);
 	router->health_until = router->config.checks && working ? mono_add(now, HEALTH_GRACE_US) : MONO_NEVER;
 	router->link = link_of(engine, router->config.id.interface);
 	router->link->by_vrid[router->config.id.vrid] = router;
@@ -126,10 +159,8 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 		router->vr.drained = true;
 	if (known)
 		router_auth_continue(&router->auth, prior.auth_sequence, prior.auth_clock_us);
-	/* Only while nobody can have taken over: the same limit by which a late engine steps down. */
-	int64_t silence = known ? mono_sub(now, prior.active_seen) : 0;
-	router->adopt = may_adopt && known && prior.state == VRRP_ACTIVE && prior.active_self &&
-			silence >= 0 && silence <= 3 * params.advert_interval_us;
+	if (may_adopt && known && prior.state == VRRP_ACTIVE && prior.active_self)
+		vrrp_succeed(&router->vr, prior.active_seen);
 	if (!known) {
 		unsigned index = (unsigned)(router - engine->routers);
 		struct board_router *fresh = board_begin_router(engine->board, index);
@@ -234,13 +265,11 @@ void router_timers(struct engine *engine, struct router *router, struct mono now
 			    router->config.name, hushed.text);
 		router_drain(engine, router, now, false, MONO_NEVER);
 	}
-	conflict_timers(engine, router, now);
 	if (mono_reached(now, vrrp_deadline(&router->vr)))
 		router_event(engine, router, now, &(struct vrrp_event){.type = VRRP_EVENT_TIMER});
 }
 
 struct mono router_deadline(const struct router *router)
 {
-	struct mono at = mono_min(vrrp_deadline(&router->vr), conflict_deadline(router));
-	return mono_min(at, mono_min(router->health_until, router->drained_until));
+	return mono_min(vrrp_deadline(&router->vr), mono_min(router->health_until, router->drained_until));
 }

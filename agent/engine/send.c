@@ -77,8 +77,8 @@ void packets_send_adverts(struct engine *engine, struct mono now)
 		struct router *r = engine->touched[i];
 		if (!r->pending.advert)
 			continue;
-		bool last_word = r->pending.last_word;
-		r->pending.advert = r->pending.last_word = false;
+		bool final_advert = r->pending.final_advert;
+		r->pending.advert = r->pending.final_advert = false;
 		if (!r->vr.link_up || router_auth_is_mute(&r->auth))
 			continue;
 		if (out.count + 1 + CONFIG_PEERS_MAX > NET_BATCH)
@@ -90,7 +90,7 @@ void packets_send_adverts(struct engine *engine, struct mono now)
 		prepare(r, &vrrp_group);
 		/* A switch that has just got its link back may not know yet that the winner listens to the
 		 * group, nor forward the solicitation that unicast would begin with. */
-		if (last_word)
+		if (final_advert)
 			prepare(r, &vrrp_all_nodes);
 	}
 	send_prepared(engine, now);

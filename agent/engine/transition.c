@@ -152,7 +152,8 @@ void transitions_record(struct engine *engine)
 		};
 		memcpy(event.router, router->config.name, sizeof event.router);
 		reason_text(transition, event.reason_text, sizeof event.reason_text);
-		record_transition(engine, router, &event, effect->reason != VRRP_REASON_ADOPTED);
+		bool adopted = effect->from == VRRP_INITIALIZE && effect->to == VRRP_ACTIVE;
+		record_transition(engine, router, &event, !adopted);
 		write_line(router, effect, event.reason_text);
 	}
 	noted.count = 0;

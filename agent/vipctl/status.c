@@ -276,6 +276,12 @@ static void judge_conflict(struct page *page, const json_t *router)
 		    "%s: CONFLICT: %s also claims %s, so clients may reach either. Find that host (a "
 		    "vipd that was killed, a MetalLB or kube-vip speaker, a static address) and stop it",
 		    member_text(router, "name"), mac, address);
+	else if (json_is_integer(json_object_get(conflict, "vrid")))
+		attention(page,
+		    "%s: CONFLICT: VRID %d lists the same address %s, and elects a holder of its own. Give "
+		    "them the "
+		    "same VRID or other addresses",
+		    member_text(router, "name"), (int)member_number(conflict, "vrid"), address);
 	else
 		attention(page,
 		    "%s: CONFLICT: another host advertises from %s, the address of this node: their "

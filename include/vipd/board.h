@@ -54,16 +54,6 @@ enum board_counter {
 /* "adverts_sent", …: key of `counters` in the status, and part of the metric's name. */
 const char *board_counter_name(enum board_counter counter);
 
-/* Who else claims what is ours. */
-enum board_conflict {
-	BOARD_CONFLICT_NONE,
-	BOARD_CONFLICT_ADDRESS, /* somebody answers for, or announces, an address of the virtual router */
-	BOARD_CONFLICT_SOURCE,	/* somebody advertises from the link-local address of this node */
-	BOARD_CONFLICTS
-};
-/* "none", "address", "source" */
-const char *board_conflict_name(enum board_conflict conflict);
-
 /* What a takeover consists of, in the order in which it happens. */
 enum board_step {
 	BOARD_STEP_WOKE,	     /* the loop looked at the clock */
@@ -111,8 +101,9 @@ struct board_router {
 	uint32_t drained_by;	   /* uid */
 	struct mono drained_until; /* valid while drained; MONO_NEVER: until it is resumed */
 	int64_t drained_until_us;  /* the same as wall clock, 0: never */
-	uint8_t conflict;	   /* enum board_conflict */
+	uint8_t conflict;	   /* enum vrrp_conflict */
 	uint8_t conflict_mac[6];   /* of an ADDRESS conflict */
+	uint8_t conflict_vrid;	   /* of a VRID conflict */
 	struct address conflict_address;
 	int64_t conflict_since_us; /* wall clock */
 	char reason_text[BOARD_REASON_MAX];

@@ -69,23 +69,67 @@ struct vrrp_params {
 	unsigned address_count; /* 1..VRRP_ADDRESSES_MAX */
 };
 
+/* Who else uses what is ours. */
+enum vrrp_claim {
+	VRRP_CLAIM_ANNOUNCED,  /* a Neighbor Advertisement for one of our addresses, to all nodes */
+	VRRP_CLAIM_ANSWERED,   /* the same, to us: the answer to VRRP_EFFECT_ASK */
+	VRRP_CLAIM_OWN_SOURCE, /* an advert from our own address */
+	VRRP_CLAIM_OTHER_VRID  /* an advert of another VRID that lists one of our addresses */
+};
+
+/* What the claims come to, and status and metrics show. */
+enum vrrp_conflict {
+	VRRP_CONFLICT_NONE,
+	VRRP_CONFLICT_ADDRESS, /* a foreign holder: somebody uses an address who does not speak VRRP with us
+				*/
+	VRRP_CONFLICT_SOURCE,  /* somebody advertises from the link-local address of this node */
+	VRRP_CONFLICT_VRID,    /* another VRID on this link lists an address of this virtual router */
+	VRRP_CONFLICTS
+};
+
+/* An address as the kernel has it on our interface. */
+enum vrrp_found_state {
+	VRRP_FOUND_NOT,
+	VRRP_FOUND_RIGHT,
+	VRRP_FOUND_WRONG,     /* somebody put it there in another way than we do */
+	VRRP_FOUND_TENTATIVE, /* the same, and duplicate address detection has not finished */
+	VRRP_FOUND_DUPLICATE  /* the same, and it has failed */
+};
+
+struct vrrp_found {
+	enum vrrp_found_state state;
+	uint8_t prefix; /* of a wrong one, in bits */
+};
+
+/* What becomes of the address that a router holds. */
+enum vrrp_handover {
+	VRRP_AWAY,	/* it has none, and wants none */
+	VRRP_HOLDING,	/* Active */
+	VRRP_LEAVING,	/* has resigned and heard no successor: the address stays for the handover time */
+	VRRP_LINGERING, /* a successor advertises: until it has announced the address, or 25 ms */
+	VRRP_CONTESTED, /* several advertise, so an announcement proves nothing: 25 ms */
+	VRRP_RETURNING, /* a candidate again before anybody took over: until somebody does */
+	VRRP_INHERITING /* whoever advertised has resigned: until a better router advertises */
+};
+
 enum vrrp_event_type {
-	VRRP_EVENT_TIMER,	    /* nothing but the time */
-	VRRP_EVENT_LINK_UP,	    /* the interface can send and receive; own_address is set */
-	VRRP_EVENT_LINK_DOWN,	    /* it cannot, or does not exist (any more) */
-	VRRP_EVENT_ADVERT,	    /* a valid advert for this virtual router, from somebody else */
-	VRRP_EVENT_FOREIGN_NA,	    /* somebody else has announced one of our addresses */
-	VRRP_EVENT_OCCUPIED,	    /* occupied: somebody else answers for one of our addresses, or no more */
-	VRRP_EVENT_ADDRESS_PRESENT, /* the kernel notified address `index`, its flags are right */
-	VRRP_EVENT_ADDRESS_FAILED,  /* the kernel refused address `index`, or to renew it; error */
-	VRRP_EVENT_ADDRESS_LOST,    /* address `index` went away without us, perhaps before it was notified */
-	VRRP_EVENT_MAC_CHANGED,	    /* of the interface */
-	VRRP_EVENT_HEALTH,	    /* health */
-	VRRP_EVENT_DRAIN,	    /* be no holder until VRRP_EVENT_RESUME */
+	VRRP_EVENT_TIMER,     /* nothing but the time */
+	VRRP_EVENT_LINK_UP,   /* the interface can send and receive; own_address, present */
+	VRRP_EVENT_LINK_DOWN, /* it cannot, or does not exist (any more) */
+	VRRP_EVENT_ADVERT,    /* a valid advert for this virtual router, from somebody else */
+	VRRP_EVENT_CLAIM,
+	VRRP_EVENT_ADDRESS,   /* the kernel notified address `index`: found */
+	VRRP_EVENT_ADDRESSES, /* the kernel was asked for all of them: all_found */
+	VRRP_EVENT_ANSWER,    /* a request was carried out, or address `index` of it was refused */
+	VRRP_EVENT_SHARED,    /* present: the addresses that another router of this node has or wants there */
+	VRRP_EVENT_MAC_CHANGED, /* of the interface */
+	VRRP_EVENT_HEALTH,	/* health */
+	VRRP_EVENT_DRAIN,	/* be no holder until VRRP_EVENT_RESUME */
 	VRRP_EVENT_RESUME,
-	VRRP_EVENT_CONFIG, /* params; present: the addresses that are on the interface, by their new index */
-	VRRP_EVENT_STOP,   /* hand over and say when it is done: VRRP_EFFECT_STOPPED */
-	VRRP_EVENT_ADOPT,  /* only in Initialize, instead of LINK_UP: go on as Active; present */
+	VRRP_EVENT_CONFIG, /* params; present: those that were `present`, by their new index;
+			      VRRP_EVENT_ADDRESSES follows */
+	VRRP_EVENT_STOP,   /* hand over and say when it is done: VRRP_EFFECT_STOPPED; stay_us */
+	VRRP_EVENT_RETURN, /* instead of stopping: be what you were */
 	VRRP_EVENTS
 };
 
@@ -94,42 +138,54 @@ struct vrrp_event {
 	union {
 		struct {
 			struct address source;
+			struct mono arrived; /* when the kernel received it, as far as that is known */
 			int64_t interval_us;
 			uint8_t priority;
 		} advert;
-		struct address own_address; /* LINK_UP, ADOPT: the source of our adverts */
+		struct address own_address; /* LINK_UP: the source of our adverts */
 		const struct vrrp_params *params;
 		enum vrrp_health health;
-		bool occupied;
+		enum vrrp_claim claim;
+		struct vrrp_found found;
+		const struct vrrp_found *all_found; /* as many as there are addresses */
+		struct {
+			uint32_t number; /* vrrp.request when it was made */
+			int error;	 /* errno, 0: it was carried out */
+		} answer;
+		int64_t stay_us; /* keep the address for at least so long, if nobody else has it */
 	};
 	unsigned index;	  /* of an address */
-	uint32_t present; /* CONFIG, ADOPT: bit i = address i is on the interface */
-	int error;	  /* errno */
+	uint32_t present; /* CONFIG, LINK_UP, SHARED: bit i = address i */
 };
 
 enum vrrp_effect_type {
-	VRRP_EFFECT_LAST_WORD,	/* an advert, to all nodes too: active_address must hear that it has won */
-	VRRP_EFFECT_ADVERT,	/* send an advert with `priority` and the configured interval, now */
-	VRRP_EFFECT_ASSIGN,	/* put address `index` on the interface; answer with PRESENT or FAILED */
-	VRRP_EFFECT_RENEW,	/* renew the lease of all addresses */
-	VRRP_EFFECT_WITHDRAW,	/* take all addresses off the interface */
-	VRRP_EFFECT_ANNOUNCE,	/* send a Neighbor Advertisement for every address */
-	VRRP_EFFECT_TRANSITION, /* from, to, reason, detail: for the record, nothing to do */
-	VRRP_EFFECT_STOPPED	/* nothing is left of this router */
+	VRRP_EFFECT_FINAL_ADVERT, /* an advert, to all nodes too: active_address must hear that it has won */
+	VRRP_EFFECT_ADVERT,	  /* send an advert with `priority` and the configured interval, now */
+	VRRP_EFFECT_ADDRESSES,	  /* make the interface as vrrp_wanted() and `remove` say, with new leases;
+				     number    `request`, answered by VRRP_EVENT_ANSWER */
+	VRRP_EFFECT_ANNOUNCE,	  /* send a Neighbor Advertisement for every address */
+	VRRP_EFFECT_ASK,	  /* ask by Neighbor Solicitation who else has the addresses */
+	VRRP_EFFECT_TRANSITION,	  /* from, to, reason, detail: for the record, nothing to do */
+	VRRP_EFFECT_CONFLICT,	  /* `conflict` has changed, or was confirmed by a claim: for the record */
+	VRRP_EFFECT_STRAY, /* address `index` is on the interface and is removed or put right: for the record
+			    */
+	VRRP_EFFECT_RESTORED, /* address `index` was away and is back: for the record */
+	VRRP_EFFECT_STOPPED   /* nothing is left of this router */
 };
 
 struct vrrp_effect {
 	enum vrrp_effect_type type;
 	uint8_t priority; /* ADVERT */
-	unsigned index;	  /* ASSIGN */
+	uint8_t prefix;	  /* STRAY: of a wrong one, 0 if it is as it should be */
+	unsigned index;	  /* STRAY, RESTORED */
 	enum vrrp_state from, to;
 	enum vrrp_reason reason;
 	int64_t detail; /* see enum vrrp_reason */
 };
 
-/* One step makes at most: one assign an address, and a few of each other kind. In the order in which to
- * perform them. */
-#define VRRP_EFFECTS_MAX (VRRP_ADDRESSES_MAX + 8)
+/* One step makes at most: one a stray or restored address, and a few of each other kind. In the order in
+ * which to perform them. */
+#define VRRP_EFFECTS_MAX (VRRP_ADDRESSES_MAX + 12)
 
 struct vrrp_effects {
 	unsigned count;
@@ -145,9 +201,11 @@ struct vrrp {
 	enum vrrp_health health;
 	bool drained;
 	bool stopping;
-	bool met;      /* has been Active, or heard somebody who is: what follows is no start any more */
-	bool occupied; /* somebody who does not speak VRRP answers for an address */
+	bool met; /* has been Active, or heard somebody who is: what follows is no start any more */
 	struct address own_address;
+	struct mono seen; /* time of the last step */
+	bool may_adopt;	  /* a predecessor was Active; it sent its last advert at adopt_from */
+	struct mono adopt_from;
 
 	/* the Active that we last heard (Backup) */
 	bool heard;
@@ -157,41 +215,57 @@ struct vrrp {
 	int64_t learned_interval_us; /* Active_Adver_Interval, RFC 9568 section 6.1 */
 
 	/* addresses: bit i = address i */
-	uint32_t wanted;  /* asked of the kernel and not withdrawn */
-	uint32_t present; /* confirmed by the kernel */
-	bool contested;	  /* several claim what we let go of: an announcement proves nothing */
-	unsigned losses;  /* times it vanished under us since it was last quiet */
+	enum vrrp_handover handover;
+	uint32_t on_link;		    /* the kernel has it as it should be */
+	uint32_t present;		    /* the same, of those that we have asked for */
+	uint32_t shared;		    /* another router of this node has it, or wants it */
+	uint32_t lost;			    /* it vanished under us and is not back */
+	uint8_t remove[VRRP_ADDRESSES_MAX]; /* prefix of a wrong one that must go, 0: none */
+	uint32_t request, answered; /* number of the last VRRP_EFFECT_ADDRESSES, and of the last answer */
+	struct mono asked_at;	    /* time of that request */
+	unsigned losses;	    /* times one vanished under us since it was last quiet */
 	struct mono last_loss;
+	unsigned repairs; /* of wrong ones, in the minute that began at repairs_from */
+	struct mono repairs_from;
+
+	/* conflict: see conflict.c */
+	enum vrrp_conflict conflict;
+	bool asked;		    /* in this state; what was heard before belongs to an election */
+	struct mono ask;	    /* next question */
+	struct mono conflict_until; /* it is over if nothing is heard by then */
+	unsigned answers;	    /* to rivals, in a row */
+	struct mono answered_at;    /* the last of them */
+	struct mono answer;	    /* one that is due, because answers have become rare */
 
 	/* timers, MONO_NEVER when not running */
-	struct mono active_down; /* Active_Down_Timer */
-	struct mono adver;	 /* Adver_Timer */
-	struct mono announce;	 /* next NA of the schedule */
-	struct mono renew;	 /* kernel lease */
-	struct mono confirm_by;	 /* what we asked for should be present */
-	struct mono
-	    leased; /* no timer: when it began to run, and before the renewal that is not answered yet */
-	struct mono leased_before;
-	struct mono withdraw;	  /* end of a handover: the address goes */
+	struct mono active_down;  /* Active_Down_Timer */
+	struct mono adver;	  /* Adver_Timer */
+	struct mono announce;	  /* next NA of the schedule */
+	struct mono renew;	  /* kernel lease */
+	struct mono confirm_by;	  /* what we asked for should be present */
+	struct mono leased;	  /* no timer: when the lease began to run */
+	struct mono leave_at;	  /* LEAVING, LINGERING, CONTESTED: the address goes */
 	struct mono leave_by;	  /* no timer: when it goes at the latest, whoever claims it meanwhile */
 	struct mono resign_again; /* repetition of priority 0, in case the first was lost */
 	struct mono retry;	  /* end of the back-off after a refused address */
 	struct mono
-	    preempt_after;	  /* until then lower priorities are accepted; in the past: preempt at once */
-	unsigned announced;	  /* of VRRP_ANNOUNCEMENTS */
-	int64_t told_interval_us; /* by active_address; told twice it is believed further */
-	bool interval_confirmed;
-	bool active_down_short;	      /* the timer is at Skew_Time because the Active is of a worse grade */
-	enum vrrp_reason down_reason; /* what it will mean when Active_Down_Timer fires */
+	    preempt_after;	/* until then lower priorities are accepted; in the past: preempt at once */
+	int64_t stay_us;	/* see VRRP_EVENT_STOP */
+	unsigned announced;	/* of VRRP_ANNOUNCEMENTS */
+	bool active_down_short; /* the timer is at Skew_Time because the Active is of a worse grade */
+	enum vrrp_reason down_reason; /* what it will mean when Active_Down_Timer fires: for people */
 	int64_t down_detail;
-	struct mono sent_at;	 /* last advert sent */
-	struct mono answered_at; /* last advert sent because of a losing one: rate limit */
-	unsigned failures;	 /* of the address in a row: back-off */
-	unsigned unconfirmed;	 /* times that confirm_by has passed in a row */
+	struct mono sent_at;  /* last advert sent */
+	unsigned failures;    /* of the address in a row: back-off */
+	unsigned unconfirmed; /* times that confirm_by has passed in a row */
 };
 
 /* Starts in Initialize, with the link down. A router without checks is healthy, one with checks not yet. */
 void vrrp_init(struct vrrp *vr, const struct vrrp_params *params, enum vrrp_health health);
+
+/* After vrrp_init(): a predecessor was Active and sent its last advert at that time. If that is recent enough
+ * when the link is up, this one goes on as Active. */
+void vrrp_succeed(struct vrrp *vr, struct mono sent_at);
 
 /* Takes in one event at `now` and fills *out. `now` must not go back between calls. */
 void vrrp_step(struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out);
@@ -199,12 +273,12 @@ void vrrp_step(struct vrrp *vr, struct mono now, const struct vrrp_event *event,
 /* When vrrp_step() wants VRRP_EVENT_TIMER next; MONO_NEVER if only an event can change anything. */
 struct mono vrrp_deadline(const struct vrrp *vr);
 
+/* Bit i: address i should be on the interface. Of the others, those that are not in `shared` should not. */
+uint32_t vrrp_wanted(const struct vrrp *vr);
+
 /* The priority that it advertises, or would: 0 if it is no candidate, else the configured one in the band of
  * its health. */
 uint8_t vrrp_effective_priority(const struct vrrp *vr);
-
-/* Skew_Time = (256 - priority) * interval / 256, in microseconds (RFC 9568 section 6.1). */
-int64_t vrrp_skew_time(uint8_t priority, int64_t interval_us);
 
 /* The configured priority 32..254 in the band of that grade: 17..31 or 1..16, in the same order. */
 uint8_t vrrp_graded_priority(uint8_t priority, enum vrrp_health health);
@@ -220,3 +294,6 @@ const char *vrrp_state_name(enum vrrp_state state);
 
 /* "no_advert", "resigned", …: stable names for metrics and JSON. */
 const char *vrrp_reason_name(enum vrrp_reason reason);
+
+/* "none", "address", "source", "vrid" */
+const char *vrrp_conflict_name(enum vrrp_conflict conflict);

@@ -153,7 +153,7 @@ def test_vipd_adopts_the_interval_of_the_peer(segment, vipd, peer):
 def test_a_peer_at_the_usual_second_is_left_in_peace(segment, vipd, peer):
     """1 s, the default of keepalived and FRR, against 100 ms, the default of vipd.
 
-    An interval that long is believed when it was told twice; until then vipd may be too quick once.
+    What the Active tells is believed until its next advert.
     """
     peer.begin_with(priority=200, interval_ms=1000)
     vipd.begin_with(priority=100)

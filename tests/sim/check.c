@@ -11,6 +11,9 @@
 #include "check.h"
 
 #define ANSWER_GAP_US	      (10 * USEC_PER_MS)
+#define ANSWERS_QUICK	      10
+#define ANSWER_RARE_US	      (1 * USEC_PER_SEC)
+#define ANSWERS_PAUSE_US      (3 * USEC_PER_SEC)
 #define LOSSES_TOLERATED      10
 #define UNCONFIRMED_TOLERATED 2
 
@@ -78,7 +81,7 @@ static void check_hear(
 	if (priority == 0) {
 		heard->resigned = now;
 		heard->priority = 0;
-		heard->heir = node->vr.wanted && is_candidate_priority(&node->vr);
+		heard->heir = node->vr.handover != VRRP_AWAY && is_candidate_priority(&node->vr);
 		return;
 	}
 	if (heard->heir ? is_inferior(node, event) : is_losing(heard, now, event))
@@ -97,6 +100,16 @@ static void check_hear(
 
 /* ---- one step ---- */
 
+/* An engine goes on as the one before, whose last advert nobody can have missed for too long. */
+static bool adopts(
+    const struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event)
+{
+	const struct memory *prior = &node->predecessor;
+	int64_t own = node->vr.params.advert_interval_us;
+	return event->type == VRRP_EVENT_LINK_UP && before->state == VRRP_INITIALIZE && prior->known &&
+	       prior->state == VRRP_ACTIVE && mono_sub(now, prior->sent_at) <= 3 * own + 2 * own / 256;
+}
+
 static void check_takeover(
     const struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event)
 {
@@ -105,14 +118,14 @@ static void check_takeover(
 	int64_t own = vr->params.advert_interval_us;
 	int64_t interval = heard->interval_us && heard->interval_us < 3 * own ? heard->interval_us : own;
 	bool good = false;
-	if (event->type == VRRP_EVENT_ADOPT)
+	if (adopts(node, before, now, event))
 		return;
 	if (is_waiting(node))
 		violate("node %u takes an address that is left to somebody else", node->number);
 	switch (vr->reason) {
 	case VRRP_REASON_NO_ADVERT: good = mono_sub(now, heard->acceptable) >= 3 * interval; break;
 	case VRRP_REASON_RESIGNED: good = heard->resigned.us >= heard->acceptable.us; break;
-	case VRRP_REASON_RESUMED: good = before->wanted && !before->heard; break;
+	case VRRP_REASON_RESUMED: good = before->handover != VRRP_AWAY && !before->heard; break;
 	case VRRP_REASON_PEER_UNHEALTHY: good = grade_of((uint8_t)vr->down_detail) < vr->health; break;
 	case VRRP_REASON_PREEMPTED_LOWER:
 		good = vr->health == VRRP_HEALTHY && heard->lower.us >= heard->acceptable.us;
@@ -145,10 +158,11 @@ static void check_retreat(
 		break;
 	case VRRP_EVENT_LINK_DOWN:
 	case VRRP_EVENT_STOP:
-	case VRRP_EVENT_DRAIN:
-	case VRRP_EVENT_ADDRESS_FAILED: good = true; break;
+	case VRRP_EVENT_DRAIN: good = true; break;
+	case VRRP_EVENT_ANSWER: good |= event->answer.error != 0; break;
 	case VRRP_EVENT_HEALTH: good |= event->health == VRRP_FAILING && vr->params.resign_unhealthy; break;
-	case VRRP_EVENT_ADDRESS_LOST: good |= before->losses >= LOSSES_TOLERATED; break;
+	case VRRP_EVENT_ADDRESS:
+	case VRRP_EVENT_ADDRESSES: good |= before->losses >= LOSSES_TOLERATED; break;
 	case VRRP_EVENT_TIMER: good |= before->unconfirmed >= UNCONFIRMED_TOLERATED; break;
 	default: break;
 	}
@@ -163,9 +177,8 @@ static void check_timers(const struct node *node, const struct vrrp *before, str
 {
 	const struct vrrp *vr = &node->vr;
 	int64_t own = vr->params.advert_interval_us;
-	/* When it is set: ten own intervals; ten own Active_Down_Intervals, at most four intervals each, if
-	 * the interval was told twice. */
-	int64_t bound = 10 * own * (vr->interval_confirmed ? 4 : 1);
+	/* When it is set: ten own Active_Down_Intervals, at most four intervals each. */
+	int64_t bound = 10 * own * 4;
 	bool set = vr->active_down.us != before->active_down.us;
 	if (set && !mono_is_never(vr->active_down) && mono_sub(vr->active_down, now) > bound)
 		violate("node %u: Active_Down_Timer is %lld us away", node->number,
@@ -177,35 +190,47 @@ static void check_timers(const struct node *node, const struct vrrp *before, str
 		violate("node %u will never try again", node->number);
 	if (vr->state == VRRP_ACTIVE && (mono_is_never(vr->adver) || mono_sub(vr->adver, now) > own))
 		violate("node %u: Adver_Timer is more than an interval away", node->number);
-	if (!mono_is_never(vr->withdraw) && mono_sub(vr->withdraw, now) > HANDOVER_MAX_US(own))
+	set = vr->leave_at.us != before->leave_at.us;
+	if (set && !mono_is_never(vr->leave_at) && mono_sub(vr->leave_at, now) > HANDOVER_MAX_US(own))
 		violate("node %u: the address would stay for too long", node->number);
 }
 
-/* Answers to rivals, which must not become somebody's amplifier. */
-static void check_answers(struct node *node, const struct vrrp *before, struct mono now,
-    const struct vrrp_event *event, const struct vrrp_effects *effects)
+/* Answers to rivals, which must not become somebody's amplifier: ten in a row, then one a second. */
+static void check_answers(struct node *node, const struct vrrp *before, const struct vrrp_event *event)
 {
-	bool rival = event->type == VRRP_EVENT_ADVERT || event->type == VRRP_EVENT_FOREIGN_NA;
-	if (!rival || before->state != VRRP_ACTIVE || node->vr.state != VRRP_ACTIVE)
+	struct heard *heard = &node->heard;
+	bool rival = event->type == VRRP_EVENT_ADVERT || event->type == VRRP_EVENT_CLAIM;
+	bool answered = before->answered_at.us != node->vr.answered_at.us;
+	int64_t since = mono_sub(node->vr.seen, heard->answered);
+	if (before->state != VRRP_ACTIVE || node->vr.state != VRRP_ACTIVE)
 		return;
-	bool answered = effects->count > 0;
-	int64_t since = mono_sub(now, node->heard.answered);
-	if (answered && since < ANSWER_GAP_US)
+	if (since >= ANSWERS_PAUSE_US)
+		heard->answers = 0;
+	int64_t gap = heard->answers < ANSWERS_QUICK ? ANSWER_GAP_US : ANSWER_RARE_US;
+	if (answered && since < gap)
 		violate(
 		    "node %u answers a rival %lld us after the last answer", node->number, (long long)since);
-	if (!answered && since >= ANSWER_GAP_US)
+	if (rival && !answered && since >= gap)
 		violate("node %u leaves a rival without an answer", node->number);
-	if (answered)
-		node->heard.answered = now;
+	if (rival && !answered && gap == ANSWER_RARE_US && mono_is_never(node->vr.answer))
+		violate("node %u will not answer a rival", node->number);
+	if (answered) {
+		heard->answered = node->vr.answered_at;
+		heard->answers++;
+	}
 }
 
 static bool disturbs(const struct vrrp *before, const struct vrrp *after, const struct vrrp_event *event)
 {
+	if (before->conflict != after->conflict) /* it may have waited for that */
+		return true;
 	switch (event->type) {
 	case VRRP_EVENT_TIMER: return before->state == VRRP_FAULT && after->state != VRRP_FAULT;
 	case VRRP_EVENT_ADVERT:
-	case VRRP_EVENT_FOREIGN_NA:
-	case VRRP_EVENT_ADDRESS_PRESENT: return false;
+	case VRRP_EVENT_CLAIM: return false;
+	case VRRP_EVENT_ANSWER: return event->answer.error != 0;
+	case VRRP_EVENT_ADDRESS:
+	case VRRP_EVENT_ADDRESSES: return before->on_link & ~after->on_link;
 	default: return true;
 	}
 }
@@ -213,15 +238,15 @@ static bool disturbs(const struct vrrp *before, const struct vrrp *after, const 
 static void check_move(
     const struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event)
 {
-	bool adopts = event->type == VRRP_EVENT_ADOPT;
+	bool adopted = adopts(node, before, now, event);
 	if (node->vr.state == VRRP_ACTIVE)
 		check_takeover(node, before, now, event);
 	else
 		check_retreat(node, before, now, event);
-	if (!adopts && check_is_calm() && !disturbs(before, &node->vr, event))
+	if (!adopted && check_is_calm() && !disturbs(before, &node->vr, event))
 		violate(
 		    "node %u moves in a quiet group (%s)", node->number, vrrp_reason_name(node->vr.reason));
-	if (!adopts && world.frozen)
+	if (!adopted && world.frozen)
 		violate("node %u moves although nothing asks for it (%s)", node->number,
 		    vrrp_reason_name(node->vr.reason));
 }
@@ -230,9 +255,10 @@ static void check_move(
 static void note_stay(struct node *node, const struct vrrp_event *event)
 {
 	const struct vrrp *vr = &node->vr;
-	if (vr->state == VRRP_ACTIVE || !vr->wanted)
+	if (vr->state == VRRP_ACTIVE || vr->handover == VRRP_AWAY)
 		node->may_stay = false;
-	else if (event->type == VRRP_EVENT_RESUME || event->type == VRRP_EVENT_HEALTH ||
+	else if (event->type == VRRP_EVENT_RESUME || event->type == VRRP_EVENT_RETURN ||
+		 event->type == VRRP_EVENT_HEALTH ||
 		 (event->type == VRRP_EVENT_ADVERT && event->advert.priority == 0))
 		node->may_stay = true;
 }
@@ -241,6 +267,7 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
     const struct vrrp_effects *effects)
 {
 	enum vrrp_state state = before->state;
+	now = node->vr.seen; /* an advert may have waited */
 	check_hear(node, before, now, event);
 	note_stay(node, event);
 	if (effects->count > VRRP_EFFECTS_MAX)
@@ -262,12 +289,13 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
 	if (before->state == VRRP_ACTIVE && node->vr.state == VRRP_ACTIVE && is_late(before, now))
 		violate("node %u is late and goes on", node->number);
 	check_timers(node, before, now);
-	check_answers(node, before, now, event, effects);
+	check_answers(node, before, event);
 	if (before->state == VRRP_FAULT && node->vr.state != VRRP_FAULT)
 		check_disturbed(true); /* it tries again, which must not cost the others a moment */
 	else if (disturbs(before, &node->vr, event))
 		check_disturbed_until(world.now);
-	if (event->type == VRRP_EVENT_ADDRESS_FAILED && before->present) /* of the holder: a renewal */
+	if (event->type == VRRP_EVENT_ANSWER && event->answer.error &&
+	    before->present) /* of the holder: a renewal */
 		world.gentle = world.frozen = false;
 	node->heard.anybody |= node->vr.state == VRRP_ACTIVE;
 	if (before->health != node->vr.health)

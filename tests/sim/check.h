@@ -30,5 +30,6 @@ static inline uint8_t priority_of(const struct vrrp *vr)
 /* on_conflict = "wait": at the start the address is left to whoever has it. */
 static inline bool is_waiting(const struct node *node)
 {
-	return node->params.wait_if_occupied && node->conflict.occupied && !node->heard.anybody;
+	return node->params.wait_if_occupied && node->vr.conflict == VRRP_CONFLICT_ADDRESS &&
+	       !node->heard.anybody;
 }

@@ -24,13 +24,16 @@ static const char *const names[FAULTS] = {
     [FAULT_ADMIN_DOWN] = "link down",
     [FAULT_REFUSE] = "kernel refuses",
     [FAULT_REMOVE_ADDRESS] = "address removed by hand",
-    [FAULT_SNATCH] = "addresses removed as they come",
+    [FAULT_REMOVE_EARLY] = "addresses removed as they come",
     [FAULT_ADD_ADDRESS] = "address added by hand",
     [FAULT_NOTICES_LOST] = "notices of the kernel lost",
     [FAULT_PRIORITY] = "reload",
-    [FAULT_ALIEN] = "foreign announcement",
-    [FAULT_SQUATTER] = "somebody else has the address",
+    [FAULT_FOREIGN_NA] = "foreign announcement",
+    [FAULT_FOREIGN_HOLDER] = "somebody else has the address",
     [FAULT_MAC] = "another MAC",
+    [FAULT_LOCK] = "kernel busy",
+    [FAULT_RIVAL] = "somebody answers every announcement",
+    [FAULT_INTERVAL] = "another interval, node by node",
 };
 
 const char *fault_name(enum fault_type type)
@@ -122,8 +125,10 @@ static int64_t draw_gap(void)
 static int64_t draw_duration(enum fault_type type)
 {
 	int64_t interval = world.interval_us;
-	if (type == FAULT_SQUATTER)
+	if (type == FAULT_FOREIGN_HOLDER || type == FAULT_RIVAL)
 		return random_in(0, 6 * USEC_PER_SEC);
+	if (type == FAULT_LOCK)
+		return random_in(0, 2900 * USEC_PER_MS);
 	if (type == FAULT_CRASH && random_chance(60))
 		return random_in(interval / 10, interval * 13 / 10);
 	if ((type == FAULT_STOP || type == FAULT_DRAIN || type == FAULT_SICK || type == FAULT_KILL) &&
@@ -153,9 +158,9 @@ void plan_faults(void)
 		draw_fault(&world.faults[i], at);
 	}
 	if (random_chance(15)) { /* there before anybody else */
-		world.faults[0].type = FAULT_SQUATTER;
+		world.faults[0].type = FAULT_FOREIGN_HOLDER;
 		world.faults[0].at = 0;
-		world.faults[0].duration_us = draw_duration(FAULT_SQUATTER);
+		world.faults[0].duration_us = draw_duration(FAULT_FOREIGN_HOLDER);
 	}
 }
 
@@ -177,7 +182,7 @@ static void cut_between(const struct fault *fault, int change)
 static bool is_breakage(enum fault_type type)
 {
 	return type == FAULT_PARTITION || type == FAULT_CUT || type == FAULT_LOSS || type == FAULT_REORDER ||
-	       type == FAULT_STALL || type == FAULT_SNATCH;
+	       type == FAULT_STALL || type == FAULT_REMOVE_EARLY || type == FAULT_LOCK || type == FAULT_RIVAL;
 }
 
 static bool is_gentle(const struct fault *fault)
@@ -189,8 +194,11 @@ static bool is_gentle(const struct fault *fault)
 	case FAULT_PRIORITY:
 	case FAULT_DOUBLE:
 	case FAULT_ADD_ADDRESS:
-	case FAULT_SQUATTER:
+	case FAULT_FOREIGN_HOLDER:
 	case FAULT_MAC:
+	case FAULT_LOCK:
+	case FAULT_RIVAL:
+	case FAULT_INTERVAL:
 	case FAULT_NOTICES_LOST: return true;
 	case FAULT_CRASH:
 		return fault->duration_us * 10 <= world.nodes[fault->node].params.advert_interval_us * 14;
@@ -201,22 +209,25 @@ static bool is_gentle(const struct fault *fault)
 static void lasting(const struct fault *fault, int change)
 {
 	struct node *node = &world.nodes[fault->node];
-	int64_t reorder_us = world.interval_us * fault->amount / 50;
 	switch (fault->type) {
 	case FAULT_PARTITION:
 	case FAULT_CUT: cut_between(fault, change); break;
 	case FAULT_LOSS: world.net.loss_percent += (unsigned)((int)(fault->amount * 6 / 10) * change); break;
-	case FAULT_REORDER:
-		world.net.reorder_us +=
-		    change * (reorder_us < 200 * USEC_PER_MS ? reorder_us : 200 * USEC_PER_MS);
-		break;
+	case FAULT_REORDER: world.net.reorder_us += change * fault->reorder_us; break;
 	case FAULT_DOUBLE: world.net.double_percent += (unsigned)(30 * change); break;
 	case FAULT_STALL: node->stalls += (unsigned)change; break;
 	case FAULT_CARRIER: node->kernel.carrier_lost += (unsigned)change; break;
 	case FAULT_ADMIN_DOWN: node->kernel.admin_down += (unsigned)change; break;
 	case FAULT_REFUSE: node->kernel.refusing += (unsigned)change; break;
-	case FAULT_SQUATTER: world.squatters += (unsigned)change; break;
-	case FAULT_SNATCH: node->kernel.snatching += (unsigned)change; break;
+	case FAULT_FOREIGN_HOLDER: world.foreign_holders += (unsigned)change; break;
+	case FAULT_RIVAL: world.rivals += (unsigned)change; break;
+	case FAULT_LOCK:
+		node->kernel.locked += (unsigned)change;
+		if (change > 0 && world.now + fault->duration_us > node->kernel.unlocked_at)
+			node->kernel.unlocked_at = world.now + fault->duration_us;
+		kernel_unlock(node);
+		break;
+	case FAULT_REMOVE_EARLY: node->kernel.removing_early += (unsigned)change; break;
 	default: break;
 	}
 	if (fault->type == FAULT_CARRIER || fault->type == FAULT_ADMIN_DOWN)
@@ -263,6 +274,23 @@ static void reload(struct node *node, const struct fault *fault)
 	node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_CONFIG});
 }
 
+/* The same everywhere in the end. */
+static void change_interval(const struct fault *fault)
+{
+	int64_t us = world.nodes[0].params.advert_interval_us;
+	us = fault->amount < 50 ? us * (2 + fault->mask % 9) : us / (2 + fault->mask % 9);
+	us -= us % (10 * USEC_PER_MS);
+	us = us < 10 * USEC_PER_MS ? 10 * USEC_PER_MS : us > USEC_PER_SEC ? USEC_PER_SEC : us;
+	int64_t spread_us = 10 * world.interval_us;
+	for (unsigned i = 0; i < world.node_count; i++) {
+		world.nodes[i].params.advert_interval_us = us;
+		int64_t at = world.now + random_in(0, spread_us);
+		happen(at, HAPPENS_MESSAGE, i)->message = (struct vrrp_event){.type = VRRP_EVENT_CONFIG};
+	}
+	world.interval_us = us > world.interval_us ? us : world.interval_us;
+	check_disturbed_until(world.now + spread_us + 10 * world.interval_us);
+}
+
 static void happen_once(const struct fault *fault)
 {
 	struct node *node = &world.nodes[fault->node];
@@ -286,11 +314,13 @@ static void happen_once(const struct fault *fault)
 		node_wake(node, world.now + 50);
 		break;
 	case FAULT_PRIORITY: reload(node, fault); break;
-	case FAULT_ALIEN: squatter_announces(); break;
-	case FAULT_SQUATTER:
+	case FAULT_FOREIGN_NA: foreign_announces(); break;
+	case FAULT_FOREIGN_HOLDER:
 		if (fault->amount < 50)
-			squatter_announces();
+			foreign_announces();
 		break;
+	case FAULT_RIVAL: foreign_announces(); break;
+	case FAULT_INTERVAL: change_interval(fault); break;
 	case FAULT_MAC:
 		node->kernel.mac++;
 		kernel_link_changed(node);
@@ -321,7 +351,12 @@ void fault_begin(struct fault *fault)
 	check_disturbed(is_gentle(fault));
 	/* One in Fault starts anew as a candidate, and may preempt. */
 	bool adopts = fault->type == FAULT_CRASH && node->vr.state != VRRP_FAULT;
-	world.frozen = world.gentle && (adopts || fault->type == FAULT_SQUATTER || fault->type == FAULT_MAC);
+	bool freezes = fault->type == FAULT_FOREIGN_HOLDER || fault->type == FAULT_MAC ||
+		       fault->type == FAULT_LOCK || fault->type == FAULT_RIVAL ||
+		       fault->type == FAULT_INTERVAL;
+	world.frozen = world.gentle && (adopts || freezes);
+	int64_t reorder_us = world.interval_us * fault->amount / 50;
+	fault->reorder_us = reorder_us < 200 * USEC_PER_MS ? reorder_us : 200 * USEC_PER_MS;
 	lasting(fault, 1);
 	happen_once(fault);
 }
@@ -346,8 +381,13 @@ void fault_end(struct fault *fault)
 		break;
 	case FAULT_CRASH:
 	case FAULT_KILL:
-	case FAULT_REBOOT:
-	case FAULT_STOP: node_start(node); break;
+	case FAULT_REBOOT: node_start(node); break;
+	case FAULT_STOP:
+		if (node->running) /* removed from the configuration and put back at once */
+			node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_RETURN});
+		else
+			node_start(node);
+		break;
 	case FAULT_DRAIN: node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_RESUME}); break;
 	case FAULT_SICK: set_health(node, fault->amount < 30 ? VRRP_RECOVERING : VRRP_HEALTHY, 0); break;
 	case FAULT_ALL_SICK:

@@ -1,10 +1,12 @@
 /*
  * A node's kernel: addresses with leases, a link, and notices of what changed.
  *
- * A request takes its time inside the turn of the engine that makes it, and happens when that time is over:
- * in between the others see the node as it was.
+ * Requests are made by a process of their own, one after the other and always the latest: the engine never
+ * waits. A request takes its time, and happens when that is over; it takes longer while somebody else's holds
+ * the kernel's lock.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "sim.h"
 
@@ -34,27 +36,70 @@ static int64_t duration(const struct node *node)
 	return random_chance(2) ? random_in(500, 4000) : random_in(15, 50);
 }
 
-static void request(struct node *node, enum happening_type type, unsigned index)
+/* What the engine wants now; a request that is under way is carried out first. */
+static void start(struct node *node)
 {
-	node->cursor += duration(node);
-	struct happening *done = happen(node->cursor, type, node->number);
-	done->index = index;
-	done->incarnation = node->incarnation;
+	struct kernel *kernel = &node->kernel;
+	if (!kernel->asked || kernel->working || kernel->locked)
+		return;
+	kernel->running = kernel->next;
+	kernel->asked = false;
+	kernel->working = true;
+	happen(world.now + duration(node) * world.address_count, HAPPENS_REQUEST, node->number)->incarnation =
+	    node->incarnation;
 }
 
-int kernel_request_add(struct node *node, unsigned index)
+void kernel_request(struct node *node)
+{
+	struct kernel *kernel = &node->kernel;
+	kernel->next = (struct request){
+	    .number = node->vr.request, .wanted = vrrp_wanted(&node->vr), .shared = node->vr.shared};
+	memcpy(kernel->next.remove, node->vr.remove, sizeof kernel->next.remove);
+	kernel->asked = true;
+	start(node);
+}
+
+static int try_to_add(struct node *node, unsigned index)
 {
 	if (node->kernel.refusing)
 		return EPERM;
 	if (node->kernel.admin_down)
 		return ENETDOWN;
-	request(node, HAPPENS_ADD, index);
+	kernel_added(node, index);
 	return 0;
 }
 
-void kernel_request_remove(struct node *node, unsigned index)
+/* What was under way when an engine died is carried out all the same, and nobody hears of it. */
+void kernel_requested(struct node *node)
 {
-	request(node, HAPPENS_REMOVE, index);
+	struct kernel *kernel = &node->kernel;
+	const struct request *request = &kernel->running;
+	struct vrrp_event answer = {.type = VRRP_EVENT_ANSWER, .answer.number = request->number};
+	if (kernel->locked) { /* it has come to the lock, and waits */
+		happen(kernel->unlocked_at, HAPPENS_REQUEST, node->number)->incarnation = node->incarnation;
+		return;
+	}
+	kernel->working = false;
+	for (unsigned i = 0; i < world.address_count && !answer.answer.error; i++) {
+		if (!(request->wanted >> i & 1) && !(request->shared >> i & 1))
+			kernel_removed(node, i);
+		else if (request->wanted >> i & 1)
+			answer.answer.error = try_to_add(node, answer.index = i);
+	}
+	if (answer.answer.error)
+		tell(node, "address %u refused", answer.index);
+	node_message(node, &answer);
+	start(node);
+}
+
+void kernel_unlock(struct node *node)
+{
+	if (node->kernel.locked)
+		return;
+	start(node);
+	for (unsigned i = 0; i < world.address_count; i++)
+		if (node->kernel.expires[i] <= world.now)
+			happen(world.now + random_in(0, 100), HAPPENS_EXPIRY, node->number)->index = i;
 }
 
 /* The kernel and its engine have the same clock. */
@@ -80,8 +125,9 @@ void kernel_added(struct node *node, unsigned index)
 		return;
 	if (!(node->kernel.addresses & bit)) {
 		node->kernel.untold |= bit;
-		if (node->kernel.snatching && random_chance(50))
-			happen(world.now + random_in(1, 9), HAPPENS_SNATCH, node->number)->index = index;
+		if (node->kernel.removing_early && random_chance(50))
+			happen(world.now + random_in(1, 9), HAPPENS_REMOVE_EARLY, node->number)->index =
+			    index;
 	}
 	node->kernel.addresses |= bit;
 	node->kernel.expires[index] = NEVER;
@@ -107,13 +153,15 @@ void kernel_removed(struct node *node, unsigned index)
 
 void kernel_expired(struct node *node, unsigned index)
 {
-	if (!(node->kernel.addresses & UINT32_C(1) << index) || node->kernel.expires[index] != world.now)
+	if (!(node->kernel.addresses & UINT32_C(1) << index) || node->kernel.expires[index] > world.now)
+		return;
+	if (node->kernel.locked) /* the kernel needs its lock for that, too */
 		return;
 	tell(node, "the lease of address %u is over", index);
 	int64_t awake =
 	    world.now - (node->stalled_at > node->started_at ? node->stalled_at : node->started_at);
 	if (node->running && !node->stalls && node->vr.state == VRRP_ACTIVE && awake > lease_of(node) &&
-	    !node->kernel.refusing)
+	    !node->kernel.refusing && node->kernel.unlocked_at < world.now - lease_of(node))
 		violate("node %u loses the address to its lease although it runs", node->number);
 	check_disturbed(false);
 	kernel_removed(node, index);

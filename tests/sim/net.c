@@ -12,7 +12,7 @@
 
 static bool is_host(unsigned station)
 {
-	return station > ALIEN;
+	return station > FOREIGN;
 }
 
 static bool can_hear(unsigned station)
@@ -28,9 +28,9 @@ void net_dropped(const struct packet *packet, unsigned to)
 	if (packet->answer)
 		return;
 	if (is_host(to)) {
-		if (packet->type == PACKET_NA && packet->from != ALIEN)
+		if (packet->type == PACKET_NA && packet->from != FOREIGN)
 			world.missed[to - HOST(0)][packet->from] = true;
-	} else if (packet->from == ALIEN || world.nodes[packet->from].vr.state != VRRP_ACTIVE) {
+	} else if (packet->from == FOREIGN || world.nodes[packet->from].vr.state != VRRP_ACTIVE) {
 		world.silent[packet->from][to] = true;
 	}
 }
@@ -55,7 +55,7 @@ static void put(unsigned from, const struct packet *packet, int64_t at, unsigned
 
 static void send_to(unsigned from, const struct packet *packet, int64_t at, unsigned to)
 {
-	bool sender_up = from == ALIEN || kernel_link_up(&world.nodes[from]);
+	bool sender_up = from == FOREIGN || kernel_link_up(&world.nodes[from]);
 	if (!sender_up || world.net.cut[from][to] || random_chance(world.net.loss_percent)) {
 		net_dropped(packet, to);
 		return;
@@ -81,7 +81,7 @@ static void host_hears(unsigned host, const struct packet *packet)
 		tell(NULL, "host %u now sends to %u", host, packet->from);
 	world.cache[host] = packet->from;
 	world.cache_mac[host] = packet->mac;
-	if (packet->from != ALIEN)
+	if (packet->from != FOREIGN)
 		world.missed[host][packet->from] = false;
 }
 

@@ -2,16 +2,14 @@
  * A node: a model of the engine's loop (agent/engine) around the real state machine.
  *
  * It keeps the engine's order, because that is what the state machine relies on: one time for the whole turn;
- * adverts, announcements, notices of the kernel, messages; then timers; then what they asked for, with all
- * adverts first, the kernel next, announcements last. Where agent/engine changes, this has to follow.
+ * adverts, announcements, notices of the kernel, messages; then timers; then what they asked for: adverts,
+ * the kernel, announcements. It decides nothing: that is core's.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim.h"
-
-#define FLUSH_ROUNDS 8
 
 struct mono node_at(const struct node *node, int64_t at)
 {
@@ -51,37 +49,34 @@ void node_message(struct node *node, const struct vrrp_event *event)
 
 /* ---- events and effects: router.c ---- */
 
-static void effect(struct node *node, struct mono now, const struct vrrp_effect *effect)
+static void effect(struct node *node, const struct vrrp_effect *effect)
 {
 	struct pending *pending = &node->pending;
 	switch (effect->type) {
-	case VRRP_EFFECT_LAST_WORD: pending->last_word = true; /* fall through */
+	case VRRP_EFFECT_FINAL_ADVERT: pending->final_advert = true; /* fall through */
 	case VRRP_EFFECT_ADVERT:
 		pending->advert = true;
 		pending->priority = effect->priority;
-		tell(node, "> %s %u", pending->last_word ? "last word" : "advert", effect->priority);
+		tell(node, "> %s %u", pending->final_advert ? "final advert" : "advert", effect->priority);
 		break;
-	case VRRP_EFFECT_ASSIGN:
-		pending->assign |= UINT32_C(1) << effect->index;
-		tell(node, "> assign %u", effect->index);
-		break;
-	case VRRP_EFFECT_RENEW: pending->renew = true; break;
-	case VRRP_EFFECT_WITHDRAW:
-		pending->withdraw = true;
-		pending->assign = 0;
-		pending->renew = pending->announce = false;
-		tell(node, "> withdraw");
+	case VRRP_EFFECT_ADDRESSES:
+		pending->addresses = true;
+		pending->announce &= vrrp_wanted(&node->vr) != 0;
+		tell(node, "> %s", vrrp_wanted(&node->vr) ? "hold" : "withdraw");
 		break;
 	case VRRP_EFFECT_ANNOUNCE:
 		pending->announce = true;
 		tell(node, "> announce");
 		break;
+	case VRRP_EFFECT_ASK: pending->ask = true; break;
 	case VRRP_EFFECT_TRANSITION:
 		pending->announce &= effect->to == VRRP_ACTIVE;
-		conflict_schedule(node, now);
 		tell(node, "> %s -> %s: %s", vrrp_state_name(effect->from), vrrp_state_name(effect->to),
 		    vrrp_reason_name(effect->reason));
 		break;
+	case VRRP_EFFECT_CONFLICT: tell(node, "> conflict: %s", vrrp_conflict_name(node->vr.conflict)); break;
+	case VRRP_EFFECT_STRAY: tell(node, "> stray %u", effect->index); break;
+	case VRRP_EFFECT_RESTORED: tell(node, "> restored %u", effect->index); break;
 	case VRRP_EFFECT_STOPPED:
 		node->stopped = true;
 		tell(node, "> stopped");
@@ -100,7 +95,7 @@ void node_step(struct node *node, struct mono now, const struct vrrp_event *even
 	if (world.violation[0])
 		return;
 	for (unsigned i = 0; i < effects.count; i++)
-		effect(node, now, &effects.items[i]);
+		effect(node, &effects.items[i]);
 	node->memory = (struct memory){.known = true,
 	    .health = node->vr.health,
 	    .drained = node->vr.drained,
@@ -114,17 +109,6 @@ static void event(struct node *node, struct mono now, enum vrrp_event_type type,
 }
 
 /* ---- reading: receive.c, link.c, messages.c ---- */
-
-static struct mono heard_at(struct node *node, struct mono now, const struct packet *packet)
-{
-	struct mono at = node_at(node, packet->arrived);
-	if (mono_sub(now, at) > node->params.advert_interval_us)
-		at = now;
-	else if (!mono_reached(at, node->seen))
-		at = node->seen;
-	node->seen = at;
-	return at;
-}
 
 static void read_advert(struct node *node, struct mono now, const struct packet *packet)
 {
@@ -141,9 +125,10 @@ static void read_advert(struct node *node, struct mono now, const struct packet 
 	if (!node->vr.link_up)
 		return;
 	tell(node, "advert %u from %u", advert.priority, packet->from);
-	node_step(node, heard_at(node, now, packet),
+	node_step(node, now,
 	    &(struct vrrp_event){.type = VRRP_EVENT_ADVERT,
 		.advert = {.source = envelope.source,
+		    .arrived = node_at(node, packet->arrived),
 		    .interval_us = advert.interval_cs * 10 * USEC_PER_MS,
 		    .priority = advert.priority}});
 }
@@ -159,34 +144,11 @@ static void read_packets(struct node *node, struct mono now, enum packet_type ty
 			read_advert(node, now, packet);
 			continue;
 		}
-		conflict_announced(node, now);
-		if (node->vr.state == VRRP_ACTIVE || (node->vr.wanted && !packet->answer)) {
-			tell(node, "announcement of %u", packet->from);
-			event(node, now, VRRP_EVENT_FOREIGN_NA, 0);
-		}
+		tell(node, "%s of %u", packet->answer ? "answer" : "announcement", packet->from);
+		node_step(node, now,
+		    &(struct vrrp_event){.type = VRRP_EVENT_CLAIM,
+			.claim = packet->answer ? VRRP_CLAIM_ANSWERED : VRRP_CLAIM_ANNOUNCED});
 	}
-}
-
-static void reconcile(struct node *node, struct mono now)
-{
-	for (unsigned i = 0; i < node->vr.params.address_count; i++) {
-		bool there = node->on_link & UINT32_C(1) << i;
-		bool believed = node->vr.present & UINT32_C(1) << i;
-		if (there == believed)
-			continue;
-		tell(node, "address %u %s", i, there ? "present" : "lost");
-		event(node, now, there ? VRRP_EVENT_ADDRESS_PRESENT : VRRP_EVENT_ADDRESS_LOST, i);
-	}
-}
-
-/* Gone before it had been notified. */
-static void snatched(struct node *node, struct mono now, unsigned index)
-{
-	uint32_t bit = UINT32_C(1) << index;
-	if (!(node->vr.wanted & ~node->vr.present & ~node->on_link & bit))
-		return;
-	tell(node, "address %u snatched", index);
-	event(node, now, VRRP_EVENT_ADDRESS_LOST, index);
 }
 
 static void read_mac(struct node *node, struct mono now, unsigned mac)
@@ -204,13 +166,11 @@ static void tell_readiness(struct node *node, struct mono now, bool ready)
 {
 	bool fresh = node->vr.state == VRRP_INITIALIZE && !node->vr.stopping;
 	if (ready && !node->vr.link_up) {
-		bool adopt = node->adopt && node->vr.state == VRRP_INITIALIZE;
-		node->adopt = false;
-		tell(node, adopt ? "adopt" : "link up");
+		tell(node, "link up");
 		node_step(node, now,
-		    &(struct vrrp_event){.type = adopt ? VRRP_EVENT_ADOPT : VRRP_EVENT_LINK_UP,
+		    &(struct vrrp_event){.type = VRRP_EVENT_LINK_UP,
 			.own_address = node->address,
-			.present = adopt ? node->on_link : 0});
+			.present = node->kernel.addresses});
 	} else if (!ready && (node->vr.link_up || fresh)) {
 		tell(node, "link down");
 		event(node, now, VRRP_EVENT_LINK_DOWN, 0);
@@ -219,33 +179,32 @@ static void tell_readiness(struct node *node, struct mono now, bool ready)
 
 static void resync(struct node *node, struct mono now)
 {
+	struct vrrp_found found[VRRP_ADDRESSES_MAX] = {0};
 	node->resync = false;
 	read_mac(node, now, node->kernel.mac);
-	node->on_link = node->kernel.addresses;
 	tell_readiness(node, now, kernel_link_up(node));
-	reconcile(node, now);
-	for (unsigned i = 0; i < node->vr.params.address_count; i++)
-		snatched(node, now, i);
+	for (unsigned i = 0; i < world.address_count; i++)
+		if (node->kernel.addresses >> i & 1)
+			found[i].state = VRRP_FOUND_RIGHT;
+	tell(node, "dump: addresses %x", node->kernel.addresses);
+	node_step(node, now, &(struct vrrp_event){.type = VRRP_EVENT_ADDRESSES, .all_found = found});
 }
 
 static void read_notices(struct node *node, struct mono now)
 {
 	for (unsigned i = 0; i < node->notice_count && !world.violation[0]; i++) {
 		const struct notice *notice = &node->notices[i];
-		uint32_t bit = UINT32_C(1) << notice->index, before = node->on_link;
-		switch (notice->type) {
-		case NOTICE_LINK:
+		bool there = notice->type == NOTICE_ADDRESS;
+		if (notice->type == NOTICE_LINK) {
 			tell_readiness(node, now, notice->up);
 			read_mac(node, now, notice->mac);
-			break;
-		case NOTICE_ADDRESS: node->on_link |= bit; break;
-		case NOTICE_ADDRESS_GONE: node->on_link &= ~bit; break;
+			continue;
 		}
-		bool changed = before != node->on_link;
-		if (notice->type != NOTICE_LINK)
-			reconcile(node, now);
-		if (notice->type == NOTICE_ADDRESS_GONE && !changed)
-			snatched(node, now, notice->index);
+		tell(node, "address %u %s", notice->index, there ? "present" : "gone");
+		node_step(node, now,
+		    &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS,
+			.index = notice->index,
+			.found.state = there ? VRRP_FOUND_RIGHT : VRRP_FOUND_NOT});
 	}
 }
 
@@ -257,17 +216,22 @@ static void read_messages(struct node *node, struct mono now)
 		if (message->type == VRRP_EVENT_CONFIG) {
 			params = node->params;
 			message->params = &params;
-			message->present = node->vr.wanted ? node->on_link : 0;
-			tell(node, "priority %u, %s", params.priority,
-			    params.preempt ? "preempt" : "no preempt");
+			message->present = node->vr.present;
+			tell(node, "priority %u, %s, %lld ms", params.priority,
+			    params.preempt ? "preempt" : "no preempt",
+			    (long long)(params.advert_interval_us / USEC_PER_MS));
 		} else {
 			tell(node, "%s",
 			    message->type == VRRP_EVENT_STOP	 ? "stop"
+			    : message->type == VRRP_EVENT_RETURN ? "return"
+			    : message->type == VRRP_EVENT_ANSWER ? "answer of the kernel"
 			    : message->type == VRRP_EVENT_DRAIN	 ? "drain"
 			    : message->type == VRRP_EVENT_RESUME ? "resume"
 								 : vrrp_health_name(message->health));
 		}
 		node_step(node, now, message);
+		if (message->type == VRRP_EVENT_CONFIG)
+			resync(node, now);
 	}
 }
 
@@ -290,34 +254,15 @@ static void send_advert(struct node *node, const struct address *destination, in
 static void flush_adverts(struct node *node)
 {
 	struct pending *pending = &node->pending;
-	bool last_word = pending->last_word;
+	bool final_advert = pending->final_advert;
 	if (!pending->advert)
 		return;
-	pending->advert = pending->last_word = false;
+	pending->advert = pending->final_advert = false;
 	if (!node->vr.link_up)
 		return;
 	send_advert(node, &vrrp_group, -1);
-	if (last_word)
+	if (final_advert)
 		send_advert(node, &vrrp_all_nodes, -1);
-}
-
-static void flush_kernel(struct node *node, struct mono now)
-{
-	struct pending *pending = &node->pending;
-	for (unsigned i = 0; pending->withdraw && i < world.address_count; i++)
-		kernel_request_remove(node, i);
-	uint32_t addresses = pending->assign | (pending->renew ? node->vr.present : 0);
-	pending->withdraw = pending->renew = false;
-	pending->assign = 0;
-	for (unsigned i = 0; i < world.address_count; i++) {
-		int error = addresses & UINT32_C(1) << i ? kernel_request_add(node, i) : 0;
-		if (!error)
-			continue;
-		tell(node, "address %u refused", i);
-		node_step(node, now,
-		    &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS_FAILED, .index = i, .error = error});
-		return;
-	}
 }
 
 static void flush_announcement(struct node *node)
@@ -328,20 +273,19 @@ static void flush_announcement(struct node *node)
 	node->cursor += random_in(5, 15);
 	net_send(node->number, &(struct packet){.type = PACKET_NA, .from = node->number, .mac = node->mac},
 	    node->cursor, -1);
+	foreign_hears_announcement(node->cursor);
 }
 
-static void flush(struct node *node, struct mono now)
+static void flush(struct node *node)
 {
-	const struct pending *p = &node->pending;
-	for (int i = 0; i < FLUSH_ROUNDS; i++) {
-		flush_adverts(node);
-		flush_kernel(node, now);
-		flush_announcement(node);
-		conflict_ask(node);
-		if (!(p->advert || p->withdraw || p->renew || p->announce || p->assign))
-			return;
-	}
-	violate("node %u: the flush does not end", node->number);
+	struct pending *pending = &node->pending;
+	flush_adverts(node);
+	if (pending->addresses)
+		kernel_request(node);
+	flush_announcement(node);
+	if (pending->ask && node->vr.link_up)
+		foreign_is_asked(node, node->cursor += random_in(5, 15));
+	pending->addresses = pending->ask = false;
 }
 
 /* ---- engine.c ---- */
@@ -364,23 +308,20 @@ void node_turn(struct node *node)
 		resync(node, now);
 	read_messages(node, now);
 	node->message_count = 0;
-	node->seen = now;
-	conflict_timers(node, now);
 	if (mono_reached(now, vrrp_deadline(&node->vr)) && !world.violation[0]) {
 		tell(node, "timer");
 		event(node, now, VRRP_EVENT_TIMER, 0);
 	}
 	if (world.violation[0])
 		return;
-	flush(node, now);
+	flush(node);
 	node->busy_until = node->cursor;
 	if (node->stopped) {
 		node->running = false;
 		node->memory.known = false;
 		return;
 	}
-	struct mono at = mono_min(node->conflict.ask, node->conflict.until);
-	int64_t deadline = node_when(node, mono_min(vrrp_deadline(&node->vr), at));
+	int64_t deadline = node_when(node, vrrp_deadline(&node->vr));
 	if (deadline != NEVER)
 		node_wake(node, deadline + random_in(5, random_chance(2) ? 1000 : 80));
 }
@@ -392,8 +333,7 @@ void node_start(struct node *node)
 	if (node->running)
 		return;
 	const struct memory *prior = &node->memory;
-	struct mono now = node_now(node);
-	int64_t silence = mono_sub(now, prior->sent_at);
+	node->predecessor = node->memory;
 	node->running = true;
 	node->incarnation++;
 	node->started_at = world.now;
@@ -402,8 +342,8 @@ void node_start(struct node *node)
 	    : prior->known    ? prior->health
 			      : VRRP_FAILING);
 	node->vr.drained = prior->known && prior->drained;
-	node->adopt = prior->known && prior->state == VRRP_ACTIVE && silence >= 0 &&
-		      silence <= 3 * node->params.advert_interval_us;
+	if (prior->known && prior->state == VRRP_ACTIVE)
+		vrrp_succeed(&node->vr, prior->sent_at);
 	node->heard = (struct heard){.last = {INT64_MIN / 2},
 	    .answered = {INT64_MIN / 2},
 	    .acceptable = {INT64_MIN / 2},
@@ -412,7 +352,7 @@ void node_start(struct node *node)
 	    .worse = {INT64_MIN / 2}};
 	node->stopped = node->has_mac = false;
 	node->resync = true;
-	conflict_reset(node);
+	node->kernel.asked = node->kernel.working = false;
 	node->pending = (struct pending){0};
 	node->inbox_count = node->notice_count = node->message_count = 0;
 	node->wake_at = NEVER;

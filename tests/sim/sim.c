@@ -96,16 +96,13 @@ static void let_happen(const struct happening *h)
 	switch (h->type) {
 	case HAPPENS_WAKE: node_turn(node); break;
 	case HAPPENS_ARRIVAL: net_arrive(h); break;
-	case HAPPENS_ADD:
+	case HAPPENS_REQUEST:
 		if (h->incarnation == node->incarnation)
-			kernel_added(node, h->index);
+			kernel_requested(node);
 		break;
+	case HAPPENS_RIVAL: foreign_announces(); break;
 	case HAPPENS_CONFIRM: kernel_confirmed(node, h->index); break;
-	case HAPPENS_SNATCH: kernel_removed(node, h->index); break;
-	case HAPPENS_REMOVE:
-		if (h->incarnation == node->incarnation)
-			kernel_removed(node, h->index);
-		break;
+	case HAPPENS_REMOVE_EARLY: kernel_removed(node, h->index); break;
 	case HAPPENS_EXPIRY: kernel_expired(node, h->index); break;
 	case HAPPENS_START: node_start(node); break;
 	case HAPPENS_MESSAGE: node_message(node, &h->message); break;

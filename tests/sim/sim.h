@@ -3,7 +3,7 @@
  *
  *	plan (faults.c) -> happenings in a queue (sim.c) -> nodes (node.c: a model of the engine's loop around
  *the real state machine), their kernels (kernel.c), the network between them and hosts (net.c), and who else
- *is on it (squatter.c)
+ *is on it (foreign.c)
  *	-> after every happening: check.c
  *
  * What is real: agent/core and the adverts of agent/wire. All the rest is a model, and tests/sim/README.md
@@ -19,7 +19,7 @@
 
 #define NODES_MAX  7
 #define HOSTS	   3
-#define ALIEN	   NODES_MAX /* somebody on the link who does not speak VRRP */
+#define FOREIGN	   NODES_MAX /* somebody on the link who does not speak VRRP */
 #define HOST(i)	   (NODES_MAX + 1 + (i))
 #define STATIONS   HOST(HOSTS)
 #define FAULTS_MAX 16
@@ -62,28 +62,29 @@ struct notice {
 	unsigned index, mac;
 };
 
-/* The addresses and the link of one node, as its kernel has them. */
+/* The addresses and the link of one node, as its kernel has them; and the process that makes requests to it.
+ */
 struct kernel {
 	uint32_t addresses;
 	uint32_t untold;		     /* of them, those that are too new to have been notified */
 	int64_t expires[VRRP_ADDRESSES_MAX]; /* NEVER: no lease */
 	unsigned carrier_lost, admin_down;   /* so many faults */
 	unsigned refusing;
+	unsigned locked; /* by somebody else's requests: ours wait */
+	int64_t unlocked_at;
 	unsigned mac; /* counted: 0 is the first */
-	unsigned snatching;
+	unsigned removing_early;
 	bool slow; /* every request takes some milliseconds */
+	bool asked, working;
+	struct request {
+		uint32_t number, wanted, shared;
+		uint8_t remove[VRRP_ADDRESSES_MAX];
+	} next, running;
 };
 
 struct pending {
-	bool advert, last_word, withdraw, renew, announce, ask;
+	bool advert, final_advert, addresses, announce, ask;
 	uint8_t priority;
-	uint32_t assign;
-};
-
-/* What a node knows of somebody who has the address and does not speak VRRP. */
-struct conflict {
-	bool asked, occupied;
-	struct mono ask, until;
 };
 
 /* What a predecessor of an engine left behind. */
@@ -102,7 +103,8 @@ struct heard {
 	struct mono last;    /* the last one that was news, and whose */
 	struct address source;
 	uint8_t priority;
-	bool heir; /* somebody resigned to whom it had given way, and it still has the address */
+	bool heir;	  /* somebody resigned to whom it had given way, and it still has the address */
+	unsigned answers; /* to rivals, in a row */
 };
 
 struct node {
@@ -117,14 +119,12 @@ struct node {
 	bool running;
 	unsigned incarnation; /* of the engine: what was under way in a dead one does not happen */
 	struct vrrp vr;
-	bool adopt, resync, stopped;
-	struct mono seen; /* the latest time that its state machine was told */
-	uint32_t on_link; /* addresses, as notified */
+	bool resync, stopped;
 	bool has_mac;
 	unsigned mac; /* as notified */
 	struct pending pending;
-	struct conflict conflict;
 	struct memory memory;
+	struct memory predecessor; /* the same, when this engine started */
 	struct heard heard;
 	bool may_stay;	    /* no holder, but it keeps the address until there is one */
 	unsigned stalls;    /* so many faults keep it from running */
@@ -148,13 +148,13 @@ struct node {
 enum happening_type {
 	HAPPENS_WAKE,
 	HAPPENS_ARRIVAL,
-	HAPPENS_ADD,
+	HAPPENS_REQUEST,
 	HAPPENS_CONFIRM,
-	HAPPENS_SNATCH,
-	HAPPENS_REMOVE,
+	HAPPENS_REMOVE_EARLY,
 	HAPPENS_EXPIRY,
 	HAPPENS_START,
 	HAPPENS_MESSAGE,
+	HAPPENS_RIVAL,
 	HAPPENS_FAULT,
 	HAPPENS_FAULT_END
 };
@@ -190,13 +190,16 @@ enum fault_type {
 	FAULT_ADMIN_DOWN,
 	FAULT_REFUSE,
 	FAULT_REMOVE_ADDRESS,
-	FAULT_SNATCH, /* removed before the kernel has told that it is there */
+	FAULT_REMOVE_EARLY, /* removed before the kernel has told that it is there */
 	FAULT_ADD_ADDRESS,
 	FAULT_NOTICES_LOST,
 	FAULT_PRIORITY,
-	FAULT_ALIEN,
-	FAULT_SQUATTER,
+	FAULT_FOREIGN_NA,
+	FAULT_FOREIGN_HOLDER,
 	FAULT_MAC,
+	FAULT_LOCK,	/* the kernel is busy with other people's requests */
+	FAULT_RIVAL,	/* somebody announces the address whenever we do */
+	FAULT_INTERVAL, /* another advert interval, on one node after the other */
 	FAULTS
 };
 
@@ -206,6 +209,7 @@ struct fault {
 	unsigned node;		 /* NODES_MAX: who is Active then */
 	unsigned mask;		 /* stations on the other side; addresses */
 	unsigned amount;
+	int64_t reorder_us;
 	bool skipped;
 };
 
@@ -218,7 +222,7 @@ struct world {
 	int64_t lease_us;
 	struct node nodes[NODES_MAX];
 	struct net net;
-	unsigned squatters; /* so many faults have him there */
+	unsigned foreign_holders, rivals; /* so many faults have them there */
 
 	unsigned fault_count;
 	struct fault faults[FAULTS_MAX];
@@ -270,19 +274,16 @@ void node_message(struct node *node, const struct vrrp_event *event);
 void node_wake(struct node *node, int64_t at);
 void node_turn(struct node *node);
 
-/* squatter.c */
-void squatter_announces(void);
-void conflict_reset(struct node *node);
-void conflict_schedule(struct node *node, struct mono now);
-void conflict_announced(struct node *node, struct mono now);
-void conflict_timers(struct node *node, struct mono now);
-void conflict_ask(struct node *node);
+/* foreign.c */
+void foreign_announces(void);
+void foreign_is_asked(const struct node *by, int64_t at);
+void foreign_hears_announcement(int64_t at);
 
 /* kernel.c */
 bool kernel_link_up(const struct node *node);
-int kernel_request_add(struct node *node, unsigned index);
-void kernel_request_remove(struct node *node, unsigned index);
-void kernel_confirmed(struct node *node, unsigned index);
+void kernel_request(struct node *node);
+void kernel_requested(struct node *node);
+void kernel_unlock(struct node *node);
 void kernel_confirmed(struct node *node, unsigned index);
 void kernel_added(struct node *node, unsigned index);
 void kernel_removed(struct node *node, unsigned index);

@@ -22,6 +22,8 @@
 extern struct vrrp vr;
 extern struct mono now;
 extern char told[16384];
+extern bool kernel_answers; /* each request that a timer makes is carried out at once */
+extern bool tell_questions; /* otherwise those steps are left out that only ask for foreign holders */
 extern const struct vrrp_params plain;
 
 struct address node(uint8_t number);
@@ -30,10 +32,18 @@ void begin(const struct vrrp_params *params);
 void begin_active(const struct vrrp_params *params);
 /* The time passes; timers fire when they are due. */
 void until(int64_t us);
+/* When it acts next, questions for foreign holders aside. */
+int64_t due(void);
 void step(const char *what, const struct vrrp_event *event);
 void event(const char *what, enum vrrp_event_type type);
 void health(enum vrrp_health health);
+/* The kernel has carried out the last request and notifies an address; it tells of one in any state; it
+ * refuses the last request. */
 void present(unsigned index);
+void lost(unsigned index);
+void found(const char *what, unsigned index, enum vrrp_found_state state, uint8_t prefix);
+void refuse(int error);
+void claim(enum vrrp_claim claim);
 void hear(uint8_t from, uint8_t priority);
 void hear_at_interval(uint8_t from, uint8_t priority, int64_t interval_us);
 

@@ -37,7 +37,10 @@ static void step(int64_t us, struct vrrp_event event)
 static void hear(int64_t us, uint8_t from, uint8_t priority, int64_t interval_us)
 {
 	step(us, (struct vrrp_event){.type = VRRP_EVENT_ADVERT,
-		     .advert = {.source = node(from), .priority = priority, .interval_us = interval_us}});
+		     .advert = {.source = node(from),
+			 .arrived = {us},
+			 .priority = priority,
+			 .interval_us = interval_us}});
 }
 
 static unsigned adverts(uint8_t priority)
@@ -59,7 +62,7 @@ static void begin_active(void)
 {
 	begin_backup(&plain);
 	step(ACTIVE_SINCE, (struct vrrp_event){.type = VRRP_EVENT_TIMER});
-	step(ACTIVE_SINCE, (struct vrrp_event){.type = VRRP_EVENT_ADDRESS_PRESENT});
+	step(ACTIVE_SINCE, (struct vrrp_event){.type = VRRP_EVENT_ADDRESS, .found.state = VRRP_FOUND_RIGHT});
 	assert_int_equal(vr.state, VRRP_ACTIVE);
 }
 

@@ -10,17 +10,17 @@ static void test_refused_address(void **state)
 	begin(&plain);
 	until(342 * MS);
 	told[0] = '\0';
-	step("failed", &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS_FAILED, .error = 13});
+	refuse(13);
 	until(1342 * MS);
-	expect("[342.000] failed\n"
+	expect("[342.000] refused\n"
 	       "> advert 0\n"
 	       "> withdraw\n"
 	       "> active -> fault: address_failed\n"
 	       "[1342.000] timer\n"
 	       "> fault -> backup: address_retry\n");
 	until(1700 * MS);
-	step("failed", &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS_FAILED, .error = 13});
-	assert_int_equal(vrrp_deadline(&vr).us, 3700 * MS);
+	refuse(13);
+	assert_int_equal(due(), 3700 * MS);
 }
 
 /* Somebody removes the address: it is back and announced, and nothing moved; ten times in ten seconds, then
@@ -29,28 +29,29 @@ static void test_lost_address(void **state)
 {
 	(void)state;
 	begin_active(&plain);
-	event("lost", VRRP_EVENT_ADDRESS_LOST);
+	lost(0);
 	present(0);
 	expect("[3000.000] lost\n"
-	       "> assign 0\n"
+	       "> hold 0\n"
 	       "[3000.000] present\n"
+	       "> restored 0\n"
 	       "> announce\n");
 	for (int i = 0; i < 9; i++) {
-		event("lost", VRRP_EVENT_ADDRESS_LOST);
+		lost(0);
 		present(0);
 	}
 	assert_int_equal(vr.state, VRRP_ACTIVE);
-	event("lost", VRRP_EVENT_ADDRESS_LOST);
+	lost(0);
 	assert_int_equal(vr.state, VRRP_FAULT);
 
 	begin(&plain);
 	until(342 * MS);
 	present(0);
 	told[0] = '\0';
-	event("lost", VRRP_EVENT_ADDRESS_LOST);
+	lost(0);
 	until(400 * MS); /* nothing is announced that is not there */
 	expect("[342.000] lost\n"
-	       "> assign 0\n");
+	       "> hold 0\n");
 }
 
 /* Somebody removes it before the kernel has told that it is there: it is asked for again. */
@@ -60,10 +61,10 @@ static void test_snatched_address(void **state)
 	begin(&plain);
 	until(342 * MS);
 	told[0] = '\0';
-	event("lost", VRRP_EVENT_ADDRESS_LOST);
+	lost(0);
 	present(0);
 	expect("[342.000] lost\n"
-	       "> assign 0\n"
+	       "> hold 0\n"
 	       "[342.000] present\n"
 	       "> announce\n");
 }
@@ -79,7 +80,7 @@ static void test_missing_address(void **state)
 	told[0] = '\0';
 	until(21000 * MS);
 	expect("[19070.312] timer\n"
-	       "> assign 0\n"
+	       "> hold 0\n"
 	       "[20070.312] timer\n"
 	       "> advert 0\n"
 	       "> withdraw\n"
@@ -88,11 +89,11 @@ static void test_missing_address(void **state)
 	begin(&params);
 	until(19000 * MS);
 	present(0);
-	event("lost", VRRP_EVENT_ADDRESS_LOST); /* all the time again */
+	lost(0); /* all the time again */
 	told[0] = '\0';
 	until(20900 * MS);
 	expect("[20000.000] timer\n"
-	       "> assign 0\n");
+	       "> hold 0\n");
 }
 
 static void test_more_addresses(void **state)
@@ -106,8 +107,7 @@ static void test_more_addresses(void **state)
 	present(2);
 	expect("[3000.000] config\n"
 	       "> advert 150\n"
-	       "> assign 0\n"
-	       "> assign 2\n"
+	       "> hold 0 1 2\n"
 	       "[3000.000] present\n"
 	       "[3000.000] present\n"
 	       "> announce\n");
@@ -120,8 +120,10 @@ static void test_adoption(void **state)
 	told[0] = '\0';
 	now = (struct mono){0};
 	vrrp_init(&vr, &plain, VRRP_HEALTHY);
-	step("adopt", &(struct vrrp_event){.type = VRRP_EVENT_ADOPT, .own_address = node(5), .present = 1});
-	expect("[0.000] adopt\n"
+	vrrp_succeed(&vr, now);
+	step("link up",
+	    &(struct vrrp_event){.type = VRRP_EVENT_LINK_UP, .own_address = node(5), .present = 1});
+	expect("[0.000] link up\n"
 	       "> advert 150\n"
 	       "> initialize -> active: adopted\n"
 	       "> announce\n");
@@ -142,7 +144,7 @@ static void test_lease(void **state)
 	       "> advert 150\n"
 	       "[3341.406] timer\n"
 	       "> advert 150\n"
-	       "> renew\n");
+	       "> hold 0\n");
 }
 
 /* A refused renewal: tried again while there is time, then a handover with the address in place. */
@@ -150,29 +152,32 @@ static void test_refused_renewal(void **state)
 {
 	(void)state;
 	struct vrrp_params params = plain;
-	const struct vrrp_event refused = {.type = VRRP_EVENT_ADDRESS_FAILED, .error = 12};
 	params.lease_us = 3000 * MS;
 	begin_active(&params);
-	until(3341406); /* the first renewal */
+	until(3341405);
+	kernel_answers = false;
+	until(3341406); /* the third renewal */
 	told[0] = '\0';
-	step("refused", &refused);
+	refuse(12);
 	expect("[3341.406] refused\n");
 	assert_int_equal(vr.renew.us, 3591406);
+	kernel_answers = true;
 	until(3591406);
-	assert_non_null(strstr(told, "> renew\n")); /* and that is taken: as if nothing had been */
+	assert_non_null(strstr(told, "> hold 0\n")); /* and that is taken: as if nothing had been */
 	assert_int_equal(vr.renew.us, 4591406);
+	kernel_answers = false;
 
 	until(4591406);
 	for (int i = 0; i < 6; i++) {
-		step("refused", &refused);
+		refuse(12);
 		assert_int_equal(vr.state, VRRP_ACTIVE);
 		until(4591406 + (i + 1) * 250000);
 	}
 	told[0] = '\0';
-	step("refused", &refused); /* 500 ms are left */
+	refuse(12); /* 500 ms are left */
 	until(vr.renew.us);
 	told[0] = '\0';
-	step("refused", &refused);
+	refuse(12);
 	expect("[6341.406] refused\n"
 	       "> advert 0\n"
 	       "> active -> fault: address_failed\n");
@@ -189,14 +194,14 @@ static void test_refused_renewal(void **state)
 	 * retry. */
 	begin_active(&params);
 	until(5999 * MS);
-	vr.leased_before = (struct mono){3300 * MS};
-	step("refused", &refused);
+	vr.leased = (struct mono){3300 * MS};
+	refuse(12);
 	assert_int_equal(vr.state, VRRP_FAULT);
 	until(6010 * MS);
 	hear(9, 200);
-	assert_int_equal(vr.withdraw.us, 6035 * MS);
+	assert_int_equal(vr.leave_at.us, 6035 * MS);
 	hear(9, 0);
-	assert_int_equal(vr.withdraw.us, 6199 * MS);
+	assert_int_equal(vr.leave_at.us, 6199 * MS);
 }
 
 /* A confirmation that comes after everything was given up: nothing may stay. */
@@ -207,6 +212,7 @@ static void test_late_confirmation(void **state)
 	told[0] = '\0';
 	present(0);
 	expect("[0.000] present\n"
+	       "> stray 0\n"
 	       "> withdraw\n");
 }
 
@@ -227,49 +233,100 @@ static void test_another_mac(void **state)
 	       "> announce\n");
 }
 
-static void occupied(bool yes)
-{
-	step(yes ? "occupied" : "vacant", &(struct vrrp_event){.type = VRRP_EVENT_OCCUPIED, .occupied = yes});
-}
-
-/* on_conflict = "wait": at the start, and only then, the address is left to a host without VRRP. */
-static void test_occupied_address(void **state)
+/* The kernel is busy with other people's requests: the lease ends meanwhile, which is nobody's doing. */
+static void test_lease_ends_without_an_answer(void **state)
 {
 	(void)state;
-	struct vrrp_params waits = plain;
-	waits.wait_if_occupied = true;
-	begin(&waits);
-	occupied(true);
+	struct vrrp_params params = plain;
+	params.lease_us = 3000 * MS;
+	begin_active(&params);
+	until(3341405);
+	kernel_answers = false;
+	for (int i = 0; i < 20; i++) {
+		until((3400 + i * 50) * MS);
+		lost(0);
+		found("present", 0, VRRP_FOUND_RIGHT, 0); /* another request of ours is carried out */
+	}
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+	assert_int_equal(vr.losses, 0);
 	told[0] = '\0';
-	until(700 * MS);
-	occupied(false);
-	until(1030 * MS);
-	expect("[341.406] timer\n"
-	       "[682.812] timer\n"
-	       "[700.000] vacant\n"
-	       "[1024.218] timer\n"
-	       "> advert 150\n"
-	       "> assign 0\n"
-	       "> backup -> active: no_advert\n");
+	lost(0);
+	now.us += 1 * MS;
+	present(0);
+	expect("[4350.000] lost\n"
+	       "> hold 0\n"
+	       "[4351.000] present\n"
+	       "> restored 0\n"
+	       "> announce\n");
+}
 
-	begin(&waits); /* there has been an Active: nothing delays the next one */
-	hear(7, 200);
-	occupied(true);
+/* Put there by hand in another way: removed, or put right if it is ours now; and not for ever. */
+static void test_wrong_address(void **state)
+{
+	(void)state;
+	begin(&plain);
 	told[0] = '\0';
-	until(350 * MS);
-	expect("[341.406] timer\n"
-	       "> advert 150\n"
-	       "> assign 0\n"
-	       "> backup -> active: no_advert\n");
+	found("as /64", 0, VRRP_FOUND_WRONG, 64);
+	lost(0);
+	expect("[0.000] as /64\n"
+	       "> stray 0\n"
+	       "> withdraw without 0/64\n"
+	       "[0.000] lost\n");
+
+	begin_active(&plain);
+	found("as /64", 0, VRRP_FOUND_WRONG, 64);
+	found("tentative", 0, VRRP_FOUND_TENTATIVE, 128);
+	present(0);
+	expect("[3000.000] as /64\n"
+	       "> stray 0\n"
+	       "> hold without 0/64 0\n"
+	       "[3000.000] tentative\n"
+	       "[3000.000] present\n"
+	       "> restored 0\n"
+	       "> announce\n");
+	found("duplicate", 0, VRRP_FOUND_DUPLICATE, 128);
+	assert_int_equal(vr.state, VRRP_FAULT);
 
 	begin(&plain);
-	occupied(true);
+	until(342 * MS);
+	for (int i = 0; i < 10; i++)
+		found("as /64", 0, VRRP_FOUND_WRONG, 64);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+	found("as /64", 0, VRRP_FOUND_WRONG, 64);
+	assert_int_equal(vr.state, VRRP_FAULT);
+}
+
+/* Another router of this node has the address, because a reload has changed its VRID: it is no stray. */
+static void test_shared_address(void **state)
+{
+	(void)state;
+	begin(&plain);
 	told[0] = '\0';
-	until(350 * MS);
-	expect("[341.406] timer\n"
-	       "> advert 150\n"
-	       "> assign 0\n"
-	       "> backup -> active: no_advert\n");
+	step("shared", &(struct vrrp_event){.type = VRRP_EVENT_SHARED, .present = 1});
+	present(0);
+	step("not shared", &(struct vrrp_event){.type = VRRP_EVENT_SHARED});
+	expect("[0.000] shared\n"
+	       "[0.000] present\n"
+	       "[0.000] not shared\n"
+	       "> withdraw\n");
+
+	begin_active(
+	    &plain); /* the other side of it: it stays for longer, and leaves what the other one has */
+	step("stop", &(struct vrrp_event){.type = VRRP_EVENT_STOP, .stay_us = 1000 * MS});
+	until(3500 * MS);
+	step("shared", &(struct vrrp_event){.type = VRRP_EVENT_SHARED, .present = 1});
+	claim(VRRP_CLAIM_ANNOUNCED);
+	until(4500 * MS);
+	expect("[3000.000] stop\n"
+	       "> advert 0\n"
+	       "> active -> initialize: stopped\n"
+	       "[3100.000] timer\n"
+	       "> advert 0\n"
+	       "[3500.000] shared\n"
+	       "[3500.000] announcement\n"
+	       "[3501.000] timer\n"
+	       "> withdraw, leave 0\n"
+	       "> stopped\n");
 }
 
 int main(void)
@@ -284,8 +341,10 @@ int main(void)
 	    cmocka_unit_test(test_lease),
 	    cmocka_unit_test(test_refused_renewal),
 	    cmocka_unit_test(test_late_confirmation),
+	    cmocka_unit_test(test_lease_ends_without_an_answer),
+	    cmocka_unit_test(test_wrong_address),
+	    cmocka_unit_test(test_shared_address),
 	    cmocka_unit_test(test_another_mac),
-	    cmocka_unit_test(test_occupied_address),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,7 +51,7 @@ static void test_grades(void **state)
 			begin(&params);
 			health(waits[i].own);
 			hear(9, waits[i].active);
-			assert_int_equal(vrrp_deadline(&vr).us, waits[i].down_us);
+			assert_int_equal(due(), waits[i].down_us);
 		}
 }
 
@@ -94,7 +94,7 @@ static void test_unhealthy_active(void **state)
 	       "[160.000] advert 20 from 9\n"
 	       "[191.406] timer\n"
 	       "> advert 150\n"
-	       "> assign 0\n"
+	       "> hold 0\n"
 	       "> backup -> active: peer_unhealthy\n");
 }
 
@@ -111,12 +111,12 @@ static void test_all_unhealthy(void **state)
 	health(VRRP_FAILING);
 	assert_int_equal(vr.state, VRRP_BACKUP);
 	/* Skew_Time of priority 8 is 96.875 ms */
-	assert_int_equal(vrrp_deadline(&vr).us, 100 * MS + 300 * MS + 96875);
+	assert_int_equal(due(), 100 * MS + 300 * MS + 96875);
 	until(200 * MS);
 	hear(9, 5); /* lower than our 8: among the failing nobody preempts */
-	assert_int_equal(vrrp_deadline(&vr).us, 200 * MS + 300 * MS + 96875);
+	assert_int_equal(due(), 200 * MS + 300 * MS + 96875);
 	health(VRRP_HEALTHY); /* the first that recovers takes over within Skew_Time */
-	assert_int_equal(vrrp_deadline(&vr).us, 200 * MS + 41406);
+	assert_int_equal(due(), 200 * MS + 41406);
 }
 
 /* Healthy no more, it has no business to replace the lower Active that it was about to preempt. */
@@ -128,7 +128,7 @@ static void test_unhealthy_preempts_nobody(void **state)
 	hear(9, 100);
 	until(310 * MS);
 	health(VRRP_FAILING);
-	assert_int_equal(vrrp_deadline(&vr).us, 300 * MS + 300 * MS + 96875);
+	assert_int_equal(due(), 300 * MS + 300 * MS + 96875);
 }
 
 static void test_resign_unhealthy(void **state)
@@ -142,7 +142,7 @@ static void test_resign_unhealthy(void **state)
 	hear(9, 100);
 	until(9000 * MS);
 	assert_int_equal(vr.state, VRRP_BACKUP);
-	assert_true(mono_is_never(vrrp_deadline(&vr)));
+	assert_true(mono_is_never(vr.active_down));
 	expect("[3000.000] failing\n"
 	       "> advert 0\n"
 	       "> active -> backup: unhealthy\n"
@@ -161,7 +161,7 @@ static void test_resign_recovering(void **state)
 	begin(&params);
 	health(VRRP_FAILING);
 	hear(9, 5);
-	assert_true(mono_is_never(vrrp_deadline(&vr)));
+	assert_true(mono_is_never(vr.active_down));
 	until(50 * MS);
 	health(VRRP_RECOVERING); /* better than the failing one: Skew_Time of 24 */
 	until(141 * MS);
@@ -172,7 +172,7 @@ static void test_resign_recovering(void **state)
 	       "[50.000] recovering\n"
 	       "[140.625] timer\n"
 	       "> advert 24\n"
-	       "> assign 0\n"
+	       "> hold 0\n"
 	       "> backup -> active: peer_unhealthy\n");
 }
 
@@ -188,9 +188,9 @@ static void test_recovering_preempts_nobody(void **state)
 	until(60 * MS);
 	hear(8, 18); /* recovering, too, and lower than our 24 */
 	until(200 * MS);
-	assert_int_equal(vrrp_deadline(&vr).us, 60 * MS + 390625);
+	assert_int_equal(due(), 60 * MS + 390625);
 	health(VRRP_HEALTHY);
-	assert_int_equal(vrrp_deadline(&vr).us, 200 * MS + 41406);
+	assert_int_equal(due(), 200 * MS + 41406);
 }
 
 int main(void)

@@ -18,7 +18,7 @@ static void test_active_resigns(void **state)
 	       "[100.000] advert 0 from 9\n"
 	       "[141.406] timer\n"
 	       "> advert 150\n"
-	       "> assign 0\n"
+	       "> hold 0\n"
 	       "> backup -> active: resigned\n");
 }
 
@@ -32,7 +32,7 @@ static void test_second_notice(void **state)
 	hear(9, 0);
 	until(130 * MS);
 	hear(9, 0);
-	assert_int_equal(vrrp_deadline(&vr).us, 100 * MS + 41406);
+	assert_int_equal(due(), 100 * MS + 41406);
 }
 
 /* Make before break: the address stays until the successor has announced it, and 1 ms longer. */
@@ -44,18 +44,18 @@ static void test_drain_with_successor(void **state)
 	until(3050 * MS);
 	hear(9, 100);
 	until(3052 * MS);
-	event("foreign NA", VRRP_EVENT_FOREIGN_NA);
+	claim(VRRP_CLAIM_ANNOUNCED);
 	until(3400 * MS);
 	event("resume", VRRP_EVENT_RESUME);
 	expect("[3000.000] drain\n"
 	       "> advert 0\n"
 	       "> active -> backup: drained\n"
 	       "[3050.000] advert 100 from 9\n"
-	       "[3052.000] foreign NA\n"
+	       "[3052.000] announcement\n"
 	       "[3053.000] timer\n"
 	       "> withdraw\n"
 	       "[3400.000] resume\n");
-	assert_int_equal(vrrp_deadline(&vr).us, 3400 * MS + 341406);
+	assert_int_equal(due(), 3400 * MS + 341406);
 }
 
 /* The better one cannot hold the address after all: the one that gave way to it has it still. */
@@ -68,7 +68,7 @@ static void test_claimant_resigns(void **state)
 	hear(9, 0);
 	until(3043 * MS);
 	expect("[3000.000] advert 200 from 9\n"
-	       "> last word 150\n"
+	       "> final advert 150\n"
 	       "> active -> backup: higher_priority\n"
 	       "[3001.000] advert 0 from 9\n"
 	       "[3042.406] timer\n"
@@ -79,14 +79,14 @@ static void test_claimant_resigns(void **state)
 	begin_active(&plain); /* what others say that have lost against the claimant, too, is no news */
 	hear(9, 200);
 	hear(9, 0);
-	event("foreign NA", VRRP_EVENT_FOREIGN_NA);
+	claim(VRRP_CLAIM_ANNOUNCED);
 	hear(8, 100);
 	until(3042 * MS);
 	expect("[3000.000] advert 200 from 9\n"
-	       "> last word 150\n"
+	       "> final advert 150\n"
 	       "> active -> backup: higher_priority\n"
 	       "[3000.000] advert 0 from 9\n"
-	       "[3000.000] foreign NA\n"
+	       "[3000.000] announcement\n"
 	       "[3000.000] advert 100 from 8\n"
 	       "[3041.406] timer\n"
 	       "> advert 150\n"
@@ -99,7 +99,7 @@ static void test_claimant_resigns(void **state)
 	hear(8, 160);
 	until(3042 * MS);
 	expect("[3000.000] advert 200 from 9\n"
-	       "> last word 150\n"
+	       "> final advert 150\n"
 	       "> active -> backup: higher_priority\n"
 	       "[3000.000] advert 0 from 9\n"
 	       "[3000.000] advert 160 from 8\n"
@@ -131,14 +131,14 @@ static void test_drain_with_two_successors(void **state)
 	until(3050 * MS);
 	hear(9, 100);
 	hear(8, 100);
-	event("foreign NA", VRRP_EVENT_FOREIGN_NA);
+	claim(VRRP_CLAIM_ANNOUNCED);
 	until(3100 * MS);
 	expect("[3000.000] drain\n"
 	       "> advert 0\n"
 	       "> active -> backup: drained\n"
 	       "[3050.000] advert 100 from 9\n"
 	       "[3050.000] advert 100 from 8\n"
-	       "[3050.000] foreign NA\n"
+	       "[3050.000] announcement\n"
 	       "[3075.000] timer\n"
 	       "> withdraw\n");
 
@@ -147,15 +147,15 @@ static void test_drain_with_two_successors(void **state)
 	event("drain", VRRP_EVENT_DRAIN);
 	until(3050 * MS);
 	hear(8, 200);
-	event("foreign NA", VRRP_EVENT_FOREIGN_NA);
-	assert_int_equal(vr.withdraw.us, 3051 * MS);
+	claim(VRRP_CLAIM_ANNOUNCED);
+	assert_int_equal(vr.leave_at.us, 3051 * MS);
 	now.us += 500;
 	hear(9, 200);
-	assert_int_equal(vr.withdraw.us, 3075500);
+	assert_int_equal(vr.leave_at.us, 3075500);
 	hear(8, 200); /* and only once */
 	now.us += 500;
 	hear(8, 200);
-	assert_int_equal(vr.withdraw.us, 3075500);
+	assert_int_equal(vr.leave_at.us, 3075500);
 }
 
 /* Nobody there: a second notice after one interval, and after two the address goes all the same. */
@@ -246,6 +246,42 @@ static void test_stop(void **state)
 	       "> stopped\n");
 }
 
+/* Removed from the configuration and put back before it has handed over: the address was never gone. */
+static void test_stop_is_taken_back(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	event("stop", VRRP_EVENT_STOP);
+	until(3050 * MS);
+	event("return", VRRP_EVENT_RETURN);
+	until(3092 * MS);
+	expect("[3000.000] stop\n"
+	       "> advert 0\n"
+	       "> active -> initialize: stopped\n"
+	       "[3050.000] return\n"
+	       "> initialize -> backup: started\n"
+	       "[3091.406] timer\n"
+	       "> advert 150\n"
+	       "> backup -> active: resumed\n"
+	       "> announce\n");
+
+	begin_active(&plain); /* somebody has taken over meanwhile */
+	event("stop", VRRP_EVENT_STOP);
+	until(3050 * MS);
+	hear(9, 100);
+	event("return", VRRP_EVENT_RETURN);
+	until(3200 * MS);
+	expect("[3000.000] stop\n"
+	       "> advert 0\n"
+	       "> active -> initialize: stopped\n"
+	       "[3050.000] advert 100 from 9\n"
+	       "[3050.000] return\n"
+	       "> initialize -> backup: started\n"
+	       "[3075.000] timer\n"
+	       "> withdraw\n");
+	assert_int_equal(due(), 3050 * MS + 341406);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +294,7 @@ int main(void)
 	    cmocka_unit_test(test_resume_at_once),
 	    cmocka_unit_test(test_resume_and_leave_again),
 	    cmocka_unit_test(test_stop),
+	    cmocka_unit_test(test_stop_is_taken_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

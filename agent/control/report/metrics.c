@@ -115,7 +115,7 @@ static int64_t router_value(const struct board_router *router, enum router_value
 	case PRIORITY: return router->priority;
 	case EFFECTIVE_PRIORITY: return router->effective_priority;
 	case HEALTHY: return router->healthy;
-	case CONFLICT: return router->conflict != BOARD_CONFLICT_NONE;
+	case CONFLICT: return router->conflict != VRRP_CONFLICT_NONE;
 	case DRAINED: return router->drained;
 	case DRAINED_SINCE: return router->drained ? router->drained_since_us : 0;
 	case DRAINED_UNTIL: return router->drained ? router->drained_until_us : 0;

@@ -125,14 +125,16 @@ static json_t *health_reason_json(const struct board_router *router)
 static json_t *conflict_json(const struct board_router *router)
 {
 	char mac[MAC_TEXT_MAX];
-	if (router->conflict == BOARD_CONFLICT_NONE)
+	if (router->conflict == VRRP_CONFLICT_NONE)
 		return json_null();
 	json_t *json = json_object();
-	put(json, "kind", json_string(board_conflict_name(router->conflict)));
+	put(json, "kind", json_string(vrrp_conflict_name(router->conflict)));
 	put(json, "address", address_text(&router->conflict_address));
 	put(json, "mac",
-	    router->conflict == BOARD_CONFLICT_ADDRESS ? json_string(mac_format(router->conflict_mac, mac))
-						       : json_null());
+	    router->conflict == VRRP_CONFLICT_ADDRESS ? json_string(mac_format(router->conflict_mac, mac))
+						      : json_null());
+	put(json, "vrid",
+	    router->conflict == VRRP_CONFLICT_VRID ? json_integer(router->conflict_vrid) : json_null());
 	put(json, "since", text_json_time(router->conflict_since_us));
 	return json;
 }

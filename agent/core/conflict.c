@@ -1,0 +1,124 @@
+/*
+ * Design: others who use what is ours. A foreign holder (a MetalLB speaker, a forgotten static address, what
+ * a killed vipd left), somebody who advertises from our own link-local address, or another VRID that lists
+ * one of our addresses.
+ *
+ * A host that speaks only when it is asked would go unnoticed, so we ask: at the start, when nobody
+ * advertises, until there is an Active; and as Active every ten seconds. Never between a timer and a
+ * takeover.
+ */
+#include "core/core.h"
+
+#define ASK_AFTER_INTERVALS 2
+#define ASK_START_US	    (500 * USEC_PER_MS)
+#define ASK_ACTIVE_US	    (10 * USEC_PER_SEC)
+#define ASK_CONFLICT_US	    (1 * USEC_PER_SEC)
+#define KEEP_START_US	    (1750 * USEC_PER_MS) /* three questions without an answer, and some */
+#define KEEP_US		    (3500 * USEC_PER_MS)
+
+/* Answers to rivals come no closer. Two Actives that hear each other's announcements and not each other's
+ * adverts would keep each other busy for ever: after some answers in a row they become rare. */
+#define ANSWER_GAP_US	 (10 * USEC_PER_MS)
+#define ANSWERS_QUICK	 10
+#define ANSWER_RARE_US	 (1 * USEC_PER_SEC)
+#define ANSWERS_PAUSE_US (3 * USEC_PER_SEC) /* without one: the row is over */
+
+static bool is_start(const struct vrrp *vr)
+{
+	return vr->state == VRRP_BACKUP && !vr->met;
+}
+
+/* How long until the next question; 0: none. */
+static int64_t asks_every(const struct vrrp *vr)
+{
+	if (is_start(vr))
+		return ASK_START_US;
+	if (vr->state != VRRP_ACTIVE)
+		return 0;
+	return vr->conflict == VRRP_CONFLICT_ADDRESS ? ASK_CONFLICT_US : ASK_ACTIVE_US;
+}
+
+void vr_conflict_schedule(struct vrrp *vr, struct mono now)
+{
+	vr->asked = false;
+	vr->ask = MONO_NEVER;
+	if (is_start(vr)) /* an Active would have been heard by then */
+		vr->ask = mono_add(now, ASK_AFTER_INTERVALS * vr->params.advert_interval_us);
+	else if (vr->state == VRRP_ACTIVE) /* a predecessor may still be releasing the address */
+		vr->ask = mono_add(now, ASK_CONFLICT_US);
+}
+
+static void set(struct vrrp *vr, enum vrrp_conflict conflict, struct mono until, struct vrrp_effects *out)
+{
+	vr->conflict = conflict;
+	vr->conflict_until = until;
+	vr_emit(out, VRRP_EFFECT_CONFLICT);
+}
+
+/* Before we have asked it is the Active's, or that of a router which is about to hear that it is not. */
+static void note_foreign_holder(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
+{
+	if (!vr->asked || (vr->state != VRRP_ACTIVE && !is_start(vr)))
+		return;
+	set(vr, VRRP_CONFLICT_ADDRESS, mono_add(now, is_start(vr) ? KEEP_START_US : KEEP_US), out);
+	if (vr->state == VRRP_ACTIVE)
+		vr->ask = mono_min(vr->ask, mono_add(now, ASK_CONFLICT_US));
+}
+
+/* Who wins announces last. Answers must not become somebody's amplifier; but whoever spoke last while they
+ * are rare is answered in the end: it may be the final advert of a router that has yielded. */
+bool vr_answer_rival(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
+{
+	int64_t since = mono_sub(now, vr->answered_at);
+	if (since >= ANSWERS_PAUSE_US)
+		vr->answers = 0;
+	bool rare = vr->answers >= ANSWERS_QUICK;
+	if (rare && since < ANSWER_RARE_US)
+		vr->answer = mono_add(vr->answered_at, ANSWER_RARE_US);
+	if (since < (rare ? ANSWER_RARE_US : ANSWER_GAP_US))
+		return false;
+	vr->answers++;
+	vr->answered_at = now;
+	vr->answer = MONO_NEVER;
+	vr_send_advert(vr, now, vrrp_effective_priority(vr), out);
+	if (vr->present == vr_all_addresses(vr))
+		vr_announce_start(vr, now, out);
+	return true;
+}
+
+void vr_hear_claim(struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out)
+{
+	switch (event->claim) {
+	case VRRP_CLAIM_ANNOUNCED:
+	case VRRP_CLAIM_ANSWERED:
+		note_foreign_holder(vr, now, out);
+		if (vr->state == VRRP_ACTIVE)
+			vr_answer_rival(vr, now, out);
+		else if (event->claim == VRRP_CLAIM_ANNOUNCED) /* a successor tells everybody */
+			vr_hear_its_announcement(vr, now);
+		break;
+	case VRRP_CLAIM_OWN_SOURCE:
+		if (vr->conflict != VRRP_CONFLICT_ADDRESS)
+			set(vr, VRRP_CONFLICT_SOURCE, mono_add(now, KEEP_US), out);
+		break;
+	case VRRP_CLAIM_OTHER_VRID:
+		if (vr->conflict == VRRP_CONFLICT_NONE || vr->conflict == VRRP_CONFLICT_VRID)
+			set(vr, VRRP_CONFLICT_VRID, mono_add(now, KEEP_US), out);
+		break;
+	}
+}
+
+void vr_conflict_timers(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
+{
+	if (mono_reached(now, vr->conflict_until))
+		set(vr, VRRP_CONFLICT_NONE, MONO_NEVER, out);
+	if (mono_reached(now, vr->ask)) {
+		int64_t every_us = asks_every(vr);
+		vr->asked = every_us > 0;
+		vr->ask = every_us ? mono_add(now, every_us) : MONO_NEVER;
+		if (every_us)
+			vr_emit(out, VRRP_EFFECT_ASK);
+	}
+	if (mono_reached(now, vr->answer))
+		vr_answer_rival(vr, now, out);
+}

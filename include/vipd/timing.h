@@ -1,0 +1,19 @@
+/*
+ * The limits of the protocol, in microseconds, from the advertisement interval: for everybody who has to
+ * agree with the state machine about them. Status shows them, too.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* Skew_Time = (256 - priority) * interval / 256 (RFC 9568 section 6.1). */
+int64_t vrrp_skew_time(uint8_t priority, int64_t interval_us);
+
+/* The shortest Active_Down_Interval that any Backup can have. Whoever was Active and has sent no advert for
+ * longer must not believe that it still is: it steps down, is not adopted, and its addresses are removed. */
+int64_t vrrp_late_limit(int64_t interval_us);
+
+/* How long the address stays after a resignation if no successor is heard: two intervals, 50 ms to 10 s. A
+ * Backup takes over after Skew_Time, which is below one interval; the other one is for those who missed the
+ * first notice. */
+int64_t vrrp_handover_time(int64_t interval_us);

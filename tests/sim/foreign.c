@@ -1,0 +1,27 @@
+/*
+ * Somebody on the link who has the address, or says so, and does not speak VRRP. The holder answers who asks
+ * it, and says nothing else but one announcement when it comes, and not always that. The rival announces the
+ * address whenever it hears somebody else do that, as a node does that hears no adverts.
+ */
+#include "sim.h"
+
+void foreign_announces(void)
+{
+	net_send(FOREIGN, &(struct packet){.type = PACKET_NA, .from = FOREIGN}, world.now, -1);
+}
+
+/* By a node's question that leaves at that time. */
+void foreign_is_asked(const struct node *by, int64_t at)
+{
+	bool heard = world.foreign_holders && kernel_link_up(by) && !world.net.cut[by->number][FOREIGN] &&
+		     !random_chance(world.net.loss_percent);
+	if (heard)
+		net_send(FOREIGN, &(struct packet){.type = PACKET_NA, .from = FOREIGN, .answer = true},
+		    at + random_in(20, world.net.delay_us), (int)by->number);
+}
+
+void foreign_hears_announcement(int64_t at)
+{
+	if (world.rivals)
+		happen(at + random_in(20, world.net.delay_us), HAPPENS_RIVAL, FOREIGN);
+}

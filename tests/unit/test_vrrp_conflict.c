@@ -1,0 +1,160 @@
+/*
+ * Others who use what is ours: foreign holders, rivals that do not hear us, other VRIDs.
+ */
+#include "story.h"
+
+static void begin_with_questions(const struct vrrp_params *params)
+{
+	begin(params);
+	tell_questions = true;
+	told[0] = '\0';
+}
+
+/* It asks when an Active would have been heard, until there is one; then after a second, then every ten. */
+static void test_questions(void **state)
+{
+	(void)state;
+	begin_with_questions(&plain);
+	until(342 * MS);
+	present(0);
+	until(1342 * MS);
+	assert_non_null(strstr(told, "[200.000] timer\n> ask\n"));
+	assert_non_null(strstr(told, "[1341.406] timer\n> ask\n") ? told : strstr(told, "> ask\n"));
+	told[0] = '\0';
+	until(11300 * MS);
+	assert_null(strstr(told, "> ask\n"));
+	until(11400 * MS);
+	assert_non_null(strstr(told, "> ask\n"));
+	begin_with_questions(&plain); /* somebody is Active: no question */
+	hear(9, 200);
+	for (int i = 1; i < 10; i++) {
+		until(i * 100 * MS);
+		hear(9, 200);
+	}
+	assert_null(strstr(told, "> ask\n"));
+}
+
+/* on_conflict = "wait": at the start, and only then, the address is left to a foreign holder. */
+static void test_wait_for_a_foreign_holder(void **state)
+{
+	(void)state;
+	struct vrrp_params waits = plain;
+	waits.wait_if_occupied = true;
+	begin(&waits);
+	until(201 * MS);
+	claim(VRRP_CLAIM_ANSWERED);
+	until(700 * MS);
+	claim(VRRP_CLAIM_ANSWERED);
+	told[0] = '\0';
+	until(2500 * MS);
+	assert_int_equal(vr.state, VRRP_BACKUP); /* until 1.75 s after the last answer */
+	assert_non_null(strstr(told, "[2450.000] timer\n> conflict: none\n"));
+	until(3000 * MS);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+
+	begin(&waits); /* there has been an Active: nothing delays the next one */
+	until(201 * MS);
+	claim(VRRP_CLAIM_ANSWERED);
+	hear(7, 200);
+	until(600 * MS);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+
+	begin(&plain); /* "take" */
+	until(201 * MS);
+	claim(VRRP_CLAIM_ANSWERED);
+	until(350 * MS);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+}
+
+/* As Active: noticed, answered, and over when nobody has answered three questions. */
+static void test_foreign_holder(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	tell_questions = true;
+	claim(VRRP_CLAIM_ANNOUNCED);
+	expect("[3000.000] announcement\n"
+	       "> conflict: address\n"
+	       "> advert 150\n"
+	       "> announce\n");
+	told[0] = '\0';
+	until(6499 * MS);
+	assert_int_equal(vr.conflict, VRRP_CONFLICT_ADDRESS);
+	for (const char *ask = told; (ask = strstr(ask, "> ask\n")); ask++)
+		assert_true(ask > told);
+	until(6500 * MS);
+	assert_int_equal(vr.conflict, VRRP_CONFLICT_NONE);
+
+	begin_active(&plain); /* what is heard before the first question belongs to the election */
+	event("drain", VRRP_EVENT_DRAIN);
+	event("resume", VRRP_EVENT_RESUME);
+	until(3100 * MS);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+	claim(VRRP_CLAIM_ANNOUNCED);
+	assert_int_equal(vr.conflict, VRRP_CONFLICT_NONE);
+}
+
+static void test_other_claims(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	claim(VRRP_CLAIM_OTHER_VRID);
+	claim(VRRP_CLAIM_OWN_SOURCE);
+	claim(VRRP_CLAIM_OTHER_VRID); /* the worse one is shown */
+	expect("[3000.000] our address, other VRID\n"
+	       "> conflict: vrid\n"
+	       "[3000.000] our own source\n"
+	       "> conflict: source\n"
+	       "[3000.000] our address, other VRID\n");
+}
+
+static unsigned count(const char *what)
+{
+	unsigned n = 0;
+	for (const char *at = told; (at = strstr(at, what)); at++)
+		n++;
+	return n;
+}
+
+/*
+ * Two Actives that hear each other's announcements and not each other's adverts (two VRIDs, a deaf node):
+ * after some answers they leave it at one a second, and whoever spoke last is answered in the end.
+ */
+static void test_rival_that_does_not_hear(void **state)
+{
+	(void)state;
+	struct vrrp_params slow = plain;
+	slow.advert_interval_us = 10000 * MS; /* all adverts but its own are answers */
+	begin(&slow);
+	until(34200 * MS);
+	present(0);
+	until(36000 * MS);
+	int64_t start = now.us;
+	told[0] = '\0';
+	for (int i = 0; i < 300; i++) {
+		until(start + i * 10 * MS);
+		claim(VRRP_CLAIM_ANNOUNCED);
+	}
+	assert_in_range(count("> advert"), 11, 13); /* ten at once, and then one a second */
+	assert_true(count("> announce") <= 30);
+	told[0] = '\0';
+	until(start + 4000 * MS);
+	assert_in_range(count("> advert"), 1, 1);
+
+	until(start + 8000 * MS); /* quiet: everything is answered at once again */
+	told[0] = '\0';
+	claim(VRRP_CLAIM_ANNOUNCED);
+	assert_int_equal(count("> advert"), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_questions),
+	    cmocka_unit_test(test_wait_for_a_foreign_holder),
+	    cmocka_unit_test(test_foreign_holder),
+	    cmocka_unit_test(test_other_claims),
+	    cmocka_unit_test(test_rival_that_does_not_hear),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
