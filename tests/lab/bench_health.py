@@ -46,6 +46,24 @@ def test_api_server_killed(lab, nodes, interval):
     spread(f"API server killed, advert_interval {interval}, check interval 1s: gap for the client in ms", gaps)
 
 
+def test_api_server_hangs(lab, nodes):
+    """Longest time in which the client could not connect, while the API server of the holder hangs; checks as shipped."""
+    for node in nodes:
+        node.reconfigure({"interval": "250ms", "timeout": "500ms", "fall": 2})
+    probe = Probe(lab.client, request_ms=20)
+    gaps = []
+    for _ in range(max(1, RUNS // 3)):
+        lab.wait_holder(nodes[0])
+        wait_for("the first server answers", probe.answered_by, lambda name: name == nodes[0].name)
+        hung_ms = 1000 * time.time()
+        nodes[0].api_signal(signal.SIGSTOP)
+        lab.wait_holder(nodes[1])
+        gaps.append(instant_ms(nodes[1].router()["since"]) - hung_ms)
+        nodes[0].api_signal(signal.SIGCONT)
+    probe.close()
+    spread("API server hangs, 250ms, 500ms, fall 2: until another server is Active, in ms", gaps)
+
+
 def instant_ms(text):
     return 1000 * datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 

@@ -1,5 +1,5 @@
 /*
- * What is said of answers by HTTP; answers/ are of a real kube-apiserver 1.36.2, as received.
+ * What is said of answers by HTTP; most are of real API servers, see tests/kubernetes/recordings.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@ static struct answer recorded(const char *name)
 {
 	char path[128], head[256];
 	struct answer answer = {.body = body};
-	snprintf(path, sizeof path, "tests/unit/answers/%s.http", name);
+	snprintf(path, sizeof path, "tests/kubernetes/recordings/%s.http", name);
 	FILE *file = fopen(path, "r");
 	assert_non_null(file);
 	assert_non_null(fgets(head, sizeof head, file));
@@ -94,6 +94,10 @@ static void test_403(void **state)
 {
 	(void)state;
 	struct config_check with = check_of("/tls/client.crt");
+	struct answer starting = recorded("403-readyz-starting");
+	expect(&with, &starting, CHECK_UNAUTHORIZED,
+	    "HTTP status 403: the server is not ready, or its RBAC forbids it: forbidden: User "
+	    "\"system:kube-proxy\" cannot get path \"/readyz\"");
 	struct answer answer = recorded("403-no-rbac");
 	struct check_result result;
 	judge_answer(&with, &answer, &result);

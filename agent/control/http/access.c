@@ -8,11 +8,6 @@
 
 #define GROUPS_MAX 1024
 
-void access_configure(struct access *access, const struct config *config)
-{
-	*access = (struct access){.has_group = config->has_admin_gid, .group = config->admin_gid};
-}
-
 static bool in_supplementary(int socket, gid_t group)
 {
 	gid_t groups[GROUPS_MAX];
@@ -26,7 +21,7 @@ static bool in_supplementary(int socket, gid_t group)
 	return false;
 }
 
-bool access_allowed(const struct access *access, int socket, uid_t *uid)
+bool access_allowed(const struct config *config, int socket, uid_t *uid)
 {
 	struct ucred peer;
 	socklen_t size = sizeof peer;
@@ -36,5 +31,6 @@ bool access_allowed(const struct access *access, int socket, uid_t *uid)
 	*uid = peer.uid;
 	if (peer.uid == 0)
 		return true;
-	return access->has_group && (peer.gid == access->group || in_supplementary(socket, access->group));
+	return config->has_admin_gid &&
+	       (peer.gid == config->admin_gid || in_supplementary(socket, config->admin_gid));
 }

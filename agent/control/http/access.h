@@ -8,14 +8,8 @@
 
 #include "vipd/config.h"
 
-struct access {
-	bool has_group;
-	gid_t group;
-};
-
-/* The guardian has looked the group up. While it does not exist only root may. */
-void access_configure(struct access *access, const struct config *config);
-
-/* Whether the process at the other end of the Unix socket may change things. *uid: its user, -1 if unknown.
+/*
+ * Whether the process at the other end of the Unix socket may change things. While the group does not exist
+ * only root may. *uid: its user, -1 if unknown.
  */
-bool access_allowed(const struct access *access, int socket, uid_t *uid);
+bool access_allowed(const struct config *config, int socket, uid_t *uid);

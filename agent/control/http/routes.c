@@ -10,6 +10,7 @@
 
 #include "control/checks/checks.h"
 #include "control/control.h"
+#include "control/http/access.h"
 #include "control/http/events.h"
 #include "control/http/reload.h"
 #include "control/http/service.h"
@@ -115,14 +116,17 @@ static void get_capture(struct service *service, struct http_request *request)
 /* False (answered with 403) if the client may not change anything. */
 static bool allowed(struct service *service, struct http_request *request)
 {
-	if (access_allowed(&service->access, http_socket(request), &request->uid))
+	const struct config *config = service->control->config;
+	if (access_allowed(config, http_socket(request), &request->uid))
 		return true;
 	log_notice("refused %s to user %d", request->path, (int)request->uid);
-	http_reply_error(request, MHD_HTTP_FORBIDDEN,
-	    "only root%s%.*s%s may do this (control.admin_group); you are uid %d",
-	    service->access.has_group ? " and members of group \"" : "",
-	    service->access.has_group ? CONFIG_NAME_MAX : 0, service->control->config->admin_group,
-	    service->access.has_group ? "\"" : "", (int)request->uid);
+	if (config->has_admin_gid)
+		http_reply_error(request, MHD_HTTP_FORBIDDEN,
+		    "only root and members of group \"%s\" may do this (control.admin_group); you are uid %d",
+		    config->admin_group, (int)request->uid);
+	else
+		http_reply_error(request, MHD_HTTP_FORBIDDEN,
+		    "only root may do this (control.admin_group); you are uid %d", (int)request->uid);
 	return false;
 }
 

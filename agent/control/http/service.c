@@ -38,7 +38,6 @@ static bool start(struct service *service)
 static void service_configure(void *part)
 {
 	struct service *service = part;
-	access_configure(&service->access, service->control->config);
 	if (!service->local && !start(service))
 		sd_event_exit(service->control->event, EXIT_FAILURE);
 }

@@ -3,7 +3,6 @@
  */
 #pragma once
 
-#include "control/http/access.h"
 #include "control/http/server.h"
 #include "vipd/message.h"
 #include "vipd/mono.h"
@@ -13,7 +12,6 @@ struct control;
 /* PART_HTTP; of the http room alone. */
 struct service {
 	struct control *control;
-	struct access access;
 	struct events *events;
 	struct reload *reload;
 	struct http *local;   /* the Unix socket */
