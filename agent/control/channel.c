@@ -5,7 +5,6 @@
  * case this process dies. Not every verdict is sent, because each message wakes a realtime process.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -96,17 +95,14 @@ static int on_engine(sd_event_source *source, int fd, uint32_t events, void *con
 	return 0;
 }
 
-static void *channel_new(struct control *control)
+static int channel_open(void *part, struct control *control)
 {
-	struct channel *channel = calloc(1, sizeof *channel);
-	if (!channel)
-		return NULL;
+	struct channel *channel = part;
 	channel->control = control;
-	if (sd_event_add_io(control->event, NULL, FD_CHANNEL, EPOLLIN, on_engine, channel) >= 0)
-		return channel;
-	free(channel);
-	return NULL;
+	return sd_event_add_io(control->event, NULL, FD_CHANNEL, EPOLLIN, on_engine, channel);
 }
 
-const struct part part_channel = {
-    .new = channel_new, .configure = channel_configure, .verdict = channel_verdict, .free = free};
+const struct part part_channel = {.size = sizeof(struct channel),
+    .open = channel_open,
+    .configure = channel_configure,
+    .verdict = channel_verdict};

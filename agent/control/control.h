@@ -20,15 +20,16 @@ struct control;
 
 /* One part; functions that it does not need are NULL. */
 struct part {
-	/* Returns the part, or NULL without memory. */
-	void *(*new)(struct control *control);
+	size_t size; /* it is zeroed */
+	/* Returns 0 or -errno; close() is called after either. */
+	int (*open)(void *part, struct control *control);
 	/* There is a new control->config, with its secrets; the one before is valid until this returns. */
 	void (*configure)(void *part);
 	/* There may be new transitions on the board. */
 	void (*changed)(void *part);
 	/* A check has had a result. Called with every result, whether it changes anything or not. */
 	void (*verdict)(void *part, const struct verdict *verdict);
-	void (*free)(void *part);
+	void (*close)(void *part);
 };
 
 /* In the order in which they are configured; they end in the opposite order. */

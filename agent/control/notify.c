@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "control/command.h"
@@ -141,26 +140,19 @@ static void on_done(void *context, const struct command_result *result)
 }
 
 /* Begins with the transitions that come after this. */
-static void *notify_new(struct control *control)
+static int notify_open(void *part, struct control *control)
 {
-	struct notify *notify = calloc(1, sizeof *notify);
-	if (!notify)
-		return NULL;
+	struct notify *notify = part;
 	notify->control = control;
 	notify->next = atomic_load(&control->board->event_count) + 1;
 	notify->command = command_new(control->event, on_done, notify);
-	if (!notify->command) {
-		free(notify);
-		return NULL;
-	}
-	return notify;
+	return notify->command ? 0 : -ENOMEM;
 }
 
-static void notify_free(void *part)
+static void notify_close(void *part)
 {
-	struct notify *notify = part;
-	command_free(notify->command);
-	free(notify);
+	command_free(((struct notify *)part)->command);
 }
 
-const struct part part_notify = {.new = notify_new, .changed = notify_changed, .free = notify_free};
+const struct part part_notify = {
+    .size = sizeof(struct notify), .open = notify_open, .changed = notify_changed, .close = notify_close};

@@ -2,6 +2,7 @@
  * The parts of control, and which of them hears of what.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "control/control.h"
 
@@ -16,9 +17,10 @@ static const struct part *const parts[PARTS] = {
 int parts_new(struct control *control)
 {
 	for (int i = 0; i < PARTS; i++) {
-		control->parts[i] = parts[i]->new (control);
-		if (!control->parts[i])
-			return -ENOMEM;
+		control->parts[i] = calloc(1, parts[i]->size);
+		int r = control->parts[i] ? parts[i]->open(control->parts[i], control) : -ENOMEM;
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -46,7 +48,9 @@ void parts_verdict(struct control *control, const struct verdict *verdict)
 
 void parts_free(struct control *control)
 {
-	for (int i = PARTS - 1; i >= 0; i--)
-		if (control->parts[i])
-			parts[i]->free(control->parts[i]);
+	for (int i = PARTS - 1; i >= 0; i--) {
+		if (control->parts[i] && parts[i]->close)
+			parts[i]->close(control->parts[i]);
+		free(control->parts[i]);
+	}
 }

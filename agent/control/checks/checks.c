@@ -188,118 +188,91 @@ static void check_free(struct check *check)
 	free(check);
 }
 
-/* (Re)opens the probe of the check's type. A probe under way is given up. */
-static int check_open(struct check *check, const struct config *config, const struct secrets *secrets)
-{
-	struct probe *probe = probe_open(check->checks->control->event, &config->checks[check->index],
-	    secrets, on_result, on_tripped, check);
-	if (!probe)
-		return -ENOMEM;
-	probe_close(check->probe);
-	check->probe = probe;
-	check->started = (struct mono){0}; /* ask with the new settings at once */
-	return 0;
-}
-
-static struct check *check_new(
-    struct checks *checks, unsigned index, const struct config *config, const struct secrets *secrets)
+/* Asks at once. */
+static struct check *check_new(struct checks *checks, unsigned index)
 {
 	struct check *check = calloc(1, sizeof *check);
 	if (!check)
 		return NULL;
 	check->checks = checks;
 	check->index = index;
-	if (sd_event_add_time(checks->control->event, &check->timer, CLOCK_BOOTTIME, 0, TIMER_EXACT_US,
-		on_due, check) < 0 ||
-	    check_open(check, config, secrets) < 0) {
-		check_free(check);
-		return NULL;
-	}
-	return check;
-}
-
-static struct check *check_take_over(struct checks *checks, const char *name, struct check_health *health)
-{
-	for (unsigned i = 0; i < CONFIG_CHECKS_MAX; i++) {
-		struct check *check = checks->items[i];
-		if (!check || strcmp(checks->config->checks[i].name, name))
-			continue;
-		checks->items[i] = NULL;
-		*health = checks->health[i];
+	check->probe = probe_open(checks->control->event, &checks->config->checks[index],
+	    &checks->control->secrets, on_result, on_tripped, check);
+	if (check->probe && sd_event_add_time(checks->control->event, &check->timer, CLOCK_BOOTTIME, 0,
+				TIMER_EXACT_US, on_due, check) >= 0)
 		return check;
-	}
+	check_free(check);
 	return NULL;
 }
 
-/* Moves an old check to its new place, with its new settings and secrets. Returns 0 or -ENOMEM. */
-static int check_adapt(struct checks *checks, struct check *check, unsigned index,
-    const struct config *config, const struct secrets *secrets, struct check_health *health)
-{
-	const struct config_check *before = &checks->config->checks[check->index],
-				  *after = &config->checks[index];
-	bool same = health_same_check(before, after);
-	bool same_secrets = secrets_equal(&checks->secrets, &before->ca, secrets, &after->ca) &&
-			    secrets_equal(&checks->secrets, &before->cert, secrets, &after->cert) &&
-			    secrets_equal(&checks->secrets, &before->key, secrets, &after->key);
-	check->index = index;
-	if (!same)
-		health_restart(health);
-	if (same && same_secrets)
-		return 0;
-	log_info("check %s: %s", after->name, same ? "new certificates, connecting anew" : "new settings");
-	return check_open(check, config, secrets);
-}
-
-static void *checks_new(struct control *control)
-{
-	struct checks *checks = calloc(1, sizeof *checks);
-	if (checks)
-		checks->control = control;
-	return checks;
-}
+/* What the checks were before a configuration. */
+struct former {
+	const struct config *config;
+	struct secrets secrets;
+	struct check *items[CONFIG_CHECKS_MAX];
+	struct check_health health[CONFIG_CHECKS_MAX];
+};
 
 /*
- * A check that has not changed goes on as it is; one whose settings changed keeps its state until its new
- * results speak against it; one whose secrets changed connects anew at its next probe.
+ * A check that has not changed goes on as it is. One whose settings changed keeps its state until new results
+ * speak against it. One whose secrets changed connects anew.
  */
+static struct check *check_take_over(struct checks *checks, struct former *former, unsigned index)
+{
+	const struct secrets *old = &former->secrets, *new = &checks->control->secrets;
+	const struct config_check *after = &checks->config->checks[index];
+	for (unsigned i = 0; i < CONFIG_CHECKS_MAX; i++) {
+		struct check *check = former->items[i];
+		if (!check || strcmp(former->config->checks[i].name, after->name))
+			continue;
+		const struct config_check *before = &former->config->checks[i];
+		bool same = health_same_check(before, after);
+		checks->health[index] = former->health[i];
+		if (same && secrets_equal(old, &before->ca, new, &after->ca) &&
+		    secrets_equal(old, &before->cert, new, &after->cert) &&
+		    secrets_equal(old, &before->key, new, &after->key)) {
+			former->items[i] = NULL;
+			check->index = index;
+			return check;
+		}
+		if (!same)
+			health_restart(&checks->health[index]);
+		log_info(
+		    "check %s: %s", after->name, same ? "new certificates, connecting anew" : "new settings");
+	}
+	return check_new(checks, index);
+}
+
 static void checks_configure(void *part)
 {
 	struct checks *checks = part;
-	const struct config *config = checks->control->config;
-	const struct secrets *secrets = &checks->control->secrets;
-	struct check *items[CONFIG_CHECKS_MAX] = {NULL};
-	struct check_health health[CONFIG_CHECKS_MAX] = {0};
-	for (unsigned i = 0; i < config->check_count; i++) {
-		items[i] = check_take_over(checks, config->checks[i].name, &health[i]);
-		if (items[i] && check_adapt(checks, items[i], i, config, secrets, &health[i]) < 0) {
-			check_free(items[i]);
-			items[i] = NULL;
-		}
-		if (!items[i])
-			items[i] = check_new(checks, i, config, secrets);
-		if (!items[i])
-			log_error("check %s does not run: out of memory", config->checks[i].name);
+	struct former former = {.config = checks->config, .secrets = checks->secrets};
+	memcpy(former.items, checks->items, sizeof former.items);
+	memcpy(former.health, checks->health, sizeof former.health);
+	memset(checks->items, 0, sizeof checks->items);
+	memset(checks->health, 0, sizeof checks->health);
+	checks->config = checks->control->config;
+	checks->secrets = checks->control->secrets;
+	for (unsigned i = 0; i < checks->config->check_count; i++) {
+		checks->items[i] = check_take_over(checks, &former, i);
+		if (!checks->items[i])
+			log_error("check %s does not run: out of memory", checks->config->checks[i].name);
 	}
 	for (unsigned i = 0; i < CONFIG_CHECKS_MAX; i++)
-		check_free(checks->items[i]);
-	memcpy(checks->items, items, sizeof items);
-	memcpy(checks->health, health, sizeof health);
-	checks->config = config;
-	checks->secrets = *secrets;
-	for (unsigned i = 0; i < config->check_count; i++) {
-		if (items[i] && !items[i]->started.us) /* new, or with new settings */
-			check_schedule(items[i]);
+		check_free(former.items[i]);
+	for (unsigned i = 0; i < checks->config->check_count; i++) {
+		if (checks->items[i] && !checks->items[i]->started.us)
+			check_schedule(checks->items[i]);
 	}
-	for (unsigned i = 0; i < config->router_count; i++)
+	for (unsigned i = 0; i < checks->config->router_count; i++)
 		judge_router(checks, i);
 }
 
-static void checks_free(void *part)
+static void checks_close(void *part)
 {
 	struct checks *checks = part;
 	for (unsigned i = 0; i < CONFIG_CHECKS_MAX; i++)
 		check_free(checks->items[i]);
-	free(checks);
 }
 
 const struct check_health *checks_health(const struct checks *checks)
@@ -307,4 +280,11 @@ const struct check_health *checks_health(const struct checks *checks)
 	return checks->health;
 }
 
-const struct part part_checks = {.new = checks_new, .configure = checks_configure, .free = checks_free};
+static int checks_open(void *part, struct control *control)
+{
+	((struct checks *)part)->control = control;
+	return 0;
+}
+
+const struct part part_checks = {
+    .size = sizeof(struct checks), .open = checks_open, .configure = checks_configure, .close = checks_close};

@@ -53,7 +53,17 @@ void http_reloaded(struct service *service, const struct message *message)
 	reload_answered(service->reload, message);
 }
 
-static void service_free(void *part)
+static int service_open(void *part, struct control *control)
+{
+	struct service *service = part;
+	service->control = control;
+	service->events = events_new(control->event, control->board);
+	service->reload = reload_new(control->event);
+	return service->events && service->reload ? 0 : -ENOMEM;
+}
+
+/* Whoever waits is answered before the server stops. */
+static void service_close(void *part)
 {
 	struct service *service = part;
 	events_stop(service->events);
@@ -62,22 +72,10 @@ static void service_free(void *part)
 	http_stop(service->metrics);
 	free(service->events);
 	free(service->metrics_text);
-	free(service);
 }
 
-static void *service_new(struct control *control)
-{
-	struct service *service = calloc(1, sizeof *service);
-	if (!service)
-		return NULL;
-	service->control = control;
-	service->events = events_new(control->event, control->board);
-	service->reload = reload_new(control->event);
-	if (service->events && service->reload)
-		return service;
-	service_free(service);
-	return NULL;
-}
-
-const struct part part_http = {
-    .new = service_new, .configure = service_configure, .changed = service_changed, .free = service_free};
+const struct part part_http = {.size = sizeof(struct service),
+    .open = service_open,
+    .configure = service_configure,
+    .changed = service_changed,
+    .close = service_close};

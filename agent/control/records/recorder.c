@@ -210,19 +210,14 @@ static void schedule(struct recorder *recorder)
 	    recorder->control->event, &recorder->timer, CLOCK_MONOTONIC, us, 0, on_timer, recorder);
 }
 
-static void *recorder_new(struct control *control)
+static int recorder_open(void *part, struct control *control)
 {
-	struct recorder *recorder = calloc(1, sizeof *recorder);
-	if (!recorder)
-		return NULL;
+	struct recorder *recorder = part;
 	recorder->control = control;
 	recorder->seen = atomic_load(&control->board->event_count);
 	recorder->state.on = control->has_records && fchdir(FD_RECORDS) == 0;
 	recorder->command = command_new(control->event, on_done, recorder);
-	if (recorder->command)
-		return recorder;
-	free(recorder);
-	return NULL;
+	return recorder->command ? 0 : -ENOMEM;
 }
 
 static void recorder_changed(void *part)
@@ -230,7 +225,7 @@ static void recorder_changed(void *part)
 	schedule(part);
 }
 
-static void recorder_free(void *part)
+static void recorder_close(void *part)
 {
 	struct recorder *recorder = part;
 	if (!recorder->running && anything_new(recorder)) { /* nothing waits for us any more */
@@ -239,7 +234,6 @@ static void recorder_free(void *part)
 	}
 	sd_event_source_disable_unref(recorder->timer);
 	command_free(recorder->command);
-	free(recorder);
 }
 
 const struct recorder_state *recorder_state(const struct recorder *recorder)
@@ -247,4 +241,7 @@ const struct recorder_state *recorder_state(const struct recorder *recorder)
 	return &recorder->state;
 }
 
-const struct part part_recorder = {.new = recorder_new, .changed = recorder_changed, .free = recorder_free};
+const struct part part_recorder = {.size = sizeof(struct recorder),
+    .open = recorder_open,
+    .changed = recorder_changed,
+    .close = recorder_close};
