@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from hostile import advert
+from packets import of_file
 from testbed import BUILD, VIP, adverts_pass, wait_for
 
 FIELDS = """_ws.expert.severity _ws.malformed frame.time_epoch frame.interface_name frame.packet_flags_direction frame.comment
@@ -40,10 +41,20 @@ def check_dissection(seen):
             assert packet["icmpv6.type"] in ("135", "136") and packet["icmpv6.checksum.status"] == GOOD, packet
 
 
+def check_other_reader(path, seen):
+    """libpcap, which knows no comments, finds the same adverts and announcements in the file as tshark."""
+    read = of_file(path)
+    assert [p["advert"] for p in read if "advert" in p] == [int(p["vrrp.prio"]) for p in seen if p["vrrp.prio"]]
+    assert [p["target"] for p in read if "target" in p] == [
+        p["icmpv6.nd.na.target_address"] for p in seen if p["icmpv6.nd.na.target_address"]]
+
+
 def capture(node):
     path = os.path.join(node.directory, "capture.pcapng")
     node.vipctl("capture", "-o", path)
-    return packets(path)
+    seen = packets(path)
+    check_other_reader(path, seen)
+    return seen
 
 
 def test_why_it_moved(lab, nodes):

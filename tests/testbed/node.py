@@ -32,6 +32,7 @@ class Node(Host):
         self.config_path = os.path.join(self.directory, "vipd.conf")
         self.socket_path = os.path.join(self.directory, "run", "vipd.sock")
         self.not_ready = os.path.join(self.directory, "not-ready")
+        self.api_known = self.api_stopped = False
         self.api = self.vipd = self.agent = None  # agent: of a trial, see contenders.py
         os.mkdir(os.path.dirname(self.socket_path))
         self.write_config()
@@ -44,7 +45,8 @@ class Node(Host):
             self.api_kill()
         if self.api is None:
             self.api_start()
-        self.api_signal(signal.SIGCONT)
+        if self.api_stopped:
+            self.api_signal(signal.SIGCONT)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.not_ready)
         if self.vipd and (self.special or self.vipd.poll() is not None or self.written != config_text(self.config())):
@@ -68,17 +70,20 @@ class Node(Host):
         with open(path, "w") as out:
             out.write(NGINX.format(name=self.name, dir=self.directory, tls=self.testbed.tls, not_ready=self.not_ready, keepalive=keepalive,
                                    certificate=certificate))
+        self.api_known = False  # whether it answers
         self.api = self.spawn(["nginx", "-p", self.directory, "-c", path, "-e", self.directory + "/nginx.log"], "nginx")
 
     def api_answers(self):
         answer = self.exec(*self.testbed.curl(f"https://[{self.address}]:6443/readyz"), check=False)
-        return answer.stdout.strip()
+        self.api_known = answer.stdout.strip() == "ok"
+        return self.api_known
 
     def api_kill(self):
         self.end(self.api)
-        self.api = None
+        self.api, self.api_stopped = None, False
 
     def api_signal(self, number):
+        self.api_stopped, self.api_known = number == signal.SIGSTOP, False
         os.killpg(self.api.pid, number)
 
     # vipd

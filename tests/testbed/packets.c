@@ -63,21 +63,24 @@ static void print_payload(const u_char *ip, const u_char *payload, size_t size)
 	}
 }
 
+/* `user` is the packet source; a capture file of IPv6 packets has no Ethernet header. */
 static void print_packet(u_char *user, const struct pcap_pkthdr *head, const u_char *frame)
 {
-	const u_char *ip = frame + 14;
+	const size_t begin = pcap_datalink((pcap_t *)user) == DLT_EN10MB ? 14 : 0;
+	const u_char *ip = frame + begin;
 	char text[INET6_ADDRSTRLEN];
 
-	(void)user;
-	if (head->caplen < 14 + 40)
+	if (head->caplen < begin + 40)
 		return;
 	printf(
 	    "{\"at\": %lld.%09ld", (long long)head->ts.tv_sec, (long)head->ts.tv_usec); /* ns, as asked for */
-	print_mac("to", frame);
-	print_mac("from", frame + 6);
+	if (begin) {
+		print_mac("to", frame);
+		print_mac("from", frame + 6);
+	}
 	printf(", \"source\": \"%s\"", address(ip + 8, text));
 	printf(", \"destination\": \"%s\", \"hop_limit\": %u", address(ip + 24, text), ip[7]);
-	print_payload(ip, ip + 40, head->caplen - 14 - 40);
+	print_payload(ip, ip + 40, head->caplen - begin - 40);
 	puts("}");
 }
 
@@ -97,7 +100,7 @@ static int read_file(const char *path)
 	char error[PCAP_ERRBUF_SIZE];
 	pcap_t *pcap = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, error);
 
-	if (!pcap || !filter(pcap) || pcap_loop(pcap, 0, print_packet, NULL) < 0) {
+	if (!pcap || !filter(pcap) || pcap_loop(pcap, 0, print_packet, (u_char *)pcap) < 0) {
 		fprintf(stderr, "packets: %s: %s\n", path, pcap ? pcap_geterr(pcap) : error);
 		return 1;
 	}
@@ -141,7 +144,7 @@ static int listen_on(const char *name, bool batched)
 			puts("{\"ready\": true}");
 		told = told || pcap;
 		fflush(stdout);
-		while (pcap && !over && pcap_dispatch(pcap, -1, print_packet, NULL) >= 0)
+		while (pcap && !over && pcap_dispatch(pcap, -1, print_packet, (u_char *)pcap) >= 0)
 			fflush(stdout);
 		if (pcap && pcap_stats(pcap, &stat) == 0)
 			lost += stat.ps_drop;

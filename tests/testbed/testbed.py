@@ -105,7 +105,8 @@ class Cluster(Testbed):
             if node.api is None:
                 node.api_start()
         for node in self.nodes:
-            wait_for(f"the API server of {node.name}", node.api_answers, lambda answer: answer == "ok")
+            if not node.api_known:
+                wait_for(f"the API server of {node.name}", node.api_answers)
 
     def start(self):
         self.api_start()
