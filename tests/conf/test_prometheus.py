@@ -42,7 +42,7 @@ def variables_filled(query):
 
 
 def test_documented_metrics_are_those_of_the_sources():
-    sources = "".join(path.read_text() for path in pathlib.Path("agent/control").glob("*.c"))
+    sources = "".join(path.read_text() for path in pathlib.Path("agent/control").rglob("*.c"))
     exported = set(re.findall(r'"(vipd_[a-z_]+)[{"]', sources))
     assert {re.sub("_(bucket|sum|count)$", "", name) for name in documented()} == exported
 

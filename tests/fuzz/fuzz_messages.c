@@ -300,7 +300,7 @@ static void configure(void)
 		    .advert_interval_us = USEC_PER_SEC,
 		    .kernel_lease_s = i == 1 ? 0 : 6,
 		    .address_count = 1,
-		    .addresses = {{{{0x20, 0x01, 0x0d, 0xb8, [15] = (uint8_t)(0x10 + i)}}}},
+		    .addresses = {{{{{0x20, 0x01, 0x0d, 0xb8, [15] = (uint8_t)(0x10 + i)}}}}},
 		    .checks = CHECKED(i)};
 		snprintf(config.routers[i].name, sizeof config.routers[i].name, "vr%u", i);
 	}
