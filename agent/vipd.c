@@ -48,7 +48,7 @@ static bool has_keys(void)
 
 static int check(const char *path, bool print)
 {
-	/* Key files belong to root alone; whoever else asks is told about the rest. */
+	/* Only root can read key files; for others the rest is checked. */
 	bool root = geteuid() == 0;
 	if (config_load(path, &config, &errors) < 0 ||
 	    (root && secrets_read_keys(&config, -1, &errors) < 0)) {
@@ -56,7 +56,7 @@ static int check(const char *path, bool print)
 		return 2;
 	}
 	if (!root && has_keys())
-		fputs("vipd: key files were not looked at: only root can read them\n", stderr);
+		fputs("vipd: key files were not checked: only root can read them\n", stderr);
 	if (print)
 		config_print(&config, stdout);
 	else

@@ -60,8 +60,7 @@ int board_create(void)
 	int fd = memfd_create("vipd-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	/* Its mode, 0777, would let anybody who has it for reading open it anew for writing: /proc/self/fd.
-	 */
+	/* With its usual mode, 0777, a reader could open it for writing through /proc/self/fd. */
 	if (fchmod(fd, S_IRUSR) < 0 || ftruncate(fd, sizeof(struct board)) < 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
 		int error = errno;
@@ -109,8 +108,7 @@ const struct board *board_map(int fd)
 	return map(fd, PROT_READ);
 }
 
-/* An engine that died in the middle of a change leaves an odd number: its successor's first change makes it
- * odd too. */
+/* An engine that died in the middle of a change leaves an odd number; its successor goes on from that. */
 void record_begin(_Atomic uint32_t *sequence)
 {
 	uint32_t now = atomic_load_explicit(sequence, memory_order_relaxed);

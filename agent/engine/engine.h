@@ -141,7 +141,7 @@ struct configuration {
 	const uint8_t *secrets;
 	size_t size, secrets_size;
 	uint64_t generation;
-	bool anew; /* what a predecessor held was released */
+	bool may_adopt; /* false: what the last engine held was released */
 };
 
 struct engine {

@@ -1,6 +1,6 @@
 /*
- * What the guardian orders and what control reports. Control speaks to the network and may be an attacker:
- * what it may say is a health result, drain and resume, and every field is checked here.
+ * Messages from guardian and control. Control speaks to the network and may be an attacker: it may send
+ * health results, drain and resume, and every field is checked here.
  */
 #include "engine/engine.h"
 
@@ -50,7 +50,7 @@ void engine_bring_into_force(struct engine *engine, struct mono now)
 static void take_configuration(
     struct engine *engine, const struct message *message, const int fds[MESSAGE_FDS], struct mono now)
 {
-	struct configuration next = {.generation = message->generation, .anew = message->anew};
+	struct configuration next = {.generation = message->generation, .may_adopt = message->may_adopt};
 	next.config = sealed_map(fds[0], &next.size);
 	next.secrets = sealed_map(fds[1], &next.secrets_size);
 	bool usable = next.config && next.size == sizeof *next.config && next.secrets;
@@ -62,8 +62,7 @@ static void take_configuration(
 		configuration_drop(&next);
 		if (!engine->stopping)
 			log_error(
-			    "the guardian sent a configuration of another version; going on with the one "
-			    "before");
+			    "the guardian sent an unusable configuration; going on with the one before");
 	}
 	for (int i = 0; i < MESSAGE_FDS; i++)
 		close(fds[i]);
@@ -83,10 +82,10 @@ void messages_from_guardian(struct engine *engine, struct mono now)
 	if (!result && message.type == MESSAGE_CONFIG)
 		take_configuration(engine, &message, fds, now);
 	else if (!result && message.type == MESSAGE_STOP)
-		engine_stop(engine, now, "the guardian says so");
+		engine_stop(engine, now, "the guardian asks for it");
 }
 
-/* Text from control ends up in logs: no control characters, and an end. */
+/* Text from control ends up in logs: no control characters, and a NUL at the end. */
 static void sanitize(char *text, size_t size)
 {
 	text[size - 1] = '\0';
@@ -134,10 +133,10 @@ void messages_from_control(struct engine *engine, struct mono now)
 	for (int i = 0; i < MESSAGES_A_TURN; i++) {
 		struct message message;
 		int fds[MESSAGE_FDS];
-		/* All of them used: it may be a flood, and the loop must sleep between two gulps of that. */
+		/* A full batch may be a flood: the loop must sleep between two of them. */
 		engine->flooded |= i == MESSAGES_A_TURN - 1;
 		int result = message_receive(engine->channel, &message, fds);
-		if (result == -EPROTO || result == -EPIPE) /* an empty datagram looks like the end */
+		if (result == -EPROTO || result == -EPIPE) /* an empty datagram looks like end-of-file */
 			continue;
 		if (result)
 			return;

@@ -38,7 +38,7 @@ static void add(struct engine *engine, struct router *slot, const struct configu
 	router_auth_configure(&slot->auth, config, next->secrets, next->secrets_size);
 	if (engine->router_count <= index)
 		engine->router_count = index + 1;
-	router_start(engine, slot, now, !next->anew);
+	router_start(engine, slot, now, next->may_adopt);
 	if (engine->board->router_count < engine->router_count)
 		engine->board->router_count = engine->router_count;
 }

@@ -43,8 +43,9 @@ void configuration_send(struct guardian *guardian, enum child_kind kind)
 	int result = sealed < 0 ? sealed : 0;
 	if (!result) {
 		const int fds[MESSAGE_FDS] = {sealed, secrets};
-		struct message message = {
-		    .type = MESSAGE_CONFIG, .generation = guardian->generation, .anew = guardian->anew};
+		struct message message = {.type = MESSAGE_CONFIG,
+		    .generation = guardian->generation,
+		    .may_adopt = guardian->may_adopt};
 		result = message_send(child->socket, &message, fds);
 		close(sealed);
 	}
@@ -111,7 +112,7 @@ static void reload_failed(struct guardian *guardian, const char *text)
 	notify("READY=1");
 }
 
-/* Why there is no complete result. */
+/* Why the result is incomplete. */
 static const char *describe_failure(struct guardian *guardian)
 {
 	struct reading *reading = guardian->reader.reading;
@@ -194,20 +195,20 @@ static bool groups_known(const struct identity *identity)
 
 static void groups_read(struct guardian *guardian, struct mono now)
 {
-	static bool told;
+	static bool logged;
 	const struct config *config = &guardian->config;
 	struct identity before = guardian->identity, *found = &guardian->identity;
 	guardian->next_groups = mono_add(now, GROUPS_EVERY_US);
 	if (guardian->reader.reading->stage == READING_DONE)
 		*found = guardian->reader.reading->identity;
-	if (!groups_known(found) && !told)
+	if (!groups_known(found) && !logged)
 		log_warning(
 		    "control.group = \"%s\" or control.admin_group = \"%s\" does not exist, or the name "
 		    "service "
 		    "does not answer; only root is allowed what they are for until then; create them with "
 		    "groupadd --system",
 		    config->group, config->admin_group);
-	told = true;
+	logged = true;
 	if (found->has_socket_group && !before.has_socket_group)
 		listen_give(config->socket, found->socket_group);
 	if (found->has_admin_group == before.has_admin_group)

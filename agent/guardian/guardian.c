@@ -3,9 +3,9 @@
  * up after them. It stays root, and parses nothing that comes from a network.
  *
  * A child that dies is started again. The board and the sockets belong to the guardian, so a new engine goes
- * on from where the last one was, and nobody notices. One that dies for the third time in a minute does not
- * get another try at that: the guardian resigns in its place, keeps the addresses until a successor has had
- * time to take over, removes them, and starts the next engine as one that has held nothing.
+ * on where the last one stopped, and nobody notices. When the engine dies a third time within a minute, the
+ * guardian resigns in its place, keeps the addresses until a successor has had time to take over, removes
+ * them, and starts the next engine as one that has held nothing.
  */
 #include "guardian/guardian.h"
 
@@ -70,7 +70,7 @@ static bool is_crisis(struct child *child, struct mono now)
 	return child->died >= DEATHS_MAX && mono_sub(now, first) <= CRISIS_US;
 }
 
-/* At once, so that a new engine goes on before anybody misses an advert; in a crisis later and later. */
+/* None, so that a new engine goes on before anybody misses an advert; in a crisis longer each time. */
 static int64_t pause_before_start(struct child *child, bool crisis)
 {
 	child->pauses = crisis ? child->pauses + 1 : 0;
@@ -80,16 +80,16 @@ static int64_t pause_before_start(struct child *child, bool crisis)
 	return wait < BACKOFF_MAX_US ? wait : BACKOFF_MAX_US;
 }
 
-/* A handover in place of an engine that cannot do it. The end of it is in finish_handover(). */
+/* Hands over in place of an engine that cannot; finish_handover() completes it. */
 static void begin_handover(struct mono now)
 {
 	int64_t stay_us = resign_routers(&guardian.config, guardian.board, guardian.keys);
-	guardian.anew = true;
+	guardian.may_adopt = false;
 	guardian.resigned_at = now;
 	guardian.release_at = mono_add(now, stay_us);
 }
 
-/* Each router's addresses go when its own time is over; with the last of them whatever else is left. */
+/* Removes each router's addresses when its own time is over, and finally whatever else is left. */
 static void finish_handover(struct mono now)
 {
 	if (mono_is_never(guardian.release_at))
@@ -156,7 +156,7 @@ static void hear_child(enum child_kind kind)
 		if (result == -EPROTO)
 			continue;
 		if (result)
-			return; /* end-of-file: SIGCHLD tells the rest */
+			return; /* end-of-file: SIGCHLD follows */
 		child->heard = mono_now();
 		if (message.type == MESSAGE_CONFIG) {
 			close(fds[0]);
@@ -164,7 +164,7 @@ static void hear_child(enum child_kind kind)
 		} else if (message.type == MESSAGE_READY) {
 			child->ready = message.generation;
 			if (kind == CHILD_ENGINE)
-				guardian.anew = false;
+				guardian.may_adopt = true;
 			configuration_in_force(&guardian);
 		} else if (message.type == MESSAGE_RELOAD && kind == CHILD_CONTROL && !guardian.stopping &&
 			   !guardian.reload_asked) { /* control asks again when it has an answer */
@@ -181,9 +181,9 @@ static struct mono heartbeat(void)
 }
 
 /*
- * An engine that is silent, dead or alive, holds its addresses until the kernel's lease is over, although
- * others have taken over long before. Whatever it would let go of if it woke now (a late engine is a dead
- * engine), the guardian lets go of for it.
+ * A silent engine, dead or alive, keeps its addresses until the kernel's lease ends, long after others have
+ * taken over. The guardian removes what the engine itself would remove if it woke now: a late engine is a
+ * dead engine.
  */
 static void release_late_addresses(void)
 {
@@ -192,7 +192,7 @@ static void release_late_addresses(void)
 		log_error("the engine is late: removed its addresses, as it would itself");
 }
 
-/* false: it hangs, and is killed. Who waits for a processor or a disk may take a while to die of that. */
+/* false: it hangs and was killed. A process that waits for a disk may take a while to die. */
 static bool watch_child(enum child_kind kind, struct mono now)
 {
 	struct child *child = &guardian.children[kind];
@@ -201,7 +201,7 @@ static bool watch_child(enum child_kind kind, struct mono now)
 	if (!child->pid || age < child_plans[kind].silence_max_us)
 		return true;
 	if (!child->killed)
-		log_error("%s has given no sign for %lld s: killing it", child_plans[kind].name,
+		log_error("%s has given no sign of life for %lld s: killing it", child_plans[kind].name,
 		    (long long)(age / USEC_PER_SEC));
 	child->killed = true;
 	kill(child->pid, SIGKILL);
@@ -259,7 +259,8 @@ static void stop_child(enum child_kind kind)
 {
 	struct child *child = &guardian.children[kind];
 	if (child->pid && message_send(child->socket, &(struct message){.type = MESSAGE_STOP}, NULL) < 0)
-		kill(child->pid, SIGKILL); /* it does not listen: the addresses are removed below */
+		kill(child->pid,
+		    SIGKILL); /* it does not listen; its addresses are removed when it is reaped */
 }
 
 static void begin_stop(void)
@@ -276,14 +277,14 @@ static bool stop_goes_on(void)
 {
 	if (guardian.children[CHILD_ENGINE].pid)
 		return true;
-	static bool told;
+	static bool asked;
 	bool left = !mono_is_never(guardian.release_at);
 	for (int kind = 0; kind < CHILDREN; kind++) {
-		if (!told)
+		if (!asked)
 			stop_child((enum child_kind)kind);
 		left |= guardian.children[kind].pid != 0;
 	}
-	told = true;
+	asked = true;
 	return left;
 }
 
@@ -394,6 +395,7 @@ static int run(const char *path)
 	log_notice("vipd " VIPD_VERSION " on %s: %u virtual routers from %s", guardian.config.node,
 	    guardian.config.router_count, path);
 	guardian.release_at = MONO_NEVER;
+	guardian.may_adopt = true;
 	loop(signals);
 	release_addresses(&guardian.config);
 	unlink(guardian.config.socket);

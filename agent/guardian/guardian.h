@@ -88,12 +88,12 @@ struct guardian {
 	uint64_t fingerprint;
 	struct mono next_look, next_groups;
 	bool reload_wanted;  /* when the reader has time for it */
-	uint64_t announced;  /* generation of which the service manager was told READY=1 */
+	uint64_t announced;  /* generation for which READY=1 was sent */
 	bool reload_pending; /* somebody waits for this generation to be in force */
 	bool reload_asked;   /* that somebody is control */
 	struct mono resigned_at,
 	    release_at;	   /* begin and end of a handover in place of the engine, else MONO_NEVER */
-	bool anew;	   /* what the engine before held was let go of: the next one adopts nothing */
+	bool may_adopt;	   /* false: what the last engine held was released, so the next one adopts nothing */
 	struct mono awake; /* the end of the last gap in which this process did not run */
 	bool stopping;
 	struct mono stop_deadline;
@@ -102,7 +102,7 @@ struct guardian {
 /* guardian.c: runs until SIGTERM; returns the exit status. */
 int guardian_run(const char *path);
 
-/* configuration.c: what is in force, and who is told of it. */
+/* configuration.c: what is in force, and who gets it. */
 int configuration_first(struct guardian *guardian); /* 0, or the exit status with the error logged */
 void configuration_send(struct guardian *guardian, enum child_kind kind);
 void configuration_reload(struct guardian *guardian, bool asked_by_control);
@@ -175,7 +175,7 @@ int records_open(const struct config *config, const struct identity *identity);
 /*
  * lock.c: takes the lock of the one agent in this network namespace, if need be after an engine that is still
  * handing over. Returns a descriptor that is kept open, -EADDRINUSE (*owner says whose it is), -EPERM (a
- * process that is no agent has its name) or another -errno.
+ * process that is not an agent has its name) or another -errno.
  */
 #define LOCK_OWNER_MAX (CONFIG_PATH_MAX + 64)
 int lock_take(char owner[LOCK_OWNER_MAX]);
@@ -186,8 +186,8 @@ void lock_answer(int lock, const char *path);
 int lock_socket_path(const char *socket_path);
 
 /*
- * notify.c: sd_notify(3): "READY=1", …; nothing happens where no service manager asks for it. false: it could
- * not be told now.
+ * notify.c: sd_notify(3): "READY=1", …; nothing happens where no service manager asks for it. false: it
+ * does not listen now.
  */
 __attribute__((format(printf, 1, 2))) bool notify(const char *format, ...);
 
@@ -208,7 +208,7 @@ int64_t resign_stay(int64_t interval_us);
 int release_addresses(const struct config *config);
 /*
  * Removes what the board says is held by routers that have not advertised for so long that the engine itself
- * would let go of it, if it could. `silence_us`: of the whole engine. Returns how many were removed.
+ * would remove it, if it could. `silence_us`: of the whole engine. Returns how many were removed.
  */
 unsigned release_late(const struct board *board, int64_t silence_us);
 /* And of routers that were resigned for (resign.c) that long ago, when their own time to stay is over. */

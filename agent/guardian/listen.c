@@ -1,5 +1,5 @@
 /*
- * Listening sockets. The guardian opens and keeps them, so a restart of control refuses nobody: callers wait.
+ * Listening sockets. The guardian opens and keeps them, so callers wait while control restarts.
  */
 #include "guardian/guardian.h"
 

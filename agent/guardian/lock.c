@@ -4,7 +4,7 @@
  * The lock is an abstract Unix socket, which every process of the namespace sees, in containers too. Guardian
  * and engine have it open, so it also stands for an engine that is still handing over when its guardian has
  * died. Whoever finds it taken connects: the guardian answers with its configuration, the kernel says whose
- * process it is. Anybody may take such a name, but a process that is not root's is no agent.
+ * process it is. Anybody may take such a name, but a process that is not root's is not an agent.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -79,7 +79,7 @@ int lock_take(char owner[LOCK_OWNER_MAX])
 {
 	struct mono end = mono_add(mono_now(), ENGINE_WAIT_US);
 	snprintf(owner, LOCK_OWNER_MAX, "its process is unknown");
-	for (bool told = false;; told = true) {
+	for (bool logged = false;; logged = true) {
 		int lock = try_lock(), fd = lock == -EADDRINUSE ? open_socket() : -1;
 		if (fd < 0)
 			return lock;
@@ -88,9 +88,9 @@ int lock_take(char owner[LOCK_OWNER_MAX])
 		bool late = mono_reached(mono_now(), end);
 		if (holder == HOLDER_AGENT || (holder == HOLDER_SILENT && late))
 			return -EADDRINUSE;
-		if (holder == HOLDER_FOREIGN && told)
+		if (holder == HOLDER_FOREIGN && logged)
 			return -EPERM;
-		if (!told)
+		if (!logged)
 			log_notice("waiting for the engine of a vipd that has ended (%s)", owner);
 		nanosleep(&(struct timespec){.tv_nsec = TRY_EVERY_US * 1000}, NULL);
 	}

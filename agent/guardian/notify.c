@@ -1,8 +1,8 @@
 /*
- * What the service manager is told: a datagram to the socket that it names, as sd_notify(3) describes it.
+ * Messages to the service manager: a datagram to the socket that it names, as sd_notify(3) describes.
  *
- * libsystemd would do the same, and bring four libraries into the processes that stay privileged, a sixth of
- * the engine's private memory among them.
+ * libsystemd would do the same, but bring four libraries into the privileged processes, and a sixth to the
+ * engine's private memory.
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /*
- * The directory for capture files: made and opened here, because control may open none; written by control.
+ * The directory for capture files: created and opened here, written by control, which may open none itself.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include "guardian/guardian.h"
 #include "vipd/log.h"
 
-/* Its own, if it is new; one that was there stays as the administrator made it. */
+/* A new one belongs to run_as; an existing one stays as the administrator made it. */
 static int make_directory(const char *path, const struct identity *identity)
 {
 	if (mkdir(path, 0750) < 0)

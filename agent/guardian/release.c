@@ -1,6 +1,6 @@
 /*
- * Removes what a dead vipd left behind: addresses with its mark and its flags, and nothing else. And what a
- * late engine still has, which is on the board.
+ * Removes what a dead vipd left behind: addresses with its mark and its flags, and nothing else. Also removes
+ * what a late engine still has, as the board says.
  */
 #include "guardian/guardian.h"
 

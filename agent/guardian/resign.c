@@ -1,9 +1,9 @@
 /*
- * The last word of an engine that cannot speak for itself any more: priority 0 for every virtual router that
- * it was Active for, so that a Backup takes over now and not when the silence has lasted for three intervals.
+ * Resigns in place of an engine that cannot: priority 0 for every virtual router that it was Active for, so
+ * that a Backup takes over now and not after three intervals of silence.
  *
- * It only sends, and reads nothing from the network. All of it comes from the configuration and from the
- * board: who was Active, from which address, and which sequence its last signature had.
+ * It only sends, and reads nothing from the network. Everything comes from the configuration and the board:
+ * who was Active, from which address, and which sequence the last signature had.
  */
 #include <errno.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static const struct config_router *configured(const struct config *config, const
 	return NULL;
 }
 
-/* Later than that somebody else is Active, and priority 0 from here would only disturb. */
+/* After that somebody else is Active, and priority 0 from here would only disturb. */
 static bool was_active(const struct board_router *board, const struct config_router *config)
 {
 	int64_t silence = mono_sub(mono_now(), board->active_seen);

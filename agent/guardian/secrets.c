@@ -38,7 +38,7 @@ static void heap_wipe(struct heap *heap)
 /* Not realloc(): that would leave a copy of the secrets behind. */
 static int heap_grow(struct heap *heap, size_t size)
 {
-	struct heap grown = {malloc(size + 1), size}; /* one more: an empty file is no failure */
+	struct heap grown = {malloc(size + 1), size}; /* one more: a file may be empty */
 	if (!grown.bytes)
 		return -ENOMEM;
 	memset(grown.bytes, 0, size + 1);
@@ -56,7 +56,7 @@ static int read_whole(int fd, char *bytes, size_t size)
 		if (n < 0)
 			return -errno;
 		if (n == 0)
-			return -EIO; /* it is being written: there will be another change */
+			return -EIO; /* it is being written, and will change again */
 		done += (size_t)n;
 	}
 	return 0;

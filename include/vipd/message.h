@@ -8,10 +8,10 @@
  *	guardian -> control		RELOADED
  *	control -> engine		HEALTH, DRAIN, RESUME
  *	engine -> control		HELLO, CHANGED
- * A receiver drops everything else, and counts or logs it: control speaks to the network and may be an
- * attacker. Nobody waits for an answer, and sending never blocks. The guardian keeps both ends of the pair
- *between engine and control, so that either can be restarted without the other noticing; a new one says HELLO
- * or sends its HEALTH again.
+ * A receiver ignores everything else: control speaks to the network and may be an attacker. Nobody waits for
+ *an answer, and sending never blocks. The guardian keeps both ends of the pair between engine and control, so
+ * either can be restarted without the other noticing; a new engine says HELLO, and a new control sends
+ *HEALTH.
  */
 #pragma once
 
@@ -58,8 +58,8 @@ struct message {
 	uint32_t type;
 	union {
 		struct {
-			uint64_t generation; /* CONFIG: number of it; READY: the one in force */
-			bool anew;	     /* CONFIG: adopt nothing, it was let go of */
+			uint64_t generation; /* CONFIG: its number; READY: the one in force */
+			bool may_adopt;	     /* CONFIG: false: what the last engine held was released */
 		};
 		struct {
 			struct router_id router;
