@@ -124,6 +124,41 @@ static void check_tracks(struct report *report, const struct config_router *rout
 			    "is the interface of this virtual router, which is always watched; take it out");
 }
 
+/* The names of interfaces so far; whoever names one too many is told. */
+struct names {
+	unsigned count;
+	const char *items[CONFIG_LINKS_MAX];
+};
+
+static bool name_add(struct names *names, const char *name)
+{
+	for (unsigned i = 0; i < names->count; i++)
+		if (!strcmp(names->items[i], name))
+			return true;
+	if (names->count == CONFIG_LINKS_MAX)
+		return false;
+	names->items[names->count++] = name;
+	return true;
+}
+
+static void check_links(struct report *report, const struct config *config)
+{
+	struct names names = {0};
+	for (unsigned i = 0; i < config->router_count; i++) {
+		const struct config_router *router = &config->routers[i];
+		bool fits = name_add(&names, router->id.interface);
+		for (unsigned t = 0; t < router->track_count && fits; t++)
+			fits = name_add(&names, router->track[t]);
+		if (fits)
+			continue;
+		report_field(report, router->id.interface, router, "interface",
+		    "with this virtual router there are more than %d interfaces, tracked ones too, and vipd "
+		    "watches at most so many; track fewer of them",
+		    CONFIG_LINKS_MAX);
+		return;
+	}
+}
+
 static void check_check(struct report *report, const struct config *config, unsigned index)
 {
 	const struct config_check *check = &config->checks[index];
@@ -153,6 +188,7 @@ void config_check(struct report *report, const struct config *config)
 		check_lease(report, &config->routers[i]);
 		check_tracks(report, &config->routers[i]);
 	}
+	check_links(report, config);
 	for (unsigned i = 0; i < config->check_count; i++)
 		check_check(report, config, i);
 }

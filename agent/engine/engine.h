@@ -66,7 +66,7 @@ struct link {
 	bool seen;		     /* by the running dump */
 	struct mono next_vrid_check; /* see receive.c */
 	unsigned board;		     /* index of its record */
-	struct router *by_vrid[256];
+	uint8_t by_vrid[256];	     /* number of the slot of a router plus 1, 0: there is none */
 };
 
 /* Changes of state that are told a minute; whoever can make us change state must not fill the log. */
@@ -232,7 +232,10 @@ void sharing_announced(struct engine *engine, const struct router *router, struc
 void engine_flush(struct engine *engine, struct mono now);
 
 /* link.c: what the kernel says -> events */
-struct link *link_of(struct engine *engine, const char *name);
+struct link *link_of(struct engine *engine, const char *name); /* a new one if there is none */
+struct link *link_find(struct engine *engine, const char *name);
+/* Forgets the interfaces that neither a router nor `next` names: there is room for those of `next` then. */
+void links_retain(struct engine *engine, const struct config *next);
 struct link *link_by_index(struct engine *engine, unsigned ifindex);
 void link_resync(struct engine *engine, struct mono now);
 void link_read(struct engine *engine, struct mono now);

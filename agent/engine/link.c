@@ -8,6 +8,7 @@
  */
 #include "engine/engine.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <string.h>
@@ -20,15 +21,25 @@ struct reading {
 	bool dumping;
 };
 
-struct link *link_of(struct engine *engine, const char *name)
+struct link *link_find(struct engine *engine, const char *name)
 {
 	for (unsigned i = 0; i < engine->link_count; i++)
 		if (strcmp(engine->links[i].name, name) == 0)
 			return &engine->links[i];
-	if (engine->link_count == LINKS_MAX)
-		return NULL;
-	struct link *link = &engine->links[engine->link_count];
-	*link = (struct link){.board = engine->link_count++};
+	return NULL;
+}
+
+struct link *link_of(struct engine *engine, const char *name)
+{
+	struct link *link = link_find(engine, name);
+	if (link)
+		return link;
+	link = link_find(engine, ""); /* a forgotten one */
+	if (!link) {
+		assert(engine->link_count < LINKS_MAX); /* config_check(), links_retain() */
+		link = &engine->links[engine->link_count++];
+	}
+	*link = (struct link){.board = (unsigned)(link - engine->links)};
 	memcpy(link->name, name, strnlen(name, sizeof link->name - 1));
 	struct board_link *b = board_begin_link(engine->board, link->board);
 	if (strncmp(b->interface, link->name, sizeof b->interface) != 0) {
@@ -38,6 +49,34 @@ struct link *link_of(struct engine *engine, const char *name)
 	board_end_link(engine->board, link->board);
 	engine->board->link_count = engine->link_count;
 	return link;
+}
+
+static bool is_named(const struct engine *engine, const struct config *next, const struct link *link)
+{
+	for (unsigned i = 0; i < engine->router_count; i++)
+		if (engine->routers[i].used && engine->routers[i].link == link)
+			return true;
+	for (unsigned i = 0; i < next->router_count; i++) {
+		const struct config_router *router = &next->routers[i];
+		if (strcmp(router->id.interface, link->name) == 0)
+			return true;
+		for (unsigned t = 0; t < router->track_count; t++)
+			if (strcmp(router->track[t], link->name) == 0)
+				return true;
+	}
+	return false;
+}
+
+void links_retain(struct engine *engine, const struct config *next)
+{
+	for (unsigned i = 0; i < engine->link_count; i++) {
+		struct link *link = &engine->links[i];
+		if (!link->name[0] || is_named(engine, next, link))
+			continue;
+		*link = (struct link){.board = link->board};
+		*board_begin_link(engine->board, link->board) = (struct board_link){0};
+		board_end_link(engine->board, link->board);
+	}
 }
 
 struct link *link_by_index(struct engine *engine, unsigned ifindex)
@@ -167,9 +206,7 @@ static void on_link(struct reading *reading, const struct kernel_event *event)
 	struct link *before = link_by_index(engine, event->ifindex);
 	struct link *link = NULL;
 	if (event->type == KERNEL_LINK)
-		for (unsigned i = 0; i < engine->link_count && !link; i++)
-			if (strcmp(engine->links[i].name, event->link.name) == 0)
-				link = &engine->links[i];
+		link = link_find(engine, event->link.name);
 	if (before && before != link) { /* deleted, or renamed to something else */
 		link_vanished(engine, before);
 		tell_readiness(engine, before, reading->now);

@@ -96,10 +96,11 @@ static bool is_peer(const struct router *router, const struct advert_envelope *e
 
 /* What needs to know the routers. The router, if one is concerned, is told also when the packet is refused.
  */
-static enum advert_verdict admit(const struct link *link, const uint8_t *bytes, const struct advert *advert,
-    const struct advert_envelope *envelope, struct router **concerned)
+static enum advert_verdict admit(struct engine *engine, const struct link *link, const uint8_t *bytes,
+    const struct advert *advert, const struct advert_envelope *envelope, struct router **concerned)
 {
-	struct router *router = link->by_vrid[advert->vrid];
+	unsigned slot = link->by_vrid[advert->vrid];
+	struct router *router = slot ? &engine->routers[slot - 1] : NULL;
 	if (!router)
 		return ADVERT_UNKNOWN_VRID;
 	*concerned = router;
@@ -154,7 +155,7 @@ static void take_advert(void *context, const struct net_incoming *packet)
 		return;
 	enum advert_verdict verdict = advert_parse(packet->bytes, packet->size, envelope, &advert);
 	if (verdict == ADVERT_OK)
-		verdict = admit(link, packet->bytes, &advert, envelope, &router);
+		verdict = admit(engine, link, packet->bytes, &advert, envelope, &router);
 	record(engine, link, packet, VRRP_PROTOCOL, verdict);
 	if (verdict != ADVERT_OK) {
 		record_drop(engine, link, router, verdict);

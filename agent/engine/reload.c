@@ -150,6 +150,7 @@ bool engine_configure(struct engine *engine, const struct configuration *next, s
 {
 	for (unsigned i = 0; i < engine->router_count; i++)
 		engine->routers[i].kept = false;
+	links_retain(engine, next->config);
 	keep_or_change(engine, next, now);
 	stop_others(engine, next, now);
 	add_new(engine, next, true, now);

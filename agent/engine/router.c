@@ -148,7 +148,7 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	router->takeover_from = MONO_NEVER;
 	router->health_until = router->config.checks && working ? mono_add(now, HEALTH_GRACE_US) : MONO_NEVER;
 	router->link = link_of(engine, router->config.id.interface);
-	router->link->by_vrid[router->config.id.vrid] = router;
+	router->link->by_vrid[router->config.id.vrid] = (uint8_t)(router - engine->routers + 1);
 	for (unsigned i = 0; i < router->config.track_count; i++)
 		link_of(engine, router->config.track[i]); /* known before the next dump */
 	router->checks_health = health;
@@ -178,8 +178,8 @@ void router_free(struct engine *engine, struct router *router)
 {
 	unsigned index = (unsigned)(router - engine->routers);
 	struct link *link = router->link;
-	if (link->by_vrid[router->config.id.vrid] == router)
-		link->by_vrid[router->config.id.vrid] = NULL;
+	if (link->by_vrid[router->config.id.vrid] == index + 1)
+		link->by_vrid[router->config.id.vrid] = 0;
 	memset(board_begin_router(engine->board, index), 0, sizeof(struct board_router));
 	board_end_router(engine->board, index);
 	router_auth_wipe(&router->auth);
@@ -194,9 +194,8 @@ static bool track_lost(struct engine *engine, const struct router *router, char 
 {
 	for (unsigned i = 0; i < router->config.track_count; i++) {
 		const char *name = router->config.track[i];
-		const struct link *link = link_of(engine, name);
-		const char *trouble =
-		    link ? link_carrier_trouble(link) : "cannot be watched: too many interfaces";
+		const struct link *link = link_find(engine, name);
+		const char *trouble = link ? link_carrier_trouble(link) : "is not watched any more";
 		if (!trouble)
 			continue;
 		snprintf(text, BOARD_REASON_MAX, "tracked interface %s %s", name, trouble);

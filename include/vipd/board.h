@@ -23,7 +23,8 @@
 #define BOARD_ROUTERS_MAX CONFIG_ROUTERS_MAX
 #define BOARD_EVENTS_MAX  256 /* the ring of the last transitions */
 #define BOARD_REASON_MAX  128
-#define BOARD_LINKS_MAX	  CONFIG_ROUTERS_MAX
+/* Those of the configuration, and those of routers that it no longer has and that still hand over. */
+#define BOARD_LINKS_MAX	  (CONFIG_LINKS_MAX + CONFIG_ROUTERS_MAX)
 #define BOARD_BUCKETS_MAX 12
 
 /* A histogram as Prometheus has it; bounds in microseconds. buckets[i]: count of values <= bounds[i], not

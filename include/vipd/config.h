@@ -16,6 +16,7 @@
 #include "vipd/address.h"
 
 #define CONFIG_ROUTERS_MAX   255
+#define CONFIG_LINKS_MAX     255 /* interfaces, of virtual routers and tracked ones */
 #define CONFIG_ADDRESSES_MAX 16
 #define CONFIG_PEERS_MAX     16
 #define CONFIG_TRACKS_MAX    8

@@ -99,6 +99,27 @@ def test_a_reload_survives_what_a_configuration_includes(nodes):
     node.vipctl("reload")
 
 
+def test_names_of_interfaces_are_forgotten_over_reloads(lab, nodes):
+    """The engine has room for 510; each reload brings 120 new ones."""
+    node = nodes[0]
+    before, right = transitions(nodes), node.config()
+    for turn in range(5):
+        changed = node.config()
+        changed["virtual_routers"] = right["virtual_routers"] + [
+            dict(interface=f"t{turn}x{i}", vrid=i + 1, addresses=[f"2001:db8:{turn:x}::{i + 1:x}"]) for i in range(120)]
+        node.write_config(changed)
+        node.vipctl("reload")
+        wait_for("the reload is in force", lambda: sum(
+                r["interface"].startswith(f"t{turn}x") for r in node.status()["virtual_routers"]),
+                lambda count: count == 120)
+    node.write_config(right)
+    for _ in range(2):  # those of the routers that the first one stops are forgotten by the second
+        node.vipctl("reload")
+        wait_for("the others are gone", lambda: len(node.status()["virtual_routers"]), lambda count: count == 1)
+    wait_for("they are gone from the metrics", lambda: "t4x119" in node.metrics(), lambda found: not found)
+    assert transitions(nodes) == before and lab.holders() == [node.name]
+
+
 def test_a_reload_moves_nothing(lab, nodes, probe):
     before = transitions(nodes)
     changed = nodes[0].config()

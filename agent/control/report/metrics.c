@@ -224,7 +224,8 @@ static void dropped_metrics(FILE *out, const struct view *view)
 		dropped_series(out, router->dropped, router->id.interface, router->name, vrid);
 	}
 	for (unsigned i = 0; i < view->link_count; i++)
-		dropped_series(out, view->links[i].dropped, view->links[i].interface, "", "");
+		if (view->links[i].interface[0]) /* a forgotten one leaves an empty place */
+			dropped_series(out, view->links[i].dropped, view->links[i].interface, "", "");
 }
 
 static void held_metrics(FILE *out, const struct view *view)
