@@ -124,7 +124,7 @@ static void check_tracks(struct report *report, const struct config_router *rout
 			    "is the interface of this virtual router, which is always watched; take it out");
 }
 
-/* The names of interfaces so far; whoever names one too many is told. */
+/* The names of interfaces so far; the router that names one too many gets the error. */
 struct names {
 	unsigned count;
 	const char *items[CONFIG_LINKS_MAX];

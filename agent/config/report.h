@@ -75,7 +75,7 @@ char *source_read(const char *path, size_t *size);
 
 /*
  * Makes report->source of `text`, with what it includes. Reports what libconfig would not notice, or would
- * report far from where it is. Returns false if there is no sense in parsing the text.
+ * report far from where it is. Returns false if it cannot be parsed.
  */
 bool source_expand(struct report *report, const char *text);
 

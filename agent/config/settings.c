@@ -226,14 +226,18 @@ const struct type type_duration = {read_duration, print_duration, .optional = fa
 static void report_no_choice(struct report *report, const config_setting_t *setting, const struct key *key)
 {
 	char list[128] = "";
-	size_t used = 0;
-	for (const char *const *choice = key->choices; *choice; choice++)
+	size_t used = 0, count = 0;
+	for (; key->choices[count]; count++)
 		used += (size_t)snprintf(list + used, sizeof list - used, "%s\"%s\"",
-		    choice == key->choices ? ""
-		    : choice[1]		   ? ", "
-					   : " or ",
-		    *choice);
-	report_setting(report, setting, "is not known; write %s", key->wrong ? key->wrong : list);
+		    !count		      ? ""
+		    : key->choices[count + 1] ? ", "
+					      : " or ",
+		    key->choices[count]);
+	const char *nearest = nearest_word(config_setting_get_string(setting), key->choices, count);
+	if (nearest && !key->wrong)
+		report_setting(report, setting, "is not known; did you mean \"%s\"?", nearest);
+	else
+		report_setting(report, setting, "is not known; write %s", key->wrong ? key->wrong : list);
 }
 
 static void read_choice(struct report *report, config_setting_t *setting, const struct key *key, void *field)
