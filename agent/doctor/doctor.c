@@ -1,6 +1,7 @@
 /*
- * The table of checks, and what they share: the configuration, the agent's status before and after listening,
- * and what was heard on each interface meanwhile. Checks only look at that and add findings.
+ * The table of findings, and what they share: the configuration, the agent's status before and after
+ * listening, and what was heard on each interface meanwhile. Each finder only looks at that and adds
+ * findings.
  */
 #include "doctor/doctor.h"
 
@@ -15,43 +16,43 @@
 static const struct {
 	const char *name;
 	enum needs { AGENT, CONFIG, SEGMENT } needs; /* each includes the ones before it */
-	doctor_check *of_node;
-	doctor_router_check *of_router;
-} checks[] = {
-    {"configuration", CONFIG, check_configuration, NULL},
-    {"secrets", CONFIG, check_secrets, NULL},
-    {"agent", AGENT, check_agent, NULL},
-    {"unit", CONFIG, check_unit, NULL},
-    {"router", AGENT, check_router, NULL},
-    {"interface", CONFIG, NULL, check_interface},
-    {"peers", SEGMENT, NULL, check_peers},
-    {"holder", AGENT, check_holder, NULL},
-    {"conflict", AGENT, check_conflict, NULL},
-    {"speakers", SEGMENT, NULL, check_speakers},
-    {"kernel", CONFIG, NULL, check_kernel},
-    {"wire", SEGMENT, NULL, check_wire},
-    {"foreign", SEGMENT, NULL, check_foreign},
-    {"firewall", SEGMENT, NULL, check_firewall},
-    {"clock", SEGMENT, NULL, check_clock},
-    {"health", AGENT, check_health, NULL},
-    {"api", CONFIG, check_api, NULL},
-    {"name", CONFIG, check_name, NULL},
-    {"k3s", CONFIG, check_k3s, NULL},
-    {"kube-proxy", CONFIG, check_kube_proxy, NULL},
-    {"bgp", CONFIG, check_bgp, NULL},
-    {"route", CONFIG, NULL, check_route},
+	doctor_finder *of_node;
+	doctor_router_finder *of_router;
+} finders[] = {
+    {"configuration", CONFIG, find_configuration, NULL},
+    {"secrets", CONFIG, find_secrets, NULL},
+    {"agent", AGENT, find_agent, NULL},
+    {"unit", CONFIG, find_unit, NULL},
+    {"router", AGENT, find_router, NULL},
+    {"interface", CONFIG, NULL, find_interface},
+    {"peers", SEGMENT, NULL, find_peers},
+    {"holder", AGENT, find_holder, NULL},
+    {"conflict", AGENT, find_conflict, NULL},
+    {"speakers", SEGMENT, NULL, find_speakers},
+    {"kernel", CONFIG, NULL, find_kernel},
+    {"wire", SEGMENT, NULL, find_wire},
+    {"foreign", SEGMENT, NULL, find_foreign},
+    {"firewall", SEGMENT, NULL, find_firewall},
+    {"clock", SEGMENT, NULL, find_clock},
+    {"health", AGENT, find_health, NULL},
+    {"api", CONFIG, find_api, NULL},
+    {"name", CONFIG, find_name, NULL},
+    {"k3s", CONFIG, find_k3s, NULL},
+    {"kube-proxy", CONFIG, find_kube_proxy, NULL},
+    {"bgp", CONFIG, find_bgp, NULL},
+    {"route", CONFIG, NULL, find_route},
 };
-#define CHECKS (sizeof checks / sizeof checks[0])
+#define FINDERS (sizeof finders / sizeof finders[0])
 
-const char *doctor_check_name(size_t i)
+const char *doctor_finding_name(size_t i)
 {
-	return i < CHECKS ? checks[i].name : NULL;
+	return i < FINDERS ? finders[i].name : NULL;
 }
 
-bool doctor_check_exists(const char *name)
+bool doctor_finding_exists(const char *name)
 {
-	for (size_t i = 0; i < CHECKS; i++) {
-		if (strcmp(checks[i].name, name) == 0)
+	for (size_t i = 0; i < FINDERS; i++) {
+		if (strcmp(finders[i].name, name) == 0)
 			return true;
 	}
 	return false;
@@ -101,7 +102,7 @@ void finding_add(struct doctor *doctor, enum doctor_sign sign, const char *subje
 {
 	struct doctor_finding *finding = finding_new(doctor->report);
 	finding->sign = sign;
-	finding->check = doctor->check;
+	finding->name = doctor->finder;
 	snprintf(finding->subject, sizeof finding->subject, "%s", subject);
 	snprintf(finding->advice, sizeof finding->advice, "%s", advice ? advice : "");
 	va_list args;
@@ -125,7 +126,7 @@ void doctor_release(struct doctor_report *report)
 	*report = (struct doctor_report){0};
 }
 
-/* ---- what checks share ---- */
+/* ---- what finders share ---- */
 
 const char *member_of(const json_t *object, const char *key)
 {
@@ -152,6 +153,17 @@ const struct segment *router_segment(const struct doctor *doctor, const struct c
 			return &doctor->segments[i];
 	}
 	return NULL;
+}
+
+bool is_active_here(const struct doctor *doctor, const struct config_router *router)
+{
+	return strcmp(member_of(router_status(doctor->status, router), "state"), "active") == 0;
+}
+
+void list_add(char *list, size_t room, const char *text)
+{
+	size_t length = strlen(list);
+	snprintf(list + length, room - length, "%s%s", length ? ", " : "", text);
 }
 
 bool is_root(void)
@@ -198,10 +210,10 @@ static void segments_listen(struct doctor *doctor)
 
 static bool is_wanted(const struct doctor_request *request, size_t i)
 {
-	if (request->agent_only && checks[i].needs != AGENT)
+	if (request->agent_only && finders[i].needs != AGENT)
 		return false;
 	for (char *const *name = request->only; name && *name; name++) {
-		if (strcmp(checks[i].name, *name) == 0)
+		if (strcmp(finders[i].name, *name) == 0)
 			return true;
 	}
 	return !request->only;
@@ -210,20 +222,20 @@ static bool is_wanted(const struct doctor_request *request, size_t i)
 static enum needs needs_of(const struct doctor_request *request)
 {
 	enum needs most = AGENT;
-	for (size_t i = 0; i < CHECKS; i++) {
-		if (is_wanted(request, i) && checks[i].needs > most)
-			most = checks[i].needs;
+	for (size_t i = 0; i < FINDERS; i++) {
+		if (is_wanted(request, i) && finders[i].needs > most)
+			most = finders[i].needs;
 	}
 	return most;
 }
 
-static void run_check(struct doctor *doctor, size_t i)
+static void run_finder(struct doctor *doctor, size_t i)
 {
-	doctor->check = checks[i].name;
-	if (checks[i].of_node)
-		checks[i].of_node(doctor);
-	for (unsigned r = 0; checks[i].of_router && r < doctor->config.router_count; r++)
-		checks[i].of_router(doctor, &doctor->config.routers[r]);
+	doctor->finder = finders[i].name;
+	if (finders[i].of_node)
+		finders[i].of_node(doctor);
+	for (unsigned r = 0; finders[i].of_router && r < doctor->config.router_count; r++)
+		finders[i].of_router(doctor, &doctor->config.routers[r]);
 }
 
 void doctor_run(const struct doctor_request *request, struct doctor_report *report)
@@ -242,9 +254,9 @@ void doctor_run(const struct doctor_request *request, struct doctor_report *repo
 		    config_load(doctor->config_path, &doctor->config, &doctor->errors) == 0;
 	if (needs >= SEGMENT)
 		segments_listen(doctor);
-	for (size_t i = 0; i < CHECKS; i++) {
+	for (size_t i = 0; i < FINDERS; i++) {
 		if (is_wanted(request, i))
-			run_check(doctor, i);
+			run_finder(doctor, i);
 	}
 	json_decref(doctor->status);
 	json_decref(doctor->later);

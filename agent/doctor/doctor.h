@@ -1,6 +1,6 @@
 /*
- * Inside the doctor: what all checks share, and the checks themselves. A check adds one finding or more; one
- * that does not apply adds none, one that cannot be made adds DOCTOR_UNKNOWN.
+ * Inside the doctor: what all finders share, and the finders themselves. Each adds one finding or more; one
+ * that does not apply adds none, one that cannot look adds DOCTOR_UNKNOWN.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 struct doctor {
 	const struct doctor_request *request;
 	struct doctor_report *report;
-	const char *check; /* the running one */
+	const char *finder; /* name of the running one */
 	const char *config_path;
 	bool config_readable;
 	struct config config; /* if config_readable */
@@ -27,7 +27,7 @@ struct doctor {
 	unsigned segment_count;
 };
 
-/* Adds a finding of the running check; `advice` may be NULL. */
+/* Adds a finding of the running finder; `advice` may be NULL. */
 __attribute__((format(printf, 5, 6))) void finding_add(struct doctor *doctor, enum doctor_sign sign,
     const char *subject, const char *advice, const char *format, ...);
 
@@ -43,15 +43,21 @@ const json_t *router_status(const json_t *status, const struct config_router *ro
 /* What was heard on its interface; NULL if it was not listened to. */
 const struct segment *router_segment(const struct doctor *doctor, const struct config_router *router);
 
+/* By the status before listening. */
+bool is_active_here(const struct doctor *doctor, const struct config_router *router);
+
+/* Adds a text to a list of texts with ", " between them; what does not fit is cut off. */
+void list_add(char *list, size_t room, const char *text);
+
 /* Whether this user's files and packets are root's. */
 bool is_root(void);
 
 #define ADVICE_ROOT "run it as root: sudo vipctl doctor"
 
-typedef void doctor_check(struct doctor *doctor);
-typedef void doctor_router_check(struct doctor *doctor, const struct config_router *router);
+typedef void doctor_finder(struct doctor *doctor);
+typedef void doctor_router_finder(struct doctor *doctor, const struct config_router *router);
 
-doctor_check check_configuration, check_secrets, check_agent, check_unit, check_router, check_holder,
-    check_conflict, check_health, check_api, check_name, check_k3s, check_kube_proxy, check_bgp;
-doctor_router_check check_interface, check_peers, check_speakers, check_kernel, check_wire, check_foreign,
-    check_firewall, check_clock, check_route;
+doctor_finder find_configuration, find_secrets, find_agent, find_unit, find_router, find_holder,
+    find_conflict, find_health, find_api, find_name, find_k3s, find_kube_proxy, find_bgp;
+doctor_router_finder find_interface, find_peers, find_speakers, find_kernel, find_wire, find_foreign,
+    find_firewall, find_clock, find_route;

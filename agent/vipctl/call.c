@@ -1,5 +1,5 @@
 /*
- * The client: libcurl over the agent's Unix socket. Whatever goes wrong is told here, once, for a person.
+ * The client: libcurl over the agent's Unix socket. Whatever goes wrong is reported here, once, for a person.
  */
 #include "vipctl/call.h"
 
@@ -26,7 +26,7 @@ struct body {
 	CURL *curl;
 };
 
-/* A line is complete; an error answer is no line, but collected. */
+/* A line is complete; an error answer is collected instead. */
 static bool lines_hand_on(struct body *body)
 {
 	long status = 0;

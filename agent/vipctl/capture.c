@@ -2,7 +2,6 @@
  * `vipctl capture`: the last packets as a file for Wireshark.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,27 +30,12 @@ static int write_whole(const char *path, const struct reply *reply)
 	return -error;
 }
 
-static const char *read_words(const struct vipctl *ctl)
-{
-	static const struct option options[] = {{"output", required_argument, NULL, 'o'}, {0}};
-	const char *path = "-";
-	optind = 0;
-	for (int option; (option = getopt_long(ctl->word_count, ctl->words, "o:", options, NULL)) != -1;) {
-		if (option != 'o')
-			exit(EXIT_USAGE); /* getopt has told */
-		path = optarg;
-	}
-	if (optind < ctl->word_count)
-		usage_error("capture takes no argument: what is '%s'?", ctl->words[optind]);
-	if (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO))
-		usage_error("capture writes a file for Wireshark, nothing to read here: add -o FILE");
-	return path;
-}
-
 int command_capture(const struct vipctl *ctl)
 {
-	const char *path = read_words(ctl);
+	const char *path = ctl->output ? ctl->output : "-";
 	struct reply reply;
+	if (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO))
+		usage_error("capture writes a file for Wireshark, nothing to read here: add -o FILE");
 	int result = call(ctl, "GET", "/v1/capture", &reply);
 	if (result != EXIT_FINE)
 		return result;

@@ -4,7 +4,6 @@
  * tell.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +14,7 @@
 
 enum { EXIT_WARNING = 1, EXIT_FAILED = 2, EXIT_UNKNOWN = 3 };
 
-/* The agent's status; what a failed call would tell on standard error goes into `why`, on one line. */
+/* The agent's status; what a failed call would print on standard error goes into `why`, on one line. */
 static json_t *status_ask(void *context, bool *forbidden, char why[static DOCTOR_WHY_MAX])
 {
 	struct vipctl ctl = *(const struct vipctl *)context;
@@ -49,7 +48,7 @@ static void json_print(const struct doctor_report *report)
 	for (size_t i = 0; i < report->count; i++) {
 		const struct doctor_finding *f = &report->items[i];
 		json_array_append_new(
-		    findings, json_pack("{s:s, s:s, s:s?, s:s, s:s?}", "check", f->check, "sign",
+		    findings, json_pack("{s:s, s:s, s:s?, s:s, s:s?}", "check", f->name, "sign",
 				  doctor_sign_name(f->sign), "subject", *f->subject ? f->subject : NULL,
 				  "found", f->found, "advice", *f->advice ? f->advice : NULL));
 	}
@@ -80,7 +79,7 @@ static void finding_print(const struct doctor_finding *finding, bool colour)
 	colour_set(stdout, colour, signs[finding->sign].colour);
 	fputs(signs[finding->sign].mark, stdout);
 	colour_set(stdout, colour, COLOUR_NONE);
-	printf(" %-13s  %s%s%s\n", finding->check, finding->subject, *finding->subject ? ": " : "",
+	printf(" %-13s  %s%s%s\n", finding->name, finding->subject, *finding->subject ? ": " : "",
 	    text_tame(found));
 	if (*advice)
 		printf("%18s→ %s\n", "", text_tame(advice));
@@ -95,11 +94,11 @@ static void summary_print(const struct doctor_report *report)
 	    counts[DOCTOR_WARNING], counts[DOCTOR_FAILURE], counts[DOCTOR_UNKNOWN]);
 }
 
-static const char doctor_usage[] =
-    "Usage: vipctl doctor [OPTIONS] [CHECK ...]\n"
+const char *const doctor_usage =
+    "Usage: vipctl doctor [OPTIONS] [FINDING ...]\n"
     "Looks at everything that has to be right for the virtual address to move when it must, and says what "
     "to\n"
-    "do. Changes nothing. Run it as root, on every server; it takes one to five seconds. With CHECK: only "
+    "do. Changes nothing. Run it as root, on every server; it takes one to five seconds. With FINDING: only "
     "that,\n"
     "such as: vipctl doctor --name k8s-api.example.com name\n"
     "\n"
@@ -115,78 +114,45 @@ static const char doctor_usage[] =
     "✔ well   – cannot be looked at here   ⚠ warning   ✘ failure\n"
     "Exit status: 0 nothing worse than –; 1 a warning; 2 a failure (or a wrong command line).\n";
 
-enum { OPTION_NAME = 256, OPTION_RESOLVER, OPTION_K3S, OPTION_BIRD, OPTION_NO_COLOR };
-
-static void check_unknown(const char *name)
+static void name_unknown(const char *name)
 {
 	char names[512] = "";
-	for (size_t i = 0; doctor_check_name(i); i++) {
-		size_t length = strlen(names);
-		snprintf(names + length, sizeof names - length, " %s", doctor_check_name(i));
-	}
-	usage_error("doctor has no check '%s'; there are:%s", name, names);
+	for (size_t i = 0, length = 0; doctor_finding_name(i); i++)
+		length +=
+		    (size_t)snprintf(names + length, sizeof names - length, " %s", doctor_finding_name(i));
+	usage_error("doctor has no finding '%s'; there are:%s", name, names);
 }
 
-static void doctor_options(struct vipctl *ctl, struct doctor_request *request)
+static void request_check(const struct vipctl *ctl)
 {
-	static const struct option options[] = {
-	    {"config", required_argument, NULL, 'c'},
-	    {"socket", required_argument, NULL, 's'},
-	    {"output", required_argument, NULL, 'o'},
-	    {"help", no_argument, NULL, 'h'},
-	    {"name", required_argument, NULL, OPTION_NAME},
-	    {"resolver", required_argument, NULL, OPTION_RESOLVER},
-	    {"k3s-config", required_argument, NULL, OPTION_K3S},
-	    {"bird", required_argument, NULL, OPTION_BIRD},
-	    {"no-color", no_argument, NULL, OPTION_NO_COLOR},
-	    {0},
-	};
-	optind = 0;
-	for (int option;
-	     (option = getopt_long(ctl->word_count, ctl->words, "c:s:o:h", options, NULL)) != -1;) {
-		switch (option) {
-		case 'c': request->config = optarg; break;
-		case 's': ctl->socket = optarg; break;
-		case 'o':
-			if (strcmp(optarg, "json") != 0)
-				usage_error("-o %s: only json is known", optarg);
-			ctl->json = true;
-			break;
-		case 'h': fputs(doctor_usage, stdout); exit(EXIT_FINE);
-		case OPTION_NAME: request->name = optarg; break;
-		case OPTION_RESOLVER:
-			if (!doctor_resolver_valid(optarg))
-				usage_error(
-				    "--resolver %s: write an address, as [2001:db8::53]:5353", optarg);
-			request->resolver = optarg;
-			break;
-		case OPTION_K3S: request->k3s_config = optarg; break;
-		case OPTION_BIRD: request->bird = optarg; break;
-		case OPTION_NO_COLOR: ctl->colour = false; break;
-		default: exit(EXIT_USAGE); /* getopt has told */
-		}
-	}
-	for (int i = optind; i < ctl->word_count; i++) {
-		if (!doctor_check_exists(ctl->words[i]))
-			check_unknown(ctl->words[i]);
-	}
-	request->only = optind < ctl->word_count ? ctl->words + optind : NULL;
-	if (request->resolver && !request->name)
+	if (ctl->resolver && !doctor_resolver_valid(ctl->resolver))
+		usage_error("--resolver %s: write an address, as [2001:db8::53]:5353", ctl->resolver);
+	if (ctl->resolver && !ctl->name)
 		usage_error("--resolver needs --name: what is it to be asked for?");
+	for (int i = 0; i < ctl->word_count; i++) {
+		if (!doctor_finding_exists(ctl->words[i]))
+			name_unknown(ctl->words[i]);
+	}
 }
 
-int command_doctor(const struct vipctl *given)
+int command_doctor(const struct vipctl *ctl)
 {
-	struct vipctl ctl = *given;
-	struct doctor_request request = {.status = status_ask, .context = &ctl};
+	struct doctor_request request = {.status = status_ask,
+	    .context = (void *)ctl,
+	    .config = ctl->config,
+	    .name = ctl->name,
+	    .resolver = ctl->resolver,
+	    .k3s_config = ctl->k3s_config,
+	    .bird = ctl->bird,
+	    .only = ctl->word_count ? ctl->words : NULL};
 	struct doctor_report report;
-	doctor_options(&ctl, &request);
+	request_check(ctl);
 	doctor_run(&request, &report);
-	if (ctl.json) {
+	if (ctl->json) {
 		json_print(&report);
 	} else {
 		for (size_t i = 0; i < report.count; i++)
-			finding_print(&report.items[i], ctl.colour);
+			finding_print(&report.items[i], ctl->colour);
 		summary_print(&report);
 	}
 	int code = exit_code(&report);
@@ -209,11 +175,11 @@ static void line_print(const struct doctor_report *report)
 	for (size_t i = 0; i < report->count; i++) {
 		const struct doctor_finding *f = &report->items[i];
 		char found[sizeof f->found];
-		bool told = worst > DOCTOR_FINE ? f->sign == worst : strcmp(f->check, "holder") == 0;
+		bool shown = worst > DOCTOR_FINE ? f->sign == worst : strcmp(f->name, "holder") == 0;
 		memcpy(found, f->found, sizeof found);
-		if (told)
+		if (shown)
 			printf("%s%s%s%s", separator, f->subject, *f->subject ? ": " : "", text_tame(found));
-		separator = told ? "; " : separator;
+		separator = shown ? "; " : separator;
 	}
 	putchar('\n');
 }

@@ -29,8 +29,8 @@ static const struct config_router *router_find(const struct config *config, cons
 	return NULL;
 }
 
-/* The one of its addresses that is `wanted`, or with "" the only one. False, and told, if it is not clear
- * which. */
+/* The one of its addresses that is `wanted`, or with "" the only one. False, with a message, if it is not
+ * clear which. */
 static bool vip_find(const struct config *config, const struct config_router *router, const char *wanted,
     char vip[static ADDRESS_TEXT_MAX])
 {

@@ -132,8 +132,8 @@ static void server_read(struct manifest *manifest, const char *text)
 	if (name_length <= NODE_NAME_MAX)
 		memcpy(server.name, text, name_length);
 	if (!is_dns_name(server.name))
-		usage_error(
-		    "--server %s: that is no node name; write it as `kubectl get nodes` has it (lower case)",
+		usage_error("--server %s: that is not the name of a node; write it as `kubectl get nodes` "
+			    "has it (lower case)",
 		    text);
 	address_read("server", text, text + name_length + 1, server.address);
 	for (size_t i = 0; i < manifest->server_count; i++) {
@@ -208,7 +208,7 @@ static void option_read(struct manifest *manifest, int option)
 		manifest->key = checked(is_made_of(optarg, PATH_LETTERS, CONFIG_PATH_MAX) && optarg[0] != '-',
 		    "key", optarg, "write the path of a key file with letters, digits and /._+- only");
 		break;
-	default: exit(EXIT_USAGE); /* getopt has told */
+	default: exit(EXIT_USAGE); /* getopt has said why */
 	}
 }
 

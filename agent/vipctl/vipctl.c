@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,35 +15,41 @@
 
 #include "vipctl/call.h"
 
+enum { ANY_ARGUMENTS = -1, OWN_OPTIONS = -2 };
+
 static int command_help(const struct vipctl *ctl);
 
 static const struct command {
 	const char *name;
 	int (*function)(const struct vipctl *ctl);
 	const char *usage; /* what may follow the name */
-	enum takes { TAKES_NOTHING, TAKES_ARGUMENT, TAKES_FOLLOW /* -f and -n */, TAKES_OWN_OPTIONS } takes;
 	const char *description;
+	int arguments;	     /* how many at the most; ANY_ARGUMENTS; OWN_OPTIONS: it reads its words itself */
+	const char *options; /* those that not every command takes, as in the table of options */
+	const char *const *help; /* what `--help` behind it prints; NULL: usage and description */
 } commands[] = {
-    {"status", command_status, "", TAKES_NOTHING,
-	"who holds what, since when and why, and what needs attention"},
-    {"watch", command_watch, "", TAKES_NOTHING, "the same, again every second; Ctrl-C ends it"},
-    {"events", command_events, "[-f] [-n N]", TAKES_FOLLOW,
-	"the last (N) transitions; -f: and those to come"},
-    {"capture", command_capture, "[-o FILE|-]", TAKES_OWN_OPTIONS,
-	"the last packets, as a file for Wireshark"},
-    {"drain", command_drain, "[--for TIME] [ROUTER]", TAKES_ARGUMENT,
-	"hand over, hold nothing until `resume` (or for TIME); says who holds it now"},
-    {"resume", command_resume, "[ROUTER]", TAKES_ARGUMENT, "take part again after `drain`"},
-    {"reload", command_reload, "", TAKES_NOTHING,
-	"read the configuration again; if it is wrong, nothing changes"},
-    {"check", command_check, "", TAKES_NOTHING,
-	"one line for a monitoring system; exit status 0 well, 1 warning, 2 critical"},
-    {"doctor", command_doctor, "[OPTIONS] [CHECK ...]", TAKES_OWN_OPTIONS,
-	"look at everything around vipd: segment, firewall, certificates, DNS, k3s, BGP"},
-    {"metrics", command_metrics, "", TAKES_NOTHING, "what Prometheus gets"},
-    {"manifest", command_manifest, "KIND ...", TAKES_OWN_OPTIONS,
-	"what else the address needs: Calico, k3s, DNS, kubeconfig, Prometheus; --help"},
-    {"help", command_help, "[COMMAND]", TAKES_ARGUMENT, "this text, or that of one command"},
+    {"status", command_status, "", "who holds what, since when and why, and what needs attention",
+	.options = ""},
+    {"watch", command_watch, "", "the same, again every second; Ctrl-C ends it", .options = ""},
+    {"events", command_events, "[-f] [-n N]", "the last (N) transitions; -f: and those to come",
+	.options = "fn"},
+    {"capture", command_capture, "[-o FILE|-]", "the last packets, as a file for Wireshark", .options = "o"},
+    {"drain", command_drain, "[--for TIME] [ROUTER]",
+	"hand over, hold nothing until `resume` (or for TIME); says who holds it now", .arguments = 1,
+	.options = "F"},
+    {"resume", command_resume, "[ROUTER]", "take part again after `drain`", .arguments = 1, .options = ""},
+    {"reload", command_reload, "", "read the configuration again; if it is wrong, nothing changes",
+	.options = ""},
+    {"check", command_check, "",
+	"one line for a monitoring system; exit status 0 well, 1 warning, 2 critical", .options = ""},
+    {"doctor", command_doctor, "[OPTIONS] [FINDING ...]",
+	"look at everything around vipd: segment, firewall, certificates, DNS, k3s, BGP",
+	.arguments = ANY_ARGUMENTS, .options = "cNRKB", .help = &doctor_usage},
+    {"metrics", command_metrics, "", "what Prometheus gets", .options = ""},
+    {"manifest", command_manifest, "KIND ...",
+	"what else the address needs: Calico, k3s, DNS, kubeconfig, Prometheus; --help",
+	.arguments = OWN_OPTIONS, .options = ""},
+    {"help", command_help, "[COMMAND]", "this text, or that of one command", .arguments = 1, .options = ""},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -68,7 +75,7 @@ static void usage_print(FILE *out)
 	fputs("\n"
 	      "  -s, --socket SOCKET  default $VIPD_SOCKET, else " VIPCTL_SOCKET_DEFAULT "\n"
 	      "  -o, --output json    the agent's JSON as it is\n"
-	      "      --no-color       no colour (so does NO_COLOR, and whatever is no terminal)\n"
+	      "      --no-color       no colour (so does NO_COLOR, and whatever is not a terminal)\n"
 	      "      --version        print the version and exit\n"
 	      "  -h, --help           print this and exit\n"
 	      "\n"
@@ -80,6 +87,10 @@ static void usage_print(FILE *out)
 static int command_help(const struct vipctl *ctl)
 {
 	const struct command *command = ctl->argument ? command_find(ctl->argument) : NULL;
+	if (command && command->help) {
+		fputs(*command->help, stdout);
+		return EXIT_FINE;
+	}
 	if (command) {
 		printf("Usage: vipctl %s%s%s\n%s\n", command->name, *command->usage ? " " : "",
 		    command->usage, command->description);
@@ -128,64 +139,92 @@ void usage_error(const char *format, ...)
 	exit(EXIT_USAGE);
 }
 
-enum { OPTION_VERSION = 256, OPTION_NO_COLOR, OPTION_FOR };
+/* An option without a letter of its own has a capital here. */
+static const struct option options[] = {
+    {"socket", required_argument, NULL, 's'},
+    {"output", required_argument, NULL, 'o'},
+    {"no-color", no_argument, NULL, 'C'},
+    {"version", no_argument, NULL, 'V'},
+    {"help", no_argument, NULL, 'h'},
+    {"follow", no_argument, NULL, 'f'},
+    {"last", required_argument, NULL, 'n'},
+    {"for", required_argument, NULL, 'F'},
+    {"config", required_argument, NULL, 'c'},
+    {"name", required_argument, NULL, 'N'},
+    {"resolver", required_argument, NULL, 'R'},
+    {"k3s-config", required_argument, NULL, 'K'},
+    {"bird", required_argument, NULL, 'B'},
+    {0},
+};
+#define COMMON_OPTIONS	   "soCVh"
+#define OPTION_BIT(letter) (UINT64_C(1) << ((letter) - 'A'))
 
-/* Reads options from argv[1] on into *ctl; the words that are none follow argv[optind]. */
-static void options_read(int argc, char **argv, const char *letters, struct vipctl *ctl)
+static void option_take(int option, struct vipctl *ctl)
 {
-	static const struct option options[] = {
-	    {"socket", required_argument, NULL, 's'},
-	    {"output", required_argument, NULL, 'o'},
-	    {"follow", no_argument, NULL, 'f'},
-	    {"last", required_argument, NULL, 'n'},
-	    {"no-color", no_argument, NULL, OPTION_NO_COLOR},
-	    {"for", required_argument, NULL, OPTION_FOR},
-	    {"version", no_argument, NULL, OPTION_VERSION},
-	    {"help", no_argument, NULL, 'h'},
-	    {0},
-	};
-	optind = 0; /* from the start again, whatever was read before */
-	for (int option; (option = getopt_long(argc, argv, letters, options, NULL)) != -1;) {
-		switch (option) {
-		case 's': ctl->socket = optarg; break;
-		case 'o':
-			if (strcmp(optarg, "json") != 0)
-				usage_error("-o %s: only json is known", optarg);
-			ctl->json = true;
-			break;
-		case 'f': ctl->follow = true; break;
-		case 'n':
-			if (!*optarg || strspn(optarg, "0123456789") != strlen(optarg) || strlen(optarg) > 9)
-				usage_error("-n %s: that is not a number of events", optarg);
-			ctl->last = optarg;
-			break;
-		case OPTION_FOR: ctl->duration = optarg; break;
-		case OPTION_NO_COLOR: ctl->colour = false; break;
-		case OPTION_VERSION: puts("vipctl " VIPD_VERSION); exit(EXIT_FINE);
-		case 'h': usage_print(stdout); exit(EXIT_FINE);
-		default: exit(EXIT_USAGE); /* getopt has told */
-		}
+	switch (option) {
+	case 's': ctl->socket = optarg; break;
+	case 'o': ctl->output = optarg; break;
+	case 'C': ctl->colour = false; break;
+	case 'V': puts("vipctl " VIPD_VERSION); exit(EXIT_FINE);
+	case 'f': ctl->follow = true; break;
+	case 'n':
+		if (!*optarg || strspn(optarg, "0123456789") != strlen(optarg) || strlen(optarg) > 9)
+			usage_error("-n %s: that is not a number of events", optarg);
+		ctl->last = optarg;
+		break;
+	case 'F': ctl->duration = optarg; break;
+	case 'c': ctl->config = optarg; break;
+	case 'N': ctl->name = optarg; break;
+	case 'R': ctl->resolver = optarg; break;
+	case 'K': ctl->k3s_config = optarg; break;
+	case 'B': ctl->bird = optarg; break;
+	default: exit(EXIT_USAGE); /* getopt has said why */
 	}
 }
 
-/* The words behind a command that leaves its options to us. */
-static void arguments_check(const struct command *command, int count, char **words, struct vipctl *ctl)
+/* Reads options from argv[1] on into *ctl; the other words follow argv[optind]. Returns the letters
+ * of what was given. */
+static uint64_t options_read(
+    int argc, char **argv, const char *letters, const char *const *help, struct vipctl *ctl)
 {
-	bool takes_argument = command->takes == TAKES_ARGUMENT;
-	if (count > (takes_argument ? 1 : 0))
+	uint64_t given = 0;
+	optind = 0; /* from the start again, whatever was read before */
+	for (int option; (option = getopt_long(argc, argv, letters, options, NULL)) != -1;) {
+		if (option == 'h') {
+			help ? (void)fputs(*help, stdout) : usage_print(stdout);
+			exit(EXIT_FINE);
+		}
+		option_take(option, ctl);
+		given |= OPTION_BIT(option);
+	}
+	return given;
+}
+
+static void options_check(const struct command *command, uint64_t given, struct vipctl *ctl)
+{
+	for (const struct option *o = options; o->name; o++)
+		if (given & OPTION_BIT(o->val) && !strchr(COMMON_OPTIONS, o->val) &&
+		    !strchr(command->options, o->val))
+			usage_error("%s takes no --%s", command->name, o->name);
+	if (!ctl->output || strchr(command->options, 'o'))
+		return;
+	if (strcmp(ctl->output, "json") != 0)
+		usage_error("-o %s: only json is known", ctl->output);
+	ctl->json = true;
+}
+
+static void arguments_check(const struct command *command, struct vipctl *ctl)
+{
+	if (command->arguments >= 0 && ctl->word_count > command->arguments)
 		usage_error("%s takes %s: what is '%s'?", command->name,
-		    takes_argument ? "one argument" : "no argument", words[count - 1]);
-	if ((ctl->follow || ctl->last) && command->takes != TAKES_FOLLOW)
-		usage_error("%s takes no -f and no -n", command->name);
-	if (ctl->duration && command->function != command_drain)
-		usage_error("%s takes no --for", command->name);
-	ctl->argument = count > 0 ? words[0] : NULL;
+		    command->arguments ? "one argument" : "no argument", ctl->words[ctl->word_count - 1]);
+	ctl->argument = ctl->word_count ? ctl->words[0] : NULL;
 }
 
 /* Options may stand before the command and behind it. */
 static const struct command *command_read(int argc, char **argv, struct vipctl *ctl)
 {
-	options_read(argc, argv, "+s:o:fn:h", ctl);
+	uint64_t given = options_read(argc, argv, "+s:o:fn:hc:", NULL, ctl);
 	if (optind == argc) {
 		usage_print(stderr);
 		exit(EXIT_USAGE);
@@ -196,10 +235,13 @@ static const struct command *command_read(int argc, char **argv, struct vipctl *
 	ctl->word_count = argc - optind;
 	ctl->words = argv + optind;
 	ctl->words[0] = argv[0]; /* getopt names it in its errors */
-	if (command->takes != TAKES_OWN_OPTIONS) {
-		options_read(ctl->word_count, ctl->words, "s:o:fn:h", ctl);
-		arguments_check(command, ctl->word_count - optind, ctl->words + optind, ctl);
+	if (command->arguments != OWN_OPTIONS) {
+		given |= options_read(ctl->word_count, ctl->words, "s:o:fn:hc:", command->help, ctl);
+		ctl->word_count -= optind;
+		ctl->words += optind;
+		arguments_check(command, ctl);
 	}
+	options_check(command, given, ctl);
 	return command;
 }
 

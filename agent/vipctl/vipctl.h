@@ -19,21 +19,25 @@ enum {
 
 struct vipctl {
 	const char *socket;
-	const char *argument; /* the command's, NULL if there is none */
+	const char *argument; /* the command's first, NULL if there is none */
 	const char *last;     /* events -n */
 	const char *duration; /* drain --for */
+	const char *output;   /* -o */
 	bool follow;	      /* events -f */
 	bool json;	      /* -o json */
 	bool colour;
-	int word_count;	  /* of a command with options of its own: its command line */
-	char **words;	  /* words[0] is vipctl's name */
-	FILE *complaints; /* where a call tells why it failed; NULL: standard error */
+	const char *config, *name, *resolver, *k3s_config, *bird; /* of doctor */
+	int word_count;	  /* the arguments; of a command with options of its own: its command line */
+	char **words;	  /* which begins with vipctl's name */
+	FILE *complaints; /* where a call says why it failed; NULL: standard error */
 };
 
-/* Tells what is wrong with the command line, and exits. */
+extern const char *const doctor_usage;
+
+/* Says what is wrong with the command line, and exits. */
 __attribute__((noreturn, format(printf, 1, 2))) void usage_error(const char *format, ...);
 
-/* The commands; each returns an exit code and has told the reason on standard error. */
+/* The commands; each returns an exit code and has given the reason on standard error. */
 int command_status(const struct vipctl *ctl);
 int command_watch(const struct vipctl *ctl);
 int command_events(const struct vipctl *ctl);

@@ -22,7 +22,7 @@ const char *doctor_sign_name(enum doctor_sign sign);
 
 struct doctor_finding {
 	enum doctor_sign sign;
-	const char *check; /* a stable name: "firewall" */
+	const char *name; /* a stable one: "firewall" */
 	char subject[64]; /* the virtual router or the health check it is about, "" if it is about the node */
 	char found[768];
 	char advice[768]; /* what to do; "" if nothing is to be done */
@@ -47,7 +47,7 @@ struct doctor_request {
 	    *resolver; /* "[2001:db8::1]:5353", as doctor_resolver_valid() takes it; NULL: /etc/resolv.conf */
 	const char *k3s_config; /* NULL: the usual one */
 	const char *bird;	/* control socket of BIRD; NULL: the usual ones */
-	char *const *only;	/* names of checks, NULL behind the last; NULL: all */
+	char *const *only;	/* names of findings, NULL behind the last; NULL: all */
 	bool agent_only;	/* nothing but what the agent says: needs no privilege and sends no packet */
 	doctor_status *status;
 	void *context;
@@ -59,11 +59,11 @@ void doctor_release(struct doctor_report *report);
 
 enum doctor_sign doctor_worst(const struct doctor_report *report);
 
-/* Whether there is a check of this name. */
-bool doctor_check_exists(const char *name);
+/* Whether there is a finding of this name. */
+bool doctor_finding_exists(const char *name);
 
-/* The name of check i, NULL behind the last. */
-const char *doctor_check_name(size_t i);
+/* The name of finding i, NULL behind the last. */
+const char *doctor_finding_name(size_t i);
 
 /* Whether it is an address literal with or without a port: "[2001:db8::1]:5353", "192.0.2.1:53". */
 bool doctor_resolver_valid(const char *text);

@@ -357,7 +357,7 @@ def test_check_is_a_plugin_of_monitoring(agent, change, code, line):
     (["--resolver", "here", "--name", "a.b"], "--resolver here: write an address"),
     (["--resolver", "[::1]:99999", "--name", "a.b"], "write an address"),
     (["--resolver", "[::1]:53"], "--resolver needs --name"),
-    (["dns"], "doctor has no check 'dns'; there are: configuration"),
+    (["dns"], "doctor has no finding 'dns'; there are: configuration"),
     (["-o", "yaml"], "only json is known"),
 ])
 def test_doctor_refuses_what_it_does_not_understand(agent, options, words):

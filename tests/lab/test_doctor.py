@@ -354,7 +354,7 @@ def test_agent_is_stopped(calm):
 
 
 @pytest.mark.parametrize("settings, sign, text", [
-    ({"tls_san": ()}, "failure", f"tls-san does not have {VIP} {NAME}"),
+    ({"tls_san": ()}, "failure", f"tls-san does not have {VIP}, {NAME}"),
     ({"tls_san": (NAME,)}, "failure", f"tls-san does not have {VIP}"),
     ({"tls_san": (f"{VIP},{NAME.upper()}",)}, "fine", "tls-san has"),
     ({"node_ip": ""}, "warning", "node-ip is not set"),

@@ -98,7 +98,7 @@ static void covers_judge(
 		cover_judge(doctor, check, name, X509_check_host(certificate, name, 0, 0, NULL) == 1);
 }
 
-void check_api(struct doctor *doctor)
+void find_api(struct doctor *doctor)
 {
 	for (unsigned i = 0; i < doctor->config.check_count; i++) {
 		const struct config_check *check = &doctor->config.checks[i];

@@ -14,7 +14,7 @@
 
 #define NEWER_MS 1000 /* file times and our clock are not compared more closely than this */
 
-/* Milliseconds since 1970 of "2026-11-22T16:00:00.123Z" in the status, -1 if it is none. */
+/* Milliseconds since 1970 of "2026-11-22T16:00:00.123Z" in the status, -1 if it is something else. */
 static int64_t loaded_ms(const struct doctor *doctor)
 {
 	struct tm tm = {0};
@@ -33,7 +33,7 @@ static bool changed_since_loaded(const struct doctor *doctor)
 	return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 > loaded + NEWER_MS;
 }
 
-void check_configuration(struct doctor *doctor)
+void find_configuration(struct doctor *doctor)
 {
 	if (!doctor->config_readable) {
 		const char *text = doctor->errors.text;
@@ -115,7 +115,7 @@ static unsigned certificates_look(struct doctor *doctor, bool *well)
 	return count;
 }
 
-void check_secrets(struct doctor *doctor)
+void find_secrets(struct doctor *doctor)
 {
 	char directory[CONFIG_PATH_MAX];
 	bool well = true;

@@ -28,7 +28,7 @@ static void judge_each(
 	json_array_foreach(json_object_get(doctor->status, list), i, object) judge(doctor, object);
 }
 
-void check_agent(struct doctor *doctor)
+void find_agent(struct doctor *doctor)
 {
 	const json_t *engine = json_object_get(doctor->status, "engine");
 	const char *version = member_of(doctor->status, "version");
@@ -73,7 +73,7 @@ static void router_judge(struct doctor *doctor, const json_t *router)
 		    member_of(router, "since"), reason);
 }
 
-void check_router(struct doctor *doctor)
+void find_router(struct doctor *doctor)
 {
 	judge_each(doctor, "virtual_routers", router_judge);
 }
@@ -98,7 +98,7 @@ static void holder_judge(struct doctor *doctor, const json_t *router)
 		    address, number_of(active, "priority"));
 }
 
-void check_holder(struct doctor *doctor)
+void find_holder(struct doctor *doctor)
 {
 	judge_each(doctor, "virtual_routers", holder_judge);
 }
@@ -127,7 +127,7 @@ static void conflict_judge(struct doctor *doctor, const json_t *router)
 		    member_of(conflict, "address"), since);
 }
 
-void check_conflict(struct doctor *doctor)
+void find_conflict(struct doctor *doctor)
 {
 	judge_each(doctor, "virtual_routers", conflict_judge);
 }
@@ -156,7 +156,7 @@ static void health_judge(struct doctor *doctor, const json_t *check)
 		finding_add(doctor, DOCTOR_UNKNOWN, name, "ask again in a few seconds", "no result yet");
 }
 
-void check_health(struct doctor *doctor)
+void find_health(struct doctor *doctor)
 {
 	judge_each(doctor, "checks", health_judge);
 	if (doctor->status && json_array_size(json_object_get(doctor->status, "checks")) == 0)

@@ -1,7 +1,7 @@
 /*
  * How kube-proxy treats the virtual address once a Service names it. In IPVS mode it binds the address to
- * kube-ipvs0 on every node, which looks like a second holder and is none: Linux answers for an address only
- * on the interface that has it, and that one has no wire.
+ * kube-ipvs0 on every node, which looks like a second holder but is not one: Linux answers for an address
+ * only on the interface that has it, and that one has no wire.
  */
 #include <ctype.h>
 #include <ifaddrs.h>
@@ -32,7 +32,7 @@ static bool ipvs_holds_one(const struct config *config)
 	return found;
 }
 
-void check_kube_proxy(struct doctor *doctor)
+void find_kube_proxy(struct doctor *doctor)
 {
 	struct https_answer answer;
 	if (if_nametoindex(IPVS_INTERFACE)) {

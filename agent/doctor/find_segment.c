@@ -22,17 +22,6 @@ static bool cannot_look(
 	return true;
 }
 
-static void list_append(char list[static LIST_MAX], const char *text)
-{
-	size_t length = strlen(list);
-	snprintf(list + length, LIST_MAX - length, "%s%s", length ? ", " : "", text);
-}
-
-static bool is_active(const struct doctor *doctor, const struct config_router *router)
-{
-	return strcmp(member_of(router_status(doctor->status, router), "state"), "active") == 0;
-}
-
 /* ---- peers ---- */
 
 static unsigned speakers_heard(
@@ -45,13 +34,13 @@ static unsigned speakers_heard(
 		if (speaker->vrid != router->id.vrid || speaker->outgoing)
 			continue;
 		if (count++ < NAMED_MAX)
-			list_append(list, address_format(&speaker->source, text));
+			list_add(list, LIST_MAX, address_format(&speaker->source, text));
 	}
 	return count;
 }
 
 /* Only the Active advertises, so Backups are found by asking the group: who answers can also hear. */
-void check_peers(struct doctor *doctor, const struct config_router *router)
+void find_peers(struct doctor *doctor, const struct config_router *router)
 {
 	const struct segment *segment = router_segment(doctor, router);
 	char members[LIST_MAX] = "", speakers[LIST_MAX] = "", text[ADDRESS_TEXT_MAX];
@@ -59,10 +48,11 @@ void check_peers(struct doctor *doctor, const struct config_router *router)
 	if (!segment || (cannot_look(doctor, router, segment->asking_error, "the group cannot be asked")))
 		return;
 	for (unsigned i = 0; i < segment->peer_count && i < NAMED_MAX; i++)
-		list_append(members, address_format(&segment->peers[i], text));
+		list_add(members, LIST_MAX, address_format(&segment->peers[i], text));
 	unsigned heard = speakers_heard(segment, router, speakers);
 	if (!segment->peer_count && !heard)
-		finding_add(doctor, is_active(doctor, router) ? DOCTOR_WARNING : DOCTOR_FAILURE, router->name,
+		finding_add(doctor, is_active_here(doctor, router) ? DOCTOR_WARNING : DOCTOR_FAILURE,
+		    router->name,
 		    "is vipd running on the other servers, on the same segment and with the same vrid? Does "
 		    "the "
 		    "switch forward ff02::12 (MLD snooping)? Do firewalls let protocol 112 pass?",
@@ -73,7 +63,7 @@ void check_peers(struct doctor *doctor, const struct config_router *router)
 }
 
 /* One Active, or two that do not hear each other. */
-void check_speakers(struct doctor *doctor, const struct config_router *router)
+void find_speakers(struct doctor *doctor, const struct config_router *router)
 {
 	const struct segment *segment = router_segment(doctor, router);
 	char list[LIST_MAX] = "";
@@ -89,7 +79,7 @@ void check_speakers(struct doctor *doctor, const struct config_router *router)
 		snprintf(item, sizeof item, "%s (priority %u%s)", address_format(&speaker->source, text),
 		    speaker->priority, speaker->outgoing ? ", this node" : "");
 		if (count++ < NAMED_MAX)
-			list_append(list, item);
+			list_add(list, LIST_MAX, item);
 	}
 	if (count > 1)
 		finding_add(doctor, DOCTOR_FAILURE, router->name,
@@ -143,7 +133,7 @@ static void answer_describe(
 	    owner			  ? address_format(owner, text)
 	    : is_virtual_mac(answer->mac) ? "the virtual MAC of a VRRP router"
 					  : "nobody of the group");
-	list_append(list, item);
+	list_add(list, LIST_MAX, item);
 }
 
 static const char *holder_address(const struct doctor *doctor, const struct config_router *router)
@@ -157,7 +147,7 @@ static void answers_judge(struct doctor *doctor, const struct config_router *rou
 {
 	char owner[ADDRESS_TEXT_MAX] = "";
 	const char *holder = holder_address(doctor, router);
-	bool here = is_active(doctor, router);
+	bool here = is_active_here(doctor, router);
 	const struct address *found =
 	    count ? owner_find(router_segment(doctor, router), answers[0]->mac) : NULL;
 	if (found)
@@ -183,7 +173,7 @@ static void answers_judge(struct doctor *doctor, const struct config_router *rou
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "%s: one answer, of %s", address, list);
 }
 
-void check_wire(struct doctor *doctor, const struct config_router *router)
+void find_wire(struct doctor *doctor, const struct config_router *router)
 {
 	const struct segment *segment = router_segment(doctor, router);
 	if (!segment || cannot_look(doctor, router, segment->asking_error, "the neighbours cannot be asked"))
@@ -200,7 +190,7 @@ void check_wire(struct doctor *doctor, const struct config_router *router)
 }
 
 /* MetalLB, kube-vip, a proxy: they answer for the address and know nothing of VRRP. */
-void check_foreign(struct doctor *doctor, const struct config_router *router)
+void find_foreign(struct doctor *doctor, const struct config_router *router)
 {
 	const struct segment *segment = router_segment(doctor, router);
 	char list[LIST_MAX] = "";

@@ -97,8 +97,7 @@ static void found_add(struct found *found, const struct config *config, const ld
 		is_virtual = config_has_address(config, &address);
 	}
 	char *text = ldns_rdf2str(data), *list = is_virtual ? found->virtuals : found->others;
-	size_t length = strlen(list);
-	snprintf(list + length, LIST_MAX - length, "%s%s", length ? ", " : "", text ? text : "?");
+	list_add(list, LIST_MAX, text ? text : "?");
 	free(text);
 	(*(is_virtual ? &found->virtual_count : &found->other_count))++;
 }
@@ -110,7 +109,7 @@ static const char *ask(ldns_resolver *resolver, const char *name, ldns_rr_type t
 	ldns_pkt *answer = NULL;
 	ldns_rdf *domain = ldns_dname_new_frm_str(name);
 	if (!domain)
-		return "that is no name of DNS";
+		return "that is not a DNS name";
 	ldns_status status =
 	    ldns_resolver_query_status(&answer, resolver, domain, type, LDNS_RR_CLASS_IN, LDNS_RD);
 	ldns_rdf_deep_free(domain);
@@ -141,7 +140,8 @@ static void name_judge(struct doctor *doctor, const char *trouble, const struct 
 	else if (found->other_count)
 		finding_add(doctor, DOCTOR_FAILURE, "",
 		    "leave only the AAAA record of the virtual address; names of the nodes belong elsewhere",
-		    "%s by %s leads also to %s, which is no virtual address", name, resolver, found->others);
+		    "%s by %s leads also to %s, which is not a virtual address", name, resolver,
+		    found->others);
 	else if (!found->virtual_count)
 		finding_add(doctor, DOCTOR_FAILURE, "", "add it; vipctl manifest --dns prints the record",
 		    "%s by %s: no AAAA record", name, resolver);
@@ -150,7 +150,7 @@ static void name_judge(struct doctor *doctor, const char *trouble, const struct 
 		    resolver, found->virtuals);
 }
 
-void check_name(struct doctor *doctor)
+void find_name(struct doctor *doctor)
 {
 	const char *name = doctor->request->name;
 	struct found found = {0};

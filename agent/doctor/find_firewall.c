@@ -146,7 +146,7 @@ static void way_judge(struct doctor *doctor, const struct config_router *router,
 	}
 }
 
-void check_firewall(struct doctor *doctor, const struct config_router *router)
+void find_firewall(struct doctor *doctor, const struct config_router *router)
 {
 	const struct segment *segment = router_segment(doctor, router);
 	struct rules rules = rules_read(router);

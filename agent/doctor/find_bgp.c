@@ -64,7 +64,7 @@ static bool is_established(const char *line)
 	return strstr(line, "Established") != NULL;
 }
 
-void check_bgp(struct doctor *doctor)
+void find_bgp(struct doctor *doctor)
 {
 	struct bird_answer answer;
 	unsigned sessions = 0, up = 0;
@@ -76,12 +76,12 @@ void check_bgp(struct doctor *doctor)
 		if (!session_parse(answer.lines[i], &protocol))
 			continue;
 		sessions++;
-		size_t length = strlen(down);
+		char text[sizeof protocol.name + sizeof protocol.info + 4];
+		snprintf(text, sizeof text, "%s (%s)", protocol.name, protocol.info);
 		if (is_established(answer.lines[i]))
 			up++;
 		else
-			snprintf(down + length, sizeof down - length, "%s%s (%s)", length ? ", " : "",
-			    protocol.name, protocol.info);
+			list_add(down, sizeof down, text);
 	}
 	if (!sessions)
 		finding_add(doctor, DOCTOR_WARNING, "", "kubectl get bgppeers, bgpconfigurations -o yaml",
@@ -109,10 +109,9 @@ static void route_judge(struct doctor *doctor, const struct config_router *route
     const struct bird_answer *answer)
 {
 	const char *route = route_line(answer, address);
-	bool active = strcmp(member_of(router_status(doctor->status, router), "state"), "active") == 0;
 	if (route)
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "BIRD has %.120s", route);
-	else if (active)
+	else if (is_active_here(doctor, router))
 		finding_add(doctor, DOCTOR_FAILURE, router->name,
 		    "vipctl manifest prints what makes Calico advertise it; then: birdcl show route",
 		    "this node is the holder, but BIRD has no route for %s/128", address);
@@ -122,7 +121,7 @@ static void route_judge(struct doctor *doctor, const struct config_router *route
 		    address);
 }
 
-void check_route(struct doctor *doctor, const struct config_router *router)
+void find_route(struct doctor *doctor, const struct config_router *router)
 {
 	struct bird_answer answer;
 	for (unsigned i = 0; i < router->address_count; i++) {

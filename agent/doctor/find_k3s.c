@@ -72,7 +72,7 @@ static void pair_take(yaml_document_t *document, const yaml_node_pair_t *pair, s
 	value_take(document, value, values);
 }
 
-/* Returns 0, -errno, or -EINVAL if it is no YAML mapping. */
+/* Returns 0, -errno, or -EINVAL if it is not a YAML mapping. */
 static int file_read(const char *path, struct k3s *k3s)
 {
 	yaml_parser_t parser;
@@ -140,21 +140,19 @@ static void san_judge(struct doctor *doctor, const struct k3s *k3s)
 	for (unsigned r = 0; r < doctor->config.router_count; r++) {
 		const struct config_router *router = &doctor->config.routers[r];
 		for (unsigned a = 0; a < router->address_count; a++) {
-			size_t length = strlen(missing);
 			if (!has_address(&k3s->tls_san, &router->addresses[a]))
-				snprintf(missing + length, sizeof missing - length, " %s",
-				    address_format(&router->addresses[a], text));
+				list_add(
+				    missing, sizeof missing, address_format(&router->addresses[a], text));
 		}
 	}
-	size_t length = strlen(missing);
 	if (name && !has_name(&k3s->tls_san, name))
-		snprintf(missing + length, sizeof missing - length, " %s", name);
+		list_add(missing, sizeof missing, name);
 	if (*missing)
 		finding_add(doctor, DOCTOR_FAILURE, "",
 		    "add it on every server and restart k3s, one after the other; vipctl manifest --k3s "
 		    "prints "
 		    "the lines",
-		    "tls-san does not have%s", missing);
+		    "tls-san does not have %s", missing);
 	else
 		finding_add(doctor, DOCTOR_FINE, "", NULL, "tls-san has the virtual address%s%s",
 		    name ? " and " : "", name ? name : "");
@@ -183,7 +181,7 @@ static void node_ip_judge(struct doctor *doctor, const struct k3s *k3s)
 		finding_add(doctor, DOCTOR_FINE, "", NULL, "node-ip is %s", k3s->node_ip.items[0]);
 }
 
-void check_k3s(struct doctor *doctor)
+void find_k3s(struct doctor *doctor)
 {
 	const char *path = doctor->request->k3s_config ? doctor->request->k3s_config : K3S_CONFIG_DEFAULT;
 	struct k3s k3s = {0};

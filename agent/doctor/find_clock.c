@@ -38,7 +38,7 @@ static bool is_synchronised(void)
 	return adjtimex(&state) != TIME_ERROR && !(state.status & STA_UNSYNC);
 }
 
-void check_clock(struct doctor *doctor, const struct config_router *router)
+void find_clock(struct doctor *doctor, const struct config_router *router)
 {
 	const char *advice = "timedatectl; install chrony or systemd-timesyncd on every server";
 	char address[ADDRESS_TEXT_MAX];

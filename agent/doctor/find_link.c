@@ -12,6 +12,17 @@
 
 #define IPVS_INTERFACE "kube-ipvs0"
 
+/* The kernel's list of addresses; NULL, and a finding, if it does not tell. */
+static struct ifaddrs *interfaces(struct doctor *doctor, const struct config_router *router)
+{
+	struct ifaddrs *list;
+	if (getifaddrs(&list) == 0)
+		return list;
+	finding_add(doctor, DOCTOR_UNKNOWN, router->name, NULL, "the kernel does not tell: %s",
+	    strerrordesc_np(errno));
+	return NULL;
+}
+
 /* /proc/sys/net/ipv6/conf/INTERFACE/NAME; -1 if there is none. */
 static int setting(const char *interface, const char *name)
 {
@@ -83,14 +94,11 @@ static void link_judge(struct doctor *doctor, const struct config_router *router
 	}
 }
 
-void check_interface(struct doctor *doctor, const struct config_router *router)
+void find_interface(struct doctor *doctor, const struct config_router *router)
 {
-	struct ifaddrs *list;
-	if (getifaddrs(&list) < 0) {
-		finding_add(doctor, DOCTOR_UNKNOWN, router->name, NULL, "the kernel does not tell: %s",
-		    strerrordesc_np(errno));
+	struct ifaddrs *list = interfaces(doctor, router);
+	if (!list)
 		return;
-	}
 	link_judge(doctor, router, list);
 	freeifaddrs(list);
 }
@@ -169,14 +177,11 @@ static void address_judge(
 	}
 }
 
-void check_kernel(struct doctor *doctor, const struct config_router *router)
+void find_kernel(struct doctor *doctor, const struct config_router *router)
 {
-	struct ifaddrs *list;
-	if (getifaddrs(&list) < 0) {
-		finding_add(doctor, DOCTOR_UNKNOWN, router->name, NULL, "the kernel does not tell: %s",
-		    strerrordesc_np(errno));
+	struct ifaddrs *list = interfaces(doctor, router);
+	if (!list)
 		return;
-	}
 	for (unsigned i = 0; i < router->address_count; i++) {
 		char text[ADDRESS_TEXT_MAX];
 		address_judge(doctor, router, address_format(&router->addresses[i], text),

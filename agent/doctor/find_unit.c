@@ -54,7 +54,7 @@ static void unit_judge(struct doctor *doctor, const char *text)
 		finding_add(doctor, DOCTOR_FINE, "", NULL, "vipd.service is enabled and hardened");
 }
 
-void check_unit(struct doctor *doctor)
+void find_unit(struct doctor *doctor)
 {
 	char *const argv[] = {"systemctl", "show", "vipd.service", "--property",
 	    "LoadState,UnitFileState,NoNewPrivileges,ProtectSystem,SystemCallFilter", NULL};
