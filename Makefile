@@ -31,7 +31,7 @@ room = $(wildcard agent/$(1)/*.c agent/$(1)/*/*.c)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel engine guardian,$(call room,$(r)))
-CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/wire/names.c
+CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c agent/wire/names.c
 VIPCTL  := $(foreach r,base config doctor vipctl,$(call room,$(r))) agent/net/socket.c $(addprefix agent/wire/,advert.c checksum.c na.c names.c)
 
 VIPD_LIBS    := libconfig libnl-3.0 libseccomp libcap nettle
@@ -83,7 +83,7 @@ unit_certificate := agent/control/checks/certificate.c
 unit_judge    := agent/control/checks/judge.c agent/control/text.c
 unit_pace     := agent/control/checks/pace.c
 unit_metrics  := $(call room,control/report) agent/control/text.c $(unit_health) $(addprefix agent/base/,address.c log.c) \
-		 $(foreach r,config core wire,agent/$(r)/names.c)
+		 agent/core/timing.c $(foreach r,config core wire,agent/$(r)/names.c)
 unit_address  := agent/base/address.c
 unit_board    := agent/board/board.c agent/board/layout.c
 unit_sandbox  := agent/engine/sandbox.c agent/base/log.c

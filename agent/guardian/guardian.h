@@ -197,8 +197,6 @@ __attribute__((format(printf, 1, 2))) bool notify(const char *format, ...);
  * 0: there is none. keys: memfd of secrets_read(CHILD_ENGINE).
  */
 int64_t resign_routers(const struct config *config, const struct board *board, int keys);
-/* How long those of one router stay, which depends on its interval; both in microseconds. */
-int64_t resign_stay(int64_t interval_us);
 
 /*
  * release.c: removes the addresses that a dead vipd left: those with our mark and our flags, and (for kernels

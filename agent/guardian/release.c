@@ -10,6 +10,7 @@
 
 #include "vipd/kernel.h"
 #include "vipd/log.h"
+#include "vipd/timing.h"
 
 #define LEFTOVERS_MAX 512 /* found at a time */
 #define LOGGED_MAX    8
@@ -80,9 +81,6 @@ int release_addresses(const struct config *config)
 	return result ? result : failed ? failed : (int)removed;
 }
 
-/* The limit of vr_late_limit(), rounded up: past it the engine steps down itself when it wakes. */
-#define LATE_INTERVALS 4
-
 static unsigned remove_held(struct kernel *kernel, const struct board_router *router)
 {
 	unsigned removed = 0;
@@ -91,11 +89,6 @@ static unsigned remove_held(struct kernel *kernel, const struct board_router *ro
 			removed +=
 			    kernel_address_remove(kernel, router->ifindex, &router->addresses[i], 128) == 0;
 	return removed;
-}
-
-static int64_t late_limit(int64_t interval_us)
-{
-	return LATE_INTERVALS * interval_us;
 }
 
 /* Of every router that holds something and whose limit, which depends on its interval, has passed. */
@@ -122,10 +115,10 @@ static unsigned release_held(
 
 unsigned release_late(const struct board *board, int64_t silence_us)
 {
-	return release_held(board, silence_us, late_limit);
+	return release_held(board, silence_us, vrrp_late_limit);
 }
 
 unsigned release_resigned(const struct board *board, int64_t since_us)
 {
-	return release_held(board, since_us, resign_stay);
+	return release_held(board, since_us, vrrp_handover_time);
 }

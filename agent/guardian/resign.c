@@ -13,10 +13,9 @@
 #include "guardian/guardian.h"
 #include "vipd/log.h"
 #include "vipd/net.h"
+#include "vipd/timing.h"
 
 /* How long the address stays: a Backup takes over after Skew_Time, which is below one interval. */
-#define STAY_MIN_US (50 * USEC_PER_MS)
-#define STAY_MAX_US (10 * USEC_PER_SEC)
 
 struct notice {
 	const struct config_router *config;
@@ -38,7 +37,7 @@ static bool was_active(const struct board_router *board, const struct config_rou
 {
 	int64_t silence = mono_sub(mono_now(), board->active_seen);
 	return board->state == VRRP_ACTIVE && board->active_self && silence >= 0 &&
-	       silence <= 3 * config->advert_interval_us;
+	       silence <= vrrp_late_limit(config->advert_interval_us);
 }
 
 static bool signs(const struct config_router *config)
@@ -96,13 +95,6 @@ static void resign(int fd, const struct notice *notice)
 		    "%s: sent priority 0 on %s in place of the engine", config->name, config->id.interface);
 }
 
-int64_t resign_stay(int64_t interval_us)
-{
-	return interval_us < STAY_MIN_US   ? STAY_MIN_US
-	       : interval_us > STAY_MAX_US ? STAY_MAX_US
-					   : interval_us;
-}
-
 int64_t resign_routers(const struct config *config, const struct board *board, int keys)
 {
 	struct notice notice = {0};
@@ -121,7 +113,7 @@ int64_t resign_routers(const struct config *config, const struct board *board, i
 		if (!notice.config || !was_active(&notice.board, notice.config))
 			continue;
 		resign(fd, &notice);
-		int64_t own_us = resign_stay(notice.config->advert_interval_us);
+		int64_t own_us = vrrp_handover_time(notice.config->advert_interval_us);
 		stay_us = stay_us < own_us ? own_us : stay_us;
 	}
 	if (notice.secrets && notice.secrets_size)

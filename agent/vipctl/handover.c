@@ -9,9 +9,8 @@
 #include "vipctl/call.h"
 #include "vipctl/router.h"
 
-#define POLL_MS	       20
-#define WAIT_MS	       3000 /* and WAIT_INTERVALS advertisement intervals */
-#define WAIT_INTERVALS 5
+#define POLL_MS 20
+#define WAIT_MS 3000 /* and what the protocol takes */
 
 static int64_t clock_ms(void)
 {
@@ -48,7 +47,8 @@ static bool all_are(const struct vipctl *ctl, const json_t *routers, condition *
 	{
 		if (!is_asked_for(ctl, router))
 			continue;
-		int64_t wait = WAIT_MS + WAIT_INTERVALS * member_number(router, "advert_interval_ms");
+		int64_t wait =
+		    WAIT_MS + member_number(router, "late_ms") + member_number(router, "handover_ms");
 		if (wait > *wait_ms)
 			*wait_ms = wait;
 		all = all && is_done(router);

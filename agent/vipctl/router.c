@@ -6,12 +6,7 @@
 
 #include <string.h>
 
-/* As the engine hands over: the address stays for two intervals at most, 50 ms at least, 10 s at most. */
-#define HANDOVER_INTERVALS 2
-#define HANDOVER_MIN_MS	   50
-#define HANDOVER_MAX_MS	   10000
-#define STATUS_DELAY_MS	   500 /* between the agent's look and ours, generously */
-#define SILENT_INTERVALS   4
+#define STATUS_DELAY_MS 500 /* between the agent's look and ours, generously */
 
 const char *member_text(const json_t *object, const char *key)
 {
@@ -41,7 +36,7 @@ enum holder router_holder(const json_t *router)
 		return HOLDER_SELF;
 	if (!json_is_object(active) || member_true(active, "self"))
 		return HOLDER_NOBODY;
-	int64_t limit = SILENT_INTERVALS * member_number(router, "advert_interval_ms") + STATUS_DELAY_MS;
+	int64_t limit = member_number(router, "late_ms") + STATUS_DELAY_MS;
 	return member_number(active, "last_seen_ms") > limit ? HOLDER_SILENT : HOLDER_OTHER;
 }
 
@@ -66,10 +61,7 @@ const char *router_holder_text(const json_t *router, char out[static CELL_MAX])
 
 static bool handover_may_go_on(const json_t *router)
 {
-	int64_t longest = HANDOVER_INTERVALS * member_number(router, "advert_interval_ms");
-	longest = longest < HANDOVER_MIN_MS   ? HANDOVER_MIN_MS
-		  : longest > HANDOVER_MAX_MS ? HANDOVER_MAX_MS
-					      : longest;
+	int64_t longest = member_number(router, "handover_ms");
 	int64_t since = time_parse(member_text(router, "since"));
 	return since >= 0 && time_now_ms() - since <= longest + STATUS_DELAY_MS;
 }

@@ -28,7 +28,7 @@ def healthy_status():
         "virtual_routers": [{
             "name": "api", "vrid": 100, "interface": "eth0", "state": "active", "since": at(100),
             "reason": "no advertisement for 310ms", "priority": 100, "effective_priority": 100, "healthy": True,
-            "health_reason": None, "drained": False, "checks": ["apiserver"], "advert_interval_ms": 100,
+            "health_reason": None, "drained": False, "checks": ["apiserver"], "advert_interval_ms": 100, "late_ms": 300.781, "handover_ms": 200,
             "addresses": [{"address": VIP, "held": True, "kernel": "present"}],
             "active_router": {"address": "fe80::1", "priority": 100, "self": True, "last_seen_ms": 12}}],
         "checks": [{"name": "apiserver", "type": "https", "state": "passing", "since": at(50), "last_ms": 3.1,

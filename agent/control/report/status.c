@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/text.h"
+#include "vipd/timing.h"
 
 /* Takes over `value`. */
 static void put(json_t *object, const char *key, json_t *value)
@@ -171,6 +172,8 @@ static json_t *router_json(const struct view *view, const struct board_router *r
 	put(json, "addresses", addresses_json(view, router));
 	put(json, "active_router", active_json(view, router));
 	put(json, "advert_interval_ms", milliseconds(router->advert_interval_us));
+	put(json, "late_ms", milliseconds(vrrp_late_limit(router->advert_interval_us)));
+	put(json, "handover_ms", milliseconds(vrrp_handover_time(router->advert_interval_us)));
 	put(json, "auth", json_string(config_auth_name(config ? config->auth : AUTH_OFF)));
 	put(json, "counters", counters_json(router));
 	put(json, "dropped", dropped_json(router));
