@@ -252,8 +252,8 @@ install: all
 	install -m 755 $(B)/vipd $(sbindir)/vipd
 	install -m 755 $(B)/vipctl $(bindir)/vipctl
 	install -m 755 $(B)/vipd-control $(libexecdir)/vipd-control
-	sed 's|/usr/sbin/vipd|$(PREFIX)/sbin/vipd|g; s|/usr/bin/vipctl|$(PREFIX)/bin/vipctl|g' init/vipd.service >$(unitdir)/vipd.service
-	chmod 644 $(unitdir)/vipd.service
+	for unit in vipd vipd-drain; do sed 's|/usr/sbin/vipd|$(PREFIX)/sbin/vipd|g; s|/usr/bin/vipctl|$(PREFIX)/bin/vipctl|g' \
+	    init/$$unit.service >$(unitdir)/$$unit.service && chmod 644 $(unitdir)/$$unit.service || exit 1; done
 	install -m 644 init/vipd.sysusers $(sysusersdir)/vipd.conf
 	install -m 644 init/vipd.tmpfiles $(tmpfilesdir)/vipd.conf
 	install -D -m 644 -t $(docdir)/examples conf/vipd.conf
@@ -266,7 +266,7 @@ install: all
 
 # What install wrote. What somebody else wrote stays: vipd.conf, keys, captures, the user.
 uninstall:
-	rm -f $(sbindir)/vipd $(bindir)/vipctl $(unitdir)/vipd.service $(sysusersdir)/vipd.conf $(tmpfilesdir)/vipd.conf \
+	rm -f $(sbindir)/vipd $(bindir)/vipctl $(unitdir)/vipd.service $(unitdir)/vipd-drain.service $(sysusersdir)/vipd.conf $(tmpfilesdir)/vipd.conf \
 	    $(mandir)/man1/vipctl.1 $(mandir)/man5/vipd.conf.5 $(mandir)/man8/vipd.8
 	rm -rf $(libexecdir) $(docdir)
 

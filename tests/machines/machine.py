@@ -38,15 +38,8 @@ ExecStart=/usr/sbin/nginx -p /srv/api -c /srv/api/nginx.conf -e /srv/api/error.l
 Restart=always
 RestartSec=100ms
 [Install]
-WantedBy=test.target
+WantedBy=multi-user.target
 """
-
-TARGET = """[Unit]
-Requires=basic.target
-Wants=systemd-networkd.service dbus.service systemd-logind.service
-AllowIsolate=yes
-"""
-
 
 def own_cgroups():
     """A cgroup2 that nspawn can use, whatever the host has, seen by this mount namespace alone."""
@@ -87,19 +80,16 @@ class Machine:
         self.write("/etc/hostname", self.name + "\n")
         for target in ("sysinit", "sockets", "basic", "multi-user", "timers", "network-online"):
             run("rm", "-rf", f"{self.tree}/etc/systemd/system/{target}.target.wants")
-        self.write("/etc/systemd/system/test.target", TARGET)
         self.write("/etc/systemd/network/10-host0.network", NETWORK.format(number=self.number, prefix=PREFIX))
         run("cp", "-r", self.tls, self.tree + "/srv/tls")
         self.write("/srv/api/nginx.conf", NGINX.format(
             name=self.name, dir="/srv/api", tls="/srv/tls", certificate="server", keepalive="75s",
             not_ready="/srv/api/not-ready"))
         self.write("/etc/systemd/system/api.service", API)
-        self.link_unit("api.service")
-
-    def link_unit(self, unit):
-        wants = self.tree + "/etc/systemd/system/test.target.wants"
-        os.makedirs(wants, exist_ok=True)
-        os.symlink(f"/etc/systemd/system/{unit}", f"{wants}/{unit}")
+        wants = self.tree + "/etc/systemd/system/multi-user.target.wants"
+        os.makedirs(wants)
+        for unit in ("/etc/systemd/system/api.service", "/lib/systemd/system/systemd-networkd.service", "/lib/systemd/system/dbus.service"):
+            os.symlink(unit, f"{wants}/{os.path.basename(unit)}")
 
     def config(self):
         return {
@@ -130,14 +120,14 @@ class Machine:
                 self.process = subprocess.Popen(
                     ["systemd-nspawn", "-b", "-D", self.tree, f"--machine={self.name}", "--register=no", "--keep-unit",
                      "--capability=all", "--network-bridge=br0", "--resolv-conf=off", "--timezone=off", "--console=pipe",
-                     "--kill-signal=SIGRTMIN+3", "systemd.unit=test.target"],
+                     "--kill-signal=SIGRTMIN+3", "systemd.unit=multi-user.target"],
                     stdin=subprocess.DEVNULL, stdout=console, stderr=console, env={**os.environ, "SYSTEMD_SECCOMP": "0"})
             started.set()
             if self.process.wait() != REBOOT:
                 return
 
     def wait_running(self):
-        wait_for(f"{self.name} is up", lambda: self.run("systemctl", "is-active", "test.target", check=False).stdout.strip(),
+        wait_for(f"{self.name} is up", lambda: self.run("systemctl", "is-active", "multi-user.target", check=False).stdout.strip(),
                  lambda state: state == "active", 60)
 
     def wait_off(self):

@@ -106,7 +106,7 @@ def power_cut(m):
 
 
 def upgrade(m):
-    m.run("apt-get", "install", "-y", "--reinstall", "/root/vipd.deb")
+    m.run("apt-get", "install", "-y", "--reinstall", "/root/vipd.deb", timeout=300)
 
 
 def networkctl(*words):
@@ -142,7 +142,7 @@ ROWS = [
     Row("networkctl reconfigure", networkctl("reconfigure", "host0")),
     Row("networkctl down, up", network_down_up, planned=False, moves=True),
     Row("systemd-networkd restarted", systemctl("restart", "systemd-networkd"), moves=False),
-    Row("reboot without a drain", reboot, planned=False, moves=True),
-    Row("poweroff without a drain", poweroff, planned=False, moves=True),
+    Row("reboot without a drain", reboot, moves=True),
+    Row("poweroff without a drain", poweroff, moves=True),
     Row("power cut", power_cut, planned=False, moves=True),
 ]
