@@ -89,6 +89,19 @@ static void test_401(void **state)
 	    "k3s renews it when it is restarted");
 }
 
+/* Other servers answer 400. */
+static void test_expired_client_certificate(void **state)
+{
+	(void)state;
+	struct config_check with = check_of("/tls/client.crt");
+	struct answer answer = {.status = 400, .body = body, .client_expired_us = INT64_C(1795363200000000)};
+	expect(&with, &answer, CHECK_FAILURE,
+	    "HTTP status 400: the client certificate /tls/client.crt expired at 2026-11-22T16:00:00.000Z; "
+	    "k3s renews it when it is restarted");
+	answer.status = 500;
+	expect(&with, &answer, CHECK_FAILURE, "HTTP status 500, expected 200");
+}
+
 /* The certificate is the right one: the server has not loaded its permissions yet, or does not permit it. */
 static void test_403(void **state)
 {
@@ -130,6 +143,7 @@ int main(void)
 	    cmocka_unit_test(test_ready),
 	    cmocka_unit_test(test_the_gate_that_fails),
 	    cmocka_unit_test(test_401),
+	    cmocka_unit_test(test_expired_client_certificate),
 	    cmocka_unit_test(test_403),
 	    cmocka_unit_test(test_anything_may_come),
 	};

@@ -128,6 +128,11 @@ void judge_answer(const struct config_check *config, const struct answer *answer
 		judge_refusal(config, answer, result);
 		return;
 	}
+	if (answer->client_expired_us && answer->status / 100 == 4) {
+		snprintf(list, sizeof list, "HTTP status %ld", answer->status);
+		judge_expired(config, answer->client_expired_us, list, CHECK_FAILURE, result);
+		return;
+	}
 	for (uint32_t i = 0; i < config->expect_count; i++)
 		snprintf(list + strlen(list), sizeof list - strlen(list), "%s%u", i ? " or " : "",
 		    config->expect[i]);
