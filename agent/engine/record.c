@@ -47,7 +47,6 @@ void record_router(struct engine *engine, const struct router *router)
 	b->state = (uint8_t)vr->state;
 	b->reason = (uint8_t)vr->reason;
 	b->effective_priority = vrrp_effective_priority(vr);
-	b->healthy = vr->health == VRRP_HEALTHY;
 	b->health = (uint8_t)vr->health;
 	b->drained = vr->drained;
 	b->advert_interval_us = vr->state == VRRP_BACKUP && vr->learned_interval_us

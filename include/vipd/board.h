@@ -81,8 +81,7 @@ struct board_router {
 	uint8_t reason; /* enum vrrp_reason */
 	uint8_t priority;
 	uint8_t effective_priority;
-	bool healthy;
-	uint8_t health; /* enum vrrp_health: failing or recovering while it is not healthy */
+	uint8_t health; /* enum vrrp_health */
 	bool drained;
 	bool active_self;  /* the Active is this node */
 	bool active_known; /* active_address and active_priority are valid */

@@ -68,7 +68,6 @@ static void make_board(void)
 	router->id.vrid = 100;
 	router->state = VRRP_ACTIVE;
 	router->priority = router->effective_priority = 150;
-	router->healthy = true;
 	router->health = VRRP_HEALTHY;
 	router->active_known = router->active_self = true;
 	router->active_priority = 150;
@@ -275,7 +274,6 @@ static void test_recovering(void **state)
 {
 	(void)state;
 	struct board_router *router = board_begin_router(&board, 1);
-	router->healthy = false;
 	router->health = VRRP_RECOVERING;
 	strcpy(router->health_text, "apiserver: recovering: …");
 	board_end_router(&board, 1);

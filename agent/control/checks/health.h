@@ -118,7 +118,7 @@ struct verdict {
 };
 
 /*
- * Router `index` of `config` is healthy if all its checks pass. `checks` are parallel to config->checks.
+ * Router `index` of `config` is as healthy as the worst of its checks; `checks` are parallel to config->checks.
  * False, with *verdict untouched, if a check has no result yet and none fails: then what was said before
  * stays.
  */

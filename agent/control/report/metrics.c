@@ -114,7 +114,7 @@ static int64_t router_value(const struct board_router *router, enum router_value
 	switch (which) {
 	case PRIORITY: return router->priority;
 	case EFFECTIVE_PRIORITY: return router->effective_priority;
-	case HEALTHY: return router->healthy;
+	case HEALTHY: return router->health == VRRP_HEALTHY;
 	case CONFLICT: return router->conflict != VRRP_CONFLICT_NONE;
 	case DRAINED: return router->drained;
 	case DRAINED_SINCE: return router->drained ? router->drained_since_us : 0;

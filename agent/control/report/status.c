@@ -117,7 +117,7 @@ static json_t *check_names_json(const struct view *view, const struct config_rou
 
 static json_t *health_reason_json(const struct board_router *router)
 {
-	if (router->healthy)
+	if (router->health == VRRP_HEALTHY)
 		return json_null();
 	return router->health_text[0] ? TEXT(router->health_text)
 				      : json_string("its checks have not answered yet");
@@ -144,7 +144,7 @@ static void put_health(json_t *json, const struct board_router *router)
 {
 	put(json, "priority", json_integer(router->priority));
 	put(json, "effective_priority", json_integer(router->effective_priority));
-	put(json, "healthy", json_boolean(router->healthy));
+	put(json, "healthy", json_boolean(router->health == VRRP_HEALTHY));
 	put(json, "health", json_string(vrrp_health_name(router->health)));
 	put(json, "health_reason", health_reason_json(router));
 	put(json, "drained", json_boolean(router->drained));

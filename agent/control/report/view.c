@@ -31,7 +31,6 @@ static void router_expected(const struct config_router *config, struct board_rou
 	router->id = config->id;
 	router->state = VRRP_INITIALIZE;
 	router->priority = config->priority;
-	router->healthy = !config->checks;
 	router->health = config->checks ? VRRP_FAILING : VRRP_HEALTHY;
 	router->advert_interval_us = config->advert_interval_us;
 	router->address_count = config->address_count;
