@@ -24,7 +24,7 @@
 static struct board board;
 static struct config config;
 static struct check_health checks[CONFIG_CHECKS_MAX];
-static struct held_address kernel[2];
+static struct ifaddrs kernel[2];
 
 /* Names that need escaping cannot be configured; interfaces may have them. */
 #define INTERFACE "e\"t\\h0"
@@ -95,17 +95,21 @@ static void take(struct view *view, const char *interface)
 	    view_take(view, &board, &config, checks, (struct mono){10 * USEC_PER_SEC + 40000}), 0);
 	view->started_us = STARTED_US;
 	view->pid = 42;
-	held_free(&view->held);
-	kernel[0].address.in6 = in6addr_loopback;
-	strcpy(kernel[0].interface, INTERFACE);
-	inet_pton(AF_INET6, VIP, &kernel[1].address.in6);
-	strcpy(kernel[1].interface, interface);
-	view->held = (struct held){.count = *interface ? 2 : 1, .items = kernel};
+	freeifaddrs(view->kernel);
+	static struct sockaddr_in6 sockets[2] = {{.sin6_family = AF_INET6}, {.sin6_family = AF_INET6}};
+	sockets[0].sin6_addr = in6addr_loopback;
+	inet_pton(AF_INET6, VIP, &sockets[1].sin6_addr);
+	kernel[0] = (struct ifaddrs){.ifa_name = INTERFACE,
+	    .ifa_addr = (struct sockaddr *)&sockets[0],
+	    .ifa_next = *interface ? &kernel[1] : NULL};
+	kernel[1] =
+	    (struct ifaddrs){.ifa_name = (char *)interface, .ifa_addr = (struct sockaddr *)&sockets[1]};
+	view->kernel = kernel;
 }
 
 static void drop(struct view *view)
 {
-	view->held = (struct held){0};
+	view->kernel = NULL;
 	view_free(view);
 }
 

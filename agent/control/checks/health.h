@@ -118,9 +118,9 @@ struct verdict {
 };
 
 /*
- * Router `index` of `config` is as healthy as the worst of its checks; `checks` are parallel to config->checks.
- * False, with *verdict untouched, if a check has no result yet and none fails: then what was said before
- * stays.
+ * Router `index` of `config` is as healthy as the worst of its checks; `checks` are parallel to
+ * config->checks. False, with *verdict untouched, if a check has no result yet and none fails: then what was
+ * said before stays.
  */
 bool health_of_router(
     const struct config *config, unsigned index, const struct check_health *checks, struct verdict *verdict);

@@ -13,14 +13,15 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 
 #include "control/checks/certificate.h"
 #include "control/checks/judge.h"
-#include "control/checks/tripwire.h"
 #include "control/text.h"
 #include "vipd/duration.h"
 #include "vipd/log.h"
@@ -33,8 +34,8 @@
 struct net_probe {
 	struct probe base;
 	sd_event_source *timer;
-	struct tripwire tripwire;
-	bool anew; /* the kept connection has ended */
+	sd_event_source *tripwire; /* NULL: nothing is watched */
+	bool anew;		   /* the kept connection has ended */
 	CURLM *multi;
 	CURL *easy;
 	struct curl_slist *connect_to; /* with server_name */
@@ -134,12 +135,43 @@ static void read_certificate(const struct net_probe *probe, struct certificate *
 	}
 }
 
-static void on_broken(void *context)
+/* ---- the tripwire: a connection on which nothing is expected, watched for its end ---- */
+
+static void tripwire_release(struct net_probe *probe)
 {
+	probe->tripwire = sd_event_source_disable_unref(probe->tripwire);
+}
+
+static int on_end(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	(void)source, (void)fd, (void)events;
 	struct net_probe *probe = context;
+	tripwire_release(probe);
 	probe->anew = true;
 	probe->base.tripped(probe->base.context);
+	return 0;
 }
+
+/*
+ * Only its end: a server may send what it likes on an idle connection (TLS session tickets, key updates), and
+ * libcurl reads that when it uses the connection next. Without memory nothing is watched.
+ */
+static void tripwire_watch(struct net_probe *probe, int socket)
+{
+	if (sd_event_add_io(probe->base.event, &probe->tripwire, socket, EPOLLRDHUP, on_end, probe) < 0)
+		probe->tripwire = NULL;
+}
+
+/* Whether what is watched has ended, though on_end() may not have been called yet. */
+static bool tripwire_ended(const struct net_probe *probe)
+{
+	if (!probe->tripwire)
+		return false;
+	struct pollfd look = {.fd = sd_event_source_get_io_fd(probe->tripwire), .events = POLLRDHUP};
+	return poll(&look, 1, 0) == 1;
+}
+
+/* ---- one probe ---- */
 
 /* A connection that is only kept (tcp) is closed when its handle is removed: that is done at the next start.
  */
@@ -169,7 +201,7 @@ static void finish(struct net_probe *probe, CURLcode code)
 	sd_event_source_set_enabled(probe->timer, SD_EVENT_OFF); /* libcurl leaves one behind */
 	probe->running = false;
 	if (kept != CURL_SOCKET_BAD)
-		tripwire_watch(&probe->tripwire, probe->base.event, kept, on_broken, probe);
+		tripwire_watch(probe, kept);
 	probe_end(&probe->base, &result);
 }
 
@@ -325,7 +357,7 @@ static void set_secrets(struct net_probe *probe, const struct secrets *secrets)
 static void net_close(struct probe *base)
 {
 	struct net_probe *probe = (struct net_probe *)base;
-	tripwire_release(&probe->tripwire);
+	tripwire_release(probe);
 	remove_handle(probe);
 	if (probe->easy)
 		curl_easy_cleanup(probe->easy);
@@ -357,10 +389,10 @@ static int net_open(struct probe *base, const struct secrets *secrets)
 static void net_start(struct probe *base)
 {
 	struct net_probe *probe = (struct net_probe *)base;
-	bool anew = probe->anew || tripwire_ended(&probe->tripwire);
+	bool anew = probe->anew || tripwire_ended(probe);
 	curl_easy_setopt(probe->easy, CURLOPT_FRESH_CONNECT, anew ? 1L : 0L);
 	probe->anew = false;
-	tripwire_release(&probe->tripwire);
+	tripwire_release(probe);
 	remove_handle(probe);
 	probe->body_size = 0;
 	probe->curl_error[0] = '\0';

@@ -233,17 +233,16 @@ static void held_metrics(FILE *out, const struct view *view)
 	prometheus_family(out, "vipd_address_held", "gauge",
 	    "1 if the kernel has the address on the virtual router's interface, asked of the kernel at the "
 	    "scrape.");
-	for (unsigned i = 0; i < view->router_count && !view->held.error; i++) {
+	for (unsigned i = 0; i < view->router_count && view->kernel; i++) {
 		const struct board_router *router = &view->routers[i];
 		for (uint32_t a = 0; a < router->address_count; a++) {
 			char address[ADDRESS_TEXT_MAX], name[PROMETHEUS_TEXT_MAX],
 			    interface[PROMETHEUS_TEXT_MAX];
 			address_format(&router->addresses[a], address);
-			enum held_where where =
-			    held_find(&view->held, &router->addresses[a], router->id.interface, NULL);
+			enum held held = view_held(view, &router->addresses[a], router->id.interface, NULL);
 			fprintf(out, "vipd_address_held{router=\"%s\",address=\"%s\",interface=\"%s\"} %d\n",
 			    prometheus_escape(router->name, name), address,
-			    prometheus_escape(router->id.interface, interface), where == HELD_PRESENT);
+			    prometheus_escape(router->id.interface, interface), held == HELD_PRESENT);
 		}
 	}
 }

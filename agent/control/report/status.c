@@ -48,12 +48,12 @@ static json_t *addresses_json(const struct view *view, const struct board_router
 	for (uint32_t i = 0; i < router->address_count; i++) {
 		const struct address *address = &router->addresses[i];
 		const char *other = NULL;
-		enum held_where where = held_find(&view->held, address, router->id.interface, &other);
+		enum held held = view_held(view, address, router->id.interface, &other);
 		json_t *item = json_object();
 		put(item, "address", address_text(address));
-		put(item, "held", where == HELD_UNKNOWN ? json_null() : json_boolean(where == HELD_PRESENT));
-		put(item, "kernel", json_string(held_where_name(where)));
-		if (where == HELD_ELSEWHERE)
+		put(item, "held", held == HELD_UNKNOWN ? json_null() : json_boolean(held == HELD_PRESENT));
+		put(item, "kernel", json_string(view_held_name(held)));
+		if (held == HELD_ELSEWHERE)
 			put(item, "other_interface", text_json(other, IF_NAMESIZE));
 		json_array_append_new(list, item);
 	}

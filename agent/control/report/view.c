@@ -1,5 +1,9 @@
 /*
  * One consistent look at everything, so that the parts of an answer fit together and the board is read once.
+ *
+ * Which addresses are there must be right even when the engine hangs or lies, so it does not come from the
+ * board: each request asks the kernel. Only the router's interface counts: kube-proxy in IPVS mode binds
+ * every external address to kube-ipvs0, on all nodes.
  */
 #include "control/report/view.h"
 
@@ -93,7 +97,8 @@ int view_take(struct view *view, const struct board *board, const struct config 
 		board_read_link(board, i, &view->links[i]);
 		TERMINATE(view->links[i].interface);
 	}
-	held_read(&view->held);
+	if (getifaddrs(&view->kernel) < 0)
+		view->kernel = NULL;
 	return 0;
 }
 
@@ -101,9 +106,38 @@ void view_free(struct view *view)
 {
 	free(view->routers);
 	free(view->links);
-	held_free(&view->held);
+	freeifaddrs(view->kernel);
+	view->kernel = NULL;
 	view->routers = NULL;
 	view->links = NULL;
+}
+
+const char *view_held_name(enum held held)
+{
+	static const char *const names[] = {
+	    [HELD_ABSENT] = "absent",
+	    [HELD_PRESENT] = "present",
+	    [HELD_ELSEWHERE] = "other_interface",
+	    [HELD_UNKNOWN] = "unknown",
+	};
+	return names[held];
+}
+
+enum held view_held(
+    const struct view *view, const struct address *address, const char *interface, const char **other)
+{
+	enum held held = view->kernel ? HELD_ABSENT : HELD_UNKNOWN;
+	for (const struct ifaddrs *entry = view->kernel; entry; entry = entry->ifa_next) {
+		struct address found;
+		if (!address_of_sockaddr(entry->ifa_addr, &found) || !address_equal(&found, address))
+			continue;
+		if (!strcmp(entry->ifa_name, interface))
+			return HELD_PRESENT;
+		if (held == HELD_ABSENT && other)
+			*other = entry->ifa_name;
+		held = HELD_ELSEWHERE;
+	}
+	return held;
 }
 
 const struct config_router *view_config_of(const struct view *view, const struct board_router *router)

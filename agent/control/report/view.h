@@ -4,13 +4,13 @@
  */
 #pragma once
 
+#include <ifaddrs.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "control/checks/health.h"
 #include "control/records/recorder.h"
-#include "control/report/held.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
 
@@ -31,7 +31,7 @@ struct view {
 	struct board_router *routers;
 	unsigned link_count;
 	struct board_link *links;
-	struct held held;
+	struct ifaddrs *kernel; /* its addresses; NULL: it did not say */
 };
 
 /* How long ago the engine last gave a sign of life, in microseconds; -1: never. */
@@ -46,6 +46,18 @@ bool view_engine_up(const struct board *board, struct mono now);
 int view_take(struct view *view, const struct board *board, const struct config *config,
     const struct check_health *checks, struct mono now);
 void view_free(struct view *view);
+
+enum held { HELD_ABSENT, HELD_PRESENT, HELD_ELSEWHERE, HELD_UNKNOWN };
+
+/* "absent", "present", "other_interface", "unknown" */
+const char *view_held_name(enum held held);
+
+/*
+ * Where the kernel has `address`: HELD_PRESENT if it is on `interface`, even if others have it too.
+ * HELD_ELSEWHERE: `other` (which may be NULL) points to the name of the first interface that has it.
+ */
+enum held view_held(
+    const struct view *view, const struct address *address, const char *interface, const char **other);
 
 /* The settings of a router on the board; NULL if it is not configured any more. */
 const struct config_router *view_config_of(const struct view *view, const struct board_router *router);
