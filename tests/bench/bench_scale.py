@@ -55,7 +55,7 @@ def takeover(packets, trials, interval_ms):
 
 
 def trial(trials, capture, interval_ms, count, make, row):
-    trials.begin(make, Setup(interval_ms, count=count, checked=False), servers=2, probe=None, deadline=20 + interval_ms / 20)
+    trials.begin(make, Setup(interval_ms, count=count, checked=False), servers=2, probe=None, deadline=30 + interval_ms / 20)
     one, two = trials.members
     capture.mark()
     costs = measure([one, two], report.asked("LASTS", [SECONDS])[0])

@@ -39,7 +39,7 @@ def start_all(nodes, squatted=False, **router):
 def test_a_silent_host_with_our_address_is_found(lab, nodes, attacker):
     lab.wait_holder(nodes[0])
     with squatter(attacker.host):
-        seen = wait_for("the holder sees it", lambda: conflict(nodes[0]), deadline=20)
+        seen = wait_for("the holder sees it", lambda: conflict(nodes[0]), lambda seen: seen and seen["mac"] == MAC, 20)
         assert (seen["kind"], seen["mac"], seen["address"]) == ("address", MAC, VIP)
         assert nodes[0].metric("vipd_router_conflict", router="api") == 1
         answer = nodes[0].vipctl("status", check=False)

@@ -6,10 +6,15 @@ and lets them begin first.
 """
 
 import contextlib
+import os
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 from testbed import SANITIZER
+
+LATE = "the engine was late"  # what vipd says when the machine did not let it run
+BUSY = 3 * os.cpu_count()  # load, from which nobody can promise anything
 
 
 def pytest_configure(config):
@@ -22,6 +27,38 @@ def pytest_collection_modifyitems(items):
         for mark in item.iter_markers("together"):
             item.add_marker(pytest.mark.xdist_group(mark.args[0]))
     items.sort(key=lambda item: item.get_closest_marker("together") is None)
+
+
+def starved(item):
+    """Whether this machine was too busy for the test that has just failed."""
+    if os.getloadavg()[0] > BUSY:
+        return f"the load is {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors"
+    late = [name for name, new in item_logs(item) if LATE in new]
+    return f"an engine was late ({', '.join(late)})" if late else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """A test that fails on a starved machine is repeated, once, and the summary says so."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    why = starved(item) if any(report.failed for report in reports) else None
+    if why:
+        item._initrequest()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        reports[0].user_properties.append(("repeated", why))
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def pytest_terminal_summary(terminalreporter):
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, why in getattr(report, "user_properties", ()):
+                if name == "repeated" and report.when == "setup":
+                    terminalreporter.write_line(f"repeated: {report.nodeid}: {why}")
 
 
 @contextlib.contextmanager
@@ -40,8 +77,13 @@ def pytest_runtest_makereport(item, call):
     """What everybody logged during a test that failed."""
     outcome = yield
     report = outcome.get_result()
-    if report.failed and hasattr(item, "testbed"):
-        for name, text in item.testbed.logs():
-            new = text[item.log_begin.get(name, 0):]
-            if new.strip():
-                report.sections.append((name, new[-6000:]))
+    if report.failed:
+        report.sections += [(name, new[-6000:]) for name, new in item_logs(item)]
+
+
+def item_logs(item):
+    """What each host has logged since this test began."""
+    if not hasattr(item, "testbed"):
+        return []
+    logs = [(name, text[item.log_begin.get(name, 0):]) for name, text in item.testbed.logs()]
+    return [(name, new) for name, new in logs if new.strip()]

@@ -23,7 +23,7 @@ class Trials(Cluster):
         self.client_probe = self.probed = None
         self.members, self.undo = self.nodes, contextlib.ExitStack()
 
-    def begin(self, make, setup, servers=3, probe="usual", prepare=None, deadline=30.0):
+    def begin(self, make, setup, servers=3, probe="usual", prepare=None, deadline=None):
         """A new group, whose first server holds everything and serves the client.
 
         prepare(trials, node) gives more arguments of the agent of a server, and tells trials.undo how to clean up. probe: of
@@ -36,7 +36,7 @@ class Trials(Cluster):
             node.agent = MAKES[make](node, setup, **(prepare(self, node) if prepare else {}))
             node.agent.start()
         self.set_probe(probe)
-        self.settle(deadline)
+        self.settle(deadline or 30 + len(setup.addresses) / 40)
 
     def settle(self, deadline=20.0):
         """The first is the only holder and serves the client, and goes on doing so for a moment."""
