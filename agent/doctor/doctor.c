@@ -128,19 +128,13 @@ void doctor_release(struct doctor_report *report)
 
 /* ---- what finders share ---- */
 
-const char *member_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
-}
-
 const json_t *router_status(const json_t *status, const struct config_router *router)
 {
 	size_t i;
 	json_t *item;
 	json_array_foreach(json_object_get(status, "virtual_routers"), i, item)
 	{
-		if (strcmp(member_of(item, "name"), router->name) == 0)
+		if (strcmp(member_text(item, "name"), router->name) == 0)
 			return item;
 	}
 	return NULL;
@@ -157,7 +151,7 @@ const struct segment *router_segment(const struct doctor *doctor, const struct c
 
 bool is_active_here(const struct doctor *doctor, const struct config_router *router)
 {
-	return strcmp(member_of(router_status(doctor->status, router), "state"), "active") == 0;
+	return router_is_active(router_status(doctor->status, router));
 }
 
 void list_add(char *list, size_t room, const char *text)
@@ -175,7 +169,7 @@ bool is_root(void)
 
 static const char *config_path(const struct doctor *doctor)
 {
-	const char *loaded = member_of(json_object_get(doctor->status, "config"), "path");
+	const char *loaded = member_text(json_object_get(doctor->status, "config"), "path");
 	if (doctor->request->config)
 		return doctor->request->config;
 	return *loaded ? loaded : CONFIG_PATH_DEFAULT;

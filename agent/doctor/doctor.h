@@ -8,6 +8,7 @@
 #include "vipd/address.h"
 #include "vipd/config.h"
 #include "vipd/doctor.h"
+#include "vipd/status.h"
 
 #define SEGMENTS_MAX 8
 
@@ -33,9 +34,6 @@ __attribute__((format(printf, 5, 6))) void finding_add(struct doctor *doctor, en
 
 /* Gives the finding that was added last an advice with arguments. */
 __attribute__((format(printf, 2, 3))) void finding_advise(struct doctor *doctor, const char *format, ...);
-
-/* A member that is text, "" if it is not there (or null). */
-const char *member_of(const json_t *object, const char *key);
 
 /* The status of a virtual router of the configuration; NULL if the agent does not answer or has none. */
 const json_t *router_status(const json_t *status, const struct config_router *router);

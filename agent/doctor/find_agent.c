@@ -6,19 +6,6 @@
 
 #include "doctor/doctor.h"
 
-#define SILENT_INTERVALS 4
-#define SILENT_MORE_MS	 500
-
-static long long number_of(const json_t *object, const char *key)
-{
-	return (long long)json_number_value(json_object_get(object, key));
-}
-
-static bool is_true(const json_t *object, const char *key)
-{
-	return json_is_true(json_object_get(object, key));
-}
-
 /* Each object of a list in the status. */
 static void judge_each(
     struct doctor *doctor, const char *list, void (*judge)(struct doctor *doctor, const json_t *object))
@@ -31,46 +18,46 @@ static void judge_each(
 void find_agent(struct doctor *doctor)
 {
 	const json_t *engine = json_object_get(doctor->status, "engine");
-	const char *version = member_of(doctor->status, "version");
+	const char *version = member_text(doctor->status, "version");
 	if (!doctor->status && doctor->status_forbidden)
 		finding_add(doctor, DOCTOR_UNKNOWN, "", ADVICE_ROOT ", or join the group of the socket", "%s",
 		    doctor->status_error);
 	else if (!doctor->status)
 		finding_add(doctor, DOCTOR_FAILURE, "",
 		    "systemctl start vipd; why it ended: journalctl -u vipd", "%s", doctor->status_error);
-	else if (!is_true(engine, "responding"))
+	else if (!member_true(engine, "responding"))
 		finding_add(doctor, DOCTOR_FAILURE, "",
 		    "it is restarted by itself; if this stays: journalctl -u vipd",
 		    "the engine of vipd does not respond (last sign of life %lld ms ago)",
-		    number_of(engine, "heartbeat_ms"));
+		    (long long)member_number(engine, "heartbeat_ms"));
 	else if (strcmp(version, VIPD_VERSION) != 0)
 		finding_add(doctor, DOCTOR_WARNING, "",
 		    "systemctl restart vipd, so that what is installed runs",
 		    "vipd %s runs, but vipctl is of version %s", version, VIPD_VERSION);
 	else
 		finding_add(doctor, DOCTOR_FINE, "", NULL, "vipd %s answers%s", version,
-		    is_true(engine, "realtime") ? "" : ", without real-time priority");
+		    member_true(engine, "realtime") ? "" : ", without real-time priority");
 }
 
 static void router_judge(struct doctor *doctor, const json_t *router)
 {
-	const char *name = member_of(router, "name"), *state = member_of(router, "state"),
-		   *reason = member_of(router, "reason");
+	const char *name = member_text(router, "name"), *state = member_text(router, "state"),
+		   *reason = member_text(router, "reason");
 	if (strcmp(state, "fault") == 0 || strcmp(state, "initialize") == 0)
 		finding_add(doctor, DOCTOR_FAILURE, name, "why: journalctl -u vipd",
 		    "%s: %s; this node cannot hold it", state, reason);
-	else if (!is_true(router, "healthy"))
+	else if (!member_true(router, "healthy"))
 		finding_add(doctor, DOCTOR_FAILURE, name, "see the findings of health and api",
-		    "unhealthy: %s", member_of(router, "health_reason"));
-	else if (is_true(router, "drained")) {
-		const char *until = member_of(router, "drained_until");
+		    "unhealthy: %s", member_text(router, "health_reason"));
+	else if (member_true(router, "drained")) {
+		const char *until = member_text(router, "drained_until");
 		finding_add(doctor, DOCTOR_WARNING, name, NULL,
-		    "drained since %s%s%s: this node will not take over", member_of(router, "drained_since"),
-		    *until ? ", until " : "", until);
+		    "drained since %s%s%s: this node will not take over",
+		    member_text(router, "drained_since"), *until ? ", until " : "", until);
 		finding_advise(doctor, "if the maintenance is over: vipctl resume %s", name);
 	} else
 		finding_add(doctor, DOCTOR_FINE, name, NULL, "%s since %s: %s", state,
-		    member_of(router, "since"), reason);
+		    member_text(router, "since"), reason);
 }
 
 void find_router(struct doctor *doctor)
@@ -82,20 +69,25 @@ void find_router(struct doctor *doctor)
 static void holder_judge(struct doctor *doctor, const json_t *router)
 {
 	const json_t *active = json_object_get(router, "active_router");
-	const char *name = member_of(router, "name"), *address = member_of(active, "address");
-	long long seen = number_of(active, "last_seen_ms"),
-		  limit = SILENT_INTERVALS * number_of(router, "advert_interval_ms") + SILENT_MORE_MS;
-	if (strcmp(member_of(router, "state"), "active") == 0)
+	const char *name = member_text(router, "name"), *address = member_text(active, "address");
+	switch (router_holder(router)) {
+	case HOLDER_SELF:
 		finding_add(doctor, DOCTOR_FINE, name, NULL, "by VRRP this node is the holder");
-	else if (!*address || is_true(active, "self"))
+		break;
+	case HOLDER_NOBODY:
 		finding_add(doctor, DOCTOR_FAILURE, name, "see vipctl status on every server",
 		    "by VRRP nobody is the holder: no advertisement was heard");
-	else if (seen > limit)
+		break;
+	case HOLDER_SILENT:
 		finding_add(doctor, DOCTOR_FAILURE, name, "see vipctl status on every server",
-		    "by VRRP nobody is the holder: %s has been silent for %lld ms", address, seen);
-	else
+		    "by VRRP nobody is the holder: %s has been silent for %lld ms", address,
+		    (long long)member_number(active, "last_seen_ms"));
+		break;
+	case HOLDER_OTHER:
 		finding_add(doctor, DOCTOR_FINE, name, NULL, "by VRRP %s (priority %lld) is the holder",
-		    address, number_of(active, "priority"));
+		    address, (long long)member_number(active, "priority"));
+		break;
+	}
 }
 
 void find_holder(struct doctor *doctor)
@@ -107,24 +99,24 @@ void find_holder(struct doctor *doctor)
 static void conflict_judge(struct doctor *doctor, const json_t *router)
 {
 	const json_t *conflict = json_object_get(router, "conflict");
-	const char *name = member_of(router, "name"), *since = member_of(conflict, "since");
+	const char *name = member_text(router, "name"), *since = member_text(conflict, "since");
 	if (!json_is_object(conflict))
 		finding_add(
 		    doctor, DOCTOR_FINE, name, NULL, "vipd has noticed nobody else who claims the address");
-	else if (strcmp(member_of(conflict, "kind"), "source") == 0)
+	else if (strcmp(member_text(conflict, "kind"), "source") == 0)
 		finding_add(doctor, DOCTOR_FAILURE, name, "give one of the two another link-local address",
 		    "somebody else advertises from this node's own address %s since %s",
-		    member_of(conflict, "address"), since);
-	else if (strcmp(member_of(conflict, "kind"), "vrid") == 0)
+		    member_text(conflict, "address"), since);
+	else if (strcmp(member_text(conflict, "kind"), "vrid") == 0)
 		finding_add(doctor, DOCTOR_FAILURE, name, "give them the same VRID or other addresses",
 		    "VRID %d lists the same address %s since %s, and elects a holder of its own",
 		    (int)json_integer_value(json_object_get(conflict, "vrid")),
-		    member_of(conflict, "address"), since);
+		    member_text(conflict, "address"), since);
 	else
 		finding_add(doctor, DOCTOR_FAILURE, name,
 		    "sudo vipctl doctor says whose that is; see wire and foreign",
-		    "SPLIT BRAIN: %s also claims %s since %s", member_of(conflict, "mac"),
-		    member_of(conflict, "address"), since);
+		    "SPLIT BRAIN: %s also claims %s since %s", member_text(conflict, "mac"),
+		    member_text(conflict, "address"), since);
 }
 
 void find_conflict(struct doctor *doctor)
@@ -136,22 +128,22 @@ void find_conflict(struct doctor *doctor)
 
 static void health_judge(struct doctor *doctor, const json_t *check)
 {
-	const char *name = member_of(check, "name"), *state = member_of(check, "state"),
-		   *error = member_of(check, "last_error");
-	if (strcmp(member_of(check, "health"), "recovering") == 0)
+	const char *name = member_text(check, "name"), *state = member_text(check, "state"),
+		   *error = member_text(check, "last_error");
+	if (strcmp(member_text(check, "health"), "recovering") == 0)
 		finding_add(doctor, DOCTOR_WARNING, name,
 		    "nothing to do unless it fails again: then look at its server", "recovering since %s: %s",
-		    member_of(check, "since"), error);
+		    member_text(check, "since"), error);
 	else if (strcmp(state, "failing") == 0)
 		finding_add(doctor, DOCTOR_FAILURE, name, "vipd gives the address away while this lasts",
-		    "failing since %s: %s", member_of(check, "since"), error);
-	else if (is_true(check, "unauthorized"))
+		    "failing since %s: %s", member_text(check, "since"), error);
+	else if (member_true(check, "unauthorized"))
 		finding_add(doctor, DOCTOR_WARNING, name,
 		    "name in vipd.conf a cert and key that may ask; see vipd.conf(5)",
 		    "passing, but blind: %s", error);
 	else if (strcmp(state, "passing") == 0)
 		finding_add(doctor, DOCTOR_FINE, name, NULL, "passing: %s answered in %.1f ms",
-		    member_of(check, "target"), json_number_value(json_object_get(check, "last_ms")));
+		    member_text(check, "target"), json_number_value(json_object_get(check, "last_ms")));
 	else
 		finding_add(doctor, DOCTOR_UNKNOWN, name, "ask again in a few seconds", "no result yet");
 }

@@ -14,20 +14,11 @@
 
 #define NEWER_MS 1000 /* file times and our clock are not compared more closely than this */
 
-/* Milliseconds since 1970 of "2026-11-22T16:00:00.123Z" in the status, -1 if it is something else. */
-static int64_t loaded_ms(const struct doctor *doctor)
-{
-	struct tm tm = {0};
-	const char *text = member_of(json_object_get(doctor->status, "config"), "loaded");
-	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-	return rest ? (int64_t)timegm(&tm) * 1000 : -1;
-}
-
 static bool changed_since_loaded(const struct doctor *doctor)
 {
 	struct stat st;
-	const char *loaded_path = member_of(json_object_get(doctor->status, "config"), "path");
-	int64_t loaded = loaded_ms(doctor);
+	const char *loaded_path = member_text(json_object_get(doctor->status, "config"), "path");
+	int64_t loaded = time_parse(member_text(json_object_get(doctor->status, "config"), "loaded"));
 	if (loaded < 0 || strcmp(loaded_path, doctor->config_path) != 0 || stat(loaded_path, &st) < 0)
 		return false;
 	return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 > loaded + NEWER_MS;

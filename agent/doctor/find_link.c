@@ -144,7 +144,7 @@ static void address_judge(
     struct doctor *doctor, const struct config_router *router, const char *address, struct place place)
 {
 	const json_t *status = router_status(doctor->later ? doctor->later : doctor->status, router);
-	bool known = status, active = strcmp(member_of(status, "state"), "active") == 0;
+	bool known = status, active = router_is_active(status);
 	if (known && active && !place.here) {
 		finding_add(doctor, DOCTOR_FAILURE, router->name, NULL,
 		    "ACTIVE WITHOUT ITS ADDRESS: the kernel does not have %s on %s", address,

@@ -139,7 +139,7 @@ static void answer_describe(
 static const char *holder_address(const struct doctor *doctor, const struct config_router *router)
 {
 	const json_t *status = router_status(doctor->later ? doctor->later : doctor->status, router);
-	return member_of(json_object_get(status, "active_router"), "address");
+	return member_text(json_object_get(status, "active_router"), "address");
 }
 
 static void answers_judge(struct doctor *doctor, const struct config_router *router, const char *address,

@@ -26,7 +26,7 @@ static bool is_asked_for(const struct vipctl *ctl, const json_t *router)
 
 static bool is_drained(const json_t *router)
 {
-	return member_true(router, "drained") && router_has_let_go(router) &&
+	return member_true(router, "drained") && router_has_released(router) &&
 	       router_holder(router) == HOLDER_OTHER;
 }
 
@@ -88,7 +88,7 @@ static int drain_report(const struct vipctl *ctl, const json_t *router)
 		    "%s: NOT DRAINED: the engine did not act on it; this node is %s. Why: journalctl -u "
 		    "vipd\n",
 		    name, state);
-	else if (!router_has_let_go(router))
+	else if (!router_has_released(router))
 		fprintf(stderr,
 		    "%s: STILL HERE: drained, but this node is %s and has not let go of the address. Do "
 		    "not shut it down blindly; why: journalctl -u vipd\n",

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "vipd/status.h"
+
 #define COLUMN_GAP 2
 
 void colour_set(FILE *out, bool enabled, enum colour colour)
@@ -110,23 +112,6 @@ const char *show_duration(int64_t ms, char out[static SHOW_TEXT_MAX])
 	else
 		snprintf(out, SHOW_TEXT_MAX, "%lldd%02lldh", d, h % 24);
 	return out;
-}
-
-int64_t time_parse(const char *text)
-{
-	struct tm tm = {0};
-	int ms = 0;
-	const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-	if (!rest || sscanf(rest, ".%3dZ", &ms) < 0)
-		return -1;
-	return (int64_t)timegm(&tm) * 1000 + ms;
-}
-
-int64_t time_now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 const char *show_time(const char *text, char out[static SHOW_TEXT_MAX])

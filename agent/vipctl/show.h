@@ -43,9 +43,5 @@ char *text_tame(char *text);
 /* "0.3s", "12s", "3m12s", "4h05m", "2d03h" */
 const char *show_duration(int64_t ms, char out[static SHOW_TEXT_MAX]);
 
-/* Milliseconds since 1970 of "2026-11-22T16:00:00.123Z", -1 if it is something else. */
-int64_t time_parse(const char *text);
-int64_t time_now_ms(void);
-
 /* "2026-11-22 16:00:00.123", local time; `text` itself if it is not a time. */
 const char *show_time(const char *text, char out[static SHOW_TEXT_MAX]);

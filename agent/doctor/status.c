@@ -1,0 +1,92 @@
+/*
+ * The agent reports what it knows and what the kernel says; whether the two belong together is decided here,
+ * for the doctor and for vipctl alike.
+ */
+#include "vipd/status.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define STATUS_DELAY_MS 500 /* between the agent's look and ours, generously */
+
+const char *member_text(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text ? text : "";
+}
+
+int64_t member_number(const json_t *object, const char *key)
+{
+	return (int64_t)json_number_value(json_object_get(object, key));
+}
+
+bool member_true(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+int64_t time_parse(const char *text)
+{
+	struct tm tm = {0};
+	int ms = 0;
+	const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+	if (!rest || sscanf(rest, ".%3dZ", &ms) < 0)
+		return -1;
+	return (int64_t)timegm(&tm) * 1000 + ms;
+}
+
+int64_t time_now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+bool router_is_active(const json_t *router)
+{
+	return strcmp(member_text(router, "state"), "active") == 0;
+}
+
+enum holder router_holder(const json_t *router)
+{
+	const json_t *active = json_object_get(router, "active_router");
+	if (router_is_active(router))
+		return HOLDER_SELF;
+	if (!json_is_object(active) || member_true(active, "self"))
+		return HOLDER_NOBODY;
+	int64_t limit = member_number(router, "late_ms") + STATUS_DELAY_MS;
+	return member_number(active, "last_seen_ms") > limit ? HOLDER_SILENT : HOLDER_OTHER;
+}
+
+static bool handover_may_go_on(const json_t *router)
+{
+	int64_t longest = member_number(router, "handover_ms");
+	int64_t since = time_parse(member_text(router, "since"));
+	return since >= 0 && time_now_ms() - since <= longest + STATUS_DELAY_MS;
+}
+
+enum presence address_presence(const json_t *router, const json_t *address)
+{
+	const char *kernel = member_text(address, "kernel");
+	bool present = strcmp(kernel, "present") == 0;
+	if (!*kernel || strcmp(kernel, "unknown") == 0)
+		return PRESENCE_UNKNOWN;
+	if (present == router_is_active(router))
+		return PRESENCE_RIGHT;
+	if (!present)
+		return PRESENCE_MISSING;
+	return handover_may_go_on(router) ? PRESENCE_HANDOVER : PRESENCE_LEFT;
+}
+
+bool router_has_released(const json_t *router)
+{
+	size_t i;
+	json_t *address;
+	json_array_foreach(json_object_get(router, "addresses"), i, address)
+	{
+		if (strcmp(member_text(address, "kernel"), "present") == 0)
+			return false;
+	}
+	return !router_is_active(router);
+}

@@ -1,0 +1,41 @@
+/*
+ * The agent's status (GET /v1/status), read and judged.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A member that is text, "" if it is not there (or null). */
+const char *member_text(const json_t *object, const char *key);
+int64_t member_number(const json_t *object, const char *key);
+bool member_true(const json_t *object, const char *key);
+
+/* Milliseconds since 1970 of "2026-11-22T16:00:00.123Z", -1 if it is something else. */
+int64_t time_parse(const char *text);
+int64_t time_now_ms(void);
+
+/* Who the holder is by VRRP. */
+enum holder {
+	HOLDER_SELF,
+	HOLDER_OTHER,  /* heard recently */
+	HOLDER_SILENT, /* heard, but not any more */
+	HOLDER_NOBODY  /* none heard */
+};
+enum holder router_holder(const json_t *router);
+
+bool router_is_active(const json_t *router);
+
+/* What the kernel has of one address (an item of `addresses`), against what the state asks for. */
+enum presence {
+	PRESENCE_RIGHT,
+	PRESENCE_HANDOVER, /* still there, for the moment of a planned handover */
+	PRESENCE_MISSING,  /* active, and not there */
+	PRESENCE_LEFT,	   /* not active, and there */
+	PRESENCE_UNKNOWN   /* the kernel did not answer */
+};
+enum presence address_presence(const json_t *router, const json_t *address);
+
+/* Neither active nor with any of its addresses on the interface. */
+bool router_has_released(const json_t *router);
