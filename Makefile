@@ -30,7 +30,7 @@ override LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANITIZE)
 room = $(wildcard agent/$(1)/*.c agent/$(1)/*/*.c)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel engine guardian,$(call room,$(r)))
+VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel keeper engine guardian,$(call room,$(r)))
 CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c agent/wire/names.c
 VIPCTL  := $(foreach r,base config doctor vipctl,$(call room,$(r))) agent/net/socket.c $(addprefix agent/wire/,advert.c checksum.c na.c names.c)
 
@@ -129,7 +129,8 @@ fuzz_auth    := $(fuzz_advert)
 fuzz_config  := $(call room,config) $(call room,base)
 fuzz_netlink :=
 fuzz_messages := tests/fuzz/quiet.c $(addprefix agent/base/,address.c duration.c) $(call room,board) $(call room,core) $(call room,wire) \
-		 $(addprefix agent/engine/,auth.c complain.c conflict.c flush.c link.c messages.c record.c reload.c router.c transition.c)
+		 $(addprefix agent/keeper/,addresses.c links.c page.c) \
+		 $(addprefix agent/engine/,auth.c complain.c conflict.c flush.c link.c messages.c orders.c record.c reload.c router.c sharing.c transition.c)
 fuzz_http    := tests/fuzz/quiet.c $(filter-out agent/base/log.c agent/control/main.c,$(CONTROL))
 fuzz_libs    := nettle libcrypto libconfig libnl-3.0 libmicrohttpd jansson libcurl libsystemd libseccomp
 

@@ -1,5 +1,6 @@
 /*
- * vipd: the agent. Without -E it is the guardian, which starts this program again with -E as the engine.
+ * vipd: the agent. Without -E it is the guardian, which starts this program again with -E as the engine
+ * and with -K as the keeper.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -11,6 +12,7 @@
 #include "engine/engine.h"
 #include "guardian/guardian.h"
 #include "vipd/config.h"
+#include "vipd/keeper.h"
 #include "vipd/log.h"
 
 static const char usage_text[] =
@@ -86,12 +88,13 @@ int main(int argc, char **argv)
 {
 	const char *path = CONFIG_PATH_DEFAULT;
 	bool check_only = false, verbose = false;
-	for (int option; (option = getopt_long(argc, argv, "c:nvE", options, NULL)) != -1;) {
+	for (int option; (option = getopt_long(argc, argv, "c:nvEK", options, NULL)) != -1;) {
 		switch (option) {
 		case 'c': path = optarg; break;
 		case 'n': check_only = true; break;
 		case 'v': verbose = true; break;
 		case 'E': return engine_main();
+		case 'K': return keeper_main();
 		case OPTION_RELEASE: return release(path);
 		case OPTION_VERSION: puts("vipd " VIPD_VERSION); return EXIT_SUCCESS;
 		case OPTION_HELP: fputs(usage_text, stdout); return EXIT_SUCCESS;

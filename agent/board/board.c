@@ -156,6 +156,18 @@ void board_end_link(struct board *board, unsigned index)
 	record_end(&board->links[index].sequence);
 }
 
+struct board_order *board_begin_order(struct board *board, unsigned index)
+{
+	record_begin(&board->orders[index].sequence);
+	return &board->orders[index].value;
+}
+
+void board_end_order(struct board *board, unsigned index)
+{
+	record_end(&board->orders[index].sequence);
+	atomic_fetch_add(&board->order_count, 1);
+}
+
 struct board_engine *board_begin_engine(struct board *board)
 {
 	record_begin(&board->engine.sequence);
@@ -213,6 +225,12 @@ bool board_read_link(const struct board *board, unsigned index, struct board_lin
 void board_read_engine(const struct board *board, struct board_engine *copy)
 {
 	record_copy(&board->engine.sequence, &board->engine.value, copy, sizeof *copy);
+}
+
+bool board_read_order(const struct board *board, unsigned index, struct board_order *copy)
+{
+	return index < atomic_load(&board->router_count) && index < BOARD_ROUTERS_MAX &&
+	       record_copy(&board->orders[index].sequence, &board->orders[index].value, copy, sizeof *copy);
 }
 
 bool board_read_event(const struct board *board, uint64_t number, struct board_event *copy)

@@ -16,6 +16,7 @@
 #define REPAIRS_WINDOW_US (60 * USEC_PER_SEC)
 #define TRIES_A_LEASE	  12		     /* from the first refused renewal on */
 #define ASKED_MAX	  3		     /* times for an address that does not come */
+#define BUSY_MAX	  10		     /* seconds for a kernel that does not answer */
 #define RETRY_MIN_US	  (1 * USEC_PER_SEC) /* back-off after a refused address */
 #define RETRY_MAX_US	  (60 * USEC_PER_SEC)
 #define OUR_PREFIX	  128
@@ -23,6 +24,12 @@
 uint32_t vrrp_wanted(const struct vrrp *vr)
 {
 	return vr->handover == VRRP_AWAY ? 0 : vr_all_addresses(vr);
+}
+
+struct mono vrrp_keep_until(const struct vrrp *vr)
+{
+	struct mono at = vr->state == VRRP_ACTIVE ? vr->sent_at : vrrp_deadline(vr);
+	return mono_is_never(at) ? at : mono_add(at, vrrp_late_limit(vr->params.advert_interval_us));
 }
 
 void vr_request(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
@@ -114,7 +121,7 @@ static void address_there(struct vrrp *vr, struct mono now, unsigned index, stru
 	vr->on_link |= bit;
 	vr->remove[index] = 0;
 	if (vr->handover == VRRP_AWAY) {
-		if (vr->shared & bit)
+		if (vr->shared & bit || vr->request != vr->answered) /* it is being removed */
 			return;
 		vr_emit(out, VRRP_EFFECT_STRAY)->index = index;
 		vr_request(vr, now, out);
@@ -242,15 +249,17 @@ void vr_hear_kernel(
 
 /*
  * An Active without its address serves nobody. What was asked for and does not come, with no refusal either,
- * is asked for again, and then left to another router.
+ * is asked for again, and then left to another router. A kernel that has not answered yet may be busy with
+ * other interfaces: it has longer.
  */
 static void address_missing(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 {
+	bool busy = vr->request != vr->answered;
 	vr->confirm_by = mono_add(now, VR_CONFIRM_US);
-	if (++vr->unconfirmed < ASKED_MAX)
-		vr_request(vr, now, out);
-	else
+	if (++vr->unconfirmed >= (busy ? BUSY_MAX : ASKED_MAX))
 		give_up(vr, now, ETIMEDOUT, out);
+	else if (!busy)
+		vr_request(vr, now, out);
 }
 
 void vr_address_timers(struct vrrp *vr, struct mono now, struct vrrp_effects *out)

@@ -1,5 +1,5 @@
 /*
- * The engine: everything with a deadline. One loop over five descriptors and one deadline.
+ * The engine: everything with a deadline. One loop over six descriptors and one deadline.
  *
  * Order of a turn: the clock first, then everything that waits to be read, then timers, then what they asked
  * for. So a Backup that wakes late hears the Active before it believes it dead; an Active that wakes late has
@@ -10,17 +10,18 @@
 #include "engine/sandbox.h"
 
 #include <errno.h>
-#include <sched.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "vipd/log.h"
+#include "vipd/punctual.h"
 
 #define TURN_MAX_US   500000 /* a heartbeat at least this often */
 #define BREATH_US     1000
@@ -31,7 +32,15 @@
 
 static struct engine engine;
 
-enum source { SOURCE_VRRP, SOURCE_ND, SOURCE_NETLINK, SOURCE_GUARDIAN, SOURCE_CHANNEL, SOURCES };
+enum source {
+	SOURCE_VRRP,
+	SOURCE_ND,
+	SOURCE_NETLINK,
+	SOURCE_KEEPER,
+	SOURCE_GUARDIAN,
+	SOURCE_CHANNEL,
+	SOURCES
+};
 
 static int watch_fd; /* epoll */
 static struct mono tell_at = {INT64_MAX};
@@ -42,6 +51,7 @@ static int source_fd(enum source source)
 	case SOURCE_VRRP: return engine.vrrp_socket;
 	case SOURCE_ND: return engine.nd_socket;
 	case SOURCE_NETLINK: return engine.kernel.monitor;
+	case SOURCE_KEEPER: return engine.ring_of_keeper;
 	case SOURCE_GUARDIAN: return engine.guardian;
 	case SOURCE_CHANNEL: return engine.channel;
 	case SOURCES: break;
@@ -77,7 +87,7 @@ struct schedule {
 
 static struct schedule schedule(void)
 {
-	struct schedule next = {.act = mono_min(tell_at, engine.rejoin), .rise = MONO_NEVER};
+	struct schedule next = {.act = mono_min(tell_at, engine.dump_at), .rise = MONO_NEVER};
 	for (unsigned i = 0; i < engine.router_count; i++) {
 		next.act = mono_min(next.act, engine.due[i]);
 		next.rise = mono_min(next.rise, mono_add(engine.takeover[i], -RISE_US));
@@ -141,8 +151,6 @@ static uint32_t await(const struct schedule *next)
 
 static void fire_timers(struct mono now)
 {
-	if (mono_reached(now, engine.rejoin))
-		packets_rejoin(&engine);
 	for (unsigned i = 0; i < engine.router_count; i++)
 		if (mono_reached(now, engine.due[i]))
 			router_timers(&engine, &engine.routers[i], now);
@@ -184,8 +192,11 @@ static void read_sources(uint32_t ready, struct mono now)
 		announcements_read(&engine, now);
 	if (ready & 1 << SOURCE_NETLINK)
 		link_read(&engine, now);
-	if (engine.resync)
-		link_resync(&engine, now);
+	if (ready & 1 << SOURCE_KEEPER)
+		answers_read(&engine, now);
+	link_dumped(&engine, now);
+	if (engine.resync || mono_reached(now, engine.dump_at))
+		order_dump(&engine);
 	if (ready & 1 << SOURCE_GUARDIAN)
 		messages_from_guardian(&engine, now);
 	if (ready & 1 << SOURCE_CHANNEL)
@@ -229,22 +240,24 @@ static bool anything_left(void)
 	return false;
 }
 
-/* Locked on fault: only what is used becomes resident, and stays. */
-static void claim_punctuality(void)
+/* What opening the sockets needed, for their buffers; requests to the kernel are the keeper's. */
+static void drop_net_admin(void)
 {
-	bool locked = mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
-	bool realtime = (sched_getscheduler(0) & ~SCHED_RESET_ON_FORK) == SCHED_FIFO;
-	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-	if (!locked)
-		log_warning("memory is not locked (%s): under memory pressure takeovers may be late",
-		    strerrordesc_np(errno));
-	if (!realtime)
-		log_warning("no realtime scheduling: on a busy machine adverts may be late");
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct rights[2] = {
+	    {.effective = 1U << CAP_NET_RAW, .permitted = 1U << CAP_NET_RAW}};
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capset, &header, rights) < 0)
+		log_warning("cannot give up NET_ADMIN: %s; going on", strerrordesc_np(errno));
+}
+
+static void record_start(const struct punctuality *punctuality)
+{
 	struct board_engine *b = board_begin_engine(engine.board);
 	b->pid = getpid();
 	b->started_realtime_us = realtime_us();
-	b->realtime = realtime;
-	b->memory_locked = locked;
+	b->realtime = punctuality->realtime;
+	b->memory_locked = punctuality->locked;
 	board_end_engine(engine.board);
 }
 
@@ -252,12 +265,18 @@ static int open_everything(void)
 {
 	for (unsigned i = 0; i < ROUTERS_MAX; i++)
 		engine.due[i] = engine.takeover[i] = MONO_NEVER;
+	engine.dump_at = MONO_NEVER;
 	engine.guardian = FD_GUARDIAN;
 	engine.channel = FD_CHANNEL;
+	engine.keeper_ring = FD_KEEPER_RING;
+	engine.ring_of_keeper = FD_ENGINE_RING;
 	engine.board = board_map_writer(FD_BOARD);
 	if (!engine.board)
 		return -errno;
-	int result = kernel_open(&engine.kernel);
+	engine.page = keeper_page_map(FD_KEEPER_PAGE);
+	if (!engine.page)
+		return -errno;
+	int result = kernel_open_monitor(&engine.kernel);
 	if (!result)
 		result = packets_open(&engine);
 	return result ? result : watch_everything();
@@ -265,6 +284,7 @@ static int open_everything(void)
 
 int engine_main(void)
 {
+	struct punctuality punctuality;
 	log_open("engine");
 	prctl(PR_SET_NAME, "vipd-engine");
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* it gets keys */
@@ -276,7 +296,9 @@ int engine_main(void)
 		    strerrordesc_np(-result));
 		return EXIT_FAILURE;
 	}
-	claim_punctuality();
+	claim_punctuality(&punctuality);
+	record_start(&punctuality);
+	drop_net_admin();
 	signal(SIGABRT, on_abort);
 	sandbox_enter();
 	message_send(engine.channel, &(struct message){.type = MESSAGE_HELLO}, NULL);

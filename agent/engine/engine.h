@@ -17,6 +17,7 @@
 #include "vipd/board.h"
 #include "vipd/config.h"
 #include "vipd/flight.h"
+#include "vipd/keeper.h"
 #include "vipd/kernel.h"
 #include "vipd/message.h"
 #include "vipd/na.h"
@@ -57,12 +58,10 @@ struct link {
 	bool running;
 	bool has_mac;
 	uint8_t mac[6];
-	struct link_source local;  /* fe80::/10 */
-	struct link_source global; /* of the node; for peers that are no neighbours by link-local address */
-	bool forwarding;	   /* R flag of our Neighbor Advertisements */
-	bool joined;		   /* the groups, since it came up and has a source address */
-	bool join_failed;	   /* one of them: it is tried again */
-	struct complaint join;
+	struct link_source local;    /* fe80::/10 */
+	struct link_source global;   /* of the node; for peers that are no neighbours by link-local address */
+	bool forwarding;	     /* R flag of our Neighbor Advertisements */
+	bool joined;		     /* the groups, since it came up and has a source address */
 	bool seen;		     /* by the running dump */
 	struct mono next_vrid_check; /* see receive.c */
 	unsigned board;		     /* index of its record */
@@ -122,6 +121,8 @@ struct router {
 	struct link *link;
 	struct router_auth auth;
 	struct pending pending;
+	uint32_t order;	  /* generation of the order that was not answered yet, 0: none */
+	uint32_t request; /* vr.request that it carries */
 	struct vrrp_found found[VRRP_ADDRESSES_MAX]; /* as the running dump says */
 	enum vrrp_health checks_health;		     /* as control says */
 	char checks_text[BOARD_REASON_MAX];	     /* why not */
@@ -149,10 +150,11 @@ struct engine {
 	int channel;
 	int vrrp_socket;
 	int nd_socket;
-	struct net_groups groups;
-	struct mono rejoin; /* failed memberships are tried again, or MONO_NEVER */
+	int keeper_ring;    /* eventfd: wakes the keeper */
+	int ring_of_keeper; /* eventfd: it has an answer */
 	struct kernel kernel;
 	struct board *board;
+	const struct keeper_page *page;
 	struct configuration next; /* what is not in force yet; no config: nothing waits */
 	unsigned router_count;	   /* slots in use or free, below this one */
 	struct router routers[ROUTERS_MAX];
@@ -165,11 +167,16 @@ struct engine {
 	struct link links[LINKS_MAX];
 	const struct claim *claim; /* that a router is being told of, else NULL */
 	bool stopping;
-	bool changed; /* a transition since control was last told */
-	bool overlap; /* several routers have the same address; see sharing.c */
-	bool resync;  /* notifications were lost: dump at the next turn */
-	bool crowded; /* packets follow close on each other */
-	bool flooded; /* more packets or messages than a turn reads */
+	bool changed;		 /* a transition since control was last told */
+	bool overlap;		 /* several routers have the same address; see sharing.c */
+	bool resync;		 /* notifications were lost: dump at the next turn */
+	bool dumping;		 /* the keeper has been asked for a dump */
+	bool changed_since_dump; /* notifications have changed what it may show */
+	uint32_t dump;		 /* number of it */
+	struct mono dump_at;	 /* when to ask again */
+	bool ring;		 /* there is something for the keeper */
+	bool crowded;		 /* packets follow close on each other */
+	bool flooded;		 /* more packets or messages than a turn reads */
 };
 
 /* engine.c: the loop. Returns the exit status of the process. */
@@ -237,19 +244,28 @@ struct link *link_find(struct engine *engine, const char *name);
 /* Forgets the interfaces that neither a router nor `next` names: there is room for those of `next` then. */
 void links_retain(struct engine *engine, const struct config *next);
 struct link *link_by_index(struct engine *engine, unsigned ifindex);
-void link_resync(struct engine *engine, struct mono now);
+/* Takes the dump that was asked for, if it is there. */
+void link_dumped(struct engine *engine, struct mono now);
 void link_read(struct engine *engine, struct mono now);
 /* Where this router sends from: link-local, but global if its peers are. */
 const struct link_source *link_source_of(const struct router *router);
 const char *link_trouble(const struct router *router);	   /* why its link is not ready, NULL if it is */
 const char *link_carrier_trouble(const struct link *link); /* why nothing gets through it, NULL if it does */
 
-/* packets.c: sockets and memberships */
-int packets_open(struct engine *engine); /* 0 or -errno */
-/* Brings the memberships of a link in line with its routers. anew: the kernel may have forgotten them. */
-void packets_join(struct engine *engine, struct link *link, bool anew);
-void packets_rejoin(struct engine *engine); /* what has failed before; when engine->rejoin is reached */
-void packets_leave(struct engine *engine, const struct link *link);
+/* orders.c: what the keeper shall do, and what it answers */
+void order_write(struct engine *engine, struct router *router);
+/* Until when its addresses are not stale. */
+void order_keep(struct engine *engine, const struct router *router);
+void order_clear(struct engine *engine, unsigned index);
+/* up: it has just come up. */
+void order_groups(struct engine *engine, const struct link *link, bool up);
+void order_dump(struct engine *engine);
+/* Wakes the keeper if there is anything for it. */
+void orders_ring(struct engine *engine);
+void answers_read(struct engine *engine, struct mono now);
+
+/* packets.c: sockets. 0 or -errno. */
+int packets_open(struct engine *engine);
 
 /* tape.c: the flight recorder */
 struct tape_packet {

@@ -1,7 +1,7 @@
 /*
- * Does what the routers asked for: all adverts in one go, because others wait for them; then the kernel, then
- * the Neighbor Advertisements. What comes of it goes back as events, which may ask for more. The board learns
- * of it at the end.
+ * Does what the routers asked for: all adverts in one go, because others wait for them; then orders to the
+ * keeper, then the Neighbor Advertisements. What comes of it goes back as events, which may ask for more. The
+ * board learns of it at the end.
  */
 #include "engine/engine.h"
 
@@ -13,57 +13,13 @@
 #define ROUNDS_MAX                                                                                           \
 	8 /* a refusal leads to a resignation and ends there; more rounds than that would be a bug */
 
-static void remove_address(
-    struct engine *engine, struct router *router, const struct address *address, uint8_t prefix)
-{
-	int result = kernel_address_remove(&engine->kernel, router->link->ifindex, address, prefix);
-	if (result && result != -EADDRNOTAVAIL && result != -ENODEV)
-		log_error(
-		    "%s: cannot remove the address from %s: %s; remove it by hand with `ip -6 addr del`, two "
-		    "nodes may have it now",
-		    router->config.name, router->config.id.interface, strerrordesc_np(-result));
-}
-
-/* A refused renewal is no failure yet: the state machine tries again while the lease lasts. */
-static void tell_refusal(struct router *router, bool renewal, int error, struct mono now)
-{
-	struct hushed hushed;
-	if (renewal && complaint_due(&router->complaints[COMPLAINT_RENEWAL], 1, now, &hushed))
-		log_warning("%s: the kernel refuses to renew the address on %s: %s; trying again%s",
-		    router->config.name, router->config.id.interface, strerrordesc_np(error), hushed.text);
-	else if (!renewal)
-		log_error("%s: the kernel refuses the address on %s: %s", router->config.name,
-		    router->config.id.interface, strerrordesc_np(error));
-}
-
 static void change_addresses(struct engine *engine, struct router *router, struct mono now)
 {
 	sharing_tell(engine, router, now);
 	router->pending.addresses = false;
-	const struct vrrp *vr = &router->vr;
-	struct vrrp_event answer = {.type = VRRP_EVENT_ANSWER, .answer.number = vr->request};
-	uint32_t wanted = vrrp_wanted(vr), unwanted = ~wanted & ~vr->shared;
-	for (unsigned i = 0; i < router->config.address_count && router->link->ifindex; i++) {
-		const struct address *address = &router->config.addresses[i];
-		if (vr->remove[i])
-			remove_address(engine, router, address, vr->remove[i]);
-		else if (unwanted >> i & 1)
-			remove_address(engine, router, address, OUR_PREFIX);
-		if (!(wanted >> i & 1))
-			continue;
-		int result = kernel_address_add(
-		    &engine->kernel, router->link->ifindex, address, router->config.kernel_lease_s);
-		if (!result) { /* its notification is what counts */
-			record_step(engine, router, BOARD_STEP_ADDRESS_ASKED, mono_now());
-			continue;
-		}
-		tell_refusal(router, vr->present >> i & 1, -result, now);
-		record_count(engine, router, BOARD_ADDRESS_FAILURES);
-		answer.index = i;
-		answer.answer.error = -result;
-		break;
-	}
-	router_event(engine, router, now, &answer);
+	order_write(engine, router);
+	if (vrrp_wanted(&router->vr))
+		record_step(engine, router, BOARD_STEP_ADDRESS_ASKED, mono_now());
 }
 
 static void announce(struct engine *engine, struct router *router, struct mono now)
@@ -103,6 +59,7 @@ static bool flush_round(struct engine *engine, struct mono now)
 	for (unsigned i = 0; i < engine->touched_count; i++)
 		if (engine->touched[i]->pending.addresses)
 			change_addresses(engine, engine->touched[i], now);
+	orders_ring(engine);
 	for (unsigned i = 0; i < engine->touched_count; i++) {
 		struct router *r = engine->touched[i];
 		if (r->pending.announce)
@@ -120,6 +77,7 @@ static void settle(struct engine *engine, struct router *router)
 	router->touched = false;
 	engine->due[index] = router_deadline(router);
 	engine->takeover[index] = router->vr.active_down;
+	order_keep(engine, router);
 	record_router(engine, router);
 }
 
@@ -151,4 +109,5 @@ void engine_flush(struct engine *engine, struct mono now)
 	engine->touched_count = 0;
 	if (freed)
 		released(engine, now);
+	orders_ring(engine);
 }

@@ -15,10 +15,13 @@
 
 #include "vipd/log.h"
 
+#define DUMP_AGAIN_US (20 * USEC_PER_MS)
+
 struct reading {
 	struct engine *engine;
 	struct mono now;
 	bool dumping;
+	bool changed; /* something that a dump shows */
 };
 
 struct link *link_find(struct engine *engine, const char *name)
@@ -43,7 +46,7 @@ struct link *link_of(struct engine *engine, const char *name)
 	memcpy(link->name, name, strnlen(name, sizeof link->name - 1));
 	struct board_link *b = board_begin_link(engine->board, link->board);
 	if (strncmp(b->interface, link->name, sizeof b->interface) != 0) {
-		*b = (struct board_link){0};
+		*b = (struct board_link){.groups = b->groups + 1, .ups = b->ups}; /* leaves what there was */
 		memcpy(b->interface, link->name, sizeof b->interface);
 	}
 	board_end_link(engine->board, link->board);
@@ -74,8 +77,10 @@ void links_retain(struct engine *engine, const struct config *next)
 		if (!link->name[0] || is_named(engine, next, link))
 			continue;
 		*link = (struct link){.board = link->board};
-		*board_begin_link(engine->board, link->board) = (struct board_link){0};
+		struct board_link *b = board_begin_link(engine->board, link->board);
+		*b = (struct board_link){.groups = b->groups + 1, .ups = b->ups}; /* leaves what there was */
 		board_end_link(engine->board, link->board);
+		engine->ring = true;
 	}
 }
 
@@ -135,23 +140,13 @@ static void start_router(
 	router_event(engine, router, now, &event);
 }
 
-/* Without that the first answers of a holder whose link was away for a moment may wait for a second. */
-static void forget_unresolved(struct engine *engine, const struct link *link)
-{
-	int r = kernel_forget_unresolved(&engine->kernel, link->ifindex);
-	if (r < 0)
-		log_warning("%s: cannot look for neighbours that have not answered: %s; answers to them may "
-			    "wait for a second",
-		    link->name, strerror(-r));
-}
-
 static void tell_readiness(struct engine *engine, struct link *link, struct mono now)
 {
 	/* A link that lost its source address may have lost IPv6 and every membership: an MTU below 1280. */
 	bool up = !trouble(link) && (link->local.usable || link->global.usable);
 	if (up && !link->joined) {
-		packets_join(engine, link, true);
-		forget_unresolved(engine, link);
+		link->joined = true;
+		order_groups(engine, link, true);
 	}
 	link->joined = up;
 	for (unsigned i = 0; i < engine->router_count; i++) {
@@ -172,9 +167,8 @@ static void tell_readiness(struct engine *engine, struct link *link, struct mono
 
 static void link_vanished(struct engine *engine, struct link *link)
 {
-	packets_leave(engine, link);
-	link->join_failed = false;
 	link->ifindex = 0;
+	order_groups(engine, link, false);
 	link->admin_up = link->running = link->has_mac = link->joined = false;
 	link->local.usable = link->global.usable = false;
 }
@@ -207,6 +201,7 @@ static void on_link(struct reading *reading, const struct kernel_event *event)
 	struct link *link = NULL;
 	if (event->type == KERNEL_LINK)
 		link = link_find(engine, event->link.name);
+	reading->changed |= before || link;
 	if (before && before != link) { /* deleted, or renamed to something else */
 		link_vanished(engine, before);
 		tell_readiness(engine, before, reading->now);
@@ -249,9 +244,11 @@ static void on_source(
 	} else if (fit && !source->usable) {
 		source->usable = true;
 		source->address = *address;
+		reading->changed = true;
 		tell_readiness(reading->engine, link, reading->now);
 	} else if (current && !fit) {
 		source->usable = link->joined = false;
+		reading->changed = true;
 		reading->engine->resync = true; /* there may be another one; if not the dump says so */
 	}
 }
@@ -278,6 +275,8 @@ static void on_vip(
 		router->found[index] = found;
 		return;
 	}
+	bool known = router->vr.on_link >> index & 1;
+	reading->changed |= known != (found.state == VRRP_FOUND_RIGHT);
 	sharing_tell(reading->engine, router, reading->now);
 	router_event(reading->engine, router, reading->now,
 	    &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS, .index = index, .found = found});
@@ -318,6 +317,7 @@ static void on_kernel_event(void *context, const struct kernel_event *event)
 	case KERNEL_ADDRESS_GONE: on_address(reading, event); break;
 	case KERNEL_FORWARDING:
 		link = link_by_index(reading->engine, event->ifindex);
+		reading->changed |= link != NULL;
 		if (link)
 			link->forwarding = event->forwarding;
 		break;
@@ -368,18 +368,27 @@ static void dump_end(struct engine *engine, struct mono now)
 	}
 }
 
-void link_resync(struct engine *engine, struct mono now)
+/*
+ * Notifications were read while the keeper dumped. What has changed since it was asked may be newer than the
+ * dump: then that is of no use.
+ */
+void link_dumped(struct engine *engine, struct mono now)
 {
 	struct reading reading = {engine, now, .dumping = true};
-	engine->resync = false;
-	dump_begin(engine);
-	int result = kernel_dump(&engine->kernel, on_kernel_event, &reading);
-	if (result) {
+	if (!engine->dumping || atomic_load(&engine->page->dumped) != engine->dump)
+		return;
+	engine->dumping = false;
+	link_read(engine, now); /* what came before the dump was complete */
+	if (engine->page->dump_result)
 		log_error("cannot read links and addresses from the kernel: %s; trying again",
-		    strerrordesc_np(-result));
-		engine->resync = true;
+		    strerrordesc_np(-engine->page->dump_result));
+	if (engine->changed_since_dump || engine->page->dump_result) {
+		engine->dump_at = mono_add(now, DUMP_AGAIN_US);
 		return;
 	}
+	dump_begin(engine);
+	for (unsigned i = 0; i < engine->page->event_count && i < KEEPER_EVENTS_MAX; i++)
+		on_kernel_event(&reading, &engine->page->events[i]);
 	dump_end(engine, now);
 }
 
@@ -395,4 +404,5 @@ void link_read(struct engine *engine, struct mono now)
 		log_error("netlink: %s", strerrordesc_np(-result));
 	if (result)
 		engine->resync = true;
+	engine->changed_since_dump |= reading.changed;
 }

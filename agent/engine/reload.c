@@ -60,8 +60,7 @@ static void change(struct engine *engine, struct router *router, const struct co
 		if (index >= 0 && old_present >> i & 1)
 			event.present |= UINT32_C(1) << index;
 		if (index < 0 && old_on_link >> i & 1)
-			kernel_address_remove(
-			    &engine->kernel, router->link->ifindex, &old.addresses[i], OUR_PREFIX);
+			router->pending.addresses = true; /* the keeper removes what is ordered no more */
 	}
 	router_params(config, &params);
 	record_identity(engine, router);
@@ -74,8 +73,6 @@ static void change(struct engine *engine, struct router *router, const struct co
 		link_of(engine, config->track[i]); /* known before the dump that follows */
 	if (old.track_count && !config->track_count)
 		router_tracks(engine, router, now);
-	if (router->link->joined)
-		packets_join(engine, router->link, false);
 }
 
 static void keep_or_change(struct engine *engine, const struct configuration *next, struct mono now)
@@ -143,6 +140,7 @@ static void forget_others(struct engine *engine)
 			continue;
 		memset(board_begin_router(engine->board, i), 0, sizeof(struct board_router));
 		board_end_router(engine->board, i);
+		order_clear(engine, i);
 	}
 }
 
@@ -157,9 +155,9 @@ bool engine_configure(struct engine *engine, const struct configuration *next, s
 	forget_others(engine);
 	bool complete = add_new(engine, next, false, now);
 	sharing_find(engine);
-	link_resync(engine, now);
 	for (unsigned i = 0; i < engine->link_count; i++)
 		if (engine->links[i].joined)
-			packets_join(engine, &engine->links[i], false);
+			order_groups(engine, &engine->links[i], false);
+	order_dump(engine);
 	return complete;
 }

@@ -182,11 +182,12 @@ void router_free(struct engine *engine, struct router *router)
 		link->by_vrid[router->config.id.vrid] = 0;
 	memset(board_begin_router(engine->board, index), 0, sizeof(struct board_router));
 	board_end_router(engine->board, index);
+	order_clear(engine, index);
 	router_auth_wipe(&router->auth);
 	memset(router, 0, sizeof *router);
 	engine->due[index] = engine->takeover[index] = MONO_NEVER;
 	if (link->joined)
-		packets_join(engine, link, false);
+		order_groups(engine, link, false);
 }
 
 /* "eth1 has no carrier" in `text`; false: all tracked interfaces work. */

@@ -182,8 +182,8 @@ static struct mono heartbeat(void)
 
 /*
  * A silent engine, dead or alive, keeps its addresses until the kernel's lease ends, long after others have
- * taken over. The guardian removes what the engine itself would remove if it woke now: a late engine is a
- * dead engine.
+ * taken over. The keeper removes what the engine itself would remove if it woke now (a late engine is a dead
+ * engine); while there is no keeper, the guardian.
  */
 static void release_late_addresses(void)
 {
@@ -210,7 +210,8 @@ static bool watch_child(enum child_kind kind, struct mono now)
 
 static void watch_children(struct mono now)
 {
-	release_late_addresses();
+	if (!guardian.children[CHILD_KEEPER].pid) /* only then: what it has asked for may still come */
+		release_late_addresses();
 	watch_child(CHILD_CONTROL, now);
 	if (watch_child(CHILD_ENGINE, now) && guardian.children[CHILD_ENGINE].pid)
 		notify("WATCHDOG=1");

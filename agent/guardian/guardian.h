@@ -11,7 +11,7 @@
 #include "vipd/config.h"
 #include "vipd/message.h"
 
-enum child_kind { CHILD_ENGINE, CHILD_CONTROL, CHILDREN };
+enum child_kind { CHILD_KEEPER, CHILD_ENGINE, CHILD_CONTROL, CHILDREN };
 
 #define DEATHS_MAX 3
 

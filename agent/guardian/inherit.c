@@ -6,10 +6,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "guardian/guardian.h"
+#include "vipd/keeper.h"
 #include "vipd/log.h"
 
 /* Opens what a row stands for: ends[0], ends[1] or both; an end that stays -1 does not exist. */
@@ -22,11 +24,9 @@ static int open_pair(const struct guardian *guardian, int ends[2])
 }
 
 /* The second end is the same memory, read-only: who gets it cannot write to it. */
-static int open_board(const struct guardian *guardian, int ends[2])
+static int reopen(int ends[2])
 {
-	(void)guardian;
 	char path[64];
-	ends[0] = board_create();
 	if (ends[0] < 0)
 		return ends[0];
 	snprintf(path, sizeof path, "/proc/self/fd/%d", ends[0]);
@@ -38,6 +38,28 @@ static int open_lock(const struct guardian *guardian, int ends[2])
 {
 	ends[0] = guardian->lock;
 	return 0;
+}
+
+static int open_board(const struct guardian *guardian, int ends[2])
+{
+	(void)guardian;
+	ends[0] = board_create();
+	return reopen(ends);
+}
+
+/* Written by the keeper alone. */
+static int open_page(const struct guardian *guardian, int ends[2])
+{
+	(void)guardian;
+	ends[0] = keeper_page_create();
+	return reopen(ends);
+}
+
+static int open_ring(const struct guardian *guardian, int ends[2])
+{
+	(void)guardian;
+	ends[0] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return ends[0] < 0 ? -errno : 0;
 }
 
 static int open_http(const struct guardian *guardian, int ends[2])
@@ -87,6 +109,7 @@ static int open_programs(const struct guardian *guardian, int ends[2])
 }
 
 #define ENGINE	(1 << CHILD_ENGINE)
+#define KEEPER	(1 << CHILD_KEEPER)
 #define CONTROL (1 << CHILD_CONTROL)
 
 static const struct {
@@ -95,12 +118,15 @@ static const struct {
 	unsigned gets[2]; /* who gets ends[0] and ends[1] */
 } inherited[] = {
     {FD_CHANNEL, open_pair, {ENGINE, CONTROL}},
-    {FD_BOARD, open_board, {ENGINE, CONTROL}},
+    {FD_BOARD, open_board, {ENGINE, KEEPER | CONTROL}},
     {FD_SOCKET, open_http, {CONTROL}},
     {FD_METRICS, open_metrics, {CONTROL}},
     {FD_RECORDS, open_records, {CONTROL}},
-    {FD_LOCK, open_lock, {ENGINE}},
-    {FD_PROGRAM, open_programs, {ENGINE, CONTROL}},
+    {FD_LOCK, open_lock, {ENGINE | KEEPER}},
+    {FD_PROGRAM, open_programs, {ENGINE | KEEPER, CONTROL}},
+    {FD_KEEPER_PAGE, open_page, {KEEPER, ENGINE}},
+    {FD_KEEPER_RING, open_ring, {ENGINE | KEEPER}},
+    {FD_ENGINE_RING, open_ring, {ENGINE | KEEPER}},
 };
 
 static void hand_to(struct guardian *guardian, unsigned children, enum child_fd number, int fd)
@@ -120,6 +146,13 @@ int inheritance_open(struct guardian *guardian)
 			return result;
 		for (int end = 0; end < 2; end++)
 			hand_to(guardian, inherited[i].gets[end], inherited[i].number, ends[end]);
+	}
+	/* A socket that is not bound receives nothing. */
+	for (int i = 0; i < FD_GROUPS_COUNT; i++) {
+		int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (fd < 0)
+			return -errno;
+		guardian->inheritance[CHILD_KEEPER].fds[FD_GROUPS + i] = fd;
 	}
 	guardian->board = board_map(guardian->inheritance[CHILD_CONTROL].fds[FD_BOARD]);
 	return guardian->board ? 0 : -errno;

@@ -64,7 +64,7 @@ int release_addresses(const struct config *config)
 {
 	static struct leftovers found;
 	struct kernel kernel;
-	int failed = 0, result = kernel_open(&kernel);
+	int failed = 0, result = kernel_open_requests(&kernel);
 	if (result)
 		return result;
 	unsigned removed = 0, before;
@@ -103,7 +103,7 @@ static unsigned release_held(
 		if (!board_read_router(board, i, &router) || router.state != VRRP_ACTIVE || !router.held ||
 		    passed_us <= limit(router.advert_interval_us))
 			continue;
-		if (!open && kernel_open(&kernel))
+		if (!open && kernel_open_requests(&kernel))
 			return removed;
 		open = true;
 		removed += remove_held(&kernel, &router);

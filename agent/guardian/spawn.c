@@ -27,6 +27,13 @@
 #define FD_ABOVE	  64 /* out of the way of the agreed numbers */
 
 const struct child_plan child_plans[CHILDREN] = {
+    [CHILD_KEEPER] = {.name = "keeper",
+	.words = {"vipd", "-K"},
+	.right_count = 1,
+	.rights = {CAP_NET_ADMIN},
+	.realtime = true,
+	.deaf = true,
+	.precious = true},
     [CHILD_ENGINE] = {.name = "engine",
 	.words = {"vipd", "-E"},
 	.right_count = 2,

@@ -70,22 +70,31 @@ static int monitor_listen(struct nl_sock *sock)
 	return result ? system_error(result) : 0;
 }
 
-int kernel_open(struct kernel *kernel)
+int kernel_open_requests(struct kernel *kernel)
 {
-	*kernel = (struct kernel){.message = nlmsg_alloc_size(REQUEST_BYTES)};
+	*kernel = (struct kernel){.monitor = -1, .message = nlmsg_alloc_size(REQUEST_BYTES)};
 	kernel->requests = kernel->message ? socket_open() : NULL;
-	kernel->monitor_socket = kernel->requests ? socket_open() : NULL;
-	int result = kernel->monitor_socket ? monitor_listen(kernel->monitor_socket) : -errno;
-	if (result) {
+	if (!kernel->requests) {
+		int error = errno;
 		kernel_close(kernel);
-		return result;
+		return -error;
 	}
 	int one = 1, fd = nl_socket_get_fd(kernel->requests);
 	struct timeval wait = {.tv_sec = REQUEST_WAIT_S};
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
 	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);
-	kernel->monitor = nl_socket_get_fd(kernel->monitor_socket);
 	return 0;
+}
+
+int kernel_open_monitor(struct kernel *kernel)
+{
+	*kernel = (struct kernel){.monitor = -1, .monitor_socket = socket_open()};
+	int result = kernel->monitor_socket ? monitor_listen(kernel->monitor_socket) : -errno;
+	if (result)
+		kernel_close(kernel);
+	else
+		kernel->monitor = nl_socket_get_fd(kernel->monitor_socket);
+	return result;
 }
 
 void kernel_close(struct kernel *kernel)

@@ -118,6 +118,21 @@ struct board_router {
 struct board_link {
 	char interface[CONFIG_INTERFACE_MAX];
 	uint64_t dropped[ADVERT_VERDICTS];
+	/* For the keeper. */
+	uint32_t ifindex; /* where the groups of the virtual routers on it are to be joined; 0: nowhere */
+	uint32_t groups;  /* changes with what there is to join */
+	uint32_t ups; /* changes when the link has come up: joined anew, unresolved neighbours forgotten */
+};
+
+/* What the engine wants of the kernel for one virtual router. The keeper brings the latest order about. */
+struct board_order {
+	uint32_t generation; /* changes with each order; 0: there was none yet */
+	uint32_t ifindex;
+	uint32_t lease_s; /* 0: for ever */
+	uint32_t wanted;  /* bit i: addresses[i]; those that are not wanted are removed */
+	uint32_t address_count;
+	uint8_t strays[CONFIG_ADDRESSES_MAX]; /* prefix length with which addresses[i] must go; 0: none */
+	struct address addresses[CONFIG_ADDRESSES_MAX];
 };
 
 struct board_engine {
@@ -164,6 +179,11 @@ struct board {
 	BOARD_RECORD(board_engine) engine;
 	BOARD_RECORD(board_router) routers[BOARD_ROUTERS_MAX];
 	BOARD_RECORD(board_link) links[BOARD_LINKS_MAX];
+	BOARD_RECORD(board_order) orders[BOARD_ROUTERS_MAX];
+	/* mono_now() from which on a router's addresses are stale, unless the engine has moved it by then. */
+	_Atomic int64_t keep_until_us[BOARD_ROUTERS_MAX];
+	_Atomic uint32_t order_count; /* orders ever */
+	_Atomic uint32_t dump_wanted; /* changes when the engine wants a dump */
 	BOARD_RECORD(board_event) events[BOARD_EVENTS_MAX];
 	uint64_t flight_count; /* packets ever */
 	struct board_flight flight[FLIGHT_KINDS];
@@ -191,6 +211,8 @@ struct board_router *board_begin_router(struct board *board, unsigned index);
 void board_end_router(struct board *board, unsigned index);
 struct board_link *board_begin_link(struct board *board, unsigned index);
 void board_end_link(struct board *board, unsigned index);
+struct board_order *board_begin_order(struct board *board, unsigned index);
+void board_end_order(struct board *board, unsigned index);
 struct board_engine *board_begin_engine(struct board *board);
 void board_end_engine(struct board *board);
 void board_add_event(struct board *board, const struct board_event *event); /* sets number */
@@ -205,5 +227,7 @@ void histogram_add(
 bool board_read_router(const struct board *board, unsigned index, struct board_router *copy);
 bool board_read_link(const struct board *board, unsigned index, struct board_link *copy);
 void board_read_engine(const struct board *board, struct board_engine *copy);
+/* false also for an order that the engine died in: the next engine writes a new one. */
+bool board_read_order(const struct board *board, unsigned index, struct board_order *copy);
 /* number: 1 .. event_count. false: not there (any more), or half written. */
 bool board_read_event(const struct board *board, uint64_t number, struct board_event *copy);

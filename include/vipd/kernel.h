@@ -60,8 +60,9 @@ struct kernel_event {
 
 typedef void kernel_handler(void *context, const struct kernel_event *event);
 
-/* Opens both sockets. Returns 0 or -errno. */
-int kernel_open(struct kernel *kernel);
+/* For requests and dumps, which need NET_ADMIN; or for notifications. Return 0 or -errno. */
+int kernel_open_requests(struct kernel *kernel);
+int kernel_open_monitor(struct kernel *kernel);
 void kernel_close(struct kernel *kernel);
 
 /*

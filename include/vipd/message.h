@@ -27,15 +27,20 @@
 
 /* The descriptors that a child is started with, by their number in it; who gets which: guardian/inherit.c. */
 enum child_fd {
-	FD_GUARDIAN = 3, /* SEQPACKET to the guardian; end-of-file: the guardian is gone */
-	FD_CHANNEL,	 /* SEQPACKET between engine and control */
-	FD_BOARD,	 /* memfd */
-	FD_SOCKET,	 /* listening Unix socket */
-	FD_METRICS,	 /* listening TCP socket; closed if metrics are off */
-	FD_RECORDS,	 /* the directory of capture files; closed if there is none */
-	FD_LOCK,	 /* see guardian/lock.c; only to be held */
-	FD_PROGRAM,	 /* what it executes; closed by that */
-	FD_END
+	FD_GUARDIAN = 3,      /* SEQPACKET to the guardian; end-of-file: the guardian is gone */
+	FD_CHANNEL,	      /* SEQPACKET between engine and control */
+	FD_BOARD,	      /* memfd */
+	FD_SOCKET,	      /* listening Unix socket */
+	FD_METRICS,	      /* listening TCP socket; closed if metrics are off */
+	FD_RECORDS,	      /* the directory of capture files; closed if there is none */
+	FD_LOCK,	      /* see guardian/lock.c; only to be held */
+	FD_PROGRAM,	      /* what it executes; closed by that */
+	FD_KEEPER_PAGE,	      /* memfd: the keeper's answers */
+	FD_KEEPER_RING,	      /* eventfd: the engine has written an order */
+	FD_ENGINE_RING,	      /* eventfd: the keeper has written an answer */
+	FD_GROUPS,	      /* sockets of multicast memberships, which a crash of the keeper must not end */
+	FD_GROUPS_COUNT = 16, /* 364 memberships each, where net.core.optmem_max is 20480 */
+	FD_END = FD_GROUPS + FD_GROUPS_COUNT
 };
 
 enum message_type {

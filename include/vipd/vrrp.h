@@ -276,6 +276,12 @@ struct mono vrrp_deadline(const struct vrrp *vr);
 /* Bit i: address i should be on the interface. Of the others, those that are not in `shared` should not. */
 uint32_t vrrp_wanted(const struct vrrp *vr);
 
+/*
+ * When its addresses are stale unless it was stepped again by then: past the late limit after the last advert
+ * of an Active, or after what one that hands over does next.
+ */
+struct mono vrrp_keep_until(const struct vrrp *vr);
+
 /* The priority that it advertises, or would: 0 if it is no candidate, else the configured one in the band of
  * its health. */
 uint8_t vrrp_effective_priority(const struct vrrp *vr);

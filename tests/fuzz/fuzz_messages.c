@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "keeper/keeper.h"
 
 #define ROUTERS	     3
 #define COMMANDS_MAX 200
@@ -27,6 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct engine engine;
 static struct board board;
+static struct keeper keeper;
+static struct keeper_page page;
 static struct config config;
 static int far; /* control's end of the channel */
 static struct mono now_;
@@ -123,21 +127,38 @@ bool kernel_address_usable(const struct kernel_event *event)
 	return event->address.prefix == 128;
 }
 
-void packets_join(struct engine *e, struct link *link, bool anew)
+/* Groups are joined as they are wanted. */
+void net_groups_begin(struct net_groups *groups, unsigned ifindex)
 {
-	(void)e, (void)link, (void)anew;
+	(void)groups, (void)ifindex;
 }
 
-void packets_leave(struct engine *e, const struct link *link)
+void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct address *group)
 {
-	(void)e, (void)link;
+	(void)groups, (void)ifindex, (void)group;
+}
+
+int net_groups_end(struct net_groups *groups, unsigned ifindex)
+{
+	(void)groups, (void)ifindex;
+	return 0;
+}
+
+void net_groups_lost(struct net_groups *groups, unsigned ifindex)
+{
+	(void)groups, (void)ifindex;
+}
+
+/* The engine looks for answers at every turn. */
+void keeper_ring(void)
+{
 }
 
 void packets_send_adverts(struct engine *e, struct mono now)
 {
 	(void)now;
 	for (unsigned i = 0; i < e->router_count; i++)
-		e->routers[i].pending.advert = e->routers[i].pending.last_word = false;
+		e->routers[i].pending.advert = e->routers[i].pending.final_advert = false;
 }
 
 int packets_send_na(struct engine *e, const struct link *link, const struct address *vip)
@@ -167,8 +188,10 @@ static struct mono deadline(void)
 static void turn(void)
 {
 	link_read(&engine, now_);
-	if (engine.resync)
-		link_resync(&engine, now_);
+	answers_read(&engine, now_);
+	link_dumped(&engine, now_);
+	if (engine.resync || mono_reached(now_, engine.dump_at))
+		order_dump(&engine);
 	messages_from_control(&engine, now_);
 	for (unsigned i = 0; i < engine.router_count; i++) {
 		struct router *router = &engine.routers[i];
@@ -178,6 +201,9 @@ static void turn(void)
 			router_timers(&engine, router, now_);
 	}
 	engine_flush(&engine, now_);
+	keeper_carry_out(&keeper);
+	keeper_join(&keeper);
+	keeper_dump(&keeper);
 	for (unsigned i = 0; i < engine.router_count; i++)
 		if (engine.routers[i].used &&
 		    mono_sub(engine.due[i], router_deadline(&engine.routers[i])) != 0)
@@ -313,14 +339,26 @@ static void start(void)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		abort();
 	far = pair[1];
+	static int rings = -1;
+	if (rings < 0)
+		rings = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	memset(&engine, 0, sizeof engine);
 	memset(&board, 0, sizeof board);
 	memset(held, 0, sizeof held);
+	memset(&page, 0, offsetof(struct keeper_page, events));
+	keeper = (struct keeper){.board = &board,
+	    .page = &page,
+	    .seen = UINT32_MAX,
+	    .stale_at = MONO_NEVER,
+	    .join_again = MONO_NEVER};
 	told_count = 0;
 	now_ = (struct mono){USEC_PER_SEC};
 	engine.board = &board;
 	engine.channel = pair[0];
 	engine.guardian = -1;
+	engine.keeper_ring = engine.ring_of_keeper = rings;
+	engine.page = &page;
+	engine.dump_at = MONO_NEVER;
 	configure();
 	struct configuration next = {.config = &config, .secrets = (const uint8_t *)""};
 	engine_configure(&engine, &next, now_);

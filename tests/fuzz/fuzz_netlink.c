@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct kernel kernel;
 	if (size < 1 || size > ANSWER_BYTES)
 		return 0;
-	if (!kernel.message && kernel_open(&kernel))
+	if (!kernel.message && kernel_open_requests(&kernel))
 		abort();
 	struct delivery to = {on_event, NULL};
 	/* libnl reads the padding behind the last message, which in a socket's buffer is there. */

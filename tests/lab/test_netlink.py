@@ -45,6 +45,25 @@ def test_lost_notifications(lab, nodes):
     lab.wait_holder(nodes[0])
 
 
+def test_what_is_older_than_the_loss_is_not_believed(lab, nodes):
+    """The queue ends with an interface without carrier; that it has one again is among what was lost."""
+    before = nodes[1].metric("vipd_netlink_resyncs_total")
+    engine = nodes[1].vipd_pids()["engine"]
+    os.kill(engine, signal.SIGSTOP)
+    try:
+        nodes[1].carrier(False)
+        wait_for("the kernel knows", lambda: "NO-CARRIER" in nodes[1].exec("ip", "link", "show", "eth0").stdout)
+        ip_batch(nodes[1].name, [f"addr {verb} 2001:db8:79fb::dead/128 dev lo nodad" for verb in ("add", "del")] * 3000)
+        nodes[1].carrier(True)
+        wait_for("the kernel knows", lambda: "LOWER_UP" in nodes[1].exec("ip", "link", "show", "eth0").stdout)
+    finally:
+        os.kill(engine, signal.SIGCONT)
+    wait_for("it has read everything anew", lambda: nodes[1].metric("vipd_netlink_resyncs_total"), lambda n: n > before)
+    wait_for("it has read the rest of the queue", lambda: nodes[1].router()["state"], lambda state: state == "backup")
+    lab.wait_holder(nodes[0])
+    assert nodes[1].router()["state"] == "backup"
+
+
 def test_an_interface_that_comes_back_as_another(lab, nodes):
     before = nodes[0].router()["ifindex"]
     nodes[0].interface_delete()

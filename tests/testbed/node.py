@@ -156,7 +156,7 @@ class Node(Host):
         return status
 
     def vipd_pids(self):
-        """{"guardian": pid, "engine": pid, "control": pid}, without those that are not running."""
+        """{"guardian": pid, "keeper": pid, "engine": pid, "control": pid}, without those that are not running."""
         pids = {"guardian": self.vipd.pid} if self.vipd and self.vipd.poll() is None else {}
         for pid in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
@@ -165,7 +165,8 @@ class Node(Host):
                 with open(f"/proc/{pid}/cmdline") as words:
                     program, *arguments = words.read().split("\0")
                 if self.vipd and int(parent) == self.vipd.pid and state != "Z":
-                    role = "control" if "vipd-control" in program else "engine" if "-E" in arguments else "other"
+                    role = ("control" if "vipd-control" in program else
+                            "engine" if "-E" in arguments else "keeper" if "-K" in arguments else "other")
                     pids[role] = int(pid)
         return pids
 

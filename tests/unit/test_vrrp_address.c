@@ -89,11 +89,18 @@ static void test_missing_address(void **state)
 	begin(&params);
 	until(19000 * MS);
 	present(0);
-	lost(0); /* all the time again */
+	lost(0); /* all the time again; and what the kernel has not answered is not asked for a second time */
+	kernel_answers = false;
 	told[0] = '\0';
 	until(20900 * MS);
-	expect("[20000.000] timer\n"
-	       "> hold 0\n");
+	expect("[20000.000] timer\n");
+	until(28900 * MS);
+	told[0] = '\0';
+	until(29900 * MS);
+	expect("[29000.000] timer\n"
+	       "> advert 0\n"
+	       "> withdraw\n"
+	       "> active -> fault: address_failed\n");
 }
 
 static void test_more_addresses(void **state)

@@ -1,0 +1,116 @@
+/*
+ * What the engine wants of the kernel: written on the board for the keeper, which may have to wait for it.
+ * Only the latest counts. That an address is there is told by the kernel's notification, not by an answer;
+ * answers tell of refusals, and of dumps.
+ */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vipd/log.h"
+
+static unsigned index_of(const struct engine *engine, const struct router *router)
+{
+	return (unsigned)(router - engine->routers);
+}
+
+void orders_ring(struct engine *engine)
+{
+	static const uint64_t one = 1;
+	/* A full counter is as good: it rings. */
+	if (engine->ring && write(engine->keeper_ring, &one, sizeof one) != sizeof one && errno != EAGAIN)
+		log_error("cannot wake the keeper: %s", strerrordesc_np(errno));
+	engine->ring = false;
+}
+
+void order_keep(struct engine *engine, const struct router *router)
+{
+	if (vrrp_wanted(&router->vr))
+		atomic_store_explicit(&engine->board->keep_until_us[index_of(engine, router)],
+		    vrrp_keep_until(&router->vr).us, memory_order_release);
+}
+
+void order_write(struct engine *engine, struct router *router)
+{
+	unsigned index = index_of(engine, router);
+	const struct vrrp *vr = &router->vr;
+	order_keep(engine, router);
+	struct board_order *order = board_begin_order(engine->board, index);
+	order->generation++;
+	order->ifindex = router->link->ifindex;
+	order->lease_s = router->config.kernel_lease_s;
+	order->wanted = vrrp_wanted(vr);
+	order->address_count = router->config.address_count;
+	memcpy(order->addresses, router->config.addresses, sizeof order->addresses);
+	memcpy(order->strays, vr->remove, sizeof order->strays);
+	router->order = order->generation;
+	router->request = vr->request;
+	board_end_order(engine->board, index);
+	engine->ring = true;
+}
+
+/* The slot may get another router: what the keeper still holds for this one goes. */
+void order_clear(struct engine *engine, unsigned index)
+{
+	struct board_order *order = board_begin_order(engine->board, index);
+	*order = (struct board_order){.generation = order->generation + 1};
+	board_end_order(engine->board, index);
+	engine->ring = true;
+}
+
+/* A refused renewal is no failure yet: the state machine tries again while the lease lasts. */
+static void refused(
+    struct engine *engine, struct router *router, const struct keeper_answer *answer, struct mono now)
+{
+	const char *why = strerrordesc_np(answer->error);
+	struct hushed hushed;
+	bool renewal = router->vr.present & UINT32_C(1) << answer->index;
+	if (renewal && complaint_due(&router->complaints[COMPLAINT_RENEWAL], 1, now, &hushed))
+		log_warning("%s: the kernel refuses to renew the address on %s: %s; trying again%s",
+		    router->config.name, router->config.id.interface, why, hushed.text);
+	else if (!renewal)
+		log_error("%s: the kernel refuses the address on %s: %s", router->config.name,
+		    router->config.id.interface, why);
+	record_count(engine, router, BOARD_ADDRESS_FAILURES);
+}
+
+void answers_read(struct engine *engine, struct mono now)
+{
+	uint64_t rings;
+	if (read(engine->ring_of_keeper, &rings, sizeof rings) < 0 && errno != EAGAIN)
+		log_error("cannot read the keeper's answers: %s", strerrordesc_np(errno));
+	for (unsigned i = 0; i < engine->router_count; i++) {
+		struct router *r = &engine->routers[i];
+		struct keeper_answer answer = keeper_answer(engine->page, i);
+		if (!r->used || !r->order || answer.generation != r->order)
+			continue;
+		r->order = 0; /* answered */
+		if (answer.error)
+			refused(engine, r, &answer, now);
+		router_event(engine, r, now,
+		    &(struct vrrp_event){.type = VRRP_EVENT_ANSWER,
+			.index = answer.index,
+			.answer = {.number = r->request, .error = answer.error}});
+	}
+}
+
+void order_groups(struct engine *engine, const struct link *link, bool up)
+{
+	struct board_link *b = board_begin_link(engine->board, link->board);
+	b->ifindex = link->ifindex;
+	b->groups++;
+	b->ups += up;
+	board_end_link(engine->board, link->board);
+	engine->ring = true;
+}
+
+void order_dump(struct engine *engine)
+{
+	engine->resync = engine->changed_since_dump = false;
+	engine->dump_at = MONO_NEVER;
+	engine->dumping = true;
+	engine->dump = atomic_fetch_add(&engine->board->dump_wanted, 1) + 1;
+	engine->ring = true;
+}

@@ -1,0 +1,160 @@
+/*
+ * Orders and what is on the interfaces. Whatever a request has to wait for, the order may have been replaced
+ * meanwhile, and the engine may have been silent for so long that somebody else holds the address: both are
+ * looked at before and after each one.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "keeper/keeper.h"
+#include "vipd/log.h"
+
+#define COMPLAIN_US USEC_PER_SEC
+
+static struct mono keep_until(const struct keeper *keeper, unsigned router)
+{
+	return (struct mono){
+	    atomic_load_explicit(&keeper->board->keep_until_us[router], memory_order_acquire)};
+}
+
+static bool is_stale(const struct keeper *keeper, unsigned router)
+{
+	return mono_reached(mono_now(), keep_until(keeper, router));
+}
+
+static bool is_latest(const struct keeper *keeper, unsigned router, const struct board_order *order)
+{
+	struct board_order now;
+	return board_read_order(keeper->board, router, &now) && now.generation == order->generation;
+}
+
+static bool wants(const struct board_order *order, uint32_t ifindex, const struct address *address)
+{
+	for (unsigned i = 0;
+	     i < order->address_count && i < CONFIG_ADDRESSES_MAX && order->ifindex == ifindex; i++)
+		if (order->wanted & UINT32_C(1) << i && address_equal(&order->addresses[i], address))
+			return true;
+	return false;
+}
+
+/* Another virtual router may have got it, by a reload for instance. */
+static bool somebody_wants(const struct keeper *keeper, uint32_t ifindex, const struct address *address)
+{
+	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
+		struct board_order order;
+		if (board_read_order(keeper->board, i, &order) && order.wanted &&
+		    wants(&order, ifindex, address))
+			return true;
+	}
+	return false;
+}
+
+static void remove_address(
+    struct keeper *keeper, unsigned router, uint32_t ifindex, const struct address *address, uint8_t prefix)
+{
+	int result = ifindex ? kernel_address_remove(&keeper->requests, ifindex, address, prefix) : 0;
+	struct mono now = mono_now();
+	if (!result || result == -EADDRNOTAVAIL || result == -ENODEV ||
+	    !mono_reached(now, keeper->next_complaint))
+		return;
+	struct board_router name;
+	char text[ADDRESS_TEXT_MAX];
+	keeper->next_complaint = mono_add(now, COMPLAIN_US);
+	board_read_router(keeper->board, router, &name);
+	log_error("cannot remove %s from %s: %s; remove it by hand with `ip -6 addr del`, two nodes may have "
+		  "it now",
+	    address_format(address, text), name.id.interface, strerrordesc_np(-result));
+}
+
+static void held_add(struct keeper_held *held, uint32_t ifindex, const struct address *address)
+{
+	held->ifindex = ifindex;
+	for (unsigned i = 0; i < held->count; i++)
+		if (address_equal(&held->addresses[i], address))
+			return;
+	if (held->count < CONFIG_ADDRESSES_MAX)
+		held->addresses[held->count++] = *address;
+}
+
+/* Removes what we have put there for a router and nobody wants there; order NULL: all of it. */
+static void drop_held(struct keeper *keeper, unsigned router, const struct board_order *order)
+{
+	struct keeper_held *held = &keeper->page->held[router], kept = {.ifindex = held->ifindex};
+	for (unsigned i = 0; i < held->count && i < CONFIG_ADDRESSES_MAX; i++) {
+		const struct address *address = &held->addresses[i];
+		if (order && wants(order, held->ifindex, address))
+			held_add(&kept, held->ifindex, address);
+		else if (!order || !somebody_wants(keeper, held->ifindex, address))
+			remove_address(keeper, router, held->ifindex, address, 128);
+	}
+	*held = kept;
+}
+
+/* What is there although nobody of us wants it, or in another way than we want it. */
+static void clear(struct keeper *keeper, unsigned router, const struct board_order *order)
+{
+	for (unsigned i = 0; i < order->address_count && i < CONFIG_ADDRESSES_MAX; i++) {
+		const struct address *address = &order->addresses[i];
+		if (order->strays[i])
+			remove_address(keeper, router, order->ifindex, address, order->strays[i]);
+		if (!(order->wanted & UINT32_C(1) << i) && !somebody_wants(keeper, order->ifindex, address))
+			remove_address(keeper, router, order->ifindex, address, 128);
+	}
+}
+
+/* Puts every wanted address there, or renews it. Stops at the first that is refused, and at a newer order. */
+static void assign(
+    struct keeper *keeper, unsigned router, const struct board_order *order, struct keeper_answer *answer)
+{
+	for (unsigned i = 0; i < order->address_count && i < CONFIG_ADDRESSES_MAX; i++) {
+		if (!(order->wanted & UINT32_C(1) << i) || !order->ifindex)
+			continue;
+		if (is_stale(keeper, router) || !is_latest(keeper, router, order))
+			return;
+		held_add(&keeper->page->held[router], order->ifindex, &order->addresses[i]);
+		int result = kernel_address_add(
+		    &keeper->requests, order->ifindex, &order->addresses[i], order->lease_s);
+		if (result) {
+			*answer = (struct keeper_answer){answer->generation, (uint8_t)i, -result};
+			return;
+		}
+	}
+}
+
+static void carry_out(struct keeper *keeper, unsigned router, const struct board_order *order)
+{
+	struct keeper_answer answer = {.generation = order->generation};
+	drop_held(keeper, router, order);
+	clear(keeper, router, order);
+	assign(keeper, router, order, &answer);
+	if (is_stale(keeper, router))
+		drop_held(keeper, router, NULL);
+	keeper->done[router] = order->generation;
+	keeper_answer_write(keeper, router, &answer);
+	keeper_ring();
+}
+
+static void drop_stale(struct keeper *keeper, unsigned router)
+{
+	if (!keeper->page->held[router].count || !is_stale(keeper, router))
+		return;
+	log_error("the engine is late: removing its addresses, as it would itself");
+	drop_held(keeper, router, NULL);
+}
+
+void keeper_carry_out(struct keeper *keeper)
+{
+	uint32_t count = atomic_load(&keeper->board->order_count);
+	if (count == keeper->seen && !mono_reached(mono_now(), keeper->stale_at))
+		return;
+	keeper->seen = count;
+	keeper->stale_at = MONO_NEVER;
+	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
+		struct board_order order;
+		drop_stale(keeper, i);
+		while (board_read_order(keeper->board, i, &order) && order.generation != keeper->done[i])
+			carry_out(keeper, i, &order);
+		if (keeper->page->held[i].count)
+			keeper->stale_at = mono_min(keeper->stale_at, keep_until(keeper, i));
+	}
+}

@@ -1,0 +1,113 @@
+/*
+ * The keeper's loop: carry out what is new, then sleep until the engine rings, or until something that is
+ * held may be stale.
+ *
+ * It outlives an engine, and goes on from the page after its own crash. When the guardian is gone the engine
+ * hands over, and this process ends once nothing is held any more.
+ */
+#include "keeper/keeper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "vipd/log.h"
+#include "vipd/message.h"
+#include "vipd/punctual.h"
+
+/* How often an engine that has not moved its time is looked at: who adverts every 10 ms has moved it. */
+#define STALE_TICK_US (100 * USEC_PER_MS)
+
+static struct keeper keeper;
+
+void keeper_ring(void)
+{
+	static const uint64_t one = 1;
+	if (write(FD_ENGINE_RING, &one, sizeof one) != sizeof one && errno != EAGAIN)
+		log_error("cannot wake the engine: %s", strerrordesc_np(errno));
+}
+
+static bool holds_anything(void)
+{
+	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++)
+		if (keeper.page->held[i].count)
+			return true;
+	return false;
+}
+
+static int pause_ms(struct mono now)
+{
+	struct mono at = keeper.join_again, tick = mono_add(now, STALE_TICK_US);
+	if (keeper.stopping || mono_reached(tick, keeper.stale_at))
+		at = mono_min(at, tick);
+	else
+		at = mono_min(at, keeper.stale_at);
+	int64_t us = mono_sub(at, now);
+	return us <= 0 ? 0 : us > 60 * USEC_PER_SEC ? 60000 : (int)((us + USEC_PER_MS - 1) / USEC_PER_MS);
+}
+
+static void hear_guardian(void)
+{
+	struct message message;
+	int fds[MESSAGE_FDS];
+	int result = message_receive(FD_GUARDIAN, &message, fds);
+	if (result == -EPIPE || (!result && message.type == MESSAGE_STOP))
+		keeper.stopping = true;
+	for (int i = 0; i < MESSAGE_FDS && !result; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static void turn(void)
+{
+	keeper_carry_out(&keeper);
+	keeper_join(&keeper);
+	if (keeper_dump(&keeper))
+		keeper_ring();
+	struct pollfd polls[] = {{.fd = FD_KEEPER_RING, .events = POLLIN},
+	    {.fd = keeper.stopping ? -1 : FD_GUARDIAN, .events = POLLIN}};
+	uint64_t rings;
+	poll(polls, 2, pause_ms(mono_now()));
+	if (polls[0].revents && read(FD_KEEPER_RING, &rings, sizeof rings) < 0 && errno != EAGAIN)
+		log_error("cannot hear the engine: %s", strerrordesc_np(errno));
+	if (polls[1].revents)
+		hear_guardian();
+}
+
+static int open_everything(void)
+{
+	keeper.board = board_map(FD_BOARD);
+	keeper.page = keeper.board ? keeper_page_map_writer(FD_KEEPER_PAGE) : NULL;
+	if (!keeper.page)
+		return -errno;
+	struct net_groups *groups = &keeper.page->groups;
+	for (; groups->socket_count < FD_GROUPS_COUNT; groups->socket_count++)
+		groups->sockets[groups->socket_count] = FD_GROUPS + (int)groups->socket_count;
+	keeper.seen = atomic_load(&keeper.board->order_count) - 1;
+	keeper.stale_at = keeper.join_again = MONO_NEVER;
+	int result = kernel_open_requests(&keeper.requests);
+	return result ? result : kernel_open_requests(&keeper.dumps);
+}
+
+int keeper_main(void)
+{
+	struct punctuality punctuality;
+	log_open("keeper");
+	prctl(PR_SET_NAME, "vipd-keeper");
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	int result = open_everything();
+	if (result) {
+		log_error(
+		    "cannot open the board or netlink: %s; NET_ADMIN is needed", strerrordesc_np(-result));
+		return EXIT_FAILURE;
+	}
+	claim_punctuality(&punctuality);
+	keeper_sandbox();
+	do
+		turn();
+	while (!keeper.stopping || holds_anything());
+	return EXIT_SUCCESS;
+}

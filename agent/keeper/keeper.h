@@ -1,0 +1,45 @@
+/*
+ * Inside the keeper.
+ */
+#pragma once
+
+#include "vipd/keeper.h"
+
+/* A link as it was when its groups were joined. */
+struct keeper_link {
+	uint32_t ifindex, groups, ups;
+	bool failed; /* at least one join */
+};
+
+struct keeper {
+	const struct board *board;
+	struct keeper_page *page;
+	struct kernel requests;		  /* addresses */
+	struct kernel dumps;		  /* and neighbours: orders are carried out in the middle of these */
+	uint32_t seen;			  /* board->order_count when the orders were last looked at */
+	uint32_t done[BOARD_ROUTERS_MAX]; /* generation of the last order that was carried out */
+	struct mono stale_at;		  /* the earliest time at which something that is held may be stale */
+	struct keeper_link links[BOARD_LINKS_MAX];
+	struct mono join_again; /* a join has failed; MONO_NEVER: none */
+	struct mono next_complaint;
+	bool stopping;
+};
+
+/* page.c */
+struct keeper_page *keeper_page_map_writer(int fd);
+void keeper_answer_write(struct keeper *keeper, unsigned router, const struct keeper_answer *answer);
+
+/* addresses.c: brings about the latest order of every router, and removes what is stale. Costs nothing while
+ * there is no new order. */
+void keeper_carry_out(struct keeper *keeper);
+
+/* links.c: memberships, and neighbours of links that have come up */
+void keeper_join(struct keeper *keeper);
+/* Returns whether a dump is ready that the engine has asked for. */
+bool keeper_dump(struct keeper *keeper);
+
+/* keeper.c: wakes the engine */
+void keeper_ring(void);
+
+/* sandbox.c */
+void keeper_sandbox(void);

@@ -1,0 +1,14 @@
+/*
+ * What a process with deadlines asks of the kernel.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct punctuality {
+	bool realtime; /* SCHED_FIFO was granted, before this process was executed */
+	bool locked;   /* nothing of what it uses is ever read from a disk again */
+};
+
+/* Locks memory, and takes timers without slack. Logs what it does not get, and goes on. */
+void claim_punctuality(struct punctuality *punctuality);
