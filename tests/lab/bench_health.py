@@ -36,7 +36,7 @@ def test_api_server_killed(lab, nodes, interval):
     for _ in range(RUNS):
         lab.wait_holder(nodes[0])
         wait_for("the first server answers", probe.answered_by, lambda name: name == nodes[0].name)
-        wait_for("the check has a wire", nodes[0].check, lambda c: c["state"] == "passing" and not c["last_error"])
+        wait_for("the check has a tripwire", nodes[0].check, lambda c: c["state"] == "passing" and not c["last_error"])
         probe.mark()
         nodes[0].api_kill()
         wait_for("the second server answers", probe.answered_by, lambda name: name == nodes[1].name)
@@ -73,7 +73,7 @@ def test_one_of_the_dead_recovers(lab, nodes):
     took, moved = [], 0
     for _ in range(max(1, RUNS // 3)):
         for node in nodes:
-            wait_for("the check has a wire", node.check, lambda c: c["state"] == "passing" and not c["last_error"])
+            wait_for("the check has a tripwire", node.check, lambda c: c["state"] == "passing" and not c["last_error"])
         lab.wait_holder(nodes[0])
         before = transitions(nodes)
         for node in nodes:

@@ -62,7 +62,7 @@ def test_every_kept_connection_has_ended_when_it_is_needed(lab, nodes):
 
 
 def test_a_server_that_closes_every_connection(lab, nodes):
-    """No wire then, and no loop: one probe an interval."""
+    """No tripwire then, and no loop: one probe an interval."""
     nodes[0].api_kill()
     lab.wait_holder(nodes[1])
     nodes[0].api_start(keepalive="0")
