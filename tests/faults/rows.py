@@ -66,8 +66,8 @@ ROWS = [
     Row("notifications lost", kernel.notifications_lost, FAILOVER),
     Row("MTU below 1280 and back, holder", kernel.mtu_and_back(0), FAILOVER),
     Row("MTU below 1280 and back, backup", kernel.mtu_and_back(1), (STAYS, ALWAYS_HELD, NONE_LOST)),
-    *(Row(f"{count} routers of 16 addresses", kernel.all_move, FAILOVER, VIPD, setup=Setup(ms, count=count, each=16),
-          prepare=kernel.debian_limits) for count, ms in ((24, 100), (255, 1000))),
+    # as many addresses as the kernel adds in a moment; memberships of 255 such routers are a lab test
+    Row("24 routers of 16 addresses", kernel.all_move, FAILOVER, VIPD, setup=Setup(count=24, each=16), prepare=kernel.debian_limits),
 
     *(Row(f"router {how} and put back", reloads.put_back(how), (NONE_LOST,), VIPD, setup=Setup(count=2))
       for how in ("removed", "renumbered")),

@@ -18,7 +18,7 @@ from testbed import PREFIX, SANITIZED, VIP, adverts_pass, transitions, wait_for
 
 FORGER = "fe80::66"
 # More than that and the queue which all namespaces share drops the client's packets now and then. VIPD_FLOOD=10000 for once.
-PER_SECOND, SECONDS = int(os.environ.get("VIPD_FLOOD", 2000 if SANITIZED else 4000)), 3
+PER_SECOND, SECONDS = int(os.environ.get("VIPD_FLOOD", 1000 if SANITIZED else 2000)), 3
 EACH = 5  # times every refused packet is sent
 
 
