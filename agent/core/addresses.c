@@ -93,11 +93,12 @@ static void renewal_refused(struct vrrp *vr, struct mono now, int error, struct 
 	vr_stand_back(vr, now);
 }
 
-static void refused(struct vrrp *vr, struct mono now, unsigned index, int error, struct vrrp_effects *out)
+/* While one of them is missing it is no renewal, whichever was refused. */
+static void refused(struct vrrp *vr, struct mono now, int error, struct vrrp_effects *out)
 {
 	if (vr->state != VRRP_ACTIVE)
 		return;
-	if (vr->present & UINT32_C(1) << index)
+	if (vr->present == vr_all_addresses(vr))
 		renewal_refused(vr, now, error, out);
 	else
 		give_up(vr, now, error, out);
@@ -110,7 +111,7 @@ static void hear_answer(
 	if (vr->answered != vr->request) /* the one that replaced it is answered, too */
 		return;
 	if (event->answer.error)
-		refused(vr, now, event->index, event->answer.error, out);
+		refused(vr, now, event->answer.error, out);
 	else
 		vr->leased = vr->asked_at;
 }
@@ -196,8 +197,8 @@ static void address_wrong(struct vrrp *vr, struct mono now, unsigned index, cons
 	stray->index = index;
 	stray->prefix = found->prefix;
 	vr->remove[index] = found->prefix != OUR_PREFIX || !wanted ? found->prefix : 0;
-	if (wanted && (!again || found->state == VRRP_FOUND_DUPLICATE))
-		refused(vr, now, index, EADDRINUSE, out);
+	if (vr->state == VRRP_ACTIVE && (!again || found->state == VRRP_FOUND_DUPLICATE))
+		give_up(vr, now, EADDRINUSE, out);
 	else if (vr->present & bit)
 		address_lost(vr, now, index, out);
 	vr_request(vr, now, out);

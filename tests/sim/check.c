@@ -239,6 +239,10 @@ static void check_move(
     const struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event)
 {
 	bool adopted = adopts(node, before, now, event);
+	if (node->vr.state == VRRP_ACTIVE && world.now - world.moved_at > 3 * world.interval_us)
+		world.moves++; /* of several that take over at once only one keeps the address */
+	if (node->vr.state == VRRP_ACTIVE)
+		world.moved_at = world.now;
 	if (node->vr.state == VRRP_ACTIVE)
 		check_takeover(node, before, now, event);
 	else

@@ -6,6 +6,9 @@
  */
 #include "sim.h"
 
+#define FLAPPING_US    (600 * USEC_PER_SEC)
+#define MOVES_A_MINUTE 6
+
 static const char *const names[FAULTS] = {
     [FAULT_PARTITION] = "partition",
     [FAULT_CUT] = "one-way cut",
@@ -34,6 +37,7 @@ static const char *const names[FAULTS] = {
     [FAULT_LOCK] = "kernel busy",
     [FAULT_RIVAL] = "somebody answers every announcement",
     [FAULT_INTERVAL] = "another interval, node by node",
+    [FAULT_FLAPPING] = "checks that answer at random",
 };
 
 const char *fault_name(enum fault_type type)
@@ -141,7 +145,7 @@ static int64_t draw_duration(enum fault_type type)
 
 static void draw_fault(struct fault *fault, int64_t at)
 {
-	fault->type = (enum fault_type)random_in(0, FAULTS - 1);
+	fault->type = (enum fault_type)random_in(0, FAULT_FLAPPING - 1);
 	fault->at = at;
 	fault->duration_us = draw_duration(fault->type);
 	fault->node = random_chance(55) ? NODES_MAX : (unsigned)random_in(0, world.node_count - 1);
@@ -149,8 +153,25 @@ static void draw_fault(struct fault *fault, int64_t at)
 	fault->amount = (unsigned)random_in(1, 100);
 }
 
+/* Three servers that answer every second time, and nothing else: the penalties are long. */
+static bool plan_flapping(void)
+{
+	if (world.interval_us < 100 * USEC_PER_MS || world.node_count != 3 || !random_chance(12))
+		return false;
+	world.fault_count = 1;
+	world.faults[0] =
+	    (struct fault){.type = FAULT_FLAPPING, .at = USEC_PER_SEC, .duration_us = FLAPPING_US};
+	for (unsigned i = 0; i < world.node_count; i++) {
+		world.nodes[i].has_checks = true;
+		world.nodes[i].old = false;
+	}
+	return true;
+}
+
 void plan_faults(void)
 {
+	if (plan_flapping())
+		return;
 	int64_t at = random_chance(30) ? 0 : 12 * world.interval_us + USEC_PER_SEC / 2;
 	world.fault_count = (unsigned)random_in(1, FAULTS_MAX);
 	for (unsigned i = 0; i < world.fault_count; i++) {
@@ -320,6 +341,10 @@ static void happen_once(const struct fault *fault)
 			foreign_announces();
 		break;
 	case FAULT_RIVAL: foreign_announces(); break;
+	case FAULT_FLAPPING:
+		checks_begin();
+		world.flapping++;
+		break;
 	case FAULT_INTERVAL: change_interval(fault); break;
 	case FAULT_MAC:
 		node->kernel.mac++;
@@ -389,6 +414,11 @@ void fault_end(struct fault *fault)
 			node_start(node);
 		break;
 	case FAULT_DRAIN: node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_RESUME}); break;
+	case FAULT_FLAPPING:
+		world.flapping--;
+		if (world.moves > MOVES_A_MINUTE * FLAPPING_US / (60 * USEC_PER_SEC))
+			violate("%u moves although each server answers now and then", world.moves);
+		break;
 	case FAULT_SICK: set_health(node, fault->amount < 30 ? VRRP_RECOVERING : VRRP_HEALTHY, 0); break;
 	case FAULT_ALL_SICK:
 		for (unsigned i = 0; i < world.node_count; i++)

@@ -101,6 +101,7 @@ static void let_happen(const struct happening *h)
 			kernel_requested(node);
 		break;
 	case HAPPENS_RIVAL: foreign_announces(); break;
+	case HAPPENS_PROBE: checks_probe(node); break;
 	case HAPPENS_CONFIRM: kernel_confirmed(node, h->index); break;
 	case HAPPENS_REMOVE_EARLY: kernel_removed(node, h->index); break;
 	case HAPPENS_EXPIRY: kernel_expired(node, h->index); break;

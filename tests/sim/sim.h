@@ -155,6 +155,7 @@ enum happening_type {
 	HAPPENS_START,
 	HAPPENS_MESSAGE,
 	HAPPENS_RIVAL,
+	HAPPENS_PROBE,
 	HAPPENS_FAULT,
 	HAPPENS_FAULT_END
 };
@@ -200,6 +201,7 @@ enum fault_type {
 	FAULT_LOCK,	/* the kernel is busy with other people's requests */
 	FAULT_RIVAL,	/* somebody announces the address whenever we do */
 	FAULT_INTERVAL, /* another advert interval, on one node after the other */
+	FAULT_FLAPPING, /* health checks answer at random, everywhere; only by itself */
 	FAULTS
 };
 
@@ -241,6 +243,9 @@ struct world {
 	unsigned faults_active;
 	int64_t disturbed_at;
 	int64_t two_since;
+	unsigned flapping; /* health checks answer at random */
+	unsigned moves;	   /* takeovers while they do */
+	int64_t moved_at;
 	bool gentle; /* the last disturbance must not cost a moment without a holder */
 	bool frozen; /* and this one must not even cost a move */
 	char violation[256];
@@ -273,6 +278,10 @@ void node_crash(struct node *node);
 void node_message(struct node *node, const struct vrrp_event *event);
 void node_wake(struct node *node, int64_t at);
 void node_turn(struct node *node);
+
+/* checks.c */
+void checks_begin(void);
+void checks_probe(struct node *node);
 
 /* foreign.c */
 void foreign_announces(void);

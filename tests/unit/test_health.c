@@ -277,7 +277,7 @@ static void test_flapping(void **state)
 	expect_at(&health, &check, 166, '+', 'P');
 }
 
-/* What answers is not failing again before `fall` failures in a row, and waits for `rise` to recover. */
+/* What recovers fails again after twice `fall` failures in a row, and waits for `rise` to recover. */
 static void test_recovering(void **state)
 {
 	(void)state;
@@ -294,6 +294,12 @@ static void test_recovering(void **state)
 		health_result(&health, &check, second % 2 ? &good : &bad, now, now.us);
 		assert_int_equal(letter(&health), 'R');
 	}
+	for (int second = 130; second < 134; second++) { /* twice `fall` in a row */
+		struct mono now = {second * SECOND};
+		assert_int_equal(letter(&health), 'R');
+		health_result(&health, &check, &bad, now, now.us);
+	}
+	assert_int_equal(letter(&health), 'F');
 }
 
 /* Whatever a router with a penalty says, it says why, and does not say something else with every result. */

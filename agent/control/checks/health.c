@@ -79,7 +79,9 @@ static enum check_state next_state(const struct check_health *health, const stru
 {
 	if (health->state == CHECK_UNKNOWN)
 		return health->good ? CHECK_PASSING : CHECK_FAILING;
-	if (health->bad >= config->fall || (health->bad && result->refused))
+	/* One that answers now and then takes longer to fall, or it would throw the address around. */
+	uint32_t fall = health->state == CHECK_RECOVERING ? 2 * config->fall : config->fall;
+	if (health->bad >= fall || (health->bad && result->refused))
 		return CHECK_FAILING;
 	if (health->good < config->rise)
 		return health->state;

@@ -65,7 +65,8 @@ struct check_health {
  * Takes in a result at the time `now`, which the wall clock calls now_us. Returns whether the state changed.
  *
  * The first result ever decides at once, and so does a refused connection. Otherwise `fall` failures in a row
- * make it failing, and `rise` successes passing, or recovering while it has a penalty to wait for.
+ * make it failing (twice as many while it recovers), and `rise` successes passing, or recovering while it has
+ * a penalty to wait for.
  *
  * 401 and 403 pass while there has been no success since the check was configured: it is blind then, and the
  * server alive. After that they are failures: an API server that starts answers 403 until it is ready.
