@@ -22,6 +22,7 @@
 #define GROUPS_EVERY_US	   (10 * USEC_PER_SEC)
 #define READ_MAX_US	   (8 * USEC_PER_SEC) /* control waits for 10 */
 #define LOOK_MAX_US	   (5 * USEC_PER_SEC)
+#define RELOAD_EVERY_US	   (250 * USEC_PER_MS) /* control may be an attacker */
 #define GROUPS_MAX_US	   (2 * USEC_PER_SEC)
 
 static void log_lines(const char *text)
@@ -199,6 +200,7 @@ static void groups_read(struct guardian *guardian, struct mono now)
 	const struct config *config = &guardian->config;
 	struct identity before = guardian->identity, *found = &guardian->identity;
 	guardian->next_groups = mono_add(now, GROUPS_EVERY_US);
+	guardian->record_dir_hangs = guardian->reader.reading->record_dir_hangs;
 	if (guardian->reader.reading->stage == READING_DONE)
 		*found = guardian->reader.reading->identity;
 	if (!groups_known(found) && !logged)
@@ -233,7 +235,8 @@ void configuration_tick(struct guardian *guardian, struct mono now)
 {
 	if (reader_is_late(guardian, now))
 		configuration_read(guardian);
-	if (guardian->reload_wanted) {
+	if (guardian->reload_wanted && mono_reached(now, guardian->next_reload)) {
+		guardian->next_reload = mono_add(now, RELOAD_EVERY_US);
 		guardian->reload_wanted = guardian->reader.pid && !guardian->reader.late;
 		if (!guardian->reload_wanted && !reader_start(guardian, READ_ALL, READ_MAX_US))
 			reload_failed(guardian,

@@ -48,7 +48,7 @@ struct identity {
 enum reader_job {
 	READ_ALL,     /* the configuration and every secret */
 	READ_CHANGES, /* secrets, if a file has changed */
-	READ_GROUPS,  /* of the identity */
+	READ_GROUPS,  /* of the identity; and whether record_dir answers */
 };
 
 /* What the reader has found so far, in memory that it shares with the guardian. */
@@ -64,6 +64,7 @@ struct reading {
 	struct config config;
 	uint64_t fingerprint; /* of the files */
 	struct identity identity;
+	bool record_dir_hangs;
 };
 
 struct reader {
@@ -87,10 +88,12 @@ struct guardian {
 	uint64_t generation;
 	uint64_t fingerprint;
 	struct mono next_look, next_groups;
-	bool reload_wanted;  /* when the reader has time for it */
-	uint64_t announced;  /* generation for which READY=1 was sent */
-	bool reload_pending; /* somebody waits for this generation to be in force */
-	bool reload_asked;   /* that somebody is control */
+	struct mono next_reload;
+	bool record_dir_hangs; /* it was asked before it is opened */
+	bool reload_wanted;    /* when the reader has time for it */
+	uint64_t announced;    /* generation for which READY=1 was sent */
+	bool reload_pending;   /* somebody waits for this generation to be in force */
+	bool reload_asked;     /* that somebody is control */
 	struct mono resigned_at,
 	    release_at;	   /* begin and end of a handover in place of the engine, else MONO_NEVER */
 	bool may_adopt;	   /* false: what the last engine held was released, so the next one adopts nothing */

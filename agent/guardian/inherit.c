@@ -77,7 +77,12 @@ static int open_metrics(const struct guardian *guardian, int ends[2])
 
 static int open_records(const struct guardian *guardian, int ends[2])
 {
-	ends[0] = records_open(&guardian->config, &guardian->identity);
+	if (guardian->record_dir_hangs)
+		log_error("record_dir = \"%s\" does not answer: going on without capture files (`vipctl "
+			  "capture` works)",
+		    guardian->config.record_dir);
+	else
+		ends[0] = records_open(&guardian->config, &guardian->identity);
 	return 0;
 }
 

@@ -68,6 +68,9 @@ static void work(struct reading *reading, const struct guardian *guardian)
 			read_files(reading);
 		break;
 	case READ_GROUPS:
+		reading->record_dir_hangs = true;
+		access(guardian->config.record_dir, F_OK);
+		reading->record_dir_hangs = false;
 		reading->identity = guardian->identity;
 		identity_groups(&guardian->config, &reading->identity);
 		break;

@@ -15,8 +15,6 @@
 #include "vipd/net.h"
 #include "vipd/timing.h"
 
-/* How long the address stays: a Backup takes over after Skew_Time, which is below one interval. */
-
 struct notice {
 	const struct config_router *config;
 	struct board_router board;

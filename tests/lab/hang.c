@@ -27,7 +27,7 @@ static void hang_if_away(const char *path)
 	if (!away || strncmp(path, away, strlen(away)) != 0)
 		return;
 	snprintf(flag, sizeof flag, "%s.hangs", away);
-	while (access(flag, F_OK) == 0)
+	while (faccessat(AT_FDCWD, flag, F_OK, 0) == 0)
 		usleep(10000);
 }
 
@@ -40,6 +40,18 @@ int open(const char *path, int flags, ...)
 	va_end(more);
 	hang_if_away(path);
 	return next(path, flags, mode);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+	hang_if_away(path);
+	return mkdirat(AT_FDCWD, path, mode);
+}
+
+int access(const char *path, int mode)
+{
+	hang_if_away(path);
+	return faccessat(AT_FDCWD, path, mode, 0);
 }
 
 int stat(const char *path, struct stat *st)

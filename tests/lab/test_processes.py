@@ -30,7 +30,7 @@ def all_running(node):
 
 def copy_programs(directory):
     """vipd and vipd-control in a directory of their own."""
-    os.mkdir(directory)
+    os.makedirs(directory, exist_ok=True)
     programs = [f"{directory}/{name}" for name in ("vipd", "vipd-control")]
     for program in programs:
         shutil.copy(os.path.join(BUILD, os.path.basename(program)), program)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(SANITIZED, reason="the sanitizers want to be loa
 def hanging(session_lab):
     """Directory of the library; see hang.c."""
     directory = os.path.join(session_lab.directory, "hang")
-    os.mkdir(directory)
+    os.makedirs(directory, exist_ok=True)
     run(os.environ.get("CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", f"{directory}/libnss_hang.so.2",
         os.path.join(os.path.dirname(__file__), "hang.c"), "-ldl")
     return directory
@@ -69,10 +69,19 @@ def test_a_group_may_come_late(lab, nodes, hanging):
     wait_for("the socket is of the group", lambda: os.stat(nodes[0].socket_path).st_gid, lambda gid: gid == 4711, 30)
 
 
+def test_a_record_dir_that_hangs_keeps_nothing_from_starting(lab, nodes, hanging):
+    away = os.path.join(nodes[0].directory, "records")
+    with open(away + ".hangs", "w"):
+        pass
+    restart(lab, nodes[0], {**nodes[0].config(), "record_dir": away}, LD_PRELOAD=f"{hanging}/libnss_hang.so.2",
+            VIPD_HANG=away)
+    os.unlink(away + ".hangs")
+
+
 def test_a_file_system_that_hangs_stops_nothing(lab, nodes, hanging):
     """Certificates that were read stay in force, engines that die are adopted, and a reload says what is wrong."""
     away = os.path.join(nodes[0].directory, "away")
-    shutil.copytree(lab.tls, away)
+    shutil.copytree(lab.tls, away, dirs_exist_ok=True)
     config = nodes[0].config()
     for key in ("ca", "cert", "key"):
         config["checks"][0][key] = config["checks"][0][key].replace(lab.tls, away)
