@@ -227,14 +227,14 @@ static void copy_include(struct source *source, struct file *file)
 	const char *start = file->at, *end = start + strcspn(start, "\n");
 	while (start > file->text && (start[-1] == ' ' || start[-1] == '\t'))
 		start--;
-	const char *path = file->at + strlen(include_word);
+	bool alone = start == file->text || start[-1] == '\n';
+	bool named = !strncmp(file->at, include_word, strlen(include_word));
+	const char *path = named ? file->at + strlen(include_word) : end;
 	path += strspn(path, " \t");
 	size_t size = *path == '"' ? strcspn(path + 1, "\"\n") : 0;
 	const char *behind = size && path[size + 1] == '"' ? path + size + 2 : "?";
 	behind += strspn(behind, " \t\r");
-	bool alone = start == file->text || start[-1] == '\n';
-	bool named = !strncmp(file->at, include_word, strlen(include_word));
-	char *pattern = alone && named && strchr("#\n", *behind) ? strndup(path + 1, size) : NULL;
+	char *pattern = alone && strchr("#\n", *behind) ? strndup(path + 1, size) : NULL;
 	if (!pattern) {
 		report_line(source->report, line,
 		    "%.*s: is not understood; write %s \"PATH\" in a line of its own", quoted(file->at, end),

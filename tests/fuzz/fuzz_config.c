@@ -41,7 +41,7 @@ static void round_trip(void)
 	config_print(&config, out);
 	fclose(out);
 	errors = (struct config_errors){0};
-	if (config_read_text("vipd.conf", text, size, &again, &errors) != 0) {
+	if (config_read_text("/none/vipd.conf", text, size, &again, &errors) != 0) {
 		fprintf(stderr, "%s\n%s\n", text, errors.text);
 		abort();
 	}
@@ -56,13 +56,14 @@ static void round_trip(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (memmem(data, size, "@include", strlen("@include")))
+	/* There are no files in that folder; others are left alone. */
+	if (memmem(data, size, "@include", strlen("@include")) && memchr(data, '/', size))
 		return 0;
 	char *text = malloc(size + 1);
 	memcpy(text, data, size);
 	text[size] = '\0';
 	errors = (struct config_errors){0};
-	int result = config_read_text("vipd.conf", text, size, &config, &errors);
+	int result = config_read_text("/none/vipd.conf", text, size, &config, &errors);
 	if ((result != 0) != (errors.text[0] != '\0'))
 		abort();
 	if (!result)
