@@ -148,13 +148,14 @@ DEMOTE, RESIGN = {"when_unhealthy": '"demote"'}, {"when_unhealthy": '"resign"'}
 ROWS = [
     Row("API server killed", kill, {"moved_s": 0.2, "failures": 2}),
     Row("API server terminated", terminate, {"moved_s": 0.5, "failures": 2}),
-    Row("API server terminated, shutdown delay 10 s", terminate, {"failures": 0}, delay_s=10),
+    Row("API server terminated, shutdown delay 10 s", terminate, {"failures": 1, "kubectl": 0}, delay_s=10),
     Row("API server hung", hang, {"moved_s": 1.5}),
     Row("both others restarted twice, then the holder's killed", restarts_then_death, {"moved_s": 0.2}),
     Row("all restarted twice, then the holder's killed", every_restart_then_death, {"moved_s": 0.2}),
-    Row("rolling restart without a drain", rolling_restart, {"failures": 3}),
+    Row("rolling restart without a drain", rolling_restart, {"kubectl": 3, "failures": 6}),
     Row("etcd of the holder hung", etcd_hung, {"moved_s": 15}),
     Row("etcd elects a leader", election, {"moves": 0, "well_failed": 0}),
+    Row("etcd elects a leader, resign", election, {"moves": 0, "none_s": 0, "well_failed": 0}, settings=RESIGN),
     Row("partition, demote", partition, {"majority_none_s": 0}, settings=DEMOTE),
     Row("partition, resign", partition, {"majority_none_s": 0, "several_s": 15}, settings=RESIGN),
 ]
