@@ -33,7 +33,8 @@ async def ask(url, context):
         failure = "timeout"
     except (OSError, ssl.SSLError, EOFError) as error:
         failure = str(error) or type(error).__name__
-    print(json.dumps([begun, time.time(), failure]), flush=True)
+    sys.stdout.write(json.dumps([begun, time.time(), failure]) + "\n")
+    sys.stdout.flush()
 
 
 async def main(ca, certificate, key, url):

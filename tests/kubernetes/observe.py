@@ -34,7 +34,8 @@ class Client:
         self.host = testbed.client
         self.log = os.path.join(self.host.directory, "client.log")
         self.process = self.host.spawn([sys.executable, "-B", program, f"{tls}/ca.crt", f"{tls}/admin.crt", f"{tls}/admin.key",
-                                        f"https://[{VIP}]:6443/api/v1/namespaces/default"], "client")
+                                        f"https://[{VIP}]:6443/api/v1/namespaces/default"], "client",
+                                       stderr=subprocess.DEVNULL)
         wait_for("the client is answered", lambda: any(not failure for _, _, failure in self.seen()))
 
     def seen(self):
