@@ -17,7 +17,7 @@ SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "gauge": ("",), "counter
 
 def documented():
     """Every series that can be asked for, with its labels."""
-    row = re.compile(r"^\| `(vipd_\w+)` \| (\w+) \| (.*?) \|", re.M)
+    row = re.compile(r"^- `(vipd_\w+)`\s\((\w+)(?:;([^)]*))?\):", re.M)
     return {name + suffix: set(re.findall(r"`(\w+)`", labels))
             for name, kind, labels in row.findall(pathlib.Path("docs/metrics.md").read_text()) for suffix in SUFFIXES[kind]}
 
@@ -108,7 +108,7 @@ def test_alerts(tmp_path):
 
 
 def test_alerts_are_documented():
-    table = re.findall(r"^\| `(Vipd\w+)` \| (\w+) \|", pathlib.Path("docs/metrics.md").read_text(), re.M)
+    table = re.findall(r"^- `(Vipd\w+)` \((\w+)\):", pathlib.Path("docs/metrics.md").read_text(), re.M)
     assert table == [(rule["alert"], rule["labels"]["severity"]) for rule in rules()]
 
 

@@ -35,7 +35,8 @@ def test_metrics_are_clean(nodes):
 
 def test_every_metric_is_documented(nodes):
     exported = set(re.findall(r"^# TYPE (vipd_\w+ \w+)$", nodes[0].metrics(), re.M))
-    rows = re.findall(r"^\| `(vipd_\w+)` \| (\w+) \|", pathlib.Path(__file__, "../../../docs/metrics.md").resolve().read_text(), re.M)
+    text = pathlib.Path(__file__, "../../../docs/metrics.md").resolve().read_text()
+    rows = re.findall(r"^- `(vipd_\w+)`\s\((\w+)[;)]", text, re.M)
     assert exported == {f"{name} {kind}" for name, kind in rows}
 
 

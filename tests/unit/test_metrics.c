@@ -14,8 +14,7 @@
 
 #include <cmocka.h>
 
-#include "control/report/metrics.h"
-#include "control/report/status.h"
+#include "control/report/report.h"
 #include "control/text.h"
 
 #define VIP	   "2001:db8::100"

@@ -2,7 +2,7 @@
  * Metrics in Prometheus' conventions: base units, _total on counters, every series there from the start, so
  * that rate() sees the first increment.
  */
-#include "control/report/metrics.h"
+#include "control/report/report.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>

@@ -12,7 +12,6 @@ void prometheus_family(FILE *out, const char *name, const char *type, const char
 	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* A label's value with the escapes of the text format. */
 const char *prometheus_escape(const char *value, char out[static PROMETHEUS_TEXT_MAX])
 {
 	size_t length = 0;
@@ -38,7 +37,6 @@ static void seconds(FILE *out, int64_t us)
 	fprintf(out, ".%0*" PRId64, digits, fraction);
 }
 
-/* labels: "" if there are none. is_time: the value is in microseconds. */
 void prometheus_series(FILE *out, const char *name, const char *labels, int64_t value, bool is_time)
 {
 	const char *open = *labels ? "{" : "", *close = *labels ? "}" : "";
@@ -62,7 +60,6 @@ void prometheus_time(FILE *out, const char *name, const char *help, int64_t us)
 	prometheus_series(out, name, "", us, true);
 }
 
-/* `labels` stand beside le; "" if there are none. The board's buckets are not cumulative, Prometheus' are. */
 void prometheus_histogram(FILE *out, const char *name, const char *labels,
     const struct board_histogram *values, const int64_t bounds[static BOARD_BUCKETS_MAX])
 {

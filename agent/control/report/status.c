@@ -2,7 +2,7 @@
  * The status: what the engine says of itself (from the board), beside what the kernel says of the addresses.
  * One line a field.
  */
-#include "control/report/status.h"
+#include "control/report/report.h"
 
 #include <string.h>
 
