@@ -224,7 +224,7 @@ static void arguments_check(const struct command *command, struct vipctl *ctl)
 /* Options may stand before the command and behind it. */
 static const struct command *command_read(int argc, char **argv, struct vipctl *ctl)
 {
-	uint64_t given = options_read(argc, argv, "+s:o:fn:hc:", NULL, ctl);
+	uint64_t given = options_read(argc, argv, "+s:o:fn:h", NULL, ctl);
 	if (optind == argc) {
 		usage_print(stderr);
 		exit(EXIT_USAGE);
