@@ -1,0 +1,55 @@
+"""A reload that changes what a virtual router is, its VRID: the address is handed over inside the node, and nothing is forgotten."""
+
+from hostile import advert
+from testbed import wait_for
+
+
+SLOW = {"advert_interval": "1s", "kernel_lease": "12s"}  # there is time while it hands over
+
+
+def reload_with(node, **router):
+    config = node.config()
+    config["virtual_routers"][0].update(router)
+    node.write_config(config)
+    node.vipctl("reload")
+
+
+def state_of(node, vrid):
+    return next((r["state"] for r in node.status()["virtual_routers"] if r["vrid"] == vrid), None)
+
+
+def alone(nodes):
+    for node in nodes[1:]:
+        node.vipd_stop()
+
+
+def test_another_vrid_costs_no_moment_without_the_address(lab, nodes, probe):
+    """The old router hands over to the new one, which must not take its address for a stray."""
+    alone(nodes)
+    probe.mark()
+    reload_with(nodes[0], vrid=101)
+    wait_for("the new one is Active, the old one has gone",
+             lambda: [state_of(nodes[0], vrid) for vrid in (100, 101)], lambda states: states == [None, "active"])
+    assert nodes[0].has_address()
+    assert probe.mark()["requests"]["lost"] == 0
+
+
+def test_a_router_that_is_put_back_while_it_hands_over_goes_on(lab, nodes, probe):
+    alone(nodes)
+    reload_with(nodes[0], **SLOW)
+    wait_for("the interval is in force", lambda: nodes[0].router()["advert_interval_ms"], lambda ms: ms == 1000)
+    probe.mark()
+    reload_with(nodes[0], **SLOW, vrid=101)
+    reload_with(nodes[0], **SLOW, vrid=100)
+    wait_for("it is Active again, the other one has gone",
+             lambda: [state_of(nodes[0], vrid) for vrid in (100, 101)], lambda states: states == ["active", None])
+    assert probe.mark()["requests"]["lost"] == 0
+
+
+def test_another_vrid_with_our_address_is_a_conflict(lab, nodes, attacker):
+    lab.wait_holder(nodes[0])
+    seen = wait_for("it is seen", lambda: attacker.send(advert(attacker.host.link_local, vrid=52)) or nodes[0].router()["conflict"])
+    assert (seen["kind"], seen["vrid"], seen["mac"]) == ("vrid", 52, None)
+    page = nodes[0].vipctl("status", check=False).stdout
+    assert "VRID 52 lists the same address" in page
+    wait_for("it is over", lambda: nodes[0].router()["conflict"] is None)
