@@ -112,8 +112,9 @@ $(B)/sim: $(call objects,$(SIM))
 sim: $(B)/sim
 	@VERBOSE=$(VERBOSE) $(B)/sim $(SEED) $(RUNS)
 # Whether unit test and simulator notice when the core is broken.
-mutants: $(B)/sim $(STORIES:%=$(B)/unit/%)
-	@CC="$(CC) $(SANITIZE)" tests/sim/mutants $(B)/mutants $(STORIES)
+mutants: $(B)/sim $(STORIES:%=$(B)/unit/%) $(B)/unit/health $(B)/unit/replay
+	@CC="$(CC) $(SANITIZE)" OBJECTS_health="$(call objects,$(unit_health))" OBJECTS_replay="$(call objects,$(unit_replay))" \
+		tests/sim/mutants $(B)/mutants $(STORIES)
 
 # ---- the two commands of the README, and what they are made of ----
 
