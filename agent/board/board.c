@@ -55,6 +55,20 @@ const char *board_step_name(enum board_step step)
 	return step < BOARD_STEPS ? names[step] : "unknown";
 }
 
+const char *board_late_name(enum board_late late)
+{
+	static const char *const names[BOARD_LATES] = {
+	    [BOARD_LATE_NOT_SCHEDULED] = "not_scheduled",
+	    [BOARD_LATE_PAGE_FAULT] = "page_fault",
+	    [BOARD_LATE_RECEIVE] = "receive",
+	    [BOARD_LATE_NETLINK] = "netlink",
+	    [BOARD_LATE_MESSAGES] = "messages",
+	    [BOARD_LATE_SEND] = "send",
+	    [BOARD_LATE_LOG] = "log",
+	};
+	return late < BOARD_LATES ? names[late] : "unknown";
+}
+
 int board_create(void)
 {
 	int fd = memfd_create("vipd-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);

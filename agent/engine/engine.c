@@ -190,6 +190,7 @@ static void read_sources(uint32_t ready, struct mono now)
 		packets_read(&engine, now);
 	if (ready & 1 << SOURCE_ND)
 		announcements_read(&engine, now);
+	late_did(BOARD_LATE_RECEIVE);
 	if (ready & 1 << SOURCE_NETLINK)
 		link_read(&engine, now);
 	if (ready & 1 << SOURCE_KEEPER)
@@ -197,10 +198,12 @@ static void read_sources(uint32_t ready, struct mono now)
 	link_dumped(&engine, now);
 	if (engine.resync || mono_reached(now, engine.dump_at))
 		order_dump(&engine);
+	late_did(BOARD_LATE_NETLINK);
 	if (ready & 1 << SOURCE_GUARDIAN)
 		messages_from_guardian(&engine, now);
 	if (ready & 1 << SOURCE_CHANNEL)
 		messages_from_control(&engine, now);
+	late_did(BOARD_LATE_MESSAGES);
 }
 
 /*
@@ -223,13 +226,16 @@ static void turn(void)
 	struct mono now = mono_now();
 	board_heartbeat(engine.board, now);
 	if (mono_reached(now, next.act))
-		record_lateness(&engine, mono_sub(now, next.act));
+		late_woke(&engine, next.act, now);
+	late_turn_begins(now);
 	if (aborted)
 		engine_stop(&engine, now, "the watchdog of the service manager ends us");
 	read_sources(ready, now);
 	fire_timers(now);
 	engine_flush(&engine, now);
+	late_did(BOARD_LATE_SEND);
 	tell_later(now);
+	late_did(BOARD_LATE_LOG);
 }
 
 static bool anything_left(void)

@@ -264,6 +264,11 @@ void order_dump(struct engine *engine);
 void orders_ring(struct engine *engine);
 void answers_read(struct engine *engine, struct mono now);
 
+/* late.c: what a turn does, and why the next one is late */
+void late_turn_begins(struct mono now);
+void late_did(enum board_late what);
+void late_woke(struct engine *engine, struct mono deadline, struct mono now);
+
 /* packets.c: sockets. 0 or -errno. */
 int packets_open(struct engine *engine);
 
@@ -328,5 +333,6 @@ void record_drop(
 void record_conflict(struct engine *engine, const struct router *router, const struct claim *claim);
 /* A step of the takeover that is under way, if one is; the announcement ends it. */
 void record_step(struct engine *engine, struct router *router, enum board_step step, struct mono at);
-void record_lateness(struct engine *engine, int64_t us);
+/* busy_us of it were spent in the turn before, for this cause; the rest not scheduled. */
+void record_lateness(struct engine *engine, int64_t us, enum board_late cause, int64_t busy_us);
 void record_resync(struct engine *engine);

@@ -145,9 +145,11 @@ void record_step(struct engine *engine, struct router *router, enum board_step s
 	board_end_router(engine->board, index_of(engine, router));
 }
 
-void record_lateness(struct engine *engine, int64_t us)
+void record_lateness(struct engine *engine, int64_t us, enum board_late cause, int64_t busy_us)
 {
 	struct board_engine *b = board_begin_engine(engine->board);
+	b->late_us[cause] += (uint64_t)busy_us;
+	b->late_us[BOARD_LATE_NOT_SCHEDULED] += (uint64_t)(us - busy_us);
 	histogram_add(&b->lateness, board_lateness_bounds_us, us);
 	b->log_dropped = log_dropped();
 	board_end_engine(engine->board);

@@ -135,6 +135,20 @@ struct board_order {
 	struct address addresses[CONFIG_ADDRESSES_MAX];
 };
 
+/* What the engine did, or waited for, when it should have acted. */
+enum board_late {
+	BOARD_LATE_NOT_SCHEDULED, /* it slept, and got no processor in time */
+	BOARD_LATE_PAGE_FAULT,	  /* in a turn that read memory from a disk */
+	BOARD_LATE_RECEIVE,	  /* in a turn: packets */
+	BOARD_LATE_NETLINK,	  /* links and addresses */
+	BOARD_LATE_MESSAGES,	  /* of guardian and control */
+	BOARD_LATE_SEND,	  /* timers, adverts and announcements */
+	BOARD_LATE_LOG,
+	BOARD_LATES
+};
+/* "not_scheduled", "page_fault", …: label `cause` of the metric. */
+const char *board_late_name(enum board_late late);
+
 struct board_engine {
 	int32_t pid;
 	int64_t started_realtime_us;
@@ -144,6 +158,7 @@ struct board_engine {
 	uint64_t netlink_resyncs;
 	uint64_t log_dropped;
 	struct board_histogram lateness; /* of the loop: wake-up after a deadline */
+	uint64_t late_us[BOARD_LATES];	 /* the same in all, by cause */
 };
 
 struct board_event {

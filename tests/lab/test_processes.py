@@ -232,3 +232,23 @@ def test_the_service_manager_is_told_when_the_engine_is_ready(lab, nodes):
         while told != b"STOPPING=1":
             told = manager.recv(4096)
         node.vipd_wait()
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers have code of their own")
+@pytest.mark.parametrize("role", ["engine", "keeper"])
+def test_all_code_is_in_memory_from_the_start(nodes, role):
+    """A takeover must not be the first to read it from a disk that may be dead."""
+    mappings, current = {}, None
+    with open(f"/proc/{all_running(nodes[1])[role]}/smaps") as smaps:
+        for line in smaps:
+            words = line.split()
+            if "-" in words[0] and not words[0].endswith(":"):
+                current = mappings.setdefault((words[0], words[1], words[-1]), {})
+            elif words[0] in ("Size:", "Rss:"):
+                current[words[0]] = int(words[1])
+            elif words[0] == "VmFlags:":
+                current["locked"] = "lo" in words
+    code = {key: sizes for key, sizes in mappings.items() if "x" in key[1] and key[2].startswith("/")}
+    assert code
+    for key, sizes in code.items():
+        assert sizes["Rss:"] == sizes["Size:"] and sizes["locked"], (key, sizes)

@@ -181,6 +181,7 @@ static void test_buckets_are_cumulative(void **state)
 	has_line(text, "vipd_loop_lateness_seconds_bucket{le=\"2.5\"} 1");
 	has_line(text, "vipd_loop_lateness_seconds_bucket{le=\"+Inf\"} 2");
 	has_line(text, "vipd_loop_lateness_seconds_count 2");
+	has_line(text, "vipd_engine_late_seconds_total{cause=\"not_scheduled\"} 0.000000");
 	free(text);
 }
 

@@ -66,6 +66,11 @@ static void engine_metrics(FILE *out, const struct view *view)
 	    "How late the engine's loop woke up after a deadline.");
 	prometheus_histogram(
 	    out, "vipd_loop_lateness_seconds", "", &engine->lateness, board_lateness_bounds_us);
+	prometheus_family(out, "vipd_engine_late_seconds_total", "counter",
+	    "How late the engine's loop was in all, by what it did or waited for.");
+	for (enum board_late i = 0; i < BOARD_LATES; i++)
+		fprintf(out, "vipd_engine_late_seconds_total{cause=\"%s\"} %.6f\n", board_late_name(i),
+		    (double)engine->late_us[i] / USEC_PER_SEC);
 }
 
 /* One series each state, 1 for the one that it is in. */

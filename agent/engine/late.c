@@ -1,0 +1,51 @@
+/*
+ * Why the engine is late. What it sleeps through it was not scheduled for; what is left of a turn when the
+ * next deadline has passed belongs to what took longest in it, or to a page fault.
+ */
+#include "engine/engine.h"
+
+#include <sys/resource.h>
+
+static struct {
+	struct mono from; /* of what is running now */
+	int64_t us[BOARD_LATES];
+	long faults; /* that had to read, ever */
+} turn;
+
+void late_turn_begins(struct mono now)
+{
+	turn.from = now;
+	for (int i = 0; i < BOARD_LATES; i++)
+		turn.us[i] = 0;
+}
+
+void late_did(enum board_late what)
+{
+	struct mono now = mono_now();
+	turn.us[what] += mono_sub(now, turn.from);
+	turn.from = now;
+}
+
+static enum board_late cause_of_last_turn(void)
+{
+	struct rusage usage = {0};
+	getrusage(RUSAGE_THREAD, &usage);
+	bool faulted = usage.ru_majflt != turn.faults;
+	enum board_late longest = BOARD_LATE_RECEIVE;
+	turn.faults = usage.ru_majflt;
+	for (enum board_late i = longest; i < BOARD_LATES; i++)
+		if (turn.us[i] > turn.us[longest])
+			longest = i;
+	return faulted ? BOARD_LATE_PAGE_FAULT : longest;
+}
+
+void late_woke(struct engine *engine, struct mono deadline, struct mono now)
+{
+	int64_t us = mono_sub(now, deadline), busy_us = mono_sub(turn.from, deadline);
+	enum board_late cause = BOARD_LATE_NOT_SCHEDULED;
+	if (busy_us > 0)
+		cause = cause_of_last_turn();
+	else
+		busy_us = 0;
+	record_lateness(engine, us, cause, busy_us);
+}
