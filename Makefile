@@ -67,7 +67,7 @@ $(B)/obj/agent/vipctl/template.o: $(wildcard agent/vipctl/manifest/*)
 
 # A unit test links exactly the files it names, and no other.
 TIME          := agent/base/mono.c
-unit_vrrp     := $(call room,core) tests/unit/story.c
+unit_vrrp     := $(call room,core) tests/unit/transcript.c
 unit_vrrp_leave := $(unit_vrrp)
 unit_vrrp_address := $(unit_vrrp)
 unit_vrrp_health := $(unit_vrrp)
@@ -90,7 +90,7 @@ unit_sandbox  := agent/engine/sandbox.c agent/base/log.c
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.c) $(TIME)
 unit_include  := $(unit_config)
-STORIES       := vrrp vrrp_leave vrrp_health vrrp_address vrrp_conflict
+TRANSCRIPTS   := vrrp vrrp_leave vrrp_health vrrp_address vrrp_conflict
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 
 define unit_rule
@@ -112,9 +112,9 @@ $(B)/sim: $(call objects,$(SIM))
 sim: $(B)/sim
 	@VERBOSE=$(VERBOSE) $(B)/sim $(SEED) $(RUNS)
 # Whether unit test and simulator notice when the core is broken.
-mutants: $(B)/sim $(STORIES:%=$(B)/unit/%) $(B)/unit/health $(B)/unit/replay
+mutants: $(B)/sim $(TRANSCRIPTS:%=$(B)/unit/%) $(B)/unit/health $(B)/unit/replay
 	@CC="$(CC) $(SANITIZE)" OBJECTS_health="$(call objects,$(unit_health))" OBJECTS_replay="$(call objects,$(unit_replay))" \
-		tests/sim/mutants $(B)/mutants $(STORIES)
+		tests/sim/mutants $(B)/mutants $(TRANSCRIPTS)
 
 # ---- the two commands of the README, and what they are made of ----
 

@@ -69,8 +69,8 @@ static void link_down(struct vrrp *vr, struct mono now, struct vrrp_effects *out
 }
 
 /*
- * Active_Down_Interval has changed with our priority. Whom we put up with now has all of it, also one that we
- * would have replaced a moment ago (unhealthy ourselves, we are no better than anybody).
+ * Active_Down_Interval has changed with our priority. An Active that we accept now has all of it, also one
+ * that we would have replaced a moment ago (unhealthy ourselves, we are no better than anybody).
  */
 static void move_active_down(struct vrrp *vr, struct mono now, int64_t old_down)
 {
@@ -214,7 +214,7 @@ static void timers(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 
 /*
  * Design: a late engine is a dead engine. Past the shortest Active_Down_Interval somebody else may hold the
- * address, so let go before anything else. If the others' adverts are not waiting in the socket (a Backup
+ * address, so release it before anything else. If the others' adverts are not waiting in the socket (a Backup
  * reads them before its timer fires) nobody has taken over, and Skew_Time is enough.
  */
 static void step_down_if_late(struct vrrp *vr, struct mono now, struct vrrp_effects *out)

@@ -255,7 +255,7 @@ static void check_move(
 		    vrrp_reason_name(node->vr.reason));
 }
 
-/* Of one that let go: it is a candidate again before anybody took over, or the claimant resigned. */
+/* Of one that has resigned: it is a candidate again before anybody took over, or the claimant resigned. */
 static void note_stay(struct node *node, const struct vrrp_event *event)
 {
 	const struct vrrp *vr = &node->vr;

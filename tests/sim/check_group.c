@@ -138,7 +138,7 @@ static void check_belief(const struct node *node)
 		    node->kernel.addresses);
 }
 
-/* Whether candidate `node` would not put up with `holder`. */
+/* Whether candidate `node` would not accept `holder`. */
 static bool preempts(const struct node *node, const struct node *holder)
 {
 	uint8_t own = priority_of(&node->vr), other = priority_of(&holder->vr);

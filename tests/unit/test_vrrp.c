@@ -1,7 +1,7 @@
 /*
  * Who is Active: elections, preemption, ties, losers, and timers.
  */
-#include "story.h"
+#include "transcript.h"
 
 /* 6.4.1, 6.4.2: alone, it becomes Active after Active_Down_Interval; announced only when the kernel has the
  * address. */
@@ -206,7 +206,7 @@ static void test_link(void **state)
 }
 
 /* The final advert of an unhealthy loser does not turn those who follow a healthy Active. */
-static void test_final_advert_is_no_news(void **state)
+static void test_final_advert_is_ignored(void **state)
 {
 	(void)state;
 	begin(&plain);
@@ -218,9 +218,8 @@ static void test_final_advert_is_no_news(void **state)
 	assert_int_equal(due(), 100 * MS + 41406);
 }
 
-/* Who follows an Active takes what its losers say for no news: neither is it whom to follow, nor preempted.
- */
-static void test_losers_are_no_news(void **state)
+/* A Backup that follows an Active ignores those that have lost against it. */
+static void test_losers_are_ignored(void **state)
 {
 	(void)state;
 	begin(&plain);
@@ -244,7 +243,7 @@ static void test_losers_are_no_news(void **state)
 	assert_int_equal(due(), 341406);
 }
 
-/* A late engine is a dead engine: it lets go before it looks at anything. */
+/* A late engine is a dead engine: it releases the address before it looks at anything. */
 static void test_late_engine(void **state)
 {
 	(void)state;
@@ -325,8 +324,8 @@ int main(void)
 	    cmocka_unit_test(test_foreign_announcement),
 	    cmocka_unit_test(test_active_hears_priority_zero),
 	    cmocka_unit_test(test_link),
-	    cmocka_unit_test(test_final_advert_is_no_news),
-	    cmocka_unit_test(test_losers_are_no_news),
+	    cmocka_unit_test(test_final_advert_is_ignored),
+	    cmocka_unit_test(test_losers_are_ignored),
 	    cmocka_unit_test(test_late_engine),
 	    cmocka_unit_test(test_learned_interval_is_bounded),
 	    cmocka_unit_test(test_longer_interval),

@@ -1,7 +1,7 @@
 /*
  * The address as a fact of the kernel: asked for, refused, lost, renewed, adopted, used by others.
  */
-#include "story.h"
+#include "transcript.h"
 
 /* A refused address: priority 0 at once, fault, and another try after a back-off that grows. */
 static void test_refused_address(void **state)
@@ -55,7 +55,7 @@ static void test_lost_address(void **state)
 }
 
 /* Somebody removes it before the kernel has told that it is there: it is asked for again. */
-static void test_snatched_address(void **state)
+static void test_address_removed_early(void **state)
 {
 	(void)state;
 	begin(&plain);
@@ -341,7 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_refused_address),
 	    cmocka_unit_test(test_lost_address),
-	    cmocka_unit_test(test_snatched_address),
+	    cmocka_unit_test(test_address_removed_early),
 	    cmocka_unit_test(test_missing_address),
 	    cmocka_unit_test(test_more_addresses),
 	    cmocka_unit_test(test_adoption),

@@ -1,7 +1,7 @@
 /*
  * Others who use what is ours: foreign holders, rivals that do not hear us, other VRIDs.
  */
-#include "story.h"
+#include "transcript.h"
 
 static void begin_with_questions(const struct vrrp_params *params)
 {

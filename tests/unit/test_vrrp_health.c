@@ -1,7 +1,7 @@
 /*
  * Health: three grades, each with a band of priorities. healthy 32..254, recovering 17..31, failing 1..16.
  */
-#include "story.h"
+#include "transcript.h"
 
 /* Each band keeps the order of the configured priorities, and no priority is in two of them. */
 static void test_bands(void **state)

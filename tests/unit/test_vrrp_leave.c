@@ -1,7 +1,7 @@
 /*
  * Who leaves: drains, stops, resumes, and health.
  */
-#include "story.h"
+#include "transcript.h"
 
 /* 6.4.2: priority 0 means Skew_Time. */
 static void test_active_resigns(void **state)
@@ -76,7 +76,7 @@ static void test_claimant_resigns(void **state)
 	       "> backup -> active: resigned\n"
 	       "> announce\n");
 
-	begin_active(&plain); /* what others say that have lost against the claimant, too, is no news */
+	begin_active(&plain); /* those that have lost against the claimant, too, are ignored */
 	hear(9, 200);
 	hear(9, 0);
 	claim(VRRP_CLAIM_ANNOUNCED);

@@ -1,7 +1,7 @@
 /*
  * How a transcript is made.
  */
-#include "story.h"
+#include "transcript.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /*
- * Stories of one virtual router, told as transcripts: what happened, and what it did about it. "[ 361.000]
+ * Transcripts of one virtual router: what happened, and what it did about it. "[ 361.000]
  * timer" is an event at 361 ms; lines that begin with ">" are effects.
  *
  * Priority 150 at 100 ms: Skew_Time = 106 * 100 / 256 = 41.406 ms, Active_Down_Interval = 341.406 ms.
