@@ -146,8 +146,8 @@ def majority_none_s(cluster, watch, isolated):
 
 DEMOTE, RESIGN = {"when_unhealthy": '"demote"'}, {"when_unhealthy": '"resign"'}
 ROWS = [
-    Row("API server killed", kill, {"moved_s": 0.2, "failures": 2}),
-    Row("API server terminated", terminate, {"moved_s": 0.5, "failures": 2}),
+    Row("API server killed", kill, {"moved_s": 0.2, "failures": 5}),
+    Row("API server terminated", terminate, {"moved_s": 0.5, "failures": 5}),
     Row("API server terminated, shutdown delay 10 s", terminate, {"failures": 1, "kubectl": 0}, delay_s=10),
     Row("API server hung", hang, {"moved_s": 1.5}),
     Row("both others restarted twice, then the holder's killed", restarts_then_death, {"moved_s": 0.2}),
