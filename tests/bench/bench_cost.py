@@ -1,9 +1,14 @@
-"""What it costs while nothing happens: CPU time and context switches of Active and Backup, and memory.
+"""What it costs while nothing happens, with a health check and without (CHECKED=0): CPU time and context switches of Active and Backup, and memory.
+
+Active and Backup have a processor each, as on two machines. Left alone the scheduler puts a Backup of normal class on
+the processor of the Active that has just sent to it, where the kernel's code is warm in the caches (half the time for a
+wake-up of either make), and leaves one of realtime class on its own.
 
 CPU time is what the scheduler has counted for every process of the agent, children that have ended (check scripts)
 included as far as their parent was charged with them.
 """
 
+import itertools
 import os
 import time
 
@@ -13,8 +18,9 @@ from trials import Trials
 
 
 SECONDS = 10
-ROLES = ("guardian", "engine", "control")  # keepalived: the parent and its VRRP process
-FIELDS = ["interval_ms", "make", "run", "server", "process", "cpu_ms_per_s", "switches_per_s", "pss_kib", "private_kib"]
+ROLES = ("guardian", "engine", "keeper", "control")  # keepalived: the parent and its VRRP process
+FIELDS = ["interval_ms", "make", "run", "server", "process", "cpu_ms_per_s", "switches_per_s", "pss_kib", "private_kib", "checked"]
+SUMS = FIELDS[5:9]
 
 
 def usage(pid):
@@ -40,6 +46,15 @@ def memory(pid):
     return found["Pss"], found["Private_Clean"] + found["Private_Dirty"]
 
 
+def separate(nodes):
+    """The second server is alone on its processor."""
+    processors = sorted(os.sched_getaffinity(0))
+    for number, node in enumerate(nodes):
+        for pid in node.agent.pids().values():
+            for task in os.listdir(f"/proc/{pid}/task"):
+                os.sched_setaffinity(int(task), {processors[number % 2 % len(processors)]})
+
+
 def measure(servers, seconds):
     """A row for every process of these servers, and what passed meanwhile."""
     before = {(node.name, role): (pid, usage(pid)) for node in servers for role, pid in node.agent.pids().items()
@@ -60,22 +75,23 @@ def main(runs):
     results = report.Results("cost", FIELDS)
     whole = []
     with Trials() as trials:
-        for interval_ms in report.asked("INTERVALS", [10, 100]):
+        for interval_ms, checked in itertools.product(report.asked("INTERVALS", [10, 100]), report.asked("CHECKED", [1, 0])):
             for number in range(1, (runs or 1) + 1):
                 for make in report.MAKES:
                     try:
-                        trials.begin(make, Setup(interval_ms), probe=None)
+                        trials.begin(make, Setup(interval_ms, checked=bool(checked)), probe=None)
                     except AssertionError as error:
                         print(f"{make}, {interval_ms} ms: {error}")
                         continue
+                    separate(trials.nodes)
                     rows = measure(trials.nodes[:2], report.asked("LASTS", [SECONDS])[0])
                     for row in rows:
                         row["server"] = "Active" if row["server"] == trials.nodes[0].name else "Backup"
-                        results.add(interval_ms=interval_ms, make=make, run=number, **row)
+                        results.add(interval_ms=interval_ms, make=make, run=number, checked=checked, **row)
                     for server in ("Active", "Backup"):
                         mine = [row for row in rows if row["server"] == server]
-                        whole.append([interval_ms, make, number, server, *(
-                            f"{sum(row[field] for row in mine):.2f}" for field in FIELDS[5:])])
+                        whole.append([interval_ms, checked, make, number, server, *(
+                            f"{sum(row[field] for row in mine):.2f}" for field in SUMS)])
         report.configurations("cost", trials)
-    report.table(["interval_ms", "make", "run", "server", *FIELDS[5:]], whole, os.path.join(report.DIRECTORY, "cost.txt"))
+    report.table(["interval_ms", "checked", "make", "run", "server", *SUMS], whole, os.path.join(report.DIRECTORY, "cost.txt"))
     results.plot()
