@@ -58,7 +58,11 @@ struct link {
 	bool running;
 	bool has_mac;
 	uint8_t mac[6];
-	struct link_source local;    /* fe80::/10 */
+	bool renamed;	  /* its interface has another name now, and is ours until another has this */
+	unsigned port_of; /* index of its bridge, bond or team, 0: none */
+	char port_of_name[IF_NAMESIZE]; /* "": not known yet */
+	char trouble[96];		/* room for one that names another interface */
+	struct link_source local;	/* fe80::/10 */
 	struct link_source global;   /* of the node; for peers that are no neighbours by link-local address */
 	bool forwarding;	     /* R flag of our Neighbor Advertisements */
 	bool joined;		     /* the groups, since it came up and has a source address */
@@ -292,6 +296,7 @@ void announcements_read(struct engine *engine, struct mono now);
 
 /* send.c */
 void packets_send_adverts(struct engine *engine, struct mono now);
+void packets_resign(struct engine *engine, struct router *router, struct mono now); /* priority 0, at once */
 int packets_send_na(struct engine *engine, const struct link *link, const struct address *vip);
 int packets_send_ns(struct engine *engine, const struct router *router, const struct address *vip);
 
@@ -326,6 +331,8 @@ void record_drain(struct engine *engine, const struct router *router, uint32_t u
 /* moved: it counts; a successor's adoption does not. */
 void record_transition(
     struct engine *engine, const struct router *router, const struct board_event *event, bool moved);
+/* What is wrong with the link of a router at fault, if that has changed. */
+void record_trouble(struct engine *engine, const struct router *router, const char *trouble);
 void record_count(struct engine *engine, const struct router *router, enum board_counter counter);
 void record_drop(
     struct engine *engine, const struct link *link, const struct router *router, enum advert_verdict verdict);

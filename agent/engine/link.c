@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "vipd/log.h"
@@ -54,11 +55,18 @@ struct link *link_of(struct engine *engine, const char *name)
 	return link;
 }
 
-static bool is_named(const struct engine *engine, const struct config *next, const struct link *link)
+static bool has_router(const struct engine *engine, const struct link *link)
 {
 	for (unsigned i = 0; i < engine->router_count; i++)
 		if (engine->routers[i].used && engine->routers[i].link == link)
 			return true;
+	return false;
+}
+
+static bool is_named(const struct engine *engine, const struct config *next, const struct link *link)
+{
+	if (has_router(engine, link))
+		return true;
 	for (unsigned i = 0; i < next->router_count; i++) {
 		const struct config_router *router = &next->routers[i];
 		if (strcmp(router->id.interface, link->name) == 0)
@@ -111,6 +119,8 @@ static const char *trouble(const struct link *link)
 	const char *found = link_carrier_trouble(link);
 	if (found)
 		return found;
+	if (link->renamed || link->port_of)
+		return link->trouble;
 	if (!link->has_mac)
 		return "has no Ethernet address";
 	return NULL;
@@ -162,6 +172,8 @@ static void tell_readiness(struct engine *engine, struct link *link, struct mono
 			start_router(engine, r, source, now);
 		else if (!ready && (r->vr.link_up || fresh))
 			router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_LINK_DOWN});
+		else if (!ready && r->vr.state == VRRP_FAULT && r->vr.reason == VRRP_REASON_LINK_DOWN)
+			record_trouble(engine, r, link_trouble(r));
 	}
 }
 
@@ -169,7 +181,7 @@ static void link_vanished(struct engine *engine, struct link *link)
 {
 	link->ifindex = 0;
 	order_groups(engine, link, false);
-	link->admin_up = link->running = link->has_mac = link->joined = false;
+	link->admin_up = link->running = link->has_mac = link->joined = link->renamed = false;
 	link->local.usable = link->global.usable = false;
 }
 
@@ -194,15 +206,81 @@ static void tell_mac(struct engine *engine, const struct link *link, struct mono
 
 /* ---- one event of the kernel ---- */
 
+static bool has_name(const struct kernel_event *event, const char *name)
+{
+	bool found = strcmp(event->link.name, name) == 0;
+	for (unsigned i = 0; i < event->link.altname_count && !found; i++)
+		found = strcmp(event->link.altnames[i], name) == 0;
+	return found;
+}
+
+/* If a reload goes from one name of an interface to another, the one with a router on it counts. */
+static struct link *link_named(struct engine *engine, const struct kernel_event *event)
+{
+	struct link *found = NULL;
+	for (unsigned i = 0; i < engine->link_count; i++) {
+		struct link *link = &engine->links[i];
+		if (has_name(event, link->name) && (!found || !has_router(engine, found)))
+			found = link;
+	}
+	return found;
+}
+
+/* Until another interface has the name, this one is ours: its addresses are removed from it. */
+static void on_rename(struct reading *reading, struct link *link, const struct kernel_event *event)
+{
+	struct engine *engine = reading->engine;
+	snprintf(link->trouble, sizeof link->trouble,
+	    "was renamed to %s: rename it back, or configure that name", event->link.name);
+	link->seen = true;
+	if (link->renamed)
+		return;
+	for (unsigned i = 0; i < engine->router_count; i++)
+		if (engine->routers[i].used && engine->routers[i].link == link &&
+		    engine->routers[i].vr.state == VRRP_ACTIVE)
+			packets_resign(engine, &engine->routers[i], reading->now);
+	link->renamed = true;
+	tell_readiness(engine, link, reading->now);
+}
+
+/* The name is learned when that interface is told of. If that was before, a dump tells it again. */
+static void on_port_of(struct engine *engine, struct link *link, const struct kernel_event *event)
+{
+	if (link->port_of != event->link.port_of) {
+		link->port_of = event->link.port_of;
+		link->port_of_name[0] = '\0';
+		engine->resync |= link->port_of != 0;
+	}
+	if (link->port_of_name[0])
+		snprintf(link->trouble, sizeof link->trouble, "is a port of %s: put the router on %s",
+		    link->port_of_name, link->port_of_name);
+	else
+		snprintf(link->trouble, sizeof link->trouble,
+		    "is a port of a bridge, bond or team: put the router on that");
+}
+
+static void learn_name(struct engine *engine, const struct kernel_event *event)
+{
+	for (unsigned i = 0; i < engine->link_count && event->type == KERNEL_LINK; i++)
+		if (engine->links[i].port_of == event->ifindex)
+			memcpy(engine->links[i].port_of_name, event->link.name,
+			    sizeof engine->links[i].port_of_name);
+}
+
 static void on_link(struct reading *reading, const struct kernel_event *event)
 {
 	struct engine *engine = reading->engine;
 	struct link *before = link_by_index(engine, event->ifindex);
 	struct link *link = NULL;
+	learn_name(engine, event);
 	if (event->type == KERNEL_LINK)
-		link = link_find(engine, event->link.name);
+		link = link_named(engine, event);
 	reading->changed |= before || link;
-	if (before && before != link) { /* deleted, or renamed to something else */
+	if (before && !link && event->type == KERNEL_LINK) {
+		on_rename(reading, before, event);
+		return;
+	}
+	if (before && before != link) { /* deleted, or it has the name of another link of ours */
 		link_vanished(engine, before);
 		tell_readiness(engine, before, reading->now);
 		tell_emptiness(engine, before, reading->now);
@@ -215,6 +293,8 @@ static void on_link(struct reading *reading, const struct kernel_event *event)
 	if (link->ifindex != event->ifindex && !reading->dumping)
 		engine->resync = true; /* its addresses may have been told before its name */
 	link->ifindex = event->ifindex;
+	link->renamed = false;
+	on_port_of(engine, link, event);
 	link->admin_up = event->link.admin_up;
 	link->running = event->link.running;
 	bool moved = link->has_mac && memcmp(link->mac, event->link.mac, sizeof link->mac) != 0;

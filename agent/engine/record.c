@@ -95,6 +95,17 @@ void record_transition(
 	board_end_router(engine->board, index_of(engine, router));
 }
 
+void record_trouble(struct engine *engine, const struct router *router, const char *trouble)
+{
+	unsigned index = index_of(engine, router);
+	char text[BOARD_REASON_MAX];
+	snprintf(text, sizeof text, "interface %s %s", router->config.id.interface, trouble);
+	if (strncmp(engine->board->routers[index].value.reason_text, text, sizeof text) == 0)
+		return;
+	memcpy(board_begin_router(engine->board, index)->reason_text, text, sizeof text);
+	board_end_router(engine->board, index);
+}
+
 void record_count(struct engine *engine, const struct router *router, enum board_counter counter)
 {
 	board_begin_router(engine->board, index_of(engine, router))->counters[counter]++;

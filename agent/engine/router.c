@@ -188,6 +188,7 @@ void router_free(struct engine *engine, struct router *router)
 	engine->due[index] = engine->takeover[index] = MONO_NEVER;
 	if (link->joined)
 		order_groups(engine, link, false);
+	engine->resync = true; /* its interface may be that of another link by another name */
 }
 
 /* "eth1 has no carrier" in `text`; false: all tracked interfaces work. */

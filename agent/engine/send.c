@@ -96,6 +96,16 @@ void packets_send_adverts(struct engine *engine, struct mono now)
 	send_prepared(engine, now);
 }
 
+void packets_resign(struct engine *engine, struct router *router, struct mono now)
+{
+	router->pending.priority = VRRP_PRIORITY_RESIGN;
+	for (unsigned p = 0; p < router->config.peer_count; p++)
+		prepare(router, &router->config.peers[p]);
+	if (!router->config.peer_count)
+		prepare(router, &vrrp_group);
+	send_prepared(engine, now);
+}
+
 static int send_nd(struct engine *engine, const struct link *link, const struct net_outgoing *packet)
 {
 	int result = net_send(engine->nd_socket, packet, 1);

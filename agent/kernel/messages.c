@@ -19,6 +19,9 @@
 
 static struct nla_policy link_policy[IFLA_MAX + 1] = {
     [IFLA_IFNAME] = {.type = NLA_STRING, .maxlen = IF_NAMESIZE},
+    [IFLA_MASTER] = {.type = NLA_U32},
+    [IFLA_LINKINFO] = {.type = NLA_NESTED},
+    [IFLA_PROP_LIST] = {.type = NLA_NESTED},
 };
 static struct nla_policy address_policy[ADDRESS_LAST + 1] = {
     [IFA_LOCAL] = {.minlen = sizeof(struct address)},
@@ -34,6 +37,28 @@ static struct nla_policy neighbour_policy[NDA_MAX + 1] = {
     [NDA_DST] = {.minlen = sizeof(struct address)},
 };
 
+static void take_altnames(const struct nlattr *list, struct kernel_event *event)
+{
+	const struct nlattr *a;
+	int left;
+	nla_for_each_nested(a, (struct nlattr *)list, left)
+	{
+		if (nla_type(a) != IFLA_ALT_IFNAME || nla_len(a) > IF_NAMESIZE ||
+		    event->link.altname_count == KERNEL_ALTNAMES_MAX)
+			continue;
+		char *name = event->link.altnames[event->link.altname_count++];
+		nla_strlcpy(name, a, IF_NAMESIZE);
+	}
+}
+
+/* An interface in a VRF keeps its IPv6; the port of anything else has none that works. */
+static bool is_in_vrf(const struct nlattr *info)
+{
+	struct nlattr *of[IFLA_INFO_MAX + 1];
+	return info && nla_parse_nested(of, IFLA_INFO_MAX, (struct nlattr *)info, NULL) == 0 &&
+	       of[IFLA_INFO_SLAVE_KIND] && nla_strcmp(of[IFLA_INFO_SLAVE_KIND], "vrf") == 0;
+}
+
 static bool link_event(struct nlmsghdr *h, struct kernel_event *event)
 {
 	struct nlattr *of[IFLA_MAX + 1];
@@ -48,6 +73,10 @@ static bool link_event(struct nlmsghdr *h, struct kernel_event *event)
 	event->link.admin_up = m->ifi_flags & IFF_UP;
 	event->link.running = m->ifi_flags & IFF_RUNNING;
 	event->link.has_mac = of[IFLA_ADDRESS] && nla_len(of[IFLA_ADDRESS]) == sizeof event->link.mac;
+	if (of[IFLA_PROP_LIST])
+		take_altnames(of[IFLA_PROP_LIST], event);
+	if (of[IFLA_MASTER] && !is_in_vrf(of[IFLA_LINKINFO]))
+		event->link.port_of = nla_get_u32(of[IFLA_MASTER]);
 	if (event->link.has_mac)
 		nla_memcpy(event->link.mac, of[IFLA_ADDRESS], sizeof event->link.mac);
 	return true;

@@ -17,6 +17,8 @@
 /* IFA_PROTO of our addresses (kernel 5.18 and later): the mark by which a leftover is known as ours. */
 #define KERNEL_ADDRESS_PROTO 112
 
+#define KERNEL_ALTNAMES_MAX 4
+
 struct nl_msg;
 struct nl_sock;
 
@@ -43,8 +45,11 @@ struct kernel_event {
 	union {
 		struct {
 			char name[IF_NAMESIZE];
-			bool admin_up; /* IFF_UP */
-			bool running;  /* carrier, and operationally up */
+			unsigned altname_count;
+			char altnames[KERNEL_ALTNAMES_MAX][IF_NAMESIZE]; /* those that are short enough */
+			unsigned port_of; /* index of its bridge, bond or team; 0: it is not a port */
+			bool admin_up;	  /* IFF_UP */
+			bool running;	  /* carrier, and operationally up */
 			bool has_mac;
 			uint8_t mac[6];
 		} link;

@@ -85,6 +85,75 @@ def test_a_renamed_interface(lab, nodes):
     lab.wait_holder(nodes[0])
 
 
+def test_renamed_while_it_holds(lab, nodes):
+    """No administrator takes it down before, so the address and the way to say good-bye are still there."""
+    ip_batch(nodes[0].name, ["link set eth0 name eth9"])
+    try:
+        wait_for("the next server has taken over", nodes[1].router, lambda r: r["state"] == "active" and "resigned" in r["reason"])
+        router = wait_for("it says why", nodes[0].router, lambda r: r["state"] == "fault")
+        assert "eth0 was renamed to eth9" in router["reason"]
+        wait_for("the address is gone", lambda: nodes[0].exec("ip", "-6", "addr", "show", "dev", "eth9").stdout,
+                 lambda shown: VIP not in shown)
+    finally:
+        ip_batch(nodes[0].name, ["link set eth9 name eth0"])
+    lab.wait_holder(nodes[0])
+
+
+def test_an_alternative_name_is_a_name(lab, nodes):
+    ip_batch(nodes[1].name, ["link property add dev eth0 altname lan0"])
+    try:
+        nodes[1].reconfigure(router={"interface": "lan0"})
+        before = wait_for("it is a Backup", nodes[1].router, lambda r: (r["interface"], r["state"]) == ("lan0", "backup"))
+        count = before["counters"]["adverts_received"]
+        wait_for("and hears the holder", lambda: nodes[1].router()["counters"]["adverts_received"], lambda n: n > count + 5)
+    finally:
+        nodes[1].reconfigure()
+        ip_batch(nodes[1].name, ["link property del dev eth0 altname lan0"])
+    lab.wait_holder(nodes[0])
+
+
+def add_link(node, kind, more=""):
+    """Skips the test where the kernel has no such interfaces."""
+    if node.exec("ip", "link", "add", "other0", "type", kind, *more.split(), check=False).returncode:
+        pytest.skip(f"this kernel has no {kind}")
+
+
+@pytest.mark.parametrize("kind", ["bridge", "bond", "team"])
+def test_a_port_of_something_else(lab, nodes, kind):
+    """The kernel gives a port nothing to read. The advice is where the router belongs."""
+    name = nodes[0].name
+    add_link(nodes[0], kind)
+    ip_batch(name, ["link set eth0 master other0"] if kind == "bridge" else
+             ["link set eth0 down", "link set eth0 master other0", "link set eth0 up"])
+    try:
+        lab.wait_holder(nodes[1])
+        wait_for("it says why", nodes[0].router,
+                 lambda r: r["state"] == "fault" and "eth0 is a port of other0: put the router on other0" in r["reason"])
+    finally:
+        ip_batch(name, ["link set eth0 nomaster", "link delete other0"])
+        nodes[0].interface_up()
+    lab.wait_holder(nodes[0])
+
+
+def test_an_interface_in_a_vrf(lab, nodes):
+    """It works as any other."""
+    add_link(nodes[1], "vrf", "table 9")
+    ip_batch(nodes[1].name, ["link set other0 up", "link set eth0 master other0"])
+    try:
+        nodes[1].interface_up()
+        wait_for("it is a Backup", lambda: nodes[1].router()["state"], lambda state: state == "backup")
+        count = nodes[1].router()["counters"]["adverts_received"]
+        wait_for("it hears the holder", lambda: nodes[1].router()["counters"]["adverts_received"], lambda n: n > count + 5)
+        nodes[0].vipctl("drain")
+        wait_for("and is heard", lambda: [n.router()["state"] for n in nodes], lambda states: states == ["backup", "active", "backup"])
+        wait_for("it has the address", nodes[1].has_address)
+        nodes[0].vipctl("resume")
+    finally:
+        ip_batch(nodes[1].name, ["link set eth0 nomaster", "link delete other0"])
+        nodes[1].interface_up()
+    lab.wait_holder(nodes[0])
+
+
 def test_another_mac_is_announced(lab, nodes, probe):
     before = transitions(nodes)
     wait_for("the client is served", probe.answered_by, lambda name: name == nodes[0].name)
