@@ -63,13 +63,12 @@ struct link {
 	char port_of_name[IF_NAMESIZE]; /* "": not known yet */
 	char trouble[96];		/* room for one that names another interface */
 	struct link_source local;	/* fe80::/10 */
-	struct link_source global;   /* of the node; for peers that are no neighbours by link-local address */
-	bool forwarding;	     /* R flag of our Neighbor Advertisements */
-	bool joined;		     /* the groups, since it came up and has a source address */
-	bool seen;		     /* by the running dump */
-	struct mono next_vrid_check; /* see receive.c */
-	unsigned board;		     /* index of its record */
-	uint8_t by_vrid[256];	     /* number of the slot of a router plus 1, 0: there is none */
+	bool forwarding;		/* R flag of our Neighbor Advertisements */
+	bool joined;			/* the groups, since it came up and has a source address */
+	bool seen;			/* by the running dump */
+	struct mono next_vrid_check;	/* see receive.c */
+	unsigned board;			/* index of its record */
+	uint8_t by_vrid[256];		/* number of the slot of a router plus 1, 0: there is none */
 };
 
 /* Changes of state that are told a minute; whoever can make us change state must not fill the log. */
@@ -123,6 +122,8 @@ struct router {
 	struct config_router config; /* a copy: a router that is stopping outlives its configuration */
 	struct vrrp vr;
 	struct link *link;
+	struct link_source source; /* where has_own_source(), see link.c */
+	struct address preferred;  /* among several that source might be; unspecified: none */
 	struct router_auth auth;
 	struct pending pending;
 	uint32_t order;	  /* generation of the order that was not answered yet, 0: none */
@@ -154,6 +155,7 @@ struct engine {
 	int channel;
 	int vrrp_socket;
 	int nd_socket;
+	int route_socket;   /* below 0: none */
 	int keeper_ring;    /* eventfd: wakes the keeper */
 	int ring_of_keeper; /* eventfd: it has an answer */
 	struct kernel kernel;
@@ -275,6 +277,9 @@ void late_woke(struct engine *engine, struct mono deadline, struct mono now);
 
 /* packets.c: sockets. 0 or -errno. */
 int packets_open(struct engine *engine);
+/* *source is written if there is a route. */
+void packets_route_source(
+    const struct engine *engine, const struct address *destination, struct address *source);
 
 /* tape.c: the flight recorder */
 struct tape_packet {

@@ -100,10 +100,27 @@ struct link *link_by_index(struct engine *engine, unsigned ifindex)
 	return NULL;
 }
 
+static bool peers_are_global(const struct router *router)
+{
+	return router->config.peer_count && !address_is_link_local(&router->config.peers[0]);
+}
+
+/* The others send from the link-local address of their link, whichever that is. */
+static bool has_own_source(const struct router *router)
+{
+	return peers_are_global(router) || !address_is_unspecified(&router->config.source);
+}
+
+static bool may_be_source(const struct router *router, const struct address *address)
+{
+	return address_is_unspecified(&router->config.source)
+		   ? peers_are_global(router) && !address_is_link_local(address)
+		   : address_equal(&router->config.source, address);
+}
+
 const struct link_source *link_source_of(const struct router *router)
 {
-	bool global = router->config.peer_count && !address_is_link_local(&router->config.peers[0]);
-	return global ? &router->link->global : &router->link->local;
+	return has_own_source(router) ? &router->source : &router->link->local;
 }
 
 const char *link_carrier_trouble(const struct link *link)
@@ -134,8 +151,10 @@ const char *link_trouble(const struct router *router)
 		return "cannot be used: the key that signs adverts (auth) cannot be read";
 	if (found || source->usable)
 		return found;
-	return source == &router->link->local ? "has no link-local address that is ready to use"
-					      : "has no address besides link-local ones, as its peers have";
+	return !address_is_unspecified(&router->config.source)
+		   ? "does not have the address that `source` names, or it is not ready to use"
+	       : peers_are_global(router) ? "has no address besides link-local ones, as its peers have"
+					  : "has no link-local address that is ready to use";
 }
 
 /* ---- links and routers ---- */
@@ -150,10 +169,19 @@ static void start_router(
 	router_event(engine, router, now, &event);
 }
 
+static bool has_source(const struct engine *engine, const struct link *link)
+{
+	bool found = link->local.usable;
+	for (unsigned i = 0; i < engine->router_count && !found; i++)
+		found = engine->routers[i].used && engine->routers[i].link == link &&
+			link_source_of(&engine->routers[i])->usable;
+	return found;
+}
+
 static void tell_readiness(struct engine *engine, struct link *link, struct mono now)
 {
 	/* A link that lost its source address may have lost IPv6 and every membership: an MTU below 1280. */
-	bool up = !trouble(link) && (link->local.usable || link->global.usable);
+	bool up = !trouble(link) && has_source(engine, link);
 	if (up && !link->joined) {
 		link->joined = true;
 		order_groups(engine, link, true);
@@ -182,7 +210,10 @@ static void link_vanished(struct engine *engine, struct link *link)
 	link->ifindex = 0;
 	order_groups(engine, link, false);
 	link->admin_up = link->running = link->has_mac = link->joined = link->renamed = false;
-	link->local.usable = link->global.usable = false;
+	link->local.usable = false;
+	for (unsigned i = 0; i < engine->router_count; i++)
+		if (engine->routers[i].used && engine->routers[i].link == link)
+			engine->routers[i].source.usable = false;
 }
 
 /* No address is left on it. */
@@ -308,8 +339,8 @@ static void on_link(struct reading *reading, const struct kernel_event *event)
 }
 
 /* One is as good as another: the one in use stays until it goes away. */
-static void on_source(
-    struct reading *reading, struct link *link, struct link_source *source, const struct kernel_event *event)
+static void on_source(struct reading *reading, struct link *link, struct link_source *source,
+    const struct address *preferred, const struct kernel_event *event)
 {
 	const struct address *address = &event->address.address;
 	bool current = source->usable && address_equal(&source->address, address);
@@ -317,7 +348,7 @@ static void on_source(
 	bool fit = event->type == KERNEL_ADDRESS && !(event->address.flags & unfit);
 	if (reading->dumping) {
 		source->confirmed |= current && fit;
-		if (fit && !source->has_other) {
+		if (fit && (!source->has_other || address_equal(address, preferred))) {
 			source->has_other = true;
 			source->other = *address;
 		}
@@ -367,23 +398,25 @@ static void on_address(struct reading *reading, const struct kernel_event *event
 	struct link *link = link_by_index(reading->engine, event->ifindex);
 	if (!link)
 		return;
-	if (address_is_link_local(&event->address.address)) {
-		on_source(reading, link, &link->local, event);
-		return;
-	}
+	const struct address *address = &event->address.address;
+	if (address_is_link_local(address))
+		on_source(reading, link, &link->local, &link->local.address, event);
 	bool virtual = false;
 	for (unsigned i = 0; i < reading->engine->router_count; i++) {
 		struct router *r = &reading->engine->routers[i];
 		if (!r->used || r->link != link)
 			continue;
-		int index = router_address_index(r, &event->address.address);
+		int index = router_address_index(r, address);
 		if (index < 0)
 			continue;
 		virtual = true;
 		on_vip(reading, r, (unsigned)index, event);
 	}
-	if (!virtual)
-		on_source(reading, link, &link->global, event);
+	for (unsigned i = 0; i < reading->engine->router_count && !virtual; i++) {
+		struct router *r = &reading->engine->routers[i];
+		if (r->used && r->link == link && may_be_source(r, address))
+			on_source(reading, link, &r->source, &r->preferred, event);
+	}
 }
 
 static void on_kernel_event(void *context, const struct kernel_event *event)
@@ -406,16 +439,26 @@ static void on_kernel_event(void *context, const struct kernel_event *event)
 
 /* ---- reading ---- */
 
+/* The one of a predecessor, which the peers know; then the one that a route to them would use. */
+static void prefer_source(const struct engine *engine, struct router *router)
+{
+	bool predecessor = !router->source.usable && !address_is_unspecified(&router->preferred);
+	router->source.confirmed = router->source.has_other = false;
+	if (peers_are_global(router) && !predecessor)
+		packets_route_source(engine, &router->config.peers[0], &router->preferred);
+}
+
 static void dump_begin(struct engine *engine)
 {
 	for (unsigned i = 0; i < engine->link_count; i++) {
 		struct link *link = &engine->links[i];
 		link->seen = false;
 		link->local.confirmed = link->local.has_other = false;
-		link->global.confirmed = link->global.has_other = false;
 	}
-	for (unsigned i = 0; i < engine->router_count; i++)
+	for (unsigned i = 0; i < engine->router_count; i++) {
 		memset(engine->routers[i].found, 0, sizeof engine->routers[i].found);
+		prefer_source(engine, &engine->routers[i]);
+	}
 }
 
 static void settle_source(struct link *link, struct link_source *source)
@@ -434,8 +477,10 @@ static void dump_end(struct engine *engine, struct mono now)
 		if (!link->seen)
 			link_vanished(engine, link);
 		settle_source(link, &link->local);
-		settle_source(link, &link->global);
 	}
+	for (unsigned i = 0; i < engine->router_count; i++)
+		if (engine->routers[i].used)
+			settle_source(engine->routers[i].link, &engine->routers[i].source);
 	for (unsigned i = 0; i < engine->link_count; i++)
 		tell_readiness(engine, &engine->links[i], now);
 	for (unsigned i = 0; i < engine->router_count; i++) {

@@ -23,5 +23,13 @@ int packets_open(struct engine *engine)
 	}
 	engine->vrrp_socket = vrrp;
 	engine->nd_socket = nd;
+	engine->route_socket = net_open_route(); /* without it any address is as good as another */
 	return 0;
+}
+
+void packets_route_source(
+    const struct engine *engine, const struct address *destination, struct address *source)
+{
+	if (engine->route_socket >= 0)
+		net_route_source(engine->route_socket, destination, source);
 }

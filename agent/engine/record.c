@@ -54,6 +54,8 @@ void record_router(struct engine *engine, const struct router *router)
 				    : vr->params.advert_interval_us;
 	b->held = vr->on_link & (vrrp_wanted(vr) | ~vr->shared);
 	b->ifindex = router->link->ifindex;
+	if (vr->link_up)
+		b->own_address = vr->own_address;
 	b->auth_sequence = router->auth.sequence.last;
 	b->auth_clock_us = router->auth.clock_offset_us;
 	record_active(b, vr);

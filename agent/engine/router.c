@@ -158,6 +158,8 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	if (known && prior.drained)
 		router->vr.drained = true;
 	if (known)
+		router->preferred = prior.own_address;
+	if (known)
 		router_auth_continue(&router->auth, prior.auth_sequence, prior.auth_clock_us);
 	if (may_adopt && known && prior.state == VRRP_ACTIVE && prior.active_self)
 		vrrp_succeed(&router->vr, prior.active_seen);

@@ -98,3 +98,25 @@ int net_send(int fd, const struct net_outgoing *packets, unsigned count)
 	int sent = sendmmsg(fd, headers, count, MSG_DONTWAIT);
 	return sent < 0 ? -errno : sent;
 }
+
+int net_open_route(void)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int net_route_source(int fd, const struct address *destination, struct address *source)
+{
+	struct sockaddr_in6 from,
+	    to = {.sin6_family = AF_INET6, .sin6_addr = destination->in6, .sin6_port = 9};
+	struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+	socklen_t size = sizeof from;
+	int result = connect(fd, (struct sockaddr *)&to, sizeof to) < 0 ||
+			     getsockname(fd, (struct sockaddr *)&from, &size) < 0
+			 ? -errno
+			 : 0;
+	connect(fd, &nowhere, sizeof nowhere); /* or the next one keeps this source */
+	if (!result)
+		source->in6 = from.sin6_addr;
+	return result;
+}

@@ -87,8 +87,9 @@ struct board_router {
 	bool active_known; /* active_address and active_priority are valid */
 	uint8_t active_priority;
 	struct address active_address;
-	struct mono active_seen; /* last advert of the Active, sent or received */
-	struct mono since;	 /* of the state */
+	struct address own_address; /* that adverts are sent from; unspecified: none yet */
+	struct mono active_seen;    /* last advert of the Active, sent or received */
+	struct mono since;	    /* of the state */
 	int64_t since_realtime_us;
 	int64_t advert_interval_us; /* in force: learned in Backup, configured in Active */
 	uint32_t address_count;

@@ -55,6 +55,11 @@ typedef void net_taker(void *context, const struct net_incoming *packet);
 /* Hands what waits to `taker`. Returns false if more may be waiting: a flood must not keep the caller. */
 bool net_receive(int fd, net_taker *taker, void *context);
 
+/* The address that a route to `destination` would be used from. fd: of net_open_route(), which sends nothing.
+ */
+int net_open_route(void);
+int net_route_source(int fd, const struct address *destination, struct address *source);
+
 /*
  * Memberships. They are on sockets that do nothing else, as many as the kernel's limit of memory for options
  * asks for. Changes of one interface: begin, want each group, end.

@@ -133,6 +133,11 @@ void net_groups_begin(struct net_groups *groups, unsigned ifindex)
 	(void)groups, (void)ifindex;
 }
 
+void packets_route_source(const struct engine *e, const struct address *destination, struct address *source)
+{
+	(void)e, (void)destination, (void)source;
+}
+
 void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct address *group)
 {
 	(void)groups, (void)ifindex, (void)group;
