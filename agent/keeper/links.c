@@ -49,11 +49,21 @@ static void forget_unresolved(struct keeper *keeper, const struct board_link *li
 		    link->interface, strerrordesc_np(-result));
 }
 
+/* An interface that goes from one name to another, an alternative one, keeps its groups. */
+static bool is_of_another(const struct keeper *keeper, unsigned index, uint32_t ifindex)
+{
+	struct board_link other;
+	for (unsigned i = 0; i < BOARD_LINKS_MAX && board_read_link(keeper->board, i, &other); i++)
+		if (i != index && other.ifindex == ifindex)
+			return true;
+	return false;
+}
+
 static void join(struct keeper *keeper, unsigned index, const struct board_link *link)
 {
 	struct keeper_link *seen = &keeper->links[index];
 	bool up = link->ups != seen->ups || link->ifindex != seen->ifindex;
-	if (seen->ifindex && seen->ifindex != link->ifindex) {
+	if (seen->ifindex && seen->ifindex != link->ifindex && !is_of_another(keeper, index, seen->ifindex)) {
 		net_groups_begin(&keeper->page->groups, seen->ifindex);
 		end_groups(keeper, seen->ifindex);
 	}
