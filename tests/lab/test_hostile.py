@@ -186,9 +186,9 @@ def test_one_forged_advert_silences_nobody_for_long(lab, nodes, attacker, probe)
     wait_for("the holder gives way and comes back", lambda: transitions(nodes)[0], lambda now: now >= before[0] + 2)
     lab.wait_holder(nodes[0])
     wait_for("the client is served", probe.answered_by, lambda name: name == nodes[0].name)
-    # ten intervals, and as much again for a busy machine; what it believes without the bound is 123 s
+    # ten times its own Active_Down_Interval is 3.4 s, the rest is for a busy machine; without the bound it would be 123 s
     waited = [int(ms) for event in events() if event not in known for ms in re.findall(r"no advertisement for (\d+)", event[2])]
-    assert waited and max(waited) < 2000, waited
+    assert waited and max(waited) < 10000, waited
     print(f"\none forged advert: {probe.mark()['connect']['gap_ms']:.1f} ms without an answer")
 
 
