@@ -33,6 +33,7 @@ class Node(Host):
         self.socket_path = os.path.join(self.directory, "run", "vipd.sock")
         self.not_ready = os.path.join(self.directory, "not-ready")
         self.api_known = self.api_stopped = False
+        self.ended = None  # the process group of the vipd before this one
         self.api = self.vipd = self.agent = None  # agent: of a trial, see contenders.py
         os.mkdir(os.path.dirname(self.socket_path))
         self.write_config()
@@ -52,6 +53,7 @@ class Node(Host):
         if self.vipd and (self.special or self.vipd.poll() is not None or self.written != config_text(self.config())):
             self.vipd_stop(signal.SIGTERM)
         if self.vipd is None:
+            self.vipd_end_orphans()
             self.write_config()
             self.vipd_start()
         else:
@@ -151,9 +153,17 @@ class Node(Host):
     def vipd_wait(self):
         """The exit status of a guardian that is about to end."""
         process, self.vipd = self.vipd, None
+        self.ended = process.pid
         status = process.wait(timeout=30)
         self.processes.remove(process)
         return status
+
+    def vipd_end_orphans(self):
+        """What a guardian that has ended left behind, such as an engine that a test has stopped."""
+        if self.ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.ended, signal.SIGKILL)
+            self.ended = None
 
     def vipd_pids(self):
         """{"guardian": pid, "keeper": pid, "engine": pid, "control": pid}, without those that are not running."""
