@@ -53,7 +53,8 @@ static void step_timer(long count)
 	struct vrrp_effects effects;
 	struct mono now = vrrp_deadline(&vr);
 	vrrp_step(&vr, now, &(struct vrrp_event){.type = VRRP_EVENT_TIMER}, &effects);
-	vrrp_step(&vr, now, &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS_PRESENT}, &effects);
+	vrrp_step(&vr, now, &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS, .found.state = VRRP_FOUND_RIGHT},
+	    &effects);
 	for (long i = 0; i < count; i++)
 		vrrp_step(&vr, vrrp_deadline(&vr), &(struct vrrp_event){.type = VRRP_EVENT_TIMER}, &effects);
 }
