@@ -18,14 +18,9 @@ from trials import Trials
 
 
 SECONDS = 10
-<<<<<<< HEAD
 ROLES = ("guardian", "engine", "keeper", "control")  # keepalived: the parent and its VRRP process
 FIELDS = ["interval_ms", "make", "run", "server", "process", "cpu_ms_per_s", "switches_per_s", "pss_kib", "private_kib", "checked"]
 SUMS = FIELDS[5:9]
-=======
-ROLES = ("guardian", "keeper", "engine", "control")  # keepalived: the parent and its VRRP process
-FIELDS = ["interval_ms", "make", "run", "server", "process", "cpu_ms_per_s", "switches_per_s", "pss_kib", "private_kib"]
->>>>>>> fcffb6e (bench: the keeper counts, too; micro builds with the events of today)
 
 
 def usage(pid):
