@@ -237,6 +237,7 @@ $(B)/micro: $(call objects,tests/bench/micro.c $(sort $(call room,core) $(unit_a
 # What only has to be looked at: the unit file, man pages, the example configuration.
 conf: all
 	@tests/conf/verify-unit $(B)
+	@tests/conf/markdown
 	@VIPD_BUILD=$(B) $(PYTEST) tests/conf/test_vipctl.py tests/conf/test_manifest.py tests/conf/test_prometheus.py
 	@$(B)/vipd -n -c conf/vipd.conf
 
