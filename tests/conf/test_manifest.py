@@ -344,9 +344,10 @@ def test_commands_of_the_guide():
     """Each `vipctl manifest` of the guide works with the example configuration."""
     lines = pathlib.Path("docs/k3s-calico.md").read_text().splitlines()
     commands = [line for line in lines if line.startswith("vipctl manifest")]
-    servers, = (line for line in lines if line.startswith("servers="))
+    servers = [line for line in lines if line.startswith("servers=")]
+    assert servers
     for command in commands:
-        script = "\n".join([servers, command.split(" >")[0].replace("vipctl manifest", '"$0" manifest -c conf/vipd.conf')])
+        script = "\n".join([*servers, command.split(" >")[0].replace("vipctl manifest", '"$0" manifest -c conf/vipd.conf')])
         done = subprocess.run(["sh", "-c", script, VIPCTL], capture_output=True, text=True, timeout=30)
         assert done.returncode == 0 and done.stdout, (command, done.stderr)
     kinds = {word for command in commands for word in command.split() if word in (
