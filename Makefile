@@ -86,7 +86,8 @@ unit_metrics  := $(call room,control/report) agent/control/text.c $(unit_health)
 		 agent/core/timing.c $(foreach r,config core wire,agent/$(r)/names.c)
 unit_address  := agent/base/address.c
 unit_board    := agent/board/board.c agent/board/layout.c
-unit_sandbox  := agent/engine/sandbox.c agent/base/log.c
+unit_sandbox  := agent/engine/sandbox.c agent/keeper/sandbox.c agent/base/log.c
+unit_groups   := agent/net/groups.c
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.c) $(TIME)
 unit_include  := $(unit_config)

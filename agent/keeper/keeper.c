@@ -7,6 +7,7 @@
  */
 #include "keeper/keeper.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "keeper/sandbox.h"
 #include "vipd/log.h"
 #include "vipd/message.h"
 #include "vipd/punctual.h"
@@ -83,9 +85,9 @@ static int open_everything(void)
 	keeper.page = keeper.board ? keeper_page_map_writer(FD_KEEPER_PAGE) : NULL;
 	if (!keeper.page)
 		return -errno;
-	struct net_groups *groups = &keeper.page->groups;
-	for (; groups->socket_count < FD_GROUPS_COUNT; groups->socket_count++)
-		groups->sockets[groups->socket_count] = FD_GROUPS + (int)groups->socket_count;
+	static_assert(FD_GROUPS_COUNT == NET_GROUP_SOCKETS, "who has room for a socket inherits it");
+	for (int i = 0; i < FD_GROUPS_COUNT; i++)
+		keeper.page->groups.sockets[i] = FD_GROUPS + i;
 	keeper.seen = atomic_load(&keeper.board->order_count) - 1;
 	keeper.stale_at = keeper.join_again = MONO_NEVER;
 	int result = kernel_open_requests(&keeper.requests);

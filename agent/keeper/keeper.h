@@ -40,6 +40,3 @@ bool keeper_dump(struct keeper *keeper);
 
 /* keeper.c: wakes the engine */
 void keeper_ring(void);
-
-/* sandbox.c */
-void keeper_sandbox(void);

@@ -27,6 +27,8 @@ static void index_add(struct net_groups *groups, unsigned i)
 void net_groups_begin(struct net_groups *groups, unsigned ifindex)
 {
 	memset(groups->buckets, 0, sizeof groups->buckets);
+	groups->at = groups->room = 0; /* the kernel's limit may have been raised */
+	groups->error = 0;
 	for (unsigned i = 0; i < groups->count; i++) {
 		groups->members[i].wanted &= groups->members[i].ifindex != ifindex;
 		index_add(groups, i);
@@ -44,8 +46,8 @@ void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct a
 	}
 	if (groups->count == NET_GROUPS_MAX)
 		return;
-	groups->members[groups->count] =
-	    (struct net_membership){.ifindex = ifindex, .group = *group, .wanted = true};
+	groups->members[groups->count] = (struct net_membership){
+	    .ifindex = ifindex, .group = *group, .socket = NET_GROUP_SOCKETS, .wanted = true};
 	index_add(groups, groups->count++);
 }
 
@@ -59,62 +61,51 @@ static int change(const struct net_groups *groups, const struct net_membership *
 
 static void leave(struct net_groups *groups, struct net_membership *m)
 {
-	if (m->socket >= groups->socket_count)
+	if (m->socket == NET_GROUP_SOCKETS)
 		return;
 	change(groups, m, IPV6_LEAVE_GROUP);
 	if (m->socket < groups->room)
 		groups->room = m->socket;
 }
 
-/* A socket that is not bound receives nothing. */
-static int another_socket(struct net_groups *groups)
-{
-	if (groups->socket_count == NET_GROUP_SOCKETS)
-		return -ENOMEM;
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	groups->sockets[groups->socket_count++] = fd;
-	return 0;
-}
-
 static int join(struct net_groups *groups, struct net_membership *m)
 {
+	int result = -ENOMEM;
 	leave(groups, m);
-	for (;; groups->room++) {
-		bool fresh = groups->room == groups->socket_count;
-		int result = fresh ? another_socket(groups) : 0;
-		if (result)
-			return result;
+	for (; groups->room < NET_GROUP_SOCKETS; groups->room++) {
 		m->socket = (uint8_t)groups->room;
 		result = change(groups, m, IPV6_JOIN_GROUP);
 		m->joined = !result;
-		if (result != -ENOMEM || fresh) /* else this socket is full */
-			return result;
+		if (result != -ENOMEM) /* else this socket is full */
+			break;
 	}
+	if (!m->joined)
+		m->socket = NET_GROUP_SOCKETS;
+	return result;
 }
 
 int net_groups_end(struct net_groups *groups, unsigned ifindex)
 {
-	int first = 0;
 	unsigned changes = 0;
-	for (unsigned i = 0; i < groups->count; i++) {
-		struct net_membership *m = &groups->members[i];
-		if (m->ifindex != ifindex || (m->wanted && m->joined))
+	while (groups->at < groups->count) {
+		struct net_membership *m = &groups->members[groups->at];
+		if (m->ifindex != ifindex || (m->wanted && m->joined)) {
+			groups->at++;
 			continue;
+		}
 		if (changes++ == NET_GROUP_CHANGES)
 			return -EAGAIN;
 		if (!m->wanted) {
 			leave(groups, m);
 			*m = groups->members[--groups->count];
-			i--;
 			continue;
 		}
 		int result = join(groups, m);
-		if (!first)
-			first = result;
+		if (!groups->error)
+			groups->error = result;
+		groups->at++;
 	}
-	return first;
+	return groups->error;
 }
 
 void net_groups_lost(struct net_groups *groups, unsigned ifindex)

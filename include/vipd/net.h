@@ -61,25 +61,26 @@ int net_open_route(void);
 int net_route_source(int fd, const struct address *destination, struct address *source);
 
 /*
- * Memberships. They are on sockets that do nothing else, as many as the kernel's limit of memory for options
- * asks for. Changes of one interface: begin, want each group, end.
+ * Memberships. They are on sockets that do nothing else, because the kernel limits the memory for options of
+ * a socket. Changes of one interface: begin, want each group, end.
  */
 #define NET_GROUPS_MAX	  (CONFIG_ROUTERS_MAX * (CONFIG_ADDRESSES_MAX + 2))
-#define NET_GROUP_SOCKETS 64 /* of 364 memberships each, where net.core.optmem_max is 20480 */
+#define NET_GROUP_SOCKETS 16 /* of 364 memberships each, where net.core.optmem_max is 20480 */
 #define NET_GROUP_CHANGES 32 /* a call: each takes a lock of the kernel, and 4,080 of them 0.1 s */
 #define NET_GROUP_BUCKETS 4096
 
 struct net_groups {
-	unsigned socket_count;
-	unsigned room; /* the first socket that may have room */
 	unsigned count;
+	unsigned room; /* the first socket that may have room */
+	unsigned at;   /* where the next end goes on */
+	int error;     /* the first of this end */
 	int sockets[NET_GROUP_SOCKETS];
 	uint16_t buckets[NET_GROUP_BUCKETS]; /* from begin to end: index + 1 of the first member, 0: none */
 	struct net_membership {
 		unsigned ifindex;
 		struct address group;
-		uint16_t next; /* in its bucket: index + 1 */
-		uint8_t socket;
+		uint16_t next;	/* in its bucket: index + 1 */
+		uint8_t socket; /* NET_GROUP_SOCKETS: none */
 		bool joined;
 		bool wanted;
 	} members[NET_GROUPS_MAX];

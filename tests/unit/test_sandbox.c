@@ -1,6 +1,7 @@
 /*
- * The engine's system call filter, compiled for machines that we do not have: every call that the C library
- * makes there for the loop must be on the list, under the name that it has there.
+ * The system call filters of engine and keeper, compiled for machines that we do not have: every call that
+ * the C library makes there for the loop or for a line of the log must be on the list, under the name that it
+ * has there.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -16,9 +17,10 @@
 #include <cmocka.h>
 
 #include "engine/sandbox.h"
+#include "keeper/sandbox.h"
 
 /* As libseccomp prints it. */
-static void compile(uint32_t architecture, char *text, size_t size)
+static void compile(uint32_t architecture, int rules(scmp_filter_ctx), char *text, size_t size)
 {
 	scmp_filter_ctx context = seccomp_init(SANDBOX_OTHERWISE);
 	assert_non_null(context);
@@ -26,7 +28,7 @@ static void compile(uint32_t architecture, char *text, size_t size)
 		assert_int_equal(seccomp_arch_remove(context, SCMP_ARCH_NATIVE), 0);
 		assert_int_equal(seccomp_arch_add(context, architecture), 0);
 	}
-	assert_int_equal(sandbox_rules(context), 0);
+	assert_int_equal(rules(context), 0);
 	int fd = memfd_create("pfc", 0);
 	assert_true(fd >= 0);
 	assert_int_equal(seccomp_export_pfc(context, fd), 0);
@@ -44,43 +46,51 @@ static bool allows(const char *text, const char *call)
 	return strstr(text, line) != NULL;
 }
 
-static void check(uint32_t architecture, const char *const calls[])
+static void check(uint32_t architecture, int rules(scmp_filter_ctx), const char *const calls[])
 {
 	static char text[64 * 1024];
-	compile(architecture, text, sizeof text);
+	compile(architecture, rules, text, sizeof text);
 	for (; *calls; calls++)
 		if (!allows(text, *calls))
 			fail_msg("%s is not on the list", *calls);
 	assert_false(allows(text, "execve"));
 	assert_false(allows(text, "openat"));
+	assert_false(allows(text, "socket"));
 	assert_non_null(strstr(text, "action ERRNO(38)")); /* ENOSYS */
 }
 
-static const char *const on_64_bits[] = {"epoll_pwait2", "epoll_ctl", "clock_gettime", "clock_nanosleep",
-    "recvmsg", "recvmmsg", "sendmsg", "sendmmsg", "sendto", "mmap", "munmap", "fstat", "fcntl", "futex",
-    "rt_sigreturn", "write", "close", "exit_group", NULL};
+/* log_line() sends, and writes if that is not to a socket. */
+#define OF_BOTH		"sendto", "write", "recvmsg", "sendmsg", "munmap", "rt_sigreturn", "close", "exit_group"
+#define OF_BOTH_64_BITS OF_BOTH, "clock_gettime", "mmap", "fstat", "futex"
+#define OF_BOTH_32_BITS OF_BOTH, "clock_gettime64", "mmap2", "fstat64", "futex_time64", "sigreturn"
 
-static const char *const on_32_bits[] = {"epoll_pwait2", "epoll_ctl", "clock_gettime64",
-    "clock_nanosleep_time64", "recvmsg", "recvmmsg_time64", "sendmsg", "sendmmsg", "sendto", "mmap2",
-    "munmap", "fstat64", "fcntl64", "futex_time64", "rt_sigreturn", "sigreturn", "write", "close",
-    "exit_group", NULL};
+static const char *const engine_64_bits[] = {
+    OF_BOTH_64_BITS, "epoll_pwait2", "epoll_ctl", "clock_nanosleep", "recvmmsg", "sendmmsg", "fcntl", NULL};
+static const char *const keeper_64_bits[] = {OF_BOTH_64_BITS, "ppoll", "setsockopt", "recvfrom", NULL};
+
+static const char *const engine_32_bits[] = {OF_BOTH_32_BITS, "epoll_pwait2", "epoll_ctl",
+    "clock_nanosleep_time64", "recvmmsg_time64", "sendmmsg", "fcntl64", NULL};
+static const char *const keeper_32_bits[] = {OF_BOTH_32_BITS, "ppoll_time64", "setsockopt", "recvfrom", NULL};
 
 static void on_amd64(void **state)
 {
 	(void)state;
-	check(SCMP_ARCH_X86_64, on_64_bits);
+	check(SCMP_ARCH_X86_64, sandbox_rules, engine_64_bits);
+	check(SCMP_ARCH_X86_64, keeper_sandbox_rules, keeper_64_bits);
 }
 
 static void on_arm64(void **state)
 {
 	(void)state;
-	check(SCMP_ARCH_AARCH64, on_64_bits);
+	check(SCMP_ARCH_AARCH64, sandbox_rules, engine_64_bits);
+	check(SCMP_ARCH_AARCH64, keeper_sandbox_rules, keeper_64_bits);
 }
 
 static void on_armhf(void **state)
 {
 	(void)state;
-	check(SCMP_ARCH_ARM, on_32_bits);
+	check(SCMP_ARCH_ARM, sandbox_rules, engine_32_bits);
+	check(SCMP_ARCH_ARM, keeper_sandbox_rules, keeper_32_bits);
 }
 
 int main(void)

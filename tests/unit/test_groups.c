@@ -1,0 +1,108 @@
+/*
+ * Multicast memberships with a kernel of our own, whose sockets hold as many as it says.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "vipd/net.h"
+
+#define GROUPS	(3 * NET_GROUP_CHANGES)
+#define IFINDEX 7
+
+static struct net_groups groups;
+static unsigned used[NET_GROUP_SOCKETS], limit, calls;
+
+int setsockopt(int fd, int level, int option, const void *value, socklen_t size)
+{
+	(void)level, (void)value, (void)size;
+	calls++;
+	if (option == IPV6_LEAVE_GROUP && used[fd])
+		used[fd]--;
+	else if (option != IPV6_JOIN_GROUP || used[fd] >= limit) {
+		errno = ENOMEM;
+		return -1;
+	} else
+		used[fd]++;
+	return 0;
+}
+
+static int prepare(void **state)
+{
+	(void)state;
+	memset(&groups, 0, sizeof groups);
+	memset(used, 0, sizeof used);
+	for (int i = 0; i < NET_GROUP_SOCKETS; i++)
+		groups.sockets[i] = i;
+	return 0;
+}
+
+static int want(unsigned count)
+{
+	int result;
+	calls = 0;
+	net_groups_begin(&groups, IFINDEX);
+	for (unsigned i = 0; i < count; i++)
+		net_groups_want(&groups, IFINDEX, &(struct address){{{{0xff, 2, [15] = (uint8_t)i}}}});
+	for (unsigned tries = 0; (result = net_groups_end(&groups, IFINDEX)) == -EAGAIN; tries++)
+		assert_in_range(tries, 0, GROUPS / NET_GROUP_CHANGES);
+	return result;
+}
+
+static unsigned joined(void)
+{
+	unsigned sum = 0;
+	for (unsigned i = 0; i < NET_GROUP_SOCKETS; i++)
+		sum += used[i];
+	return sum;
+}
+
+/* Every try comes to an end, and asks each socket once. */
+static void all_joins_fail(void **state)
+{
+	(void)state;
+	limit = 0;
+	assert_int_equal(want(GROUPS), -ENOMEM);
+	assert_int_equal(calls, NET_GROUP_SOCKETS);
+	limit = 10;
+	assert_int_equal(want(GROUPS), 0);
+	assert_int_equal(joined(), GROUPS);
+}
+
+static void some_joins_fail(void **state)
+{
+	(void)state;
+	limit = 2;
+	assert_int_equal(want(GROUPS), -ENOMEM);
+	assert_int_equal(joined(), 2 * NET_GROUP_SOCKETS);
+	assert_int_equal(want(5), 0);
+	assert_int_equal(joined(), 5);
+	assert_int_equal(want(0), 0);
+	assert_int_equal(joined(), 0);
+	assert_int_equal(groups.count, 0);
+}
+
+static void joined_again_after_a_loss(void **state)
+{
+	(void)state;
+	limit = 10;
+	assert_int_equal(want(GROUPS), 0);
+	net_groups_lost(&groups, IFINDEX);
+	assert_int_equal(want(GROUPS), 0);
+	assert_int_equal(joined(), GROUPS);
+	assert_in_range(calls, 2 * GROUPS, 2 * GROUPS + NET_GROUP_SOCKETS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(all_joins_fail, prepare),
+	    cmocka_unit_test_setup(some_joins_fail, prepare),
+	    cmocka_unit_test_setup(joined_again_after_a_loss, prepare)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
