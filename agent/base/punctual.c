@@ -23,8 +23,10 @@ struct touching {
 	bool failed;
 };
 
-/* Reads each page; a private one is written, too, so that it becomes our own now. */
-static void touch(uintptr_t from, uintptr_t to, bool writable, struct touching *touching)
+/* Reads each page; a private one is written, too, so that it becomes our own now. A page may begin between
+ * two variables. */
+__attribute__((no_sanitize("address"))) static void touch(
+    uintptr_t from, uintptr_t to, bool writable, struct touching *touching)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	for (uintptr_t at = from & ~(page - 1); at < to; at += page) {
