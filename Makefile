@@ -132,7 +132,7 @@ fuzz_config  := $(call room,config) $(call room,base)
 fuzz_netlink :=
 fuzz_messages := tests/fuzz/quiet.c $(addprefix agent/base/,address.c duration.c) $(call room,board) $(call room,core) $(call room,wire) \
 		 $(addprefix agent/keeper/,addresses.c links.c page.c) \
-		 $(addprefix agent/engine/,auth.c complain.c conflict.c flush.c link.c messages.c orders.c record.c reload.c router.c sharing.c transition.c)
+		 $(addprefix agent/engine/,auth.c complain.c conflict.c flush.c link.c link_events.c messages.c orders.c record.c reload.c router.c sharing.c transition.c)
 fuzz_http    := tests/fuzz/quiet.c $(filter-out agent/base/log.c agent/control/main.c,$(CONTROL))
 fuzz_libs    := nettle libcrypto libconfig libnl-3.0 libmicrohttpd jansson libcurl libsystemd libseccomp
 

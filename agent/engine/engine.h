@@ -244,19 +244,28 @@ void sharing_announced(struct engine *engine, const struct router *router, struc
 /* flush.c: pending of the touched routers -> packets and netlink, until nothing is pending */
 void engine_flush(struct engine *engine, struct mono now);
 
-/* link.c: what the kernel says -> events */
+/* link.c: interfaces by name */
 struct link *link_of(struct engine *engine, const char *name); /* a new one if there is none */
 struct link *link_find(struct engine *engine, const char *name);
+struct link *link_by_index(struct engine *engine, unsigned ifindex);
+bool link_has_router(const struct engine *engine, const struct link *link);
 /* Forgets the interfaces that neither a router nor `next` names: there is room for those of `next` then. */
 void links_retain(struct engine *engine, const struct config *next);
-struct link *link_by_index(struct engine *engine, unsigned ifindex);
+/* Where this router sends from: link-local, but global if its peers are. */
+const struct link_source *link_source_of(const struct router *router);
+/* Whether it may be `address`, for a router that does not use the link-local address of its link. */
+bool router_may_send_from(const struct router *router, const struct address *address);
+/* The one of a predecessor, which the peers know; then the one that a route to them would use. */
+void router_prefer_source(const struct engine *engine, struct router *router);
+/* Why its link is not ready, NULL if it is. */
+const char *link_trouble(const struct router *router);
+const char *link_own_trouble(const struct link *link);	   /* the same without its addresses */
+const char *link_carrier_trouble(const struct link *link); /* why nothing gets through it, NULL if it does */
+
+/* link_events.c: what the kernel says -> events */
 /* Takes the dump that was asked for, if it is there. */
 void link_dumped(struct engine *engine, struct mono now);
 void link_read(struct engine *engine, struct mono now);
-/* Where this router sends from: link-local, but global if its peers are. */
-const struct link_source *link_source_of(const struct router *router);
-const char *link_trouble(const struct router *router);	   /* why its link is not ready, NULL if it is */
-const char *link_carrier_trouble(const struct link *link); /* why nothing gets through it, NULL if it does */
 
 /* orders.c: what the keeper shall do, and what it answers */
 void order_write(struct engine *engine, struct router *router);

@@ -133,6 +133,11 @@ void net_groups_begin(struct net_groups *groups, unsigned ifindex)
 	(void)groups, (void)ifindex;
 }
 
+void packets_resign(struct engine *e, struct router *router, struct mono now)
+{
+	(void)e, (void)router, (void)now;
+}
+
 void packets_route_source(const struct engine *e, const struct address *destination, struct address *source)
 {
 	(void)e, (void)destination, (void)source;

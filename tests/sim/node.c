@@ -108,7 +108,7 @@ static void event(struct node *node, struct mono now, enum vrrp_event_type type,
 	node_step(node, now, &(struct vrrp_event){.type = type, .index = index});
 }
 
-/* ---- reading: receive.c, link.c, messages.c ---- */
+/* ---- reading: receive.c, link_events.c, messages.c ---- */
 
 static void read_advert(struct node *node, struct mono now, const struct packet *packet)
 {
