@@ -89,7 +89,7 @@ static void candidacy(struct vrrp *vr, struct mono now, enum vrrp_reason why, bo
 	if (vr->state == VRRP_ACTIVE) {
 		if (!candidate) {
 			vr_hand_over(vr, now, VRRP_BACKUP, why, out);
-		} else { /* design: a changed priority is told at once */
+		} else { /* design: a changed priority is adverted at once */
 			vr_send_advert(vr, now, vrrp_effective_priority(vr), out);
 			vr->adver = mono_add(now, vr->params.advert_interval_us);
 		}

@@ -1,7 +1,7 @@
 /*
- * What others on the link do wrong, told to people: at most one line a minute of each kind (some more for
- * state changes), with how many of the kind were not told. Whoever can send packets to us must not be able to
- * fill our log; the counters on the board have every one.
+ * What others on the link do wrong, logged: at most one line a minute of each kind (some more for
+ * state changes), with how many of the kind were not logged. Whoever can send packets to us must not be able
+ * to fill our log; the counters on the board have every one.
  */
 #include "engine/engine.h"
 
@@ -13,24 +13,25 @@
 
 #define COMPLAIN_EVERY_US (60 * USEC_PER_SEC)
 
-bool complaint_due(struct complaint *complaint, unsigned burst, struct mono now, struct hushed *hushed)
+bool complaint_due(
+    struct complaint *complaint, unsigned burst, struct mono now, struct suppressed *suppressed)
 {
-	hushed->text[0] = '\0';
+	suppressed->text[0] = '\0';
 	if (mono_reached(now, complaint->next)) {
-		if (complaint->hushed)
-			snprintf(hushed->text, sizeof hushed->text,
-			    " (and %" PRIu64 " more before, not told)", complaint->hushed);
+		if (complaint->suppressed)
+			snprintf(suppressed->text, sizeof suppressed->text,
+			    " (and %" PRIu64 " more before, not logged)", complaint->suppressed);
 		*complaint = (struct complaint){.next = mono_add(now, COMPLAIN_EVERY_US)};
 	}
-	if (complaint->told == burst) {
-		complaint->hushed++;
+	if (complaint->logged == burst) {
+		complaint->suppressed++;
 		return false;
 	}
-	complaint->told++;
+	complaint->logged++;
 	return true;
 }
 
-/* What it means. Without a text: nothing to tell, other groups on the link and our own link being down. */
+/* What it means. Without a text: nothing to log, other groups on the link and our own link being down. */
 static const char *const meanings[ADVERT_VERDICTS] = {
     [ADVERT_BAD_HOP_LIMIT] = "its hop limit is not 255, so it may come from another link",
     [ADVERT_BAD_DESTINATION] = "it was sent to another group than ff02::12",
@@ -58,11 +59,11 @@ void complain_of_advert(const struct link *link, const struct router *router, st
     const struct address *source, enum advert_verdict verdict)
 {
 	static struct complaint complaints[LINKS_MAX][ADVERT_VERDICTS];
-	struct hushed hushed;
-	if (!meanings[verdict] || !complaint_due(&complaints[link->board][verdict], 1, now, &hushed))
+	struct suppressed suppressed;
+	if (!meanings[verdict] || !complaint_due(&complaints[link->board][verdict], 1, now, &suppressed))
 		return;
 	char text[ADDRESS_TEXT_MAX];
 	address_format(source, text);
 	log_warning("%s: refused an advert of %s (%s): %s%s", router ? router->config.name : link->name, text,
-	    advert_verdict_name(verdict), meanings[verdict], hushed.text);
+	    advert_verdict_name(verdict), meanings[verdict], suppressed.text);
 }

@@ -25,24 +25,24 @@ static const char *consequence(const struct router *router)
 
 static void tell(struct router *router, struct mono now, const struct claim *claim)
 {
-	struct hushed hushed;
+	struct suppressed suppressed;
 	char text[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX];
 	enum vrrp_conflict kind = router->vr.conflict;
 	if (kind == VRRP_CONFLICT_SOURCE || /* complain.c tells that, packet by packet */
-	    !complaint_due(&router->complaints[COMPLAINT_RIVAL], 1, now, &hushed))
+	    !complaint_due(&router->complaints[COMPLAINT_RIVAL], 1, now, &suppressed))
 		return;
 	address_format(&claim->address, text);
 	if (kind == VRRP_CONFLICT_VRID)
 		log_warning(
 		    "%s: CONFLICT: VRID %u on %s lists the same address %s: each VRID elects a holder of "
 		    "its own. Give them the same VRID or other addresses%s",
-		    router->config.name, claim->vrid, router->config.id.interface, text, hushed.text);
+		    router->config.name, claim->vrid, router->config.id.interface, text, suppressed.text);
 	else
 		log_warning(
 		    "%s: CONFLICT: %s also claims %s on %s; %s. Find that host: a vipd that was killed, a "
 		    "MetalLB or kube-vip speaker, or a static address%s",
 		    router->config.name, mac_format(claim->mac, mac), text, router->config.id.interface,
-		    consequence(router), hushed.text);
+		    consequence(router), suppressed.text);
 }
 
 void conflict_note(struct engine *engine, struct router *router, struct mono now)

@@ -167,12 +167,12 @@ static bool tell(void)
 }
 
 /*
- * What is to be told waits until a takeover has had time to end: the line and the message cost as much as a
- * part of it.
+ * What is pending for the log and for control waits until a takeover has had time to end: the line and the
+ * message cost as much as a part of it.
  */
 static void tell_later(struct mono now)
 {
-	bool news = engine.changed || transitions_untold();
+	bool news = engine.changed || transitions_pending();
 	if (news && mono_is_never(tell_at))
 		tell_at = mono_add(now, TELL_AFTER_US);
 	else if (mono_reached(now, tell_at))

@@ -43,11 +43,11 @@ struct link_source {
 	struct address other;
 };
 
-/* Something that is told a few times a minute at most; see complain.c. */
+/* Something that is logged a few times a minute at most; see complain.c. */
 struct complaint {
 	struct mono next; /* minute */
-	unsigned told;	  /* in this one */
-	uint64_t hushed;
+	unsigned logged;  /* in this one */
+	uint64_t suppressed;
 };
 
 /* An interface that the configuration names, whether it exists or not. */
@@ -71,8 +71,8 @@ struct link {
 	uint8_t by_vrid[256];		/* number of the slot of a router plus 1, 0: there is none */
 };
 
-/* Changes of state that are told a minute; whoever can make us change state must not fill the log. */
-#define CHANGES_TOLD 30
+/* Changes of state that are logged in a minute; whoever can make us change state must not fill the log. */
+#define CHANGES_LOGGED 30
 
 enum {
 	COMPLAINT_FIRST_ADDRESS,
@@ -136,7 +136,7 @@ struct router {
 	struct mono takeover_from; /* decision of a takeover that has not announced yet, else MONO_NEVER */
 	int64_t takeover_steps_us[BOARD_STEPS]; /* of it, so far */
 	struct complaint complaints[COMPLAINTS];
-	bool mismatch; /* the last advert listed other addresses than ours, and that was told */
+	bool mismatch; /* the last advert listed other addresses than ours, and that was logged */
 	bool touched;  /* is in engine.touched */
 	bool stopped;  /* nothing is left of it: free the slot */
 	bool kept;     /* is in the configuration that is being taken over */
@@ -290,8 +290,8 @@ int packets_open(struct engine *engine);
 void packets_route_source(
     const struct engine *engine, const struct address *destination, struct address *source);
 
-/* tape.c: the flight recorder */
-struct tape_packet {
+/* recorder.c: the flight recorder */
+struct recorder_packet {
 	const uint8_t *bytes; /* behind the IPv6 header */
 	size_t size;
 	struct address source;
@@ -301,8 +301,8 @@ struct tape_packet {
 	enum advert_verdict verdict;
 	int64_t at_ns; /* wall clock; 0: now */
 };
-void tape_sent(struct engine *engine, const struct link *link, const struct tape_packet *packet);
-void tape_received(struct engine *engine, const struct link *link, const struct tape_packet *packet);
+void recorder_sent(struct engine *engine, const struct link *link, const struct recorder_packet *packet);
+void recorder_received(struct engine *engine, const struct link *link, const struct recorder_packet *packet);
 
 /* receive.c */
 void packets_read(struct engine *engine, struct mono now);
@@ -315,11 +315,12 @@ int packets_send_na(struct engine *engine, const struct link *link, const struct
 int packets_send_ns(struct engine *engine, const struct router *router, const struct address *vip);
 
 /* complain.c: what others do wrong, for people */
-struct hushed {
-	char text[64]; /* for the end of the line: how many were not told, or "" */
+struct suppressed {
+	char text[64]; /* for the end of the line: how many were not logged, or "" */
 };
-/* Whether to tell it now; at most `burst` times a minute. */
-bool complaint_due(struct complaint *complaint, unsigned burst, struct mono now, struct hushed *hushed);
+/* Whether to log it now; at most `burst` times a minute. */
+bool complaint_due(
+    struct complaint *complaint, unsigned burst, struct mono now, struct suppressed *suppressed);
 void complain_of_advert(const struct link *link, const struct router *router, struct mono now,
     const struct address *source, enum advert_verdict verdict);
 
@@ -333,7 +334,7 @@ void messages_from_control(struct engine *engine, struct mono now);
 /* transition.c: noted while packets wait; then on the board; then in the log */
 void transition_note(struct engine *engine, struct router *router, const struct vrrp_effect *effect);
 void transitions_record(struct engine *engine);
-bool transitions_untold(void);
+bool transitions_pending(void);
 void transitions_tell(void);
 
 /* record.c: the board */

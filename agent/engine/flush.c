@@ -27,11 +27,11 @@ static void announce(struct engine *engine, struct router *router, struct mono n
 	router->pending.announce = false;
 	for (unsigned i = 0; i < router->config.address_count; i++) {
 		int result = packets_send_na(engine, router->link, &router->config.addresses[i]);
-		struct hushed hushed;
-		if (result && complaint_due(&router->complaints[COMPLAINT_ANNOUNCE], 1, now, &hushed))
+		struct suppressed suppressed;
+		if (result && complaint_due(&router->complaints[COMPLAINT_ANNOUNCE], 1, now, &suppressed))
 			log_warning("%s: cannot send a Neighbor Advertisement on %s: %s%s",
 			    router->config.name, router->config.id.interface, strerrordesc_np(-result),
-			    hushed.text);
+			    suppressed.text);
 		if (!result)
 			record_count(engine, router, BOARD_ANNOUNCEMENTS_SENT);
 	}

@@ -105,10 +105,10 @@ static void drain(struct engine *engine, const struct message *message, struct m
 		bool meant = !which->interface[0] || router_id_equal(which, &r->config.id);
 		if (!r->used || !meant || (!draining && !r->vr.drained))
 			continue;
-		struct hushed hushed;
-		if (complaint_due(&r->complaints[COMPLAINT_DRAIN], CHANGES_TOLD, now, &hushed))
+		struct suppressed suppressed;
+		if (complaint_due(&r->complaints[COMPLAINT_DRAIN], CHANGES_LOGGED, now, &suppressed))
 			log_notice("%s: %s by user %u%s%s", r->config.name, draining ? "drained" : "resumed",
-			    message->drain.uid, draining && for_ms ? " for a time" : "", hushed.text);
+			    message->drain.uid, draining && for_ms ? " for a time" : "", suppressed.text);
 		r->drained_until = draining ? until : MONO_NEVER;
 		if (draining)
 			record_drain(engine, r, message->drain.uid);

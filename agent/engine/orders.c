@@ -65,11 +65,11 @@ static void refused(
     struct engine *engine, struct router *router, const struct keeper_answer *answer, struct mono now)
 {
 	const char *why = strerrordesc_np(answer->error);
-	struct hushed hushed;
+	struct suppressed suppressed;
 	bool renewal = router->vr.present & UINT32_C(1) << answer->index;
-	if (renewal && complaint_due(&router->complaints[COMPLAINT_RENEWAL], 1, now, &hushed))
+	if (renewal && complaint_due(&router->complaints[COMPLAINT_RENEWAL], 1, now, &suppressed))
 		log_warning("%s: the kernel refuses to renew the address on %s: %s; trying again%s",
-		    router->config.name, router->config.id.interface, why, hushed.text);
+		    router->config.name, router->config.id.interface, why, suppressed.text);
 	else if (!renewal)
 		log_error("%s: the kernel refuses the address on %s: %s", router->config.name,
 		    router->config.id.interface, why);

@@ -11,31 +11,32 @@
 
 #define VRID_CHECK_US (1 * USEC_PER_SEC)
 
-/* RFC 9568 section 5.2.9 wants the link-local one first. What follows is usable without, so it is only told.
+/* RFC 9568 section 5.2.9 wants the link-local one first. What follows is usable without, so it is only
+ * logged.
  */
 static void check_first_address(struct router *router, struct mono now, const struct advert *advert)
 {
-	struct hushed hushed;
+	struct suppressed suppressed;
 	if (address_is_link_local(&advert->addresses[0]) ||
 	    router->config.link_local_mode == LINK_LOCAL_NONE ||
-	    !complaint_due(&router->complaints[COMPLAINT_FIRST_ADDRESS], 1, now, &hushed))
+	    !complaint_due(&router->complaints[COMPLAINT_FIRST_ADDRESS], 1, now, &suppressed))
 		return;
 	log_warning(
 	    "%s: adverts of another router list no link-local address first; they are taken all the same%s",
-	    router->config.name, hushed.text);
+	    router->config.name, suppressed.text);
 }
 
-/* RFC 9568 section 7.1: an interval unlike ours is told, and followed. */
+/* RFC 9568 section 7.1: an interval unlike ours is logged, and followed. */
 static void check_interval(struct router *router, struct mono now, const struct advert *advert)
 {
-	struct hushed hushed;
+	struct suppressed suppressed;
 	int64_t own_us = router->config.advert_interval_us, us = advert->interval_cs * 10 * USEC_PER_MS;
-	if (us == own_us || !complaint_due(&router->complaints[COMPLAINT_INTERVAL], 1, now, &hushed))
+	if (us == own_us || !complaint_due(&router->complaints[COMPLAINT_INTERVAL], 1, now, &suppressed))
 		return;
 	log_warning("%s: another router advertises every %lld ms, here every %lld ms is configured; "
 		    "advert_interval should be the same everywhere%s",
 	    router->config.name, (long long)(us / USEC_PER_MS), (long long)(own_us / USEC_PER_MS),
-	    hushed.text);
+	    suppressed.text);
 }
 
 static void check_addresses(
@@ -54,15 +55,15 @@ static void check_addresses(
 		return;
 	}
 	record_count(engine, router, BOARD_ADDRESS_LIST_MISMATCHES);
-	struct hushed hushed;
-	if (router->mismatch || !complaint_due(&router->complaints[COMPLAINT_MISMATCH], 1, now, &hushed))
+	struct suppressed suppressed;
+	if (router->mismatch || !complaint_due(&router->complaints[COMPLAINT_MISMATCH], 1, now, &suppressed))
 		return;
 	router->mismatch = true;
 	log_warning(
 	    "%s: another router with VRID %u on %s has %u addresses, of which %u are among our %u: the "
 	    "configurations differ%s",
 	    router->config.name, router->config.id.vrid, router->config.id.interface, theirs, ours,
-	    router->config.address_count, hushed.text);
+	    router->config.address_count, suppressed.text);
 }
 
 /* Two VRIDs with the same address elect two holders, and neither hears the other. */
@@ -131,7 +132,7 @@ static struct mono arrived(const struct reading *reading, int64_t at_ns)
 static void record(struct engine *engine, const struct link *link, const struct net_incoming *packet,
     uint8_t protocol, enum advert_verdict verdict)
 {
-	struct tape_packet record = {.bytes = packet->bytes,
+	struct recorder_packet record = {.bytes = packet->bytes,
 	    .size = packet->size,
 	    .source = packet->envelope.source,
 	    .destination = packet->envelope.destination,
@@ -139,7 +140,7 @@ static void record(struct engine *engine, const struct link *link, const struct 
 	    .hop_limit = packet->envelope.hop_limit,
 	    .verdict = verdict,
 	    .at_ns = packet->at_ns};
-	tape_received(engine, link, &record);
+	recorder_received(engine, link, &record);
 }
 
 static void take_advert(void *context, const struct net_incoming *packet)

@@ -9,7 +9,7 @@
 
 #include "vipd/log.h"
 
-#define STRAYS_TOLD 10 /* lines a minute, as many as are put right */
+#define STRAYS_LOGGED 10 /* lines a minute, as many as are put right */
 
 void router_params(const struct config_router *config, struct vrrp_params *params)
 {
@@ -63,26 +63,26 @@ static void note_transition(struct engine *engine, struct router *router, struct
 /* What it found on the interface and did not expect there. */
 static void note_stray(struct router *router, struct mono now, const struct vrrp_effect *effect)
 {
-	struct hushed hushed;
+	struct suppressed suppressed;
 	char how[16] = "";
 	bool wanted = vrrp_wanted(&router->vr);
-	if (!complaint_due(&router->complaints[COMPLAINT_STRAY], STRAYS_TOLD, now, &hushed))
+	if (!complaint_due(&router->complaints[COMPLAINT_STRAY], STRAYS_LOGGED, now, &suppressed))
 		return;
 	if (effect->prefix)
 		snprintf(how, sizeof how, " as /%u", effect->prefix);
 	log_warning(
 	    "%s: an address of this virtual router is on %s%s, put there by somebody else; it is %s%s",
 	    router->config.name, router->config.id.interface, how, wanted ? "put right" : "removed",
-	    hushed.text);
+	    suppressed.text);
 }
 
 static void note_restored(struct engine *engine, struct router *router, struct mono now)
 {
-	struct hushed hushed;
+	struct suppressed suppressed;
 	record_count(engine, router, BOARD_ADDRESS_RESTORED);
-	if (complaint_due(&router->complaints[COMPLAINT_RESTORED], STRAYS_TOLD, now, &hushed))
+	if (complaint_due(&router->complaints[COMPLAINT_RESTORED], STRAYS_LOGGED, now, &suppressed))
 		log_notice("%s: an address was removed from %s by somebody else, and is back%s",
-		    router->config.name, router->config.id.interface, hushed.text);
+		    router->config.name, router->config.id.interface, suppressed.text);
 }
 
 static void take_effect(struct engine *engine, struct router *router, struct mono now, struct mono decision,
@@ -216,11 +216,11 @@ static void judge_health(struct engine *engine, struct router *router, struct mo
 	const char *text = is_lost ? lost : router->checks_text;
 	struct vrrp_event event = {
 	    .type = VRRP_EVENT_HEALTH, .health = is_lost ? VRRP_FAILING : router->checks_health};
-	struct hushed hushed;
+	struct suppressed suppressed;
 	if (router->vr.health != event.health &&
-	    complaint_due(&router->complaints[COMPLAINT_HEALTH], CHANGES_TOLD, now, &hushed))
+	    complaint_due(&router->complaints[COMPLAINT_HEALTH], CHANGES_LOGGED, now, &suppressed))
 		log_notice("%s: now %s%s%s%s", router->config.name, vrrp_health_name(event.health),
-		    *text ? ": " : "", text, hushed.text);
+		    *text ? ": " : "", text, suppressed.text);
 	record_health(engine, router, text);
 	router_event(engine, router, now, &event);
 }
@@ -262,10 +262,10 @@ void router_timers(struct engine *engine, struct router *router, struct mono now
 		router_health(engine, router, now, VRRP_FAILING, 0,
 		    "the health checks have fallen silent: vipd-control does not report");
 	if (mono_reached(now, router->drained_until)) {
-		struct hushed hushed;
-		if (complaint_due(&router->complaints[COMPLAINT_DRAIN], CHANGES_TOLD, now, &hushed))
+		struct suppressed suppressed;
+		if (complaint_due(&router->complaints[COMPLAINT_DRAIN], CHANGES_LOGGED, now, &suppressed))
 			log_notice("%s: the time of its drain is over, it takes part again%s",
-			    router->config.name, hushed.text);
+			    router->config.name, suppressed.text);
 		router_drain(engine, router, now, false, MONO_NEVER);
 	}
 	if (mono_reached(now, vrrp_deadline(&router->vr)))

@@ -15,16 +15,16 @@ static struct {
 	unsigned count;
 } out;
 
-static void tape(
+static void record_sent(
     struct engine *engine, const struct link *link, const struct net_outgoing *packet, uint8_t protocol)
 {
-	struct tape_packet record = {.bytes = packet->bytes,
+	struct recorder_packet record = {.bytes = packet->bytes,
 	    .size = packet->size,
 	    .source = packet->source,
 	    .destination = packet->destination,
 	    .protocol = protocol,
 	    .hop_limit = VRRP_HOP_LIMIT};
-	tape_sent(engine, link, &record);
+	recorder_sent(engine, link, &record);
 }
 
 static void prepare(struct router *router, const struct address *destination)
@@ -43,7 +43,7 @@ static void sent(struct engine *engine, unsigned n)
 {
 	struct router *router = out.routers[n];
 	record_step(engine, router, BOARD_STEP_ADVERT_SENT, mono_now());
-	tape(engine, router->link, &out.packets[n], VRRP_PROTOCOL);
+	record_sent(engine, router->link, &out.packets[n], VRRP_PROTOCOL);
 	record_count(engine, router, BOARD_ADVERTS_SENT);
 	if (router->pending.priority == VRRP_PRIORITY_RESIGN)
 		record_count(engine, router, BOARD_PRIORITY_ZERO_SENT);
@@ -51,11 +51,11 @@ static void sent(struct engine *engine, unsigned n)
 
 static void failed(struct engine *engine, struct router *router, int error, struct mono now)
 {
-	struct hushed hushed;
+	struct suppressed suppressed;
 	record_count(engine, router, BOARD_ADVERT_SEND_ERRORS);
-	if (complaint_due(&router->complaints[COMPLAINT_SEND], 1, now, &hushed))
+	if (complaint_due(&router->complaints[COMPLAINT_SEND], 1, now, &suppressed))
 		log_warning("%s: cannot send an advert on %s: %s%s", router->config.name,
-		    router->config.id.interface, strerrordesc_np(error), hushed.text);
+		    router->config.id.interface, strerrordesc_np(error), suppressed.text);
 }
 
 static void send_prepared(struct engine *engine, struct mono now)
@@ -110,7 +110,7 @@ static int send_nd(struct engine *engine, const struct link *link, const struct 
 {
 	int result = net_send(engine->nd_socket, packet, 1);
 	if (result > 0)
-		tape(engine, link, packet, IPPROTO_ICMPV6);
+		record_sent(engine, link, packet, IPPROTO_ICMPV6);
 	return result < 0 ? result : 0;
 }
 

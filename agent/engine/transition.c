@@ -32,7 +32,7 @@ static struct {
 	enum log_level levels[NOTED_MAX];
 	char lines[NOTED_MAX][CONFIG_NAME_MAX + BOARD_REASON_MAX + 128];
 	unsigned count;
-} untold;
+} pending;
 
 /* A duration as people read it: "310ms", "9.8ms". */
 static void us_text(int64_t us, char text[static 32])
@@ -110,15 +110,16 @@ static const char *state_title(enum vrrp_state state)
 
 static void write_line(struct router *router, const struct vrrp_effect *effect, const char *reason)
 {
-	struct hushed hushed;
-	if (!complaint_due(&router->complaints[COMPLAINT_TRANSITION], CHANGES_TOLD, mono_now(), &hushed))
+	struct suppressed suppressed;
+	if (!complaint_due(
+		&router->complaints[COMPLAINT_TRANSITION], CHANGES_LOGGED, mono_now(), &suppressed))
 		return;
-	if (untold.count == NOTED_MAX)
+	if (pending.count == NOTED_MAX)
 		transitions_tell();
-	untold.levels[untold.count] = effect->to == VRRP_FAULT ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE;
-	snprintf(untold.lines[untold.count++], sizeof untold.lines[0],
+	pending.levels[pending.count] = effect->to == VRRP_FAULT ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE;
+	snprintf(pending.lines[pending.count++], sizeof pending.lines[0],
 	    "%s: state change %s -> %s, reason: %s%s", router->config.name, state_title(effect->from),
-	    state_title(effect->to), reason, hushed.text);
+	    state_title(effect->to), reason, suppressed.text);
 }
 
 void transition_note(struct engine *engine, struct router *router, const struct vrrp_effect *effect)
@@ -159,14 +160,14 @@ void transitions_record(struct engine *engine)
 	noted.count = 0;
 }
 
-bool transitions_untold(void)
+bool transitions_pending(void)
 {
-	return untold.count > 0;
+	return pending.count > 0;
 }
 
 void transitions_tell(void)
 {
-	for (unsigned i = 0; i < untold.count; i++)
-		log_line(untold.levels[i], "%s", untold.lines[i]);
-	untold.count = 0;
+	for (unsigned i = 0; i < pending.count; i++)
+		log_line(pending.levels[i], "%s", pending.lines[i]);
+	pending.count = 0;
 }

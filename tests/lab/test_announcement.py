@@ -43,7 +43,7 @@ def test_r_follows_the_forwarding_of_the_interface(nodes, sniffer):
         announcement(sniffer, router=bool(forwarding))
 
 
-def test_a_missing_link_local_address_is_told_once(lab, nodes):
+def test_a_missing_link_local_address_is_logged_once(lab, nodes):
     """Its adverts are usable without, so they are taken."""
     config, dropped = nodes[0].config(), nodes[1].router()["dropped"]
     config["virtual_routers"][0]["link_local"] = "none"
@@ -59,7 +59,7 @@ def test_a_missing_link_local_address_is_told_once(lab, nodes):
     assert nodes[1].router()["state"] == "backup" and nodes[1].router()["dropped"] == dropped
 
 
-def test_another_interval_is_told_once(lab, nodes):
+def test_another_interval_is_logged_once(lab, nodes):
     config = nodes[0].config()
     config["virtual_routers"][0]["advert_interval"] = "200ms"
     nodes[0].write_config(config)

@@ -50,7 +50,7 @@ def test_a_silent_host_with_our_address_is_found(lab, nodes, attacker):
     assert all(conflict(node) is None for node in nodes[1:])
 
 
-def test_at_the_start_the_address_is_taken_and_it_is_told(lab, nodes, attacker):
+def test_at_the_start_the_address_is_taken_and_it_is_logged(lab, nodes, attacker):
     with squatter(attacker.host):
         start_all(nodes, squatted=True)
         wait_for("one holds it", lambda: nodes[0].router()["state"], lambda state: state == "active")
@@ -83,7 +83,7 @@ def test_waiting_delays_no_take_over(lab, nodes, attacker):
         wait_for("the second takes over", lambda: nodes[1].router()["state"], lambda state: state == "active")
 
 
-def test_adverts_from_our_own_address_are_told(lab, nodes, attacker):
+def test_adverts_from_our_own_address_are_logged(lab, nodes, attacker):
     lab.wait_holder(nodes[0])
     attacker.send(advert(nodes[0].link_local))
     seen = wait_for("it is seen", lambda: conflict(nodes[0]))

@@ -307,7 +307,7 @@ static void test_many_errors(void **state)
 	assert_int_equal(shown + left, WRONG);
 }
 
-/* Errors are told in the order of the file, although checks are read before the virtual routers that name
+/* Errors are reported in the order of the file, although checks are read before the virtual routers that name
  * them. */
 static void test_order(void **state)
 {

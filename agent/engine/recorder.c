@@ -14,8 +14,8 @@ static int64_t wall_clock_ns(void)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static void tape(
-    struct engine *engine, enum flight_kind kind, const struct link *link, const struct tape_packet *packet)
+static void recorder_write(struct engine *engine, enum flight_kind kind, const struct link *link,
+    const struct recorder_packet *packet)
 {
 	struct flight_packet *slot = flight_begin(engine->board, kind);
 	size_t kept = packet->size < sizeof slot->bytes ? packet->size : sizeof slot->bytes;
@@ -31,12 +31,12 @@ static void tape(
 	flight_end(engine->board, kind);
 }
 
-void tape_sent(struct engine *engine, const struct link *link, const struct tape_packet *packet)
+void recorder_sent(struct engine *engine, const struct link *link, const struct recorder_packet *packet)
 {
-	tape(engine, FLIGHT_SENT, link, packet);
+	recorder_write(engine, FLIGHT_SENT, link, packet);
 }
 
-void tape_received(struct engine *engine, const struct link *link, const struct tape_packet *packet)
+void recorder_received(struct engine *engine, const struct link *link, const struct recorder_packet *packet)
 {
-	tape(engine, packet->verdict == ADVERT_OK ? FLIGHT_RECEIVED : FLIGHT_REFUSED, link, packet);
+	recorder_write(engine, packet->verdict == ADVERT_OK ? FLIGHT_RECEIVED : FLIGHT_REFUSED, link, packet);
 }
