@@ -169,8 +169,8 @@ demo: setup-demo
 
 check: setup
 	@$(MAKE) --no-print-directory -s all lab-programs
-	@$(MAKE) --no-print-directory -s deps unit sim conf $(if $(SAN),fuzz)
-	@$(MAKE) --no-print-directory -s -j2 --output-sync=target lab-together $(if $(SAN),,interop)
+	@$(MAKE) --no-print-directory -s deps unit sim $(if $(SAN),fuzz)
+	@$(MAKE) --no-print-directory -s -j3 --output-sync=target lab-together conf $(if $(SAN),,interop)
 	@$(MAKE) --no-print-directory -s lab-alone
 
 # Who includes whom; and the rule is tried by breaking it.
@@ -188,7 +188,7 @@ $(B)/lab/packets: $(call objects,tests/testbed/packets.c)
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libpcap)
 
 # Side by side, each worker with a testbed of its own; after them, one by one, what measures or floods.
-LAB_WORKERS ?= 2
+LAB_WORKERS ?= 4
 lab:
 	@$(MAKE) --no-print-directory -s lab-together
 	@$(MAKE) --no-print-directory -s lab-alone

@@ -221,13 +221,15 @@ def test_an_address_that_failed_dad_is_put_right_at_the_start(lab, nodes, with_d
 def test_an_address_that_failed_dad_is_not_believed(lab, nodes, attacker, with_dad):
     """Somebody puts it on the holder anew, by hand and with DAD, and a host that does not speak VRRP answers."""
     ip_batch(attacker.host.name, [f"addr add {VIP}/128 dev eth0 nodad"])
-    engine = nodes[0].vipd_pids()["engine"]
-    os.kill(engine, signal.SIGSTOP)  # for some milliseconds, or it would be too quick for that host
+    pids = nodes[0].vipd_pids().values()
+    for pid in pids:  # the engine would be too quick for that host, the others would remove the address of a late one
+        os.kill(pid, signal.SIGSTOP)
     try:
         ip_batch(nodes[0].name, [f"addr del {VIP}/128 dev eth0", f"addr add {VIP}/128 dev eth0"])
         wait_for("the host has answered for it", lambda: has_failed_dad(nodes[0]))
     finally:
-        os.kill(engine, signal.SIGCONT)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
         ip_batch(attacker.host.name, [f"addr del {VIP}/128 dev eth0"])
     lab.wait_holder(nodes[1])
     lab.wait_holder(nodes[0])
