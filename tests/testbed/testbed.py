@@ -123,6 +123,8 @@ class Cluster(Testbed):
             first = node is self.nodes[0]
             wanted = ("active" if first else "backup", True, False, node.priority, first)
             wait_for(f"{node.name} is {wanted}", node.brief, lambda seen, wanted=wanted: seen == wanted)
+        for node in self.nodes:  # one that a restart with other keys has left lasts for some seconds
+            wait_for(f"{node.name} knows of no conflict", lambda node=node: node.router()["conflict"], lambda seen: seen is None)
 
     def holders(self):
         """The names of the servers on whose interface the VIP is, as their kernels say."""
