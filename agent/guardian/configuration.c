@@ -245,7 +245,7 @@ void configuration_tick(struct guardian *guardian, struct mono now)
 	} else if (!guardian->reader.pid && !groups_known(&guardian->identity) &&
 		   mono_reached(now, guardian->next_groups)) {
 		reader_start(guardian, READ_GROUPS, GROUPS_MAX_US);
-	} else if (!guardian->reader.pid && mono_reached(now, guardian->next_look)) {
+	} else if (!guardian->reader.pid && guardian->fingerprint && mono_reached(now, guardian->next_look)) {
 		reader_start(guardian, READ_CHANGES, LOOK_MAX_US);
 	}
 }

@@ -164,7 +164,7 @@ int secrets_read_keys(struct config *config, int fd, struct config_errors *error
 int secrets_read_certificates(struct config *config, int fd);
 /* Until they have been read: ETIMEDOUT for each. */
 void secrets_expect(struct config *config);
-/* A number that changes when one of the files is replaced, appears, or vanishes. */
+/* A number that changes when one of the files is replaced, appears, or vanishes; 0: it names no file. */
 uint64_t secrets_fingerprint(struct config *config);
 
 /* listen.c: return a descriptor, or -errno with the error logged. */

@@ -250,7 +250,9 @@ static void add_fingerprint(struct config_secret *secret, void *context)
 {
 	uint64_t *hash = context;
 	struct stat st = {0};
-	if (secret->path[0] && stat(secret->path, &st) == 0)
+	if (!secret->path[0])
+		return;
+	if (stat(secret->path, &st) == 0)
 		*hash =
 		    mix(mix(mix(mix(*hash, st.st_ino), (uint64_t)st.st_size), (uint64_t)st.st_mtim.tv_sec),
 			(uint64_t)st.st_mtim.tv_nsec);
@@ -259,10 +261,11 @@ static void add_fingerprint(struct config_secret *secret, void *context)
 
 uint64_t secrets_fingerprint(struct config *config)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	const uint64_t none = UINT64_C(0xcbf29ce484222325);
+	uint64_t hash = none;
 	for (unsigned r = 0; r < config->router_count; r++)
 		for (unsigned k = 0; k < config->routers[r].key_count; k++)
 			add_fingerprint(&config->routers[r].keys[k].file, &hash);
 	visit_certificates(config, add_fingerprint, &hash);
-	return hash;
+	return hash == none ? 0 : hash;
 }
