@@ -67,18 +67,35 @@ static int check(const char *path, bool print)
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/*
+ * A vipd runs without the lock of the namespace where somebody else has its name (-EPERM), but never without
+ * the one beside its socket.
+ */
+static int lock_alone(const char *socket_path, char owner[LOCK_OWNER_MAX])
+{
+	int lock = lock_take(owner);
+	if (lock >= 0 || lock == -EADDRINUSE)
+		return lock;
+	int beside = lock_socket_path(socket_path);
+	if (beside == -EWOULDBLOCK) {
+		snprintf(owner, LOCK_OWNER_MAX, "it uses %s", socket_path);
+		return -EADDRINUSE;
+	}
+	return lock == -EPERM ? beside : lock;
+}
+
 /* The configuration only helps to find addresses on old kernels; the mark does without. */
 static int release(const char *path)
 {
 	char owner[LOCK_OWNER_MAX];
 	log_open("vipd --release");
 	bool readable = config_load(path, &config, &errors) == 0;
-	int lock = lock_take(owner);
+	int lock = lock_alone(readable ? config.socket : CONFIG_SOCKET_DEFAULT, owner);
 	if (lock == -EADDRINUSE) {
 		log_notice("vipd is running (%s): its addresses stay", owner);
 		return EXIT_SUCCESS;
 	}
-	int result = release_addresses(readable ? &config : NULL);
+	int result = lock < 0 ? lock : release_addresses(readable ? &config : NULL);
 	if (result < 0)
 		log_error("cannot remove what is left: %s", strerrordesc_np(-result));
 	return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

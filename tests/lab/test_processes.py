@@ -64,6 +64,10 @@ def test_privileges(unprivileged):
     if not SANITIZED:
         for role in ("engine", "keeper"):
             assert process_status(pids[role])["Seccomp"] == "2", role
+    for role in ("engine", "keeper"):
+        ignored = int(process_status(pids[role])["SigIgn"], 16)
+        assert ignored >> signal.SIGPIPE - 1 & 1, f"{role} ends when nobody reads its log"
+    assert os.sched_getparam(pids["engine"]).sched_priority > os.sched_getparam(pids["keeper"]).sched_priority
 
 
 def test_others_may_look_but_not_change(lab, unprivileged):
@@ -107,6 +111,8 @@ def test_somebody_elses_socket_does_not_keep_vipd_from_starting(lab, nodes):
     nodes[0].vipd_start()
     nodes[0].special = True
     lab.wait_holder(nodes[0])
+    nodes[0].release()
+    assert nodes[0].has_address(), "removed from under a vipd that runs"
     nodes[0].end(thief)
     thief.stdout.close()
 
