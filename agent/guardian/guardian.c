@@ -89,6 +89,12 @@ static void begin_handover(struct mono now)
 	guardian.release_at = mono_add(now, stay_us);
 }
 
+/* Whether it is over: what the keeper may still be asking for would come after the removal. */
+static bool handover_is_over(struct mono now)
+{
+	return !mono_is_never(guardian.release_at) && mono_reached(now, guardian.release_at);
+}
+
 /* Removes each router's addresses when its own time is over, and finally whatever else is left. */
 static void finish_handover(struct mono now)
 {
@@ -96,6 +102,10 @@ static void finish_handover(struct mono now)
 		return;
 	if (!mono_reached(now, guardian.release_at)) {
 		release_resigned(guardian.board, mono_sub(now, guardian.resigned_at));
+		return;
+	}
+	if (guardian.children[CHILD_KEEPER].pid) {
+		kill(guardian.children[CHILD_KEEPER].pid, SIGKILL);
 		return;
 	}
 	guardian.release_at = MONO_NEVER;
@@ -117,6 +127,10 @@ static void died(enum child_kind kind, int status)
 	if (guardian.stopping) {
 		if (kind == CHILD_ENGINE && status) /* in the middle of its handover, or before */
 			begin_handover(now);
+		return;
+	}
+	if (kind == CHILD_KEEPER && handover_is_over(now)) { /* by finish_handover() */
+		child->restart = now;
 		return;
 	}
 	bool crisis = is_crisis(child, now);
@@ -210,7 +224,8 @@ static bool watch_child(enum child_kind kind, struct mono now)
 
 static void watch_children(struct mono now)
 {
-	if (!guardian.children[CHILD_KEEPER].pid) /* only then: what it has asked for may still come */
+	/* Only then: what a keeper has asked for may still come. A handover removes them itself. */
+	if (!guardian.children[CHILD_KEEPER].pid && guardian.may_adopt)
 		release_late_addresses();
 	watch_child(CHILD_CONTROL, now);
 	if (watch_child(CHILD_ENGINE, now) && guardian.children[CHILD_ENGINE].pid)
@@ -226,6 +241,14 @@ static void notice_gap(struct mono now)
 	last = now;
 }
 
+static void kill_at_stop(struct child *child, const char *name)
+{
+	if (!child->killed)
+		log_error("%s does not stop: killing it", name);
+	child->killed = true; /* one that waits in the kernel dies when that answers */
+	kill(child->pid, SIGKILL);
+}
+
 static void tick(void)
 {
 	struct mono now = mono_now();
@@ -234,10 +257,8 @@ static void tick(void)
 	if (guardian.stopping) {
 		if (mono_reached(now, guardian.stop_deadline))
 			for (int kind = 0; kind < CHILDREN; kind++)
-				if (guardian.children[kind].pid) {
-					log_error("%s does not stop: killing it", child_plans[kind].name);
-					kill(guardian.children[kind].pid, SIGKILL);
-				}
+				if (guardian.children[kind].pid)
+					kill_at_stop(&guardian.children[kind], child_plans[kind].name);
 		return;
 	}
 	watch_children(now);
@@ -245,13 +266,25 @@ static void tick(void)
 	configuration_tick(&guardian, now);
 }
 
+/*
+ * After a handover in place of an engine the next one waits until the addresses are removed, and a keeper
+ * until that engine has cleared the orders of the dead one.
+ */
+static bool may_start(enum child_kind kind)
+{
+	switch (kind) {
+	case CHILD_KEEPER: return guardian.may_adopt;
+	case CHILD_ENGINE: return mono_is_never(guardian.release_at);
+	default: return true;
+	}
+}
+
 static void start_what_is_due(void)
 {
-	for (int kind = 0; kind < CHILDREN && !guardian.stopping; kind++)
+	for (enum child_kind kind = 0; kind < CHILDREN && !guardian.stopping; kind++)
 		if (!guardian.children[kind].pid &&
-		    mono_reached(mono_now(), guardian.children[kind].restart) &&
-		    (kind != CHILD_ENGINE || mono_is_never(guardian.release_at)))
-			start((enum child_kind)kind);
+		    mono_reached(mono_now(), guardian.children[kind].restart) && may_start(kind))
+			start(kind);
 }
 
 /* ---- start and stop ---- */
@@ -307,9 +340,11 @@ static int pause_ms(void)
 {
 	struct mono now = mono_now(), at = mono_add(now, TICK_US);
 	if (!mono_is_never(guardian.release_at))
-		at = mono_min(mono_add(now, HANDOVER_TICK_US), guardian.release_at);
-	for (int kind = 0; kind < CHILDREN; kind++)
-		if (!guardian.children[kind].pid && !guardian.stopping)
+		at = mono_add(now, HANDOVER_TICK_US);
+	if (!handover_is_over(now))
+		at = mono_min(at, guardian.release_at);
+	for (enum child_kind kind = 0; kind < CHILDREN; kind++)
+		if (!guardian.children[kind].pid && !guardian.stopping && may_start(kind))
 			at = mono_min(at, guardian.children[kind].restart);
 	int64_t us = mono_sub(at, now);
 	return us <= 0 ? 0 : (int)((us + USEC_PER_MS - 1) / USEC_PER_MS);

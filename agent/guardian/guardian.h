@@ -134,8 +134,8 @@ struct child_plan {
 	const char *name; /* for messages */
 	char *const words[3];
 	int right_count;
-	cap_value_t rights[2]; /* ambient; the bounding set has no more */
-	bool realtime;
+	cap_value_t rights[2];	/* ambient; the bounding set has no more */
+	int realtime;		/* priority of SCHED_FIFO; 0: it shares the processor with everybody */
 	bool deaf;		/* to what reaches everybody: see become() */
 	bool precious;		/* keeps our protection from the out-of-memory killer */
 	int64_t silence_max_us; /* without a sign of life for longer it is killed */

@@ -22,23 +22,22 @@
 
 #include "vipd/log.h"
 
-#define REALTIME_PRIORITY 20
-#define REALTIME_SECONDS  2  /* an engine that computes longer without sleep is broken: the kernel ends it */
-#define FD_ABOVE	  64 /* out of the way of the agreed numbers */
+#define REALTIME_SECONDS 2  /* an engine that computes longer without sleep is broken: the kernel ends it */
+#define FD_ABOVE	 64 /* out of the way of the agreed numbers */
 
 const struct child_plan child_plans[CHILDREN] = {
     [CHILD_KEEPER] = {.name = "keeper",
 	.words = {"vipd", "-K"},
 	.right_count = 1,
 	.rights = {CAP_NET_ADMIN},
-	.realtime = true,
+	.realtime = 19, /* it never keeps the engine from a deadline */
 	.deaf = true,
 	.precious = true},
     [CHILD_ENGINE] = {.name = "engine",
 	.words = {"vipd", "-E"},
 	.right_count = 2,
 	.rights = {CAP_NET_ADMIN, CAP_NET_RAW},
-	.realtime = true,
+	.realtime = 20, /* LimitRTPRIO= of the unit */
 	.deaf = true,
 	.precious = true,
 	.silence_max_us = 10 * USEC_PER_SEC,
@@ -67,9 +66,9 @@ static int place_descriptors(const int from[FD_END])
 	return 0;
 }
 
-static void request_punctuality(void)
+static void request_punctuality(int priority)
 {
-	struct sched_param param = {.sched_priority = REALTIME_PRIORITY};
+	struct sched_param param = {.sched_priority = priority};
 	struct rlimit lock = {RLIM_INFINITY, RLIM_INFINITY};
 	struct rlimit time = {REALTIME_SECONDS * 1000000, (REALTIME_SECONDS + 1) * 1000000};
 	/* Refusals are reported by the engine: it says once what it got. */
@@ -131,8 +130,9 @@ static int limit_rights(const struct child_plan *plan, const struct identity *id
 
 _Noreturn static void become(enum child_kind kind, const struct guardian *guardian, int guardian_socket)
 {
-	/* From Ctrl-C, a closed terminal, and systemd, whose watchdog sends SIGABRT. */
-	static const int ends[] = {SIGTERM, SIGINT, SIGHUP, SIGABRT};
+	/* From Ctrl-C, a closed terminal, systemd, whose watchdog sends SIGABRT, and a log that nobody reads.
+	 */
+	static const int ends[] = {SIGTERM, SIGINT, SIGHUP, SIGABRT, SIGPIPE};
 	const struct child_plan *plan = &child_plans[kind];
 	struct inheritance inheritance = guardian->inheritance[kind];
 	inheritance.fds[FD_GUARDIAN] = guardian_socket;
@@ -143,7 +143,7 @@ _Noreturn static void become(enum child_kind kind, const struct guardian *guardi
 	for (size_t i = 0; plan->deaf && i < sizeof ends / sizeof ends[0]; i++)
 		signal(ends[i], SIG_IGN);
 	if (plan->realtime)
-		request_punctuality();
+		request_punctuality(plan->realtime);
 	if (!plan->precious)
 		give_up_protection();
 	int result = place_descriptors(inheritance.fds);
