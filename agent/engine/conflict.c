@@ -47,9 +47,11 @@ static void tell(struct router *router, struct mono now, const struct claim *cla
 
 void conflict_note(struct engine *engine, struct router *router, struct mono now)
 {
+	struct suppressed suppressed;
 	if (engine->claim)
 		tell(router, now, engine->claim);
-	else
-		log_notice("%s: the conflict is over: nobody else claims it any more", router->config.name);
+	else if (complaint_due(&router->complaints[COMPLAINT_RIVAL_GONE], CHANGES_LOGGED, now, &suppressed))
+		log_notice("%s: the conflict is over: nobody else claims it any more%s", router->config.name,
+		    suppressed.text);
 	record_conflict(engine, router, engine->claim);
 }

@@ -303,6 +303,7 @@ int engine_main(void)
 		return EXIT_FAILURE;
 	}
 	claim_punctuality(&punctuality);
+	late_open();
 	record_start(&punctuality);
 	drop_net_admin();
 	signal(SIGABRT, on_abort);

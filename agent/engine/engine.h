@@ -79,6 +79,7 @@ enum {
 	COMPLAINT_INTERVAL,
 	COMPLAINT_MISMATCH,
 	COMPLAINT_RIVAL,
+	COMPLAINT_RIVAL_GONE,
 	COMPLAINT_SEND,
 	COMPLAINT_STRAY,
 	COMPLAINT_RESTORED,
@@ -280,6 +281,8 @@ void orders_ring(struct engine *engine);
 void answers_read(struct engine *engine, struct mono now);
 
 /* late.c: what a turn does, and why the next one is late */
+/* Once all code and data have been touched. */
+void late_open(void);
 void late_turn_begins(struct mono now);
 void late_did(enum board_late what);
 void late_woke(struct engine *engine, struct mono deadline, struct mono now);

@@ -12,6 +12,20 @@ static struct {
 	long faults; /* that had to read, ever */
 } turn;
 
+static bool has_faulted(void)
+{
+	struct rusage usage = {0};
+	long before = turn.faults;
+	getrusage(RUSAGE_THREAD, &usage);
+	turn.faults = usage.ru_majflt;
+	return turn.faults != before;
+}
+
+void late_open(void)
+{
+	has_faulted(); /* what the start had to read made nobody late */
+}
+
 void late_turn_begins(struct mono now)
 {
 	turn.from = now;
@@ -28,15 +42,11 @@ void late_did(enum board_late what)
 
 static enum board_late cause_of_last_turn(void)
 {
-	struct rusage usage = {0};
-	getrusage(RUSAGE_THREAD, &usage);
-	bool faulted = usage.ru_majflt != turn.faults;
 	enum board_late longest = BOARD_LATE_RECEIVE;
-	turn.faults = usage.ru_majflt;
 	for (enum board_late i = longest; i < BOARD_LATES; i++)
 		if (turn.us[i] > turn.us[longest])
 			longest = i;
-	return faulted ? BOARD_LATE_PAGE_FAULT : longest;
+	return has_faulted() ? BOARD_LATE_PAGE_FAULT : longest;
 }
 
 void late_woke(struct engine *engine, struct mono deadline, struct mono now)

@@ -14,18 +14,6 @@
 
 #define MESSAGES_A_TURN 64
 
-void engine_stop(struct engine *engine, struct mono now, const char *why)
-{
-	if (engine->stopping)
-		return;
-	engine->stopping = true;
-	log_notice("stopping: %s", why);
-	for (unsigned i = 0; i < engine->router_count; i++)
-		if (engine->routers[i].used)
-			router_event(
-			    engine, &engine->routers[i], now, &(struct vrrp_event){.type = VRRP_EVENT_STOP});
-}
-
 static void configuration_drop(struct configuration *configuration)
 {
 	if (configuration->config && configuration->size)
@@ -33,6 +21,19 @@ static void configuration_drop(struct configuration *configuration)
 	if (configuration->secrets && configuration->secrets_size)
 		munmap((void *)configuration->secrets, configuration->secrets_size);
 	*configuration = (struct configuration){0};
+}
+
+void engine_stop(struct engine *engine, struct mono now, const char *why)
+{
+	if (engine->stopping)
+		return;
+	engine->stopping = true;
+	log_notice("stopping: %s", why);
+	configuration_drop(&engine->next); /* or the slots that become free would bring it into force */
+	for (unsigned i = 0; i < engine->router_count; i++)
+		if (engine->routers[i].used)
+			router_event(
+			    engine, &engine->routers[i], now, &(struct vrrp_event){.type = VRRP_EVENT_STOP});
 }
 
 void engine_bring_into_force(struct engine *engine, struct mono now)

@@ -98,6 +98,8 @@ void packets_send_adverts(struct engine *engine, struct mono now)
 
 void packets_resign(struct engine *engine, struct router *router, struct mono now)
 {
+	if (router_auth_is_mute(&router->auth))
+		return;
 	router->pending.priority = VRRP_PRIORITY_RESIGN;
 	for (unsigned p = 0; p < router->config.peer_count; p++)
 		prepare(router, &router->config.peers[p]);
