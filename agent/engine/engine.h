@@ -64,6 +64,7 @@ struct link {
 	char trouble[96];		/* room for one that names another interface */
 	struct link_source local;	/* fe80::/10 */
 	bool forwarding;		/* R flag of our Neighbor Advertisements */
+	bool was_down;			/* since the groups were last joined */
 	bool joined;			/* the groups, since it came up and has a source address */
 	bool seen;			/* by the running dump */
 	struct mono next_vrid_check;	/* see receive.c */

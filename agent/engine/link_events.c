@@ -46,9 +46,11 @@ static void tell_readiness(struct engine *engine, struct link *link, struct mono
 {
 	/* A link that lost its source address may have lost IPv6 and every membership: an MTU below 1280. */
 	bool up = !link_own_trouble(link) && has_source(engine, link);
+	link->was_down |= link_carrier_trouble(link) != NULL;
 	if (up && !link->joined) {
 		link->joined = true;
-		order_groups(engine, link, true);
+		order_groups(engine, link, link->was_down);
+		link->was_down = false;
 	}
 	link->joined = up;
 	for (unsigned i = 0; i < engine->router_count; i++) {

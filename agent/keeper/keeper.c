@@ -9,10 +9,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "keeper/sandbox.h"
@@ -88,6 +90,12 @@ static int open_everything(void)
 	static_assert(FD_GROUPS_COUNT == NET_GROUP_SOCKETS, "who has room for a socket inherits it");
 	for (int i = 0; i < FD_GROUPS_COUNT; i++)
 		keeper.page->groups.sockets[i] = FD_GROUPS + i;
+	keeper.groups_list = open(NET_GROUPS_LIST, O_RDONLY | O_CLOEXEC);
+	if (keeper.groups_list < 0)
+		log_warning("cannot read " NET_GROUPS_LIST
+			    ": %s; multicast groups are joined anew after each change of a link",
+		    strerrordesc_np(errno));
+	tzset(); /* reads a file: the log cannot later */
 	keeper.seen = atomic_load(&keeper.board->order_count) - 1;
 	keeper.stale_at = keeper.join_again = MONO_NEVER;
 	int result = kernel_open_requests(&keeper.requests);

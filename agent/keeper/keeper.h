@@ -20,6 +20,7 @@ struct keeper {
 	uint32_t done[BOARD_ROUTERS_MAX]; /* generation of the last order that was carried out */
 	struct mono stale_at;		  /* the earliest time at which something that is held may be stale */
 	struct keeper_link links[BOARD_LINKS_MAX];
+	int groups_list;	/* of the kernel; -1: cannot be read */
 	struct mono join_again; /* a join has failed; MONO_NEVER: none */
 	struct mono next_complaint;
 	bool stopping;

@@ -25,6 +25,7 @@ static int join_groups(struct keeper *keeper, const struct board_link *link)
 {
 	struct net_groups *groups = &keeper->page->groups;
 	net_groups_begin(groups, link->ifindex);
+	net_groups_look(groups, link->ifindex, keeper->groups_list);
 	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
 		struct board_router router;
 		if (!board_read_router(keeper->board, i, &router) ||
@@ -62,7 +63,7 @@ static bool is_of_another(const struct keeper *keeper, unsigned index, uint32_t 
 static void join(struct keeper *keeper, unsigned index, const struct board_link *link)
 {
 	struct keeper_link *seen = &keeper->links[index];
-	bool up = link->ups != seen->ups || link->ifindex != seen->ifindex;
+	bool up = seen->ifindex && link->ups != seen->ups;
 	if (seen->ifindex && seen->ifindex != link->ifindex && !is_of_another(keeper, index, seen->ifindex)) {
 		net_groups_begin(&keeper->page->groups, seen->ifindex);
 		end_groups(keeper, seen->ifindex);
@@ -71,8 +72,6 @@ static void join(struct keeper *keeper, unsigned index, const struct board_link 
 	*seen = (struct keeper_link){.ifindex = link->ifindex, .groups = link->groups, .ups = link->ups};
 	if (!link->ifindex)
 		return;
-	if (up)
-		net_groups_lost(&keeper->page->groups, link->ifindex);
 	int result = join_groups(keeper, link);
 	seen->failed = result != 0;
 	if (result && !again)

@@ -1,11 +1,14 @@
 /*
  * Multicast memberships. The kernel charges each to the socket it is made on, up to net.core.optmem_max, and
  * keeps it there when the interface has lost it: when the MTU went below 1280 or IPv6 was switched off, the
- * interface forgets its groups and a second join on the same socket fails. So every join leaves first.
+ * interface forgets its groups and a second join on the same socket fails. So every join leaves first; and as
+ * nothing is heard between the two, only what the kernel does not list is joined anew.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "vipd/net.h"
 
@@ -35,6 +38,46 @@ void net_groups_begin(struct net_groups *groups, unsigned ifindex)
 	}
 }
 
+/* "index name group users ...", the group as 32 hexadecimal digits. */
+static void mark_listed(struct net_groups *groups, unsigned ifindex, const char *line)
+{
+	unsigned index;
+	char digits[33];
+	struct address group;
+	if (sscanf(line, "%u %*s %32s", &index, digits) != 2 || index != ifindex || strlen(digits) != 32)
+		return;
+	for (unsigned i = 0; i < sizeof group; i++)
+		if (sscanf(&digits[2 * i], "%2hhx", &group.in6.s6_addr[i]) != 1)
+			return;
+	for (unsigned i = *bucket_of(groups, ifindex, &group); i; i = groups->members[i - 1].next) {
+		struct net_membership *m = &groups->members[i - 1];
+		if (m->ifindex == ifindex && address_equal(&m->group, &group))
+			m->listed = true;
+	}
+}
+
+void net_groups_look(struct net_groups *groups, unsigned ifindex, int list)
+{
+	char text[4096];
+	size_t kept = 0;
+	ssize_t got;
+	for (unsigned i = 0; i < groups->count; i++)
+		groups->members[i].listed = false;
+	for (off_t at = 0; (got = pread(list, text + kept, sizeof text - kept - 1, at)) > 0; at += got) {
+		char *line = text, *end;
+		text[kept + (size_t)got] = '\0';
+		for (; (end = strchr(line, '\n')); line = end + 1) {
+			*end = '\0';
+			mark_listed(groups, ifindex, line);
+		}
+		kept = strlen(line);
+		memmove(text, line, kept);
+	}
+	for (unsigned i = 0; i < groups->count; i++)
+		groups->members[i].joined &=
+		    groups->members[i].ifindex != ifindex || groups->members[i].listed;
+}
+
 void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct address *group)
 {
 	for (unsigned i = *bucket_of(groups, ifindex, group); i; i = groups->members[i - 1].next) {
@@ -44,8 +87,10 @@ void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct a
 			return;
 		}
 	}
-	if (groups->count == NET_GROUPS_MAX)
+	if (groups->count == NET_GROUPS_MAX) {
+		groups->error = -ENOSPC;
 		return;
+	}
 	groups->members[groups->count] = (struct net_membership){
 	    .ifindex = ifindex, .group = *group, .socket = NET_GROUP_SOCKETS, .wanted = true};
 	index_add(groups, groups->count++);
@@ -106,11 +151,4 @@ int net_groups_end(struct net_groups *groups, unsigned ifindex)
 		groups->at++;
 	}
 	return groups->error;
-}
-
-void net_groups_lost(struct net_groups *groups, unsigned ifindex)
-{
-	for (unsigned i = 0; i < groups->count; i++)
-		if (groups->members[i].ifindex == ifindex)
-			groups->members[i].joined = false;
 }

@@ -122,7 +122,8 @@ struct board_link {
 	/* For the keeper. */
 	uint32_t ifindex; /* where the groups of the virtual routers on it are to be joined; 0: nowhere */
 	uint32_t groups;  /* changes with what there is to join */
-	uint32_t ups; /* changes when the link has come up: joined anew, unresolved neighbours forgotten */
+	uint32_t ups;	  /* changes when the link had no carrier and has one again: unresolved neighbours are
+			     forgotten */
 };
 
 /* What the engine wants of the kernel for one virtual router. The keeper brings the latest order about. */

@@ -62,7 +62,7 @@ int net_route_source(int fd, const struct address *destination, struct address *
 
 /*
  * Memberships. They are on sockets that do nothing else, because the kernel limits the memory for options of
- * a socket. Changes of one interface: begin, want each group, end.
+ * a socket. Changes of one interface: begin, look, want each group, end.
  */
 #define NET_GROUPS_MAX	  (CONFIG_ROUTERS_MAX * (CONFIG_ADDRESSES_MAX + 2))
 #define NET_GROUP_SOCKETS 16 /* of 364 memberships each, where net.core.optmem_max is 20480 */
@@ -83,14 +83,16 @@ struct net_groups {
 		uint8_t socket; /* NET_GROUP_SOCKETS: none */
 		bool joined;
 		bool wanted;
+		bool listed; /* by the kernel, when it was last looked at */
 	} members[NET_GROUPS_MAX];
 };
 
 void net_groups_begin(struct net_groups *groups, unsigned ifindex);
+/* The kernel drops memberships and does not tell the sockets: what is not in its list is joined anew. list:
+ * of NET_GROUPS_LIST; reading it takes no lock that anybody holds for long. */
+#define NET_GROUPS_LIST "/proc/self/net/igmp6"
+void net_groups_look(struct net_groups *groups, unsigned ifindex, int list);
 void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct address *group);
 /* Leaves what is no longer wanted and joins what is missing. Returns -EAGAIN: call it again, or the first
  * error: call it again later. */
 int net_groups_end(struct net_groups *groups, unsigned ifindex);
-/* The kernel has dropped this interface's memberships and did not tell the sockets, or they must be reported
- * to the switch again: the next end joins anew. */
-void net_groups_lost(struct net_groups *groups, unsigned ifindex);

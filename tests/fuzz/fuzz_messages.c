@@ -154,7 +154,7 @@ int net_groups_end(struct net_groups *groups, unsigned ifindex)
 	return 0;
 }
 
-void net_groups_lost(struct net_groups *groups, unsigned ifindex)
+void net_groups_look(struct net_groups *groups, unsigned ifindex, int list)
 {
 	(void)groups, (void)ifindex;
 }

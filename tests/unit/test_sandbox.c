@@ -66,11 +66,13 @@ static void check(uint32_t architecture, int rules(scmp_filter_ctx), const char 
 
 static const char *const engine_64_bits[] = {
     OF_BOTH_64_BITS, "epoll_pwait2", "epoll_ctl", "clock_nanosleep", "recvmmsg", "sendmmsg", "fcntl", NULL};
-static const char *const keeper_64_bits[] = {OF_BOTH_64_BITS, "ppoll", "setsockopt", "recvfrom", NULL};
+static const char *const keeper_64_bits[] = {
+    OF_BOTH_64_BITS, "ppoll", "pread64", "setsockopt", "recvfrom", NULL};
 
 static const char *const engine_32_bits[] = {OF_BOTH_32_BITS, "epoll_pwait2", "epoll_ctl",
     "clock_nanosleep_time64", "recvmmsg_time64", "sendmmsg", "fcntl64", NULL};
-static const char *const keeper_32_bits[] = {OF_BOTH_32_BITS, "ppoll_time64", "setsockopt", "recvfrom", NULL};
+static const char *const keeper_32_bits[] = {
+    OF_BOTH_32_BITS, "ppoll_time64", "pread64", "setsockopt", "recvfrom", NULL};
 
 static void on_amd64(void **state)
 {
