@@ -57,7 +57,9 @@ def test_nothing_moves(lab, nodes, hold, probe, interval, ms):
     """For a second with the shortest lease, so that a renewal falls into it; for longer than the lease."""
     at_interval(lab, nodes, interval)
     before = transitions(nodes)
-    hold(ms)()
+    end = hold(ms)
+    assert nodes[0].router()["addresses"][0]["kernel"] == "present", "the status waits for nobody"
+    end()
     assert transitions(nodes) == before
     wait_for("the address is there", nodes[0].has_address)
     lab.wait_holder(nodes[0])

@@ -23,7 +23,7 @@
 static struct board board;
 static struct config config;
 static struct check_health checks[CONFIG_CHECKS_MAX];
-static struct ifaddrs kernel[2];
+static struct view_address kernel[2];
 
 /* Names that need escaping cannot be configured; interfaces may have them. */
 #define INTERFACE "e\"t\\h0"
@@ -94,16 +94,12 @@ static void take(struct view *view, const char *interface)
 	    view_take(view, &board, &config, checks, (struct mono){10 * USEC_PER_SEC + 40000}), 0);
 	view->started_us = STARTED_US;
 	view->pid = 42;
-	freeifaddrs(view->kernel);
-	static struct sockaddr_in6 sockets[2] = {{.sin6_family = AF_INET6}, {.sin6_family = AF_INET6}};
-	sockets[0].sin6_addr = in6addr_loopback;
-	inet_pton(AF_INET6, VIP, &sockets[1].sin6_addr);
-	kernel[0] = (struct ifaddrs){.ifa_name = INTERFACE,
-	    .ifa_addr = (struct sockaddr *)&sockets[0],
-	    .ifa_next = *interface ? &kernel[1] : NULL};
-	kernel[1] =
-	    (struct ifaddrs){.ifa_name = (char *)interface, .ifa_addr = (struct sockaddr *)&sockets[1]};
+	free(view->kernel);
+	kernel[0] = (struct view_address){{in6addr_loopback}, INTERFACE};
+	inet_pton(AF_INET6, VIP, &kernel[1].address.in6);
+	snprintf(kernel[1].interface, sizeof kernel[1].interface, "%s", interface);
 	view->kernel = kernel;
+	view->kernel_count = *interface ? 2 : 1;
 }
 
 static void drop(struct view *view)

@@ -67,7 +67,9 @@ static void engine_metrics(FILE *out, const struct view *view)
 	prometheus_histogram(
 	    out, "vipd_loop_lateness_seconds", "", &engine->lateness, board_lateness_bounds_us);
 	prometheus_family(out, "vipd_engine_late_seconds_total", "counter",
-	    "How late the engine's loop was in all, by what it did or waited for.");
+	    "How late the engine's loop was in all, by cause: no processor in time, memory that had to be "
+	    "read "
+	    "from a disk, or what its turn was busy with.");
 	for (enum board_late i = 0; i < BOARD_LATES; i++)
 		fprintf(out, "vipd_engine_late_seconds_total{cause=\"%s\"} %.6f\n", board_late_name(i),
 		    (double)engine->late_us[i] / USEC_PER_SEC);

@@ -2,15 +2,20 @@
  * One consistent look at everything, so that the parts of an answer fit together and the board is read once.
  *
  * Which addresses are there must be right even when the engine hangs or lies, so it does not come from the
- * board: each request asks the kernel. Only the router's interface counts: kube-proxy in IPVS mode binds
- * every external address to kube-ipvs0, on all nodes.
+ * board: each request asks the kernel. It reads a file of /proc, because a request by netlink would wait,
+ * before Linux 6.9, for a lock that others may hold for seconds, and a control that waits is taken for hung.
+ * Only the router's interface counts: kube-proxy in IPVS mode binds every external address to kube-ipvs0, on
+ * all nodes.
  */
 #include "control/report/view.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define KERNEL_ROOM	 64 /* addresses, and as many more each time */
 #define TERMINATE(array) ((array)[sizeof(array) - 1] = '\0')
 
 int64_t view_heartbeat_age_us(const struct board *board, struct mono now)
@@ -71,6 +76,45 @@ static void routers_take(struct view *view, const struct board *board)
 	view->router_count = view->config->router_count;
 }
 
+/* One line of /proc/net/if_inet6: 32 digits, the interface's number, three numbers more and its name. */
+static bool kernel_line(const char *line, struct view_address *found)
+{
+	uint8_t *bytes = found->address.in6.s6_addr;
+	for (int i = 0; i < 16; i++)
+		if (sscanf(line + 2 * i, "%2hhx", &bytes[i]) != 1)
+			return false;
+	static_assert(IF_NAMESIZE == 16, "of the format");
+	return sscanf(line, "%*32[0-9a-f] %*x %*x %*x %*x %15s", found->interface) == 1;
+}
+
+/* Enough room for one more. */
+static bool kernel_grow(struct view *view)
+{
+	if (view->kernel && view->kernel_count % KERNEL_ROOM)
+		return true;
+	struct view_address *more =
+	    reallocarray(view->kernel, view->kernel_count + KERNEL_ROOM, sizeof *more);
+	if (more)
+		view->kernel = more;
+	return more != NULL;
+}
+
+static void kernel_ask(struct view *view)
+{
+	char line[128];
+	FILE *file = fopen("/proc/net/if_inet6", "re");
+	if (!file)
+		return;
+	while (kernel_grow(view) && fgets(line, sizeof line, file))
+		view->kernel_count += kernel_line(line, &view->kernel[view->kernel_count]);
+	if (!feof(file)) { /* a part would be as wrong as nothing */
+		free(view->kernel);
+		view->kernel = NULL;
+		view->kernel_count = 0;
+	}
+	fclose(file);
+}
+
 int view_take(struct view *view, const struct board *board, const struct config *config,
     const struct check_health *checks, struct mono now)
 {
@@ -97,8 +141,7 @@ int view_take(struct view *view, const struct board *board, const struct config 
 		board_read_link(board, i, &view->links[i]);
 		TERMINATE(view->links[i].interface);
 	}
-	if (getifaddrs(&view->kernel) < 0)
-		view->kernel = NULL;
+	kernel_ask(view);
 	return 0;
 }
 
@@ -106,7 +149,7 @@ void view_free(struct view *view)
 {
 	free(view->routers);
 	free(view->links);
-	freeifaddrs(view->kernel);
+	free(view->kernel);
 	view->kernel = NULL;
 	view->routers = NULL;
 	view->links = NULL;
@@ -127,14 +170,14 @@ enum held view_held(
     const struct view *view, const struct address *address, const char *interface, const char **other)
 {
 	enum held held = view->kernel ? HELD_ABSENT : HELD_UNKNOWN;
-	for (const struct ifaddrs *entry = view->kernel; entry; entry = entry->ifa_next) {
-		struct address found;
-		if (!address_of_sockaddr(entry->ifa_addr, &found) || !address_equal(&found, address))
+	for (unsigned i = 0; i < view->kernel_count; i++) {
+		const struct view_address *found = &view->kernel[i];
+		if (!address_equal(&found->address, address))
 			continue;
-		if (!strcmp(entry->ifa_name, interface))
+		if (!strcmp(found->interface, interface))
 			return HELD_PRESENT;
 		if (held == HELD_ABSENT && other)
-			*other = entry->ifa_name;
+			*other = found->interface;
 		held = HELD_ELSEWHERE;
 	}
 	return held;

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include <ifaddrs.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,6 +16,11 @@
 
 /* An engine whose heartbeat is older does not answer: it hangs, or is stopped, or is gone. */
 #define VIEW_HEARTBEAT_MAX_US (2 * USEC_PER_SEC)
+
+struct view_address {
+	struct address address;
+	char interface[IF_NAMESIZE];
+};
 
 struct view {
 	const struct config *config;
@@ -31,7 +36,8 @@ struct view {
 	struct board_router *routers;
 	unsigned link_count;
 	struct board_link *links;
-	struct ifaddrs *kernel; /* its addresses; NULL: it did not say */
+	struct view_address *kernel; /* what is on all interfaces; NULL: it did not say */
+	unsigned kernel_count;
 };
 
 /* How long ago the engine last gave a sign of life, in microseconds; -1: never. */
