@@ -3,7 +3,7 @@
  *
  * Under systemd standard error is a stream socket to the journal and each line begins with the <N> of
  * sd-daemon(3); on a terminal or in a file it begins with the time of day instead. A line is built in one
- * buffer and written with one call, so that the lines of the three processes never mix.
+ * buffer and written with one call, so that the lines of the processes never mix.
  */
 #include "vipd/log.h"
 

@@ -1,4 +1,4 @@
-"""Three processes: who may what, and what happens when one of them dies."""
+"""Four processes: who may what, and what happens when one of them dies."""
 
 import mmap
 import os
