@@ -206,11 +206,22 @@ static void release_late_addresses(void)
 		log_error("the engine is late: removed its addresses, as it would itself");
 }
 
+static struct mono beat(enum child_kind kind)
+{
+	switch (kind) {
+	case CHILD_ENGINE: return heartbeat();
+	case CHILD_KEEPER:
+		return (struct mono){
+		    atomic_load_explicit(&guardian.page->heartbeat_us, memory_order_relaxed)};
+	default: return (struct mono){0}; /* it sends messages */
+	}
+}
+
 /* false: it hangs and was killed. A process that waits for a disk may take a while to die. */
 static bool watch_child(enum child_kind kind, struct mono now)
 {
 	struct child *child = &guardian.children[kind];
-	struct mono sign = kind == CHILD_ENGINE ? mono_max(heartbeat(), child->heard) : child->heard;
+	struct mono sign = mono_max(beat(kind), child->heard);
 	int64_t age = mono_sub(now, mono_max(sign, guardian.awake));
 	if (!child->pid || age < child_plans[kind].silence_max_us)
 		return true;
@@ -228,6 +239,7 @@ static void watch_children(struct mono now)
 	if (!guardian.children[CHILD_KEEPER].pid && guardian.may_adopt)
 		release_late_addresses();
 	watch_child(CHILD_CONTROL, now);
+	watch_child(CHILD_KEEPER, now);
 	if (watch_child(CHILD_ENGINE, now) && guardian.children[CHILD_ENGINE].pid)
 		notify("WATCHDOG=1");
 }

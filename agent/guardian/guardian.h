@@ -9,6 +9,7 @@
 
 #include "vipd/board.h"
 #include "vipd/config.h"
+#include "vipd/keeper.h"
 #include "vipd/message.h"
 
 enum child_kind { CHILD_KEEPER, CHILD_ENGINE, CHILD_CONTROL, CHILDREN };
@@ -82,6 +83,7 @@ struct guardian {
 	struct identity identity;
 	struct inheritance inheritance[CHILDREN];
 	const struct board *board;
+	const struct keeper_page *page;
 	struct child children[CHILDREN];
 	struct reader reader;
 	int keys, certificates; /* sealed memfds; what config says of places is about these */

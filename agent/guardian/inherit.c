@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "guardian/guardian.h"
-#include "vipd/keeper.h"
 #include "vipd/log.h"
 
 /* Opens what a row stands for: ends[0], ends[1] or both; an end that stays -1 does not exist. */
@@ -160,5 +159,7 @@ int inheritance_open(struct guardian *guardian)
 		guardian->inheritance[CHILD_KEEPER].fds[FD_GROUPS + i] = fd;
 	}
 	guardian->board = board_map(guardian->inheritance[CHILD_CONTROL].fds[FD_BOARD]);
-	return guardian->board ? 0 : -errno;
+	guardian->page =
+	    guardian->board ? keeper_page_map(guardian->inheritance[CHILD_ENGINE].fds[FD_KEEPER_PAGE]) : NULL;
+	return guardian->page ? 0 : -errno;
 }

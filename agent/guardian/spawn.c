@@ -32,7 +32,8 @@ const struct child_plan child_plans[CHILDREN] = {
 	.rights = {CAP_NET_ADMIN},
 	.realtime = 19, /* it never keeps the engine from a deadline */
 	.deaf = true,
-	.precious = true},
+	.precious = true,
+	.silence_max_us = 5 * USEC_PER_SEC},
     [CHILD_ENGINE] = {.name = "engine",
 	.words = {"vipd", "-E"},
 	.right_count = 2,

@@ -124,6 +124,7 @@ static void assign(
 static void carry_out(struct keeper *keeper, unsigned router, const struct board_order *order)
 {
 	struct keeper_answer answer = {.generation = order->generation};
+	keeper_beat(keeper);
 	drop_held(keeper, router, order);
 	clear(keeper, router, order);
 	assign(keeper, router, order, &answer);
@@ -145,6 +146,7 @@ static void drop_stale(struct keeper *keeper, unsigned router)
 void keeper_carry_out(struct keeper *keeper)
 {
 	uint32_t count = atomic_load(&keeper->board->order_count);
+	keeper_beat(keeper);
 	if (count == keeper->seen && !mono_reached(mono_now(), keeper->stale_at))
 		return;
 	keeper->seen = count;

@@ -24,6 +24,7 @@
 
 /* How often an engine that has not moved its time is looked at: who adverts every 10 ms has moved it. */
 #define STALE_TICK_US (100 * USEC_PER_MS)
+#define IDLE_US	      (500 * USEC_PER_MS) /* for the heartbeat; the guardian waits for 5 s */
 
 static struct keeper keeper;
 
@@ -44,13 +45,14 @@ static bool holds_anything(void)
 
 static int pause_ms(struct mono now)
 {
-	struct mono at = keeper.join_again, tick = mono_add(now, STALE_TICK_US);
+	struct mono at = mono_min(keeper.join_again, mono_add(now, IDLE_US));
+	struct mono tick = mono_add(now, STALE_TICK_US);
 	if (keeper.stopping || mono_reached(tick, keeper.stale_at))
 		at = mono_min(at, tick);
 	else
 		at = mono_min(at, keeper.stale_at);
 	int64_t us = mono_sub(at, now);
-	return us <= 0 ? 0 : us > 60 * USEC_PER_SEC ? 60000 : (int)((us + USEC_PER_MS - 1) / USEC_PER_MS);
+	return us <= 0 ? 0 : (int)((us + USEC_PER_MS - 1) / USEC_PER_MS);
 }
 
 static void hear_guardian(void)

@@ -28,6 +28,7 @@ struct keeper {
 
 /* page.c */
 struct keeper_page *keeper_page_map_writer(int fd);
+void keeper_beat(struct keeper *keeper); /* a sign of life; see watch_child() */
 void keeper_answer_write(struct keeper *keeper, unsigned router, const struct keeper_answer *answer);
 
 /* addresses.c: brings about the latest order of every router, and removes what is stale. Costs nothing while

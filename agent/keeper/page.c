@@ -45,6 +45,11 @@ struct keeper_page *keeper_page_map_writer(int fd)
 	return map(fd, PROT_READ | PROT_WRITE);
 }
 
+void keeper_beat(struct keeper *keeper)
+{
+	atomic_store_explicit(&keeper->page->heartbeat_us, mono_now().us, memory_order_relaxed);
+}
+
 struct keeper_answer keeper_answer(const struct keeper_page *page, unsigned router)
 {
 	uint64_t word = atomic_load_explicit(&page->answers[router], memory_order_acquire);

@@ -59,7 +59,7 @@ const char *board_counter_name(enum board_counter counter);
 enum board_step {
 	BOARD_STEP_WOKE,	     /* the loop looked at the clock */
 	BOARD_STEP_ADVERT_SENT,	     /* the others know */
-	BOARD_STEP_ADDRESS_ASKED,    /* the kernel has acknowledged the request */
+	BOARD_STEP_ADDRESS_ASKED,    /* ordered of the keeper */
 	BOARD_STEP_ADDRESS_NOTIFIED, /* the kernel says that it is there */
 	BOARD_STEP_ANNOUNCED,	     /* the first Neighbor Advertisement is with the kernel */
 	BOARD_STEPS

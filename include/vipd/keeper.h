@@ -31,10 +31,9 @@ struct keeper_held {
 struct keeper_page {
 	/* The answer to an order; see keeper_answer(). */
 	_Atomic uint64_t answers[BOARD_ROUTERS_MAX];
-	_Atomic int64_t
-	    accepted_us[BOARD_ROUTERS_MAX]; /* mono_now() when the kernel had accepted all of it */
-	_Atomic uint32_t dumped;	    /* board->dump_wanted when this dump began */
-	int32_t dump_result;		    /* 0 or -errno: the events are not complete */
+	_Atomic int64_t heartbeat_us; /* mono_now() when orders were last looked at */
+	_Atomic uint32_t dumped;      /* board->dump_wanted when this dump began */
+	int32_t dump_result;	      /* 0 or -errno: the events are not complete */
 	uint32_t event_count;
 	/* For the next keeper. */
 	struct keeper_held held[BOARD_ROUTERS_MAX];
@@ -51,7 +50,7 @@ struct keeper_answer {
 /* The guardian's side: a new page. Returns a descriptor (close-on-exec) or -errno. */
 int keeper_page_create(void);
 
-/* The engine's side. Returns NULL with errno set. */
+/* The engine's side, and the guardian's. Returns NULL with errno set. */
 const struct keeper_page *keeper_page_map(int fd);
 struct keeper_answer keeper_answer(const struct keeper_page *page, unsigned router);
 

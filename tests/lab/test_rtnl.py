@@ -100,6 +100,16 @@ def test_a_dead_keeper_is_restarted(lab, nodes, probe):
     assert transitions(nodes) == before
 
 
+def test_a_keeper_that_hangs_is_replaced(lab, nodes):
+    keeper = nodes[0].vipd_pids()["keeper"]
+    os.kill(keeper, signal.SIGSTOP)
+    nodes[0].exec("ip", "-6", "addr", "del", VIP + "/128", "dev", "eth0")
+    wait_for("another keeper runs", nodes[0].vipd_pids, lambda pids: pids.get("keeper") not in (None, keeper))
+    wait_for("the address is back", nodes[0].has_address)
+    lab.wait_holder(nodes[0])
+    assert "keeper has given no sign of life" in log_of(nodes[0])
+
+
 def test_a_keeper_that_dies_while_it_waits(lab, nodes, hold, probe):
     at_interval(lab, nodes, "100ms")
     before, keeper = transitions(nodes), nodes[0].vipd_pids()["keeper"]
