@@ -1,5 +1,5 @@
 /*
- * Datagrams between the three processes, and the sealed memfds that travel with them.
+ * Datagrams between the processes, and the sealed memfds that travel with them.
  */
 #include "vipd/message.h"
 

@@ -24,6 +24,7 @@
 #define LOOK_MAX_US	   (5 * USEC_PER_SEC)
 #define RELOAD_EVERY_US	   (250 * USEC_PER_MS) /* control may be an attacker */
 #define GROUPS_MAX_US	   (2 * USEC_PER_SEC)
+#define RECORDS_MAX_US	   (2 * USEC_PER_SEC)
 
 static void log_lines(const char *text)
 {
@@ -200,16 +201,16 @@ static void groups_read(struct guardian *guardian, struct mono now)
 	const struct config *config = &guardian->config;
 	struct identity before = guardian->identity, *found = &guardian->identity;
 	guardian->next_groups = mono_add(now, GROUPS_EVERY_US);
-	guardian->record_dir_hangs = guardian->reader.reading->record_dir_hangs;
-	if (guardian->reader.reading->stage == READING_DONE)
+	bool answered = guardian->reader.reading->stage == READING_DONE;
+	if (answered)
 		*found = guardian->reader.reading->identity;
 	if (!groups_known(found) && !logged)
 		log_warning(
-		    "control.group = \"%s\" or control.admin_group = \"%s\" does not exist, or the name "
-		    "service "
-		    "does not answer; only root is allowed what they are for until then; create them with "
-		    "groupadd --system",
-		    config->group, config->admin_group);
+		    "control.group = \"%s\" and control.admin_group = \"%s\": %s; only root is allowed "
+		    "what a missing one is for until it is found",
+		    config->group, config->admin_group,
+		    answered ? "one of them does not exist (create it with groupadd --system)"
+			     : "the name service does not answer");
 	logged = true;
 	if (found->has_socket_group && !before.has_socket_group)
 		listen_give(config->socket, found->socket_group);
@@ -228,7 +229,32 @@ void configuration_read(struct guardian *guardian)
 	case READ_ALL: reload_read(guardian); break;
 	case READ_CHANGES: changes_read(guardian, mono_now()); break;
 	case READ_GROUPS: groups_read(guardian, mono_now()); break;
+	case READ_RECORDS: break; /* it was waited for */
 	}
+}
+
+/* Why no reader can be started. */
+static const char *describe_obstacle(const struct guardian *guardian)
+{
+	if (!guardian->reader.pid)
+		return "no process could be started that reads it";
+	switch (guardian->reader.reading->job) {
+	case READ_ALL:
+		return "the last reload still hangs in the kernel: see which file system of the "
+		       "configuration "
+		       "or of a file that it names does not answer";
+	case READ_GROUPS:
+		return "a look-up of users and groups still hangs in the kernel: see which file system of "
+		       "the "
+		       "name service does not answer";
+	case READ_RECORDS:
+		return "a look at record_dir still hangs in the kernel: see which file system does not "
+		       "answer";
+	case READ_CHANGES: break;
+	}
+	return "the last look at key and certificate files still hangs in the kernel: see which file system "
+	       "of "
+	       "theirs does not answer";
 }
 
 void configuration_tick(struct guardian *guardian, struct mono now)
@@ -239,15 +265,21 @@ void configuration_tick(struct guardian *guardian, struct mono now)
 		guardian->next_reload = mono_add(now, RELOAD_EVERY_US);
 		guardian->reload_wanted = guardian->reader.pid && !guardian->reader.late;
 		if (!guardian->reload_wanted && !reader_start(guardian, READ_ALL, READ_MAX_US))
-			reload_failed(guardian,
-			    "the last look at key and certificate files still hangs in the kernel: see "
-			    "which file system of theirs does not answer");
+			reload_failed(guardian, describe_obstacle(guardian));
 	} else if (!guardian->reader.pid && !groups_known(&guardian->identity) &&
 		   mono_reached(now, guardian->next_groups)) {
 		reader_start(guardian, READ_GROUPS, GROUPS_MAX_US);
 	} else if (!guardian->reader.pid && guardian->fingerprint && mono_reached(now, guardian->next_look)) {
 		reader_start(guardian, READ_CHANGES, LOOK_MAX_US);
 	}
+}
+
+static bool record_dir_answers(struct guardian *guardian)
+{
+	if (!reader_start(guardian, READ_RECORDS, RECORDS_MAX_US))
+		return false;
+	reader_wait(guardian);
+	return guardian->reader.reading->stage == READING_DONE;
 }
 
 int configuration_first(struct guardian *guardian)
@@ -270,5 +302,6 @@ int configuration_first(struct guardian *guardian)
 		reader_wait(guardian);
 		groups_read(guardian, mono_now());
 	}
+	guardian->record_dir_hangs = guardian->config.record_dir[0] && !record_dir_answers(guardian);
 	return 0;
 }

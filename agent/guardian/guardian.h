@@ -49,7 +49,8 @@ struct identity {
 enum reader_job {
 	READ_ALL,     /* the configuration and every secret */
 	READ_CHANGES, /* secrets, if a file has changed */
-	READ_GROUPS,  /* of the identity; and whether record_dir answers */
+	READ_GROUPS,  /* of the identity */
+	READ_RECORDS, /* whether record_dir answers */
 };
 
 /* What the reader has found so far, in memory that it shares with the guardian. */
@@ -65,7 +66,6 @@ struct reading {
 	struct config config;
 	uint64_t fingerprint; /* of the files */
 	struct identity identity;
-	bool record_dir_hangs;
 };
 
 struct reader {
@@ -91,7 +91,7 @@ struct guardian {
 	uint64_t fingerprint;
 	struct mono next_look, next_groups;
 	struct mono next_reload;
-	bool record_dir_hangs; /* it was asked before it is opened */
+	bool record_dir_hangs; /* or could not be asked, before it is opened */
 	bool reload_wanted;    /* when the reader has time for it */
 	uint64_t announced;    /* generation for which READY=1 was sent */
 	bool reload_pending;   /* somebody waits for this generation to be in force */

@@ -77,8 +77,9 @@ static int open_metrics(const struct guardian *guardian, int ends[2])
 static int open_records(const struct guardian *guardian, int ends[2])
 {
 	if (guardian->record_dir_hangs)
-		log_error("record_dir = \"%s\" does not answer: going on without capture files (`vipctl "
-			  "capture` works)",
+		log_error(
+		    "record_dir = \"%s\" could not be looked at in time (does a file system hang?): going "
+		    "on without capture files (`vipctl capture` works)",
 		    guardian->config.record_dir);
 	else
 		ends[0] = records_open(&guardian->config, &guardian->identity);

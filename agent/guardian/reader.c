@@ -68,12 +68,10 @@ static void work(struct reading *reading, const struct guardian *guardian)
 			read_files(reading);
 		break;
 	case READ_GROUPS:
-		reading->record_dir_hangs = true;
-		access(guardian->config.record_dir, F_OK);
-		reading->record_dir_hangs = false;
 		reading->identity = guardian->identity;
 		identity_groups(&guardian->config, &reading->identity);
 		break;
+	case READ_RECORDS: access(guardian->config.record_dir, F_OK); break;
 	}
 	reading->stage = READING_DONE;
 }

@@ -35,6 +35,10 @@ def restart(lab, node, config, **more):
     lab.wait_holder(node)
 
 
+def log_of(node):
+    return dict(node.logs())[f"{node.name}/vipd.log"]
+
+
 def next_engine(node):
     before = node.vipd_pids()["engine"]
     os.kill(before, signal.SIGKILL)
@@ -47,8 +51,12 @@ def test_a_name_service_that_hangs_delays_no_engine(lab, nodes, hanging):
         out.write("passwd: files\ngroup: files hang\ninitgroups: files hang\n")
     config = nodes[0].config()
     config["run_as"], config["control"]["group"] = "nobody", "no-such-group"
+    config["record_dir"] = os.path.join(nodes[0].directory, "answers")
+    log = log_of(nodes[0])
     restart(lab, nodes[0], config, wrap=in_place_of((f"{hanging}/nsswitch.conf", "/etc/nsswitch.conf")),
             LD_LIBRARY_PATH=hanging)
+    log = log_of(nodes[0])[len(log):]
+    assert "the name service does not answer" in log and "record_dir" not in log, log
     before = transitions(nodes)
     next_engine(nodes[0])
     wait_for("it goes on as Active", lambda: "took over from the engine before" in nodes[0].router()["reason"])
@@ -75,6 +83,7 @@ def test_a_record_dir_that_hangs_keeps_nothing_from_starting(lab, nodes, hanging
         pass
     restart(lab, nodes[0], {**nodes[0].config(), "record_dir": away}, LD_PRELOAD=f"{hanging}/libnss_hang.so.2",
             VIPD_HANG=away)
+    assert f'record_dir = "{away}" could not be looked at' in log_of(nodes[0])
     os.unlink(away + ".hangs")
 
 
