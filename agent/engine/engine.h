@@ -182,9 +182,11 @@ struct engine {
 	bool changed_since_dump; /* notifications have changed what it may show */
 	uint32_t dump;		 /* number of it */
 	struct mono dump_at;	 /* when to ask again */
-	bool ring;		 /* there is something for the keeper */
-	bool crowded;		 /* packets follow close on each other */
-	bool flooded;		 /* more packets or messages than a turn reads */
+	int64_t dump_again_us;	 /* the pause before that; grows while dumps fail */
+	struct complaint dump_complaint;
+	bool ring;    /* there is something for the keeper */
+	bool crowded; /* packets follow close on each other */
+	bool flooded; /* more packets or messages than a turn reads */
 };
 
 /* engine.c: the loop. Returns the exit status of the process. */

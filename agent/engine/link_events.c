@@ -14,7 +14,8 @@
 
 #include "vipd/log.h"
 
-#define DUMP_AGAIN_US (20 * USEC_PER_MS)
+#define DUMP_AGAIN_US	  (20 * USEC_PER_MS)
+#define DUMP_AGAIN_MAX_US USEC_PER_SEC
 
 struct reading {
 	struct engine *engine;
@@ -350,6 +351,19 @@ static void dump_end(struct engine *engine, struct mono now)
 	}
 }
 
+/* -EINTR for as long as links and addresses change all the time. Each try takes RTNL: the pauses grow. */
+static void dump_failed(struct engine *engine, int result, struct mono now)
+{
+	struct suppressed suppressed;
+	int64_t pause = 2 * engine->dump_again_us;
+	engine->dump_again_us = pause < DUMP_AGAIN_US	    ? DUMP_AGAIN_US
+				: pause > DUMP_AGAIN_MAX_US ? DUMP_AGAIN_MAX_US
+							    : pause;
+	if (complaint_due(&engine->dump_complaint, 1, now, &suppressed))
+		log_error("cannot read links and addresses from the kernel: %s; trying again%s",
+		    strerrordesc_np(-result), suppressed.text);
+}
+
 /*
  * Notifications were read while the keeper dumped. What has changed since it was asked may be newer than the
  * dump: then that is of no use.
@@ -362,10 +376,11 @@ void link_dumped(struct engine *engine, struct mono now)
 	engine->dumping = false;
 	link_read(engine, now); /* what came before the dump was complete */
 	if (engine->page->dump_result)
-		log_error("cannot read links and addresses from the kernel: %s; trying again",
-		    strerrordesc_np(-engine->page->dump_result));
+		dump_failed(engine, engine->page->dump_result, now);
+	else
+		engine->dump_again_us = DUMP_AGAIN_US;
 	if (engine->changed_since_dump || engine->page->dump_result) {
-		engine->dump_at = mono_add(now, DUMP_AGAIN_US);
+		engine->dump_at = mono_add(now, engine->dump_again_us);
 		return;
 	}
 	dump_begin(engine);

@@ -71,7 +71,7 @@ int release_addresses(const struct config *config)
 	do {
 		before = removed;
 		found = (struct leftovers){.config = config};
-		result = kernel_dump(&kernel, collect, &found);
+		result = kernel_dump(&kernel, collect, &found, NULL);
 		if (!result)
 			removed += remove_found(&kernel, &found, &failed);
 	} while (found.count == LEFTOVERS_MAX && removed != before);

@@ -40,10 +40,15 @@ static int join_groups(struct keeper *keeper, const struct board_link *link)
 	return end_groups(keeper, link->ifindex);
 }
 
+static void carry_out(void *context)
+{
+	keeper_carry_out(context);
+}
+
 /* Without that the first answers of a holder whose link was away for a moment may wait for a second. */
 static void forget_unresolved(struct keeper *keeper, const struct board_link *link)
 {
-	int result = kernel_forget_unresolved(&keeper->dumps, link->ifindex);
+	int result = kernel_forget_unresolved(&keeper->dumps, link->ifindex, carry_out, keeper);
 	if (result)
 		log_warning("%s: cannot look for neighbours that have not answered: %s; answers to them may "
 			    "wait for a second",
@@ -118,7 +123,7 @@ bool keeper_dump(struct keeper *keeper)
 	if (wanted == atomic_load(&page->dumped))
 		return false;
 	page->event_count = 0;
-	page->dump_result = kernel_dump(&keeper->dumps, on_event, keeper);
+	page->dump_result = kernel_dump(&keeper->dumps, on_event, keeper, &page->event_count);
 	if (!page->dump_result && page->event_count > KEEPER_EVENTS_MAX)
 		page->dump_result = -E2BIG;
 	atomic_store(&page->dumped, wanted);

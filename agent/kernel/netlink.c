@@ -291,26 +291,32 @@ static int dump(struct kernel *kernel, uint16_t type, dump_handler *each, void *
 }
 
 /* A dump that was interrupted is repeated. One that always is has failed: what it lacks would look lost. */
-static int dump_consistent(struct kernel *kernel, uint16_t type, struct delivery *to)
+static int dump_consistent(struct kernel *kernel, uint16_t type, struct delivery *to, uint32_t *count)
 {
 	int result = -EINTR;
-	for (int i = 0; i < DUMP_TRIES && result == -EINTR; i++)
+	uint32_t before = count ? *count : 0;
+	for (int i = 0; i < DUMP_TRIES && result == -EINTR; i++) {
+		if (count)
+			*count = before;
 		result = dump(kernel, type, deliver, to);
+	}
 	return result;
 }
 
-int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context)
+int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context, uint32_t *count)
 {
 	struct delivery to = {handler, context};
-	int result = dump_consistent(kernel, RTM_GETLINK, &to);
+	int result = dump_consistent(kernel, RTM_GETLINK, &to, count);
 	if (!result)
-		result = dump_consistent(kernel, RTM_GETNETCONF, &to);
-	return result ? result : dump_consistent(kernel, RTM_GETADDR, &to);
+		result = dump_consistent(kernel, RTM_GETNETCONF, &to, count);
+	return result ? result : dump_consistent(kernel, RTM_GETADDR, &to, count);
 }
 
 /* ---- neighbours ---- */
 
 struct unresolved {
+	void (*between)(void *context);
+	void *context;
 	unsigned ifindex, count;
 	struct address of[UNRESOLVED_MAX];
 };
@@ -318,16 +324,19 @@ struct unresolved {
 static void collect_unresolved(struct nlmsghdr *h, void *context)
 {
 	struct unresolved *found = context;
+	found->between(found->context);
 	if (found->count < UNRESOLVED_MAX && message_unresolved(h, found->ifindex, &found->of[found->count]))
 		found->count++;
 }
 
-int kernel_forget_unresolved(struct kernel *kernel, unsigned ifindex)
+int kernel_forget_unresolved(
+    struct kernel *kernel, unsigned ifindex, void (*between)(void *context), void *context)
 {
-	struct unresolved found = {.ifindex = ifindex};
+	struct unresolved found = {.between = between, .context = context, .ifindex = ifindex};
 	int result = dump(kernel, RTM_GETNEIGH, collect_unresolved, &found);
 	for (unsigned i = 0; i < found.count; i++) {
 		struct ndmsg m = {.ndm_family = AF_INET6, .ndm_ifindex = (int)ifindex};
+		between(context);
 		struct nl_msg *message = request_begin(kernel, RTM_DELNEIGH, NLM_F_ACK, &m, sizeof m);
 		nla_put(message, NDA_DST, sizeof found.of[i], &found.of[i]);
 		request(kernel); /* not there any more is as good */

@@ -91,15 +91,19 @@ int kernel_read(struct kernel *kernel, kernel_handler *handler, void *context);
 /*
  * Hands every link, every forwarding setting, then every IPv6 address to `handler`. Returns 0, -EINTR (they
  * change faster than they can be read: ask again later) or another -errno; then what it said is not complete.
+ * count: what the handler counts; set back when a part is read again because it was interrupted. NULL: twice
+ * is as good.
  */
-int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context);
+int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context, uint32_t *count);
 
 /*
  * Forgets the neighbours on a link whose answer the kernel waits for. It asks a second time only after
  * RETRANS_TIMER, 1 s (RFC 4861 section 10), and what it has asked without carrier nobody has heard;
- * forgotten, they are asked for again with the next packet. Returns 0 or -errno.
+ * forgotten, they are asked for again with the next packet. Each request may wait for RTNL: `between` is
+ * called between them. Returns 0 or -errno.
  */
-int kernel_forget_unresolved(struct kernel *kernel, unsigned ifindex);
+int kernel_forget_unresolved(
+    struct kernel *kernel, unsigned ifindex, void (*between)(void *context), void *context);
 
 /* Whether an address event shows a usable /128 as kernel_address_add() asks for. */
 bool kernel_address_usable(const struct kernel_event *event);

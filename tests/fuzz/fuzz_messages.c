@@ -87,9 +87,11 @@ int kernel_address_remove(
 	return 0;
 }
 
-int kernel_forget_unresolved(struct kernel *kernel, unsigned ifindex)
+int kernel_forget_unresolved(
+    struct kernel *kernel, unsigned ifindex, void (*between)(void *context), void *context)
 {
 	(void)kernel;
+	between(context);
 	if (ifindex != IFINDEX)
 		abort();
 	return 0;
@@ -107,9 +109,9 @@ int kernel_read(struct kernel *kernel, kernel_handler *handler, void *context)
 	return 0;
 }
 
-int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context)
+int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context, uint32_t *count)
 {
-	(void)kernel;
+	(void)kernel, (void)count;
 	struct kernel_event event = {.type = KERNEL_LINK,
 	    .ifindex = IFINDEX,
 	    .link = {.name = "eth0", .admin_up = true, .running = true, .has_mac = true, .mac = {2}}};

@@ -26,6 +26,11 @@ static int fuzz_send(struct nl_sock *sock, struct nl_msg *message);
 
 #include <stdlib.h>
 
+static void nothing(void *context)
+{
+	(void)context;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct {
@@ -100,10 +105,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	answer_with(&kernel, data, size);
 	kernel_read(&kernel, on_event, NULL);
 	answer_with(&kernel, data, size);
-	kernel_dump(&kernel, on_event, NULL);
+	kernel_dump(&kernel, on_event, NULL, NULL);
 	answer_with(&kernel, data, size);
 	kernel_address_remove(&kernel, 1, &(struct address){in6addr_loopback}, 128);
 	answer_with(&kernel, data, size);
-	kernel_forget_unresolved(&kernel, 1);
+	kernel_forget_unresolved(&kernel, 1, nothing, NULL);
 	return 0;
 }
