@@ -9,7 +9,8 @@
 #include "keeper/keeper.h"
 #include "vipd/log.h"
 
-#define COMPLAIN_US USEC_PER_SEC
+#define COMPLAIN_US (10 * USEC_PER_SEC)
+#define AGAIN_US    (100 * USEC_PER_MS) /* what could not be removed */
 
 static struct mono keep_until(const struct keeper *keeper, unsigned router)
 {
@@ -49,21 +50,25 @@ static bool somebody_wants(const struct keeper *keeper, uint32_t ifindex, const 
 	return false;
 }
 
-static void remove_address(
+/* false: it may be there still. */
+static bool remove_address(
     struct keeper *keeper, unsigned router, uint32_t ifindex, const struct address *address, uint8_t prefix)
 {
 	int result = ifindex ? kernel_address_remove(&keeper->requests, ifindex, address, prefix) : 0;
 	struct mono now = mono_now();
-	if (!result || result == -EADDRNOTAVAIL || result == -ENODEV ||
-	    !mono_reached(now, keeper->next_complaint))
-		return;
+	if (!result || result == -EADDRNOTAVAIL || result == -ENODEV)
+		return true;
+	if (!mono_reached(now, keeper->next_complaint))
+		return false;
 	struct board_router name;
 	char text[ADDRESS_TEXT_MAX];
 	keeper->next_complaint = mono_add(now, COMPLAIN_US);
 	board_read_router(keeper->board, router, &name);
-	log_error("cannot remove %s from %s: %s; remove it by hand with `ip -6 addr del`, two nodes may have "
-		  "it now",
+	log_error(
+	    "cannot remove %s from %s: %s; trying again; two nodes may have it now: remove it by hand with "
+	    "`ip -6 addr del`",
 	    address_format(address, text), name.id.interface, strerrordesc_np(-result));
+	return false;
 }
 
 static void held_add(struct keeper_held *held, uint32_t ifindex, const struct address *address)
@@ -84,8 +89,11 @@ static void drop_held(struct keeper *keeper, unsigned router, const struct board
 		const struct address *address = &held->addresses[i];
 		if (order && wants(order, held->ifindex, address))
 			held_add(&kept, held->ifindex, address);
-		else if (!order || !somebody_wants(keeper, held->ifindex, address))
-			remove_address(keeper, router, held->ifindex, address, 128);
+		else if ((!order || !somebody_wants(keeper, held->ifindex, address)) &&
+			 !remove_address(keeper, router, held->ifindex, address, 128)) {
+			held_add(&kept, held->ifindex, address);
+			keeper->unfinished[router] = true;
+		}
 	}
 	*held = kept;
 }
@@ -95,42 +103,53 @@ static void clear(struct keeper *keeper, unsigned router, const struct board_ord
 {
 	for (unsigned i = 0; i < order->address_count && i < CONFIG_ADDRESSES_MAX; i++) {
 		const struct address *address = &order->addresses[i];
-		if (order->strays[i])
-			remove_address(keeper, router, order->ifindex, address, order->strays[i]);
-		if (!(order->wanted & UINT32_C(1) << i) && !somebody_wants(keeper, order->ifindex, address))
-			remove_address(keeper, router, order->ifindex, address, 128);
+		bool unwanted =
+		    !(order->wanted & UINT32_C(1) << i) && !somebody_wants(keeper, order->ifindex, address);
+		if ((order->strays[i] &&
+			!remove_address(keeper, router, order->ifindex, address, order->strays[i])) ||
+		    (unwanted && !remove_address(keeper, router, order->ifindex, address, 128)))
+			keeper->unfinished[router] = true;
 	}
 }
 
-/* Puts every wanted address there, or renews it. Stops at the first that is refused, and at a newer order. */
-static void assign(
+/* Puts every wanted address there, or renews it. Stops at the first that is refused. false: the order is
+ * stale, or there is a newer one. */
+static bool assign(
     struct keeper *keeper, unsigned router, const struct board_order *order, struct keeper_answer *answer)
 {
 	for (unsigned i = 0; i < order->address_count && i < CONFIG_ADDRESSES_MAX; i++) {
 		if (!(order->wanted & UINT32_C(1) << i) || !order->ifindex)
 			continue;
 		if (is_stale(keeper, router) || !is_latest(keeper, router, order))
-			return;
+			return false;
 		held_add(&keeper->page->held[router], order->ifindex, &order->addresses[i]);
 		int result = kernel_address_add(
 		    &keeper->requests, order->ifindex, &order->addresses[i], order->lease_s);
 		if (result) {
 			*answer = (struct keeper_answer){answer->generation, (uint8_t)i, -result};
-			return;
+			return true;
 		}
 	}
+	return true;
 }
 
 static void carry_out(struct keeper *keeper, unsigned router, const struct board_order *order)
 {
 	struct keeper_answer answer = {.generation = order->generation};
 	keeper_beat(keeper);
+	keeper->unfinished[router] = false;
+	keeper->done[router] = order->generation;
 	drop_held(keeper, router, order);
 	clear(keeper, router, order);
-	assign(keeper, router, order, &answer);
-	if (is_stale(keeper, router))
+	bool complete = assign(keeper, router, order, &answer);
+	if (is_stale(keeper, router)) {
 		drop_held(keeper, router, NULL);
-	keeper->done[router] = order->generation;
+		complete &= !order->wanted;
+	}
+	if (!complete) { /* the next order is, or this one once the engine moves its time */
+		keeper->unfinished[router] = true;
+		return;
+	}
 	keeper_answer_write(keeper, router, &answer);
 	keeper_ring();
 }
@@ -139,24 +158,44 @@ static void drop_stale(struct keeper *keeper, unsigned router)
 {
 	if (!keeper->page->held[router].count || !is_stale(keeper, router))
 		return;
-	log_error("the engine is late: removing its addresses, as it would itself");
+	struct mono now = mono_now();
+	if (mono_reached(now, keeper->next_late)) {
+		keeper->next_late = mono_add(now, COMPLAIN_US);
+		log_error("the engine is late: removing its addresses, as it would itself");
+	}
 	drop_held(keeper, router, NULL);
+}
+
+/* Again after an interval: while the engine is late the order waits for it. */
+static bool is_to_do(
+    const struct keeper *keeper, unsigned router, const struct board_order *order, bool again)
+{
+	return order->generation != keeper->done[router] ||
+	       (again && !(order->wanted && is_stale(keeper, router)));
 }
 
 void keeper_carry_out(struct keeper *keeper)
 {
 	uint32_t count = atomic_load(&keeper->board->order_count);
 	keeper_beat(keeper);
-	if (count == keeper->seen && !mono_reached(mono_now(), keeper->stale_at))
+	struct mono now = mono_now();
+	if (count == keeper->seen && !mono_reached(now, keeper->look_at))
 		return;
 	keeper->seen = count;
-	keeper->stale_at = MONO_NEVER;
+	keeper->look_at = MONO_NEVER;
+	bool repeat = mono_reached(now, keeper->again_at);
+	if (repeat)
+		keeper->again_at = mono_add(now, AGAIN_US);
 	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
 		struct board_order order;
+		bool again = repeat && keeper->unfinished[i];
 		drop_stale(keeper, i);
-		while (board_read_order(keeper->board, i, &order) && order.generation != keeper->done[i])
+		for (; board_read_order(keeper->board, i, &order) && is_to_do(keeper, i, &order, again);
+		     again = false)
 			carry_out(keeper, i, &order);
-		if (keeper->page->held[i].count)
-			keeper->stale_at = mono_min(keeper->stale_at, keep_until(keeper, i));
+		if (keeper->unfinished[i])
+			keeper->look_at = mono_min(keeper->look_at, keeper->again_at);
+		else if (keeper->page->held[i].count)
+			keeper->look_at = mono_min(keeper->look_at, keep_until(keeper, i));
 	}
 }

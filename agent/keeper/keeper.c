@@ -47,10 +47,10 @@ static int pause_ms(struct mono now)
 {
 	struct mono at = mono_min(keeper.join_again, mono_add(now, IDLE_US));
 	struct mono tick = mono_add(now, STALE_TICK_US);
-	if (keeper.stopping || mono_reached(tick, keeper.stale_at))
+	if (keeper.stopping || mono_reached(tick, keeper.look_at))
 		at = mono_min(at, tick);
 	else
-		at = mono_min(at, keeper.stale_at);
+		at = mono_min(at, keeper.look_at);
 	int64_t us = mono_sub(at, now);
 	return us <= 0 ? 0 : (int)((us + USEC_PER_MS - 1) / USEC_PER_MS);
 }
@@ -69,6 +69,7 @@ static void hear_guardian(void)
 
 static void turn(void)
 {
+	keeper.look_at = mono_now(); /* the engine may have moved its time to an earlier one */
 	keeper_carry_out(&keeper);
 	keeper_join(&keeper);
 	if (keeper_dump(&keeper))
@@ -99,7 +100,7 @@ static int open_everything(void)
 		    strerrordesc_np(errno));
 	tzset(); /* reads a file: the log cannot later */
 	keeper.seen = atomic_load(&keeper.board->order_count) - 1;
-	keeper.stale_at = keeper.join_again = MONO_NEVER;
+	keeper.join_again = MONO_NEVER;
 	int result = kernel_open_requests(&keeper.requests);
 	return result ? result : kernel_open_requests(&keeper.dumps);
 }

@@ -18,11 +18,13 @@ struct keeper {
 	struct kernel dumps;		  /* and neighbours: orders are carried out in the middle of these */
 	uint32_t seen;			  /* board->order_count when the orders were last looked at */
 	uint32_t done[BOARD_ROUTERS_MAX]; /* generation of the last order that was carried out */
-	struct mono stale_at;		  /* the earliest time at which something that is held may be stale */
+	bool unfinished[BOARD_ROUTERS_MAX]; /* that order was stale, or something could not be removed */
+	struct mono again_at;		    /* when what is unfinished is tried again */
+	struct mono look_at; /* the earliest time at which something is stale or is tried again */
 	struct keeper_link links[BOARD_LINKS_MAX];
-	int groups_list;	/* of the kernel; -1: cannot be read */
-	struct mono join_again; /* a join has failed; MONO_NEVER: none */
-	struct mono next_complaint;
+	int groups_list;		       /* of the kernel; -1: cannot be read */
+	struct mono join_again;		       /* a join has failed; MONO_NEVER: none */
+	struct mono next_complaint, next_late; /* lines in the log */
 	bool stopping;
 };
 
@@ -32,7 +34,7 @@ void keeper_beat(struct keeper *keeper); /* a sign of life; see watch_child() */
 void keeper_answer_write(struct keeper *keeper, unsigned router, const struct keeper_answer *answer);
 
 /* addresses.c: brings about the latest order of every router, and removes what is stale. Costs nothing while
- * there is no new order. */
+ * there is no new order and look_at has not come. */
 void keeper_carry_out(struct keeper *keeper);
 
 /* links.c: memberships, and neighbours of links that have come up */

@@ -361,7 +361,7 @@ static void start(void)
 	keeper = (struct keeper){.board = &board,
 	    .page = &page,
 	    .seen = UINT32_MAX,
-	    .stale_at = MONO_NEVER,
+	    .look_at = MONO_NEVER,
 	    .join_again = MONO_NEVER};
 	told_count = 0;
 	now_ = (struct mono){USEC_PER_SEC};
