@@ -1,0 +1,133 @@
+/*
+ * How the keeper carries out orders, with a kernel that refuses what it is told to refuse.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "keeper/keeper.h"
+
+#define IFINDEX 7
+#define ROUTER	3
+
+static struct board board;
+static struct keeper_page page;
+static struct keeper keeper;
+static bool there;
+static int remove_result;
+
+int kernel_address_add(
+    struct kernel *kernel, unsigned ifindex, const struct address *address, uint32_t lease_s)
+{
+	(void)kernel, (void)ifindex, (void)address, (void)lease_s;
+	there = true;
+	return 0;
+}
+
+int kernel_address_remove(
+    struct kernel *kernel, unsigned ifindex, const struct address *address, uint8_t prefix)
+{
+	(void)kernel, (void)ifindex, (void)address, (void)prefix;
+	if (remove_result)
+		return remove_result;
+	int result = there ? 0 : -EADDRNOTAVAIL;
+	there = false;
+	return result;
+}
+
+void keeper_ring(void)
+{
+}
+
+static int prepare(void **state)
+{
+	(void)state;
+	memset(&board, 0, sizeof board);
+	memset(&page, 0, sizeof page);
+	board.router_count = ROUTER + 1;
+	keeper = (struct keeper){.board = &board, .page = &page};
+	there = false;
+	remove_result = 0;
+	return 0;
+}
+
+static void keep_for(int64_t us)
+{
+	atomic_store(&board.keep_until_us[ROUTER], mono_add(mono_now(), us).us);
+}
+
+static uint32_t order(uint32_t wanted)
+{
+	struct board_order *order = board_begin_order(&board, ROUTER);
+	*order = (struct board_order){.generation = order->generation + 1,
+	    .ifindex = IFINDEX,
+	    .wanted = wanted,
+	    .address_count = 1,
+	    .addresses = {{{{{0x20, 1}}}}}};
+	board_end_order(&board, ROUTER);
+	return order->generation;
+}
+
+/* A tick later. */
+static void turn(void)
+{
+	keeper.look_at = keeper.again_at = mono_now();
+	keeper_carry_out(&keeper);
+}
+
+static void a_failed_removal_is_tried_again(void **state)
+{
+	(void)state;
+	keep_for(USEC_PER_SEC * 60);
+	order(1);
+	turn();
+	assert_true(there);
+	remove_result = -ENOMEM;
+	uint32_t generation = order(0);
+	turn();
+	assert_int_equal(keeper_answer(&page, ROUTER).generation, generation);
+	assert_int_equal(page.held[ROUTER].count, 1);
+	remove_result = 0;
+	turn();
+	assert_false(there);
+	assert_int_equal(page.held[ROUTER].count, 0);
+}
+
+static void a_stale_order_waits(void **state)
+{
+	(void)state;
+	keep_for(-1);
+	uint32_t generation = order(1);
+	turn();
+	assert_false(there);
+	assert_int_equal(keeper_answer(&page, ROUTER).generation, 0);
+	keep_for(USEC_PER_SEC * 60);
+	turn();
+	assert_true(there);
+	assert_int_equal(keeper_answer(&page, ROUTER).generation, generation);
+}
+
+static void time_that_goes_back_is_noticed(void **state)
+{
+	(void)state;
+	keep_for(USEC_PER_SEC * 60);
+	order(1);
+	turn();
+	keep_for(-1);
+	turn();
+	assert_false(there);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(a_failed_removal_is_tried_again, prepare),
+	    cmocka_unit_test_setup(a_stale_order_waits, prepare),
+	    cmocka_unit_test_setup(time_that_goes_back_is_noticed, prepare)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
