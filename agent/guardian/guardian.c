@@ -392,31 +392,6 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Returns 0, or -errno with the error logged. */
-static int take_locks(void)
-{
-	char owner[LOCK_OWNER_MAX];
-	guardian.lock = lock_take(owner);
-	if (guardian.lock == -EPERM)
-		log_warning("a process that is not vipd has the abstract socket @vipd: going on without it, "
-			    "so nothing "
-			    "prevents a second vipd");
-	else if (guardian.lock < 0)
-		log_error(
-		    "cannot start beside another vipd in this network namespace (%s): stop that one first",
-		    guardian.lock == -EADDRINUSE ? owner : strerrordesc_np(-guardian.lock));
-	if (guardian.lock < 0 && guardian.lock != -EPERM)
-		return guardian.lock;
-	int lock = lock_socket_path(guardian.config.socket);
-	if (lock < 0)
-		log_error("cannot lock %s: %s", guardian.config.socket,
-		    lock == -EWOULDBLOCK
-			? "a vipd in another network namespace uses this socket; give one of them "
-			  "another control.socket"
-			: strerrordesc_np(-lock));
-	return lock < 0 ? lock : 0;
-}
-
 static int run(const char *path)
 {
 	log_open("vipd");
@@ -431,7 +406,7 @@ static int run(const char *path)
 	int status = configuration_first(&guardian);
 	if (status)
 		return status;
-	if (take_locks() < 0)
+	if (lock_guardian(&guardian) < 0)
 		return EXIT_FAILURE;
 	int signals = open_signals();
 	int result = signals < 0 ? -errno : inheritance_open(&guardian);

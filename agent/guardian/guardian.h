@@ -189,6 +189,8 @@ void lock_answer(int lock, const char *path);
 /* One agent a socket, whatever its namespace: returns a descriptor that is kept open, -EWOULDBLOCK or -errno.
  */
 int lock_socket_path(const char *socket_path);
+/* Both, for as long as the guardian runs. Returns 0, or -errno with the error logged. */
+int lock_guardian(struct guardian *guardian);
 
 /*
  * notify.c: sd_notify(3): "READY=1", …; nothing happens where no service manager asks for it. false: it

@@ -120,3 +120,27 @@ int lock_socket_path(const char *socket_path)
 	}
 	return fd;
 }
+
+int lock_guardian(struct guardian *guardian)
+{
+	char owner[LOCK_OWNER_MAX];
+	guardian->lock = lock_take(owner);
+	if (guardian->lock == -EPERM)
+		log_warning("a process that is not vipd has the abstract socket @vipd: going on without it, "
+			    "so nothing "
+			    "prevents a second vipd");
+	else if (guardian->lock < 0)
+		log_error(
+		    "cannot start beside another vipd in this network namespace (%s): stop that one first",
+		    guardian->lock == -EADDRINUSE ? owner : strerrordesc_np(-guardian->lock));
+	if (guardian->lock < 0 && guardian->lock != -EPERM)
+		return guardian->lock;
+	int lock = lock_socket_path(guardian->config.socket);
+	if (lock < 0)
+		log_error("cannot lock %s: %s", guardian->config.socket,
+		    lock == -EWOULDBLOCK
+			? "a vipd in another network namespace uses this socket; give one of them "
+			  "another control.socket"
+			: strerrordesc_np(-lock));
+	return lock < 0 ? lock : 0;
+}
