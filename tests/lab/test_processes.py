@@ -64,6 +64,8 @@ def test_privileges(unprivileged):
     if not SANITIZED:
         for role in ("engine", "keeper"):
             assert process_status(pids[role])["Seccomp"] == "2", role
+    log = dict(unprivileged.logs())[f"{unprivileged.name}/vipd.log"]
+    assert "cannot read /proc" not in log, "the keeper sees the kernel's list of groups"
     for role in ("engine", "keeper"):
         ignored = int(process_status(pids[role])["SigIgn"], 16)
         assert ignored >> signal.SIGPIPE - 1 & 1, f"{role} ends when nobody reads its log"
