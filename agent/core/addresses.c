@@ -26,10 +26,20 @@ uint32_t vrrp_wanted(const struct vrrp *vr)
 	return vr->handover == VRRP_AWAY ? 0 : vr_all_addresses(vr);
 }
 
-struct mono vrrp_keep_until(const struct vrrp *vr)
+static struct mono after_last_sign(const struct vrrp *vr, int64_t us)
 {
 	struct mono at = vr->state == VRRP_ACTIVE ? vr->sent_at : vrrp_deadline(vr);
-	return mono_is_never(at) ? at : mono_add(at, vrrp_late_limit(vr->params.advert_interval_us));
+	return mono_is_never(at) ? at : mono_add(at, us);
+}
+
+struct mono vrrp_fresh_until(const struct vrrp *vr)
+{
+	return after_last_sign(vr, vrrp_late_limit(vr->params.advert_interval_us));
+}
+
+struct mono vrrp_keep_until(const struct vrrp *vr)
+{
+	return after_last_sign(vr, vrrp_silence_limit(vr->params.advert_interval_us));
 }
 
 void vr_request(struct vrrp *vr, struct mono now, struct vrrp_effects *out)

@@ -20,6 +20,11 @@ int64_t vrrp_late_limit(int64_t interval_us)
 	return 3 * interval_us + vrrp_skew_time(VRRP_PRIORITY_MAX, interval_us);
 }
 
+int64_t vrrp_silence_limit(int64_t interval_us)
+{
+	return 3 * interval_us + vrrp_skew_time(0, interval_us);
+}
+
 int64_t vrrp_handover_time(int64_t interval_us)
 {
 	int64_t us = 2 * interval_us;

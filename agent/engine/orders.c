@@ -27,9 +27,13 @@ void orders_ring(struct engine *engine)
 
 void order_keep(struct engine *engine, const struct router *router)
 {
-	if (vrrp_wanted(&router->vr))
-		atomic_store_explicit(&engine->board->keep_until_us[index_of(engine, router)],
-		    vrrp_keep_until(&router->vr).us, memory_order_release);
+	unsigned index = index_of(engine, router);
+	if (!vrrp_wanted(&router->vr))
+		return;
+	atomic_store_explicit(
+	    &engine->board->fresh_until_us[index], vrrp_fresh_until(&router->vr).us, memory_order_release);
+	atomic_store_explicit(
+	    &engine->board->keep_until_us[index], vrrp_keep_until(&router->vr).us, memory_order_release);
 }
 
 void order_write(struct engine *engine, struct router *router)

@@ -115,7 +115,7 @@ static unsigned release_held(
 
 unsigned release_late(const struct board *board, int64_t silence_us)
 {
-	return release_held(board, silence_us, vrrp_late_limit);
+	return release_held(board, silence_us, vrrp_silence_limit);
 }
 
 unsigned release_resigned(const struct board *board, int64_t since_us)

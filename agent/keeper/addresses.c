@@ -18,6 +18,13 @@ static struct mono keep_until(const struct keeper *keeper, unsigned router)
 	    atomic_load_explicit(&keeper->board->keep_until_us[router], memory_order_acquire)};
 }
 
+/* The engine has advertised so lately that nobody else can hold the address. */
+static bool is_fresh(const struct keeper *keeper, unsigned router)
+{
+	int64_t until_us = atomic_load_explicit(&keeper->board->fresh_until_us[router], memory_order_acquire);
+	return !mono_reached(mono_now(), (struct mono){until_us});
+}
+
 static bool is_stale(const struct keeper *keeper, unsigned router)
 {
 	return mono_reached(mono_now(), keep_until(keeper, router));
@@ -112,15 +119,15 @@ static void clear(struct keeper *keeper, unsigned router, const struct board_ord
 	}
 }
 
-/* Puts every wanted address there, or renews it. Stops at the first that is refused. false: the order is
- * stale, or there is a newer one. */
+/* Puts every wanted address there, or renews it. Stops at the first that is refused. false: the engine
+ * is late, or there is a newer order. */
 static bool assign(
     struct keeper *keeper, unsigned router, const struct board_order *order, struct keeper_answer *answer)
 {
 	for (unsigned i = 0; i < order->address_count && i < CONFIG_ADDRESSES_MAX; i++) {
 		if (!(order->wanted & UINT32_C(1) << i) || !order->ifindex)
 			continue;
-		if (is_stale(keeper, router) || !is_latest(keeper, router, order))
+		if (!is_fresh(keeper, router) || !is_latest(keeper, router, order))
 			return false;
 		held_add(&keeper->page->held[router], order->ifindex, &order->addresses[i]);
 		int result = kernel_address_add(
@@ -171,7 +178,7 @@ static bool is_to_do(
     const struct keeper *keeper, unsigned router, const struct board_order *order, bool again)
 {
 	return order->generation != keeper->done[router] ||
-	       (again && !(order->wanted && is_stale(keeper, router)));
+	       (again && (!order->wanted || is_fresh(keeper, router)));
 }
 
 void keeper_carry_out(struct keeper *keeper)

@@ -197,7 +197,9 @@ struct board {
 	BOARD_RECORD(board_router) routers[BOARD_ROUTERS_MAX];
 	BOARD_RECORD(board_link) links[BOARD_LINKS_MAX];
 	BOARD_RECORD(board_order) orders[BOARD_ROUTERS_MAX];
-	/* mono_now() from which on a router's addresses are stale, unless the engine has moved it by then. */
+	/* mono_now() from which on a router gets no address, and has to lose those that it has, unless the
+	 * engine has moved it by then. */
+	_Atomic int64_t fresh_until_us[BOARD_ROUTERS_MAX];
 	_Atomic int64_t keep_until_us[BOARD_ROUTERS_MAX];
 	_Atomic uint32_t order_count; /* orders ever */
 	_Atomic uint32_t dump_wanted; /* changes when the engine wants a dump */

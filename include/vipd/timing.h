@@ -10,8 +10,12 @@
 int64_t vrrp_skew_time(uint8_t priority, int64_t interval_us);
 
 /* The shortest Active_Down_Interval that any Backup can have. Whoever was Active and has sent no advert for
- * longer must not believe that it still is: it steps down, is not adopted, and its addresses are removed. */
+ * longer must not believe that it still is: it steps down, and is not adopted. */
 int64_t vrrp_late_limit(int64_t interval_us);
+
+/* The longest Active_Down_Interval that any Backup can have: four intervals. Whoever could take over from an
+ * Active that is silent has done so by then, so its addresses are removed. Earlier nobody might have them. */
+int64_t vrrp_silence_limit(int64_t interval_us);
 
 /* How long the address stays after a resignation if no successor is heard: two intervals, 50 ms to 10 s. A
  * Backup takes over after Skew_Time, which is below one interval; the other one is for those who missed the

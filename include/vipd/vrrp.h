@@ -277,9 +277,11 @@ struct mono vrrp_deadline(const struct vrrp *vr);
 uint32_t vrrp_wanted(const struct vrrp *vr);
 
 /*
- * When its addresses are stale unless it was stepped again by then: past the late limit after the last advert
- * of an Active, or after what one that hands over does next.
+ * Unless it was stepped again by then: no address may be put there any more (the late limit), and those that
+ * are there must go (the silence limit). Both since the last advert of an Active, or since what one that
+ * hands over does next.
  */
+struct mono vrrp_fresh_until(const struct vrrp *vr);
 struct mono vrrp_keep_until(const struct vrrp *vr);
 
 /* The priority that it advertises, or would: 0 if it is no candidate, else the configured one in the band of

@@ -59,6 +59,7 @@ static int prepare(void **state)
 
 static void keep_for(int64_t us)
 {
+	atomic_store(&board.fresh_until_us[ROUTER], mono_add(mono_now(), us).us);
 	atomic_store(&board.keep_until_us[ROUTER], mono_add(mono_now(), us).us);
 }
 
@@ -113,6 +114,22 @@ static void a_stale_order_waits(void **state)
 	assert_int_equal(keeper_answer(&page, ROUTER).generation, generation);
 }
 
+/* Past the late limit nothing is put there any more; what is there stays until a Backup must have it. */
+static void a_late_engine_keeps_what_it_has(void **state)
+{
+	(void)state;
+	keep_for(USEC_PER_SEC * 60);
+	order(1);
+	turn();
+	atomic_store(&board.fresh_until_us[ROUTER], mono_add(mono_now(), -1).us);
+	turn();
+	assert_true(there);
+	there = false;
+	order(1);
+	turn();
+	assert_false(there);
+}
+
 static void time_that_goes_back_is_noticed(void **state)
 {
 	(void)state;
@@ -128,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(a_failed_removal_is_tried_again, prepare),
 	    cmocka_unit_test_setup(a_stale_order_waits, prepare),
+	    cmocka_unit_test_setup(a_late_engine_keeps_what_it_has, prepare),
 	    cmocka_unit_test_setup(time_that_goes_back_is_noticed, prepare)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
