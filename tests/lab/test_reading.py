@@ -51,7 +51,7 @@ def test_a_name_service_that_hangs_delays_no_engine(lab, nodes, hanging):
         out.write("passwd: files\ngroup: files hang\ninitgroups: files hang\n")
     config = nodes[0].config()
     config["run_as"], config["control"]["group"] = "nobody", "no-such-group"
-    config["record_dir"] = os.path.join(nodes[0].directory, "answers")
+    config["record_dir"] = os.path.join(nodes[0].directory, "record-dir")
     log = log_of(nodes[0])
     restart(lab, nodes[0], config, wrap=in_place_of((f"{hanging}/nsswitch.conf", "/etc/nsswitch.conf")),
             LD_LIBRARY_PATH=hanging)
