@@ -139,15 +139,17 @@ static void router_gauges(FILE *out, const struct view *view)
 		const char *name, *help;
 		bool is_time;
 	} gauges[ROUTER_VALUES] = {
-	    [PRIORITY] = {"vipd_router_priority", "The configured priority."},
+	    [PRIORITY] = {"vipd_router_priority", "The configured priority.", false},
 	    [EFFECTIVE_PRIORITY] = {"vipd_router_effective_priority",
 		"The priority that it advertises or would: 0 if it is not a candidate, 17 to 31 if it is "
-		"recovering, 1 to 16 if it is failing."},
-	    [HEALTHY] = {"vipd_router_healthy", "1 if all its checks pass."},
+		"recovering, 1 to 16 if it is failing.",
+		false},
+	    [HEALTHY] = {"vipd_router_healthy", "1 if all its checks pass.", false},
 	    [CONFLICT] = {"vipd_router_conflict",
 		"1 if somebody else claims an address of the virtual router, or advertises from this node's "
-		"own address."},
-	    [DRAINED] = {"vipd_router_drained", "1 if an operator has drained it."},
+		"own address.",
+		false},
+	    [DRAINED] = {"vipd_router_drained", "1 if an operator has drained it.", false},
 	    [DRAINED_SINCE] = {"vipd_router_drained_since_timestamp_seconds",
 		"When it was drained, in seconds since 1970; 0 if it is not.", true},
 	    [DRAINED_UNTIL] = {"vipd_router_drained_until_timestamp_seconds",
@@ -155,7 +157,8 @@ static void router_gauges(FILE *out, const struct view *view)
 		"end "
 		"so.",
 		true},
-	    [DRAINED_BY] = {"vipd_router_drained_by_uid", "Which user drained it; -1 if it is not drained."},
+	    [DRAINED_BY] = {"vipd_router_drained_by_uid", "Which user drained it; -1 if it is not drained.",
+		false},
 	    [LAST_TRANSITION] = {"vipd_router_last_transition_timestamp_seconds",
 		"When the virtual router came into its state, in seconds since 1970.", true},
 	};
