@@ -249,7 +249,7 @@ fmt:
 fmt-check:
 	clang-format --dry-run -Werror $(SOURCES)
 tidy:
-	clang-tidy --quiet $(filter agent/%.c,$(SOURCES)) -- $(CPPFLAGS) -std=c17
+	clang-tidy --quiet $(filter agent/%.c,$(SOURCES)) -- $(CPPFLAGS) -DVIPD_LAYOUT=$(LAYOUT)u -std=c17
 
 install: all
 	install -d $(sbindir) $(bindir) $(libexecdir) $(unitdir) $(sysusersdir) $(tmpfilesdir) $(docdir) $(mandir)/man1 $(mandir)/man5 \
