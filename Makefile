@@ -18,7 +18,7 @@ sysusersdir = $(DESTDIR)/usr/lib/sysusers.d
 tmpfilesdir = $(DESTDIR)/usr/lib/tmpfiles.d
 
 CFLAGS   ?= -O2 -g
-LIBNL    := $(shell pkg-config --cflags libnl-3.0 2>/dev/null)
+LIBNL    := $(subst -I,-isystem ,$(shell pkg-config --cflags libnl-3.0 2>/dev/null))
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla $(if $(CI)$(WERROR),-Werror)
 COMMA    := ,
 SANITIZE := $(if $(SAN),-fsanitize=address$(COMMA)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)

@@ -27,9 +27,9 @@ static const struct key *find_key(const struct key *keys, const char *name)
 static void report_unknown(struct report *report, const config_setting_t *setting, const struct key *keys)
 {
 	static const struct group *const others[] = {
-	    &router_group, &check_group, &control_group, &metrics_group, &root_group};
+	    &router_group, &check_group, &control_group, &metrics_group, &root_group, NULL};
 	const char *name = config_setting_name(setting);
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+	for (size_t i = 0; others[i]; i++) {
 		if (find_key(others[i]->keys, name)) {
 			report_setting(report, setting, "there is no such key here; it belongs into %s",
 			    others[i]->where);

@@ -49,7 +49,7 @@ struct source {
 /* Fills in text and size; the text ends with a NUL and is to be freed. Returns 0 or an errno. */
 static int file_read(struct file *file, size_t most)
 {
-	struct stat status;
+	struct stat status = {0};
 	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int error = fd < 0 || fstat(fd, &status) ? errno
 		    : S_ISDIR(status.st_mode)	 ? EISDIR

@@ -160,7 +160,7 @@ static void take_advert(void *context, const struct net_incoming *packet)
 	record(engine, link, packet, VRRP_PROTOCOL, verdict);
 	if (verdict != ADVERT_OK) {
 		record_drop(engine, link, router, verdict);
-		if (verdict == ADVERT_OWN_PACKET)
+		if (verdict == ADVERT_OWN_PACKET && router)
 			conflict_claim(engine, router, now, VRRP_CLAIM_OWN_SOURCE,
 			    &(struct claim){.address = router->vr.own_address});
 		else if (verdict == ADVERT_UNKNOWN_VRID)

@@ -71,7 +71,7 @@ static void work(struct reading *reading, const struct guardian *guardian)
 		reading->identity = guardian->identity;
 		identity_groups(&guardian->config, &reading->identity);
 		break;
-	case READ_RECORDS: access(guardian->config.record_dir, F_OK); break;
+	case READ_RECORDS: (void)access(guardian->config.record_dir, F_OK); break;
 	}
 	reading->stage = READING_DONE;
 }

@@ -204,7 +204,7 @@ static void read_certificate(struct config_secret *secret, void *context)
 {
 	struct heap *heap = context;
 	size_t before = heap->size;
-	struct stat st;
+	struct stat st = {0};
 	secret->offset = secret->size = 0;
 	secret->error = 0;
 	if (!secret->path[0])

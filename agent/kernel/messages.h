@@ -14,5 +14,7 @@ bool message_event(struct nlmsghdr *h, struct kernel_event *event);
 bool message_unresolved(struct nlmsghdr *h, unsigned ifindex, struct address *address);
 
 /* The whole messages of a datagram, one after the other. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): h is declared */
 #define MESSAGES_EACH(h, bytes, left)                                                                        \
 	for (struct nlmsghdr *h = (bytes); (left) > 0 && nlmsg_ok(h, (left)); h = nlmsg_next(h, &(left)))
+/* NOLINTEND(bugprone-macro-parentheses) */

@@ -115,7 +115,7 @@ int net_route_source(int fd, const struct address *destination, struct address *
 			     getsockname(fd, (struct sockaddr *)&from, &size) < 0
 			 ? -errno
 			 : 0;
-	connect(fd, &nowhere, sizeof nowhere); /* or the next one keeps this source */
+	(void)connect(fd, &nowhere, sizeof nowhere); /* or the next one keeps this source */
 	if (!result)
 		source->in6 = from.sin6_addr;
 	return result;

@@ -29,7 +29,8 @@ static struct http_request *take(struct reload *reload)
 	struct http_request *request = reload->waiting[0];
 	reload->count--;
 	reload->asked -= reload->asked > 0;
-	memmove(reload->waiting, reload->waiting + 1, reload->count * sizeof reload->waiting[0]);
+	for (unsigned i = 0; i < reload->count; i++)
+		reload->waiting[i] = reload->waiting[i + 1];
 	return request;
 }
 
