@@ -248,8 +248,13 @@ fmt:
 	clang-format -i $(SOURCES)
 fmt-check:
 	clang-format --dry-run -Werror $(SOURCES)
-tidy:
-	clang-tidy --quiet $(filter agent/%.c,$(SOURCES)) -- $(CPPFLAGS) -DVIPD_LAYOUT=$(LAYOUT)u -std=c17
+# A stamp for each file, so `make -j2 tidy` looks at two at once and only at what has changed.
+TIDY ?= $(filter agent/%.c,$(SOURCES))
+tidy: $(TIDY:%=$(B)/tidy/%)
+$(B)/tidy/%.c: %.c $(filter %.h,$(SOURCES)) .clang-tidy
+	@mkdir -p $(@D)
+	clang-tidy --quiet $< -- $(CPPFLAGS) -DVIPD_LAYOUT=$(LAYOUT)u -std=c17
+	@touch $@
 
 install: all
 	install -d $(sbindir) $(bindir) $(libexecdir) $(unitdir) $(sysusersdir) $(tmpfilesdir) $(docdir) $(mandir)/man1 $(mandir)/man5 \

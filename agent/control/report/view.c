@@ -169,7 +169,9 @@ const char *view_held_name(enum held held)
 enum held view_held(
     const struct view *view, const struct address *address, const char *interface, const char **other)
 {
-	enum held held = view->kernel ? HELD_ABSENT : HELD_UNKNOWN;
+	enum held held = HELD_ABSENT;
+	if (!view->kernel)
+		return HELD_UNKNOWN;
 	for (unsigned i = 0; i < view->kernel_count; i++) {
 		const struct view_address *found = &view->kernel[i];
 		if (!address_equal(&found->address, address))
