@@ -30,7 +30,7 @@ override LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANITIZE)
 room = $(wildcard agent/$(1)/*.c agent/$(1)/*/*.c)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel keeper engine guardian,$(call room,$(r)))
+VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel sandbox keeper engine guardian,$(call room,$(r)))
 CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c agent/wire/names.c
 VIPCTL  := $(foreach r,base config doctor vipctl,$(call room,$(r))) agent/net/socket.c $(addprefix agent/wire/,advert.c checksum.c na.c names.c)
 
@@ -86,7 +86,7 @@ unit_metrics  := $(call room,control/report) agent/control/text.c $(unit_health)
 		 agent/core/timing.c $(foreach r,config core wire,agent/$(r)/names.c)
 unit_address  := agent/base/address.c
 unit_board    := agent/board/board.c agent/board/layout.c
-unit_sandbox  := agent/engine/sandbox.c agent/keeper/sandbox.c agent/base/log.c
+unit_sandbox  := agent/sandbox/sandbox.c agent/base/log.c
 unit_groups   := agent/net/groups.c
 unit_keeper   := $(addprefix agent/keeper/,addresses.c page.c) agent/board/board.c agent/board/layout.c agent/base/address.c agent/base/log.c agent/base/mono.c
 unit_duration := agent/base/duration.c

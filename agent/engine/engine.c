@@ -7,7 +7,6 @@
  * the start.
  */
 #include "engine/engine.h"
-#include "engine/sandbox.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -22,6 +21,7 @@
 
 #include "vipd/log.h"
 #include "vipd/punctual.h"
+#include "vipd/sandbox.h"
 
 #define TURN_MAX_US   500000 /* a heartbeat at least this often */
 #define BREATH_US     1000
@@ -307,7 +307,7 @@ int engine_main(void)
 	record_start(&punctuality);
 	drop_net_admin();
 	signal(SIGABRT, on_abort);
-	sandbox_enter();
+	sandbox_enter(SANDBOX_ENGINE);
 	message_send(engine.channel, &(struct message){.type = MESSAGE_HELLO}, NULL);
 	while (!engine.stopping || anything_left())
 		turn();

@@ -17,10 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "keeper/sandbox.h"
 #include "vipd/log.h"
 #include "vipd/message.h"
 #include "vipd/punctual.h"
+#include "vipd/sandbox.h"
 
 /* How often an engine that has not moved its time is looked at: who adverts every 10 ms has moved it. */
 #define STALE_TICK_US (100 * USEC_PER_MS)
@@ -118,7 +118,7 @@ int keeper_main(void)
 		return EXIT_FAILURE;
 	}
 	claim_punctuality(&punctuality);
-	keeper_sandbox();
+	sandbox_enter(SANDBOX_KEEPER);
 	do
 		turn();
 	while (!keeper.stopping || holds_anything());

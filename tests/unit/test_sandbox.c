@@ -16,11 +16,10 @@
 
 #include <cmocka.h>
 
-#include "engine/sandbox.h"
-#include "keeper/sandbox.h"
+#include "vipd/sandbox.h"
 
 /* As libseccomp prints it. */
-static void compile(uint32_t architecture, int rules(scmp_filter_ctx), char *text, size_t size)
+static void compile(uint32_t architecture, enum sandbox who, char *text, size_t size)
 {
 	scmp_filter_ctx context = seccomp_init(SANDBOX_OTHERWISE);
 	assert_non_null(context);
@@ -28,7 +27,7 @@ static void compile(uint32_t architecture, int rules(scmp_filter_ctx), char *tex
 		assert_int_equal(seccomp_arch_remove(context, SCMP_ARCH_NATIVE), 0);
 		assert_int_equal(seccomp_arch_add(context, architecture), 0);
 	}
-	assert_int_equal(rules(context), 0);
+	assert_int_equal(sandbox_make(who, context), 0);
 	int fd = memfd_create("pfc", 0);
 	assert_true(fd >= 0);
 	assert_int_equal(seccomp_export_pfc(context, fd), 0);
@@ -46,10 +45,10 @@ static bool allows(const char *text, const char *call)
 	return strstr(text, line) != NULL;
 }
 
-static void check(uint32_t architecture, int rules(scmp_filter_ctx), const char *const calls[])
+static void check(uint32_t architecture, enum sandbox who, const char *const calls[])
 {
 	static char text[64 * 1024];
-	compile(architecture, rules, text, sizeof text);
+	compile(architecture, who, text, sizeof text);
 	for (; *calls; calls++)
 		if (!allows(text, *calls))
 			fail_msg("%s is not on the list", *calls);
@@ -77,22 +76,22 @@ static const char *const keeper_32_bits[] = {
 static void on_amd64(void **state)
 {
 	(void)state;
-	check(SCMP_ARCH_X86_64, sandbox_rules, engine_64_bits);
-	check(SCMP_ARCH_X86_64, keeper_sandbox_rules, keeper_64_bits);
+	check(SCMP_ARCH_X86_64, SANDBOX_ENGINE, engine_64_bits);
+	check(SCMP_ARCH_X86_64, SANDBOX_KEEPER, keeper_64_bits);
 }
 
 static void on_arm64(void **state)
 {
 	(void)state;
-	check(SCMP_ARCH_AARCH64, sandbox_rules, engine_64_bits);
-	check(SCMP_ARCH_AARCH64, keeper_sandbox_rules, keeper_64_bits);
+	check(SCMP_ARCH_AARCH64, SANDBOX_ENGINE, engine_64_bits);
+	check(SCMP_ARCH_AARCH64, SANDBOX_KEEPER, keeper_64_bits);
 }
 
 static void on_armhf(void **state)
 {
 	(void)state;
-	check(SCMP_ARCH_ARM, sandbox_rules, engine_32_bits);
-	check(SCMP_ARCH_ARM, keeper_sandbox_rules, keeper_32_bits);
+	check(SCMP_ARCH_ARM, SANDBOX_ENGINE, engine_32_bits);
+	check(SCMP_ARCH_ARM, SANDBOX_KEEPER, keeper_32_bits);
 }
 
 int main(void)
