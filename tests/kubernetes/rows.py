@@ -38,30 +38,21 @@ def restart(node):
     node.api_ready()
 
 
-def restarts_then_death(cluster, holder, watch):
-    """Both others are restarted twice, then the holder's API server dies."""
+def death_after_restarts(cluster, nodes, watch):
+    """Each of these is restarted twice, then the holder's API server dies."""
     for _ in range(2):
-        for node in cluster.others(holder):
+        for node in nodes:
             restart(node)
     pass_time(3)
-    holder = cluster.holder()
-    watch.mark()
-    holder.api_kill()
-    another(cluster, holder)
-    pass_time(6)
+    kill(cluster, cluster.holder(), watch)
+
+
+def restarts_then_death(cluster, holder, watch):
+    death_after_restarts(cluster, cluster.others(holder), watch)
 
 
 def every_restart_then_death(cluster, holder, watch):
-    """Every server is restarted twice, then the holder's API server dies."""
-    for _ in range(2):
-        for node in (*cluster.others(holder), holder):
-            restart(node)
-    pass_time(3)
-    holder = cluster.holder()
-    watch.mark()
-    holder.api_kill()
-    another(cluster, holder)
-    pass_time(6)
+    death_after_restarts(cluster, [*cluster.others(holder), holder], watch)
 
 
 def rolling_restart(cluster, holder, watch):
