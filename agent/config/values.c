@@ -212,6 +212,20 @@ static void print_link_local(const struct printer *printer, const struct key *ke
 
 const struct type type_link_local = {read_link_local, print_link_local, .optional = false};
 
+/* "[ADDRESS]", or an IPv4 address as it is, at the start of `text`: its size, 0 if it is none. */
+static size_t parse_host(const char *text, struct address *address)
+{
+	char ipv4[ADDRESS_TEXT_MAX];
+	size_t size = strspn(text, DIGITS ".");
+	if (*text == '[')
+		return parse_bracketed(text, address);
+	if (!size || size >= sizeof ipv4)
+		return 0;
+	memcpy(ipv4, text, size);
+	ipv4[size] = '\0';
+	return address_parse(ipv4, address) ? size : 0;
+}
+
 /* As text, and beside it as the address of a socket. */
 static void read_endpoint(
     struct report *report, config_setting_t *setting, const struct key *key, void *field)
@@ -227,9 +241,9 @@ static void read_endpoint(
 		set_text(field, key->size, text);
 		return;
 	}
-	size_t size = parse_bracketed(text, &address);
+	size_t size = parse_host(text, &address);
 	if (!size || text[size] != ':' || !parse_port(text + size + 1, strlen(text + size + 1), &port)) {
-		report_setting(report, setting, "is not [ADDRESS]:PORT; write %s = %s%s", key->name,
+		report_setting(report, setting, "is not [IPV6]:PORT or IPV4:PORT; write %s = %s%s", key->name,
 		    key->example, key->zero ? key->zero : "");
 		return;
 	}

@@ -79,7 +79,7 @@ static void manifest_print(
 	snprintf(key_option, sizeof key_option, " -k %s", manifest->key ? manifest->key : "");
 	snprintf(endpoints, sizeof endpoints, manifest->endpoints ? "endpoints/%s" : "endpointslice/%s-vipd",
 	    manifest->name);
-	bool is_metrics_local = IN6_IS_ADDR_LOOPBACK(&config->metrics_address.sin6_addr);
+	bool is_metrics_local = address_is_loopback(&(struct address){config->metrics_address.sin6_addr});
 	const struct value items[] = {
 	    {"VIP", vip},
 	    {"ROUTER", router},

@@ -120,6 +120,17 @@ static void address_read(
 	address_format(&address, out);
 }
 
+/* Of either family: it is another host's, and nsupdate speaks to it. */
+static void dns_server_read(const char *text, char out[static ADDRESS_TEXT_MAX])
+{
+	struct address address;
+	if (!address_parse(text, &address))
+		usage_error("--dns-server %s: that is not an address; the port is --dns-port", text);
+	if (address_is_unspecified(&address) || address_is_multicast(&address))
+		usage_error("--dns-server %s: that is not the address of a host", text);
+	address_format(&address, out);
+}
+
 /* NAME=ADDRESS */
 static void server_read(struct manifest *manifest, const char *text)
 {
@@ -202,7 +213,7 @@ static void option_read(struct manifest *manifest, int option)
 		    "write it in lower case and without a dot at the end, such as k8s.example.com");
 		break;
 	case OPTION_PORT: manifest->port = port_read("port", optarg); break;
-	case OPTION_DNS_SERVER: address_read("dns-server", optarg, optarg, manifest->dns_server); break;
+	case OPTION_DNS_SERVER: dns_server_read(optarg, manifest->dns_server); break;
 	case OPTION_DNS_PORT: manifest->dns_port = port_read("dns-port", optarg); break;
 	case OPTION_KEY:
 		manifest->key = checked(is_made_of(optarg, PATH_LETTERS, CONFIG_PATH_MAX) && optarg[0] != '-',

@@ -55,7 +55,8 @@ static inline bool address_is_unspecified(const struct address *address)
 
 static inline bool address_is_loopback(const struct address *address)
 {
-	return IN6_IS_ADDR_LOOPBACK(&address->in6);
+	return address_is_ipv4(address) ? address->in6.s6_addr[12] == 127
+					: IN6_IS_ADDR_LOOPBACK(&address->in6);
 }
 
 static inline bool address_is_multicast(const struct address *address)

@@ -241,6 +241,12 @@ def test_nsupdate(conf):
         assert line in script.splitlines()
 
 
+def test_nsupdate_ipv4(conf):
+    script = printed(conf(), "--dns", "--zone", "k8s.lzadm.com", "--dns-server", "192.0.2.53")
+    assert "server 192.0.2.53 53" in script.splitlines()
+    assert f"update add k8s-api.k8s.lzadm.com. 60 AAAA {VIP}" in script.splitlines()
+
+
 def test_kubeconfig(conf):
     entry = yaml.safe_load(printed(conf(), "--kubeconfig"))
     assert entry["clusters"][0]["cluster"]["server"] == f"https://[{VIP}]:6443"
@@ -325,7 +331,8 @@ SERVER = "k8s-node01=2001:db8::11"
     (["--dns", "--zone", "a.b", "--name", "1x"], "beginning with a letter"),
     (["--dns", "--zone", "a.b", "--name", ""], "one label"),
     (["--dns", "--zone", "a.b", "--key", "k"], "--key belongs to --dns-server"),
-    (["--dns", "--zone", "a.b", "--dns-server", "192.0.2.53"], "IPv4"),
+    (["--dns", "--zone", "a.b", "--dns-server", "192.0.2.53:5353"], "the port is --dns-port"),
+    (["--dns", "--zone", "a.b", "--dns-server", "224.0.0.1"], "not the address of a host"),
     (["--dns", "--zone", "a.b", "--dns-server", "2001:db8::53", "--key", "k'; rm"], "path of a key file"),
     (["--dns", "--zone", "a.b", "--dns-server", "2001:db8::53", "--dns-port", "0"], "not a port"),
     (["--kubeconfig", "--port", "65536"], "not a port"),

@@ -174,7 +174,7 @@ def test_file_system_that_hangs(lab, nodes, hung_directory):
 
 def test_tcp_with_tripwire(lab, nodes):
     nodes[0].reconfigure(check={**ONCE, **HTTP, "body": "hello from " + nodes[0].name},
-                         more={"name": "port", "type": "tcp", "address": "[::1]:6443", **ONCE})
+                         more={"name": "port", "type": "tcp", "address": "127.0.0.1:8080", **ONCE})
     for i in (0, 1):
         wait_for("asked and passing", lambda: nodes[0].check(i), lambda c: c["state"] == "passing" and c["last_ms"])
     nodes[0].api_kill()

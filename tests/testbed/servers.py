@@ -36,6 +36,7 @@ http {{
   uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
   server {{
     listen [::]:8080 ipv6only=on;
+    listen 127.0.0.1:8080;
     location / {{ return 200 "hello from {name}"; }}
   }}
   server {{
