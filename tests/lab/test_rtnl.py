@@ -2,12 +2,15 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
+import time
 
 import pytest
 
-from testbed import BUILD, VIP, run, transitions, wait_for
+from basics import stolen_ms
+from testbed import VIP, run, transitions, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +50,51 @@ def at_interval(lab, nodes, interval, lease="3s"):
     lab.wait_holder(nodes[0])
 
 
+class Adverts:
+    """How many the Active should have sent since then, did send, and each Backup has heard.
+
+    Each is due an interval after the one before was due. One is excused for each whole interval that the machine kept an engine
+    from its processor, or its memory on a disk, as the engine itself says; for what it was busy with, none is.
+    """
+
+    EXCUSES = ("not_scheduled", "page_fault")
+
+    def __init__(self, nodes, interval):
+        self.nodes, self.interval_s = nodes, int(interval.removesuffix("ms")) / 1000
+        self.heard = [self.count(node, "received") for node in nodes[1:]]
+        self.late = [self.late_s(node) for node in nodes]
+        self.sent = self.count(nodes[0], "sent")
+        self.begin, self.stolen = time.monotonic(), stolen_ms()
+
+    @staticmethod
+    def count(node, what):
+        return node.router()["counters"]["adverts_" + what]
+
+    @staticmethod
+    def late_s(node):
+        found = re.findall(r'^vipd_engine_late_seconds_total{cause="(\w+)"} (\S+)$', node.metrics(), re.MULTILINE)
+        return {cause: float(seconds) for cause, seconds in found}
+
+    def late_since(self, node):
+        before = self.late[self.nodes.index(node)]
+        return {cause: seconds - before[cause] for cause, seconds in self.late_s(node).items()}
+
+    def check(self):
+        elapsed_s = time.monotonic() - self.begin
+        stolen_s = (stolen_ms() - self.stolen) / 1000
+        sent = self.count(self.nodes[0], "sent") - self.sent
+        for node, before in zip(self.nodes[1:], self.heard):
+            wait_for(f"{node.name} has heard them", lambda node=node, before=before: (
+                self.count(self.nodes[0], "sent") - self.sent, self.count(node, "received") - before), lambda both: both[0] <= both[1])
+        for node in self.nodes:
+            late = self.late_since(node)
+            busy_s = sum(seconds for cause, seconds in late.items() if cause not in self.EXCUSES)
+            assert busy_s - stolen_s < self.interval_s, f"{node.name} waited for something: {late}"
+        excused_s = sum(self.late_since(self.nodes[0])[cause] for cause in self.EXCUSES) + stolen_s
+        due = (elapsed_s - excused_s) / self.interval_s - 2  # one at either end
+        assert sent >= due, f"{sent} adverts in {elapsed_s:.3f} s, {excused_s:.3f} s of them excused"
+
+
 def log_of(node):
     return dict(node.logs())[f"{node.name}/vipd.log"]
 
@@ -57,9 +105,11 @@ def test_nothing_moves(lab, nodes, hold, probe, interval, ms):
     """For a second with the shortest lease, so that a renewal falls into it; for longer than the lease."""
     at_interval(lab, nodes, interval)
     before = transitions(nodes)
+    adverts = Adverts(nodes, interval)
     end = hold(ms)
     assert nodes[0].router()["addresses"][0]["kernel"] == "present", "the status waits for nobody"
     end()
+    adverts.check()
     assert transitions(nodes) == before
     wait_for("the address is there", nodes[0].has_address)
     lab.wait_holder(nodes[0])
