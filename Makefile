@@ -88,6 +88,7 @@ unit_address  := agent/base/address.c
 unit_board    := agent/board/board.c agent/board/layout.c
 unit_sandbox  := agent/sandbox/sandbox.c agent/base/log.c
 unit_groups   := agent/net/groups.c
+unit_speakers := agent/doctor/speakers.c
 unit_keeper   := $(addprefix agent/keeper/,addresses.c page.c) agent/board/board.c agent/board/layout.c agent/base/address.c agent/base/log.c agent/base/mono.c
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.c) $(TIME)

@@ -12,6 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vipd/mono.h"
+
+#define SLOW_MARGIN_US USEC_PER_SEC
+
 /* In the order in which one would look: the agent itself, the segment, and what stands on top of it. */
 static const struct {
 	const char *name;
@@ -149,6 +153,11 @@ const struct segment *router_segment(const struct doctor *doctor, const struct c
 	return NULL;
 }
 
+const char *holder_address(const json_t *router)
+{
+	return member_text(json_object_get(router, "active_router"), "address");
+}
+
 bool is_active_here(const struct doctor *doctor, const struct config_router *router)
 {
 	return router_is_active(router_status(doctor->status, router));
@@ -190,16 +199,63 @@ static void segments_collect(struct doctor *doctor)
 	}
 }
 
-/* The agent's counters are read before and after, to compare them with what passed the interface. */
-static void segments_listen(struct doctor *doctor)
+static json_t *status_read(struct doctor *doctor)
 {
-	char why[DOCTOR_WHY_MAX];
-	bool forbidden;
-	segments_collect(doctor);
+	return doctor->request->status(
+	    doctor->request->context, &doctor->status_forbidden, doctor->status_error);
+}
+
+/* By what was heard, or by what the agent said before and after. */
+bool has_moved(const struct doctor *doctor, const struct config_router *router)
+{
+	const struct segment *segment = router_segment(doctor, router);
+	const json_t *before = router_status(doctor->status, router),
+		     *after = router_status(doctor->later, router);
+	enum speaking speaking = segment ? segment_speaking(segment, router->id.vrid) : SPEAKING_NOBODY;
+	if (speaking >= SPEAKING_BESIDE)
+		return false;
+	return speaking == SPEAKING_IN_TURN ||
+	       (before && after && strcmp(holder_address(before), holder_address(after)) != 0);
+}
+
+/* The agent's counters are read before and after, to compare them with what passed the interface. */
+static void segments_listen_once(struct doctor *doctor)
+{
+	json_decref(doctor->later);
+	doctor->later = NULL;
 	for (unsigned i = 0; i < doctor->segment_count; i++)
 		segment_listen(&doctor->segments[i]);
 	if (doctor->status)
-		doctor->later = doctor->request->status(doctor->request->context, &forbidden, why);
+		doctor->later = status_read(doctor);
+}
+
+/* Whether it is worth to listen once more, and then for so long that the slowest is heard again. */
+static bool is_unclear(struct doctor *doctor, const struct config_router *router)
+{
+	struct segment *segment = (struct segment *)router_segment(doctor, router);
+	if (!segment ||
+	    !(has_moved(doctor, router) || segment_speaking(segment, router->id.vrid) == SPEAKING_BESIDE))
+		return false;
+	for (unsigned i = 0; i < segment->speaker_count; i++) {
+		int64_t slow_us = segment->speakers[i].interval_us + SLOW_MARGIN_US;
+		if (segment->speakers[i].vrid == router->id.vrid && slow_us > segment->listen_us)
+			segment->listen_us = slow_us;
+	}
+	return true;
+}
+
+static void segments_listen(struct doctor *doctor)
+{
+	bool unclear = false;
+	segments_collect(doctor);
+	segments_listen_once(doctor);
+	for (unsigned r = 0; r < doctor->config.router_count; r++)
+		unclear |= is_unclear(doctor, &doctor->config.routers[r]);
+	if (!unclear)
+		return;
+	json_decref(doctor->status);
+	doctor->status = status_read(doctor);
+	segments_listen_once(doctor);
 }
 
 static bool is_wanted(const struct doctor_request *request, size_t i)
@@ -240,7 +296,7 @@ void doctor_run(const struct doctor_request *request, struct doctor_report *repo
 	*report = (struct doctor_report){0};
 	doctor->request = request;
 	doctor->report = report;
-	doctor->status = request->status(request->context, &doctor->status_forbidden, doctor->status_error);
+	doctor->status = status_read(doctor);
 	doctor->config_path = config_path(doctor);
 	enum needs needs = needs_of(request);
 	if (needs >= CONFIG)

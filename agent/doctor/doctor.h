@@ -41,6 +41,13 @@ const json_t *router_status(const json_t *status, const struct config_router *ro
 /* What was heard on its interface; NULL if it was not listened to. */
 const struct segment *router_segment(const struct doctor *doctor, const struct config_router *router);
 
+/* Of the holder by VRRP, in the status of a virtual router; "" if there is none. */
+const char *holder_address(const json_t *router);
+
+/* Whether the address moved while it was watched, so that what was seen is of two holders, one after the
+ * other. */
+bool has_moved(const struct doctor *doctor, const struct config_router *router);
+
 /* By the status before listening. */
 bool is_active_here(const struct doctor *doctor, const struct config_router *router);
 

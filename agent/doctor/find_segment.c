@@ -81,14 +81,18 @@ void find_speakers(struct doctor *doctor, const struct config_router *router)
 		if (count++ < NAMED_MAX)
 			list_add(list, LIST_MAX, item);
 	}
-	if (count > 1)
+	if (has_moved(doctor, router))
+		finding_add(doctor, DOCTOR_WARNING, router->name,
+		    "does it go on? Then see vipctl events on every server: why the holder changes",
+		    "the address moved while it was watched%s%s", *list ? ": " : "", list);
+	else if (segment_speaking(segment, router->id.vrid) >= SPEAKING_BESIDE)
 		finding_add(doctor, DOCTOR_FAILURE, router->name,
 		    "do they belong together? Then they do not hear each other, or their keys differ: run "
 		    "vipctl "
 		    "doctor on each, look at firewalls and at the switch (MLD snooping). Else take another "
 		    "vrid",
 		    "SPLIT BRAIN: %u routers advertise vrid %u: %s", count, router->id.vrid, list);
-	else if (count == 1)
+	else if (count)
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "one router advertises vrid %u: %s",
 		    router->id.vrid, list);
 	else
@@ -136,23 +140,21 @@ static void answer_describe(
 	list_add(list, LIST_MAX, item);
 }
 
-static const char *holder_address(const struct doctor *doctor, const struct config_router *router)
-{
-	const json_t *status = router_status(doctor->later ? doctor->later : doctor->status, router);
-	return member_text(json_object_get(status, "active_router"), "address");
-}
-
 static void answers_judge(struct doctor *doctor, const struct config_router *router, const char *address,
     const struct segment_answer *answers[], unsigned count, const char *list)
 {
 	char owner[ADDRESS_TEXT_MAX] = "";
-	const char *holder = holder_address(doctor, router);
+	const char *holder =
+	    holder_address(router_status(doctor->later ? doctor->later : doctor->status, router));
 	bool here = is_active_here(doctor, router);
 	const struct address *found =
 	    count ? owner_find(router_segment(doctor, router), answers[0]->mac) : NULL;
 	if (found)
 		address_format(found, owner);
-	if (here && count == 0)
+	if (has_moved(doctor, router))
+		finding_add(doctor, DOCTOR_UNKNOWN, router->name, "ask again when it stays where it is",
+		    "%s: it moved while the neighbours were asked", address);
+	else if (here && count == 0)
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL,
 		    "%s: held here, and nobody else answers for it", address);
 	else if (here || count > 1)

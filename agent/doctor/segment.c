@@ -231,55 +231,6 @@ static void take_icmp(struct segment *segment, const struct ears *ears, const st
 		answer_add(segment, &na);
 }
 
-/* ---- adverts ---- */
-
-static struct segment_speaker *speaker_find(
-    struct segment *segment, const struct address *source, uint8_t vrid, bool outgoing)
-{
-	for (unsigned i = 0; i < segment->speaker_count; i++) {
-		struct segment_speaker *speaker = &segment->speakers[i];
-		if (address_equal(&speaker->source, source) && speaker->vrid == vrid &&
-		    speaker->outgoing == outgoing)
-			return speaker;
-	}
-	if (segment->speaker_count == SEGMENT_SPEAKERS_MAX)
-		return NULL;
-	struct segment_speaker *speaker = &segment->speakers[segment->speaker_count++];
-	*speaker = (struct segment_speaker){.source = *source, .vrid = vrid, .outgoing = outgoing};
-	return speaker;
-}
-
-/* The trailer begins with type, key id and two zero bytes; then comes the time in units of 2^-32 s, of which
- * 16 bits are a counter. */
-static void speaker_stamp(struct segment_speaker *speaker, const struct advert *advert, int64_t now_us)
-{
-	struct reader r = reader_of(advert->trailer, ADVERT_TRAILER_SIZE);
-	read_u32(&r);
-	uint32_t seconds = read_u32(&r);
-	uint64_t fraction = read_u32(&r);
-	/* Signed difference of 32-bit seconds: right until 2106 and beyond. */
-	int64_t ahead = (int32_t)(seconds - (uint32_t)(now_us / USEC_PER_SEC));
-	speaker->stamped = true;
-	speaker->skew_us =
-	    ahead * USEC_PER_SEC + (int64_t)(fraction * (uint64_t)USEC_PER_SEC >> 32) - now_us % USEC_PER_SEC;
-}
-
-static void take_advert(
-    struct segment *segment, bool outgoing, const struct ip6_hdr *head, const uint8_t *bytes, size_t size)
-{
-	struct advert_envelope envelope = {{head->ip6_src}, {head->ip6_dst}, head->ip6_hlim};
-	struct advert advert;
-	if (advert_parse(bytes, size, &envelope, &advert) != ADVERT_OK)
-		return;
-	struct segment_speaker *speaker = speaker_find(segment, &envelope.source, advert.vrid, outgoing);
-	if (!speaker)
-		return;
-	speaker->count++;
-	speaker->priority = advert.priority;
-	if (advert.trailer)
-		speaker_stamp(speaker, &advert, realtime_us());
-}
-
 /* What pcap_dispatch() hands on. */
 struct capture {
 	struct segment *segment;
@@ -287,20 +238,37 @@ struct capture {
 	bool outgoing;
 };
 
+static void take_advert(const struct capture *capture, const struct pcap_pkthdr *frame,
+    const struct ip6_hdr *head, const uint8_t *bytes, size_t size)
+{
+	struct advert_envelope envelope = {{head->ip6_src}, {head->ip6_dst}, head->ip6_hlim};
+	struct advert advert;
+	if (advert_parse(bytes, size, &envelope, &advert) == ADVERT_OK)
+		segment_hear(capture->segment, &envelope.source, &advert, capture->outgoing,
+		    frame->ts.tv_sec * USEC_PER_SEC + frame->ts.tv_usec);
+}
+
 static void take_frame(u_char *context, const struct pcap_pkthdr *frame, const u_char *bytes)
 {
 	const struct capture *capture = (const struct capture *)context;
+	struct segment *segment = capture->segment;
 	const size_t before = sizeof(struct ether_header) + sizeof(struct ip6_hdr);
+	struct ether_header link;
 	struct ip6_hdr head;
 	if (frame->caplen < before)
 		return;
-	memcpy(&head, bytes + sizeof(struct ether_header), sizeof head);
+	memcpy(&link, bytes, sizeof link);
+	memcpy(&head, bytes + sizeof link, sizeof head);
 	size_t length = ntohs(head.ip6_plen), left = frame->caplen - before;
 	size_t size = length < left ? length : left; /* what follows is padding */
-	if (head.ip6_nxt == VRRP_PROTOCOL)
-		take_advert(capture->segment, capture->outgoing, &head, bytes + before, size);
+	bool reflected = !capture->outgoing && segment->has_mac &&
+			 memcmp(link.ether_shost, segment->mac, sizeof segment->mac) == 0;
+	if (reflected)
+		segment->reflected += head.ip6_nxt == VRRP_PROTOCOL;
+	else if (head.ip6_nxt == VRRP_PROTOCOL)
+		take_advert(capture, frame, &head, bytes + before, size);
 	else if (head.ip6_nxt == IPPROTO_ICMPV6 && !capture->outgoing)
-		take_icmp(capture->segment, capture->ears, &head, bytes + before, size);
+		take_icmp(segment, capture->ears, &head, bytes + before, size);
 }
 
 /* ---- the run ---- */
@@ -345,6 +313,9 @@ static void ask_and_listen(
 
 void segment_listen(struct segment *segment)
 {
+	segment->peer_count = segment->answer_count = segment->speaker_count = segment->said_count = 0;
+	segment->reflected = 0;
+	segment->listening_error = 0;
 	segment->ifindex = if_nametoindex(segment->interface);
 	if (!segment->ifindex) {
 		segment->asking_error = segment->listening_error = -ENODEV;

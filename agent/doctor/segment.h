@@ -11,12 +11,14 @@
 #include <stdint.h>
 
 #include "vipd/address.h"
+#include "vipd/advert.h"
 #include "vipd/config.h"
 
 #define SEGMENT_TARGETS_MAX  64
 #define SEGMENT_PEERS_MAX    32
 #define SEGMENT_ANSWERS_MAX  64
 #define SEGMENT_SPEAKERS_MAX 32
+#define SEGMENT_SAID_MAX     1024
 
 struct segment_answer {
 	struct address target;
@@ -27,11 +29,27 @@ struct segment_answer {
 struct segment_speaker {
 	struct address source;
 	uint8_t vrid;
-	uint8_t priority; /* the last one */
-	bool outgoing;	  /* this machine */
+	uint8_t priority;    /* the last one */
+	int64_t interval_us; /* that it advertises */
+	bool outgoing;	     /* this machine */
 	unsigned count;
 	bool stamped;	 /* its adverts carry an authentication trailer, */
 	int64_t skew_us; /* whose time was this far ahead of our clock */
+};
+
+struct segment_said {
+	int64_t at_us;
+	uint8_t speaker;
+	bool last; /* priority 0: it resigns */
+};
+
+/* How those who advertise one VRID follow each other. */
+enum speaking {
+	SPEAKING_NOBODY,
+	SPEAKING_ONE,
+	SPEAKING_IN_TURN, /* one after the other: the address has moved */
+	SPEAKING_BESIDE,  /* one went on beside another, which a takeover can look like */
+	SPEAKING_SEVERAL  /* split brain */
 };
 
 struct segment {
@@ -42,20 +60,28 @@ struct segment {
 	int asking_error;    /* -errno: nobody could be asked; 0: everybody was */
 	int listening_error; /* -errno: adverts could not be seen */
 	int64_t listen_us;   /* how long */
-	unsigned target_count, unicast_count, peer_count, answer_count, speaker_count;
+	unsigned target_count, unicast_count, peer_count, answer_count, speaker_count, said_count;
+	unsigned reflected; /* adverts from here that came back */
 	bool group_wanted;
 	struct address targets[SEGMENT_TARGETS_MAX];	    /* virtual addresses */
 	struct address unicasts[CONFIG_PEERS_MAX];	    /* peers of the configuration */
 	struct address peers[SEGMENT_PEERS_MAX];	    /* who answered an echo request */
 	struct segment_answer answers[SEGMENT_ANSWERS_MAX]; /* distinct */
 	struct segment_speaker speakers[SEGMENT_SPEAKERS_MAX];
+	struct segment_said said[SEGMENT_SAID_MAX]; /* by time */
 };
 
 /* Adds what has to be asked for this virtual router. */
 void segment_want(struct segment *segment, const struct config_router *router);
 
-/* Asks and listens, one to five seconds; everything else in *segment is filled. Needs CAP_NET_RAW. */
+/* Asks and listens for listen_us; everything else in *segment is filled anew. Needs CAP_NET_RAW. */
 void segment_listen(struct segment *segment);
+
+/* Takes an advert from `source` that passed the interface. */
+void segment_hear(struct segment *segment, const struct address *source, const struct advert *advert,
+    bool outgoing, int64_t at_us);
+
+enum speaking segment_speaking(const struct segment *segment, uint8_t vrid);
 
 /* How many different link-layer addresses answered for `target`; the first `room` of them go to `answers`. */
 unsigned segment_answers(const struct segment *segment, const struct address *target,

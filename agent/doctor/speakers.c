@@ -1,0 +1,104 @@
+/*
+ * Who advertises, in the order of time. A move of the address and a split brain both show two routers that
+ * advertise the same VRID; what separates them is whether one goes on while the other does.
+ */
+#include <string.h>
+
+#include "doctor/segment.h"
+#include "vipd/cursor.h"
+#include "vipd/mono.h"
+
+/* So often must one have gone on beside another: an advert that crosses with a takeover looks like that, too.
+ */
+#define OVERLAPS_SURE 3
+
+static struct segment_speaker *speaker_find(
+    struct segment *segment, const struct address *source, uint8_t vrid, bool outgoing)
+{
+	for (unsigned i = 0; i < segment->speaker_count; i++) {
+		struct segment_speaker *speaker = &segment->speakers[i];
+		if (address_equal(&speaker->source, source) && speaker->vrid == vrid &&
+		    speaker->outgoing == outgoing)
+			return speaker;
+	}
+	if (segment->speaker_count == SEGMENT_SPEAKERS_MAX)
+		return NULL;
+	struct segment_speaker *speaker = &segment->speakers[segment->speaker_count++];
+	*speaker = (struct segment_speaker){.source = *source, .vrid = vrid, .outgoing = outgoing};
+	return speaker;
+}
+
+/* The trailer begins with type, key id and two zero bytes; then comes the time in units of 2^-32 s, of which
+ * 16 bits are a counter. */
+static void speaker_stamp(struct segment_speaker *speaker, const uint8_t *trailer, int64_t now_us)
+{
+	struct reader r = reader_of(trailer, ADVERT_TRAILER_SIZE);
+	read_u32(&r);
+	uint32_t seconds = read_u32(&r);
+	uint64_t fraction = read_u32(&r);
+	/* Signed difference of 32-bit seconds: right until 2106 and beyond. */
+	int64_t ahead = (int32_t)(seconds - (uint32_t)(now_us / USEC_PER_SEC));
+	speaker->stamped = true;
+	speaker->skew_us =
+	    ahead * USEC_PER_SEC + (int64_t)(fraction * (uint64_t)USEC_PER_SEC >> 32) - now_us % USEC_PER_SEC;
+}
+
+/* Each direction is captured by a handle of its own, so adverts do not come in the order of their times. */
+static void said_insert(struct segment *segment, struct segment_said said)
+{
+	if (segment->said_count == SEGMENT_SAID_MAX)
+		return;
+	unsigned i = segment->said_count++;
+	for (; i > 0 && segment->said[i - 1].at_us > said.at_us; i--)
+		segment->said[i] = segment->said[i - 1];
+	segment->said[i] = said;
+}
+
+void segment_hear(struct segment *segment, const struct address *source, const struct advert *advert,
+    bool outgoing, int64_t at_us)
+{
+	struct segment_speaker *speaker = speaker_find(segment, source, advert->vrid, outgoing);
+	if (!speaker)
+		return;
+	speaker->count++;
+	speaker->priority = advert->priority;
+	speaker->interval_us = advert->interval_cs * 10 * USEC_PER_MS;
+	if (advert->trailer)
+		speaker_stamp(speaker, advert->trailer, at_us);
+	said_insert(segment,
+	    (struct segment_said){at_us, (uint8_t)(speaker - segment->speakers), advert->priority == 0});
+}
+
+/*
+ * A router that hears another one steps down, or the other one does. So it overlaps with that one if it
+ * advertises again within an interval and a half of its own, without having resigned in between.
+ */
+enum speaking segment_speaking(const struct segment *segment, uint8_t vrid)
+{
+	struct {
+		bool speaks, interrupted;
+		int64_t at_us;
+	} states[SEGMENT_SPEAKERS_MAX] = {0};
+	unsigned overlaps = 0, speakers = 0;
+	for (unsigned i = 0; i < segment->said_count; i++) {
+		const struct segment_said *said = &segment->said[i];
+		const struct segment_speaker *speaker = &segment->speakers[said->speaker];
+		if (speaker->vrid != vrid)
+			continue;
+		for (unsigned k = 0; k < segment->speaker_count; k++)
+			states[k].interrupted |= k != said->speaker && !said->last;
+		if (states[said->speaker].speaks && states[said->speaker].interrupted &&
+		    said->at_us - states[said->speaker].at_us <= speaker->interval_us * 3 / 2)
+			overlaps += !said->last;
+		states[said->speaker].speaks = !said->last;
+		states[said->speaker].interrupted = false;
+		states[said->speaker].at_us = said->at_us;
+	}
+	for (unsigned i = 0; i < segment->speaker_count; i++)
+		speakers += segment->speakers[i].vrid == vrid;
+	return overlaps >= OVERLAPS_SURE ? SPEAKING_SEVERAL
+	       : overlaps		 ? SPEAKING_BESIDE
+	       : speakers > 1		 ? SPEAKING_IN_TURN
+	       : speakers		 ? SPEAKING_ONE
+					 : SPEAKING_NOBODY;
+}
