@@ -5,6 +5,8 @@
  *	the PDU, its checksum as zero
  *	the first 12 bytes of the trailer, 16 zero bytes
  *
+ * For a hello: source and destination address, the hello, the same of the trailer; with another key.
+ *
  * HMAC is two runs of SHA-256 that begin with the same block for every packet (RFC 2104 section 4), so the
  * states after that block are kept instead of the key. Nettle's SHA-256 works in the memory of its caller;
  * libcrypto's (EVP_MAC, EVP_Digest) allocates twice a packet, and costs half a megabyte in each process.
@@ -85,6 +87,17 @@ static void pad_state(const uint8_t *raw, uint8_t pad, struct sha256_ctx *state)
 	explicit_bzero(block, sizeof block);
 }
 
+static void hmac_end(
+    const struct auth_key *key, struct sha256_ctx *sha, uint8_t mac[static SHA256_DIGEST_SIZE])
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	sha256_digest(sha, sizeof digest, digest);
+	*sha = key->outer;
+	sha256_update(sha, sizeof digest, digest);
+	sha256_digest(sha, SHA256_DIGEST_SIZE, mac);
+	explicit_bzero(sha, sizeof *sha);
+}
+
 enum auth_key_error auth_key_parse(uint8_t id, const uint8_t *text, size_t size, struct auth_key *key)
 {
 	if (size > 0 && text[size - 1] == '\n')
@@ -111,6 +124,23 @@ enum auth_key_error auth_key_parse(uint8_t id, const uint8_t *text, size_t size,
 	}
 	explicit_bzero(raw, sizeof raw);
 	return error;
+}
+
+void auth_key_derive(const struct auth_key *key, const char *label, uint8_t derived[static AUTH_DERIVED_SIZE])
+{
+	struct sha256_ctx sha = key->inner;
+	sha256_update(&sha, strlen(label), (const uint8_t *)label);
+	hmac_end(key, &sha, derived);
+}
+
+void auth_key_of(uint8_t id, const uint8_t derived[static AUTH_DERIVED_SIZE], struct auth_key *key)
+{
+	uint8_t raw[AUTH_KEY_SIZE_MAX] = {0};
+	memcpy(raw, derived, AUTH_DERIVED_SIZE);
+	key->id = id;
+	pad_state(raw, 0x36, &key->inner);
+	pad_state(raw, 0x5c, &key->outer);
+	explicit_bzero(raw, sizeof raw);
 }
 
 void auth_key_wipe(struct auth_key *key)
@@ -143,29 +173,28 @@ uint64_t auth_sequence_next(struct auth_sequence *sequence, int64_t realtime_us)
 	return next;
 }
 
-static void mac_compute(const struct auth_key *key, const struct address *source, const uint8_t *pdu,
-    size_t size, const uint8_t *trailer, uint8_t mac[static SHA256_DIGEST_SIZE])
+/* What is signed in front of the trailer: two pieces. */
+struct signed_bytes {
+	const uint8_t *head;
+	size_t head_size;
+	const uint8_t *rest;
+	size_t rest_size;
+};
+
+static void mac_compute(const struct auth_key *key, const struct signed_bytes *bytes, const uint8_t *trailer,
+    uint8_t mac[static SHA256_DIGEST_SIZE])
 {
-	uint8_t head[20 + ADVERT_HEADER_SIZE] = {6, 3, pdu[1], 0};
-	memcpy(head + 4, source, sizeof *source);
-	memcpy(head + 20, pdu, 6); /* up to the checksum */
 	uint8_t tail[TRAILER_SIGNED + MAC_SIZE] = {0};
 	memcpy(tail, trailer, TRAILER_SIGNED);
-
 	struct sha256_ctx sha = key->inner;
-	sha256_update(&sha, sizeof head, head);
-	sha256_update(&sha, size - ADVERT_HEADER_SIZE, pdu + ADVERT_HEADER_SIZE);
+	sha256_update(&sha, bytes->head_size, bytes->head);
+	sha256_update(&sha, bytes->rest_size, bytes->rest);
 	sha256_update(&sha, sizeof tail, tail);
-	uint8_t digest[SHA256_DIGEST_SIZE];
-	sha256_digest(&sha, sizeof digest, digest);
-	sha = key->outer;
-	sha256_update(&sha, sizeof digest, digest);
-	sha256_digest(&sha, SHA256_DIGEST_SIZE, mac);
-	explicit_bzero(&sha, sizeof sha);
+	hmac_end(key, &sha, mac);
 }
 
-void auth_sign(const struct auth_key *key, const struct address *source, const uint8_t *pdu, size_t size,
-    uint64_t sequence, uint8_t trailer[static ADVERT_TRAILER_SIZE])
+static void trailer_write(
+    const struct auth_key *key, const struct signed_bytes *bytes, uint64_t sequence, uint8_t *trailer)
 {
 	uint8_t mac[SHA256_DIGEST_SIZE];
 	struct writer w = writer_of(trailer, ADVERT_TRAILER_SIZE);
@@ -174,8 +203,47 @@ void auth_sign(const struct auth_key *key, const struct address *source, const u
 	write_u16(&w, 0);
 	write_u32(&w, (uint32_t)(sequence >> 32));
 	write_u32(&w, (uint32_t)sequence);
-	mac_compute(key, source, pdu, size, trailer, mac);
+	mac_compute(key, bytes, trailer, mac);
 	write_bytes(&w, mac, MAC_SIZE);
+}
+
+#define ADVERT_HEAD_SIZE (20 + ADVERT_HEADER_SIZE)
+#define HELLO_HEAD_SIZE	 (2 * sizeof(struct address))
+
+static struct signed_bytes advert_bytes(
+    uint8_t head[static ADVERT_HEAD_SIZE], const struct address *source, const uint8_t *pdu, size_t size)
+{
+	memset(head, 0, ADVERT_HEAD_SIZE);
+	memcpy(head, (const uint8_t[]){6, 3, pdu[1]}, 3);
+	memcpy(head + 4, source, sizeof *source);
+	memcpy(head + 20, pdu, 6); /* up to the checksum */
+	return (struct signed_bytes){
+	    head, ADVERT_HEAD_SIZE, pdu + ADVERT_HEADER_SIZE, size - ADVERT_HEADER_SIZE};
+}
+
+static struct signed_bytes hello_bytes(uint8_t head[static HELLO_HEAD_SIZE], const struct address *source,
+    const struct address *destination, const uint8_t *bytes, size_t size)
+{
+	memcpy(head, source, sizeof *source);
+	memcpy(head + sizeof *source, destination, sizeof *destination);
+	return (struct signed_bytes){head, HELLO_HEAD_SIZE, bytes, size};
+}
+
+void auth_sign(const struct auth_key *key, const struct address *source, const uint8_t *pdu, size_t size,
+    uint64_t sequence, uint8_t trailer[static ADVERT_TRAILER_SIZE])
+{
+	uint8_t head[ADVERT_HEAD_SIZE];
+	struct signed_bytes bytes = advert_bytes(head, source, pdu, size);
+	trailer_write(key, &bytes, sequence, trailer);
+}
+
+void auth_sign_hello(const struct auth_key *key, const struct address *source,
+    const struct address *destination, const uint8_t *hello, size_t size, uint64_t sequence,
+    uint8_t trailer[static ADVERT_TRAILER_SIZE])
+{
+	uint8_t head[HELLO_HEAD_SIZE];
+	struct signed_bytes bytes = hello_bytes(head, source, destination, hello, size);
+	trailer_write(key, &bytes, sequence, trailer);
 }
 
 static const struct auth_key *key_find(const struct auth_key *keys, size_t key_count, uint8_t id)
@@ -217,10 +285,11 @@ static bool within_window(uint64_t sequence, int64_t realtime_us, int64_t interv
 	return !sequence_after(earliest, sequence) && !sequence_after(sequence, latest);
 }
 
-enum advert_verdict auth_verify(const struct auth_key *keys, size_t key_count, struct auth_replay *replay,
-    const struct auth_packet *packet, int64_t realtime_us, int64_t interval_us)
+static enum advert_verdict trailer_verify(const struct auth_key *keys, size_t key_count,
+    struct auth_replay *replay, const struct address *source, const struct signed_bytes *bytes,
+    const uint8_t *trailer, int64_t realtime_us, int64_t interval_us)
 {
-	struct reader r = reader_of(packet->trailer, ADVERT_TRAILER_SIZE);
+	struct reader r = reader_of(trailer, ADVERT_TRAILER_SIZE);
 	uint8_t type = read_u8(&r);
 	uint8_t id = read_u8(&r);
 	uint16_t reserved = read_u16(&r);
@@ -234,17 +303,36 @@ enum advert_verdict auth_verify(const struct auth_key *keys, size_t key_count, s
 		return ADVERT_AUTH_UNKNOWN_KEY;
 	if (!within_window(sequence, realtime_us, interval_us))
 		return ADVERT_AUTH_STALE;
-	struct auth_mark *mark = mark_find(replay, packet->source);
+	struct auth_mark *mark = mark_find(replay, source);
 	if (mark && !sequence_after(sequence, mark->sequence))
 		return ADVERT_AUTH_REPLAYED;
 
 	uint8_t mac[SHA256_DIGEST_SIZE];
-	mac_compute(key, packet->source, packet->pdu, packet->size, packet->trailer, mac);
-	if (!memeql_sec(mac, packet->trailer + TRAILER_SIGNED, MAC_SIZE))
+	mac_compute(key, bytes, trailer, mac);
+	if (!memeql_sec(mac, trailer + TRAILER_SIGNED, MAC_SIZE))
 		return ADVERT_AUTH_BAD_MAC;
 
 	if (!mark)
 		mark = mark_oldest(replay);
-	*mark = (struct auth_mark){.source = *packet->source, .sequence = sequence, .used = ++replay->uses};
+	*mark = (struct auth_mark){.source = *source, .sequence = sequence, .used = ++replay->uses};
 	return ADVERT_OK;
+}
+
+enum advert_verdict auth_verify(const struct auth_key *keys, size_t key_count, struct auth_replay *replay,
+    const struct auth_packet *packet, int64_t realtime_us, int64_t interval_us)
+{
+	uint8_t head[ADVERT_HEAD_SIZE];
+	struct signed_bytes bytes = advert_bytes(head, packet->source, packet->pdu, packet->size);
+	return trailer_verify(
+	    keys, key_count, replay, packet->source, &bytes, packet->trailer, realtime_us, interval_us);
+}
+
+enum advert_verdict auth_verify_hello(const struct auth_key *keys, size_t key_count,
+    struct auth_replay *replay, const struct auth_packet *hello, const struct address *destination,
+    int64_t realtime_us, int64_t interval_us)
+{
+	uint8_t head[HELLO_HEAD_SIZE];
+	struct signed_bytes bytes = hello_bytes(head, hello->source, destination, hello->pdu, hello->size);
+	return trailer_verify(
+	    keys, key_count, replay, hello->source, &bytes, hello->trailer, realtime_us, interval_us);
 }

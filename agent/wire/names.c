@@ -2,6 +2,7 @@
  * Names of verdicts: the `reason` label of the metrics. They are an interface for users; do not change them.
  */
 #include "vipd/advert.h"
+#include "vipd/hello.h"
 #include "vipd/na.h"
 
 const char *advert_verdict_name(enum advert_verdict verdict)
@@ -46,4 +47,35 @@ const char *na_verdict_name(enum na_verdict verdict)
 	    [NA_BAD_OPTION] = "bad_option",
 	};
 	return verdict < NA_VERDICTS ? names[verdict] : "unknown";
+}
+
+const char *hello_verdict_name(enum hello_verdict verdict)
+{
+	static const char *const names[HELLO_VERDICTS] = {
+	    [HELLO_OK] = "ok",
+	    [HELLO_BAD_HOP_LIMIT] = "bad_hop_limit",
+	    [HELLO_BAD_DESTINATION] = "bad_destination",
+	    [HELLO_BAD_SOURCE] = "bad_source",
+	    [HELLO_TOO_LONG] = "too_long",
+	    [HELLO_TOO_SHORT] = "too_short",
+	    [HELLO_BAD_MAGIC] = "bad_magic",
+	    [HELLO_BAD_VERSION] = "bad_version",
+	    [HELLO_BAD_FAMILY] = "bad_family",
+	    [HELLO_BAD_FIELD] = "bad_field",
+	    [HELLO_MISSING_FIELD] = "missing_field",
+	    [HELLO_UNKNOWN_ROUTER] = "unknown_router",
+	    [HELLO_OWN_PACKET] = "own_packet",
+	    [HELLO_UNKNOWN_PEER] = "unknown_peer",
+	    [HELLO_AUTH_UNEXPECTED] = "auth_unexpected",
+	    [HELLO_AUTH_MISSING] = "auth_missing",
+	    [HELLO_AUTH_MALFORMED] = "auth_malformed",
+	    [HELLO_AUTH_UNKNOWN_KEY] = "auth_unknown_key",
+	    [HELLO_AUTH_BAD_MAC] = "auth_bad_mac",
+	    [HELLO_AUTH_STALE] = "auth_stale",
+	    [HELLO_AUTH_REPLAYED] = "auth_replayed",
+	    [HELLO_UNSIGNED] = "unsigned",
+	    [HELLO_OLD] = "old",
+	    [HELLO_ROSTER_FULL] = "roster_full",
+	};
+	return verdict < HELLO_VERDICTS ? names[verdict] : "unknown";
 }

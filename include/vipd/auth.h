@@ -20,6 +20,7 @@
 
 #define AUTH_KEY_SIZE_MIN 32
 #define AUTH_KEY_SIZE_MAX 64 /* one block of SHA-256 */
+#define AUTH_DERIVED_SIZE 32
 #define AUTH_SOURCES_MAX  16
 
 /*
@@ -52,6 +53,17 @@ const char *auth_key_error_text(enum auth_key_error error);
  * written on AUTH_KEY_OK only. The caller wipes `text`.
  */
 enum auth_key_error auth_key_parse(uint8_t id, const uint8_t *text, size_t size, struct auth_key *key);
+
+/*
+ * A key for another purpose, made from this one: HMAC of the label. Who has it knows nothing of the key, and
+ * cannot sign adverts.
+ */
+void auth_key_derive(
+    const struct auth_key *key, const char *label, uint8_t derived[static AUTH_DERIVED_SIZE]);
+void auth_key_of(uint8_t id, const uint8_t derived[static AUTH_DERIVED_SIZE], struct auth_key *key);
+
+/* Of hellos: what the guardian hands to control. */
+#define AUTH_LABEL_HELLO "vipd hello 1"
 
 /* Overwrites the key so that no compiler leaves it out. */
 void auth_key_wipe(struct auth_key *key);
@@ -105,3 +117,11 @@ struct auth_packet {
  */
 enum advert_verdict auth_verify(const struct auth_key *keys, size_t key_count, struct auth_replay *replay,
     const struct auth_packet *packet, int64_t realtime_us, int64_t interval_us);
+
+/* The same trailer behind a hello (vipd/hello.h): any bytes, and the destination is signed, too. */
+void auth_sign_hello(const struct auth_key *key, const struct address *source,
+    const struct address *destination, const uint8_t *hello, size_t size, uint64_t sequence,
+    uint8_t trailer[static ADVERT_TRAILER_SIZE]);
+enum advert_verdict auth_verify_hello(const struct auth_key *keys, size_t key_count,
+    struct auth_replay *replay, const struct auth_packet *hello, const struct address *destination,
+    int64_t realtime_us, int64_t interval_us);
