@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "config/settings.h"
+#include "vipd/keepalived.h"
 
 #define KEYS_MAX    32 /* of one table */
+#define SHORT_WORD  4
 #define INDENTATION "  "
 
 static bool is_zero(const void *field, size_t size)
@@ -24,20 +26,34 @@ static const struct key *find_key(const struct key *keys, const char *name)
 	return NULL;
 }
 
+/* Of all groups but `keys`. */
+static const struct group *find_group(const struct key *keys, const char *name)
+{
+	static const struct group *const groups[] = {
+	    &router_group, &check_group, &control_group, &metrics_group, &root_group, NULL};
+	for (size_t i = 0; groups[i]; i++)
+		if (groups[i]->keys != keys && find_key(groups[i]->keys, name))
+			return groups[i];
+	return NULL;
+}
+
+/* One of `keys` but for a letter or two, like the plural. Short words are near to too many others. */
+static bool is_nearly(const char *name, const char *nearest)
+{
+	return nearest && strlen(name) > SHORT_WORD && !strncmp(name, nearest, SHORT_WORD) &&
+	       strlen(nearest) <= strlen(name) + 2 && strlen(name) <= strlen(nearest) + 2;
+}
+
+/* What somebody writes who comes from keepalived, in a group of which it has the like. */
+static const char *find_advice(const struct key *keys, const char *name)
+{
+	bool alike = keys == router_group.keys || keys == check_group.keys || keys == root_group.keys;
+	return alike ? keepalived_advice(name) : NULL;
+}
+
 static void report_unknown(struct report *report, const config_setting_t *setting, const struct key *keys)
 {
-	static const struct group *const others[] = {
-	    &router_group, &check_group, &control_group, &metrics_group, &root_group, NULL};
-	const char *name = config_setting_name(setting);
-	for (size_t i = 0; others[i]; i++) {
-		if (find_key(others[i]->keys, name)) {
-			report_setting(report, setting, "there is no such key here; it belongs into %s",
-			    others[i]->where);
-			return;
-		}
-	}
-
-	const char *words[KEYS_MAX];
+	const char *name = config_setting_name(setting), *words[KEYS_MAX];
 	char list[512] = "";
 	size_t count = 0, used = 0;
 	for (; keys[count].name && count < KEYS_MAX; count++) {
@@ -45,8 +61,14 @@ static void report_unknown(struct report *report, const config_setting_t *settin
 		used += (size_t)snprintf(
 		    list + used, sizeof(list) - used, "%s%s", count ? ", " : "", keys[count].name);
 	}
-	const char *nearest = nearest_word(name, words, count);
-	if (nearest)
+	const char *nearest = nearest_word(name, words, count), *advice = find_advice(keys, name);
+	const struct group *other = find_group(keys, name);
+	if (other && !is_nearly(name, nearest))
+		report_setting(
+		    report, setting, "there is no such key here; it belongs into %s", other->where);
+	else if (advice)
+		report_setting(report, setting, "is a word of keepalived; %s", advice);
+	else if (nearest)
 		report_setting(
 		    report, setting, "there is no such key; did you mean %s? (keys here: %s)", nearest, list);
 	else
@@ -244,7 +266,7 @@ static void read_command(struct report *report, config_setting_t *setting, const
 		const char *word = text_of(report, element, key);
 		if (!word)
 			return;
-		const char *refused = refuse_control(word);
+		const char *refused = refuse_unseen(word);
 		if (!refused && i == 0)
 			refused = refuse_path(word);
 		if (refused) {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "config/settings.h"
+#include "vipd/keepalived.h"
 #include "vipd/mono.h"
 
 #define COPIED_AT_ONCE 4096
@@ -65,8 +66,21 @@ static void report_syntax(struct report *report, const config_t *parsed)
 	}
 	line += strspn(line, " \t");
 	int size = (int)strcspn(line, "\n");
-	report_line(report, number, "%.*s%s%s; %s", size < 80 ? size : 80, line, size ? ": " : "",
+	report_line(report, number, "%.*s%s%s; %s", text_cut(line, (size_t)size, 80), line, size ? ": " : "",
 	    config_error_text(parsed), syntax_advice(config_error_text(parsed)));
+}
+
+/* Of a text that cannot be parsed: whose it is says more than what is wrong with it. */
+static void report_keepalived(struct report *report)
+{
+	unsigned line = keepalived_line(report->source);
+	if (!line)
+		return;
+	report_clear(report);
+	report_line(report, line,
+	    "this is a file of keepalived; `vipctl import FILE >vipd.conf` makes a vipd.conf of it, and says "
+	    "what "
+	    "has changed");
 }
 
 static void parse(struct report *report, config_t *parsed)
@@ -114,6 +128,8 @@ int config_read_text(
 		parse(&report, &parsed);
 	}
 
+	if (report.source && !report.root)
+		report_keepalived(&report);
 	int result = report_finish(&report, errors);
 	if (!result)
 		config_copy(config, report.config);

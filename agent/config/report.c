@@ -14,7 +14,8 @@
 #define FINDING_MAX 1024 /* bytes of one line */
 #define VALUE_MAX   96	 /* bytes of a value as it is quoted in one */
 #define KEY_MAX	    256
-#define MORE_MAX    48 /* bytes of "… and N more" */
+#define MORE_FORMAT "… and %u more\n"
+#define MORE_MAX    48 /* bytes of that */
 
 /* A finding as it is put together: what does not fit is cut off. */
 struct line {
@@ -71,22 +72,25 @@ static void line_add_key(struct line *line, const config_setting_t *setting)
 		line_add(line, "[%d]", config_setting_index(setting));
 }
 
-/* In quotes, without anything that could end the line or move a terminal's cursor. */
 static void line_add_quoted(struct line *line, const char *text)
 {
 	line_add(line, "\"");
 	for (size_t i = 0; text[i]; i++) {
-		if (i == VALUE_MAX) {
+		if (i >= VALUE_MAX && ((unsigned char)text[i] & 0xc0) != 0x80) {
 			line_add(line, "…");
 			break;
 		}
-		unsigned char c = (unsigned char)text[i];
-		if (c < ' ' || c == 0x7f)
-			line_add(line, "\\x%02x", c);
-		else
-			line_add(line, "%s%c", c == '"' || c == '\\' ? "\\" : "", c);
+		line_add(line, "%s%c", text[i] == '"' || text[i] == '\\' ? "\\" : "", text[i]);
 	}
 	line_add(line, "\"");
+}
+
+/* "100.0", not "100": that it has a point is what is wrong. */
+static void line_add_float(struct line *line, double value)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "%.15g", value);
+	line_add(line, "%s%s", text, text[strspn(text, "-0123456789")] ? "" : ".0");
 }
 
 static void line_add_value(struct line *line, const config_setting_t *setting)
@@ -97,7 +101,7 @@ static void line_add_value(struct line *line, const config_setting_t *setting)
 	case CONFIG_TYPE_ARRAY: line_add(line, config_setting_length(setting) ? "[ … ]" : "[ ]"); break;
 	case CONFIG_TYPE_INT:
 	case CONFIG_TYPE_INT64: line_add(line, "%lld", config_setting_get_int64(setting)); break;
-	case CONFIG_TYPE_FLOAT: line_add(line, "%g", config_setting_get_float(setting)); break;
+	case CONFIG_TYPE_FLOAT: line_add_float(line, config_setting_get_float(setting)); break;
 	case CONFIG_TYPE_BOOL:
 		line_add(line, "%s", config_setting_get_bool(setting) ? "true" : "false");
 		break;
@@ -130,8 +134,10 @@ static unsigned setting_line(const struct report *report, const config_setting_t
 	return line;
 }
 
+/* It shows nothing that could end the line or move a terminal's cursor, or that nobody sees. */
 static void report_add(struct report *report, unsigned number, const struct line *line)
 {
+	char shown[FINDING_MAX];
 	unsigned order = report->count++;
 	if (report->kept != order)
 		return; /* one before did not fit in memory: the order would be wrong */
@@ -139,7 +145,8 @@ static void report_add(struct report *report, unsigned number, const struct line
 	if (!findings)
 		return;
 	report->findings = findings;
-	char *text = strdup(line->text);
+	text_show(shown, sizeof(shown), line->text);
+	char *text = strdup(shown);
 	if (!text)
 		return;
 	findings[order] = (struct finding){.line = number, .order = order, .text = text};
@@ -241,6 +248,15 @@ static int finding_compare(const void *left, const void *right)
 	return a->order < b->order ? -1 : 1;
 }
 
+void report_clear(struct report *report)
+{
+	for (unsigned i = 0; i < report->kept; i++)
+		free(report->findings[i].text);
+	free(report->findings);
+	report->findings = NULL;
+	report->count = report->kept = 0;
+}
+
 int report_finish(struct report *report, struct config_errors *errors)
 {
 	if (report->kept)
@@ -259,15 +275,37 @@ int report_finish(struct report *report, struct config_errors *errors)
 		used += (size_t)snprintf(errors->text + used, sizeof(errors->text) - used, "%s\n", text);
 	}
 	if (written < report->count)
-		snprintf(errors->text + used, sizeof(errors->text) - used, "… and %u more\n",
-		    report->count - written);
+		snprintf(
+		    errors->text + used, sizeof(errors->text) - used, MORE_FORMAT, report->count - written);
 
-	for (unsigned i = 0; i < report->kept; i++)
-		free(report->findings[i].text);
-	free(report->findings);
 	for (unsigned i = 0; i < report->segment_count; i++)
 		free(report->segments[i].file);
 	free(report->segments);
 	free(report->source);
-	return report->count ? -EINVAL : 0;
+	report_clear(report);
+	return errors->count ? -EINVAL : 0;
+}
+
+static unsigned count_lines(const char *text)
+{
+	unsigned count = 0;
+	for (; *text; text++)
+		count += *text == '\n';
+	return count;
+}
+
+void config_errors_shorten(const char *text, char *out, size_t room)
+{
+	size_t used = 0, size;
+	*out = '\0';
+	for (; *text; text += size, used += size) {
+		size = strcspn(text, "\n");
+		size += text[size] == '\n';
+		if (used + size + (text[size] ? MORE_MAX : 1) > room)
+			break;
+		memcpy(out + used, text, size);
+		out[used + size] = '\0';
+	}
+	if (*text)
+		snprintf(out + used, room - used, MORE_FORMAT, count_lines(text));
 }

@@ -56,9 +56,26 @@ __attribute__((format(printf, 4, 5))) void report_absent(
 __attribute__((format(printf, 5, 6))) void report_field(
     struct report *report, const void *field, const void *group, const char *key, const char *format, ...);
 
+/* Forgets what was found. */
+void report_clear(struct report *report);
+
 /* Writes the findings to *errors in the order of the text, and frees them and the text. Returns 0 if there
  * are none, else -EINVAL. */
 int report_finish(struct report *report, struct config_errors *errors);
+
+/* ---- characters ---- */
+
+/* Of UTF-8: its size in bytes, 0 if the bytes are none. */
+size_t character_decode(const char *text, uint32_t *code);
+/* Whether it shows nothing, or something that looks like an ordinary blank. */
+bool character_unseen(uint32_t code);
+/* What it is, for somebody who has it outside of quotes, and what to do about it. */
+void character_describe(uint32_t code, const char **what, const char **advice);
+/* How many of `size` bytes to quote, at most `most`, without half a character at the end. */
+int text_cut(const char *text, size_t size, size_t most);
+/* The text with what is unseen as \u00a0, and what is not UTF-8 as \xff; as much as fits. Returns its size.
+ */
+size_t text_show(char *out, size_t room, const char *text);
 
 /* The one of `words` that `word` probably stands for, or NULL. */
 const char *nearest_word(const char *word, const char *const *words, size_t count);

@@ -33,12 +33,25 @@ const char *refuse_control(const char *text)
 	return *text ? "has a control character in it; take it out" : NULL;
 }
 
+const char *refuse_unseen(const char *text)
+{
+	const char *refused = refuse_control(text);
+	uint32_t code;
+	for (size_t size; !refused && *text; text += size ? size : 1) {
+		size = character_decode(text, &code);
+		if (size && character_unseen(code))
+			refused =
+			    "has a character in it that nobody sees; take it out, or write an ordinary blank";
+	}
+	return refused;
+}
+
 static void read_text(struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
 	const char *text = text_of(report, setting, key);
 	if (!text)
 		return;
-	const char *refused = refuse_control(text);
+	const char *refused = key->refuse ? refuse_unseen(text) : refuse_control(text);
 	if (!refused && key->refuse)
 		refused = key->refuse(text);
 	if (refused)
@@ -99,14 +112,25 @@ static uint32_t number_load(const struct key *key, const void *field)
 					       : *(const uint32_t *)field;
 }
 
+/* Advises the number that was meant, if it would be right. */
+static void report_no_number(struct report *report, const config_setting_t *setting, const struct key *key)
+{
+	const char *digits = digits_of(setting);
+	bool has_point = config_setting_type(setting) == CONFIG_TYPE_FLOAT;
+	double value = has_point ? config_setting_get_float(setting) : digits ? atoi(digits) : -1;
+	bool meant = config_setting_name(setting) && value >= (double)key->min && value <= (double)key->max &&
+		     value == (double)(long long)value;
+	char number[32];
+	snprintf(number, sizeof number, "%lld", meant ? (long long)value : 0);
+	report_setting(report, setting, "must be a whole number without %s; write %s = %s" NOTE_FORMAT,
+	    has_point ? "a point" : "quotes", key->name, meant ? number : key->example, NOTE_OF(key));
+}
+
 static void read_number(struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
 	long long value = config_setting_get_int64(setting);
 	if (!is_number(setting)) {
-		const char *digits = config_setting_name(setting) ? digits_of(setting) : NULL;
-		report_setting(report, setting,
-		    "must be a whole number without quotes; write %s = %s" NOTE_FORMAT, key->name,
-		    digits ? digits : key->example, NOTE_OF(key));
+		report_no_number(report, setting, key);
 	} else if (value < key->min || value > key->max) {
 		report_setting(report, setting,
 		    "is out of range; write a number from %" PRId64 " to %" PRId64 NOTE_FORMAT, key->min,

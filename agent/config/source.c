@@ -23,6 +23,7 @@
 #define QUOTED_MAX 80	     /* bytes of a line that are worth quoting */
 
 static const char include_word[] = "@include";
+static const char byte_order_mark[] = "\xef\xbb\xbf"; /* which Windows puts before a text */
 
 struct file {
 	const struct file *outer; /* the file that includes it; NULL: none does */
@@ -32,6 +33,7 @@ struct file {
 	unsigned depth;
 	char *text;
 	size_t size;
+	const char *begin; /* behind a byte order mark */
 	const char *at;
 	unsigned line; /* that `at` is in */
 };
@@ -103,9 +105,15 @@ static bool is_word(char c)
 	       c == '-' || c == '*' || c == '.';
 }
 
+/* Of what the syntax has no use for outside of quotes and comments. */
+static bool is_odd(char c)
+{
+	return ((unsigned char)c < ' ' && !strchr("\t\n\f\r", c)) || (unsigned char)c > '~';
+}
+
 static int quoted(const char *from, const char *end)
 {
-	return (int)(end - from < QUOTED_MAX ? end - from : QUOTED_MAX);
+	return text_cut(from, (size_t)(end - from), QUOTED_MAX);
 }
 
 static void copy_to(struct source *source, struct file *file, const char *end)
@@ -159,6 +167,28 @@ static void copy_word(struct source *source, struct file *file)
 		}
 	}
 	copy_to(source, file, end);
+}
+
+/* A character that the syntax does not know: no library says where it is, and it may look like a blank. */
+static void copy_odd(struct source *source, struct file *file)
+{
+	uint32_t code;
+	const char *what, *advice, *start = file->at;
+	size_t size = character_decode(file->at, &code), column = 1;
+	while (start > file->begin && start[-1] != '\n')
+		column += (*--start & 0xc0) != 0x80;
+	if (size) {
+		character_describe(code, &what, &advice);
+		report_line(source->report, source->line, "column %zu: %.*s (U+%04X) is %s; %s", column,
+		    (int)size, file->at, (unsigned)code, what, advice);
+	} else {
+		report_line(source->report, source->line,
+		    "column %zu: this byte is not UTF-8: %.1s; save the file in that encoding", column,
+		    file->at);
+	}
+	source->parseable = false;
+	/* The others of the line usually come from the same hand. */
+	copy_to(source, file, file->at + strcspn(file->at, "\n"));
 }
 
 /* ---- what it includes ---- */
@@ -225,9 +255,9 @@ static void copy_include(struct source *source, struct file *file)
 {
 	unsigned line = source->line;
 	const char *start = file->at, *end = start + strcspn(start, "\n");
-	while (start > file->text && (start[-1] == ' ' || start[-1] == '\t'))
+	while (start > file->begin && (start[-1] == ' ' || start[-1] == '\t'))
 		start--;
-	bool alone = start == file->text || start[-1] == '\n';
+	bool alone = start == file->begin || start[-1] == '\n';
 	bool named = !strncmp(file->at, include_word, strlen(include_word));
 	const char *path = named ? file->at + strlen(include_word) : end;
 	path += strspn(path, " \t");
@@ -252,7 +282,8 @@ static void copy_include(struct source *source, struct file *file)
 
 static void copy_file(struct source *source, struct file *file)
 {
-	file->at = file->text;
+	bool marked = !strncmp(file->text, byte_order_mark, strlen(byte_order_mark));
+	file->at = file->begin = file->text + (marked ? strlen(byte_order_mark) : 0);
 	file->line = 1;
 	while (*file->at) {
 		if (*file->at == '"')
@@ -265,6 +296,8 @@ static void copy_file(struct source *source, struct file *file)
 			copy_include(source, file);
 		else if (is_word(*file->at))
 			copy_word(source, file);
+		else if (is_odd(*file->at))
+			copy_odd(source, file);
 		else
 			copy_to(source, file, file->at + 1);
 	}

@@ -22,7 +22,14 @@ const char *refuse_name(const char *text)
 /* What the kernel takes as a name (dev_valid_name). */
 const char *refuse_interface(const char *text)
 {
-	if (!*text || !strcmp(text, ".") || !strcmp(text, "..") || text[strcspn(text, "/: %")])
+	if (strchr(text, '@'))
+		return "is an interface and the one below it, as `ip link` shows them; write only what "
+		       "stands "
+		       "before the @";
+	if (strchr(text, ':'))
+		return "is the label of an address and not an interface; write only what stands before the "
+		       "colon";
+	if (!*text || !strcmp(text, ".") || !strcmp(text, "..") || text[strcspn(text, "/ %")])
 		return "is not the name of an interface; write one as `ip -br link` lists them";
 	return NULL;
 }
@@ -127,42 +134,59 @@ const char *refuse_source(const struct address *address)
 					       : NULL;
 }
 
-/* Gets an address without prefix length or zone; false, and reported, if it is none. */
-static bool parse_address(struct report *report, const config_setting_t *setting, struct address *address)
+/* An address, and how it stands in the file. */
+struct written {
+	struct address address;
+	char alone[ADDRESS_TEXT]; /* without the prefix length or the zone */
+	char behind;		  /* '/', '%' or NUL */
+};
+
+/* false, and reported, if it is none. */
+static bool parse_address(struct report *report, const config_setting_t *setting, struct written *written)
 {
 	const char *text = config_setting_get_string(setting);
 	size_t size = strcspn(text, "/%");
-	char alone[ADDRESS_TEXT];
+	char *alone = written->alone;
+	bool fits = size < sizeof(written->alone);
 
-	snprintf(alone, sizeof(alone), "%.*s", (int)(size < sizeof(alone) ? size : sizeof(alone) - 1), text);
-	bool parsed = size < sizeof(alone) && address_parse(alone, address);
-	if (parsed && address_is_ipv4(address) && !strchr(alone, ':'))
+	snprintf(alone, sizeof(written->alone), "%.*s", (int)(fits ? size : 0), text);
+	written->behind = text[size];
+	bool parsed = fits && address_parse(alone, &written->address);
+	if (parsed && address_is_ipv4(&written->address) && !strchr(alone, ':'))
 		report_setting(
 		    report, setting, "is an IPv4 address; write an IPv6 address, vipd knows no other");
 	else if (!parsed)
 		report_setting(report, setting, "is not an IPv6 address; write one as in \"2001:db8::100\"");
-	else if (text[size] == '/')
-		report_setting(report, setting,
-		    "has a prefix length; write \"%s\" alone (virtual addresses are always assigned as /128)",
-		    alone);
-	else if (text[size] == '%')
-		report_setting(report, setting,
-		    "has an interface in it; write \"%s\" alone, the key interface says where it is", alone);
 	else
 		return true;
 	return false;
 }
 
+/* Whether it stands alone, and reported if not: after everything else is known to be right. */
+static bool stands_alone(
+    struct report *report, const config_setting_t *setting, const struct written *written)
+{
+	if (written->behind == '/')
+		report_setting(report, setting,
+		    "has a prefix length; write \"%s\" alone (virtual addresses are always assigned as /128)",
+		    written->alone);
+	else if (written->behind)
+		report_setting(report, setting,
+		    "has an interface in it; write \"%s\" alone, the key interface says where it is",
+		    written->alone);
+	return !written->behind;
+}
+
 static void read_address(struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
-	struct address address;
-	if (!text_of(report, setting, key) || !parse_address(report, setting, &address))
+	struct written written;
+	if (!text_of(report, setting, key) || !parse_address(report, setting, &written))
 		return;
-	const char *refused = key->refuse_address(&address);
+	const char *refused = key->refuse_address(&written.address);
 	if (refused)
 		report_setting(report, setting, "is %s; %s", refused, key->wrong);
-	else
-		*(struct address *)field = address;
+	else if (stands_alone(report, setting, &written))
+		*(struct address *)field = written.address;
 }
 
 static void print_address(const struct printer *printer, const struct key *key, const void *field)
@@ -178,7 +202,7 @@ static void read_link_local(
     struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
 	const char *text = text_of(report, setting, key);
-	struct address address;
+	struct written written;
 	if (!text)
 		return;
 	if (!strcmp(text, "auto") || !strcmp(text, "none")) {
@@ -190,15 +214,17 @@ static void read_link_local(
 		    report, setting, "is not known; write \"auto\", \"none\" or an address of fe80::/10");
 		return;
 	}
-	if (!parse_address(report, setting, &address))
+	if (!parse_address(report, setting, &written))
 		return;
-	if (!address_is_link_local(&address)) {
+	if (!address_is_link_local(&written.address)) {
 		report_setting(report, setting,
 		    "is not a link-local address; write \"auto\", \"none\" or an address of fe80::/10");
 		return;
 	}
+	if (!stands_alone(report, setting, &written))
+		return;
 	*(enum config_link_local *)field = LINK_LOCAL_ADDRESS;
-	*(struct address *)key_other(key, field) = address;
+	*(struct address *)key_other(key, field) = written.address;
 }
 
 static void print_link_local(const struct printer *printer, const struct key *key, const void *field)

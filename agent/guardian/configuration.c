@@ -26,8 +26,12 @@
 #define GROUPS_MAX_US	   (2 * USEC_PER_SEC)
 #define RECORDS_MAX_US	   (2 * USEC_PER_SEC)
 
-static void log_lines(const char *text)
+/* No more of them than an answer has: a file may have a thousand errors, and somebody may try it again. */
+static void log_lines(const char *all)
 {
+	char shorter[MESSAGE_TEXT_MAX];
+	config_errors_shorten(all, shorter, sizeof shorter);
+	const char *text = shorter;
 	while (*text) {
 		size_t length = strcspn(text, "\n");
 		log_error("%.*s", (int)length, text);
@@ -94,7 +98,7 @@ static void answer_reload(struct guardian *guardian, bool ok, const char *text)
 		return;
 	guardian->reload_asked = false;
 	struct message answer = {.type = MESSAGE_RELOADED, .reloaded = {.ok = ok}};
-	snprintf(answer.reloaded.text, sizeof answer.reloaded.text, "%s", text);
+	config_errors_shorten(text, answer.reloaded.text, sizeof answer.reloaded.text);
 	message_send(guardian->children[CHILD_CONTROL].socket, &answer, NULL);
 }
 

@@ -135,8 +135,9 @@ struct config {
 	struct config_check checks[CONFIG_CHECKS_MAX];
 };
 
-/* All errors of one reading, in the order of the file: one text, a line each; "" if there is none. */
-#define CONFIG_ERRORS_TEXT_MAX 3500
+/* All errors of one reading, in the order of the file: one text, a line each; "" if there is none. Past the
+ * end it says how many more there are. */
+#define CONFIG_ERRORS_TEXT_MAX (64 * 1024)
 struct config_errors {
 	unsigned count;
 	char text[CONFIG_ERRORS_TEXT_MAX];
@@ -148,6 +149,9 @@ struct config_errors {
  * untouched and the errors in *errors. Opens nothing but `path`.
  */
 int config_load(const char *path, struct config *config, struct config_errors *errors);
+
+/* The first lines of a text of errors, and how many more there are: whole ones, as many as fit. */
+void config_errors_shorten(const char *text, char *out, size_t room);
 
 /*
  * As an assignment, but writes only what differs: most of the structure is room for more routers than anybody

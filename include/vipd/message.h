@@ -22,7 +22,7 @@
 #include "vipd/board.h"
 #include "vipd/config.h"
 
-#define MESSAGE_TEXT_MAX CONFIG_ERRORS_TEXT_MAX
+#define MESSAGE_TEXT_MAX 3500
 #define MESSAGE_FDS	 2 /* CONFIG: the image and the secrets */
 
 /* The descriptors that a child is started with, by their number in it; who gets which: guardian/inherit.c. */

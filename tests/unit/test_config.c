@@ -287,7 +287,7 @@ static void test_zero_byte(void **state)
 static void test_many_errors(void **state)
 {
 	(void)state;
-	enum { WRONG = 100 };
+	enum { WRONG = 1000 };
 	char text[WRONG * 64] = MINIMAL;
 	for (int i = 0; i < WRONG; i++)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "wrong%d = %d;\n", i, i);
@@ -303,8 +303,58 @@ static void test_many_errors(void **state)
 		shown += !strncmp(line, start, strlen(start));
 	}
 	assert_int_equal(sscanf(last, "… and %u more", &left), 1);
-	assert_true(shown > 5);
+	assert_true(shown > 100);
 	assert_int_equal(shown + left, WRONG);
+}
+
+/* The first lines of them, for an answer or a log that has less room. */
+static void test_shorten(void **state)
+{
+	(void)state;
+	char out[64];
+	config_errors_shorten("one\ntwo\n", out, sizeof(out));
+	assert_string_equal(out, "one\ntwo\n");
+	config_errors_shorten("without an end", out, sizeof(out));
+	assert_string_equal(out, "without an end");
+	config_errors_shorten(
+	    "0123456789\n0123456789\n0123456789\n0123456789\n0123456789\n0123456789\n", out, sizeof(out));
+	assert_string_equal(out, "0123456789\n… and 5 more\n");
+	char text[2 * sizeof(out)];
+	memset(text, 'x', sizeof(text));
+	memcpy(text + sizeof(text) - 2, "\n", 2);
+	config_errors_shorten(text, out, sizeof(out));
+	assert_string_equal(out, "… and 1 more\n");
+}
+
+/* Windows puts a byte order mark before a text, also before one that is included (test_include.c). */
+static void test_byte_order_mark(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("\xef\xbb\xbf" MINIMAL), 0);
+	assert_int_equal(read_text("\xef\xbb\xbf" MINIMAL "\xef\xbb\xbf"), -EINVAL);
+	assert_string_equal(
+	    errors.text, "test.conf:4: column 1: \\ufeff (U+FEFF) is a byte order mark; take it out\n");
+	assert_int_equal(read_text("\xef\xbb\xbf@include \"none\""), -EINVAL);
+	assert_non_null(strstr(errors.text, "cannot read"));
+}
+
+/* What is quoted from a file that cannot be parsed cannot move a terminal's cursor. */
+static void test_quoted(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("a = \"\x1b[2J\" b;"), -EINVAL);
+	assert_non_null(strstr(errors.text, "test.conf:1: a = \"\\x1b[2J\" b;: syntax error"));
+}
+
+/* A keepalived.conf in a comment of a vipd.conf, or a group that only has the name of its block. */
+static void test_not_keepalived(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text(MINIMAL "/*\nvrrp_instance VI_1 {\n}\n*/\n"), 0);
+	assert_int_equal(read_text("vrrp_instance = { };\n" MINIMAL), -EINVAL);
+	assert_non_null(strstr(errors.text, "is a word of keepalived"));
+	assert_int_equal(read_text("global_defs {\n}\n"), -EINVAL);
+	assert_non_null(strstr(errors.text, "test.conf:1: this is a file of keepalived"));
 }
 
 /* Errors are reported in the order of the file, although checks are read before the virtual routers that name
@@ -382,6 +432,10 @@ int main(void)
 	    cmocka_unit_test(test_unreadable),
 	    cmocka_unit_test(test_zero_byte),
 	    cmocka_unit_test(test_many_errors),
+	    cmocka_unit_test(test_shorten),
+	    cmocka_unit_test(test_byte_order_mark),
+	    cmocka_unit_test(test_quoted),
+	    cmocka_unit_test(test_not_keepalived),
 	    cmocka_unit_test(test_order),
 	    cmocka_unit_test(test_reload),
 	    cmocka_unit_test(test_names),

@@ -62,7 +62,7 @@ static void files_patterns_and_paths(void **state)
 	(void)state;
 	put("~/conf.d/20.conf", "virtual_routers = ( " ROUTER " );");
 	put("~/conf.d/10.conf", "@include \"../run.conf\" # next to the main file\nnode = \"n1\";\n");
-	put("~/run.conf", "run_as = \"other\";");
+	put("~/run.conf", "\xef\xbb\xbfrun_as = \"other\";");
 	put("~/conf.d/ignored", "node = ");
 	assert_loads("@include \"conf.d/*.conf\"\n", "");
 	assert_string_equal(config.node, "n1");

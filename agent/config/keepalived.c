@@ -1,0 +1,144 @@
+/*
+ * The words of keepalived.conf(5), for who writes them here: what stands for each in vipd.conf, or why
+ * nothing does.
+ */
+#include "vipd/keepalived.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define LIST	"the list is virtual_routers = ( { … } )"
+#define CHECKS	"the list is checks = ( { … } ), and a virtual router names the ones it uses"
+#define AUTH	"VRRPv3 has no passwords; auth = { … } signs adverts, with keys that are in files"
+#define SOURCE	"the key is source"
+#define NOTIFY	"the key is notify, outside of virtual_routers: one program for every transition"
+#define MAIL	"vipd sends no mail; let Prometheus do it: vipctl manifest prometheus"
+#define GARP	"vipd announces an address at 0, 10, 50, 200 and 1000 ms, and again after a conflict"
+#define VMAC	"the address is on the interface itself, and neighbours are told its MAC address"
+#define ROUTES	"vipd changes no routes and rules; the program of notify can"
+#define VERSION "vipd speaks VRRPv3 only"
+#define LVS	"vipd balances no load"
+#define USER	"run_as is the user of every check, and of notify"
+#define PROCESS "vipd chooses its priority, affinity and memory itself; the unit limits them"
+#define PICKY	"vipd checks every advert, and counts what it refuses by reason"
+#define ASKED	"ask with vipctl, or at metrics.listen"
+#define BFD	"vipd knows no BFD; advert_interval = \"10ms\" notices a dead server in 40 ms"
+
+/* A word that ends with * stands for all that begin so. The first that fits counts. */
+static const struct {
+	const char *word, *advice;
+} words[] = {
+    {"vrrp_instance", LIST},
+    {"virtual_router_id", "the key is vrid"},
+    {"virtual_ipaddress", "the key is addresses"},
+    {"virtual_ipaddress_excluded", "the key is addresses, too; a router has at most 16"},
+    {"advert_int", "the key is advert_interval, with a unit as in \"1s\""},
+    {"nopreempt", "write preempt = false"},
+    {"state", "nothing is written for it: the router with the highest priority becomes Active"},
+    {"unicast_peer", "the key is peers"},
+    {"unicast_src_ip", SOURCE},
+    {"mcast_src_ip", SOURCE},
+    {"track_interface", "the key is track_interfaces"},
+    {"track_script", "the key is checks"},
+    {"track_file", "the key is checks, and a check of type \"file\" looks at a file"},
+    {"vrrp_track_file", CHECKS},
+    {"vrrp_script", CHECKS},
+    {"script", "write type = \"exec\"; command = [ \"/path\", \"argument\" ]"},
+    {"init_fail", "a check that has not passed yet counts as failing"},
+    {"user", USER},
+    {"script_user", USER},
+    {"enable_script_security", USER},
+    {"authentication", AUTH},
+    {"auth_type", AUTH},
+    {"auth_pass", AUTH},
+    {"notify_*", NOTIFY},
+    {"vrrp_notify_*", NOTIFY},
+    {"smtp_*", MAIL},
+    {"notification_email*", MAIL},
+    {"vrrp_sync_group", "routers with the same checks, priorities and track_interfaces move together"},
+    {"group", "routers with the same checks, priorities and track_interfaces move together"},
+    {"global_tracking", "name what is tracked in each virtual router"},
+    {"router_id", "the key is node, outside of virtual_routers"},
+    {"garp_*", GARP},
+    {"vrrp_garp_*", GARP},
+    {"vrrp_gna_*", GARP},
+    {"use_vmac*", VMAC},
+    {"vmac_*", VMAC},
+    {"use_ipvlan", VMAC},
+    {"virtual_routes", ROUTES},
+    {"virtual_rules", ROUTES},
+    {"static_*", ROUTES},
+    {"native_ipv6", VERSION},
+    {"version", VERSION},
+    {"vrrp_version", VERSION},
+    {"vrrp_strict", VERSION},
+    {"strict_mode", VERSION},
+    {"global_defs", "there is no such group; its keys stand outside of every group"},
+    {"virtual_server*", LVS},
+    {"real_server", LVS},
+    {"lvs_*", LVS},
+    {"accept", "the address is accepted always: it is an address of the host"},
+    {"no_accept", "the address is accepted always: it is an address of the host; see your firewall"},
+    {"dont_track_primary", "the interface is always watched: no advert leaves it without a carrier"},
+    {"linkbeat_*", "the kernel says whether there is a carrier"},
+    {"track_bfd", BFD},
+    {"bfd_instance", BFD},
+    {"skip_check_adv_addr", PICKY},
+    {"vrrp_skip_check_adv_addr", PICKY},
+    {"check_unicast_src", PICKY},
+    {"vrrp_check_unicast_src", PICKY},
+    {"unicast_ttl", "adverts have a hop limit of 255, and others are refused"},
+    {"mcast_dst_ip", "adverts go to ff02::12"},
+    {"vrrp_mcast_group*", "adverts go to ff02::12"},
+    {"down_timer_adverts", "RFC 9568 says three"},
+    {"vrrp_down_timer_adverts", "RFC 9568 says three"},
+    {"higher_prio_send_advert", "who has lost says so once, and who has won announces last"},
+    {"lower_prio_no_advert", "who has lost says so once, and who has won announces last"},
+    {"vrrp_higher_prio_send_advert", "who has lost says so once, and who has won announces last"},
+    {"vrrp_lower_prio_no_advert", "who has lost says so once, and who has won announces last"},
+    {"promote_secondaries", "addresses are /128, so none depends on another"},
+    {"debug", "the journal has every transition"},
+    {"snmp_*", ASKED},
+    {"enable_snmp_*", ASKED},
+    {"enable_dbus", ASKED},
+    {"dbus_*", ASKED},
+    {"enable_traps", ASKED},
+    {"vrrp_rt_priority", PROCESS},
+    {"vrrp_priority", PROCESS},
+    {"vrrp_no_swap", PROCESS},
+    {"vrrp_*", PROCESS},
+    {"checker_*", LVS},
+    {"net_namespace", "start vipd in that namespace (NetworkNamespacePath= in a drop-in of the unit)"},
+    {"dynamic_interfaces", "an interface that does not exist yet is waited for, always"},
+    {"use_symlink_paths", USER},
+    {"max_auto_priority", PROCESS},
+    {"process_names", PROCESS},
+};
+
+const char *keepalived_advice(const char *word)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		size_t size = strcspn(words[i].word, "*");
+		if (words[i].word[size] ? !strncmp(word, words[i].word, size) : !strcmp(word, words[i].word))
+			return words[i].advice;
+	}
+	return NULL;
+}
+
+unsigned keepalived_line(const char *text)
+{
+	static const char *const blocks[] = {"vrrp_instance", "vrrp_script", "vrrp_sync_group", "global_defs",
+	    "virtual_server", "vrrp_track_process", "vrrp_track_file", "static_ipaddress"};
+	for (unsigned line = 1; *text; line++) {
+		text += strspn(text, " \t");
+		size_t size = strcspn(text, " \t\r\n{");
+		const char *behind = text + size + strspn(text + size, " \t");
+		for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
+			if (strlen(blocks[i]) == size && !memcmp(text, blocks[i], size) &&
+			    !strchr("=:", *behind))
+				return line;
+		text += strcspn(text, "\n");
+		text += *text == '\n';
+	}
+	return 0;
+}

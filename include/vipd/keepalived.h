@@ -1,0 +1,10 @@
+/*
+ * What keepalived.conf(5) has and vipd.conf has not.
+ */
+#pragma once
+
+/* What stands in vipd.conf for a word of keepalived, or why nothing does; NULL: it is not one. */
+const char *keepalived_advice(const char *word);
+
+/* The first line of a text that only a keepalived.conf can have; 0: there is none. */
+unsigned keepalived_line(const char *text);
