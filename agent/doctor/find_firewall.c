@@ -1,22 +1,24 @@
 /*
- * Protocol 112 both ways. Evidence first: what passes the interface is compared with what vipd has counted,
- * which holds whatever the firewall is made of. Then the rules of nftables, which name the culprit, and which
- * are all there is for a direction in which nothing is sent now.
+ * Protocol 112 both ways, by what passes: libpcap sees adverts before any firewall when they come in and
+ * behind it when they go out, and vipd counts what reached it and what it sent. That holds whatever drops
+ * them. Rules are not interpreted: which chains drop something is only said to shorten the search.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "doctor/doctor.h"
-#include "doctor/nft.h"
 #include "doctor/tool.h"
-#include "vipd/advert.h"
 
-#define EVIDENCE 2 /* so many packets: one may have come before the counters were read */
+#define EVIDENCE     2 /* so many adverts: one may have come before the counters were read */
+#define CHAINS_MAX   256
+#define MEMBERS_PATH "/proc/net/igmp6"
 
-enum evidence { NOTHING_SENT, PASSES, BLOCKED };
+/* Of one direction: adverts that should have passed, and those that did. */
+struct way {
+	const char *name;
+	long long offered, passed;
+};
 
 static long long counter_growth(
     const struct doctor *doctor, const struct config_router *router, const char *name)
@@ -38,7 +40,7 @@ static long long refused_total(const json_t *status, const struct config_router 
 	return total;
 }
 
-static unsigned passed(const struct segment *segment, const struct config_router *router, bool outgoing)
+static unsigned seen(const struct segment *segment, const struct config_router *router, bool outgoing)
 {
 	unsigned count = 0;
 	for (unsigned i = 0; i < segment->speaker_count; i++) {
@@ -48,110 +50,125 @@ static unsigned passed(const struct segment *segment, const struct config_router
 	return count;
 }
 
-static enum evidence evidence_in(
-    const struct doctor *doctor, const struct config_router *router, const struct segment *segment)
+/* ---- hints ---- */
+
+/* Whether something in this rule may end a packet's way. */
+static bool may_drop(const json_t *rule)
 {
-	if (!doctor->later || passed(segment, router, false) < EVIDENCE)
-		return NOTHING_SENT;
-	long long got = counter_growth(doctor, router, "adverts_received") +
-			refused_total(doctor->later, router) - refused_total(doctor->status, router);
-	return got > 0 ? PASSES : BLOCKED;
+	static const char *const verdicts[] = {"\"drop\"", "\"reject\"", "\"queue\"", "\"vmap\"", "\"xt\""};
+	char *text = json_dumps(json_object_get(rule, "expr"), JSON_COMPACT);
+	bool found = false;
+	for (size_t i = 0; text && i < sizeof verdicts / sizeof verdicts[0]; i++)
+		found |= strstr(text, verdicts[i]) != NULL;
+	free(text);
+	return found;
 }
 
-static enum evidence evidence_out(
-    const struct doctor *doctor, const struct config_router *router, const struct segment *segment)
+static void chain_add(char list[static CHAINS_MAX], const json_t *object, const char *chain)
 {
-	if (passed(segment, router, true))
-		return PASSES;
-	if (!doctor->later)
-		return NOTHING_SENT;
-	long long tried = counter_growth(doctor, router, "adverts_sent") +
-			  counter_growth(doctor, router, "advert_send_errors");
-	return tried >= EVIDENCE ? BLOCKED : NOTHING_SENT;
+	char item[CHAINS_MAX];
+	snprintf(item, sizeof item, "%s %s %s", member_text(object, "family"), member_text(object, "table"),
+	    member_text(object, chain));
+	if (!strstr(list, item))
+		list_add(list, CHAINS_MAX, item);
 }
 
-/* ---- rules ---- */
-
-enum { IN, OUT, WAYS };
-
-struct rules {
-	bool known;
-	enum nft_fate fate[WAYS];
-	char where[WAYS][NFT_RULE_MAX];
-};
-
-/* The old iptables has rules of its own that nft does not show. */
-static bool is_legacy_used(void)
-{
-	char name[32] = "";
-	FILE *file = fopen("/proc/net/ip6_tables_names", "re");
-	if (!file)
-		return false;
-	bool used = fgets(name, sizeof name, file);
-	fclose(file);
-	return used;
-}
-
-static struct rules rules_read(const struct config_router *router)
+/* "inet filter input, …"; "" if nft knows of none, or is not there. */
+static void chains_find(char list[static CHAINS_MAX])
 {
 	char *const argv[] = {"nft", "-j", "list", "ruleset", NULL};
-	struct rules rules = {0};
-	struct nft_packet packet = {
-	    .interface = router->id.interface, .destination = "ff02::12", .protocol = VRRP_PROTOCOL};
 	int status;
-	char *text = is_root() && !is_legacy_used() ? tool_run(argv, &status) : NULL;
+	size_t i;
+	json_t *item;
+	char *text = tool_run(argv, &status);
 	json_t *ruleset = text && status == 0 ? json_loads(text, 0, NULL) : NULL;
-	if (ruleset) {
-		static const char *const hooks[WAYS] = {"input", "output"};
-		rules.known = true;
-		for (int way = 0; way < WAYS; way++) {
-			packet.hook = hooks[way];
-			rules.fate[way] = nft_judge(ruleset, &packet, rules.where[way]);
-		}
+	json_array_foreach(json_object_get(ruleset, "nftables"), i, item)
+	{
+		const json_t *chain = json_object_get(item, "chain"), *rule = json_object_get(item, "rule");
+		if (strcmp(member_text(chain, "policy"), "drop") == 0)
+			chain_add(list, chain, "name");
+		else if (rule && may_drop(rule))
+			chain_add(list, rule, "chain");
 	}
 	json_decref(ruleset);
 	free(text);
-	return rules;
+}
+
+/* The kernel discards what is sent to a group that nobody here has joined. */
+static bool is_member(const struct config_router *router)
+{
+	char line[128], interface[IF_NAMESIZE], group[33];
+	bool found = false;
+	FILE *file = fopen(MEMBERS_PATH, "re");
+	if (!file)
+		return true;
+	while (!found && fgets(line, sizeof line, file))
+		found = sscanf(line, "%*d %15s %32s", interface, group) == 2 &&
+			strcmp(interface, router->id.interface) == 0 &&
+			strcmp(group, "ff020000000000000000000000000012") == 0;
+	fclose(file);
+	return found;
 }
 
 /* ---- judgement ---- */
 
-static void way_judge(struct doctor *doctor, const struct config_router *router, int way,
-    enum evidence evidence, const struct rules *rules)
+static void blocked_tell(struct doctor *doctor, const struct config_router *router, const struct way *way)
 {
-	const char *name = way == IN ? "in" : "out", *where = rules->where[way];
-	bool by_rule = rules->known && rules->fate[way] == NFT_DROPPED;
-	if (evidence == BLOCKED || by_rule) {
-		finding_add(doctor, DOCTOR_FAILURE, router->name, NULL,
-		    "%s: protocol 112 is dropped on this machine%s%s", name, by_rule ? ": " : "",
-		    by_rule ? where : "");
-		finding_advise(doctor,
-		    by_rule
-			? "let it pass before that rule, as in: nft insert rule inet filter %s meta l4proto "
-			  "vrrp accept"
-			: "look at the firewall: nft list ruleset; ip6tables-save (chain %s)",
-		    way == IN ? "input" : "output");
-	} else if (evidence == PASSES) {
-		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "%s: advertisements %s", name,
-		    way == IN ? "that reach this machine reach vipd" : "of vipd leave this machine");
-	} else if (!rules->known) {
-		finding_add(doctor, DOCTOR_UNKNOWN, router->name, is_root() ? NULL : ADVICE_ROOT,
-		    "%s: no advertisement was to pass, and the rules of the firewall cannot be read", name);
-	} else if (rules->fate[way] == NFT_UNSURE) {
-		finding_add(doctor, DOCTOR_WARNING, router->name,
-		    "add a rule that lets protocol 112 pass: meta l4proto vrrp accept",
-		    "%s: no rule plainly lets protocol 112 pass before %s", name, where);
-	} else {
-		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "%s: no rule drops protocol 112", name);
-	}
+	char chains[CHAINS_MAX] = "", some[32];
+	bool in = strcmp(way->name, "in") == 0;
+	snprintf(some, sizeof some, way->passed ? "but only %lld" : "and none", way->passed);
+	chains_find(chains);
+	finding_add(doctor, way->passed ? DOCTOR_WARNING : DOCTOR_FAILURE, router->name, NULL,
+	    in ? "in: %lld advertisements came in on %s, %s reached vipd: this machine drops them"
+	       : "out: vipd sent %lld advertisements on %s, %s left: this machine drops them",
+	    way->offered, router->id.interface, some);
+	finding_advise(doctor,
+	    "let protocol 112 pass (nft: meta l4proto vrrp accept); look at nft list ruleset, "
+	    "ip6tables-save, "
+	    "tc and XDP%s%s",
+	    *chains ? "; chains that drop something: " : "", chains);
+}
+
+static void way_judge(struct doctor *doctor, const struct config_router *router, const struct way *way)
+{
+	bool in = strcmp(way->name, "in") == 0;
+	if (!router_status(doctor->later, router) || way->passed < 0 || way->offered < 0)
+		finding_add(doctor, DOCTOR_UNKNOWN, router->name, NULL,
+		    "%s: vipd does not tell what it counts", way->name);
+	else if (in && !way->passed && !router->peer_count && !is_member(router))
+		finding_add(doctor, DOCTOR_FAILURE, router->name,
+		    "vipd joins it again by itself; if this stays: journalctl -u vipd",
+		    "in: nobody here is a member of ff02::12 on %s, so the kernel discards advertisements",
+		    router->id.interface);
+	else if (way->offered < EVIDENCE)
+		finding_add(doctor, DOCTOR_UNKNOWN, router->name,
+		    in ? "run it on a server that is not the holder" : "run it on the holder",
+		    in ? "in: nobody else advertises now, so it does not show whether that would reach vipd"
+		       : "out: vipd does not advertise now, so it does not show whether that would leave");
+	else if (2 * way->passed < way->offered)
+		blocked_tell(doctor, router, way);
+	else
+		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "%s: advertisements %s", way->name,
+		    in ? "that reach this machine reach vipd" : "of vipd leave this machine");
 }
 
 void find_firewall(struct doctor *doctor, const struct config_router *router)
 {
 	const struct segment *segment = router_segment(doctor, router);
-	struct rules rules = rules_read(router);
 	if (!segment)
 		return;
-	way_judge(doctor, router, IN, evidence_in(doctor, router, segment), &rules);
-	way_judge(doctor, router, OUT, evidence_out(doctor, router, segment), &rules);
+	if (segment->listening_error) {
+		finding_add(doctor, DOCTOR_UNKNOWN, router->name, is_root() ? NULL : ADVICE_ROOT,
+		    "advertisements cannot be seen, so whether they pass is not known");
+		return;
+	}
+	struct way in = {"in", seen(segment, router, false),
+	    counter_growth(doctor, router, "adverts_received") + refused_total(doctor->later, router) -
+		refused_total(doctor->status, router)};
+	struct way out = {"out",
+	    counter_growth(doctor, router, "adverts_sent") +
+		counter_growth(doctor, router, "advert_send_errors"),
+	    seen(segment, router, true)};
+	way_judge(doctor, router, &in);
+	way_judge(doctor, router, &out);
 }

@@ -92,6 +92,11 @@ void find_speakers(struct doctor *doctor, const struct config_router *router)
 		    "doctor on each, look at firewalls and at the switch (MLD snooping). Else take another "
 		    "vrid",
 		    "SPLIT BRAIN: %u routers advertise vrid %u: %s", count, router->id.vrid, list);
+	else if (segment->reflected)
+		finding_add(doctor, DOCTOR_WARNING, router->name,
+		    "look for a loop, a bond or bridge in the wrong mode, or a machine with the same MAC",
+		    "%u advertisements of this node come back to it on %s", segment->reflected,
+		    router->id.interface);
 	else if (count)
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "one router advertises vrid %u: %s",
 		    router->id.vrid, list);
