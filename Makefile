@@ -72,6 +72,7 @@ unit_vrrp_leave := $(unit_vrrp)
 unit_vrrp_address := $(unit_vrrp)
 unit_vrrp_health := $(unit_vrrp)
 unit_vrrp_conflict := $(unit_vrrp)
+unit_vrrp_next := $(unit_vrrp)
 unit_rfc      := $(call room,core)
 unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_na       := agent/wire/na.c agent/wire/checksum.c agent/wire/names.c
@@ -94,7 +95,7 @@ unit_keeper   := $(addprefix agent/keeper/,addresses.c page.c) agent/board/board
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.c) $(TIME)
 unit_include  := $(unit_config)
-TRANSCRIPTS   := vrrp vrrp_leave vrrp_health vrrp_address vrrp_conflict
+TRANSCRIPTS   := vrrp vrrp_leave vrrp_health vrrp_address vrrp_conflict vrrp_next
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 
 define unit_rule

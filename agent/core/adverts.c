@@ -24,18 +24,36 @@ static void advert_elsewhere(struct vrrp *vr, struct mono now, const struct vrrp
 		vr_hear_successor(vr, now);
 }
 
-/* Later reasons do not make the wait longer: the address may be gone by then. */
-static void wait_skew_time(struct vrrp *vr, struct mono now, enum vrrp_reason meaning)
+/*
+ * Design: Skew_Time lets the best Backup be the first. Who knows that it is the best does not wait for it:
+ * once the router that it follows, and that it has heard as Active just now, says itself that it leaves or
+ * that it is of a worse grade. From anybody else that proves nothing; Skew_Time is the Active's chance to
+ * object.
+ */
+static bool is_next(const struct vrrp *vr, struct mono now, const struct vrrp_event *event)
 {
-	struct mono at = mono_min(vr->active_down, mono_add(now, vr_skew_time(vr)));
+	return vr->heard && !mono_reached(now, vr->next_until) &&
+	       address_equal(&vr->active_address, &event->advert.source) &&
+	       mono_sub(now, vr->heard_at) <= 3 * vr_active_adver_interval(vr);
+}
+
+/* Later reasons do not make the wait longer: the address may be gone by then. */
+static void wait_at_most(struct vrrp *vr, struct mono now, int64_t wait_us, enum vrrp_reason meaning)
+{
+	struct mono at = mono_min(vr->active_down, mono_add(now, wait_us));
 	vr_set_active_down(vr, at, meaning, vr->active_priority);
+}
+
+static void shorten_active_down(struct vrrp *vr, struct mono now, int64_t wait_us)
+{
+	wait_at_most(vr, now, wait_us, VRRP_REASON_PEER_UNHEALTHY);
+	vr->active_down_short = true;
 }
 
 /* Design: a Backup treats an Active of a worse grade as one that resigns, whatever Preempt_Mode says. */
 void vr_shorten_active_down(struct vrrp *vr, struct mono now)
 {
-	wait_skew_time(vr, now, VRRP_REASON_PEER_UNHEALTHY);
-	vr->active_down_short = true;
+	shorten_active_down(vr, now, vr_skew_time(vr));
 }
 
 /*
@@ -66,17 +84,18 @@ static void advert_in_backup(struct vrrp *vr, struct mono now, const struct vrrp
 		vr_hear_rival(vr, now);
 		return;
 	}
+	int64_t wait_us = is_next(vr, now, event) ? 0 : vr_skew_time(vr);
 	hear(vr, now, event);
 	if (priority == VRRP_PRIORITY_RESIGN) {
 		/* 6.4.2: If the Priority in the ADVERTISEMENT is 0, set the Active_Down_Timer to Skew_Time.
 		 */
-		wait_skew_time(vr, now, VRRP_REASON_RESIGNED);
+		wait_at_most(vr, now, wait_us, VRRP_REASON_RESIGNED);
 		vr_hear_resignation(vr);
 		return;
 	}
 	vr_hear_successor(vr, now);
 	if (vr_is_worse(vr, priority)) {
-		vr_shorten_active_down(vr, now);
+		shorten_active_down(vr, now, wait_us);
 	} else if (vr_accepts(vr, now, priority)) {
 		/* 6.4.2: Set Active_Adver_Interval to Max Advertise Interval, recompute, reset the
 		 * Active_Down_Timer. */

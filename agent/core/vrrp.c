@@ -45,6 +45,7 @@ static void link_up(
 		return;
 	vr->heard = false;
 	vr->learned_interval_us = 0;
+	vr->next_until = MONO_PAST;
 	vr->preempt_after = mono_add(now, vr->params.preempt_delay_us);
 	if (is_adopted(vr, now) && vr_is_candidate(vr)) {
 		vr->on_link = vr->present = event->present & vr_all_addresses(vr);
@@ -86,6 +87,7 @@ static void candidacy(struct vrrp *vr, struct mono now, enum vrrp_reason why, bo
     int64_t old_down, struct vrrp_effects *out)
 {
 	bool candidate = vr_is_candidate(vr);
+	vr->next_until = MONO_PAST;
 	if (vr->state == VRRP_ACTIVE) {
 		if (!candidate) {
 			vr_hand_over(vr, now, VRRP_BACKUP, why, out);
@@ -132,6 +134,7 @@ static void reconfigure(
 	int64_t old_down = vr_active_down_interval(vr);
 	uint32_t old_addresses = vr_all_addresses(vr);
 	vr->params = *event->params;
+	vr->next_until = MONO_PAST;
 	vr->on_link = vr->present = event->present & vr_all_addresses(vr); /* what else is there follows */
 	vr->lost = 0;
 	memset(vr->remove, 0, sizeof vr->remove);
@@ -232,6 +235,7 @@ void vrrp_init(struct vrrp *vr, const struct vrrp_params *params, enum vrrp_heal
 	*vr = (struct vrrp){.params = *params,
 	    .state = VRRP_INITIALIZE,
 	    .health = health,
+	    .next_until = MONO_PAST,
 	    .ask = MONO_NEVER,
 	    .conflict_until = MONO_NEVER,
 	    .answer = MONO_NEVER,
@@ -288,6 +292,7 @@ void vrrp_step(struct vrrp *vr, struct mono now, const struct vrrp_event *event,
 	case VRRP_EVENT_HEALTH:
 	case VRRP_EVENT_DRAIN:
 	case VRRP_EVENT_RESUME: standing_changed(vr, now, event, out); break;
+	case VRRP_EVENT_NEXT: vr->next_until = event->next_until; break;
 	case VRRP_EVENT_CONFIG: reconfigure(vr, now, event, out); break;
 	case VRRP_EVENT_STOP: stop(vr, now, event, out); break;
 	case VRRP_EVENT_RETURN: come_back(vr, now, out); break;

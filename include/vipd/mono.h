@@ -14,6 +14,7 @@ struct mono {
 };
 
 #define MONO_NEVER ((struct mono){INT64_MAX})
+#define MONO_PAST  ((struct mono){INT64_MIN})
 
 #define USEC_PER_MS  INT64_C(1000)
 #define USEC_PER_SEC INT64_C(1000000)

@@ -126,6 +126,8 @@ enum vrrp_event_type {
 	VRRP_EVENT_HEALTH,	/* health */
 	VRRP_EVENT_DRAIN,	/* be no holder until VRRP_EVENT_RESUME */
 	VRRP_EVENT_RESUME,
+	VRRP_EVENT_NEXT,   /* next_until: this router is the best of those who could take over; in the past:
+			      it is not, or nobody knows */
 	VRRP_EVENT_CONFIG, /* params; present: those that were `present`, by their new index;
 			      VRRP_EVENT_ADDRESSES follows */
 	VRRP_EVENT_STOP,   /* hand over and say when it is done: VRRP_EFFECT_STOPPED; stay_us */
@@ -145,6 +147,7 @@ struct vrrp_event {
 		struct address own_address; /* LINK_UP: the source of our adverts */
 		const struct vrrp_params *params;
 		enum vrrp_health health;
+		struct mono next_until;
 		enum vrrp_claim claim;
 		struct vrrp_found found;
 		const struct vrrp_found *all_found; /* as many as there are addresses */
@@ -213,6 +216,7 @@ struct vrrp {
 	uint8_t active_priority;
 	struct mono heard_at;
 	int64_t learned_interval_us; /* Active_Adver_Interval, RFC 9568 section 6.1 */
+	struct mono next_until;	     /* see VRRP_EVENT_NEXT; void as soon as our own standing changes */
 
 	/* addresses: bit i = address i */
 	enum vrrp_handover handover;

@@ -57,6 +57,43 @@ static bool is_inferior(const struct node *node, const struct vrrp_event *event)
 	return event->advert.priority < own || (event->advert.priority == own && order < 0);
 }
 
+/* Told that it is next, and this is what the Active that it follows says of itself. */
+static bool may_hurry(const struct node *node, struct mono now, const struct vrrp_event *event)
+{
+	const struct heard *heard = &node->heard;
+	int64_t own = node->vr.params.advert_interval_us;
+	int64_t interval = heard->interval_us > own ? heard->interval_us : own;
+	return now.us < heard->next_until.us && heard->priority &&
+	       address_equal(&event->advert.source, &heard->source) &&
+	       mono_sub(now, heard->last) <= 3 * interval;
+}
+
+static void note_leaving(struct heard *heard, struct mono now, bool leaving, bool hurry)
+{
+	heard->may_hurry = leaving && (hurry || (heard->leaving && heard->may_hurry));
+	if (leaving && !heard->leaving)
+		heard->left = now;
+	heard->leaving = leaving;
+}
+
+/* What it was told, and what makes it void; and what else makes a wait begin or end. */
+static void note_standing(
+    struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event)
+{
+	struct heard *heard = &node->heard;
+	bool changes = before->health != node->vr.health || before->drained != node->vr.drained ||
+		       event->type == VRRP_EVENT_CONFIG;
+	if (event->type == VRRP_EVENT_NEXT)
+		heard->next_until = event->next_until;
+	if (changes || event->type == VRRP_EVENT_LINK_UP)
+		heard->next_until = MONO_PAST;
+	if (changes) /* all waits are reckoned anew */
+		heard->may_hurry = heard->leaving = true;
+	if (event->type == VRRP_EVENT_RESUME || event->type == VRRP_EVENT_RETURN ||
+	    (before->state == VRRP_ACTIVE && node->vr.state != VRRP_ACTIVE))
+		heard->rejoined = now;
+}
+
 /* What a Backup hears; one that has just become Backup follows whom it hears next. */
 static void check_hear(
     struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event)
@@ -78,7 +115,9 @@ static void check_hear(
 	heard->heir &= node->vr.state == VRRP_BACKUP && is_candidate_priority(&node->vr);
 	if (event->type != VRRP_EVENT_ADVERT || node->vr.state != VRRP_BACKUP)
 		return;
+	bool hurry = may_hurry(node, now, event);
 	if (priority == 0) {
+		note_leaving(heard, now, true, hurry);
 		heard->resigned = now;
 		heard->priority = 0;
 		heard->heir = node->vr.handover != VRRP_AWAY && is_candidate_priority(&node->vr);
@@ -87,6 +126,9 @@ static void check_hear(
 	if (heard->heir ? is_inferior(node, event) : is_losing(heard, now, event))
 		return;
 	heard->heir = false;
+	bool worse = grade_of(priority) < node->vr.health;
+	if (worse || is_acceptable(&node->vr, now, priority)) /* a lower one stops no timer */
+		note_leaving(heard, now, worse, hurry);
 	heard->last = now;
 	heard->source = event->advert.source;
 	heard->priority = priority;
@@ -110,6 +152,19 @@ static bool adopts(
 	       prior->state == VRRP_ACTIVE && mono_sub(now, prior->sent_at) <= 3 * own + 2 * own / 256;
 }
 
+/* Skew_Time is the Active's chance to object. */
+static bool hurries(const struct node *node, struct mono now)
+{
+	const struct vrrp *vr = &node->vr;
+	const struct heard *heard = &node->heard;
+	int64_t own = vr->params.advert_interval_us;
+	int64_t interval = heard->interval_us && heard->interval_us < own ? heard->interval_us : own;
+	int64_t skew = (256 - priority_of(vr)) * interval / 256;
+	bool rejoins = heard->acceptable.us < heard->rejoined.us && mono_sub(now, heard->rejoined) >= skew;
+	return !heard->may_hurry && mono_sub(now, heard->left) < skew && !rejoins &&
+	       mono_sub(now, heard->acceptable) < 3 * interval;
+}
+
 static void check_takeover(
     const struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event)
 {
@@ -124,9 +179,13 @@ static void check_takeover(
 		violate("node %u takes an address that is left to somebody else", node->number);
 	switch (vr->reason) {
 	case VRRP_REASON_NO_ADVERT: good = mono_sub(now, heard->acceptable) >= 3 * interval; break;
-	case VRRP_REASON_RESIGNED: good = heard->resigned.us >= heard->acceptable.us; break;
+	case VRRP_REASON_RESIGNED:
+		good = heard->resigned.us >= heard->acceptable.us && !hurries(node, now);
+		break;
 	case VRRP_REASON_RESUMED: good = before->handover != VRRP_AWAY && !before->heard; break;
-	case VRRP_REASON_PEER_UNHEALTHY: good = grade_of((uint8_t)vr->down_detail) < vr->health; break;
+	case VRRP_REASON_PEER_UNHEALTHY:
+		good = grade_of((uint8_t)vr->down_detail) < vr->health && !hurries(node, now);
+		break;
 	case VRRP_REASON_PREEMPTED_LOWER:
 		good = vr->health == VRRP_HEALTHY && heard->lower.us >= heard->acceptable.us;
 		break;
@@ -227,6 +286,7 @@ static bool disturbs(const struct vrrp *before, const struct vrrp *after, const 
 	switch (event->type) {
 	case VRRP_EVENT_TIMER: return before->state == VRRP_FAULT && after->state != VRRP_FAULT;
 	case VRRP_EVENT_ADVERT:
+	case VRRP_EVENT_NEXT:
 	case VRRP_EVENT_CLAIM: return false;
 	case VRRP_EVENT_ANSWER: return event->answer.error != 0;
 	case VRRP_EVENT_ADDRESS:
@@ -273,6 +333,7 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
 	enum vrrp_state state = before->state;
 	now = node->vr.seen; /* an advert may have waited */
 	check_hear(node, before, now, event);
+	note_standing(node, before, now, event);
 	note_stay(node, event);
 	if (effects->count > VRRP_EFFECTS_MAX)
 		violate("node %u: %u effects", node->number, effects->count);

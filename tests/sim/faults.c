@@ -36,6 +36,7 @@ static const char *const names[FAULTS] = {
     [FAULT_MAC] = "another MAC",
     [FAULT_LOCK] = "kernel busy",
     [FAULT_RIVAL] = "somebody answers every announcement",
+    [FAULT_FORGED] = "forged resignation",
     [FAULT_INTERVAL] = "another interval, node by node",
     [FAULT_FLAPPING] = "checks that answer at random",
 };
@@ -111,6 +112,7 @@ void plan_group(uint64_t seed)
 			world.interval_us = world.nodes[i].params.advert_interval_us;
 	world.net.delay_us = random_chance(70) ? 200 : random_in(200, 3000);
 	world.net.double_percent = random_chance(20) ? 10 : 0;
+	world.hints = random_chance(40) ? HINTS_NONE : random_chance(50) ? HINTS_RIGHT : HINTS_WRONG;
 }
 
 /* ---- the faults ---- */
@@ -345,6 +347,7 @@ static void happen_once(const struct fault *fault)
 		checks_begin();
 		world.flapping++;
 		break;
+	case FAULT_FORGED: node_forge_resignation(node); break;
 	case FAULT_INTERVAL: change_interval(fault); break;
 	case FAULT_MAC:
 		node->kernel.mac++;

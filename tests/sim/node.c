@@ -227,6 +227,7 @@ static void read_messages(struct node *node, struct mono now)
 			    : message->type == VRRP_EVENT_ANSWER ? "answer of the kernel"
 			    : message->type == VRRP_EVENT_DRAIN	 ? "drain"
 			    : message->type == VRRP_EVENT_RESUME ? "resume"
+			    : message->type == VRRP_EVENT_NEXT	 ? "told who is next"
 								 : vrrp_health_name(message->health));
 		}
 		node_step(node, now, message);
@@ -237,18 +238,29 @@ static void read_messages(struct node *node, struct mono now)
 
 /* ---- flush.c, send.c ---- */
 
-static void send_advert(struct node *node, const struct address *destination, int to)
+static void send_advert(struct node *node, uint8_t priority, const struct address *destination, int to)
 {
 	struct packet packet = {.type = PACKET_ADVERT, .from = node->number, .destination = *destination};
+	bool begun = node->vr.params.advert_interval_us != 0;
+	int64_t interval_us = begun ? node->vr.params.advert_interval_us : node->params.advert_interval_us;
 	struct advert advert = {.vrid = VRID,
-	    .priority = node->pending.priority,
-	    .interval_cs = (uint16_t)(node->vr.params.advert_interval_us / (10 * USEC_PER_MS)),
+	    .priority = priority,
+	    .interval_cs = (uint16_t)(interval_us / (10 * USEC_PER_MS)),
 	    .address_count = (uint8_t)(world.address_count + 1),
 	    .addresses = {node->address}};
-	packet.size = advert_build(
-	    &advert, &node->vr.own_address, destination, NULL, packet.bytes, sizeof packet.bytes);
+	packet.size =
+	    advert_build(&advert, &node->address, destination, NULL, packet.bytes, sizeof packet.bytes);
 	node->cursor += random_in(5, 15);
 	net_send(node->number, &packet, node->cursor, to);
+}
+
+/* By somebody who has the node's address; the node itself hears nothing of it. */
+void node_forge_resignation(struct node *node)
+{
+	int64_t cursor = node->cursor;
+	node->cursor = world.now;
+	send_advert(node, VRRP_PRIORITY_RESIGN, &vrrp_group, -1);
+	node->cursor = cursor;
 }
 
 static void flush_adverts(struct node *node)
@@ -260,9 +272,9 @@ static void flush_adverts(struct node *node)
 	pending->advert = pending->final_advert = false;
 	if (!node->vr.link_up)
 		return;
-	send_advert(node, &vrrp_group, -1);
+	send_advert(node, pending->priority, &vrrp_group, -1);
 	if (final_advert)
-		send_advert(node, &vrrp_all_nodes, -1);
+		send_advert(node, pending->priority, &vrrp_all_nodes, -1);
 }
 
 static void flush_announcement(struct node *node)
@@ -349,7 +361,8 @@ void node_start(struct node *node)
 	    .acceptable = {INT64_MIN / 2},
 	    .resigned = {INT64_MIN / 2},
 	    .lower = {INT64_MIN / 2},
-	    .worse = {INT64_MIN / 2}};
+	    .rejoined = {INT64_MIN / 2},
+	    .next_until = MONO_PAST};
 	node->stopped = node->has_mac = false;
 	node->resync = true;
 	node->kernel.asked = node->kernel.working = false;

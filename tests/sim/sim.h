@@ -30,6 +30,9 @@
 #define NEVER	   INT64_MAX
 #define RATE_ONE   1000000 /* a clock that is right, in millionths */
 
+/* What nodes are told of who is next. */
+enum hints { HINTS_NONE, HINTS_RIGHT, HINTS_WRONG };
+
 /* ---- network ---- */
 
 enum packet_type { PACKET_ADVERT, PACKET_NA };
@@ -97,14 +100,18 @@ struct memory {
 
 /* What the node has heard, kept apart from what the state machine thinks of it. */
 struct heard {
-	struct mono acceptable, resigned, lower, worse, answered;
+	struct mono acceptable, resigned, lower, answered;
 	bool anybody;	     /* or has been Active itself */
 	int64_t interval_us; /* of the last acceptable one */
 	struct mono last;    /* the last one that was news, and whose */
 	struct address source;
 	uint8_t priority;
-	bool heir;	  /* somebody resigned to whom it had given way, and it still has the address */
-	unsigned answers; /* to rivals, in a row */
+	bool heir;		/* somebody resigned to whom it had given way, and it still has the address */
+	unsigned answers;	/* to rivals, in a row */
+	struct mono next_until; /* told that it is next */
+	bool leaving;		/* the last that was news: it resigns or is worse, since then: */
+	struct mono left, rejoined;
+	bool may_hurry; /* without Skew_Time */
 };
 
 struct node {
@@ -156,6 +163,7 @@ enum happening_type {
 	HAPPENS_MESSAGE,
 	HAPPENS_RIVAL,
 	HAPPENS_PROBE,
+	HAPPENS_HELLO,
 	HAPPENS_FAULT,
 	HAPPENS_FAULT_END
 };
@@ -200,6 +208,7 @@ enum fault_type {
 	FAULT_MAC,
 	FAULT_LOCK,	/* the kernel is busy with other people's requests */
 	FAULT_RIVAL,	/* somebody announces the address whenever we do */
+	FAULT_FORGED,	/* somebody resigns in the name of a node */
 	FAULT_INTERVAL, /* another advert interval, on one node after the other */
 	FAULT_FLAPPING, /* health checks answer at random, everywhere; only by itself */
 	FAULTS
@@ -224,6 +233,7 @@ struct world {
 	int64_t lease_us;
 	struct node nodes[NODES_MAX];
 	struct net net;
+	enum hints hints;
 	unsigned foreign_holders, rivals; /* so many faults have them there */
 
 	unsigned fault_count;
@@ -278,6 +288,11 @@ void node_crash(struct node *node);
 void node_message(struct node *node, const struct vrrp_event *event);
 void node_wake(struct node *node, int64_t at);
 void node_turn(struct node *node);
+
+void node_forge_resignation(struct node *node);
+
+/* hints.c */
+void hints_hello(struct node *node);
 
 /* checks.c */
 void checks_begin(void);
