@@ -4,6 +4,7 @@ Everything lives in namespaces and on memory that end with the program that made
 its disk; one that powers off stays off until boot().
 """
 
+import glob
 import os
 import signal
 import subprocess
@@ -41,14 +42,30 @@ RestartSec=100ms
 WantedBy=multi-user.target
 """
 
+
 def own_cgroups():
     """A cgroup2 that nspawn can use, whatever the host has, seen by this mount namespace alone."""
     run("umount", "-l", CGROUP, check=False)
     run("mount", "-t", "cgroup2", "none", CGROUP)
+    remove_cgroups()
     own = f"{CGROUP}/vipd-machines-{os.getpid()}-{time.time_ns()}"
     os.mkdir(own)
-    with open(f"{own}/cgroup.procs", "w") as procs:
+    enter_cgroup(own)
+
+
+def enter_cgroup(directory):
+    with open(f"{directory}/cgroup.procs", "w") as procs:
         procs.write("0")
+
+
+def remove_cgroups():
+    """Those of runs that are over: they outlive the namespaces."""
+    for own in glob.glob(f"{CGROUP}/vipd-machines-*"):
+        with open(f"{own}/cgroup.events") as events:
+            if "populated 1" in events.read():
+                continue
+        for directory, _, _ in os.walk(own, topdown=False):
+            os.rmdir(directory)
 
 
 class Machine:
@@ -76,6 +93,8 @@ class Machine:
 
     def furnish(self):
         run("rm", "-f", f"{self.tree}/usr/sbin/policy-rc.d")  # a machine starts what is installed
+        # Of its own, should somebody install packages on the host meanwhile.
+        run("sh", "-c", "cp -p status own && mv own status && rm -rf updates && mkdir updates", cwd=f"{self.tree}/var/lib/dpkg")
         self.write("/etc/machine-id", "")
         self.write("/etc/hostname", self.name + "\n")
         for target in ("sysinit", "sockets", "basic", "multi-user", "timers", "network-online"):

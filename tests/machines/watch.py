@@ -24,6 +24,10 @@ class Client:
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
     def served(self):
         nodes = self.ask("peek")["nodes"]
         return nodes[-1]["node"] if nodes else None
