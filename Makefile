@@ -81,6 +81,7 @@ unit_replay   := $(unit_auth)
 unit_hello    := $(unit_auth) agent/wire/hello.c
 unit_router_auth := $(unit_auth) agent/engine/auth.c
 unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c
+unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
 unit_certificate := agent/control/checks/certificate.c
 unit_judge    := agent/control/checks/judge.c agent/control/text.c
 unit_pace     := agent/control/checks/pace.c

@@ -97,12 +97,16 @@ int64_t vr_active_down_interval(const struct vrrp *vr)
 }
 
 /* 6.4.3: ties are broken by the sender's address, as an unsigned integer in network order. */
+bool vrrp_is_better(
+    uint8_t priority, const struct address *source, uint8_t than, const struct address *than_source)
+{
+	return priority != than ? priority > than : address_compare(source, than_source) > 0;
+}
+
 bool vr_is_superior(const struct vrrp *vr, const struct vrrp_event *advert)
 {
-	uint8_t own = vrrp_effective_priority(vr);
-	if (advert->advert.priority != own)
-		return advert->advert.priority > own;
-	return address_compare(&advert->advert.source, &vr->own_address) > 0;
+	return vrrp_is_better(
+	    advert->advert.priority, &advert->advert.source, vrrp_effective_priority(vr), &vr->own_address);
 }
 
 bool vr_accepts(const struct vrrp *vr, struct mono now, uint8_t priority)

@@ -298,6 +298,11 @@ uint8_t vrrp_graded_priority(uint8_t priority, enum vrrp_health health);
 /* The grade of a router that advertises this priority. */
 enum vrrp_health vrrp_priority_health(uint8_t priority);
 
+/* Whether a router that advertises this priority from this address wins against the other one (RFC 9568
+ * section 6.4.3). */
+bool vrrp_is_better(
+    uint8_t priority, const struct address *source, uint8_t than, const struct address *than_source);
+
 /* "failing", "recovering", "healthy" */
 const char *vrrp_health_name(enum vrrp_health health);
 

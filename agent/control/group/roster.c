@@ -1,0 +1,299 @@
+/*
+ * The roster: see roster.h. Members are sorted by their address, so that status and metrics show them in the
+ * same order everywhere.
+ */
+#include "control/group/roster.h"
+
+#include <string.h>
+
+#include "vipd/vrrp.h"
+
+#define LOST_INTERVALS	   3
+#define KEPT_US		   (3600 * USEC_PER_SEC)
+#define GAP_US		   (1500 * USEC_PER_MS) /* between two looks: this process was stopped */
+#define STRANGER_AFTER_US  (3 * USEC_PER_SEC)
+#define STRANGER_SILENT_US (2 * USEC_PER_SEC) /* it has to be Active all the time meanwhile */
+
+const char *roster_presence_name(enum roster_presence presence)
+{
+	static const char *const names[ROSTER_PRESENCES] = {
+	    [ROSTER_HERE] = "here",
+	    [ROSTER_LOST] = "lost",
+	    [ROSTER_STOPPED] = "stopped",
+	};
+	return names[presence];
+}
+
+static struct roster_member *find(struct roster *roster, const struct address *source)
+{
+	for (unsigned i = 0; i < roster->count; i++)
+		if (address_equal(&roster->members[i].source, source))
+			return &roster->members[i];
+	return NULL;
+}
+
+const struct roster_member *roster_find(const struct roster *roster, const struct address *source)
+{
+	return find((struct roster *)roster, source);
+}
+
+static void remove_at(struct roster *roster, unsigned index)
+{
+	struct roster_member *member = &roster->members[index];
+	roster->count--;
+	memmove(member, member + 1, (roster->count - index) * sizeof *member);
+}
+
+/* Makes room by forgetting the one that has been away longest. */
+static bool make_room(struct roster *roster)
+{
+	const struct roster_member *oldest = NULL;
+	if (roster->count < ROSTER_MEMBERS_MAX)
+		return true;
+	for (unsigned i = 0; i < roster->count; i++) {
+		const struct roster_member *member = &roster->members[i];
+		if (member->presence != ROSTER_HERE && (!oldest || member->heard.us < oldest->heard.us))
+			oldest = member;
+	}
+	if (oldest)
+		remove_at(roster, (unsigned)(oldest - roster->members));
+	return oldest;
+}
+
+static struct roster_member *insert(struct roster *roster, const struct address *source)
+{
+	unsigned at = 0;
+	while (at < roster->count && address_compare(&roster->members[at].source, source) < 0)
+		at++;
+	struct roster_member *member = &roster->members[at];
+	memmove(member + 1, member, (roster->count - at) * sizeof *member);
+	roster->count++;
+	memset(member, 0, sizeof *member);
+	member->source = *source;
+	return member;
+}
+
+static void tell(struct roster_news *news, enum roster_event event, const struct roster_member *member)
+{
+	memset(news, 0, sizeof *news);
+	news->event = event;
+	news->source = member->source;
+	memcpy(news->node, member->hello.node, sizeof news->node);
+}
+
+/* Duplicates, and what the network delivers late. One that is lost may begin anew: a snapshot was restored.
+ */
+static bool is_old(const struct roster_member *member, const struct hello *hello)
+{
+	return member->presence != ROSTER_LOST && hello->number <= member->hello.number &&
+	       memcmp(hello->boot, member->hello.boot, sizeof hello->boot) == 0;
+}
+
+static void forget_stranger(struct roster *roster, const struct address *source)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < roster->stranger_count; i++)
+		if (!address_equal(&roster->strangers[i].source, source))
+			roster->strangers[kept++] = roster->strangers[i];
+	roster->stranger_count = kept;
+}
+
+static enum roster_event event_of(
+    const struct roster_member *member, enum roster_presence presence, bool is_new)
+{
+	if (presence == ROSTER_STOPPED)
+		return member->presence == ROSTER_HERE && !is_new ? ROSTER_HAS_STOPPED : ROSTER_QUIET;
+	if (is_new)
+		return ROSTER_JOINED;
+	return member->presence == ROSTER_HERE ? ROSTER_QUIET : ROSTER_IS_BACK;
+}
+
+enum hello_verdict roster_hear(struct roster *roster, const struct address *source, const struct hello *hello,
+    struct mono now, int64_t now_us, struct roster_news *news)
+{
+	struct roster_member *member = find(roster, source);
+	bool is_new = !member;
+	if (member && member->hello.is_signed && !hello->is_signed)
+		return HELLO_UNSIGNED;
+	/* A signed one has its own proof of order, and replaces whatever was said without a signature. */
+	if (member && hello->is_signed == member->hello.is_signed && is_old(member, hello))
+		return HELLO_OLD;
+	if (is_new && !make_room(roster))
+		return HELLO_ROSTER_FULL;
+	if (is_new)
+		member = insert(roster, source);
+	enum roster_presence presence = hello->leaving ? ROSTER_STOPPED : ROSTER_HERE;
+	enum roster_event event = event_of(member, presence, is_new);
+	bool rebooted = memcmp(member->hello.boot, hello->boot, sizeof hello->boot) != 0;
+	int64_t after_us = mono_sub(now, member->heard);
+	if (is_new || presence != member->presence)
+		member->since_us = now_us;
+	member->hello = *hello;
+	member->presence = presence;
+	member->heard = now;
+	forget_stranger(roster, source);
+	tell(news, event, member);
+	if (event == ROSTER_IS_BACK) {
+		news->rebooted = rebooted;
+		news->after_us = after_us;
+	}
+	return HELLO_OK;
+}
+
+/* As if the others had said at the end of the gap what they said before it. */
+static void forgive_gap(struct roster *roster, int64_t gap_us)
+{
+	for (unsigned i = 0; i < roster->count; i++)
+		roster->members[i].heard = mono_add(roster->members[i].heard, gap_us);
+}
+
+static bool is_silent(const struct roster_member *member, struct mono now)
+{
+	int64_t limit_us = LOST_INTERVALS * member->hello.interval_ms * USEC_PER_MS;
+	return member->presence == ROSTER_HERE && mono_sub(now, member->heard) >= limit_us;
+}
+
+bool roster_expire(struct roster *roster, struct mono now, int64_t now_us, struct roster_news *news)
+{
+	int64_t gap_us = roster->looked.us ? mono_sub(now, roster->looked) : 0;
+	if (gap_us > GAP_US)
+		forgive_gap(roster, gap_us);
+	roster->looked = now;
+	for (unsigned i = roster->count; i > 0; i--)
+		if (roster->members[i - 1].presence != ROSTER_HERE &&
+		    mono_sub(now, roster->members[i - 1].heard) >= KEPT_US)
+			remove_at(roster, i - 1);
+	for (unsigned i = 0; i < roster->count; i++) {
+		struct roster_member *member = &roster->members[i];
+		if (!is_silent(member, now))
+			continue;
+		member->presence = ROSTER_LOST;
+		member->since_us = now_us;
+		tell(news, ROSTER_IS_LOST, member);
+		return true;
+	}
+	return false;
+}
+
+/* ---- routers that send no hello ---- */
+
+static bool proven(const struct roster_stranger *stranger)
+{
+	return mono_sub(stranger->seen, stranger->since) >= STRANGER_AFTER_US;
+}
+
+/* The one to be replaced: of those that are no proven strangers first. */
+static struct roster_stranger *stranger_place(struct roster *roster)
+{
+	if (roster->stranger_count < ROSTER_STRANGERS_MAX)
+		return &roster->strangers[roster->stranger_count++];
+	struct roster_stranger *place = &roster->strangers[0];
+	for (unsigned i = 1; i < ROSTER_STRANGERS_MAX; i++)
+		if (!proven(&roster->strangers[i]))
+			place = &roster->strangers[i];
+	return place;
+}
+
+void roster_active(struct roster *roster, const struct address *source, struct mono now)
+{
+	if (find(roster, source))
+		return; /* also a lost one: it has sent hellos */
+	for (unsigned i = 0; i < roster->stranger_count; i++) {
+		struct roster_stranger *stranger = &roster->strangers[i];
+		if (!address_equal(&stranger->source, source))
+			continue;
+		if (!proven(stranger) && mono_sub(now, stranger->seen) > STRANGER_SILENT_US)
+			stranger->since = now;
+		stranger->seen = now;
+		return;
+	}
+	*stranger_place(roster) = (struct roster_stranger){*source, now, now};
+}
+
+bool roster_is_stranger(const struct roster *roster, const struct roster_stranger *stranger)
+{
+	return proven(stranger) && !roster_find(roster, &stranger->source);
+}
+
+unsigned roster_forget(struct roster *roster, const char *node)
+{
+	unsigned before = roster->count + roster->stranger_count;
+	roster->stranger_count = 0;
+	for (unsigned i = roster->count; i > 0; i--)
+		if (roster->members[i - 1].presence != ROSTER_HERE &&
+		    strcmp(roster->members[i - 1].hello.node, node) == 0)
+			remove_at(roster, i - 1);
+	return before - roster->count;
+}
+
+/* ---- who can take over ---- */
+
+bool roster_can_take_over(const struct hello *hello)
+{
+	return hello->candidate && !hello->leaving && hello->health == VRRP_HEALTHY &&
+	       hello->state != VRRP_ACTIVE;
+}
+
+unsigned roster_candidates(const struct roster *roster, const struct hello *ours)
+{
+	unsigned count = roster_can_take_over(ours);
+	for (unsigned i = 0; i < roster->count; i++)
+		count += roster->members[i].presence == ROSTER_HERE &&
+			 roster_can_take_over(&roster->members[i].hello);
+	return count;
+}
+
+static bool is_next(const struct hello *hello)
+{
+	return hello->candidate && !hello->leaving && hello->state != VRRP_ACTIVE;
+}
+
+int roster_next(const struct roster *roster, const struct hello *ours, const struct address *source)
+{
+	int next = is_next(ours) ? ROSTER_SELF : ROSTER_NOBODY;
+	uint8_t priority = ours->effective_priority;
+	for (unsigned i = 0; i < roster->count; i++) {
+		const struct roster_member *member = &roster->members[i];
+		if (member->presence != ROSTER_HERE || !is_next(&member->hello))
+			continue;
+		if (next != ROSTER_NOBODY &&
+		    !vrrp_is_better(member->hello.effective_priority, &member->source, priority, source))
+			continue;
+		next = (int)i;
+		priority = member->hello.effective_priority;
+		source = &member->source;
+	}
+	return next;
+}
+
+/* ---- what must be equal ---- */
+
+const char *roster_setting_name(unsigned bit)
+{
+	static const char *const names[ROSTER_SETTINGS] = {"addresses", "advert_interval", "preempt", "auth"};
+	return names[bit];
+}
+
+/* Their order does not matter, as in adverts. */
+static bool same_addresses(const struct hello *a, const struct hello *b)
+{
+	unsigned found = 0;
+	for (unsigned i = 0; i < a->address_count; i++)
+		for (unsigned k = 0; k < b->address_count; k++)
+			found += address_equal(&a->addresses[i], &b->addresses[k]);
+	return a->address_count == b->address_count && found == a->address_count;
+}
+
+static bool same_auth(const struct hello *a, const struct hello *b)
+{
+	return a->auth == b->auth && a->key_count == b->key_count &&
+	       memcmp(a->keys, b->keys, a->key_count) == 0;
+}
+
+unsigned roster_differences(const struct hello *ours, const struct hello *theirs)
+{
+	return (same_addresses(ours, theirs) ? 0U : ROSTER_ADDRESSES) |
+	       (ours->advert_interval_ms == theirs->advert_interval_ms ? 0U : ROSTER_INTERVAL) |
+	       (ours->preempt == theirs->preempt ? 0U : ROSTER_PREEMPT) |
+	       (same_auth(ours, theirs) ? 0U : ROSTER_AUTH);
+}
