@@ -57,6 +57,8 @@ static int check(const char *path, bool print)
 		fputs(errors.text, stderr);
 		return 2;
 	}
+	config_warn(&config, &errors);
+	fputs(errors.text, stderr);
 	if (!root && has_keys())
 		fputs("vipd: key files were not checked: only root can read them\n", stderr);
 	if (print)

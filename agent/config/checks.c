@@ -16,6 +16,14 @@
 #define BIT(type)     (1U << (type))
 #define WITH_HTTP     (BIT(CHECK_HTTPS) | BIT(CHECK_HTTP))
 
+/* As the kernel has it: the name of the program's file. */
+static const char *refuse_process(const char *text)
+{
+	if (!*text || strchr(text, '/'))
+		return "is not the name of a process; write the name of its program without the directory";
+	return NULL;
+}
+
 /* `type` comes before the keys that only some types have a use for. */
 static const struct key check_keys[] = {
     {"name", &type_text, FIELD(config_check, name), .example = "\"apiserver\"", .required = true,
@@ -31,6 +39,10 @@ static const struct key check_keys[] = {
 	.max = CONFIG_WORDS_MAX, .checks = BIT(CHECK_EXEC)},
     {"path", &type_text, FIELD(config_check, file), .example = "\"/run/maintenance\"", .required = true,
 	.checks = BIT(CHECK_FILE), .refuse = refuse_path},
+    {"process", &type_text, FIELD(config_check, process), .example = "\"haproxy\"",
+	.checks = BIT(CHECK_PROCESS), .refuse = refuse_process},
+    {"pid_file", &type_text, FIELD(config_check, file), .example = "\"/run/haproxy.pid\"",
+	.checks = BIT(CHECK_PROCESS), .refuse = refuse_path},
     {"interval", &type_duration, FIELD(config_check, interval_us), .example = "\"1s\"", .min = 10 * MS,
 	.max = HOUR, .step = 1},
     {"fast_interval", &type_duration, FIELD(config_check, fast_interval_us), .example = "\"200ms\"",
@@ -91,6 +103,10 @@ static void check_values(
 		    "does not fit type = \"%s\"; write type = \"%s\" or %s://…",
 		    config_check_type_name(check->type), encrypted ? "https" : "http",
 		    config_check_type_name(check->type));
+	if (check->type == CHECK_PROCESS && !config_setting_get_member(setting, "process") &&
+	    !config_setting_get_member(setting, "pid_file"))
+		report_absent(report, setting, "process",
+		    "is missing; write process = \"haproxy\", or pid_file = \"/run/haproxy.pid\"");
 	if (check->fast_interval_us > check->interval_us)
 		report_field(report, &check->fast_interval_us, check, "fast_interval",
 		    "is longer than interval; make it shorter, or leave it out");

@@ -7,7 +7,7 @@
 const char *const config_unhealthy_names[] = {"demote", "resign", NULL};
 const char *const config_conflict_names[] = {"take", "wait", NULL};
 const char *const config_auth_names[] = {"off", "receive-only", "permissive", "enforce", NULL};
-const char *const config_check_type_names[] = {"https", "http", "tcp", "exec", "file", NULL};
+const char *const config_check_type_names[] = {"https", "http", "tcp", "exec", "file", "process", NULL};
 
 #define NAME_OF(names, value)                                                                                \
 	((size_t)(value) < sizeof(names) / sizeof *(names)-1 ? (names)[value] : "unknown")

@@ -84,7 +84,15 @@ struct config_router {
 	struct config_key keys[CONFIG_KEYS_MAX];
 };
 
-enum config_check_type { CHECK_HTTPS, CHECK_HTTP, CHECK_TCP, CHECK_EXEC, CHECK_FILE, CHECK_TYPES };
+enum config_check_type {
+	CHECK_HTTPS,
+	CHECK_HTTP,
+	CHECK_TCP,
+	CHECK_EXEC,
+	CHECK_FILE,
+	CHECK_PROCESS,
+	CHECK_TYPES
+};
 
 struct config_check {
 	char name[CONFIG_NAME_MAX];
@@ -101,7 +109,8 @@ struct config_check {
 	struct sockaddr_in6 endpoint;	  /* tcp */
 	uint32_t word_count;		  /* exec: of the command */
 	char command[CONFIG_COMMAND_MAX]; /* exec: the words, each with its NUL */
-	char file[CONFIG_PATH_MAX];	  /* file */
+	char file[CONFIG_PATH_MAX];	  /* file; process: the pid file, "": by its name */
+	char process[CONFIG_NAME_MAX];	  /* process: its name; "": whatever it is called */
 	bool file_exists;		  /* file: passes while there is one; else while there is none */
 	char content[CONFIG_TEXT_MAX];	  /* file: passes while this is in it; "": whatever is in it */
 	/* https and http from here on; https alone: server_name, ca, cert, key */
@@ -152,6 +161,11 @@ int config_load(const char *path, struct config *config, struct config_errors *e
 
 /* The first lines of a text of errors, and how many more there are: whole ones, as many as fit. */
 void config_errors_shorten(const char *text, char *out, size_t room);
+
+/*
+ * What is right in a configuration, and will hardly do what was meant: one line each, as errors have them.
+ */
+void config_warn(const struct config *config, struct config_errors *warnings);
 
 /*
  * As an assignment, but writes only what differs: most of the structure is room for more routers than anybody

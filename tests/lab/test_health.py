@@ -247,6 +247,75 @@ def test_command_that_passes(lab, nodes):
     assert "socket:" not in text and "memfd" not in text, text
 
 
+@pytest.fixture
+def service(nodes):
+    """A process of a name that nobody else has, started by itself() as often as wanted."""
+    program = os.path.join(nodes[0].directory, "vipd-lab-balancer")  # longer than what the kernel keeps of a name
+    shutil.copy("/bin/sleep", program)
+    started = []
+
+    def start():
+        started.append(nodes[0].spawn([program, "31538"], "balancer"))
+        wait_for("it runs", lambda: os.readlink(f"/proc/{started[-1].pid}/exe") == program)
+        return started[-1]
+    yield start
+    for process in started:
+        if process.poll() is None:
+            nodes[0].end(process)
+
+
+def unprivileged(node, check):
+    """vipd with run_as = "nobody" and only this check, which asks by itself once an hour."""
+    config = node.config()
+    config["run_as"] = "nobody"
+    config["checks"] = [{**ONCE, "flap_count": 0, "name": "balancer", "type": "process", **check}]
+    config["virtual_routers"][0]["checks"] = ["balancer"]
+    node.vipd_stop()
+    node.write_config(config)
+    node.vipd_start()
+
+
+def test_process_by_name(lab, nodes, service):
+    """Its death is noticed at once, whatever the interval; while another one is left nothing happens."""
+    first, second = service(), service()
+    unprivileged(nodes[0], {"process": "vipd-lab-balancer"})
+    lab.wait_holder(nodes[0])
+    before = transitions(nodes)
+    nodes[0].end(first)
+    wait_for("it looks again", lambda: nodes[0].metric("vipd_check_results_total", result="success"), lambda n: n >= 2)
+    assert transitions(nodes) == before
+    nodes[0].end(second)
+    lab.wait_holder(nodes[1])
+    fails(nodes[0], 0, "no process named vipd-lab-balancer is running")
+    assert (nodes[0].check()["type"], nodes[0].check()["target"]) == ("process", "vipd-lab-balancer")
+
+
+def test_process_of_a_pid_file(lab, nodes, service):
+    path = os.path.join(nodes[0].directory, "balancer.pid")
+
+    def says(text):
+        with open(path + ".new", "w") as out:
+            out.write(text)
+        os.rename(path + ".new", path)
+    process = service()
+    says(f"{process.pid}\n")
+    unprivileged(nodes[0], {"pid_file": path, "process": "vipd-lab-balancer", "interval": "200ms", "fall": 1})
+    lab.wait_holder(nodes[0])
+    for text, words in ((f"{nodes[0].vipd.pid}\n", "is not named vipd-lab-balancer: the file is stale"),
+                        ("none\n", 'does not begin with a process id, but with "none"')):
+        says(text)
+        fails(nodes[0], 0, words)
+        says(f"{process.pid} and more\n")
+        passes(nodes[0], 0)
+    os.unlink(path)
+    fails(nodes[0], 0, "No such file or directory")
+    says(f"{process.pid}\n")
+    lab.wait_holder(nodes[0])
+    nodes[0].end(process)
+    lab.wait_holder(nodes[1])
+    fails(nodes[0], 0, f"the process {process.pid} of {path} is not running")
+
+
 def test_certificate(lab, nodes):
     certificate = nodes[0].check()["certificate"]
     assert (certificate["covers"], certificate["missing"]) == ([VIP], []) and certificate["expires"]

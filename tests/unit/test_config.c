@@ -128,6 +128,26 @@ static void test_good(void **state)
 	globfree(&files);
 }
 
+/* What is right and hardly meant is said, in exactly the words at the end of each file; nothing is said of
+ * the others. */
+static void test_warnings(void **state)
+{
+	(void)state;
+	glob_t files;
+	assert_int_equal(glob("tests/conf/warn-*.conf", 0, NULL, &files), 0);
+	assert_int_equal(glob("tests/conf/good-*.conf", GLOB_APPEND, NULL, &files), 0);
+	assert_int_equal(glob("conf/vipd.conf", GLOB_APPEND, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		char expected[CONFIG_ERRORS_TEXT_MAX];
+		expected_errors(files.gl_pathv[i], expected, sizeof(expected));
+		assert_int_equal(config_load(files.gl_pathv[i], &config, &errors), 0);
+		config_warn(&config, &errors);
+		assert_string_equal(errors.text, expected);
+		assert_int_equal(errors.count != 0, strstr(files.gl_pathv[i], "warn-") != NULL);
+	}
+	globfree(&files);
+}
+
 static void assert_address(const struct address *address, const char *text)
 {
 	char is[ADDRESS_TEXT_MAX];
@@ -425,6 +445,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_bad),
 	    cmocka_unit_test(test_good),
+	    cmocka_unit_test(test_warnings),
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_values),
 	    cmocka_unit_test(test_no_remains),

@@ -10,7 +10,7 @@
 #include "vipd/mono.h"
 
 /* A new type is a file, a name here and a row. */
-extern const struct probe_type probe_net, probe_exec, probe_file;
+extern const struct probe_type probe_net, probe_exec, probe_file, probe_process;
 
 static const struct probe_type *const types[CHECK_TYPES] = {
     [CHECK_HTTPS] = &probe_net,
@@ -18,6 +18,7 @@ static const struct probe_type *const types[CHECK_TYPES] = {
     [CHECK_TCP] = &probe_net,
     [CHECK_EXEC] = &probe_exec,
     [CHECK_FILE] = &probe_file,
+    [CHECK_PROCESS] = &probe_process,
 };
 
 struct probe *probe_open(sd_event *event, const struct config_check *config, const struct secrets *secrets,

@@ -182,13 +182,14 @@ static json_t *router_json(const struct view *view, const struct board_router *r
 	return json;
 }
 
-/* What is asked: the URL, the address, the program or the file. */
+/* What is asked: the URL, the address, the program, the file or the process. */
 static json_t *target_json(const struct config_check *config)
 {
 	return config->url[0]	    ? TEXT(config->url)
 	       : config->address[0] ? TEXT(config->address)
 	       : config->word_count ? TEXT(config->command)
-				    : TEXT(config->file);
+	       : config->file[0]    ? TEXT(config->file)
+				    : TEXT(config->process);
 }
 
 /* What the server presents, against the addresses of the virtual routers that use this check. */
