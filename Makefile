@@ -11,6 +11,10 @@ sbindir    = $(DESTDIR)$(PREFIX)/sbin
 bindir     = $(DESTDIR)$(PREFIX)/bin
 libexecdir = $(DESTDIR)$(PREFIX)/libexec/vipd
 mandir     = $(DESTDIR)$(PREFIX)/share/man
+# bash, zsh and fish look here; zsh under /usr/local in site-functions.
+bashdir    = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+zshdir     = $(DESTDIR)$(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+fishdir    = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 docdir     = $(DESTDIR)$(PREFIX)/share/doc/vipd
 sysconfdir = $(DESTDIR)/etc
 unitdir    = $(DESTDIR)$(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)/systemd/system
@@ -245,7 +249,7 @@ $(B)/micro: $(call objects,tests/bench/micro.c $(sort $(call room,core) $(unit_a
 conf: all
 	@tests/conf/verify-unit $(B)
 	@tests/conf/markdown
-	@VIPD_BUILD=$(B) $(PYTEST) tests/conf/test_vipctl.py tests/conf/test_manifest.py tests/conf/test_prometheus.py
+	@VIPD_BUILD=$(B) $(PYTEST) tests/conf/test_vipctl.py tests/conf/test_command_line.py tests/conf/test_manifest.py tests/conf/test_prometheus.py
 	@$(B)/vipd -n -c conf/vipd.conf
 
 SOURCES = $(shell git ls-files '*.c' '*.h')
@@ -278,11 +282,15 @@ install: all
 	install -m 644 docs/vipctl.1 $(mandir)/man1/
 	install -m 644 docs/vipd.conf.5 $(mandir)/man5/
 	install -m 644 docs/vipd.8 $(mandir)/man8/
+	install -D -m 644 conf/completion/vipctl.bash $(bashdir)/vipctl
+	install -D -m 644 -t $(zshdir) conf/completion/_vipctl
+	install -D -m 644 -t $(fishdir) conf/completion/vipctl.fish
 
 # What install wrote. What somebody else wrote stays: vipd.conf, keys, captures, the user.
 uninstall:
 	rm -f $(sbindir)/vipd $(bindir)/vipctl $(unitdir)/vipd.service $(unitdir)/vipd-drain.service $(sysusersdir)/vipd.conf $(tmpfilesdir)/vipd.conf \
-	    $(mandir)/man1/vipctl.1 $(mandir)/man5/vipd.conf.5 $(mandir)/man8/vipd.8
+	    $(mandir)/man1/vipctl.1 $(mandir)/man5/vipd.conf.5 $(mandir)/man8/vipd.8 \
+	    $(bashdir)/vipctl $(zshdir)/_vipctl $(fishdir)/vipctl.fish
 	rm -rf $(libexecdir) $(docdir)
 
 # The sources of a commit, the same bytes each time.

@@ -1,9 +1,11 @@
 /*
  * What somebody probably meant: the nearest of some words by edit distance.
  */
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
-#include "config/report.h"
+#include "vipd/nearest.h"
 
 #define WORD_MAX 64
 

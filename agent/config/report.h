@@ -8,6 +8,7 @@
 #pragma once
 
 #include "vipd/config.h"
+#include "vipd/nearest.h"
 
 struct config_setting_t; /* libconfig's */
 
@@ -76,9 +77,6 @@ int text_cut(const char *text, size_t size, size_t most);
 /* The text with what is unseen as \u00a0, and what is not UTF-8 as \xff; as much as fits. Returns its size.
  */
 size_t text_show(char *out, size_t room, const char *text);
-
-/* The one of `words` that `word` probably stands for, or NULL. */
-const char *nearest_word(const char *word, const char *const *words, size_t count);
 
 /* Checks across keys, of a configuration whose single values have been checked. Fields that were wrong are 0.
  */

@@ -30,9 +30,14 @@ static int write_whole(const char *path, const struct reply *reply)
 	return -error;
 }
 
+const struct cli_option capture_options[] = {
+    {'o', "output", "FILE", "where to; -: standard output, the default unless that is a terminal"},
+    {0},
+};
+
 int command_capture(const struct vipctl *ctl)
 {
-	const char *path = ctl->output ? ctl->output : "-";
+	const char *output = option_value(ctl, 'o'), *path = output ? output : "-";
 	struct reply reply;
 	if (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO))
 		usage_error("capture writes a file for Wireshark, nothing to read here: add -o FILE");

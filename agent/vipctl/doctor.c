@@ -94,25 +94,25 @@ static void summary_print(const struct doctor_report *report)
 	    counts[DOCTOR_WARNING], counts[DOCTOR_FAILURE], counts[DOCTOR_UNKNOWN]);
 }
 
-const char *const doctor_usage =
-    "Usage: vipctl doctor [OPTIONS] [FINDING ...]\n"
-    "Looks at everything that has to be right for the virtual address to move when it must, and says what "
-    "to\n"
-    "do. Changes nothing. Run it as root, on every server; it takes one to five seconds. With FINDING: only "
-    "that,\n"
-    "such as: vipctl doctor --name k8s-api.example.com name\n"
-    "\n"
-    "  -c, --config FILE         vipd.conf; default: the one that vipd has read\n"
-    "      --name NAME           DNS name of the virtual address, such as k8s-api.example.com\n"
-    "      --resolver ADDRESS    ask this resolver for it: [2001:db8::53]:5353; default /etc/resolv.conf\n"
-    "      --k3s-config FILE     default /etc/rancher/k3s/config.yaml\n"
-    "      --bird SOCKET         control socket of BIRD; default Calico's, then Debian's\n"
-    "  -s, --socket SOCKET       the agent's socket\n"
-    "  -o, --output json         findings as JSON\n"
-    "      --no-color            no colour\n"
+enum { OPTION_NAME = OPTION_LONG, OPTION_RESOLVER, OPTION_K3S_CONFIG, OPTION_BIRD };
+
+const char doctor_help[] =
+    "Changes nothing. Run it as root, on every server; it takes one to five seconds.\n"
+    "With FINDING only that: vipctl doctor --name k8s-api.example.com name\n"
     "\n"
     "✔ well   – cannot be looked at here   ⚠ warning   ✘ failure\n"
-    "Exit status: 0 nothing worse than –; 1 a warning; 2 a failure (or a wrong command line).\n";
+    "Exit status: 0 nothing worse than –; 1 a warning; 2 a failure (or a wrong command\n"
+    "line).\n";
+
+const struct cli_option doctor_options[] = {
+    {'c', "config", "FILE", "vipd.conf; default: the one that vipd has read"},
+    {OPTION_NAME, "name", "NAME", "DNS name of the virtual address, such as k8s-api.example.com"},
+    {OPTION_RESOLVER, "resolver", "ADDRESS",
+	"ask this resolver for it: [2001:db8::53]:5353;\ndefault: those of /etc/resolv.conf"},
+    {OPTION_K3S_CONFIG, "k3s-config", "FILE", "default /etc/rancher/k3s/config.yaml"},
+    {OPTION_BIRD, "bird", "SOCKET", "control socket of BIRD; default Calico's, then Debian's"},
+    {0},
+};
 
 static void name_unknown(const char *name)
 {
@@ -125,9 +125,10 @@ static void name_unknown(const char *name)
 
 static void request_check(const struct vipctl *ctl)
 {
-	if (ctl->resolver && !doctor_resolver_valid(ctl->resolver))
-		usage_error("--resolver %s: write an address, as [2001:db8::53]:5353", ctl->resolver);
-	if (ctl->resolver && !ctl->name)
+	const char *resolver = option_value(ctl, OPTION_RESOLVER);
+	if (resolver && !doctor_resolver_valid(resolver))
+		usage_error("--resolver %s: write an address, as [2001:db8::53]:5353", resolver);
+	if (resolver && !option_value(ctl, OPTION_NAME))
 		usage_error("--resolver needs --name: what is it to be asked for?");
 	for (int i = 0; i < ctl->word_count; i++) {
 		if (!doctor_finding_exists(ctl->words[i]))
@@ -139,11 +140,11 @@ int command_doctor(const struct vipctl *ctl)
 {
 	struct doctor_request request = {.status = status_ask,
 	    .context = (void *)ctl,
-	    .config = ctl->config,
-	    .name = ctl->name,
-	    .resolver = ctl->resolver,
-	    .k3s_config = ctl->k3s_config,
-	    .bird = ctl->bird,
+	    .config = option_value(ctl, 'c'),
+	    .name = option_value(ctl, OPTION_NAME),
+	    .resolver = option_value(ctl, OPTION_RESOLVER),
+	    .k3s_config = option_value(ctl, OPTION_K3S_CONFIG),
+	    .bird = option_value(ctl, OPTION_BIRD),
 	    .only = ctl->word_count ? ctl->words : NULL};
 	struct doctor_report report;
 	request_check(ctl);

@@ -67,11 +67,22 @@ static int list(const struct vipctl *ctl, const char *path)
 	return EXIT_FINE;
 }
 
+const struct cli_option events_options[] = {
+    {'f', "follow", NULL, "go on with each new one when it happens; begins with the last 10"},
+    {'n', "last", "N", "only the last N"},
+    {0},
+};
+
 int command_events(const struct vipctl *ctl)
 {
 	char path[128];
-	const char *last = ctl->last ? ctl->last : ctl->follow ? LAST_WHEN_FOLLOWING : NULL;
-	snprintf(path, sizeof path, "/v1/events%s%s%s%s", ctl->follow || last ? "?" : "",
-	    ctl->follow ? "follow=1&" : "", last ? "last=" : "", last ? last : "");
-	return ctl->follow ? call_follow(ctl, path, follow_line, (void *)ctl) : list(ctl, path);
+	bool follow = option_value(ctl, 'f') != NULL;
+	const char *last = option_value(ctl, 'n');
+	if (last && (!*last || strspn(last, "0123456789") != strlen(last) || strlen(last) > 9))
+		usage_error("-n %s: that is not a number of events", last);
+	if (!last && follow)
+		last = LAST_WHEN_FOLLOWING;
+	snprintf(path, sizeof path, "/v1/events%s%s%s%s", follow || last ? "?" : "",
+	    follow ? "follow=1&" : "", last ? "last=" : "", last ? last : "");
+	return follow ? call_follow(ctl, path, follow_line, (void *)ctl) : list(ctl, path);
 }

@@ -12,6 +12,13 @@
 #define POLL_MS 20
 #define WAIT_MS 3000 /* and what the protocol takes */
 
+enum { OPTION_FOR = OPTION_LONG };
+
+const struct cli_option drain_options[] = {
+    {OPTION_FOR, "for", "TIME", "resume by itself after that time, such as 10m"},
+    {0},
+};
+
 static int64_t clock_ms(void)
 {
 	struct timespec now;
@@ -21,7 +28,7 @@ static int64_t clock_ms(void)
 
 static bool is_asked_for(const struct vipctl *ctl, const json_t *router)
 {
-	return !ctl->argument || strcmp(ctl->argument, member_text(router, "name")) == 0;
+	return !argument_first(ctl) || strcmp(argument_first(ctl), member_text(router, "name")) == 0;
 }
 
 static bool is_drained(const json_t *router)
@@ -125,8 +132,8 @@ static int change(const struct vipctl *ctl, const char *prefix, condition *is_do
 	struct reply reply;
 	json_t *status, *router;
 	size_t i;
-	char *some = call_path(prefix, "router", ctl->argument);
-	char *path = some ? call_path(some, "for", ctl->duration) : NULL;
+	char *some = call_path(prefix, "router", argument_first(ctl));
+	char *path = some ? call_path(some, "for", option_value(ctl, OPTION_FOR)) : NULL;
 	free(some);
 	if (!path) {
 		fputs("vipctl: out of memory\n", stderr);

@@ -110,7 +110,7 @@ int command_manifest(const struct vipctl *ctl)
 	struct config_errors errors;
 	struct manifest manifest;
 	char vip[ADDRESS_TEXT_MAX];
-	manifest_options(ctl, &manifest);
+	manifest_read(ctl, &manifest);
 	if (config_load(manifest.config, &config, &errors) < 0) {
 		fputs(errors.text, stderr);
 		return EXIT_REFUSED;

@@ -40,4 +40,4 @@ struct manifest {
 };
 
 /* Reads and checks the command line; everything in *manifest may go into a template. Exits if it is wrong. */
-void manifest_options(const struct vipctl *ctl, struct manifest *manifest);
+void manifest_read(const struct vipctl *ctl, struct manifest *manifest);

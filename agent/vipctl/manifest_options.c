@@ -3,8 +3,6 @@
  * of letters that mean nothing to a shell or to YAML.
  */
 #include <arpa/inet.h>
-#include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "vipctl/manifest.h"
@@ -34,33 +32,6 @@ static const struct kind dns_update = {.option = "dns", .pieces = {template_nsup
 static const struct kind calico_endpoints = {.option = "calico",
     .pieces = {template_calico, template_endpoints, template_calico_end},
     .needs_servers = true};
-
-static void usage_print(FILE *out)
-{
-	fputs(
-	    "Usage: vipctl manifest [-c FILE] [--router NAME] KIND [--server NAME=ADDRESS]...\n"
-	    "Prints, from vipd.conf, what else the virtual address needs; each choice is explained in it.\n\n"
-	    "  --calico         the route by BGP from every server, by a Service (this is the default)\n"
-	    "  --calico-holder  the route by BGP from the holder alone, by an IPPool\n"
-	    "  --k3s            tls-san and node-ip for config.yaml\n"
-	    "  --dns            the name: a zone line, or with --dns-server a script for nsupdate\n"
-	    "  --kubeconfig     a cluster entry\n"
-	    "  --prometheus     a scrape job\n"
-	    "\n"
-	    "  -c, --config FILE          default " CONFIG_PATH_DEFAULT "\n"
-	    "      --router NAME          which virtual router, if there are several\n"
-	    "      --address ADDRESS      which of its addresses, if it has several\n"
-	    "      --server NAME=ADDRESS  a server: its name as in `kubectl get nodes`, its own IPv6 "
-	    "address;\n"
-	    "                             once for each (calico, k3s, prometheus)\n"
-	    "      --endpoints            for Calico 3.30 and older (calico)\n"
-	    "      --name NAME            of the Service and in the DNS, default k8s-api\n"
-	    "      --zone ZONE            where that name is, such as k8s.example.com\n"
-	    "      --port PORT            of the API server, default " APISERVER_PORT "\n"
-	    "      --dns-server ADDRESS, --dns-port PORT, --key FILE   for nsupdate; default port " DNS_PORT
-	    "\n",
-	    out);
-}
 
 /* ---- the command line, word by word ---- */
 
@@ -165,7 +136,7 @@ static const char *checked(bool right, const char *option, const char *text, con
 }
 
 enum {
-	OPTION_KINDS = 512,
+	OPTION_KINDS = OPTION_LONG,
 	OPTION_ROUTER = OPTION_KINDS + KINDS,
 	OPTION_ADDRESS,
 	OPTION_SERVER,
@@ -178,6 +149,37 @@ enum {
 	OPTION_KEY
 };
 
+const char manifest_help[] =
+    "Made from vipd.conf; vipd need not run. Each choice is explained in what is printed.\n"
+    "One kind at a time: --calico, --calico-holder, --k3s, --dns, --kubeconfig or\n"
+    "--prometheus.\n";
+
+const struct cli_option manifest_options[] = {
+    {OPTION_KINDS + KIND_CALICO, "calico", NULL,
+	"the route by BGP from every server, by a Service; the default"},
+    {OPTION_KINDS + KIND_CALICO_HOLDER, "calico-holder", NULL,
+	"the route by BGP from the holder alone, by an IPPool"},
+    {OPTION_KINDS + KIND_K3S, "k3s", NULL, "tls-san and node-ip for config.yaml"},
+    {OPTION_KINDS + KIND_DNS, "dns", NULL,
+	"the name: a zone line, or with --dns-server a script for\nnsupdate"},
+    {OPTION_KINDS + KIND_KUBECONFIG, "kubeconfig", NULL, "a cluster entry"},
+    {OPTION_KINDS + KIND_PROMETHEUS, "prometheus", NULL, "a scrape job"},
+    {'c', "config", "FILE", "default " CONFIG_PATH_DEFAULT},
+    {OPTION_ROUTER, "router", "NAME", "which virtual router, if there are several"},
+    {OPTION_ADDRESS, "address", "ADDRESS", "which of its addresses, if it has several"},
+    {OPTION_SERVER, "server", "NAME=ADDRESS",
+	"a server: its name as in `kubectl get nodes`, its own IPv6\naddress; once for each (calico, k3s, "
+	"prometheus)"},
+    {OPTION_ENDPOINTS, "endpoints", NULL, "for Calico 3.30 and older (calico)"},
+    {OPTION_NAME, "name", "NAME", "of the Service and in the DNS, default k8s-api"},
+    {OPTION_ZONE, "zone", "ZONE", "where that name is, such as k8s.example.com"},
+    {OPTION_PORT, "port", "PORT", "of the API server, default " APISERVER_PORT},
+    {OPTION_DNS_SERVER, "dns-server", "ADDRESS", "where nsupdate sends the name (dns)"},
+    {OPTION_DNS_PORT, "dns-port", "PORT", "its port, default " DNS_PORT},
+    {OPTION_KEY, "key", "FILE", "key for nsupdate"},
+    {0},
+};
+
 static void kind_read(struct manifest *manifest, const struct kind *kind)
 {
 	if (manifest->kind && manifest->kind != kind)
@@ -185,7 +187,7 @@ static void kind_read(struct manifest *manifest, const struct kind *kind)
 	manifest->kind = kind;
 }
 
-static void option_read(struct manifest *manifest, int option)
+static void option_read(struct manifest *manifest, int option, const char *value)
 {
 	if (option >= OPTION_KINDS && option < OPTION_KINDS + KINDS) {
 		kind_read(manifest, &kinds[option - OPTION_KINDS]);
@@ -193,66 +195,31 @@ static void option_read(struct manifest *manifest, int option)
 	}
 	switch (option) {
 	case 'c':
-		manifest->config =
-		    checked(is_made_of(optarg, PATH_LETTERS, CONFIG_PATH_MAX), "config", optarg,
-			"write the path with letters, digits and /._+- only: it is named in what is printed");
+		manifest->config = checked(is_made_of(value, PATH_LETTERS, CONFIG_PATH_MAX), "config", value,
+		    "write the path with letters, digits and /._+- only: it is named in what is printed");
 		break;
-	case 'h': usage_print(stdout); exit(EXIT_FINE);
-	case OPTION_ROUTER: manifest->router = optarg; break;
-	case OPTION_ADDRESS: address_read("address", optarg, optarg, manifest->address); break;
-	case OPTION_SERVER: server_read(manifest, optarg); break;
+	case OPTION_ROUTER: manifest->router = value; break;
+	case OPTION_ADDRESS: address_read("address", value, value, manifest->address); break;
+	case OPTION_SERVER: server_read(manifest, value); break;
 	case OPTION_ENDPOINTS: manifest->endpoints = true; break;
 	case OPTION_NAME: /* of a Service: begins with a letter (RFC 1035) */
 		manifest->name =
-		    checked(is_label(optarg, strlen(optarg)) && strchr(LOWER, optarg[0]), "name", optarg,
+		    checked(is_label(value, strlen(value)) && strchr(LOWER, value[0]), "name", value,
 			"write one label of lower-case letters, digits and '-', beginning with a letter; the "
 			"rest is --zone");
 		break;
 	case OPTION_ZONE:
-		manifest->zone = checked(is_dns_name(optarg), "zone", optarg,
+		manifest->zone = checked(is_dns_name(value), "zone", value,
 		    "write it in lower case and without a dot at the end, such as k8s.example.com");
 		break;
-	case OPTION_PORT: manifest->port = port_read("port", optarg); break;
-	case OPTION_DNS_SERVER: dns_server_read(optarg, manifest->dns_server); break;
-	case OPTION_DNS_PORT: manifest->dns_port = port_read("dns-port", optarg); break;
+	case OPTION_PORT: manifest->port = port_read("port", value); break;
+	case OPTION_DNS_SERVER: dns_server_read(value, manifest->dns_server); break;
+	case OPTION_DNS_PORT: manifest->dns_port = port_read("dns-port", value); break;
 	case OPTION_KEY:
-		manifest->key = checked(is_made_of(optarg, PATH_LETTERS, CONFIG_PATH_MAX) && optarg[0] != '-',
-		    "key", optarg, "write the path of a key file with letters, digits and /._+- only");
+		manifest->key = checked(is_made_of(value, PATH_LETTERS, CONFIG_PATH_MAX) && value[0] != '-',
+		    "key", value, "write the path of a key file with letters, digits and /._+- only");
 		break;
-	default: exit(EXIT_USAGE); /* getopt has said why */
 	}
-}
-
-static void words_read(const struct vipctl *ctl, struct manifest *manifest)
-{
-	static const struct option options[] = {
-	    {"calico", no_argument, NULL, OPTION_KINDS + KIND_CALICO},
-	    {"calico-holder", no_argument, NULL, OPTION_KINDS + KIND_CALICO_HOLDER},
-	    {"k3s", no_argument, NULL, OPTION_KINDS + KIND_K3S},
-	    {"dns", no_argument, NULL, OPTION_KINDS + KIND_DNS},
-	    {"kubeconfig", no_argument, NULL, OPTION_KINDS + KIND_KUBECONFIG},
-	    {"prometheus", no_argument, NULL, OPTION_KINDS + KIND_PROMETHEUS},
-	    {"config", required_argument, NULL, 'c'},
-	    {"router", required_argument, NULL, OPTION_ROUTER},
-	    {"address", required_argument, NULL, OPTION_ADDRESS},
-	    {"server", required_argument, NULL, OPTION_SERVER},
-	    {"endpoints", no_argument, NULL, OPTION_ENDPOINTS},
-	    {"name", required_argument, NULL, OPTION_NAME},
-	    {"zone", required_argument, NULL, OPTION_ZONE},
-	    {"port", required_argument, NULL, OPTION_PORT},
-	    {"dns-server", required_argument, NULL, OPTION_DNS_SERVER},
-	    {"dns-port", required_argument, NULL, OPTION_DNS_PORT},
-	    {"key", required_argument, NULL, OPTION_KEY},
-	    {"help", no_argument, NULL, 'h'},
-	    {0},
-	};
-	optind = 0;
-	for (int option; (option = getopt_long(ctl->word_count, ctl->words, "c:h", options, NULL)) != -1;)
-		option_read(manifest, option);
-	if (optind < ctl->word_count)
-		usage_error("manifest takes options only: what is '%s'?", ctl->words[optind]);
-	if (!manifest->kind)
-		manifest->kind = &kinds[KIND_CALICO];
 }
 
 /* What belongs together. */
@@ -277,10 +244,13 @@ static void options_check(struct manifest *manifest)
 		manifest->kind = &calico_endpoints;
 }
 
-void manifest_options(const struct vipctl *ctl, struct manifest *manifest)
+void manifest_read(const struct vipctl *ctl, struct manifest *manifest)
 {
 	*manifest = (struct manifest){
 	    .config = CONFIG_PATH_DEFAULT, .name = "k8s-api", .port = APISERVER_PORT, .dns_port = DNS_PORT};
-	words_read(ctl, manifest);
+	for (int i = 0; i < ctl->given_count; i++)
+		option_read(manifest, ctl->given[i].id, ctl->given[i].value);
+	if (!manifest->kind)
+		manifest->kind = &kinds[KIND_CALICO];
 	options_check(manifest);
 }

@@ -1,5 +1,6 @@
 /*
- * Inside vipctl: what the command line asked for, and the exit codes that scripts rely on (vipctl(1)).
+ * Inside vipctl: the commands and their options, what a command line asked for, and the exit codes that
+ * scripts rely on (vipctl(1)).
  */
 #pragma once
 
@@ -17,22 +18,53 @@ enum {
 	EXIT_REFUSED = 4      /* the agent answered with an error */
 };
 
+struct vipctl;
+
+/* In all commands, options of one name take a value or none alike: they may stand before the command, too. */
+struct cli_option {
+	int id;		      /* its letter; without one from OPTION_LONG on */
+	const char *name;     /* NULL ends a table */
+	const char *argument; /* what its value is, such as FILE; NULL: it has none */
+	const char *help;     /* a line each */
+};
+#define OPTION_LONG 256
+
+struct command {
+	const char *name;
+	int (*function)(const struct vipctl *ctl);
+	const char *arguments;		  /* "", "FILE", "[FILE]", "[WORD ...]" */
+	const char *summary;		  /* one line */
+	const struct cli_option *options; /* those that only this one takes; NULL: none */
+	const char *help;		  /* what else `--help` says, whole lines; NULL: nothing */
+};
+
+/* The table of commands; a name of NULL ends it. */
+extern const struct command commands[];
+const struct command *command_find(const char *name);	 /* NULL: there is none */
+const struct command *command_require(const char *name); /* or exits, with what was probably meant */
+
+struct given {
+	int id;
+	const char *value; /* "" if it takes none */
+};
+
 struct vipctl {
+	const struct command *command;
 	const char *socket;
-	const char *argument; /* the command's first, NULL if there is none */
-	const char *last;     /* events -n */
-	const char *duration; /* drain --for */
-	const char *output;   /* -o */
-	bool follow;	      /* events -f */
-	bool json;	      /* -o json */
+	bool json; /* -o json */
 	bool colour;
-	const char *config, *name, *resolver, *k3s_config, *bird; /* of doctor */
-	int word_count;	  /* the arguments; of a command with options of its own: its command line */
-	char **words;	  /* which begins with vipctl's name */
+	int given_count; /* options of the command's own, as they came */
+	struct given *given;
+	int word_count; /* its arguments */
+	char **words;
 	FILE *complaints; /* where a call says why it failed; NULL: standard error */
 };
 
-extern const char *const doctor_usage;
+/* The last value given to an option of the command's own; NULL if it was not given. */
+const char *option_value(const struct vipctl *ctl, int id);
+
+/* The command's first argument, NULL without one. */
+const char *argument_first(const struct vipctl *ctl);
 
 /* Says what is wrong with the command line, and exits. */
 __attribute__((noreturn, format(printf, 1, 2))) void usage_error(const char *format, ...);
@@ -49,3 +81,9 @@ int command_metrics(const struct vipctl *ctl);
 int command_manifest(const struct vipctl *ctl);
 int command_doctor(const struct vipctl *ctl);
 int command_check(const struct vipctl *ctl);
+int command_help(const struct vipctl *ctl);
+
+/* Their options, where the command is. */
+extern const struct cli_option events_options[], capture_options[], drain_options[], doctor_options[],
+    manifest_options[];
+extern const char doctor_help[], manifest_help[];

@@ -5,7 +5,6 @@ import datetime
 import http.server
 import json
 import os
-import pathlib
 import socketserver
 import subprocess
 import threading
@@ -312,26 +311,11 @@ def test_unreachable(tmp_path):
     assert done.returncode == 3 and "connection refused" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [
-    [], ["nonsense"], ["status", "x"], ["drain", "a", "b"], ["drain", "--for"], ["resume", "--for", "1m"], ["status", "--for", "1m"], ["status", "-f"], ["-o", "xml", "status"],
-    ["events", "-n", "x"], ["--nonsense"], ["help", "nonsense"]])
-def test_wrong_usage(arguments):
-    done = subprocess.run([VIPCTL, *arguments], capture_output=True, text=True, timeout=30)
-    assert done.returncode == 2 and done.stderr and not done.stdout
-
-
 def test_output_that_cannot_be_written(agent):
     with open("/dev/full", "w") as full:
         done = subprocess.run([VIPCTL, "-s", agent.path, "metrics"], stdout=full, stderr=subprocess.PIPE, text=True,
                               timeout=30)
     assert done.returncode == 1 and "No space left" in done.stderr
-
-
-def test_every_command_is_in_the_manual():
-    usage = subprocess.run([VIPCTL, "--help"], capture_output=True, text=True, check=True).stdout
-    commands = [line.split()[0] for line in usage.split("\n\n")[1].splitlines()]
-    manual = pathlib.Path("docs/vipctl.1").read_text()
-    assert len(commands) >= 9 and all(f"\n.B {c}\n" in manual or f"\n.BR {c} " in manual for c in commands)
 
 
 @pytest.mark.parametrize("change, code, line", [
