@@ -13,6 +13,7 @@
 #include "vipd/log.h"
 
 #define MESSAGES_A_TURN 64
+#define NEXT_MAX_US	(10 * USEC_PER_SEC) /* nobody knows for longer who is next */
 
 static void configuration_drop(struct configuration *configuration)
 {
@@ -129,6 +130,16 @@ static void health(struct engine *engine, struct message *message, struct mono n
 	router_health(engine, r, now, message->health.grade, message->health.valid_ms, message->health.text);
 }
 
+static void next(struct engine *engine, struct message *message, struct mono now)
+{
+	sanitize(message->next.router.interface, sizeof message->next.router.interface);
+	struct router *r = router_find(engine, &message->next.router);
+	if (r)
+		router_event(engine, r, now,
+		    &(struct vrrp_event){.type = VRRP_EVENT_NEXT,
+			.next_until = mono_min(message->next.until, mono_add(now, NEXT_MAX_US))});
+}
+
 void messages_from_control(struct engine *engine, struct mono now)
 {
 	for (int i = 0; i < MESSAGES_A_TURN; i++) {
@@ -143,6 +154,7 @@ void messages_from_control(struct engine *engine, struct mono now)
 			return;
 		switch (message.type) {
 		case MESSAGE_HEALTH: health(engine, &message, now); break;
+		case MESSAGE_NEXT: next(engine, &message, now); break;
 		case MESSAGE_DRAIN:
 		case MESSAGE_RESUME: drain(engine, &message, now); break;
 		case MESSAGE_CONFIG: /* only the guardian configures */

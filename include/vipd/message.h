@@ -6,7 +6,7 @@
  *	engine -> guardian		READY
  *	control -> guardian		READY, RELOAD, ALIVE
  *	guardian -> control		RELOADED
- *	control -> engine		HEALTH, DRAIN, RESUME
+ *	control -> engine		HEALTH, DRAIN, RESUME, NEXT
  *	engine -> control		HELLO, CHANGED
  * A receiver ignores everything else: control speaks to the network and may be an attacker. Nobody waits for
  *an answer, and sending never blocks. The guardian keeps both ends of the pair between engine and control, so
@@ -55,6 +55,7 @@ enum message_type {
 	MESSAGE_HELLO,	 /* the engine is new: send every HEALTH again */
 	MESSAGE_CHANGED, /* a transition is on the board */
 	MESSAGE_ALIVE,	 /* control's heartbeat, once a second */
+	MESSAGE_NEXT,	 /* who would take over, see VRRP_EVENT_NEXT */
 	MESSAGE_TYPES
 };
 
@@ -78,6 +79,10 @@ struct message {
 			uint32_t uid;		 /* who asked */
 			uint32_t for_ms;	 /* DRAIN: ends by itself after that; 0: does not */
 		} drain;			 /* DRAIN and RESUME */
+		struct {
+			struct router_id router;
+			struct mono until; /* this node is next; in the past: it is not */
+		} next;
 		struct {
 			bool ok;
 			char text[MESSAGE_TEXT_MAX];

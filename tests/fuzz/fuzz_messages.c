@@ -290,7 +290,7 @@ static void act(struct input *in)
 {
 	struct message message = {.layout = vipd_layout};
 	unsigned command = take(in, 1);
-	switch (command % 6) {
+	switch (command % 7) {
 	case 0: { /* no message at all */
 		size_t size = take(in, 1);
 		size = size > in->left ? in->left : size;
@@ -313,13 +313,19 @@ static void act(struct input *in)
 		break;
 	case 3:
 	case 4:
-		message.type = command % 6 == 3 ? MESSAGE_DRAIN : MESSAGE_RESUME;
+		message.type = command % 7 == 3 ? MESSAGE_DRAIN : MESSAGE_RESUME;
 		name_router(&message.drain.router, take(in, 1));
 		message.drain.uid = take(in, 1);
 		message.drain.for_ms = take(in, 4);
 		send_bytes(&message, sizeof message, 0);
 		break;
-	case 5: run_until(mono_add(now_, take(in, 2) * USEC_PER_MS)); return;
+	case 5:
+		message.type = MESSAGE_NEXT;
+		name_router(&message.next.router, take(in, 1));
+		message.next.until = mono_add(now_, ((int64_t)take(in, 4) - INT32_MAX) * USEC_PER_MS);
+		send_bytes(&message, sizeof message, 0);
+		break;
+	case 6: run_until(mono_add(now_, take(in, 2) * USEC_PER_MS)); return;
 	}
 	if (command & 32)
 		turn();

@@ -93,6 +93,9 @@ static void push_command(enum message_type type)
 		message.health.grade = (uint8_t)(any(2) ? any(VRRP_HEALTHS) : any(256));
 		message.health.valid_ms = times[any(5)];
 		memset(message.health.text, '\n', sizeof message.health.text);
+	} else if (type == MESSAGE_NEXT) {
+		message.next.router = (struct router_id){"eth0", AF_INET6, 100};
+		message.next.until.us = any(2) ? INT64_MAX : (int64_t)times[any(5)];
 	} else {
 		message.drain.router = (struct router_id){"", AF_INET6, 100};
 		if (any(2))
@@ -113,7 +116,7 @@ static void attack(enum role role, struct mono end)
 			push_nonsense(FD_CHANNEL);
 		switch (role) {
 		case NONSENSE: push_nonsense(any(64) ? FD_CHANNEL : FD_GUARDIAN); break;
-		case HEALTH: push_command(MESSAGE_HEALTH); break;
+		case HEALTH: push_command(any(4) ? MESSAGE_HEALTH : MESSAGE_NEXT); break;
 		case DRAINS: push_command(any(2) ? MESSAGE_DRAIN : MESSAGE_RESUME); break;
 		case RELOADS: push(FD_GUARDIAN, &reload, sizeof reload, 0); break;
 		case ROLES: break;
