@@ -192,6 +192,7 @@ static void segments_collect(struct doctor *doctor)
 		struct segment *segment = (struct segment *)router_segment(doctor, router);
 		if (!segment && doctor->segment_count < SEGMENTS_MAX) {
 			segment = &doctor->segments[doctor->segment_count++];
+			segment->config = &doctor->config;
 			memcpy(segment->interface, router->id.interface, sizeof segment->interface);
 		}
 		if (segment)
@@ -258,6 +259,16 @@ static void segments_listen(struct doctor *doctor)
 	segments_listen_once(doctor);
 }
 
+/* An interface may be configured by one of its other names; frames and the kernel's lists have its own. */
+static void interfaces_resolve(struct config *config)
+{
+	for (unsigned r = 0; r < config->router_count; r++) {
+		char *interface = config->routers[r].id.interface, name[IF_NAMESIZE];
+		if (if_indextoname(if_nametoindex(interface), name))
+			memcpy(interface, name, sizeof name);
+	}
+}
+
 static bool is_wanted(const struct doctor_request *request, size_t i)
 {
 	if (request->agent_only && finders[i].needs != AGENT)
@@ -302,6 +313,7 @@ void doctor_run(const struct doctor_request *request, struct doctor_report *repo
 	if (needs >= CONFIG)
 		doctor->config_readable =
 		    config_load(doctor->config_path, &doctor->config, &doctor->errors) == 0;
+	interfaces_resolve(&doctor->config);
 	if (needs >= SEGMENT)
 		segments_listen(doctor);
 	for (size_t i = 0; i < FINDERS; i++) {

@@ -41,6 +41,11 @@ const json_t *router_status(const json_t *status, const struct config_router *ro
 /* What was heard on its interface; NULL if it was not listened to. */
 const struct segment *router_segment(const struct doctor *doctor, const struct config_router *router);
 
+/* The same, for those who cannot do without: NULL, and a finding, if `what` cannot be known. `asking`: who
+ * asks, not only listens. */
+const struct segment *segment_heard(
+    struct doctor *doctor, const struct config_router *router, bool asking, const char *what);
+
 /* Of the holder by VRRP, in the status of a virtual router; "" if there is none. */
 const char *holder_address(const json_t *router);
 

@@ -154,14 +154,9 @@ static void way_judge(struct doctor *doctor, const struct config_router *router,
 
 void find_firewall(struct doctor *doctor, const struct config_router *router)
 {
-	const struct segment *segment = router_segment(doctor, router);
+	const struct segment *segment = segment_heard(doctor, router, false, "advertisements cannot be seen");
 	if (!segment)
 		return;
-	if (segment->listening_error) {
-		finding_add(doctor, DOCTOR_UNKNOWN, router->name, is_root() ? NULL : ADVICE_ROOT,
-		    "advertisements cannot be seen, so whether they pass is not known");
-		return;
-	}
 	struct way in = {"in", seen(segment, router, false),
 	    counter_growth(doctor, router, "adverts_received") + refused_total(doctor->later, router) -
 		refused_total(doctor->status, router)};

@@ -11,15 +11,25 @@
 #define NAMED_MAX 8 /* so many addresses are listed, the rest counted */
 #define LIST_MAX  512
 
-static bool cannot_look(
-    struct doctor *doctor, const struct config_router *router, int error, const char *what)
+const struct segment *segment_heard(
+    struct doctor *doctor, const struct config_router *router, bool asking, const char *what)
 {
-	if (!error)
-		return false;
-	bool forbidden = error == -EPERM || error == -EACCES;
-	finding_add(doctor, DOCTOR_UNKNOWN, router->name, forbidden ? ADVICE_ROOT : NULL, "%s: %s", what,
-	    strerrordesc_np(-error));
-	return true;
+	const struct segment *segment = router_segment(doctor, router);
+	int error = !segment ? 0 : asking ? segment->asking_error : segment->listening_error;
+	if (!segment)
+		finding_add(doctor, DOCTOR_UNKNOWN, router->name, NULL,
+		    "%s: only the first %d interfaces are listened to", what, SEGMENTS_MAX);
+	else if (error)
+		finding_add(doctor, DOCTOR_UNKNOWN, router->name,
+		    error == -EPERM || error == -EACCES ? ADVICE_ROOT : NULL, "%s: %s", what,
+		    strerrordesc_np(-error));
+	else if (segment->lost)
+		finding_add(doctor, DOCTOR_UNKNOWN, router->name, NULL,
+		    "%s: so many machines are heard on %s that not all can be remembered", what,
+		    segment->interface);
+	else
+		return segment;
+	return NULL;
 }
 
 /* ---- peers ---- */
@@ -42,10 +52,10 @@ static unsigned speakers_heard(
 /* Only the Active advertises, so Backups are found by asking the group: who answers can also hear. */
 void find_peers(struct doctor *doctor, const struct config_router *router)
 {
-	const struct segment *segment = router_segment(doctor, router);
+	const struct segment *segment = segment_heard(doctor, router, true, "the group cannot be asked");
 	char members[LIST_MAX] = "", speakers[LIST_MAX] = "", text[ADDRESS_TEXT_MAX];
 	const char *where = router->peer_count ? "of the configured peers" : "in ff02::12";
-	if (!segment || (cannot_look(doctor, router, segment->asking_error, "the group cannot be asked")))
+	if (!segment)
 		return;
 	for (unsigned i = 0; i < segment->peer_count && i < NAMED_MAX; i++)
 		list_add(members, LIST_MAX, address_format(&segment->peers[i], text));
@@ -65,11 +75,10 @@ void find_peers(struct doctor *doctor, const struct config_router *router)
 /* One Active, or two that do not hear each other. */
 void find_speakers(struct doctor *doctor, const struct config_router *router)
 {
-	const struct segment *segment = router_segment(doctor, router);
+	const struct segment *segment = segment_heard(doctor, router, false, "advertisements cannot be seen");
 	char list[LIST_MAX] = "";
 	unsigned count = 0;
-	if (!segment ||
-	    cannot_look(doctor, router, segment->listening_error, "advertisements cannot be seen"))
+	if (!segment)
 		return;
 	for (unsigned i = 0; i < segment->speaker_count; i++) {
 		const struct segment_speaker *speaker = &segment->speakers[i];
@@ -182,8 +191,8 @@ static void answers_judge(struct doctor *doctor, const struct config_router *rou
 
 void find_wire(struct doctor *doctor, const struct config_router *router)
 {
-	const struct segment *segment = router_segment(doctor, router);
-	if (!segment || cannot_look(doctor, router, segment->asking_error, "the neighbours cannot be asked"))
+	const struct segment *segment = segment_heard(doctor, router, true, "the neighbours cannot be asked");
+	if (!segment)
 		return;
 	for (unsigned i = 0; i < router->address_count; i++) {
 		const struct segment_answer *answers[NAMED_MAX] = {0};
@@ -199,9 +208,9 @@ void find_wire(struct doctor *doctor, const struct config_router *router)
 /* MetalLB, kube-vip, a proxy: they answer for the address and know nothing of VRRP. */
 void find_foreign(struct doctor *doctor, const struct config_router *router)
 {
-	const struct segment *segment = router_segment(doctor, router);
+	const struct segment *segment = segment_heard(doctor, router, true, "the neighbours cannot be asked");
 	char list[LIST_MAX] = "";
-	if (!segment || cannot_look(doctor, router, segment->asking_error, "the neighbours cannot be asked"))
+	if (!segment)
 		return;
 	for (unsigned i = 0; i < router->address_count; i++) {
 		const struct segment_answer *answers[NAMED_MAX];

@@ -43,11 +43,6 @@ struct ears {
 
 void segment_want(struct segment *segment, const struct config_router *router)
 {
-	for (unsigned i = 0; i < router->address_count && segment->target_count < SEGMENT_TARGETS_MAX; i++)
-		segment->targets[segment->target_count++] = router->addresses[i];
-	for (unsigned i = 0; i < router->peer_count && segment->unicast_count < CONFIG_PEERS_MAX; i++)
-		segment->unicasts[segment->unicast_count++] = router->peers[i];
-	segment->group_wanted |= router->peer_count == 0;
 	int64_t wanted = LISTEN_INTERVALS * router->advert_interval_us;
 	wanted = wanted < LISTEN_MIN_US ? LISTEN_MIN_US : wanted > LISTEN_MAX_US ? LISTEN_MAX_US : wanted;
 	if (wanted > segment->listen_us)
@@ -166,19 +161,40 @@ static int ask_neighbor(const struct segment *segment, const struct ears *ears, 
 	    segment, ears, &group, &question, segment->has_mac ? sizeof question : sizeof question.head);
 }
 
+/* The virtual routers of this interface, one after the other; NULL behind the last. */
+static const struct config_router *next_router(const struct segment *segment, unsigned *i)
+{
+	while (*i < segment->config->router_count) {
+		const struct config_router *router = &segment->config->routers[(*i)++];
+		if (strcmp(router->id.interface, segment->interface) == 0)
+			return router;
+	}
+	return NULL;
+}
+
 static int ask_members(const struct segment *segment, const struct ears *ears)
 {
-	int result = segment->group_wanted ? ask_echo(segment, ears, &vrrp_group) : 0;
-	for (unsigned i = 0; i < segment->unicast_count && !result; i++)
-		result = ask_echo(segment, ears, &segment->unicasts[i]);
+	const struct config_router *router;
+	bool group_asked = false;
+	int result = 0;
+	for (unsigned i = 0; (router = next_router(segment, &i)) && !result;) {
+		if (!router->peer_count && !group_asked)
+			result = ask_echo(segment, ears, &vrrp_group);
+		group_asked |= !router->peer_count;
+		for (unsigned k = 0; k < router->peer_count && !result; k++)
+			result = ask_echo(segment, ears, &router->peers[k]);
+	}
 	return result;
 }
 
 static int ask_neighbors(const struct segment *segment, const struct ears *ears)
 {
+	const struct config_router *router;
 	int result = 0;
-	for (unsigned i = 0; i < segment->target_count && !result; i++)
-		result = ask_neighbor(segment, ears, &segment->targets[i]);
+	for (unsigned i = 0; (router = next_router(segment, &i)) && !result;) {
+		for (unsigned k = 0; k < router->address_count && !result; k++)
+			result = ask_neighbor(segment, ears, &router->addresses[k]);
+	}
 	for (unsigned i = 0; i < segment->peer_count && !result; i++)
 		result = ask_neighbor(segment, ears, &segment->peers[i]);
 	for (unsigned i = 0; i < segment->speaker_count && !result; i++) {
@@ -198,17 +214,37 @@ static void peer_add(struct segment *segment, const struct address *peer)
 	}
 	if (segment->peer_count < SEGMENT_PEERS_MAX)
 		segment->peers[segment->peer_count++] = *peer;
+	else
+		segment->lost = true;
+}
+
+/* Whether it is known who claims what, and whose link-layer address is whose. */
+static bool is_asked_for(const struct segment *segment, const struct address *target)
+{
+	for (unsigned i = 0; i < segment->peer_count; i++) {
+		if (address_equal(&segment->peers[i], target))
+			return true;
+	}
+	for (unsigned i = 0; i < segment->speaker_count; i++) {
+		if (address_equal(&segment->speakers[i].source, target))
+			return true;
+	}
+	return config_has_address(segment->config, target);
 }
 
 static void answer_add(struct segment *segment, const struct na *na)
 {
+	if (!is_asked_for(segment, &na->target))
+		return;
 	for (unsigned i = 0; i < segment->answer_count; i++) {
 		if (address_equal(&segment->answers[i].target, &na->target) &&
 		    memcmp(segment->answers[i].mac, na->mac, sizeof na->mac) == 0)
 			return;
 	}
-	if (segment->answer_count == SEGMENT_ANSWERS_MAX)
+	if (segment->answer_count == SEGMENT_ANSWERS_MAX) {
+		segment->lost = true;
 		return;
+	}
 	struct segment_answer *answer = &segment->answers[segment->answer_count++];
 	answer->target = na->target;
 	memcpy(answer->mac, na->mac, sizeof answer->mac);
@@ -315,6 +351,7 @@ void segment_listen(struct segment *segment)
 {
 	segment->peer_count = segment->answer_count = segment->speaker_count = segment->said_count = 0;
 	segment->reflected = 0;
+	segment->lost = false;
 	segment->listening_error = 0;
 	segment->ifindex = if_nametoindex(segment->interface);
 	if (!segment->ifindex) {

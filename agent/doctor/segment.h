@@ -14,11 +14,11 @@
 #include "vipd/advert.h"
 #include "vipd/config.h"
 
-#define SEGMENT_TARGETS_MAX  64
-#define SEGMENT_PEERS_MAX    32
-#define SEGMENT_ANSWERS_MAX  64
-#define SEGMENT_SPEAKERS_MAX 32
-#define SEGMENT_SAID_MAX     1024
+/* Twice what as many virtual routers as possible need; `lost` tells of more. */
+#define SEGMENT_PEERS_MAX    512
+#define SEGMENT_ANSWERS_MAX  8192
+#define SEGMENT_SPEAKERS_MAX 1024
+#define SEGMENT_SAID_MAX     65536
 
 struct segment_answer {
 	struct address target;
@@ -39,7 +39,7 @@ struct segment_speaker {
 
 struct segment_said {
 	int64_t at_us;
-	uint8_t speaker;
+	uint16_t speaker;
 	bool last; /* priority 0: it resigns */
 };
 
@@ -53,6 +53,7 @@ enum speaking {
 };
 
 struct segment {
+	const struct config *config; /* of all virtual routers */
 	char interface[IF_NAMESIZE];
 	unsigned ifindex;
 	bool has_mac;
@@ -60,18 +61,16 @@ struct segment {
 	int asking_error;    /* -errno: nobody could be asked; 0: everybody was */
 	int listening_error; /* -errno: adverts could not be seen */
 	int64_t listen_us;   /* how long */
-	unsigned target_count, unicast_count, peer_count, answer_count, speaker_count, said_count;
-	unsigned reflected; /* adverts from here that came back */
-	bool group_wanted;
-	struct address targets[SEGMENT_TARGETS_MAX];	    /* virtual addresses */
-	struct address unicasts[CONFIG_PEERS_MAX];	    /* peers of the configuration */
+	bool lost;	     /* more passed than there is room for */
+	unsigned peer_count, answer_count, speaker_count, said_count;
+	unsigned reflected;				    /* adverts from here that came back */
 	struct address peers[SEGMENT_PEERS_MAX];	    /* who answered an echo request */
 	struct segment_answer answers[SEGMENT_ANSWERS_MAX]; /* distinct */
 	struct segment_speaker speakers[SEGMENT_SPEAKERS_MAX];
 	struct segment_said said[SEGMENT_SAID_MAX]; /* by time */
 };
 
-/* Adds what has to be asked for this virtual router. */
+/* Listens long enough for this virtual router. */
 void segment_want(struct segment *segment, const struct config_router *router);
 
 /* Asks and listens for listen_us; everything else in *segment is filled anew. Needs CAP_NET_RAW. */

@@ -21,8 +21,10 @@ static struct segment_speaker *speaker_find(
 		    speaker->outgoing == outgoing)
 			return speaker;
 	}
-	if (segment->speaker_count == SEGMENT_SPEAKERS_MAX)
+	if (segment->speaker_count == SEGMENT_SPEAKERS_MAX) {
+		segment->lost = true;
 		return NULL;
+	}
 	struct segment_speaker *speaker = &segment->speakers[segment->speaker_count++];
 	*speaker = (struct segment_speaker){.source = *source, .vrid = vrid, .outgoing = outgoing};
 	return speaker;
@@ -46,8 +48,10 @@ static void speaker_stamp(struct segment_speaker *speaker, const uint8_t *traile
 /* Each direction is captured by a handle of its own, so adverts do not come in the order of their times. */
 static void said_insert(struct segment *segment, struct segment_said said)
 {
-	if (segment->said_count == SEGMENT_SAID_MAX)
+	if (segment->said_count == SEGMENT_SAID_MAX) {
+		segment->lost = true;
 		return;
+	}
 	unsigned i = segment->said_count++;
 	for (; i > 0 && segment->said[i - 1].at_us > said.at_us; i--)
 		segment->said[i] = segment->said[i - 1];
@@ -66,7 +70,7 @@ void segment_hear(struct segment *segment, const struct address *source, const s
 	if (advert->trailer)
 		speaker_stamp(speaker, advert->trailer, at_us);
 	said_insert(segment,
-	    (struct segment_said){at_us, (uint8_t)(speaker - segment->speakers), advert->priority == 0});
+	    (struct segment_said){at_us, (uint16_t)(speaker - segment->speakers), advert->priority == 0});
 }
 
 /*
@@ -75,24 +79,18 @@ void segment_hear(struct segment *segment, const struct address *source, const s
  */
 enum speaking segment_speaking(const struct segment *segment, uint8_t vrid)
 {
-	struct {
-		bool speaks, interrupted;
-		int64_t at_us;
-	} states[SEGMENT_SPEAKERS_MAX] = {0};
-	unsigned overlaps = 0, speakers = 0;
+	int64_t last_us[SEGMENT_SPEAKERS_MAX] = {0}; /* 0: it has not spoken, or has resigned */
+	unsigned overlaps = 0, speakers = 0, previous = SEGMENT_SPEAKERS_MAX;
 	for (unsigned i = 0; i < segment->said_count; i++) {
 		const struct segment_said *said = &segment->said[i];
 		const struct segment_speaker *speaker = &segment->speakers[said->speaker];
+		int64_t *at_us = &last_us[said->speaker];
 		if (speaker->vrid != vrid)
 			continue;
-		for (unsigned k = 0; k < segment->speaker_count; k++)
-			states[k].interrupted |= k != said->speaker && !said->last;
-		if (states[said->speaker].speaks && states[said->speaker].interrupted &&
-		    said->at_us - states[said->speaker].at_us <= speaker->interval_us * 3 / 2)
-			overlaps += !said->last;
-		states[said->speaker].speaks = !said->last;
-		states[said->speaker].interrupted = false;
-		states[said->speaker].at_us = said->at_us;
+		overlaps += !said->last && *at_us && previous != said->speaker &&
+			    said->at_us - *at_us <= speaker->interval_us * 3 / 2;
+		*at_us = said->last ? 0 : said->at_us;
+		previous = said->last ? previous : said->speaker;
 	}
 	for (unsigned i = 0; i < segment->speaker_count; i++)
 		speakers += segment->speakers[i].vrid == vrid;

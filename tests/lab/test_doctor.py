@@ -13,7 +13,7 @@ import pytest
 from hostile import Attacker, advert, sequence
 from keys import make_key, use
 from hosts import Host
-from testbed import BUILD, NAME, PREFIX, VIP, adverts_pass, run, wait_for
+from testbed import BUILD, NAME, PREFIX, VIP, adverts_pass, ip_batch, run, wait_for
 
 pytestmark = pytest.mark.together("doctor")
 
@@ -319,6 +319,26 @@ def test_somebody_else_answers(world):
             doctor.says("wire", "failure", "SPLIT BRAIN")
     finally:
         stranger.close()
+
+
+def test_many_addresses_on_an_interface_with_another_name(world):
+    """All of them are asked for, where they are."""
+    node, client = world.nodes[2], world.client
+    addresses = [f"2001:db8:79fb:1::{number:x}" for number in range(1, 81)]
+    routers = ", ".join(
+        f'{{ name = "r{i}"; interface = "other0"; vrid = {i + 1}; priority = 100; addresses = '
+        f'[{", ".join(f"{chr(34)}{a}{chr(34)}" for a in addresses[16 * i:16 * i + 16])}]; }}' for i in range(5))
+    path = write(node.directory + "/many.conf", f"virtual_routers = ({routers});\n")
+    ip_batch(client.name, [f"addr add {address}/128 dev eth0 nodad" for address in addresses])
+    ip_batch(node.name, ["link property add dev eth0 altname other0"])
+    try:
+        doctor = Doctor(node, "-c", path, "interface", "wire")
+        assert doctor.signs("fine") == {"interface"}, doctor
+        assert all("answered for by 02:00:00:00:00:50" in finding["found"] for finding in doctor.of("wire")), doctor
+        assert len(doctor.of("wire")) == len(addresses)
+    finally:
+        ip_batch(node.name, ["link property del dev eth0 altname other0"])
+        ip_batch(client.name, [f"addr del {address}/128 dev eth0" for address in addresses])
 
 
 def test_route_is_missing(calm):

@@ -33,7 +33,7 @@ static enum speaking of(const char *transcript, const unsigned interval_cs[stati
 	segment = (struct segment){0};
 	for (size_t i = 0; transcript[i]; i++) {
 		if (transcript[i] != '.')
-			hear(transcript[i], (int64_t)i * STEP_US, interval_cs);
+			hear(transcript[i], (int64_t)(i + 1) * STEP_US, interval_cs);
 	}
 	return segment_speaking(&segment, VRID);
 }
@@ -84,7 +84,7 @@ static void test_order_is_that_of_the_times(void **state)
 	for (int i = 5; i >= 0; i--)
 		hear('B', 10 * STEP_US + i * 2 * STEP_US, usual_cs);
 	for (int i = 0; i < 5; i++)
-		hear('A', i * 2 * STEP_US, usual_cs);
+		hear('A', 1 + i * 2 * STEP_US, usual_cs);
 	assert_int_equal(segment_speaking(&segment, VRID), SPEAKING_IN_TURN);
 	for (unsigned i = 1; i < segment.said_count; i++)
 		assert_true(segment.said[i - 1].at_us <= segment.said[i].at_us);
@@ -118,8 +118,9 @@ static void test_too_many(void **state)
 	(void)state;
 	segment = (struct segment){0};
 	for (int i = 0; i < 2 * SEGMENT_SAID_MAX; i++)
-		hear("AB"[i % 2], i * STEP_US, usual_cs);
+		hear("AB"[i % 2], i * (int64_t)STEP_US, usual_cs);
 	assert_int_equal(segment.said_count, SEGMENT_SAID_MAX);
+	assert_true(segment.lost);
 	assert_int_equal(segment_speaking(&segment, VRID), SPEAKING_SEVERAL);
 }
 
