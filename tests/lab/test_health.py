@@ -189,6 +189,19 @@ def test_http_body(lab, nodes):
     fails(nodes[0], 0, 'does not contain "hello from somebody": hello from ' + nodes[0].name)
 
 
+def test_http_body_without_end(nodes):
+    """It is an answer, and is not read to its end."""
+    path = os.path.join(nodes[0].directory, "endless")
+    with open(path, "w") as out:
+        out.write("hello from the beginning")
+        out.truncate(1 << 40)
+    nodes[0].reconfigure(check={**HTTP, "url": HTTP["url"] + "endless", "body": "from the beginning"})
+    before = nodes[0].probes()
+    after = wait_for("asked three times", nodes[0].probes, lambda now: now["success"] >= before["success"] + 3)
+    assert after["failure"] == before["failure"] and nodes[0].check()["state"] == "passing"
+    os.unlink(path)
+
+
 def test_server_name(lab, nodes):
     nodes[0].reconfigure(check={"server_name": "k8s-api.example"})
     lab.wait_holder(nodes[1])

@@ -38,6 +38,7 @@ http {{
     listen [::]:8080 ipv6only=on;
     listen 127.0.0.1:8080;
     location / {{ return 200 "hello from {name}"; }}
+    location = /endless {{ alias {dir}/endless; }}
   }}
   server {{
     listen [::]:6443 ssl ipv6only=on backlog=4096;

@@ -27,7 +27,8 @@
 #include "vipd/log.h"
 #include "vipd/mono.h"
 
-#define BODY_KEPT      8192 /* of the answer, to quote from */
+#define BODY_KEPT      8192	   /* of the answer, to quote from */
+#define BODY_MAX       (64 * 1024) /* one that has no end is cut */
 #define TIMER_EXACT_US 1000
 #define REFUSAL_MAX    (CONFIG_PATH_MAX + 128)
 
@@ -45,7 +46,8 @@ struct net_probe {
 	char refusal[REFUSAL_MAX];
 	char curl_error[CURL_ERROR_SIZE];
 	char body[BODY_KEPT];
-	size_t body_size;
+	size_t body_size; /* of what is kept */
+	size_t received;  /* of the body */
 };
 
 static size_t on_body(char *bytes, size_t one, size_t size, void *context)
@@ -55,7 +57,14 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *context)
 	size_t kept = size < room ? size : room;
 	memcpy(probe->body + probe->body_size, bytes, kept);
 	probe->body_size += kept;
-	return one * size;
+	probe->received += size;
+	return probe->received > BODY_MAX ? CURL_WRITEFUNC_ERROR : one * size;
+}
+
+/* It is an answer all the same, and its connection is closed. */
+static bool is_long(const struct net_probe *probe, CURLcode code)
+{
+	return code == CURLE_WRITE_ERROR && probe->received > BODY_MAX;
 }
 
 static bool is_tls(const struct net_probe *probe, CURLcode code)
@@ -190,7 +199,7 @@ static void finish(struct net_probe *probe, CURLcode code)
 	struct check_result result = {.outcome = CHECK_SUCCESS};
 	curl_socket_t kept = CURL_SOCKET_BAD;
 	curl_easy_getinfo(probe->easy, CURLINFO_RESPONSE_CODE, &answer.status);
-	if (code != CURLE_OK)
+	if (code != CURLE_OK && !is_long(probe, code))
 		judge_error(probe, code, &result);
 	else if (config->type != CHECK_TCP)
 		judge_answer(config, &answer, &result);
@@ -394,7 +403,7 @@ static void net_start(struct probe *base)
 	probe->anew = false;
 	tripwire_release(probe);
 	remove_handle(probe);
-	probe->body_size = 0;
+	probe->body_size = probe->received = 0;
 	probe->curl_error[0] = '\0';
 	if (probe->refusal[0]) {
 		probe_fail(base, "%s", probe->refusal);
