@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # vipd: `make demo` shows it, `make check` tests it; each installs the Debian packages that are missing first.
 # SAN=1 builds and tests with AddressSanitizer and UBSan. Output goes under build/ (build/san/ with SAN=1).
 
@@ -245,8 +246,9 @@ bench: setup-bench
 $(B)/micro: $(call objects,tests/bench/micro.c $(sort $(call room,core) $(unit_auth)))
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,nettle)
 
-# What only has to be looked at: the unit file, man pages, the example configuration.
+# What only has to be looked at: licenses, the unit file, man pages, the example configuration.
 conf: all
+	@tests/conf/license
 	@tests/conf/verify-unit $(B)
 	@tests/conf/markdown
 	@VIPD_BUILD=$(B) $(PYTEST) tests/conf/test_vipctl.py tests/conf/test_command_line.py tests/conf/test_manifest.py tests/conf/test_prometheus.py

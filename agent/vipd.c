@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vipd: the agent. Without -E it is the guardian, which starts this program again with -E as the engine
  * and with -K as the keeper.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Durations with a unit, from text and to text, in whole microseconds: no floating point, so what is read is
  * exact.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The two clocks: one to measure with, one to show to people. Nothing but this file reads them.
  */

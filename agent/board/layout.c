@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What this program was built with. VIPD_LAYOUT is a checksum of every header in include/vipd (see Makefile),
  * so that nobody has to remember to count a version up.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Datagrams between the processes, and the sealed memfds that travel with them.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the board: the sequence lock of a record. The number is odd while the engine changes it; there is
  * one writer, and it never waits.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The group `auth` of a virtual router: mode and keys of the authentication trailer.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Characters that look like others or like nothing: what editors, mail programs and web pages put in the
  * place of blanks, quotes and hyphens. Outside of quotes the syntax knows none of them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What must hold between settings, and what a reload cannot change. Nothing here knows the syntax of the
  * file.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The groups of the list `checks`: their keys, and which of them belong to which type of check.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The words of keepalived.conf(5), for who writes them here: what stands for each in vipd.conf, or why
  * nothing does.

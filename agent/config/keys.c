@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The keys of vipd.conf: name, type, range and place of each, and the groups they form.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names as they stand in the configuration file, in the order of their enums. On its own, because everybody
  * who shows a configuration links it.

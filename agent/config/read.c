@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From the text of vipd.conf to struct config: the file, its syntax, and the
  * defaults outside of groups.

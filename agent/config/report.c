@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Findings: where a setting stands, what it is called and what it says, in one line for the person who has to
  * fix it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The plain values: text, number, true or false, duration, one of some words.
  */

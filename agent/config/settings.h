@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside config: a group of the file is a table of keys. A key says where its value goes, what is right, and
  * of which type it is; the type reads it from the file and prints it as it is read. Whatever is wrong is

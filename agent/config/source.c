@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The text that libconfig parses: the file, and in the place of each `@include "PATH"` what it includes.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Values that mean something on a network: names, paths, URLs, addresses.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is right, and will hardly do what was meant. It changes nothing; `vipd -n` says it.
  */

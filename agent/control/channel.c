@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The channel to the engine: verdicts go out, news of transitions comes in.
  *

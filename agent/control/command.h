@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs one program at a time, or a function that may hang, in a process group of its own, for a limited time
  * and with a limited output. What is left of the group in the end is killed.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Control and engine are of one user, and that is enough for a signal (SIGSTOP, SIGKILL) and for a limit of
  * zero seconds of CPU time: so both are taken away here.

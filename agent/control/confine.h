@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a control process that has been taken over cannot do to its neighbours.
  */

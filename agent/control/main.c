@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vipd-control: everything slow. Answers HTTP, runs the checks, reports to the engine.
  *

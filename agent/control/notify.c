@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs the program `notify` of the configuration on every transition: one at a time, in their order.
  *

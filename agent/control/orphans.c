@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A subreaper inherits every orphan among its descendants, whatever its session. After each death, of a
  * command or of an orphan, all children are looked at. A child that is not a command and not in the group of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Containing the programs that control runs: what they start and leave behind is killed with them, also what
  * has left their process group (setsid).

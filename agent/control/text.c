@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Text for answers. What others wrote (an interface's name, a server's error page, a torn record of a dead
  * engine) may be any bytes: it is made printable here before it gets into JSON or the journal.

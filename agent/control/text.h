@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Text for answers: wall-clock times, and strings that are safe to print whoever wrote them.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the state machine does: adverts, addresses and announcements asked for as effects, and the transitions
  * of RFC 9568 section 6.4, each with the timers that belong to the new state.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Design: the addresses as facts of the kernel. What is wanted on the interface follows from the state of the
  * handover; what is there is what the kernel says, never what we asked for. Where the two differ we ask

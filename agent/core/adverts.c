@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules of RFC 9568 section 6.4 for a received advert.
  */

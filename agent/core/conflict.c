@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Design: others who use what is ours. A foreign holder (a MetalLB speaker, a forgotten static address, what
  * a killed vipd left), somebody who advertises from our own link-local address, or another VRID that lists

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside core: the questions that the state machine asks about one router, and what it does with it. Times
  * are in microseconds.

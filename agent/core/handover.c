@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Design: make before break. A router that leaves, or yields to a better one, keeps the address until its
  * successor has announced it, or the time is over in which it could.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a virtual router's priority and timers come to, by RFC 9568 section 6.1 and the health bands of the
  * design. All of it follows from the struct; nothing here changes it. Microseconds throughout, never rounded

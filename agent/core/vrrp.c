@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The state machine of RFC 9568 section 6.4 for IPv6, and what vipd adds to it: the address as a fact of the
  * kernel, make-before-break handover, health bands, and the rule that a late engine is a dead engine.

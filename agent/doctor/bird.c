@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An answer is lines of "CCCC-text" (more follow), " text" (the code of the line before), and at last
  * "CCCC text". The greeting is such an answer to nothing.

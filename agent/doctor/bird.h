@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * BIRD's control socket: ask, and read lines of answer. The same protocol in BIRD 1.6 (Calico) and 2.
  */

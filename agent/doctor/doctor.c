@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of findings, and what they share: the configuration, the agent's status before and after
  * listening, and what was heard on each interface meanwhile. Each finder only looks at that and adds

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the doctor: what all finders share, and the finders themselves. Each adds one finding or more; one
  * that does not apply adds none, one that cannot look adds DOCTOR_UNKNOWN.

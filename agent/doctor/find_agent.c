@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the agent says of itself: whether it answers, the state of each virtual router, who holds it, and the
  * health checks. None of this needs a privilege, so `vipctl check` is made of it.

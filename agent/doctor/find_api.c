@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The API server of this node, asked from here with the files of the configuration: whether it answers, and
  * whether clients that come by the virtual address or by its name will trust its certificate.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * BGP, where BIRD runs: of Calico (its socket is on the host) or of Debian. A session that is not established
  * brings nobody to this node, and a holder without the /128 in BIRD's table announces nothing.

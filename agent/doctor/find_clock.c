@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Signed adverts carry the time, and one that is too far from the receiver's clock is refused: with
  * authentication a wrong clock takes a server out of the group, or makes it hear nobody.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The configuration: whether it is right, whether vipd has read it as it is now, and whether only root can
  * change it and read the secrets that it names.

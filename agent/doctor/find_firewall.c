@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Protocol 112 both ways, by what passes: libpcap sees adverts before any firewall when they come in and
  * behind it when they go out, and vipd counts what reached it and what it sent. That holds whatever drops

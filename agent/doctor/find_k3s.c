@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What k3s must know: the virtual address and its name in tls-san, and node-ip, so that nobody takes the
  * virtual address for the node's own. config.yaml and config.yaml.d are read as k3s does, by libyaml.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How kube-proxy treats the virtual address once a Service names it. In IPVS mode it binds the address to
  * kube-ipvs0 on every node, which looks like a second holder but is not one: Linux answers for an address

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The interface and the kernel's list of addresses, read without the agent's help.
  */

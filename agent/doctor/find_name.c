@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The name of the virtual address, asked of one resolver by libldns: it must lead to a virtual address and
  * nowhere else, because a client that gets a node's address too goes past vipd.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the segment says: who is in the group, who advertises, who answers for a virtual address. This is the
  * one view that does not depend on what any server believes of itself.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The service: whether it starts with the machine, and whether the fences of its unit are up.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libcurl with its verification off, so that a wrong certificate can be looked at; whether it is to be
  * trusted is asked of libcrypto afterwards.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One request to an HTTP server, to look at it rather than to talk with it: also one whose certificate is
  * wrong is asked, and says so.

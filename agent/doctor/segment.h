@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an interface carries: who answers for an address (Neighbor Solicitation), who is a member of the VRRP
  * group (an echo request to it), and who advertises (everything that passes the interface, seen before any

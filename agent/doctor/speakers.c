@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who advertises, in the order of time. A move of the address and a split brain both show two routers that
  * advertise the same VRID; what separates them is whether one goes on while the other does.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent reports what it knows and what the kernel says; whether the two belong together is decided here,
  * for the doctor and for vipctl alike.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A child with a pipe. It is killed when its time is over, so the doctor ends whatever the tool does.
  */

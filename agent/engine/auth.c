@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Authentication of one virtual router: which key signs, which keys verify, and what each mode lets through.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What others on the link do wrong, logged: at most one line a minute of each kind (some more for
  * state changes), with how many of the kind were not logged. Whoever can send packets to us must not be able

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Others who claim what is ours, for people: log, status and metrics. What a claim is and how long a conflict
  * lasts is core's.

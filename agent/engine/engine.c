@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine: everything with a deadline. One loop over six descriptors and one deadline.
  *

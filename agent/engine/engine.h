@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the engine: one loop, one struct, everything allocated before the first packet.
  *

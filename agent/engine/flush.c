@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Does what the routers asked for: all adverts in one go, because others wait for them; then orders to the
  * keeper, then the Neighbor Advertisements. What comes of it goes back as events, which may ask for more. The

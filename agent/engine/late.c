@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Why the engine is late. What it sleeps through it was not scheduled for; what is left of a turn when the
  * next deadline has passed belongs to what took longest in it, or to a page fault.

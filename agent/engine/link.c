@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Interfaces by name: which there are, where their routers send from, and why one is not ready.
  *

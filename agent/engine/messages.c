@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages from guardian and control. Control speaks to the network and may be an attacker: it may send
  * health results, drain and resume, and every field is checked here.

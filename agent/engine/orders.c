@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the engine wants of the kernel: written on the board for the keeper, which may have to wait for it.
  * Only the latest counts. That an address is there is told by the kernel's notification, not by an answer;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's sockets, and the groups it is in: of each link with routers the VRRP group, and the
  * solicited-node groups of their addresses.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Packets in: from bytes to events. Every advert that is refused leaves through one place, which counts it
  * under its reason.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the flight recorder gets: every advert and every Neighbor Advertisement for one of our addresses, as
  * it was sent, taken or refused.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Takes over a configuration: routers that stay are told, those that go hand over, new ones start.
  *

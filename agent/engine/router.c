@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One virtual router inside the engine: an event goes in, vrrp_step() decides, what it wants is noted in
  * `pending`.

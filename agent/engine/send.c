@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Packets out: adverts in batches, Neighbor Advertisements one by one.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Several virtual routers of this node with the same address: a reload has changed the VRID or the interface
  * of one, so the old one stops and the new one starts. The address is handed over inside the node: the new

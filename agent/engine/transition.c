@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Transitions, for programs and for people. While packets are to be sent they are only noted; at the end of
  * the turn they go to the board, and the line in the log is written a moment later: each of these can take as

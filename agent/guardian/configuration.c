@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The configuration in the guardian: read by the reader, handed to the children, read again when somebody
  * asks for it, and handed on again when a key or certificate file has changed.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The guardian: starts the engine and control, hands them configuration and secrets, watches both, and cleans
  * up after them. It stays root, and parses nothing that comes from a network.

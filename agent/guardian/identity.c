@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names of users and groups become numbers, once and in the reader: whoever answers (LDAP, sssd) may be slow,
  * or start later than vipd does.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The descriptors that the children are started with. The guardian opens each once and keeps it for every
  * next start of a child. A new one is a number in message.h and a row here.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Listening sockets. The guardian opens and keeps them, so callers wait while control restarts.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One agent in a network namespace, whatever its paths: they would remove each other's addresses.
  *

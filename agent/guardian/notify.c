@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages to the service manager: a datagram to the socket that it names, as sd_notify(3) describes.
  *

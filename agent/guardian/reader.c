@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The reader: a child of the guardian that does for it what may hang or exit. It reads the configuration
  * (libconfig calls exit), asks the name service (LDAP may not answer) and reads key and certificate files (a

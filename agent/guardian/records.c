@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The directory for capture files: created and opened here, written by control, which may open none itself.
  */

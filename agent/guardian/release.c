@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Removes what a dead vipd left behind: addresses with its mark and its flags, and nothing else. Also removes
  * what a late engine still has, as the board says.

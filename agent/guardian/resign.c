@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Resigns in place of an engine that cannot: priority 0 for every virtual router that it was Active for, so
  * that a Backup takes over now and not after three intervals of silence.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Secret files: read here, in the reader, and handed on as sealed memfds. Engine and control open no file at
  * all.

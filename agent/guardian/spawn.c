@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How a child comes to life: fork, the descriptors at their agreed numbers, rights reduced to what it needs,
  * exec.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Orders and what is on the interfaces. Whatever a request has to wait for, the order may have been replaced
  * meanwhile, and the engine may have been silent for so long that somebody else holds the address: both are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The keeper's loop: carry out what is new, then sleep until the engine rings, or until something that is
  * held may be stale.

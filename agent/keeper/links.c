@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Multicast memberships of links with virtual routers, their neighbours, and dumps.
  */

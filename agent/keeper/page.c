@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The keeper's page. An answer is one word, so that its reader needs no lock.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What rtnetlink says, read with libnl's policies: a message with an attribute of the wrong size is not one.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Netlink by libnl: one message is allocated at the start and built anew for each request, and what comes is
  * read into buffers on the stack, so nothing allocates after that.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Multicast memberships. The kernel charges each to the socket it is made on, up to net.core.optmem_max, and
  * keeps it there when the interface has lost it: when the MTU went below 1280 or IPv6 was switched off, the

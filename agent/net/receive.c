@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What comes in, with where it came from. The kernel uses up as many headers as it has packets, most of the
  * time one; only these are made anew.

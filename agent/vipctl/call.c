@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The client: libcurl over the agent's Unix socket. Whatever goes wrong is reported here, once, for a person.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `vipctl capture`: the last packets as a file for Wireshark.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one reader of command lines. A wrong word is answered with the word that was probably meant.
  */

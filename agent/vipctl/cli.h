@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The command line of every command: read by the tables in vipctl.h, explained and completed from them.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a shell may offer for the word at the cursor: the tables, and the names that the agent knows. The
  * scripts in conf/completion only ask for it, so they need not change when a command does.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `doctor` and `check`: the doctor's findings for a person, as JSON, or in the one line that monitoring
  * systems want. Both end with 0, 1 or 2, as the plugins of such systems do, and `check` with 3 if it cannot

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `events`: the transitions, one line each, as they were or as they happen.
  */

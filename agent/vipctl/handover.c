@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `drain` and `resume`: ask the agent, then watch its status until it has come true. An operator who drains
  * wants to know one thing before the reboot: who holds the address now.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `manifest`: what belongs into the cluster, onto the servers, into the DNS and into Prometheus, made from
  * vipd.conf and a few options. The texts, with the reason of every choice, are the files under

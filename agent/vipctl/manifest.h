@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside `vipctl manifest`: what the command line asked for.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The command line of `manifest`. Everything that goes into a hole of a template is checked here to be made
  * of letters that mean nothing to a shell or to YAML.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "vipctl/router.h"
 
 const char *router_holder_text(const json_t *router, char out[static CELL_MAX])

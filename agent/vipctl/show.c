@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tables, colours, times. Widths count characters, not bytes: names may be UTF-8.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `status` and `watch`: who holds what, since when and why; what needs attention stands last, where the eye
  * is.

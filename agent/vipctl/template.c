@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fills the holes of a template; see template.h. The values are trusted: whoever reads them from a command
  * line has made sure that they mean nothing to a shell or to YAML.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Text with holes: the files under agent/vipctl/manifest, which are linked into the program, and how they are
  * filled.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vipctl: asks and commands the agent of this node. The table of commands, and the small commands.
  */

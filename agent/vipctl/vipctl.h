@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside vipctl: the commands and their options, what a command line asked for, and the exit codes that
  * scripts rely on (vipctl(1)).

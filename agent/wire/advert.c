@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * VRRPv3 advertisements for IPv6: bytes <-> struct advert (RFC 9568 section 5.2).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Signing and verifying adverts. See vipd/auth.h for the trailer. The HMAC is over, in this order:
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The Internet checksum with the IPv6 pseudo-header.
  *

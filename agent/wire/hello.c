@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hellos: bytes <-> struct hello. See vipd/hello.h for the frame; the fields are
  *

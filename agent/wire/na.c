@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Neighbor Advertisements: bytes <-> struct na (RFC 4861 section 4.4), and the solicitation of one.
  *

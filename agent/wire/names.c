@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names of verdicts: the `reason` label of the metrics. They are an interface for users; do not change them.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * VRRPv3 advertisements for IPv6 (RFC 9568 section 5.2) as bytes and as a struct. No I/O, no state.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The authentication trailer of adverts (draft-cassen-vrrp-auth-hmac-00, compatible with keepalived 2.4.1
  * and later):

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The board: shared memory that the engine writes and everybody else reads.
  *

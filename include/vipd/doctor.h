@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The doctor: looks at everything that has to be right for a virtual address to move when it must, and says
  * what it found and what to do. It changes nothing, on this machine or elsewhere.

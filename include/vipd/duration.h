@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Durations as people write them in the configuration: a number and a unit ("100ms", "1s", "2m").
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The flight recorder: the last packets, adverts and Neighbor Advertisements in both directions, in rings on
  * the board. The engine writes them as it sends and reads; control makes capture files of them. They outlive

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hellos: what each vipd says of a virtual router, once a second and when something changes. VRRP's Backups
  * are silent; from hellos the others know who is there and who can take over. No election needs them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What keepalived.conf(5) has and vipd.conf has not.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The keeper: the one process that asks the kernel for something while the engine runs. Each of these
  * requests takes a lock (RTNL) that a driver or the deletion of other interfaces may hold for seconds, and a

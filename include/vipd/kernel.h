@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What vipd asks of the kernel, and what the kernel says: addresses, links, forwarding, neighbours, over
  * netlink.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Log lines: one line an event, to standard error, where systemd's journal or a terminal reads them.
  *

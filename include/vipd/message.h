@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages between guardian, engine and control: one fixed structure a datagram, over SOCK_SEQPACKET pairs.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Monotonic time as a type of its own, so that nobody mixes it with an int or with the wall clock.
  *

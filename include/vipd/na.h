@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Neighbor Advertisements (RFC 4861 section 4.4) as bytes and as a struct, and the solicitation of one.
  */

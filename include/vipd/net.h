@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Raw packets: the one room that sends and receives them, and joins multicast groups.
  *

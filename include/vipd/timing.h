@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The limits of the protocol, in microseconds, from the advertisement interval: for everybody who has to
  * agree with the state machine about them. Status shows them, too.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The VRRPv3 state machine of one virtual router (RFC 9568 section 6): pure, no I/O, no clock, no allocation.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether those who ask vipd disturb it: the adverts of the Active, quiet and under 1,000 scrapes a second and clients that stall.
 
 vipd alone: keepalived has nothing that could be scraped.

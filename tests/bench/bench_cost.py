@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What it costs while nothing happens, with a health check and without (CHECKED=0): CPU time and context switches of Active and Backup, and memory.
 
 Active and Backup have a processor each, as on two machines. Left alone the scheduler puts a Backup of normal class on

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a client sees when the holder goes, in every way there is: the longest silence, and what was lost.
 
 Every trial is a new group. The client connects every 0.2 ms, to a port where nobody listens (the reset comes from the kernel

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Takeovers that nobody asked for, while both processors are oversubscribed twelve times by endless loops."""
 
 import os

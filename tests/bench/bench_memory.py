@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Memory of one vipd that nothing else on the machine shares a page with: one virtual router, one https check.
 
 Programs and libraries that are mapped twice are counted by half (PSS), so a second vipd, nginx or the shell would make vipd

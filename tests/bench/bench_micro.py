@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Instructions of one operation, as callgrind counts them: the same on every run of one build."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From the end of Active_Down_Interval to the first Neighbor Advertisement on the wire, and vipd's own account of it.
 
 The capture is at the successor: when the last advert came, when the first announcement left. The end is computed from

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Many virtual routers on one interface, with a holder and a Backup: CPU, how punctual the adverts are, and all of them at once.
 
 Jitter is how far the time between two adverts of a virtual router is off the interval, as a capture at the switch tells it.

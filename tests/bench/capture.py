@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What passed an interface during a trial, and when, by the kernel's clock."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # CPU time by process, stacked would hide the small ones: one bar each.
 set terminal svg size 900,460 font "sans,13" background rgb "white"
 set output name.'.svg'

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The longest silence of every trial: a column each fault and interval, the makes side by side.
 set terminal svg size 1000,520 font "sans,13" background rgb "white"
 set output name.'.svg'

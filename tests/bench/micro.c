@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What callgrind counts: one operation of the core or of the wire, N times over, on fixed input.
  *

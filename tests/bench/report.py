@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What was measured: a header that says where, a table on the terminal, a CSV with every trial, a plot."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 set terminal svg size 1000,460 font "sans,13" background rgb "white"
 set output name.'.svg'
 set datafile separator ','

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The three servers with BIRD, a router with FRR beside them, and a client behind the router.
 
 A World is a cluster (tests/testbed) and two hosts more. The router has its LAN port on the same switch, in the same /64; so it can

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether Kubernetes would take an object: against the OpenAPI models that Kubernetes publishes (Debian's
 python3-kubernetes has them), and for Calico's custom resources against a schema of the fields that vipctl may print."""
 

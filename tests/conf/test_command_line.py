@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How vipctl is called: its help, what it says of a wrong word, what a shell completes, and the manual pages. VIPD_BUILD
 names the directory of vipctl; run from the top directory."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What vipctl manifest prints: run by a shell against a kubectl of a few lines, or read by whoever reads it in earnest. The traps
 that the texts avoid stand here one by one, so that none comes back. VIPD_BUILD names the directory of vipctl; run from
 the top directory."""

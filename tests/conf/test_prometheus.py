@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The alert rules fire when they should and the dashboard asks for what there is. docs/metrics.md says what vipd exports; that it is
 right is seen here by the sources and in the lab (test_control.py) by an agent that runs. Run from the top directory."""
 

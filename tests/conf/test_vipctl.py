@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What vipctl makes of the agent's answers: an agent of a few lines stands in for vipd, because a real one cannot be
 brought into every state on purpose. VIPD_BUILD names the directory of vipctl; run from the top directory."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The faults. Each takes the trials, does its harm to the first server, heals what does not heal by itself, and returns."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Faults of API servers: restarted again and again, and one that refuses everybody while it starts."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Faults of the kernel's making: a lock that somebody holds, notifications that are lost, an interface without IPv6."""
 
 import os

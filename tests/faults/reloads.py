@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Faults of somebody's who changes the configuration, or starts what runs already."""
 
 import os

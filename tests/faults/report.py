@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What was seen: a line on the terminal as each run ends, a CSV with every run, and a Markdown table of it.
 
 The CSV is kept from one call to the next: rows that were run again replace what stood there.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The fault matrix: one line a fault. Names are what ROWS= selects by."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is expected of a row: rules that have words for the reader and a judgement of what was seen.
 
 Judged is what happened, never how fast: times are only shown. Every run ends with the first server as the only holder and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * step_clock.so: a wall clock of its own for the processes that load it, that can be stepped while they run.
  *

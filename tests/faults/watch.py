@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is seen of a fault: who held the address when, as the kernels tell it; what the client saw; who changed state.
 
 A Watch follows `ip monitor` in every server, so that no moment is too short to be seen; its times are those at which

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * advert_parse() with hostile bytes. Input: source (16) | destination (16) | hop limit (1) | packet.
  * Each packet is also tried with a right checksum, and what was accepted must survive a round trip.

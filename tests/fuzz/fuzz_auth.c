@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Trailers and key files with hostile bytes. Input: wall clock in us (8) | trailer (28) | PDU or key file.
  * Nobody forges a MAC, so an accepted trailer is a finding; one signed here must be accepted exactly once.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * config_read_text() with any text. What is accepted is printed, and what was printed must be the same
  * configuration; what is refused must say why.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hello_parse() with hostile bytes. Input: source (16) | destination (16) | hop limit (1) | hello. What is
  * accepted must survive a round trip, and nobody forges a MAC; one signed here is accepted exactly once.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A client that sends anything to control: the real libmicrohttpd, the real routes, one connection an input.
  * Input: listener (1: odd is that of the metrics) | what the client sends.

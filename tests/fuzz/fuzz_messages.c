@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A control process that has been taken over, against the engine: its messages, the virtual routers and the
  * core are the real ones, over a real socket, in virtual time. The kernel is a model that does what it is

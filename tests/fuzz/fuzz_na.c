@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * na_parse() with hostile bytes. Input: source (16) | destination (16) | hop limit (1) | ICMPv6 message.
  * Each message is also tried with a right checksum, and what was accepted must survive a round trip.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Netlink messages with any bytes, as notifications and as the answer to a request or a dump. Input: sequence
  * of that request (1) | datagram.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The log of the fuzz targets: every line is formatted, because its arguments may come from the input, and
  * none is written.

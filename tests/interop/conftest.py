@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One segment for all tests; each begins with nobody on it, and with as many of the peers as it asks for."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Other people's VRRP routers beside vipd, each in a namespace of its own on one switch.
 
 A Segment has two servers with vipd (one with the lowest, one with the greatest link-local address of all, for ties), one with

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """tshark looks at every packet that vipd sends, from start to stop, with a successor that is not vipd."""
 
 import os

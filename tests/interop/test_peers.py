@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """vipd in one group with routers of other makes: each scenario in both directions, and at its end one holder."""
 
 import re

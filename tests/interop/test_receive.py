@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What vipd takes and refuses on the wire, and what it answers in which state: RFC 9568 sections 5, 6.4 and 7.1."""
 
 import re

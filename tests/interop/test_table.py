@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """docs/rfc9568.md names tests; all of them exist."""
 
 import os

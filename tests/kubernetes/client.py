@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Asks the API server of the VIP as kubectl does, but for a hundredth of its processor time: client.py CA CERTIFICATE KEY URL.
 
 Every PERIOD_S a new connection and one request, whether the last has been answered or not, with LIMIT_S to be answered. A line

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A control plane: three servers, each with etcd, kube-apiserver and vipd, and a client with kubectl.
 
 The servers are set up as k3s sets up its own: every API server talks to the etcd beside it, etcd has k3s's slow

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is seen of a row: who had the address when, as the kernels tell it, and what became of kubectl's requests."""
 
 import collections

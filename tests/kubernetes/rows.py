@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The rows: what is done to the control plane, and what is expected of it. Names are what ROWS= selects by.
 
 A row is a function of the cluster, the holder and the watch, whose mark() is the moment of the fault. What is expected are

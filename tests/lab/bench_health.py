@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures, not tests: tests/lab/run bench_health.py -s. RUNS=30 is the number of deaths for each interval."""
 
 import datetime

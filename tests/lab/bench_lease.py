@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How long the kernel keeps the address when nobody is left to remove it: all processes of the holder killed, or stopped.
 
 tests/lab/run bench_lease.py -s [-k killed]; VIPD_RUNS: how often each (10). Prints; what it asserts is the bound of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One cluster for all tests: each begins with three healthy servers of which the first holds the VIP, and ends as it likes."""
 
 import pytest

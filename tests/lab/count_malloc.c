@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * count_malloc: put in front of libc by LD_PRELOAD it counts the allocations of vipd's engine (`vipd -E`) in
  * the file that $VIPD_COUNT_MALLOC names, where a test reads them. Any other process it leaves alone.

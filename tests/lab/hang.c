@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What hangs as a network does that is away. Put in front of libc by LD_PRELOAD, looking at files whose path
  * begins with $VIPD_HANG never ends while $VIPD_HANG.hangs exists; and it is a name service, "hang", which

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hold_rtnl: holds the kernel's RTNL lock asleep, as a slow driver does: `hold_rtnl MILLISECONDS`. Other
  * network namespaces wait for it, too. Prints "held" when it has the lock and "released" after it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A vipd-control that has been taken over: stands where the real one does, with its descriptors and as its
  * user, and does for HOSTILE_S seconds what harms most. Then it is still, and still there.

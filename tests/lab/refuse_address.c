@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * refuse_address: put in front of libc by LD_PRELOAD it fails every netlink request for a new address, or for
  * a longer lease of one, as a kernel without room or a security module would: with the error whose number is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An HTTPS server that gives recorded answers: replay.py CERTIFICATE KEY CA ANSWERS.
 
 ANSWERS is a file, read anew for each request: {"/readyz": ["500-readyz-etcd-hung.http", 4.0]} is the answer of a path with its

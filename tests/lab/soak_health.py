@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Long ones: `make soak`. COMMANDS is how many programs run in all, SOAK_S how long a server closes idle connections."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Active means that the kernel has the address, and the status says what the kernel says."""
 
 import os

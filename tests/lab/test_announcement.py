@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a neighbour sees: unsolicited Neighbor Advertisements as RFC 4861 and RFC 9568 want them."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The checks of conf/vipd.conf before what a real kube-apiserver said (tests/kubernetes/recordings)."""
 
 import json

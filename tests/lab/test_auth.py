@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Authentication while the group runs: beginning with it, changing the key, and key files that cannot be used.
 
 What a stepped clock does is shown by the fault matrix (tests/faults).

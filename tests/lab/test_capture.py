@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The flight recorder: what it has of a takeover, as tshark reads it."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Somebody who does not speak VRRP has the address, or advertises from ours: it is found, told and, if so configured, waited for."""
 
 import contextlib

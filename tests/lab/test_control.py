@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What people and Prometheus see and do: vipctl, the socket, the metrics, the configuration."""
 
 import json

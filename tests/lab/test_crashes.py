@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Engines that die, and the keys and addresses of those that die again and again.
 
 VIPD_KILLS: how often the holder's engine is killed in all; VIPD_STOPPED_S: how long it is stopped. `make soak` takes 20

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """vipctl doctor on a healthy group, and with one thing broken after the other: each gives its line and its exit status.
 
 BIND answers for the name on port 5353 of the client; the first server runs BIRD, as Calico does, with the client as its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Who holds the VIP when nothing has gone wrong, and how."""
 
 import json

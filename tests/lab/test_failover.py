@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The holder goes, in every way there is; the right server takes over, and the client goes on."""
 
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Moves that the guide (docs/k3s-calico.md) promises to be without an outage."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks: what they notice, how fast, and what they put up with."""
 
 import ctypes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Forged and damaged packets at a running group: everything is refused under its own reason, and nothing moves.
 
 What an attack costs the engine in CPU time is printed and not judged (pytest -s shows it).

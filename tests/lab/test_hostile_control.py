@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A control process that has been taken over: whatever it says, the engine lives and somebody holds the address."""
 
 import ctypes

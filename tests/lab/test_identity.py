@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A reload that changes what a virtual router is, its VRID: the address is handed over inside the node, and nothing is forgotten."""
 
 from hostile import advert

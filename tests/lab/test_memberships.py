@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Multicast groups: joined while they are of use, however many there are, and again after the kernel has forgotten them."""
 
 import ipaddress

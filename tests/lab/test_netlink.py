@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What happens to interfaces and addresses behind vipd's back: it notices, puts it right, and believes the kernel alone."""
 
 import errno

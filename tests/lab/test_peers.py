@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Unicast peers: the group works without multicast, and hears nobody else."""
 
 import os

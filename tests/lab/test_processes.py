@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Four processes: who may what, and what happens when one of them dies."""
 
 import mmap

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the guardian reads may hang: a name service, a network file system. vipd goes on with what it has."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Capture files on disk: one after each move, a bounded number of them, and a full disk that hurts nothing."""
 
 import contextlib

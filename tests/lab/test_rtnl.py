@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Somebody else holds the kernel's RTNL lock: a slow driver, the deletion of many interfaces. Nothing moves."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A real machine: systemd as process 1 in systemd-nspawn, an overlay of the running Debian as its disk.
 
 Everything lives in namespaces and on memory that end with the program that made them. A machine that reboots keeps

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is done to the first machine, and what is expected.
 
 planned: nobody may lose a request. moves: another machine must have held the address meanwhile; None: either.

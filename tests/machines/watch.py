@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Who held the address when, sampled from the kernels every few milliseconds, and what a client lost meanwhile."""
 
 import json

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What must always be true of one step of one state machine; of the group, see check_group.c.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What must be true of the group after every happening, and when it has been quiet for long enough.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Health checks whose servers answer at random, half of the time: the real rules of control/checks/health.c,
  * with the defaults of vipd.conf. Certificates and histograms are not modelled.

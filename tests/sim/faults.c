@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The plan of one seed: the group, and what happens to it. And how each fault is done to the world.
  *

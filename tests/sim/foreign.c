@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Somebody on the link who has the address, or says so, and does not speak VRRP. The holder answers who asks
  * it, and says nothing else but one announcement when it comes, and not always that. The rival announces the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What control tells its engine: whether it is next. From what a roster could know, or from none.
  */

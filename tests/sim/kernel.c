@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A node's kernel: addresses with leases, a link, and notices of what changed.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A node: a model of the engine's loop (agent/engine) around the real state machine.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs seeds: `sim SEED RUNS`. A seed that fails is run again with fewer of its faults until it fails no
  * more; what is printed is the shortest that still does. With VERBOSE=1 its transcript, too. After

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the simulator: one world at a time, in virtual microseconds, from one seed.
  *

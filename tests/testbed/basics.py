@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every test of the lab uses: where things are, running a command, looking until something is so."""
 
 import http.client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """vipd and keepalived as faults and measurements see them: the same questions to either, on the same server.
 
 Both get the same interval, priorities, addresses and health check; everything else is their default. An Agent belongs to one

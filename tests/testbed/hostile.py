@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Somebody on the segment who means harm: builds any frame, sends it once or ten thousand times a second, and listens.
 
 Frames are built here byte by byte and leave through a packet socket, so nothing of the kernel puts them right.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A host: a network namespace with one port on the switch, addresses as an administrator gives them, and processes."""
 
 import contextlib

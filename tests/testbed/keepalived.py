@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Debian's keepalived with `vrrp_version 3`: its configuration and its processes."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Key files of adverts, as an administrator makes them, and servers that use them."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A server: a host with an API server (nginx) and vipd."""
 
 import contextlib

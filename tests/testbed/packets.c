@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * packets: VRRP adverts and Neighbor Advertisements, a line of JSON each, as libpcap finds them on an
  * interface or in a capture file: packets [-b] INTERFACE, or packets -r FILE. With -b it wakes once a second,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Adverts and Neighbor Advertisements, a dict each, as packets.c prints them: of an interface, or of a capture file."""
 
 import json

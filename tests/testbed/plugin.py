@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The part of pytest that all tests on a testbed share: sanitizers' reports fail a test, and one that failed shows all logs.
 
 Run side by side (run.py), each worker has a world and a testbed of its own. Tests that measure, or load the machine on purpose,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The client: see probe/probe.c. A window runs from one mark to the next."""
 
 import json

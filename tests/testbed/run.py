@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """pytest in private worlds: run.py DIRECTORY [--workers N] [arguments of pytest, with paths relative to DIRECTORY].
 
 Without --workers everything runs in one world and one process, else in N worlds at once; tests that are marked `alone` do not

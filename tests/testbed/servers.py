@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the API servers of the lab present and how they answer."""
 
 import os

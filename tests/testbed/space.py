@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A private world for a testbed: own network, mounts and processes, gone with the process that made it.
 
 enter() runs the calling program again inside fresh namespaces and returns only there. A small init is process 1 in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A switch with hosts on it, each a network namespace, with real addresses, real HTTPS servers and real agents.
 
 A Testbed owns the switch (a bridge with multicast snooping and a querier, as a real one has) and its hosts. A Cluster is three

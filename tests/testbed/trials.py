@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trials: the three servers run vipd or keepalived in turn, each trial begins with a new group, and a client watches."""
 
 import contextlib

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Addresses of both families as text, in order, and what names a virtual router. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Adverts: golden bytes (the first advert of the captured vectors), round trips, and a reason for everything
  * else.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The authentication trailer: adverts captured from keepalived, every flipped bit, key files. The replay
  * window is in test_replay.c.

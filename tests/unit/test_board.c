@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The board: what a reader gets while nobody writes, when the writer died in between, and from another
  * program.

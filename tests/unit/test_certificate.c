@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Certificates: what is read from one that openssl has made, and that nonsense is none.
  */

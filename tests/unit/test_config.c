@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The configuration: what is wrong in tests/conf/bad-*.conf is said in exactly the words at the end of each
  * file, what is right in good-*.conf and conf/vipd.conf is read, and what is printed is read again as the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Durations: every unit, the edges, what is no duration, and that what is written is read again.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Multicast memberships with a kernel of our own, whose sockets hold as many as it says.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Checks: when a result changes the state, what that makes of a router, and what a reload keeps.
  */

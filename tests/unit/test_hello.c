@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hellos as bytes: golden ones, every truncation and flipped bit, every reason to refuse one, and their MAC.
  */

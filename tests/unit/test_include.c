@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * @include: files are read as the main one is, errors name the file and the line, and nothing that a path may
  * lead to ends or stops the process.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is said of answers by HTTP; most are of real API servers, see tests/kubernetes/recordings.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How the keeper carries out orders, with a kernel that refuses what it is told to refuse.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Metrics and status from a made-up board, configuration and kernel: what stands in them, and that promtool
  * agrees.

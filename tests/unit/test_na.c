@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Neighbor Advertisements: golden bytes (a NA of the captured vectors), round trips, every refusal of RFC
  * 4861 section 7.1.2.

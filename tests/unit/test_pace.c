@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pace of probes: a lost connection is asked about at once, and a server that closes all of them does not
  * make it a busy loop.

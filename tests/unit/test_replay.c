@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Replay: the sequence that a sender makes of its clock, and the window and the marks by which a receiver
  * takes each advert once.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * RFC 9568 section 6.4, line by line, where the stories of test_vrrp.c do not say it by themselves: which
  * timer runs in which state, what it is set to, and what is left alone. Priority 150 at 100 ms, as there.

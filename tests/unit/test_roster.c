@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The roster, as transcripts: at which second, who says what, and what there is to tell people.
  */

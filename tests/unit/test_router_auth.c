@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Authentication of a virtual router while clocks are stepped, engines start again and key files break.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The system call filters of engine and keeper, compiled for machines that we do not have: every call that
  * the C library makes there for the loop or for a line of the log must be on the list, under the name that it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who advertises beside whom: adverts as the doctor may see them, in letters. 'A' to 'D' are routers, a small
  * letter is a final advert, '.' is a tenth of a second without one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who is Active: elections, preemption, ties, losers, and timers.
  */

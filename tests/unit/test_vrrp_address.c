@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The address as a fact of the kernel: asked for, refused, lost, renewed, adopted, used by others.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Others who use what is ours: foreign holders, rivals that do not hear us, other VRIDs.
  */

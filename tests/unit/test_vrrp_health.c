@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Health: three grades, each with a band of priorities. healthy 32..254, recovering 17..31, failing 1..16.
  */

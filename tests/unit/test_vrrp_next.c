@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The successor that knows that it is one: without Skew_Time, but only if the Active itself says so.
  */

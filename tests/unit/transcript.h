@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Transcripts of one virtual router: what happened, and what it did about it. "[ 361.000]
  * timer" is an event at 361 ms; lines that begin with ">" are effects.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A server must name the virtual address in its certificate (k3s: tls-san), or clients that come by it refuse
  * to talk. Nobody notices before the first failover, so the checks look.

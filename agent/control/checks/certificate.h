@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What there is to know of a server's certificate: until when it is valid, and for which addresses.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs the checks of the configuration, and says what follows for the virtual routers (parts_verdict()).
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the checks found, and what follows for the virtual routers. Pure: no I/O, no clock.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Somebody reads these texts at night, and they have room for one line: so the part of the answer that says
  * what failed is quoted, and what is wrong on our side is named by its key in the configuration.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an answer by HTTP means, and in which words. Pure: no I/O, no clock.
  */

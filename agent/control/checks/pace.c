@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hurry, but not for ever: a server that closes every connection must not become a busy loop.
  */

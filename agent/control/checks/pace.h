@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How soon a check is asked again out of turn. Pure: no clock.
  */

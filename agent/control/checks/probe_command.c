@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The checks that are a child's: `exec`, a program that exits with status 0 while all is well, and `file`,
  * for flags that people and scripts set: a file that is there, or is not, or says something.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The `https`, `http` and `tcp` checks with libcurl, in the program's event loop: one GET and one expected
  * status, or a connection and nothing more.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The `process` check: a process of this name, or the one that a pid file names, is running.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The files that the guardian has read for us: certificates and keys, as bytes.
  */

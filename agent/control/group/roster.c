@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The roster: see roster.h. Members are sorted by their address, so that status and metrics show them in the
  * same order everywhere.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who else is in the group of one virtual router, from their hellos. Pure: time comes in with the call.
  *

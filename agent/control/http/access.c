@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The kernel says who is at the other end of a Unix socket: the user, the group and the supplementary groups
  * that the client had when it connected. Nothing that the client sends counts.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * GET /v1/events: the last transitions, and with follow=1 each new one when it happens.
  */

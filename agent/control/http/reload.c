@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One question to the guardian at a time. A request that comes while one is out waits for the next one: its
  * client may have changed the file after the guardian read it. That next one answers everybody who came

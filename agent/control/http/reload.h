@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * POST /v1/reload: asks the guardian to read the configuration again, and answers with what came of it.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libmicrohttpd, driven through its epoll descriptor: no threads, and the one place that knows how it wants
  * to be treated. A request lives from its first byte until the "completed" callback.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The listeners are opened with the first configuration: before it there is nothing to say. Callers wait in
  * the backlog meanwhile.

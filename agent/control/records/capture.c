@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pcapng as of draft-ietf-opsawg-pcapng: a section header, a description of each interface, and an enhanced
  * packet block each packet, in the byte order of this machine.

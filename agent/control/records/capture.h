@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the flight recorder has, as a capture file that Wireshark and tshark read (pcapng, nanoseconds, IPv6
  * packets without a link layer).

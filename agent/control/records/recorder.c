@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A capture file is written a moment after a transition, so that what followed is in it; transitions that
  * come meanwhile are in the same file.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Capture files on disk: one for each move, in the directory `record_dir`, which the guardian has opened.
  */

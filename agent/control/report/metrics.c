@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Metrics in Prometheus' conventions: base units, _total on counters, every series there from the start, so
  * that rate() sees the first increment.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How metrics are written. A family's series must stand together, behind its head.
  */

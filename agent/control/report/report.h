@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The two answers that are made from a view; docs/api.md and docs/metrics.md name everything in them.
  */

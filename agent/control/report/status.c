@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The status: what the engine says of itself (from the board), beside what the kernel says of the addresses.
  * One line a field.

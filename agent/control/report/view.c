@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One consistent look at everything, so that the parts of an answer fit together and the board is read once.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What one answer is made from: the board, the kernel's addresses, the configuration and the checks, taken at
  * once.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The connects: one on each tick of a schedule. */
 #include "probe.h"
 

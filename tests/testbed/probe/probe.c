@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * probe: a client of the virtual address that measures what an outage costs, to a tenth of a millisecond.
  *

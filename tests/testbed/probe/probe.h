@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the probe share: its options, its clock, and the window that connects and requests count
  * in. Times are in ns of CLOCK_MONOTONIC.

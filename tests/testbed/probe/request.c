@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The requests: complete ones over TLS, each on a connection of its own. */
 #include "probe.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The window: what is counted, under one lock. */
 #include "probe.h"
 
