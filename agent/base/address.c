@@ -4,20 +4,17 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-#define IPV4_AT 12 /* of ::ffff:a.b.c.d */
-
 const char *address_format(const struct address *address, char text[static ADDRESS_TEXT_MAX])
 {
-	return address_is_ipv4(address)
-		   ? inet_ntop(AF_INET, &address->in6.s6_addr[IPV4_AT], text, ADDRESS_TEXT_MAX)
-		   : inet_ntop(AF_INET6, &address->in6, text, ADDRESS_TEXT_MAX);
+	return address_is_ipv4(address) ? inet_ntop(AF_INET, address_bytes(address), text, ADDRESS_TEXT_MAX)
+					: inet_ntop(AF_INET6, &address->in6, text, ADDRESS_TEXT_MAX);
 }
 
 bool address_parse(const char *text, struct address *address)
 {
-	struct address ipv4 = {.in6.s6_addr = {[10] = 0xff, 0xff}};
-	if (inet_pton(AF_INET, text, &ipv4.in6.s6_addr[IPV4_AT]) == 1) {
-		*address = ipv4;
+	struct in_addr ipv4;
+	if (inet_pton(AF_INET, text, &ipv4) == 1) {
+		*address = address_of_ipv4(&ipv4);
 		return true;
 	}
 	struct address ipv6;
@@ -30,10 +27,16 @@ bool address_parse(const char *text, struct address *address)
 bool address_of_sockaddr(const struct sockaddr *sockaddr, struct address *address)
 {
 	struct sockaddr_in6 in6;
-	if (!sockaddr || sockaddr->sa_family != AF_INET6)
+	struct sockaddr_in in4;
+	if (sockaddr && sockaddr->sa_family == AF_INET6) {
+		memcpy(&in6, sockaddr, sizeof in6);
+		address->in6 = in6.sin6_addr;
+		return true;
+	}
+	if (!sockaddr || sockaddr->sa_family != AF_INET)
 		return false;
-	memcpy(&in6, sockaddr, sizeof in6);
-	address->in6 = in6.sin6_addr;
+	memcpy(&in4, sockaddr, sizeof in4);
+	*address = address_of_ipv4(&in4.sin_addr);
 	return true;
 }
 

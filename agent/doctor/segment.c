@@ -180,7 +180,7 @@ static int ask_members(const struct segment *segment, const struct ears *ears)
 	int result = 0;
 	for (unsigned i = 0; (router = next_router(segment, &i)) && !result;) {
 		if (!router->peer_count && !group_asked)
-			result = ask_echo(segment, ears, &vrrp_group);
+			result = ask_echo(segment, ears, &vrrp_families[VRRP_IPV6].group);
 		group_asked |= !router->peer_count;
 		for (unsigned k = 0; k < router->peer_count && !result; k++)
 			result = ask_echo(segment, ears, &router->peers[k]);

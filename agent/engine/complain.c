@@ -35,9 +35,10 @@ bool complaint_due(
 /* What it means. Without a text: nothing to log, other groups on the link and our own link being down. */
 static const char *const meanings[ADVERT_VERDICTS] = {
     [ADVERT_BAD_HOP_LIMIT] = "its hop limit is not 255, so it may come from another link",
-    [ADVERT_BAD_DESTINATION] = "it was sent to another group than ff02::12",
+    [ADVERT_BAD_DESTINATION] = "it was sent to another group than that of VRRP",
     [ADVERT_TOO_SHORT] = "it is shorter than a header",
-    [ADVERT_BAD_VERSION] = "it is not VRRP version 3; VRRP version 2 and CARP share the group",
+    [ADVERT_BAD_VERSION] = "it is not VRRP version 3; CARP shares the group",
+    [ADVERT_VRRP_VERSION_2] = "it speaks VRRPv2: set version 3 there (keepalived: vrrp_version 3)",
     [ADVERT_BAD_TYPE] = "it is no advertisement",
     [ADVERT_NO_ADDRESS] = "it lists no address",
     [ADVERT_BAD_LENGTH] = "its size does not fit the number of its addresses",

@@ -144,6 +144,12 @@ static void record(struct engine *engine, const struct link *link, const struct 
 	recorder_received(engine, link, &record);
 }
 
+/* Other groups on the link may well speak VRRPv2. */
+static bool uses_vrid(const struct link *link, const struct net_incoming *packet)
+{
+	return packet->size > 1 && link->by_vrid[packet->bytes[1]];
+}
+
 static void take_advert(void *context, const struct net_incoming *packet)
 {
 	const struct reading *reading = context;
@@ -166,7 +172,8 @@ static void take_advert(void *context, const struct net_incoming *packet)
 			    &(struct claim){.address = router->vr.own_address});
 		else if (verdict == ADVERT_UNKNOWN_VRID)
 			check_other_vrid(engine, link, now, &advert);
-		complain_of_advert(link, router, now, &envelope->source, verdict);
+		if (verdict != ADVERT_VRRP_VERSION_2 || uses_vrid(link, packet))
+			complain_of_advert(link, router, now, &envelope->source, verdict);
 		return;
 	}
 	record_count(engine, router, BOARD_ADVERTS_RECEIVED);

@@ -88,11 +88,12 @@ void packets_send_adverts(struct engine *engine, struct mono now)
 			prepare(r, &r->config.peers[p]);
 		if (r->config.peer_count)
 			continue;
-		prepare(r, &vrrp_group);
+		const struct vrrp_family *family = vrrp_family_numbered(r->config.id.family);
+		prepare(r, &family->group);
 		/* A switch that has just got its link back may not know yet that the winner listens to the
 		 * group, nor forward the solicitation that unicast would begin with. */
-		if (final_advert)
-			prepare(r, &vrrp_all_nodes);
+		if (final_advert && !address_is_unspecified(&family->all_nodes))
+			prepare(r, &family->all_nodes);
 	}
 	send_prepared(engine, now);
 }
@@ -105,7 +106,7 @@ void packets_resign(struct engine *engine, struct router *router, struct mono no
 	for (unsigned p = 0; p < router->config.peer_count; p++)
 		prepare(router, &router->config.peers[p]);
 	if (!router->config.peer_count)
-		prepare(router, &vrrp_group);
+		prepare(router, &vrrp_family_numbered(router->config.id.family)->group);
 	send_prepared(engine, now);
 }
 
@@ -121,7 +122,7 @@ int packets_send_na(struct engine *engine, const struct link *link, const struct
 {
 	struct na na = {.target = *vip, .router = link->forwarding, .override = true, .has_mac = true};
 	struct net_outgoing packet = {
-	    .ifindex = link->ifindex, .source = *vip, .destination = vrrp_all_nodes};
+	    .ifindex = link->ifindex, .source = *vip, .destination = vrrp_families[VRRP_IPV6].all_nodes};
 	memcpy(na.mac, link->mac, sizeof na.mac);
 	packet.size = na_build(&na, vip, &packet.destination, packet.bytes, sizeof packet.bytes);
 	return send_nd(engine, link, &packet);

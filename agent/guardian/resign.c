@@ -83,7 +83,8 @@ static int send_to(int fd, const struct notice *notice, const struct address *de
 static void resign(int fd, const struct notice *notice)
 {
 	const struct config_router *config = notice->config;
-	int result = config->peer_count ? 0 : send_to(fd, notice, &vrrp_group);
+	int result =
+	    config->peer_count ? 0 : send_to(fd, notice, &vrrp_family_numbered(config->id.family)->group);
 	for (unsigned i = 0; i < config->peer_count && !result; i++)
 		result = send_to(fd, notice, &config->peers[i]);
 	if (result)

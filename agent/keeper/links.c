@@ -32,7 +32,7 @@ static int join_groups(struct keeper *keeper, const struct board_link *link)
 		if (!board_read_router(keeper->board, i, &router) ||
 		    strncmp(router.id.interface, link->interface, sizeof link->interface) != 0)
 			continue;
-		net_groups_want(groups, link->ifindex, &vrrp_group);
+		net_groups_want(groups, link->ifindex, &vrrp_family_numbered(router.id.family)->group);
 		for (unsigned a = 0; a < router.address_count && a < CONFIG_ADDRESSES_MAX; a++) {
 			struct address group = solicited_node(&router.addresses[a]);
 			net_groups_want(groups, link->ifindex, &group);

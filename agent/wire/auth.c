@@ -2,7 +2,8 @@
 /*
  * Signing and verifying adverts. See vipd/auth.h for the trailer. The HMAC is over, in this order:
  *
- *	{6, 3, vrid, 0, source address}		a pseudo-header: address family, VRRP version
+ *	{6, 3, vrid, 0, source address}		a pseudo-header: IP version, VRRP version; 16 bytes for
+ *						the address, an IPv4 one with zeros behind it
  *	the PDU, its checksum as zero
  *	the first 12 bytes of the trailer, 16 zero bytes
  *
@@ -215,8 +216,8 @@ static struct signed_bytes advert_bytes(
     uint8_t head[static ADVERT_HEAD_SIZE], const struct address *source, const uint8_t *pdu, size_t size)
 {
 	memset(head, 0, ADVERT_HEAD_SIZE);
-	memcpy(head, (const uint8_t[]){6, 3, pdu[1]}, 3);
-	memcpy(head + 4, source, sizeof *source);
+	memcpy(head, (const uint8_t[]){vrrp_family_of(source)->ip_version, 3, pdu[1]}, 3);
+	memcpy(head + 4, address_bytes(source), address_size(source));
 	memcpy(head + 20, pdu, 6); /* up to the checksum */
 	return (struct signed_bytes){
 	    head, ADVERT_HEAD_SIZE, pdu + ADVERT_HEADER_SIZE, size - ADVERT_HEADER_SIZE};

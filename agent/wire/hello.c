@@ -162,7 +162,7 @@ enum hello_verdict hello_parse(
 	if (envelope->hop_limit != HELLO_HOP_LIMIT) /* it comes from this link */
 		return HELLO_BAD_HOP_LIMIT;
 	if (address_is_multicast(&envelope->destination) &&
-	    !address_equal(&envelope->destination, &vrrp_group))
+	    !address_equal(&envelope->destination, &vrrp_family_of(&envelope->destination)->group))
 		return HELLO_BAD_DESTINATION;
 	if (!source_acceptable(envelope))
 		return HELLO_BAD_SOURCE;

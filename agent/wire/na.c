@@ -44,7 +44,7 @@ static size_t build(uint8_t type, uint8_t flags, const struct address *target, u
 		return 0;
 
 	size_t size = (size_t)(w.next - bytes);
-	uint16_t checksum = checksum_ipv6(source, destination, ICMPV6, bytes, size);
+	uint16_t checksum = checksum_pseudo(source, destination, ICMPV6, bytes, size);
 	memcpy(bytes + CHECKSUM_OFFSET, &checksum, sizeof checksum);
 	return size;
 }
@@ -110,7 +110,7 @@ enum na_verdict na_parse(const uint8_t *bytes, size_t size, const struct address
 		return NA_BAD_HOP_LIMIT;
 	if (type != NEIGHBOR_ADVERTISEMENT || code != 0)
 		return NA_BAD_TYPE;
-	if (checksum_ipv6(source, destination, ICMPV6, bytes, size) != 0)
+	if (checksum_pseudo(source, destination, ICMPV6, bytes, size) != 0)
 		return NA_BAD_CHECKSUM;
 
 	memcpy(&n.target, target, sizeof n.target);

@@ -3,6 +3,7 @@
  * Names of verdicts: the `reason` label of the metrics. They are an interface for users; do not change them.
  */
 #include "vipd/advert.h"
+#include "vipd/arp.h"
 #include "vipd/hello.h"
 #include "vipd/na.h"
 
@@ -14,6 +15,7 @@ const char *advert_verdict_name(enum advert_verdict verdict)
 	    [ADVERT_BAD_DESTINATION] = "bad_destination",
 	    [ADVERT_TOO_SHORT] = "too_short",
 	    [ADVERT_BAD_VERSION] = "bad_version",
+	    [ADVERT_VRRP_VERSION_2] = "vrrp_version_2",
 	    [ADVERT_BAD_TYPE] = "bad_type",
 	    [ADVERT_NO_ADDRESS] = "no_address",
 	    [ADVERT_BAD_LENGTH] = "bad_length",
@@ -79,4 +81,14 @@ const char *hello_verdict_name(enum hello_verdict verdict)
 	    [HELLO_ROSTER_FULL] = "roster_full",
 	};
 	return verdict < HELLO_VERDICTS ? names[verdict] : "unknown";
+}
+
+const char *arp_verdict_name(enum arp_verdict verdict)
+{
+	static const char *const names[ARP_VERDICTS] = {
+	    [ARP_OK] = "ok",
+	    [ARP_TOO_SHORT] = "too_short",
+	    [ARP_BAD_TYPE] = "bad_type",
+	};
+	return verdict < ARP_VERDICTS ? names[verdict] : "unknown";
 }

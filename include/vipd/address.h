@@ -44,6 +44,30 @@ static inline bool address_is_ipv4(const struct address *address)
 	return IN6_IS_ADDR_V4MAPPED(&address->in6);
 }
 
+/* Of an IPv4 address its four bytes, of an IPv6 address its sixteen, and how many. */
+static inline const uint8_t *address_bytes(const struct address *address)
+{
+	return address->in6.s6_addr + (address_is_ipv4(address) ? 12 : 0);
+}
+
+static inline unsigned address_size(const struct address *address)
+{
+	return address_is_ipv4(address) ? 4 : 16;
+}
+
+/* Of so many bytes, 4 or 16. */
+static inline struct address address_of_bytes(const void *bytes, unsigned size)
+{
+	struct address address = {.in6.s6_addr = {[10] = 0xff, 0xff}};
+	memcpy(address.in6.s6_addr + 16 - size, bytes, size);
+	return address;
+}
+
+static inline struct address address_of_ipv4(const struct in_addr *in4)
+{
+	return address_of_bytes(in4, sizeof *in4);
+}
+
 static inline bool address_is_link_local(const struct address *address)
 {
 	return IN6_IS_ADDR_LINKLOCAL(&address->in6);
@@ -51,7 +75,8 @@ static inline bool address_is_link_local(const struct address *address)
 
 static inline bool address_is_unspecified(const struct address *address)
 {
-	return IN6_IS_ADDR_UNSPECIFIED(&address->in6);
+	static const struct address ipv4 = {{{{[10] = 0xff, 0xff}}}}; /* 0.0.0.0 */
+	return IN6_IS_ADDR_UNSPECIFIED(&address->in6) || address_equal(address, &ipv4);
 }
 
 static inline bool address_is_loopback(const struct address *address)

@@ -75,7 +75,7 @@ static void build(long count)
 	if (advert_parse(bytes, size, &envelope, &advert) != ADVERT_OK)
 		errx(1, "the advert is not taken");
 	for (long i = 0; i < count; i++)
-		advert_build(&advert, &peer, &vrrp_group, NULL, again, sizeof again);
+		advert_build(&advert, &peer, &vrrp_families[VRRP_IPV6].group, NULL, again, sizeof again);
 }
 
 static void sign(long count)
@@ -119,9 +119,9 @@ static void prepare(void)
 	struct advert advert = {.vrid = 100, .priority = 150, .interval_cs = 1, .address_count = 2};
 	advert.addresses[0] = peer;
 	advert.addresses[1] = (struct address){.in6.s6_addr = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
-	size = advert_build(&advert, &peer, &vrrp_group, NULL, bytes, sizeof bytes);
-	envelope =
-	    (struct advert_envelope){.source = peer, .destination = vrrp_group, .hop_limit = VRRP_HOP_LIMIT};
+	size = advert_build(&advert, &peer, &vrrp_families[VRRP_IPV6].group, NULL, bytes, sizeof bytes);
+	envelope = (struct advert_envelope){
+	    .source = peer, .destination = vrrp_families[VRRP_IPV6].group, .hop_limit = VRRP_HOP_LIMIT};
 	if (auth_key_parse(1, (const uint8_t *)text, sizeof text - 1, &key) != AUTH_KEY_OK)
 		errx(1, "the key is not taken");
 }

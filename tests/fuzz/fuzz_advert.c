@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size >= ADVERT_HEADER_SIZE) {
 		memset(packet + 6, 0, 2);
 		uint16_t sum =
-		    checksum_ipv6(&envelope.source, &envelope.destination, VRRP_PROTOCOL, packet, size);
+		    checksum_pseudo(&envelope.source, &envelope.destination, VRRP_PROTOCOL, packet, size);
 		memcpy(packet + 6, &sum, 2);
 		check(packet, size, &envelope);
 	}

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(message, size, &source, &destination, hop_limit);
 	if (size >= 4) {
 		memset(message + 2, 0, 2);
-		uint16_t sum = checksum_ipv6(&source, &destination, 58, message, size);
+		uint16_t sum = checksum_pseudo(&source, &destination, 58, message, size);
 		memcpy(message + 2, &sum, 2);
 		check(message, size, &source, &destination, hop_limit);
 	}

@@ -260,7 +260,7 @@ void node_forge_resignation(struct node *node)
 {
 	int64_t cursor = node->cursor;
 	node->cursor = world.now;
-	send_advert(node, VRRP_PRIORITY_RESIGN, &vrrp_group, -1);
+	send_advert(node, VRRP_PRIORITY_RESIGN, &vrrp_families[VRRP_IPV6].group, -1);
 	node->cursor = cursor;
 }
 
@@ -273,9 +273,9 @@ static void flush_adverts(struct node *node)
 	pending->advert = pending->final_advert = false;
 	if (!node->vr.link_up)
 		return;
-	send_advert(node, pending->priority, &vrrp_group, -1);
+	send_advert(node, pending->priority, &vrrp_families[VRRP_IPV6].group, -1);
 	if (final_advert)
-		send_advert(node, pending->priority, &vrrp_all_nodes, -1);
+		send_advert(node, pending->priority, &vrrp_families[VRRP_IPV6].all_nodes, -1);
 }
 
 static void flush_announcement(struct node *node)

@@ -87,12 +87,16 @@ static void only_known_families_of_sockets(void **state)
 	(void)state;
 	struct address out = address("::7");
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr = address("2001:db8::1").in6};
-	struct sockaddr_in in4 = {.sin_family = AF_INET};
+	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_addr = {htonl(0xc0000201)}};
+	struct sockaddr other = {.sa_family = AF_UNIX};
 	struct address seven = out, expected = address("2001:db8::1");
 	assert_false(address_of_sockaddr(NULL, &out));
-	assert_false(address_of_sockaddr((struct sockaddr *)&in4, &out));
+	assert_false(address_of_sockaddr(&other, &out));
 	assert_true(address_equal(&out, &seven));
 	assert_true(address_of_sockaddr((struct sockaddr *)&in6, &out));
+	assert_true(address_equal(&out, &expected));
+	expected = address("192.0.2.1");
+	assert_true(address_of_sockaddr((struct sockaddr *)&in4, &out));
 	assert_true(address_equal(&out, &expected));
 }
 

@@ -139,7 +139,7 @@ static void refused(const struct captured *c, const uint8_t *bytes, const struct
 static void seal(uint8_t *bytes, size_t size, const struct advert_envelope *envelope)
 {
 	memset(bytes + 6, 0, 2);
-	uint16_t sum = checksum_ipv6(&envelope->source, &envelope->destination, VRRP_PROTOCOL, bytes, size);
+	uint16_t sum = checksum_pseudo(&envelope->source, &envelope->destination, VRRP_PROTOCOL, bytes, size);
 	memcpy(bytes + 6, &sum, 2);
 }
 

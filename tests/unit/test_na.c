@@ -51,7 +51,7 @@ static enum na_verdict parse_sealed(uint8_t *bytes, size_t size, const char *des
 {
 	struct address from = address(vip), to = address(destination);
 	memset(bytes + 2, 0, 2);
-	uint16_t sum = checksum_ipv6(&from, &to, 58, bytes, size);
+	uint16_t sum = checksum_pseudo(&from, &to, 58, bytes, size);
 	memcpy(bytes + 2, &sum, 2);
 	return parse(bytes, size, vip, destination, 255, out);
 }
