@@ -14,6 +14,7 @@ import pytest
 
 VIPCTL = os.path.join(os.environ.get("VIPD_BUILD", "build"), "vipctl")
 VIP = "2001:db8::100"
+CAPTURE = bytes(range(256)) * 400
 
 
 def at(seconds_ago):
@@ -81,6 +82,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for piece in self.server.stream:
                 self.wfile.write(piece)
                 self.wfile.flush()
+        elif self.path == "/v1/capture":
+            self.answer(200, CAPTURE)
         elif self.path == "/metrics":
             self.answer(200, b"vipd_up 1\n")
         else:
@@ -300,6 +303,51 @@ def test_events_come_line_by_line(agent):
     shown = "2026-11-22 16:00:00.123  api       backup -> active      no advertisement for 310ms"
     assert done.stdout.splitlines() == [shown, shown, "(3 transitions are not recorded any more)"]
     assert done.returncode == 3 and "has ended" in done.stderr
+
+
+def capture(agent, path):
+    done = agent.run("capture", "-o", str(path))
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_capture_replaces_a_file_whole(agent, tmp_path):
+    path = tmp_path / "capture"
+    assert capture(agent, path) == (0, "", "") and path.read_bytes() == CAPTURE
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    before = path.stat().st_ino
+    assert capture(agent, path) == (0, "", "") and path.read_bytes() == CAPTURE
+    assert path.stat().st_ino != before and path.stat().st_mode & 0o777 == 0o640
+    assert {child.name for child in tmp_path.iterdir()} == {"capture", "sock"}
+
+
+def test_a_capture_goes_to_what_is_there(agent, tmp_path):
+    """A device, a pipe and a symbolic link stay what they are."""
+    pipe, link, target = tmp_path / "pipe", tmp_path / "link", tmp_path / "target"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as cat:
+        assert capture(agent, pipe) == (0, "", "")
+        assert cat.communicate(timeout=30)[0] == CAPTURE and pipe.is_fifo()
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    assert capture(agent, link) == (0, "", "")
+    assert link.is_symlink() and target.read_bytes() == CAPTURE
+    code, _, said = capture(agent, "/dev/full")
+    assert code == 1 and said == "vipctl: cannot write /dev/full: No space left on device\n"
+
+
+def test_nobody_chooses_where_a_capture_is_written(agent, tmp_path):
+    """Whoever may write to the directory cannot make root write through a link of the name that comes next."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"secret")
+    (tmp_path / "capture.new").symlink_to(victim)
+    assert capture(agent, tmp_path / "capture")[0] == 0 and victim.read_bytes() == b"secret"
+
+
+def test_a_capture_to_standard_output(agent):
+    for arguments in (["capture"], ["capture", "-o", "-"], ["-o", "-", "capture"]):
+        done = subprocess.run([VIPCTL, "-s", agent.path, *arguments], stdout=subprocess.PIPE, timeout=30, check=True)
+        assert done.stdout == CAPTURE
 
 
 def test_unreachable(tmp_path):
