@@ -3,10 +3,12 @@
  * The API server of this node, asked from here with the files of the configuration: whether it answers, and
  * whether clients that come by the virtual address or by its name will trust its certificate.
  */
+#include <errno.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "doctor/doctor.h"
 #include "doctor/https.h"
@@ -14,6 +16,9 @@
 
 #define SOON_DAYS     30 /* k3s renews what expires within 120 days, but only when it starts */
 #define SECONDS_A_DAY 86400
+
+/* Clients in Go take no name from the subject, and a wildcard only for a whole label. */
+#define AS_GO_DOES (X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
 
 #define ADVICE_RENEW "systemctl restart k3s: it renews its certificates when it starts"
 #define ADVICE_SAN                                                                                           \
@@ -32,14 +37,18 @@ static bool is_expected(const struct config_check *check, long status)
 static void answer_judge(
     struct doctor *doctor, const struct config_check *check, const struct https_answer *answer)
 {
-	if (!answer->status)
-		finding_add(doctor, DOCTOR_FAILURE, check->name, "systemctl status k3s; journalctl -u k3s",
-		    "%s: %s", check->url, answer->error);
-	else if (*answer->untrusted)
+	if (answer->refused && answer->unknown_issuer)
 		finding_add(doctor, DOCTOR_FAILURE, check->name,
 		    "does `ca` of the check belong to this cluster? After a rotation: vipctl reload",
 		    "%s: its certificate is not trusted by %s: %s", check->url, check->ca.path,
-		    answer->untrusted);
+		    answer->error);
+	else if (answer->refused)
+		finding_add(doctor, DOCTOR_FAILURE, check->name,
+		    "write the server_name of the check that its certificate names", "%s: %s", check->url,
+		    answer->error);
+	else if (!answer->status)
+		finding_add(doctor, DOCTOR_FAILURE, check->name, "systemctl status k3s; journalctl -u k3s",
+		    "%s: %s", check->url, answer->error);
 	else if (answer->status == 401 || answer->status == 403)
 		finding_add(doctor, DOCTOR_WARNING, check->name,
 		    "name in vipd.conf a cert and key that may ask; see vipd.conf(5)",
@@ -47,9 +56,27 @@ static void answer_judge(
 	else if (!is_expected(check, answer->status))
 		finding_add(doctor, DOCTOR_FAILURE, check->name, "journalctl -u k3s", "%s: HTTP %ld: %.100s",
 		    check->url, answer->status, answer->body);
+	else if (!strstr(answer->body, check->body))
+		finding_add(doctor, DOCTOR_FAILURE, check->name, "journalctl -u k3s",
+		    "%s: the answer does not contain \"%.64s\": %.100s", check->url, check->body,
+		    answer->body);
 	else
 		finding_add(
 		    doctor, DOCTOR_FINE, check->name, NULL, "%s: HTTP %ld", check->url, answer->status);
+}
+
+/* Whether this user may not read what root's vipd asks with; then it is not known what the server says. */
+static bool is_kept_from_us(struct doctor *doctor, const struct config_check *check)
+{
+	const char *const files[] = {check->ca.path, check->cert.path, check->key.path};
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		if (!*files[i] || access(files[i], R_OK) == 0 || errno != EACCES)
+			continue;
+		finding_add(doctor, DOCTOR_UNKNOWN, check->name, ADVICE_ROOT,
+		    "%s cannot be asked: you may not read %s", check->url, files[i]);
+		return true;
+	}
+	return false;
 }
 
 /* ---- the certificate ---- */
@@ -96,24 +123,37 @@ static void covers_judge(
 	}
 	const char *name = doctor->request->name;
 	if (name)
-		cover_judge(doctor, check, name, X509_check_host(certificate, name, 0, 0, NULL) == 1);
+		cover_judge(
+		    doctor, check, name, X509_check_host(certificate, name, 0, AS_GO_DOES, NULL) == 1);
+}
+
+static void check_judge(struct doctor *doctor, const struct config_check *check, uint64_t check_bit)
+{
+	struct https_request request = {.url = check->url,
+	    .server_name = check->server_name,
+	    .ca = check->ca.path,
+	    .cert = check->cert.path,
+	    .key = check->key.path,
+	    .timeout_ms = check->timeout_us / USEC_PER_MS};
+	struct https_answer answer;
+	https_ask(&request, &answer);
+	answer_judge(doctor, check, &answer);
+	if (!answer.certificate && answer.refused) {
+		request.trusting = true;
+		https_ask(&request, &answer);
+	}
+	if (!answer.certificate)
+		return;
+	expiry_judge(doctor, check, answer.certificate);
+	covers_judge(doctor, check, answer.certificate, check_bit);
+	X509_free(answer.certificate);
 }
 
 void find_api(struct doctor *doctor)
 {
 	for (unsigned i = 0; i < doctor->config.check_count; i++) {
 		const struct config_check *check = &doctor->config.checks[i];
-		struct https_answer answer;
-		if (check->type != CHECK_HTTPS)
-			continue;
-		https_ask(&(struct https_request){check->url, check->ca.path, check->cert.path,
-			      check->key.path, check->timeout_us / USEC_PER_MS},
-		    &answer);
-		answer_judge(doctor, check, &answer);
-		if (answer.certificate) {
-			expiry_judge(doctor, check, answer.certificate);
-			covers_judge(doctor, check, answer.certificate, UINT64_C(1) << i);
-			X509_free(answer.certificate);
-		}
+		if (check->type == CHECK_HTTPS && !is_kept_from_us(doctor, check))
+			check_judge(doctor, check, UINT64_C(1) << i);
 	}
 }

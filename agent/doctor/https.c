@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libcurl with its verification off, so that a wrong certificate can be looked at; whether it is to be
- * trusted is asked of libcrypto afterwards.
+ * libcurl, as the checks of vipd use it.
  */
 #include "doctor/https.h"
 
 #include <curl/curl.h>
 #include <openssl/pem.h>
-#include <openssl/x509_vfy.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,70 +17,66 @@ static size_t body_take(char *data, size_t unit, size_t count, void *context)
 	return size;
 }
 
-static X509 *certificate_at(const struct curl_certinfo *chain, int i)
+static X509 *leaf_read(CURL *curl)
 {
-	for (const struct curl_slist *line = chain->certinfo[i]; line; line = line->next) {
+	const struct curl_certinfo *chain = NULL;
+	X509 *found = NULL;
+	if (curl_easy_getinfo(curl, CURLINFO_CERTINFO, &chain) || !chain || chain->num_of_certs < 1)
+		return NULL;
+	for (const struct curl_slist *line = chain->certinfo[0]; line && !found; line = line->next) {
 		if (strncmp(line->data, "Cert:", 5) != 0)
 			continue;
 		BIO *bio = BIO_new_mem_buf(line->data + 5, -1);
-		X509 *found = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+		found = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
 		BIO_free(bio);
-		return found;
 	}
-	return NULL;
+	return found;
 }
 
-/* Against `ca` alone, as the checks of vipd do. Writes nothing if it is trusted. */
-static void trust_judge(X509 *leaf, STACK_OF(X509) * others, const char *ca, char why[static HTTPS_TEXT_MAX])
+static void set_file(CURL *curl, CURLoption option, const char *path)
 {
-	X509_STORE *store = X509_STORE_new();
-	X509_STORE_CTX *context = X509_STORE_CTX_new();
-	if (!store || !context || X509_STORE_load_file(store, ca) != 1 ||
-	    X509_STORE_CTX_init(context, store, leaf, others) != 1) {
-		snprintf(why, HTTPS_TEXT_MAX, "that file cannot be read, or holds no certificate");
-	} else {
-		X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
-		X509_STORE_CTX_set_default(context, "ssl_server");
-		if (X509_verify_cert(context) != 1)
-			snprintf(why, HTTPS_TEXT_MAX, "%s",
-			    X509_verify_cert_error_string(X509_STORE_CTX_get_error(context)));
-	}
-	X509_STORE_CTX_free(context);
-	X509_STORE_free(store);
+	if (path && *path)
+		curl_easy_setopt(curl, option, path);
 }
 
-static void chain_take(const struct curl_certinfo *chain, const char *ca, struct https_answer *answer)
+/* The URL is asked of that name, in TLS and in the request, at the place where it really is. */
+static struct curl_slist *set_server_name(CURL *curl, const char *url, const char *name)
 {
-	STACK_OF(X509) *others = sk_X509_new_null();
-	answer->certificate = chain->num_of_certs > 0 ? certificate_at(chain, 0) : NULL;
-	for (int i = 1; others && i < chain->num_of_certs; i++) {
-		X509 *one = certificate_at(chain, i);
-		if (one && !sk_X509_push(others, one))
-			X509_free(one);
+	char *host = NULL, *port = NULL, *other = NULL, to[512];
+	struct curl_slist *connect_to = NULL;
+	CURLU *parts = curl_url();
+	if (parts && !curl_url_set(parts, CURLUPART_URL, url, 0) &&
+	    !curl_url_get(parts, CURLUPART_HOST, &host, 0) &&
+	    !curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) &&
+	    !curl_url_set(parts, CURLUPART_HOST, name, 0) && !curl_url_get(parts, CURLUPART_URL, &other, 0)) {
+		snprintf(to, sizeof to, "::%s:%s", host, port);
+		connect_to = curl_slist_append(NULL, to);
+		curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to);
+		curl_easy_setopt(curl, CURLOPT_URL, other);
 	}
-	if (answer->certificate && ca && *ca)
-		trust_judge(answer->certificate, others, ca, answer->untrusted);
-	sk_X509_pop_free(others, X509_free);
-}
-
-static bool is_given(const char *path)
-{
-	return path && *path;
+	curl_free(host);
+	curl_free(port);
+	curl_free(other);
+	curl_url_cleanup(parts);
+	return connect_to;
 }
 
 static void prepare(CURL *curl, const struct https_request *request, struct https_answer *answer)
 {
 	curl_easy_setopt(curl, CURLOPT_URL, request->url);
-	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->timeout_ms);
 	curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
-	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
-	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
-	if (is_given(request->cert))
-		curl_easy_setopt(curl, CURLOPT_SSLCERT, request->cert);
-	if (is_given(request->key))
-		curl_easy_setopt(curl, CURLOPT_SSLKEY, request->key);
+	if (request->ca && *request->ca) /* Debian's libcurl would trust its own store as well */
+		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+	set_file(curl, CURLOPT_CAINFO, request->ca);
+	set_file(curl, CURLOPT_SSLCERT, request->cert);
+	set_file(curl, CURLOPT_SSLKEY, request->key);
+	if (request->trusting) {
+		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_take);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
 }
@@ -91,7 +84,8 @@ static void prepare(CURL *curl, const struct https_request *request, struct http
 void https_ask(const struct https_request *request, struct https_answer *answer)
 {
 	char error[CURL_ERROR_SIZE] = "";
-	struct curl_certinfo *chain = NULL;
+	struct curl_slist *connect_to = NULL;
+	long verified = 0;
 	*answer = (struct https_answer){0};
 	CURL *curl = curl_easy_init();
 	if (!curl) {
@@ -99,13 +93,18 @@ void https_ask(const struct https_request *request, struct https_answer *answer)
 		return;
 	}
 	prepare(curl, request, answer);
+	if (request->server_name && *request->server_name)
+		connect_to = set_server_name(curl, request->url, request->server_name);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
 	CURLcode code = curl_easy_perform(curl);
 	if (code != CURLE_OK)
 		snprintf(
 		    answer->error, sizeof answer->error, "%s", *error ? error : curl_easy_strerror(code));
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
-	if (curl_easy_getinfo(curl, CURLINFO_CERTINFO, &chain) == CURLE_OK && chain)
-		chain_take(chain, request->ca, answer);
+	curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &verified);
+	answer->refused = code == CURLE_PEER_FAILED_VERIFICATION;
+	answer->unknown_issuer = verified != 0;
+	answer->certificate = leaf_read(curl);
 	curl_easy_cleanup(curl);
+	curl_slist_free_all(connect_to);
 }

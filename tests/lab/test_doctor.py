@@ -14,7 +14,7 @@ import pytest
 from hostile import Attacker, advert, sequence
 from keys import make_key, use
 from hosts import Host
-from testbed import BUILD, NAME, PREFIX, VIP, adverts_pass, ip_batch, run, wait_for
+from testbed import BUILD, NAME, PREFIX, VIP, adverts_pass, config_text, ip_batch, run, wait_for
 
 pytestmark = pytest.mark.together("doctor")
 
@@ -212,17 +212,43 @@ def test_two_holders(world):
         assert check.stdout.startswith("CRITICAL: api: SPLIT BRAIN: 02:00:00:00:00:12 also claims"), check
 
 
-@pytest.mark.parametrize("certificate, check, text", [
-    ("stranger", "api", "is not trusted"),
-    ("server-without-vip", "api", f"does not name {VIP}"),
-])
-def test_certificate(world, certificate, check, text):
-    node = world.nodes[2]
-    node.api_kill()
-    node.api_start(certificate=certificate)
-    wait_for("the API server", lambda: Doctor(node, "api").findings,
-             lambda findings: not any("Couldn't connect" in finding["found"] for finding in findings))
-    with_name(node, check).says(check, "failure", text)
+@pytest.fixture
+def api_with(world):
+    """Restarts the third server's API server with another certificate; returns the server."""
+    def start(certificate):
+        node = world.nodes[2]
+        node.api_kill()
+        node.api_start(certificate=certificate)
+        wait_for("the API server", lambda: Doctor(node, "api").findings,
+                 lambda findings: not any("connect" in finding["found"] for finding in findings))
+        return node
+    return start
+
+
+def test_certificate_of_somebody_else(api_with):
+    with_name(api_with("stranger"), "api").says("api", "failure", "is not trusted")
+
+
+def test_certificate_without_the_virtual_address(api_with):
+    """A name in the subject alone counts no more, as it does not for clients in Go."""
+    doctor = with_name(api_with("server-without-vip"), "api")
+    doctor.says("api", "failure", f"does not name {VIP}")
+    doctor.says("api", "failure", f"does not name {NAME}")
+
+
+def test_certificate_is_checked_as_the_check_does(api_with):
+    """The name is compared, too: that of the URL, or server_name."""
+    node = api_with("server-of-vip-alone")
+
+    def doctor(**changes):
+        config = node.config()
+        config["checks"][0].update(changes)
+        return with_name(node, "-c", write(node.directory + "/other.conf", config_text(config)), "api")
+    doctor().says("api", "failure", "no alternative certificate subject name matches")
+    doctor(server_name="other.example").says("api", "failure", "no alternative certificate subject name matches")
+    right = doctor(server_name=NAME)
+    assert right.signs("fine") == {"api"} and right.code == 0, right
+    doctor(server_name=NAME, body="no such text").says("api", "failure", "does not contain")
 
 
 @pytest.mark.parametrize("name, text", [
@@ -434,7 +460,7 @@ def test_without_root(world):
     """Nothing that needs root is green, and nothing is called broken that could not be looked at."""
     node = world.nodes[1]
     doctor = Doctor(node, more=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])
-    for check in ("agent", "peers", "speakers", "wire", "foreign", "firewall", "bgp"):
+    for check in ("agent", "api", "peers", "speakers", "wire", "foreign", "firewall", "bgp"):
         assert doctor.sign(check) == "unknown", (check, doctor)
     doctor.exits()
 

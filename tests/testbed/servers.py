@@ -15,7 +15,8 @@ def make_certificates(directory):
     for name, subject, more in (
             ("ca", "/CN=lab CA", []),
             ("server", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName=DNS:{NAME},IP:{VIP},{own}"]),
-            ("server-without-vip", "/CN=k8s-api", [*ca, "-days", "2", "-addext", f"subjectAltName={own}"]),
+            ("server-without-vip", f"/CN={NAME}", [*ca, "-days", "2", "-addext", f"subjectAltName={own}"]),
+            ("server-of-vip-alone", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName=DNS:{NAME},IP:{VIP}"]),
             ("stranger", "/CN=stranger", []),
             ("client", "/O=system:node-proxier/CN=system:kube-proxy", ca)):
         run(*new, "-subj", subject, "-keyout", f"{directory}/{name}.key", "-out", f"{directory}/{name}.crt", *more)
