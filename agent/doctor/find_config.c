@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "doctor/doctor.h"
 #include "vipd/mono.h"
@@ -27,7 +28,10 @@ static bool changed_since_loaded(const struct doctor *doctor)
 
 void find_configuration(struct doctor *doctor)
 {
-	if (!doctor->config_readable) {
+	if (!doctor->config_readable && access(doctor->config_path, R_OK) < 0 && errno == EACCES) {
+		finding_add(
+		    doctor, DOCTOR_UNKNOWN, "", ADVICE_ROOT, "you may not read %s", doctor->config_path);
+	} else if (!doctor->config_readable) {
 		const char *text = doctor->errors.text;
 		finding_add(doctor, DOCTOR_FAILURE, "", NULL, "%.*s%s", (int)strcspn(text, "\n"), text,
 		    doctor->errors.count > 1 ? " (and more)" : "");

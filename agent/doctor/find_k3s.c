@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What k3s must know: the virtual address and its name in tls-san, and node-ip, so that nobody takes the
- * virtual address for the node's own. config.yaml and config.yaml.d are read as k3s does, by libyaml.
+ * virtual address for the node's own. config.yaml and config.yaml.d are read as k3s does, by libyaml, and the
+ * flags of its unit are added.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <yaml.h>
 
 #include "doctor/doctor.h"
+#include "doctor/tool.h"
 
 #define K3S_CONFIG_DEFAULT "/etc/rancher/k3s/config.yaml"
 #define VALUES_MAX	   64
@@ -33,9 +36,8 @@ static void value_add(struct values *values, const char *text, size_t length)
 }
 
 /* "a,b" is a list for k3s, as everything that stands for a flag. */
-static void scalar_take(struct values *values, const yaml_node_t *node)
+static void list_take(struct values *values, const char *text)
 {
-	const char *text = (const char *)node->data.scalar.value;
 	for (size_t length; *text; text += length + (text[length] == ',')) {
 		length = strcspn(text, ",");
 		value_add(values, text, length);
@@ -45,12 +47,12 @@ static void scalar_take(struct values *values, const yaml_node_t *node)
 static void value_take(yaml_document_t *document, const yaml_node_t *value, struct values *values)
 {
 	if (value->type == YAML_SCALAR_NODE)
-		scalar_take(values, value);
+		list_take(values, (const char *)value->data.scalar.value);
 	for (const yaml_node_item_t *item = value->data.sequence.items.start;
 	     value->type == YAML_SEQUENCE_NODE && item < value->data.sequence.items.top; item++) {
 		const yaml_node_t *node = yaml_document_get_node(document, *item);
 		if (node && node->type == YAML_SCALAR_NODE)
-			scalar_take(values, node);
+			list_take(values, (const char *)node->data.scalar.value);
 	}
 }
 
@@ -99,17 +101,75 @@ static int file_read(const char *path, struct k3s *k3s)
 	return result;
 }
 
-static int k3s_read(const char *path, struct k3s *k3s)
+static bool is_yaml(const char *path)
+{
+	const char *end = strrchr(path, '.');
+	return end && (strcmp(end, ".yaml") == 0 || strcmp(end, ".yml") == 0);
+}
+
+static int files_read(const char *path, struct k3s *k3s)
 {
 	char pattern[512];
 	glob_t more;
 	int result = file_read(path, k3s);
-	snprintf(pattern, sizeof pattern, "%s.d/*.yaml", path);
+	snprintf(pattern, sizeof pattern, "%s.d/*", path);
 	if (glob(pattern, 0, NULL, &more) != 0)
 		return result;
-	for (size_t i = 0; i < more.gl_pathc && (result == 0 || result == -ENOENT); i++)
-		result = file_read(more.gl_pathv[i], k3s);
+	for (size_t i = 0; i < more.gl_pathc && (result == 0 || result == -ENOENT); i++) {
+		if (is_yaml(more.gl_pathv[i]))
+			result = file_read(more.gl_pathv[i], k3s);
+	}
 	globfree(&more);
+	return result;
+}
+
+/* ---- flags of the unit ---- */
+
+/* "ExecStart={ path=… ; argv[]=/usr/local/bin/k3s server --tls-san NAME … ; ignore_errors=no ; …": the words,
+ * the caller's to free; NULL: there is no such unit. */
+static char *unit_words(void)
+{
+	char *const argv[] = {"systemctl", "show", "k3s.service", "--property", "ExecStart", NULL};
+	int status;
+	char *text = access("/run/systemd/system", F_OK) == 0 ? tool_run(argv, &status) : NULL;
+	const char *begin = text && status == 0 ? strstr(text, "argv[]=") : NULL;
+	const char *end = begin ? strstr(begin, " ;") : NULL;
+	char *words = end ? strndup(begin, (size_t)(end - begin)) : NULL;
+	free(text);
+	return words;
+}
+
+/* Adds the values of "--NAME VALUE", "--NAME=VALUE", or "-N VALUE". */
+static void flag_take(const char *words, const char *name, char letter, struct values *values)
+{
+	char value[VALUE_MAX] = "", flag[VALUE_MAX];
+	for (size_t length; words && *words; words += length + (words[length] == ' ')) {
+		length = strcspn(words, " ");
+		snprintf(flag, sizeof flag, "%.*s", (int)length, words);
+		size_t dashes = strspn(flag, "-"), end = strcspn(flag, "=");
+		const char *after = words + length + (words[length] == ' ');
+		bool named = end - dashes == strlen(name) && strncmp(flag + dashes, name, end - dashes) == 0;
+		if (!dashes || !(named || (end == dashes + 1 && flag[dashes] == letter)))
+			continue;
+		snprintf(value, sizeof value, "%.*s",
+		    (int)(flag[end] ? length - end - 1 : strcspn(after, " ")),
+		    flag[end] ? words + end + 1 : after);
+		list_take(values, value);
+	}
+}
+
+/* As the command line of k3s adds to what its files say. It may also name the file. */
+static int k3s_read(const char *path, struct k3s *k3s)
+{
+	char *words = unit_words();
+	struct values named = {0};
+	flag_take(words, "config", 'c', &named);
+	int result = files_read(path ? path : named.count ? named.items[0] : K3S_CONFIG_DEFAULT, k3s);
+	flag_take(words, "tls-san", '\0', &k3s->tls_san);
+	flag_take(words, "node-ip", 'i', &k3s->node_ip);
+	if (result == -ENOENT && words)
+		result = 0;
+	free(words);
 	return result;
 }
 
@@ -184,11 +244,12 @@ static void node_ip_judge(struct doctor *doctor, const struct k3s *k3s)
 
 void find_k3s(struct doctor *doctor)
 {
-	const char *path = doctor->request->k3s_config ? doctor->request->k3s_config : K3S_CONFIG_DEFAULT;
+	const char *path = doctor->request->k3s_config;
 	struct k3s k3s = {0};
 	if (!doctor->config_readable)
 		return;
 	int result = k3s_read(path, &k3s);
+	path = path ? path : K3S_CONFIG_DEFAULT;
 	if (result == -EINVAL)
 		finding_add(doctor, DOCTOR_FAILURE, "", "k3s does not start with it",
 		    "%s (or a file in %s.d) is not YAML", path, path);

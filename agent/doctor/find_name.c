@@ -162,7 +162,8 @@ void find_name(struct doctor *doctor)
 		return;
 	}
 	ldns_resolver *resolver = resolver_open(doctor->request->resolver);
-	if (!resolver) {
+	if (!resolver || !ldns_resolver_nameserver_count(resolver)) {
+		ldns_resolver_deep_free(resolver);
 		finding_add(doctor, DOCTOR_UNKNOWN, "", "--resolver [ADDRESS]:PORT",
 		    "there is no resolver in /etc/resolv.conf");
 		return;

@@ -120,8 +120,8 @@ def calm(world):
 class Doctor:
     """One run of it."""
 
-    def __init__(self, node, *options, environment=None, more=()):
-        options = ["--k3s-config", node.directory + "/k3s.yaml", *options]
+    def __init__(self, node, *options, environment=None, more=(), k3s_config=True):
+        options = [*(["--k3s-config", node.directory + "/k3s.yaml"] if k3s_config else []), *options]
         if node is node.testbed.nodes[0]:
             options += ["--bird", node.directory + "/bird.ctl"]
         done = node.exec(*more, f"{BUILD}/vipctl", "-s", node.socket_path, "doctor", "-c", node.config_path, "-o", "json",
@@ -261,6 +261,12 @@ def test_certificate_is_checked_as_the_check_does(api_with):
 ])
 def test_name(world, name, text):
     with_name(world.nodes[1], "name", name=name).says("name", "failure", text)
+
+
+def test_no_resolver(world):
+    """An empty /etc/resolv.conf is not an answer."""
+    hidden = ["unshare", "-m", "sh", "-c", 'mount --bind /dev/null "$(realpath /etc/resolv.conf)" && exec "$@"', "sh"]
+    Doctor(world.nodes[1], "--name", NAME, "name", more=hidden).says("name", "unknown", "there is no resolver in /etc/resolv.conf")
 
 
 def test_name_by_alias(world):
@@ -477,26 +483,41 @@ def test_kube_proxy_in_ipvs_mode(calm):
         node.exec("ip", "link", "del", "kube-ipvs0")
 
 
-SYSTEMCTL = """#!/bin/sh
-printf '%s\\n' LoadState={load} UnitFileState={enabled} NoNewPrivileges={privileges} ProtectSystem=strict SystemCallFilter=read
-"""
-
-
-@pytest.mark.parametrize("load, enabled, privileges, sign, text", [
-    ("loaded", "enabled", "yes", "fine", "enabled and hardened"),
-    ("loaded", "disabled", "yes", "warning", "does not start with the machine"),
-    ("loaded", "enabled", "no", "warning", "not hardened"),
-    ("not-found", "", "no", "warning", "no vipd.service"),
-])
-def test_unit(world, load, enabled, privileges, sign, text):
-    """systemctl is a script here: there is no systemd in the lab."""
-    node = world.nodes[1]
+@contextlib.contextmanager
+def systemctl(node, *lines):
+    """It is a script here, which prints these lines: there is no systemd in the lab. Yields the environment for it."""
     os.makedirs("/run/systemd/system")
     tools = node.directory + "/tools"
     os.makedirs(tools, exist_ok=True)
-    os.chmod(write(tools + "/systemctl", SYSTEMCTL.format(load=load, enabled=enabled, privileges=privileges)), 0o755)
+    os.chmod(write(tools + "/systemctl", "#!/bin/sh\ncat <<'end'\n" + "\n".join([*lines, "end", ""])), 0o755)
     try:
-        Doctor(node, "unit", environment={"PATH": f"{tools}:{os.environ['PATH']}"}).says("unit", sign, text)
+        yield {"PATH": f"{tools}:{os.environ['PATH']}"}
     finally:
         os.rmdir("/run/systemd/system")
         os.rmdir("/run/systemd")
+
+
+def test_unit(world):
+    node = world.nodes[1]
+    for load, enabled, privileges, sign, text in [
+            ("loaded", "enabled", "yes", "fine", "enabled and hardened"),
+            ("loaded", "disabled", "yes", "warning", "does not start with the machine"),
+            ("loaded", "enabled", "no", "warning", "not hardened"),
+            ("not-found", "", "no", "warning", "no vipd.service")]:
+        with systemctl(node, f"LoadState={load}", f"UnitFileState={enabled}", f"NoNewPrivileges={privileges}",
+                       "ProtectSystem=strict", "SystemCallFilter=read") as environment:
+            Doctor(node, "unit", environment=environment).says("unit", sign, text)
+
+
+def test_k3s_by_flags_of_its_unit(world):
+    """They add to what the files say, and may name the file."""
+    node = world.nodes[1]
+    node_ip = write(node.directory + "/node-ip.yaml", f"node-ip: {node.address}\n")
+    os.makedirs(node_ip + ".d", exist_ok=True)
+    write(node_ip + ".d/name.yml", f"tls-san: {NAME}\n")
+    write(node_ip + ".d/ignored.txt", "tls-san+: [\n")
+    for flags, sign in [(f"--tls-san {VIP} --config={node_ip}", "fine"), (f"-c {node_ip} --tls-san=other,{VIP}", "fine"),
+                        (f"--tls-san {NAME} --config={node_ip}", "failure"), (f"--tls-san={VIP},{NAME}", "warning")]:
+        command = f"ExecStart={{ path=/usr/local/bin/k3s ; argv[]=/usr/local/bin/k3s server {flags} ; ignore_errors=no ; }}"
+        with systemctl(node, command) as environment:
+            assert Doctor(node, "--name", NAME, "k3s", environment=environment, k3s_config=False).sign("k3s") == sign, flags
