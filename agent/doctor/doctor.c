@@ -27,6 +27,7 @@ static const struct {
     {"configuration", CONFIG, find_configuration, NULL},
     {"secrets", CONFIG, find_secrets, NULL},
     {"agent", AGENT, find_agent, NULL},
+    {"engine", CONFIG, find_engine, NULL},
     {"unit", CONFIG, find_unit, NULL},
     {"router", AGENT, find_router, NULL},
     {"interface", CONFIG, NULL, find_interface},

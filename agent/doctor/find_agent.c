@@ -36,8 +36,27 @@ void find_agent(struct doctor *doctor)
 		    "systemctl restart vipd, so that what is installed runs",
 		    "vipd %s runs, but vipctl is of version %s", version, VIPD_VERSION);
 	else
-		finding_add(doctor, DOCTOR_FINE, "", NULL, "vipd %s answers%s", version,
-		    member_true(engine, "realtime") ? "" : ", without real-time priority");
+		finding_add(doctor, DOCTOR_FINE, "", NULL, "vipd %s answers", version);
+}
+
+/* Without these a busy machine delays adverts until the others believe this one dead. */
+void find_engine(struct doctor *doctor)
+{
+	const json_t *engine = json_object_get(doctor->status, "engine");
+	bool realtime = member_true(engine, "realtime"), locked = member_true(engine, "memory_locked");
+	if (!engine)
+		finding_add(doctor, DOCTOR_UNKNOWN, "", NULL, "the agent does not say how its engine runs");
+	else if (realtime && locked)
+		finding_add(doctor, DOCTOR_FINE, "", NULL,
+		    "the engine has real-time priority, and its memory cannot be swapped out");
+	else
+		finding_add(doctor, DOCTOR_WARNING, "",
+		    "give the unit LimitRTPRIO=20 and LimitMEMLOCK=infinity, as the one that comes with "
+		    "vipd; "
+		    "containers and some cgroups forbid both",
+		    "the engine has %s%s%s: on a busy machine it may be too late",
+		    realtime ? "" : "no real-time priority", realtime || locked ? "" : " and ",
+		    locked ? "" : "memory that can be swapped out");
 }
 
 static void router_judge(struct doctor *doctor, const json_t *router)
