@@ -25,6 +25,7 @@
 
 #include "vipd/log.h"
 
+#define CALM_TICK_US	    (1 * USEC_PER_SEC) /* to the limits of silence it is short */
 #define TICK_US		    (250 * USEC_PER_MS)
 #define HANDOVER_TICK_US    (20 * USEC_PER_MS)
 #define GAP_US		    (2 * USEC_PER_SEC)
@@ -348,10 +349,22 @@ static void hear_signals(int fd)
 	}
 }
 
+/* Every child runs, with the configuration that is in force, and nobody waits for anything. */
+static bool is_calm(void)
+{
+	if (guardian.stopping || guardian.reload_wanted || guardian.reader.pid ||
+	    guardian.announced != guardian.generation)
+		return false;
+	for (int kind = 0; kind < CHILDREN; kind++)
+		if (!guardian.children[kind].pid || guardian.children[kind].killed)
+			return false;
+	return true;
+}
+
 /* Milliseconds to the next thing to do. */
 static int pause_ms(void)
 {
-	struct mono now = mono_now(), at = mono_add(now, TICK_US);
+	struct mono now = mono_now(), at = mono_add(now, is_calm() ? CALM_TICK_US : TICK_US);
 	if (!mono_is_never(guardian.release_at))
 		at = mono_add(now, HANDOVER_TICK_US);
 	if (!handover_is_over(now))
@@ -372,10 +385,13 @@ static void loop(int signals)
 		for (int kind = 0; kind < CHILDREN; kind++)
 			polls[kind] = (struct pollfd){.fd = guardian.children[kind].socket, .events = POLLIN};
 		poll(polls, CHILDREN + 2, pause_ms());
-		lock_answer(guardian.lock, guardian.path);
+		if (polls[CHILDREN + 1].revents)
+			lock_answer(guardian.lock, guardian.path);
 		for (int kind = 0; kind < CHILDREN; kind++)
-			hear_child((enum child_kind)kind);
-		hear_signals(signals);
+			if (polls[kind].revents)
+				hear_child((enum child_kind)kind);
+		if (polls[CHILDREN].revents)
+			hear_signals(signals);
 		tick();
 	}
 }

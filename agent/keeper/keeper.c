@@ -25,7 +25,7 @@
 
 /* How often an engine that has not moved its time is looked at: who adverts every 10 ms has moved it. */
 #define STALE_TICK_US (100 * USEC_PER_MS)
-#define IDLE_US	      (500 * USEC_PER_MS) /* for the heartbeat; the guardian waits for 5 s */
+#define IDLE_US	      (1 * USEC_PER_SEC) /* for the heartbeat; the guardian waits for 5 s */
 
 static struct keeper keeper;
 
