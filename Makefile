@@ -254,8 +254,7 @@ conf: all
 	@tests/conf/license
 	@tests/conf/verify-unit $(B)
 	@tests/conf/markdown
-	@VIPD_BUILD=$(B) $(PYTEST) tests/conf/test_vipctl.py tests/conf/test_command_line.py tests/conf/test_manifest.py tests/conf/test_prometheus.py
-	@$(B)/vipd -n -c conf/vipd.conf
+	@VIPD_BUILD=$(B) $(PYTEST) tests/conf/test_trial.py tests/conf/test_vipctl.py tests/conf/test_command_line.py tests/conf/test_manifest.py tests/conf/test_prometheus.py
 
 SOURCES = $(shell git ls-files '*.c' '*.h')
 fmt:

@@ -41,35 +41,6 @@ static const struct option options[] = {
 static struct config config;
 static struct config_errors errors;
 
-static bool has_keys(void)
-{
-	for (unsigned i = 0; i < config.router_count; i++)
-		if (config.routers[i].key_count)
-			return true;
-	return false;
-}
-
-static int check(const char *path, bool print)
-{
-	/* Only root can read key files; for others the rest is checked. */
-	bool root = geteuid() == 0;
-	if (config_load(path, &config, &errors) < 0 ||
-	    (root && secrets_read_keys(&config, -1, &errors) < 0)) {
-		fputs(errors.text, stderr);
-		return 2;
-	}
-	config_warn(&config, &errors);
-	fputs(errors.text, stderr);
-	if (!root && has_keys())
-		fputs("vipd: key files were not checked: only root can read them\n", stderr);
-	if (print)
-		config_print(&config, stdout);
-	else
-		printf("%s: right (%u virtual routers, %u checks)\n", path, config.router_count,
-		    config.check_count);
-	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 /*
  * A vipd runs without the lock of the namespace where somebody else has its name (-EPERM), but never without
  * the one beside its socket.
@@ -126,5 +97,5 @@ int main(int argc, char **argv)
 		    stderr, "vipd: what is '%s'? Options begin with '-'; see vipd --help\n", argv[optind]);
 		return 2;
 	}
-	return check_only ? check(path, verbose) : guardian_run(path);
+	return check_only ? trial_run(path, verbose) : guardian_run(path);
 }

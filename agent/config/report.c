@@ -310,3 +310,13 @@ void config_errors_shorten(const char *text, char *out, size_t room)
 	if (*text)
 		snprintf(out + used, room - used, MORE_FORMAT, count_lines(text));
 }
+
+void config_errors_add(struct config_errors *errors, const char *format, ...)
+{
+	size_t used = strlen(errors->text);
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(errors->text + used, sizeof(errors->text) - used, format, arguments);
+	va_end(arguments);
+	errors->count++;
+}

@@ -2,24 +2,13 @@
 /*
  * What is right, and will hardly do what was meant. It changes nothing; `vipd -n` says it.
  */
-#include <stdarg.h>
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "vipd/config.h"
 
 #define SEPARATORS " \t\n;&|()`\"'$<>"
-
-__attribute__((format(printf, 2, 3))) static void warn(
-    struct config_errors *warnings, const char *format, ...)
-{
-	size_t used = strlen(warnings->text);
-	va_list arguments;
-	va_start(arguments, format);
-	vsnprintf(warnings->text + used, sizeof warnings->text - used, format, arguments);
-	va_end(arguments);
-	warnings->count++;
-}
 
 /* Programs in the commands of keepalived that do not do the same here. */
 static const struct {
@@ -59,14 +48,73 @@ static void warn_of_command(
 	for (unsigned i = 0; i < check->word_count; i++, word += strlen(word) + 1)
 		for (size_t p = 0; p < sizeof programs / sizeof *programs; p++)
 			if (names_program(word, programs[p].name))
-				warn(warnings, "%s: warning: check \"%s\": command = … %s …: it %s; %s\n",
-				    config->path, check->name, programs[p].name, programs[p].why,
-				    programs[p].instead);
+				config_errors_add(warnings,
+				    "%s: warning: check \"%s\": command = … %s …: it %s; %s\n", config->path,
+				    check->name, programs[p].name, programs[p].why, programs[p].instead);
+}
+
+void config_url_host(const char *url, char host[static CONFIG_URL_MAX])
+{
+	const char *from = strstr(url, "://");
+	from = from ? from + strlen("://") : url;
+	from += *from == '[';
+	size_t size = strcspn(from, from > url && from[-1] == '[' ? "]" : ":/?#");
+	snprintf(host, CONFIG_URL_MAX, "%.*s", (int)size, from);
+}
+
+/* Whether the check asks a virtual address, and not this server. */
+static bool asks_virtual(const struct config *config, const struct config_check *check)
+{
+	char host[CONFIG_URL_MAX];
+	struct address address;
+	if (check->type == CHECK_TCP)
+		return address_of_sockaddr((const struct sockaddr *)&check->endpoint, &address) &&
+		       config_has_address(config, &address);
+	if (check->type != CHECK_HTTPS && check->type != CHECK_HTTP)
+		return false;
+	config_url_host(check->url, host);
+	return address_parse(host, &address) && config_has_address(config, &address);
+}
+
+static void warn_of_target(
+    struct config_errors *warnings, const struct config *config, const struct config_check *check)
+{
+	if (asks_virtual(config, check))
+		config_errors_add(warnings,
+		    "%s: warning: check \"%s\": it asks a virtual address, so the holder answers for every "
+		    "server, and "
+		    "nobody is ever better than the holder; ask this server, at [::1]\n",
+		    config->path, check->name);
+}
+
+static void warn_of_tmp(
+    struct config_errors *warnings, const struct config *config, const char *name, const char *path)
+{
+	if (!strncmp(path, "/tmp/", strlen("/tmp/")) || !strncmp(path, "/var/tmp/", strlen("/var/tmp/")))
+		config_errors_add(warnings,
+		    "%s: warning: %s%s\"%s\": the unit has a /tmp and a /var/tmp of its own (PrivateTmp=), "
+		    "in which it "
+		    "is not; put it elsewhere, as in /run or /usr/local/bin\n",
+		    config->path, name, *name ? ": " : "", path);
+}
+
+static void warn_of_check(
+    struct config_errors *warnings, const struct config *config, const struct config_check *check)
+{
+	const char *const paths[] = {
+	    check->command, check->file, check->ca.path, check->cert.path, check->key.path};
+	char name[CONFIG_NAME_MAX + sizeof "check \"\""];
+	snprintf(name, sizeof name, "check \"%s\"", check->name);
+	warn_of_command(warnings, config, check);
+	warn_of_target(warnings, config, check);
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+		warn_of_tmp(warnings, config, name, paths[i]);
 }
 
 void config_warn(const struct config *config, struct config_errors *warnings)
 {
 	memset(warnings, 0, sizeof *warnings);
+	warn_of_tmp(warnings, config, "notify", config->notify);
 	for (unsigned i = 0; i < config->check_count; i++)
-		warn_of_command(warnings, config, &config->checks[i]);
+		warn_of_check(warnings, config, &config->checks[i]);
 }

@@ -234,7 +234,8 @@ void configuration_read(struct guardian *guardian)
 	case READ_ALL: reload_read(guardian); break;
 	case READ_CHANGES: changes_read(guardian, mono_now()); break;
 	case READ_GROUPS: groups_read(guardian, mono_now()); break;
-	case READ_RECORDS: break; /* it was waited for */
+	case READ_RECORDS:
+	case READ_TRIAL: break; /* it was waited for */
 	}
 }
 
@@ -255,7 +256,8 @@ static const char *describe_obstacle(const struct guardian *guardian)
 	case READ_RECORDS:
 		return "a look at record_dir still hangs in the kernel: see which file system does not "
 		       "answer";
-	case READ_CHANGES: break;
+	case READ_CHANGES:
+	case READ_TRIAL: break;
 	}
 	return "the last look at key and certificate files still hangs in the kernel: see which file system "
 	       "of "

@@ -52,6 +52,7 @@ enum reader_job {
 	READ_CHANGES, /* secrets, if a file has changed */
 	READ_GROUPS,  /* of the identity */
 	READ_RECORDS, /* whether record_dir answers */
+	READ_TRIAL,   /* the configuration, and whether this machine has what it names */
 };
 
 /* What the reader has found so far, in memory that it shares with the guardian. */
@@ -64,6 +65,7 @@ struct reading {
 	} stage;		     /* KEYS: certificates are missing */
 	int result;		     /* 0 or -errno */
 	struct config_errors errors; /* why */
+	struct config_errors warnings;
 	struct config config;
 	uint64_t fingerprint; /* of the files */
 	struct identity identity;
@@ -128,6 +130,10 @@ bool reader_is_late(struct guardian *guardian, struct mono now);
 /* Until one or the other. */
 void reader_wait(struct guardian *guardian);
 
+/* trial.c: `vipd -n`, and in the reader what that looks at. Returns the exit status. */
+int trial_run(const char *path, bool print);
+void trial_look(struct reading *reading, const char *path);
+
 /* identity.c, in the reader: 0, or -ENOENT with the error in *errors. */
 int identity_user(const struct config *config, struct identity *identity, struct config_errors *errors);
 void identity_groups(const struct config *config, struct identity *identity);
@@ -163,7 +169,7 @@ int inheritance_open(struct guardian *guardian);
  * one error each to *errors and returns -EINVAL, or 0, or another -errno. fd -1: they are only checked.
  */
 int secrets_read_keys(struct config *config, int fd, struct config_errors *errors);
-/* Notes the errors of files that cannot be read, and returns 0 or -errno. */
+/* Notes the errors of files that cannot be read, and returns 0 or -errno. fd -1: as above. */
 int secrets_read_certificates(struct config *config, int fd);
 /* Until they have been read: ETIMEDOUT for each. */
 void secrets_expect(struct config *config);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "guardian/guardian.h"
@@ -14,9 +13,16 @@
 
 int identity_user(const struct config *config, struct identity *identity, struct config_errors *errors)
 {
+	errno = 0;
 	const struct passwd *user = getpwnam(config->run_as);
+	if (!user && (errno == EIO || errno == EAGAIN || errno == ECONNREFUSED || errno == ETIMEDOUT)) {
+		config_errors_add(errors,
+		    "%s: run_as = \"%s\": the name service does not answer: %s; try again\n", config->path,
+		    config->run_as, strerrordesc_np(errno));
+		return -EAGAIN;
+	}
 	if (!user) {
-		snprintf(errors->text, sizeof errors->text,
+		config_errors_add(errors,
 		    "%s: run_as = \"%s\": there is no such user; create it (systemd-sysusers does, or "
 		    "`useradd "
 		    "--system %s`), or name another one\n",

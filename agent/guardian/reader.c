@@ -73,6 +73,7 @@ static void work(struct reading *reading, const struct guardian *guardian)
 		identity_groups(&guardian->config, &reading->identity);
 		break;
 	case READ_RECORDS: (void)access(guardian->config.record_dir, F_OK); break;
+	case READ_TRIAL: trial_look(reading, guardian->path); break;
 	}
 	reading->stage = READING_DONE;
 }

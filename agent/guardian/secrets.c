@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +69,7 @@ static int open_file(const char *path, struct stat *st)
 	if (fd < 0)
 		return -errno;
 	int result = fstat(fd, st) < 0		? -errno
+		     : S_ISDIR(st->st_mode)	? -EISDIR
 		     : !S_ISREG(st->st_mode)	? -EINVAL
 		     : st->st_size > SECRET_MAX ? -EFBIG
 						: 0;
@@ -99,17 +99,6 @@ static void note_place(struct config_secret *secret, size_t begin, size_t end)
 }
 
 /* ---- keys of adverts ---- */
-
-__attribute__((format(printf, 2, 3))) static void complain(
-    struct config_errors *errors, const char *format, ...)
-{
-	size_t length = strlen(errors->text);
-	va_list args;
-	va_start(args, format);
-	vsnprintf(errors->text + length, sizeof errors->text - length, format, args);
-	va_end(args);
-	errors->count++;
-}
 
 static const char *privacy_trouble(const struct stat *st)
 {
@@ -171,7 +160,7 @@ static int read_keys(struct config *config, struct heap *heap, struct config_err
 			char line[16] = "";
 			if (key->line)
 				snprintf(line, sizeof line, "%u:", key->line);
-			complain(errors, "%s:%s virtual router %s, auth key %u, file = \"%s\": %s\n",
+			config_errors_add(errors, "%s:%s virtual router %s, auth key %u, file = \"%s\": %s\n",
 			    config->path, line, config->routers[r].name, key->id, key->file.path, trouble);
 			result = -EINVAL;
 		}
@@ -235,7 +224,7 @@ int secrets_read_certificates(struct config *config, int fd)
 {
 	struct heap heap = {0};
 	visit_certificates(config, read_certificate, &heap);
-	int result = memfd_fill(fd, heap.bytes, heap.size);
+	int result = fd >= 0 ? memfd_fill(fd, heap.bytes, heap.size) : 0;
 	heap_wipe(&heap);
 	return result;
 }

@@ -160,6 +160,10 @@ struct config_errors {
  */
 int config_load(const char *path, struct config *config, struct config_errors *errors);
 
+/* Adds a line, which ends with a newline. */
+__attribute__((format(printf, 2, 3))) void config_errors_add(
+    struct config_errors *errors, const char *format, ...);
+
 /* The first lines of a text of errors, and how many more there are: whole ones, as many as fit. */
 void config_errors_shorten(const char *text, char *out, size_t room);
 
@@ -180,6 +184,9 @@ void config_copy(struct config *to, const struct config *from);
  */
 int config_check_reload(
     const struct config *running, const struct config *next, struct config_errors *errors);
+
+/* The host of the URL of a check, without brackets and port. */
+void config_url_host(const char *url, char host[static CONFIG_URL_MAX]);
 
 /* Whether it is an address of one of the virtual routers. */
 bool config_has_address(const struct config *config, const struct address *address);

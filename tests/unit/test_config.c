@@ -199,7 +199,7 @@ static void test_values(void **state)
 	assert_int_equal(config.metrics_address.sin6_family, 0);
 	assert_int_equal(config.check_count, 3);
 	const struct config_check *check = &config.checks[1];
-	assert_string_equal(check->url, "https://[2001:db8::1]/?\"q\"=\\");
+	assert_string_equal(check->url, "https://[2001:db8:1::1]/?\"q\"=\\");
 	assert_int_equal(check->interval_us, INT64_C(3600000000));
 	assert_int_equal(check->fall, 100);
 	assert_string_equal(check->ca.path, "/a \"b\" \\c");
