@@ -13,8 +13,9 @@
 
 #define LOSSES_MAX	  10 /* an address that vanishes more often in a window is given up */
 #define LOSSES_WINDOW_US  (10 * USEC_PER_SEC)
-#define REPAIRS_MAX	  10 /* of addresses that somebody else puts there in another way */
+#define REPAIRS_MAX	  10 /* of addresses that somebody else puts there; then one a second */
 #define REPAIRS_WINDOW_US (60 * USEC_PER_SEC)
+#define CLEAR_AGAIN_US	  (1 * USEC_PER_SEC)
 #define TRIES_A_LEASE	  12		     /* from the first refused renewal on */
 #define ASKED_MAX	  3		     /* times for an address that does not come */
 #define BUSY_MAX	  10		     /* seconds for a kernel that does not answer */
@@ -50,6 +51,7 @@ void vr_request(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 			return;
 	vr->request++;
 	vr->asked_at = now;
+	vr->clear_at = MONO_NEVER;
 	vr_emit(out, VRRP_EFFECT_ADDRESSES);
 }
 
@@ -115,6 +117,33 @@ static void refused(struct vrrp *vr, struct mono now, int error, struct vrrp_eff
 		give_up(vr, now, error, out);
 }
 
+/* What must go: in another way than we want it, or not wanted at all. */
+static bool is_littered(const struct vrrp *vr)
+{
+	bool found = vr->handover == VRRP_AWAY && vr->on_link & ~vr->shared;
+	for (unsigned i = 0; i < vr->params.address_count && !found; i++)
+		found = vr->remove[i];
+	return found;
+}
+
+/* Whoever puts it there again and again is not fought as fast as the machine can. */
+static bool may_repair(struct vrrp *vr, struct mono now)
+{
+	if (mono_sub(now, vr->repairs_from) > REPAIRS_WINDOW_US) {
+		vr->repairs = 0;
+		vr->repairs_from = now;
+	}
+	return vr->repairs++ < REPAIRS_MAX;
+}
+
+static void clear(struct vrrp *vr, struct mono now, bool at_once, struct vrrp_effects *out)
+{
+	if (at_once)
+		vr_request(vr, now, out);
+	else if (mono_is_never(vr->clear_at))
+		vr->clear_at = mono_add(now, CLEAR_AGAIN_US);
+}
+
 static void hear_answer(
     struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out)
 {
@@ -125,6 +154,8 @@ static void hear_answer(
 		refused(vr, now, event->answer.error, out);
 	else
 		vr->leased = vr->asked_at;
+	if (is_littered(vr)) /* it was put back meanwhile */
+		clear(vr, now, false, out);
 }
 
 static void address_there(struct vrrp *vr, struct mono now, unsigned index, struct vrrp_effects *out)
@@ -136,7 +167,7 @@ static void address_there(struct vrrp *vr, struct mono now, unsigned index, stru
 		if (vr->shared & bit || vr->request != vr->answered) /* it is being removed */
 			return;
 		vr_emit(out, VRRP_EFFECT_STRAY)->index = index;
-		vr_request(vr, now, out);
+		clear(vr, now, may_repair(vr, now), out);
 		return;
 	}
 	if (vr->present & bit)
@@ -199,11 +230,7 @@ static void address_wrong(struct vrrp *vr, struct mono now, unsigned index, cons
 	vr->on_link &= ~bit;
 	if (found->state == VRRP_FOUND_TENTATIVE && wanted)
 		return; /* the kernel is about to tell */
-	if (mono_sub(now, vr->repairs_from) > REPAIRS_WINDOW_US) {
-		vr->repairs = 0;
-		vr->repairs_from = now;
-	}
-	bool again = vr->repairs++ < REPAIRS_MAX;
+	bool again = may_repair(vr, now);
 	struct vrrp_effect *stray = vr_emit(out, VRRP_EFFECT_STRAY);
 	stray->index = index;
 	stray->prefix = found->prefix;
@@ -212,7 +239,7 @@ static void address_wrong(struct vrrp *vr, struct mono now, unsigned index, cons
 		give_up(vr, now, EADDRINUSE, out);
 	else if (vr->present & bit)
 		address_lost(vr, now, index, out);
-	vr_request(vr, now, out);
+	clear(vr, now, again, out);
 }
 
 static void address_found(struct vrrp *vr, struct mono now, unsigned index, const struct vrrp_found *found,
@@ -278,6 +305,11 @@ void vr_address_timers(struct vrrp *vr, struct mono now, struct vrrp_effects *ou
 {
 	if (mono_reached(now, vr->confirm_by))
 		address_missing(vr, now, out);
+	if (mono_reached(now, vr->clear_at)) {
+		vr->clear_at = MONO_NEVER;
+		if (is_littered(vr))
+			vr_request(vr, now, out);
+	}
 	if (mono_reached(now, vr->renew)) {
 		vr_request(vr, now, out);
 		vr->renew = mono_add(now, vr->params.lease_us / VR_RENEWALS_A_LEASE);

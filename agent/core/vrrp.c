@@ -245,6 +245,7 @@ void vrrp_init(struct vrrp *vr, const struct vrrp_params *params, enum vrrp_heal
 	    .announce = MONO_NEVER,
 	    .renew = MONO_NEVER,
 	    .confirm_by = MONO_NEVER,
+	    .clear_at = MONO_NEVER,
 	    .leave_at = MONO_NEVER,
 	    .resign_again = MONO_NEVER,
 	    .retry = MONO_NEVER};
@@ -308,5 +309,5 @@ struct mono vrrp_deadline(const struct vrrp *vr)
 	at = mono_min(at, mono_min(vr->ask, vr->conflict_until));
 	at = mono_min(at, mono_min(vr->answer, vr->confirm_by));
 	at = mono_min(at, mono_min(vr->leave_at, vr->resign_again));
-	return mono_min(at, vr->retry);
+	return mono_min(at, mono_min(vr->retry, vr->clear_at));
 }

@@ -230,7 +230,7 @@ struct vrrp {
 	struct mono asked_at;	    /* time of that request */
 	unsigned losses;	    /* times one vanished under us since it was last quiet */
 	struct mono last_loss;
-	unsigned repairs; /* of wrong ones, in the minute that began at repairs_from */
+	unsigned repairs; /* of what others put there, in the minute that began at repairs_from */
 	struct mono repairs_from;
 
 	/* conflict: see conflict.c */
@@ -249,6 +249,7 @@ struct vrrp {
 	struct mono renew;	  /* kernel lease */
 	struct mono confirm_by;	  /* what we asked for should be present */
 	struct mono leased;	  /* no timer: when the lease began to run */
+	struct mono clear_at;	  /* what others put there is removed, because it must not go on at once */
 	struct mono leave_at;	  /* LEAVING, LINGERING, CONTESTED: the address goes */
 	struct mono leave_by;	  /* no timer: when it goes at the latest, whoever claims it meanwhile */
 	struct mono resign_again; /* repetition of priority 0, in case the first was lost */

@@ -4,6 +4,8 @@
  */
 #include "transcript.h"
 
+#include <stdio.h>
+
 /* A refused address: priority 0 at once, fault, and another try after a back-off that grows. */
 static void test_refused_address(void **state)
 {
@@ -304,6 +306,60 @@ static void test_wrong_address(void **state)
 	assert_int_equal(vr.state, VRRP_FAULT);
 }
 
+/* On a Backup, too: ten times a minute at once, then once a second; as wrong ones, and as they should be. */
+static void test_address_put_back_again_and_again(void **state)
+{
+	(void)state;
+	static const struct {
+		enum vrrp_found_state how;
+		uint8_t prefix;
+		const char *cleared;
+	} kinds[] = {{VRRP_FOUND_WRONG, 64, "> withdraw without 0/64\n"}, {VRRP_FOUND_RIGHT, 0, "> withdraw\n"}};
+	for (unsigned kind = 0; kind < 2; kind++) {
+		char expected[256];
+		begin(&plain);
+		event("drain", VRRP_EVENT_DRAIN);
+		for (int i = 0; i < 10; i++) {
+			found("there", 0, kinds[kind].how, kinds[kind].prefix);
+			lost(0);
+			answer();
+		}
+		uint32_t requests = vr.request;
+		told[0] = '\0';
+		found("there", 0, kinds[kind].how, kinds[kind].prefix);
+		lost(0);
+		now.us += 1 * MS;
+		found("there", 0, kinds[kind].how, kinds[kind].prefix);
+		assert_int_equal(vr.request, requests);
+		until(999 * MS);
+		assert_int_equal(vr.request, requests);
+		told[0] = '\0';
+		until(1000 * MS);
+		snprintf(expected, sizeof expected, "[1000.000] timer\n%s", kinds[kind].cleared);
+		expect(expected);
+		lost(0);
+		until(5000 * MS);
+		assert_int_equal(vr.request, requests + 1);
+	}
+}
+
+/* It is removed, and there again before the keeper has said that it is done. */
+static void test_address_put_back_meanwhile(void **state)
+{
+	(void)state;
+	begin(&plain);
+	event("drain", VRRP_EVENT_DRAIN);
+	kernel_answers = false;
+	present(0);
+	lost(0);
+	found("there", 0, VRRP_FOUND_RIGHT, 0);
+	refuse(0); /* carried out */
+	kernel_answers = true;
+	told[0] = '\0';
+	until(1000 * MS);
+	expect("[1000.000] timer\n> withdraw\n");
+}
+
 /* Another router of this node has the address, because a reload has changed its VRID: it is no stray. */
 static void test_shared_address(void **state)
 {
@@ -351,6 +407,8 @@ int main(void)
 	    cmocka_unit_test(test_late_confirmation),
 	    cmocka_unit_test(test_lease_ends_without_an_answer),
 	    cmocka_unit_test(test_wrong_address),
+	    cmocka_unit_test(test_address_put_back_again_and_again),
+	    cmocka_unit_test(test_address_put_back_meanwhile),
 	    cmocka_unit_test(test_shared_address),
 	    cmocka_unit_test(test_another_mac),
 	};

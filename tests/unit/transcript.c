@@ -74,10 +74,13 @@ void step(const char *what, const struct vrrp_event *event)
 		tell_effect(&effects.items[i]);
 }
 
-/* The last request was carried out; that alone makes no address. */
-static void answer(void)
+void answer(void)
 {
 	struct vrrp_effects effects;
+	for (unsigned i = 0; i < vr.params.address_count; i++)
+		if (vr.on_link & ~vrrp_wanted(&vr) & ~vr.shared & UINT32_C(1) << i)
+			vrrp_step(
+			    &vr, now, &(struct vrrp_event){.type = VRRP_EVENT_ADDRESS, .index = i}, &effects);
 	vrrp_step(
 	    &vr, now, &(struct vrrp_event){.type = VRRP_EVENT_ANSWER, .answer.number = vr.request}, &effects);
 }
@@ -87,7 +90,7 @@ void until(int64_t us)
 	for (struct mono at; (at = vrrp_deadline(&vr)).us <= us;) {
 		now = at;
 		step("timer", &(struct vrrp_event){.type = VRRP_EVENT_TIMER});
-		if (kernel_answers)
+		if (kernel_answers && vr.request != vr.answered)
 			answer();
 	}
 	now.us = us;

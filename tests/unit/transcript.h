@@ -32,6 +32,8 @@ void begin(const struct vrrp_params *params);
 /* Becomes Active with its address, announcements and all; the transcript begins after that. */
 void begin_active(const struct vrrp_params *params);
 /* The time passes; timers fire when they are due. */
+/* The last request was carried out: what it removes is gone, and that alone makes no address. */
+void answer(void);
 void until(int64_t us);
 /* When it acts next, questions for foreign holders aside. */
 int64_t due(void);
