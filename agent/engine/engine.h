@@ -59,8 +59,9 @@ struct link {
 	bool running;
 	bool has_mac;
 	uint8_t mac[6];
-	bool renamed;	  /* its interface has another name now, and is ours until another has this */
-	unsigned port_of; /* index of its bridge, bond or team, 0: none */
+	unsigned alias_of; /* index of an interface that another link of ours stands for, 0: none */
+	bool renamed;	   /* its interface has another name now, and is ours until another has this */
+	unsigned port_of;  /* index of its bridge, bond or team, 0: none */
 	char port_of_name[IF_NAMESIZE]; /* "": not known yet */
 	char trouble[96];		/* room for one that names another interface */
 	struct link_source local;	/* fe80::/10 */

@@ -109,7 +109,8 @@ const struct link_source *link_source_of(const struct router *router)
 
 const char *link_carrier_trouble(const struct link *link)
 {
-	return !link->ifindex	 ? "does not exist"
+	return link->alias_of	 ? link->trouble
+	       : !link->ifindex	 ? "does not exist"
 	       : !link->admin_up ? "is down"
 	       : !link->running	 ? "has no carrier"
 				 : NULL;

@@ -125,6 +125,23 @@ static struct link *link_named(struct engine *engine, const struct kernel_event 
 	return found;
 }
 
+/* Two names of one interface in the configuration: one of them is it, the other has a trouble with a name. */
+static void note_aliases(struct reading *reading, const struct link *found, const struct kernel_event *event)
+{
+	for (unsigned i = 0; i < reading->engine->link_count; i++) {
+		struct link *link = &reading->engine->links[i];
+		bool was = link->alias_of == event->ifindex;
+		bool is = event->type == KERNEL_LINK && link != found && has_name(event, link->name);
+		if (is == was)
+			continue;
+		link->alias_of = is ? event->ifindex : 0;
+		snprintf(link->trouble, sizeof link->trouble,
+		    "is another name of %s: use one name in every virtual router", found ? found->name : "");
+		if (!reading->dumping)
+			tell_readiness(reading->engine, link, reading->now);
+	}
+}
+
 /* Until another interface has the name, this one is ours: its addresses are removed from it. */
 static void on_rename(struct reading *reading, struct link *link, const struct kernel_event *event)
 {
@@ -174,6 +191,7 @@ static void on_link(struct reading *reading, const struct kernel_event *event)
 	learn_name(engine, event);
 	if (event->type == KERNEL_LINK)
 		link = link_named(engine, event);
+	note_aliases(reading, link, event);
 	reading->changed |= before || link;
 	if (before && !link && event->type == KERNEL_LINK) {
 		on_rename(reading, before, event);

@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from testbed import SANITIZED, VIP, ip_batch, run, transitions, wait_for
+from testbed import PREFIX, SANITIZED, VIP, ip_batch, run, transitions, wait_for
 
 
 def client_mac(lab):
@@ -110,6 +110,27 @@ def test_an_alternative_name_is_a_name(lab, nodes):
     finally:
         nodes[1].reconfigure()
         ip_batch(nodes[1].name, ["link property del dev eth0 altname lan0"])
+    lab.wait_holder(nodes[0])
+
+
+def test_two_names_of_one_interface(lab, nodes):
+    """One of them is it. The same VRID twice on one link is what must not be, and the status says what to do."""
+    ip_batch(nodes[1].name, ["link property add dev eth0 altname lan0"])
+    config = nodes[1].config()
+    [router] = config["virtual_routers"]
+    config["virtual_routers"].append({**router, "name": "other", "interface": "lan0", "addresses": [PREFIX + "101"]})
+    try:
+        nodes[1].write_config(config)
+        nodes[1].vipctl("reload")
+        wait_for("it says what is wrong", lambda: nodes[1].status()["virtual_routers"][1]["reason"],
+                 lambda reason: "lan0 is another name of eth0" in reason)
+        assert nodes[1].router()["state"] == "backup"
+        ip_batch(nodes[1].name, ["link property del dev eth0 altname lan0"])
+        wait_for("it is a name of nothing now", lambda: nodes[1].status()["virtual_routers"][1]["reason"],
+                 lambda reason: "lan0 does not exist" in reason)
+    finally:
+        nodes[1].exec("ip", "link", "property", "del", "dev", "eth0", "altname", "lan0", check=False)
+        nodes[1].reconfigure()
     lab.wait_holder(nodes[0])
 
 

@@ -314,7 +314,8 @@ static void test_address_put_back_again_and_again(void **state)
 		enum vrrp_found_state how;
 		uint8_t prefix;
 		const char *cleared;
-	} kinds[] = {{VRRP_FOUND_WRONG, 64, "> withdraw without 0/64\n"}, {VRRP_FOUND_RIGHT, 0, "> withdraw\n"}};
+	} kinds[] = {
+	    {VRRP_FOUND_WRONG, 64, "> withdraw without 0/64\n"}, {VRRP_FOUND_RIGHT, 0, "> withdraw\n"}};
 	for (unsigned kind = 0; kind < 2; kind++) {
 		char expected[256];
 		begin(&plain);
