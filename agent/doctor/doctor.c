@@ -202,7 +202,7 @@ static void segments_collect(struct doctor *doctor)
 	}
 }
 
-static json_t *status_read(struct doctor *doctor)
+json_t *status_read(struct doctor *doctor)
 {
 	return doctor->request->status(
 	    doctor->request->context, &doctor->status_forbidden, doctor->status_error);

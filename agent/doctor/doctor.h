@@ -36,6 +36,9 @@ __attribute__((format(printf, 5, 6))) void finding_add(struct doctor *doctor, en
 /* Gives the finding that was added last an advice with arguments. */
 __attribute__((format(printf, 2, 3))) void finding_advise(struct doctor *doctor, const char *format, ...);
 
+/* Asks the agent anew; the caller's to release, NULL if it does not answer. */
+json_t *status_read(struct doctor *doctor);
+
 /* The status of a virtual router of the configuration; NULL if the agent does not answer or has none. */
 const json_t *router_status(const json_t *status, const struct config_router *router);
 

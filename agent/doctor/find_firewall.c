@@ -77,12 +77,10 @@ static void chain_add(char list[static CHAINS_MAX], const json_t *object, const 
 /* "inet filter input, …"; "" if nft knows of none, or is not there. */
 static void chains_find(char list[static CHAINS_MAX])
 {
-	char *const argv[] = {"nft", "-j", "list", "ruleset", NULL};
-	int status;
 	size_t i;
 	json_t *item;
-	char *text = tool_run(argv, &status);
-	json_t *ruleset = text && status == 0 ? json_loads(text, 0, NULL) : NULL;
+	char *text = tool_run("nft -j list ruleset");
+	json_t *ruleset = text ? json_loads(text, 0, NULL) : NULL;
 	json_array_foreach(json_object_get(ruleset, "nftables"), i, item)
 	{
 		const json_t *chain = json_object_get(item, "chain"), *rule = json_object_get(item, "rule");

@@ -129,10 +129,10 @@ static int files_read(const char *path, struct k3s *k3s)
  * the caller's to free; NULL: there is no such unit. */
 static char *unit_words(void)
 {
-	char *const argv[] = {"systemctl", "show", "k3s.service", "--property", "ExecStart", NULL};
-	int status;
-	char *text = access("/run/systemd/system", F_OK) == 0 ? tool_run(argv, &status) : NULL;
-	const char *begin = text && status == 0 ? strstr(text, "argv[]=") : NULL;
+	char *text = access("/run/systemd/system", F_OK) == 0
+			 ? tool_run("systemctl show k3s.service --property ExecStart")
+			 : NULL;
+	const char *begin = text ? strstr(text, "argv[]=") : NULL;
 	const char *end = begin ? strstr(begin, " ;") : NULL;
 	char *words = end ? strndup(begin, (size_t)(end - begin)) : NULL;
 	free(text);

@@ -8,10 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "doctor/doctor.h"
+#include "vipd/mono.h"
 
 #define IPVS_INTERFACE "kube-ipvs0"
+#define LOOKS	       10
+#define LOOK_US	       (100 * USEC_PER_MS)
 
 /* The kernel's list of addresses; NULL, and a finding, if it does not tell. */
 static struct ifaddrs *interfaces(struct doctor *doctor, const struct config_router *router)
@@ -141,10 +145,9 @@ static struct place address_find(
 	return place;
 }
 
-static void address_judge(
-    struct doctor *doctor, const struct config_router *router, const char *address, struct place place)
+static void address_judge(struct doctor *doctor, const struct config_router *router, const json_t *status,
+    const char *address, struct place place)
 {
-	const json_t *status = router_status(doctor->later ? doctor->later : doctor->status, router);
 	bool known = status, active = router_is_active(status);
 	if (known && active && !place.here) {
 		finding_add(doctor, DOCTOR_FAILURE, router->name, NULL,
@@ -178,15 +181,35 @@ static void address_judge(
 	}
 }
 
+static bool agrees(const struct ifaddrs *list, const struct config_router *router, const json_t *status)
+{
+	bool agreed = true;
+	for (unsigned i = 0; i < router->address_count; i++)
+		agreed &= address_find(list, router->id.interface, &router->addresses[i]).here ==
+			  router_is_active(router_status(status, router));
+	return agreed;
+}
+
+/* The kernel and the agent are not asked at the same moment: while the address moves they differ for a while.
+ */
 void find_kernel(struct doctor *doctor, const struct config_router *router)
 {
+	json_t *status = json_incref(doctor->later ? doctor->later : doctor->status);
 	struct ifaddrs *list = interfaces(doctor, router);
-	if (!list)
-		return;
-	for (unsigned i = 0; i < router->address_count; i++) {
+	for (int i = 0; i < LOOKS && list && status && !agrees(list, router, status); i++) {
+		usleep(LOOK_US);
+		freeifaddrs(list);
+		json_decref(status);
+		status = status_read(doctor);
+		list = interfaces(doctor, router);
+	}
+	for (unsigned i = 0; list && i < router->address_count; i++) {
 		char text[ADDRESS_TEXT_MAX];
-		address_judge(doctor, router, address_format(&router->addresses[i], text),
+		address_judge(doctor, router, router_status(status, router),
+		    address_format(&router->addresses[i], text),
 		    address_find(list, router->id.interface, &router->addresses[i]));
 	}
-	freeifaddrs(list);
+	if (list)
+		freeifaddrs(list);
+	json_decref(status);
 }

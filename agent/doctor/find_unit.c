@@ -57,15 +57,13 @@ static void unit_judge(struct doctor *doctor, const char *text)
 
 void find_unit(struct doctor *doctor)
 {
-	char *const argv[] = {"systemctl", "show", "vipd.service", "--property",
-	    "LoadState,UnitFileState,NoNewPrivileges,ProtectSystem,SystemCallFilter", NULL};
-	int status;
 	if (access("/run/systemd/system", F_OK) < 0) {
 		finding_add(doctor, DOCTOR_UNKNOWN, "", NULL, "systemd does not run here");
 		return;
 	}
-	char *text = tool_run(argv, &status);
-	if (text && status == 0)
+	char *text = tool_run("systemctl show vipd.service --property "
+			      "LoadState,UnitFileState,NoNewPrivileges,ProtectSystem,SystemCallFilter");
+	if (text)
 		unit_judge(doctor, text);
 	else
 		finding_add(doctor, DOCTOR_UNKNOWN, "", NULL, "systemctl does not answer");

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asks another program: no shell, no input, an end.
+ * Asks another program: no input, an end.
  */
 #pragma once
 
 /*
- * Runs argv[0] (searched in PATH) and returns what it printed, the caller's to free, with its exit status in
- * *status. NULL: it cannot be run, did not end within three seconds, or printed more than eight megabytes;
- * the reason is in *status as -errno.
+ * Runs a command of the shell and returns what it printed, the caller's to free. NULL: it cannot be run,
+ * failed, or did not end within three seconds.
  */
-char *tool_run(char *const argv[], int *status);
+char *tool_run(const char *command);
