@@ -18,7 +18,8 @@
 /* Of one direction: adverts that should have passed, and those that did. */
 struct way {
 	const char *name;
-	long long offered, passed;
+	long long offered, passed, refused; /* refused by vipd itself, */
+	char why[CHAINS_MAX];		    /* for these reasons */
 };
 
 static long long counter_growth(
@@ -30,14 +31,22 @@ static long long counter_growth(
 	       json_integer_value(json_object_get(before, name));
 }
 
-/* Every advert that vipd has received and refused, for whatever reason. */
-static long long refused_total(const json_t *status, const struct config_router *router)
+/* How many adverts vipd has received and refused meanwhile; their reasons go to `why`. */
+static long long refused_growth(
+    const struct doctor *doctor, const struct config_router *router, char why[static CHAINS_MAX])
 {
+	const json_t *before = json_object_get(router_status(doctor->status, router), "dropped");
+	json_t *after = json_object_get(router_status(doctor->later, router), "dropped"), *count;
 	const char *reason;
-	json_t *count;
 	long long total = 0;
-	json_object_foreach(json_object_get(router_status(status, router), "dropped"), reason, count) total +=
-	    json_integer_value(count);
+	json_object_foreach(after, reason, count)
+	{
+		long long growth =
+		    json_integer_value(count) - json_integer_value(json_object_get(before, reason));
+		if (growth > 0)
+			list_add(why, CHAINS_MAX, reason);
+		total += growth;
+	}
 	return total;
 }
 
@@ -146,6 +155,10 @@ static void way_judge(struct doctor *doctor, const struct config_router *router,
 		       : "out: vipd does not advertise now, so it does not show whether that would leave");
 	else if (2 * way->passed < way->offered)
 		blocked_tell(doctor, router, way);
+	else if (way->refused)
+		finding_add(doctor, DOCTOR_WARNING, router->name,
+		    "vipctl status and journalctl -u vipd say from whom; keys and clocks must agree",
+		    "in: vipd refused %lld of %lld advertisements: %s", way->refused, way->offered, way->why);
 	else
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "%s: advertisements %s", way->name,
 		    in ? "that reach this machine reach vipd" : "of vipd leave this machine");
@@ -156,13 +169,12 @@ void find_firewall(struct doctor *doctor, const struct config_router *router)
 	const struct segment *segment = segment_heard(doctor, router, false, "advertisements cannot be seen");
 	if (!segment)
 		return;
-	struct way in = {"in", seen(segment, router, false),
-	    counter_growth(doctor, router, "adverts_received") + refused_total(doctor->later, router) -
-		refused_total(doctor->status, router)};
-	struct way out = {"out",
-	    counter_growth(doctor, router, "adverts_sent") +
-		counter_growth(doctor, router, "advert_send_errors"),
-	    seen(segment, router, true)};
+	struct way in = {.name = "in", .offered = seen(segment, router, false)};
+	in.refused = refused_growth(doctor, router, in.why);
+	in.passed = counter_growth(doctor, router, "adverts_received") + in.refused;
+	struct way out = {.name = "out", .passed = seen(segment, router, true)};
+	out.offered = counter_growth(doctor, router, "adverts_sent") +
+		      counter_growth(doctor, router, "advert_send_errors");
 	way_judge(doctor, router, &in);
 	way_judge(doctor, router, &out);
 }

@@ -73,34 +73,59 @@ void find_peers(struct doctor *doctor, const struct config_router *router)
 		    *members ? members : "nobody answers an echo request", heard ? speakers : "nobody else");
 }
 
+static bool shares_addresses(const struct segment_speaker *speaker, const struct config_router *router)
+{
+	for (unsigned i = 0; i < speaker->address_count; i++) {
+		for (unsigned k = 0; k < router->address_count; k++) {
+			if (address_equal(&speaker->addresses[i], &router->addresses[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Fills the lists of those who advertise its VRID, and of those who do that for other addresses. Returns how
+ * many it are. */
+static unsigned speakers_list(const struct segment *segment, const struct config_router *router,
+    char list[static LIST_MAX], char strangers[static LIST_MAX])
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < segment->speaker_count; i++) {
+		const struct segment_speaker *speaker = &segment->speakers[i];
+		char text[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX], item[ADDRESS_TEXT_MAX + 64];
+		if (speaker->vrid != router->id.vrid || speaker->priority == 0)
+			continue;
+		snprintf(item, sizeof item, "%s (priority %u, %s)", address_format(&speaker->source, text),
+		    speaker->priority, speaker->outgoing ? "this node" : mac_format(speaker->mac, mac));
+		if (count++ < NAMED_MAX)
+			list_add(list, LIST_MAX, item);
+		if (!shares_addresses(speaker, router))
+			list_add(strangers, LIST_MAX, item);
+	}
+	return count;
+}
+
 /* One Active, or two that do not hear each other. */
 void find_speakers(struct doctor *doctor, const struct config_router *router)
 {
 	const struct segment *segment = segment_heard(doctor, router, false, "advertisements cannot be seen");
-	char list[LIST_MAX] = "";
-	unsigned count = 0;
+	char list[LIST_MAX] = "", strangers[LIST_MAX] = "";
 	if (!segment)
 		return;
-	for (unsigned i = 0; i < segment->speaker_count; i++) {
-		const struct segment_speaker *speaker = &segment->speakers[i];
-		char text[ADDRESS_TEXT_MAX], item[ADDRESS_TEXT_MAX + 64];
-		if (speaker->vrid != router->id.vrid || speaker->priority == 0)
-			continue;
-		snprintf(item, sizeof item, "%s (priority %u%s)", address_format(&speaker->source, text),
-		    speaker->priority, speaker->outgoing ? ", this node" : "");
-		if (count++ < NAMED_MAX)
-			list_add(list, LIST_MAX, item);
-	}
-	if (has_moved(doctor, router))
+	unsigned count = speakers_list(segment, router, list, strangers);
+	if (*strangers)
+		finding_add(doctor, DOCTOR_FAILURE, router->name,
+		    "take another vrid for one of the two groups; if they are one, give them the same "
+		    "addresses",
+		    "vrid %u is also used for other addresses, by %s", router->id.vrid, strangers);
+	else if (has_moved(doctor, router))
 		finding_add(doctor, DOCTOR_WARNING, router->name,
 		    "does it go on? Then see vipctl events on every server: why the holder changes",
 		    "the address moved while it was watched%s%s", *list ? ": " : "", list);
 	else if (segment_speaking(segment, router->id.vrid) >= SPEAKING_BESIDE)
 		finding_add(doctor, DOCTOR_FAILURE, router->name,
-		    "do they belong together? Then they do not hear each other, or their keys differ: run "
-		    "vipctl "
-		    "doctor on each, look at firewalls and at the switch (MLD snooping). Else take another "
-		    "vrid",
+		    "they do not hear each other, or their keys differ: run vipctl doctor on each, look at "
+		    "firewalls and at the switch (MLD snooping)",
 		    "SPLIT BRAIN: %u routers advertise vrid %u: %s", count, router->id.vrid, list);
 	else if (segment->reflected)
 		finding_add(doctor, DOCTOR_WARNING, router->name,

@@ -275,14 +275,14 @@ struct capture {
 	bool outgoing;
 };
 
-static void take_advert(const struct capture *capture, const struct pcap_pkthdr *frame,
+static void take_advert(const struct capture *capture, int64_t at_us, const struct ether_header *link,
     const struct ip6_hdr *head, const uint8_t *bytes, size_t size)
 {
 	struct advert_envelope envelope = {{head->ip6_src}, {head->ip6_dst}, head->ip6_hlim};
 	struct advert advert;
 	if (advert_parse(bytes, size, &envelope, &advert) == ADVERT_OK)
-		segment_hear(capture->segment, &envelope.source, &advert, capture->outgoing,
-		    frame->ts.tv_sec * USEC_PER_SEC + frame->ts.tv_usec);
+		segment_hear(
+		    capture->segment, &envelope.source, link->ether_shost, &advert, capture->outgoing, at_us);
 }
 
 static void take_frame(u_char *context, const struct pcap_pkthdr *frame, const u_char *bytes)
@@ -303,7 +303,8 @@ static void take_frame(u_char *context, const struct pcap_pkthdr *frame, const u
 	if (reflected)
 		segment->reflected += head.ip6_nxt == VRRP_PROTOCOL;
 	else if (head.ip6_nxt == VRRP_PROTOCOL)
-		take_advert(capture, frame, &head, bytes + before, size);
+		take_advert(capture, frame->ts.tv_sec * USEC_PER_SEC + frame->ts.tv_usec, &link, &head,
+		    bytes + before, size);
 	else if (head.ip6_nxt == IPPROTO_ICMPV6 && !capture->outgoing)
 		take_icmp(segment, capture->ears, &head, bytes + before, size);
 }

@@ -26,13 +26,16 @@ struct segment_answer {
 	uint8_t mac[6];
 };
 
-/* Who advertised one virtual router, by source address. */
+/* Who advertised one virtual router. Two machines may have the same address, and then differ by MAC. */
 struct segment_speaker {
 	struct address source;
+	uint8_t mac[6];
 	uint8_t vrid;
-	uint8_t priority;    /* the last one */
+	uint8_t priority;    /* this and what follows: of the last advert */
 	int64_t interval_us; /* that it advertises */
-	bool outgoing;	     /* this machine */
+	unsigned address_count;
+	struct address addresses[ADVERT_ADDRESSES_MAX];
+	bool outgoing; /* this machine */
 	unsigned count;
 	bool stamped;	 /* its adverts carry an authentication trailer, */
 	int64_t skew_us; /* whose time was this far ahead of our clock */
@@ -77,9 +80,9 @@ void segment_want(struct segment *segment, const struct config_router *router);
 /* Asks and listens for listen_us; everything else in *segment is filled anew. Needs CAP_NET_RAW. */
 void segment_listen(struct segment *segment);
 
-/* Takes an advert from `source` that passed the interface. */
-void segment_hear(struct segment *segment, const struct address *source, const struct advert *advert,
-    bool outgoing, int64_t at_us);
+/* Takes an advert that passed the interface, and the link-layer address it came from. */
+void segment_hear(struct segment *segment, const struct address *source, const uint8_t mac[static 6],
+    const struct advert *advert, bool outgoing, int64_t at_us);
 
 enum speaking segment_speaking(const struct segment *segment, uint8_t vrid);
 

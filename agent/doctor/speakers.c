@@ -13,13 +13,13 @@
  */
 #define OVERLAPS_SURE 3
 
-static struct segment_speaker *speaker_find(
-    struct segment *segment, const struct address *source, uint8_t vrid, bool outgoing)
+static struct segment_speaker *speaker_find(struct segment *segment, const struct address *source,
+    const uint8_t mac[static 6], uint8_t vrid, bool outgoing)
 {
 	for (unsigned i = 0; i < segment->speaker_count; i++) {
 		struct segment_speaker *speaker = &segment->speakers[i];
 		if (address_equal(&speaker->source, source) && speaker->vrid == vrid &&
-		    speaker->outgoing == outgoing)
+		    speaker->outgoing == outgoing && memcmp(speaker->mac, mac, sizeof speaker->mac) == 0)
 			return speaker;
 	}
 	if (segment->speaker_count == SEGMENT_SPEAKERS_MAX) {
@@ -28,6 +28,7 @@ static struct segment_speaker *speaker_find(
 	}
 	struct segment_speaker *speaker = &segment->speakers[segment->speaker_count++];
 	*speaker = (struct segment_speaker){.source = *source, .vrid = vrid, .outgoing = outgoing};
+	memcpy(speaker->mac, mac, sizeof speaker->mac);
 	return speaker;
 }
 
@@ -59,15 +60,18 @@ static void said_insert(struct segment *segment, struct segment_said said)
 	segment->said[i] = said;
 }
 
-void segment_hear(struct segment *segment, const struct address *source, const struct advert *advert,
-    bool outgoing, int64_t at_us)
+void segment_hear(struct segment *segment, const struct address *source, const uint8_t mac[static 6],
+    const struct advert *advert, bool outgoing, int64_t at_us)
 {
-	struct segment_speaker *speaker = speaker_find(segment, source, advert->vrid, outgoing);
+	struct segment_speaker *speaker = speaker_find(segment, source, mac, advert->vrid, outgoing);
 	if (!speaker)
 		return;
 	speaker->count++;
 	speaker->priority = advert->priority;
 	speaker->interval_us = advert->interval_cs * 10 * USEC_PER_MS;
+	speaker->address_count =
+	    advert->address_count < ADVERT_ADDRESSES_MAX ? advert->address_count : ADVERT_ADDRESSES_MAX;
+	memcpy(speaker->addresses, advert->addresses, sizeof speaker->addresses);
 	if (advert->trailer)
 		speaker_stamp(speaker, advert->trailer, at_us);
 	said_insert(segment,

@@ -304,11 +304,9 @@ def firewall(node, rules, family="inet"):
 
 
 DROPPED_IN = [
-    ("inet", "chain c { type filter hook input priority 0; policy accept; ip6 nexthdr 112 counter drop; }"),
     ("inet", "chain c { type filter hook input priority 0; policy drop; iifname lo accept; meta l4proto { tcp, udp, icmpv6 } accept; }"),
-    ("ip6", "set bad { type inet_proto; elements = { 112 }; }\n"
-            "chain c { type filter hook input priority 0; meta l4proto @bad drop; }"),
-    ("ip6", "chain c { type filter hook prerouting priority -300; meta l4proto vmap { 112 : drop }; }"),
+    ("ip6", "map verdicts { type inet_proto : verdict; elements = { 112 : drop }; }\n"
+            "chain c { type filter hook prerouting priority -300; meta l4proto vmap @verdicts; }"),
     ("ip6", "chain c { type filter hook input priority 0; ip6 saddr fe80::11 ip6 hoplimit 255 meta pkttype multicast drop; }"),
     ("netdev", "chain c { type filter hook ingress device eth0 priority 0; ip6 nexthdr 112 drop; }"),
 ]
@@ -417,6 +415,19 @@ def test_drained(calm):
     assert check.returncode == 1 and check.stdout.startswith("WARNING: api: drained"), check
 
 
+@contextlib.contextmanager
+def sending(world, frame_of):
+    """A stranger sends that frame a hundred times a second. Yields its address."""
+    attacker = Attacker(world)
+    try:
+        with futures.ThreadPoolExecutor() as pool:
+            flood = pool.submit(attacker.flood, [frame_of(attacker.host.link_local)], 100, 3)
+            yield attacker.host.link_local
+            flood.result()
+    finally:
+        attacker.close()
+
+
 def test_clock_is_off(world):
     """What somebody of the group signs is 90 s ahead."""
     path, _ = make_key(world, 1)
@@ -425,15 +436,16 @@ def test_clock_is_off(world):
             use(node, mode, 1, {1: path})
     adverts_pass(world.nodes[0], 2)
     assert "the holder's" in Doctor(world.nodes[1], "clock").of("clock")[0]["found"]
-    attacker = Attacker(world)
-    try:
-        ahead = advert(attacker.host.link_local, priority=1, auth={"number": sequence(90)})
-        with futures.ThreadPoolExecutor() as pool:
-            sending = pool.submit(attacker.flood, [ahead], 100, 3)
-            Doctor(world.nodes[1]).says("clock", "failure", f"the clock of {attacker.host.link_local} is ")
-            sending.result()
-    finally:
-        attacker.close()
+    with sending(world, lambda source: advert(source, priority=1, auth={"number": sequence(90)})) as source:
+        doctor = Doctor(world.nodes[1])
+    doctor.says("clock", "failure", f"the clock of {source} is ")
+    doctor.says("firewall", "warning", "in: vipd refused ")
+
+
+def test_vrid_of_another_group(world):
+    with sending(world, lambda source: advert(source, priority=1, addresses=("fe80::200", "2001:db8::200"))) as source:
+        doctor = Doctor(world.nodes[1])
+    doctor.says("speakers", "failure", f"vrid 100 is also used for other addresses, by {source} (priority 1,")
 
 
 def test_agent_is_stopped(calm):

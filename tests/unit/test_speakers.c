@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who advertises beside whom: adverts as the doctor may see them, in letters. 'A' to 'D' are routers, a small
- * letter is a final advert, '.' is a tenth of a second without one.
+ * Who advertises beside whom: adverts as the doctor may see them, in letters. 'A' to 'D' are routers, of
+ * which A and B have the same address by mistake; a small letter is a final advert, and '.' a tenth of a
+ * second without one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,10 +24,11 @@ static const unsigned usual_cs[4] = {20, 20, 20, 20};
 static void hear(char letter, int64_t at_us, const unsigned interval_cs[static 4])
 {
 	int who = (letter | 0x20) - 'a';
-	struct address source = {.in6.s6_addr = {0xfe, 0x80, [15] = (uint8_t)(who + 1)}};
+	const uint8_t mac[6] = {2, [5] = (uint8_t)who};
+	struct address source = {.in6.s6_addr = {0xfe, 0x80, [15] = who < 2 ? 1 : 2}};
 	struct advert advert = {
 	    .vrid = VRID, .priority = letter & 0x20 ? 0 : 100, .interval_cs = (uint16_t)interval_cs[who]};
-	segment_hear(&segment, &source, &advert, who == 0, at_us);
+	segment_hear(&segment, &source, mac, &advert, who == 0, at_us);
 }
 
 static enum speaking of(const char *transcript, const unsigned interval_cs[static 4])
@@ -107,10 +109,10 @@ static void test_skew_of_a_signed_advert(void **state)
 	struct address source = {0};
 	struct advert advert = {.vrid = VRID, .priority = 1, .trailer = trailer};
 	segment = (struct segment){0};
-	segment_hear(&segment, &source, &advert, false, stamp_us - 90250000);
+	segment_hear(&segment, &source, (uint8_t[6]){2}, &advert, false, stamp_us - 90250000);
 	assert_true(segment.speakers[0].stamped);
 	assert_int_equal(segment.speakers[0].skew_us, 90250000);
-	segment_hear(&segment, &source, &advert, false, stamp_us + 1);
+	segment_hear(&segment, &source, (uint8_t[6]){2}, &advert, false, stamp_us + 1);
 	assert_int_equal(segment.speakers[0].skew_us, -1);
 }
 
