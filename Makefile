@@ -90,7 +90,7 @@ unit_router_auth := $(unit_auth) agent/engine/auth.c
 unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c
 unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
 unit_certificate := agent/control/checks/certificate.c
-unit_judge    := agent/control/checks/judge.c agent/control/text.c
+unit_judge    := agent/control/checks/judge.c agent/control/text.c agent/config/names.c
 unit_pace     := agent/control/checks/pace.c
 unit_metrics  := $(call room,control/report) agent/control/text.c $(unit_health) $(addprefix agent/base/,address.c log.c) \
 		 agent/core/timing.c $(foreach r,config core wire,agent/$(r)/names.c)
@@ -103,6 +103,7 @@ unit_keeper   := $(addprefix agent/keeper/,addresses.c page.c) agent/board/board
 unit_duration := agent/base/duration.c
 unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.c) $(TIME)
 unit_include  := $(unit_config)
+unit_kubernetes := $(unit_config)
 TRANSCRIPTS   := vrrp vrrp_leave vrrp_health vrrp_address vrrp_conflict vrrp_next
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 

@@ -163,12 +163,19 @@ static void check_links(struct report *report, const struct config *config)
 static void check_check(struct report *report, const struct config *config, unsigned index)
 {
 	const struct config_check *check = &config->checks[index];
-	for (unsigned i = 0; i < index && check->name[0]; i++) {
-		if (!strcmp(config->checks[i].name, check->name)) {
+	for (unsigned i = 0; i < config->check_count && check->name[0]; i++) {
+		const struct config_check *other = &config->checks[i];
+		if ((i >= index && !other->is_second) || strcmp(other->name, check->name) != 0)
+			continue;
+		if (other->is_second)
+			report_field(report, check->name, check, "name",
+			    "\"%s\" is how the second question of a check of type \"kubernetes\" is called; "
+			    "write another one",
+			    check->name);
+		else
 			report_field(report, check->name, check, "name",
 			    "\"%s\" is the name of checks[%u] already; write another one", check->name, i);
-			break;
-		}
+		break;
 	}
 	if (check->cert.path[0] && !check->key.path[0])
 		report_field(report, check->cert.path, check, "cert",
@@ -190,7 +197,7 @@ void config_check(struct report *report, const struct config *config)
 		check_tracks(report, &config->routers[i]);
 	}
 	check_links(report, config);
-	for (unsigned i = 0; i < config->check_count; i++)
+	for (unsigned i = 0; i < config->written_checks; i++)
 		check_check(report, config, i);
 }
 

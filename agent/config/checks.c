@@ -16,6 +16,7 @@
 #define EXPECT	      "[ 200 ]"
 #define BIT(type)     (1U << (type))
 #define WITH_HTTP     (BIT(CHECK_HTTPS) | BIT(CHECK_HTTP))
+#define WITH_TLS      (BIT(CHECK_HTTPS) | BIT(CHECK_KUBERNETES))
 
 /* As the kernel has it: the name of the program's file. */
 static const char *refuse_process(const char *text)
@@ -24,6 +25,18 @@ static const char *refuse_process(const char *text)
 		return "is not the name of a process; write the name of its program without the directory";
 	return NULL;
 }
+
+/* Of the second question of a check of type kubernetes; see kubernetes.c. */
+static const struct group ready_group = {.where = "ready = { … }",
+    .keys = (const struct key[]){
+	{"interval", &type_duration, FIELD(config_check, ready_interval_us), .example = "\"3s\"",
+	    .min = 10 * MS, .max = HOUR, .step = 1},
+	{"timeout", &type_duration, FIELD(config_check, ready_timeout_us), .example = "\"3s\"", .min = 1 * MS,
+	    .max = HOUR, .step = 1},
+	{"fall", &type_number, FIELD(config_check, ready_fall), .example = "4", .min = 1, .max = 100},
+	{"rise", &type_number, FIELD(config_check, ready_rise), .example = "1", .min = 1, .max = 100},
+	{0},
+    }};
 
 /* `type` comes before the keys that only some types have a use for. */
 static const struct key check_keys[] = {
@@ -67,13 +80,19 @@ static const struct key check_keys[] = {
     {"body", &type_text, FIELD(config_check, body), .example = "\"ok\"", .checks = WITH_HTTP,
 	.note = "what the answer must contain"},
     {"server_name", &type_text, FIELD(config_check, server_name), .example = "\"kubernetes.default\"",
-	.checks = BIT(CHECK_HTTPS), .refuse = refuse_host},
-    {"ca", &type_text, FIELD(config_check, ca.path), .example = K3S_TLS("server-ca.crt"),
-	.checks = BIT(CHECK_HTTPS), .refuse = refuse_path},
+	.checks = WITH_TLS, .refuse = refuse_host},
+    {"ca", &type_text, FIELD(config_check, ca.path), .example = K3S_TLS("server-ca.crt"), .checks = WITH_TLS,
+	.refuse = refuse_path},
     {"cert", &type_text, FIELD(config_check, cert.path), .example = K3S_TLS("client-kube-proxy.crt"),
-	.checks = BIT(CHECK_HTTPS), .refuse = refuse_path},
+	.checks = WITH_TLS, .refuse = refuse_path},
     {"key", &type_text, FIELD(config_check, key.path), .example = K3S_TLS("client-kube-proxy.key"),
-	.checks = BIT(CHECK_HTTPS), .refuse = refuse_path},
+	.checks = WITH_TLS, .refuse = refuse_path},
+    {"distribution", &type_choice, FIELD(config_check, distribution), .example = "\"k3s\"",
+	.choices = config_distribution_names, .checks = BIT(CHECK_KUBERNETES)},
+    {"port", &type_number, FIELD(config_check, port), .example = "6443", .min = 1, .max = UINT16_MAX,
+	.checks = BIT(CHECK_KUBERNETES)},
+    {"ready", &type_group, FIELD(config_check, ready_interval_us), .example = "{ timeout = \"5s\"; }",
+	.checks = BIT(CHECK_KUBERNETES), .group = &ready_group},
     {"exists", &type_bool, FIELD(config_check, file_exists), .example = "false", .checks = BIT(CHECK_FILE)},
     {"content", &type_text, FIELD(config_check, content), .example = "\"ready\"", .checks = BIT(CHECK_FILE)},
     {0},
@@ -91,6 +110,10 @@ static const struct config_check check_defaults = {
     .expect = {200},
     .expect_count = 1,
     .file_exists = true,
+    .ready_interval_us = 3 * SEC,
+    .ready_timeout_us = 3 * SEC,
+    .ready_fall = 4,
+    .ready_rise = 1,
 };
 
 /* What only holds between the keys of one check. */
@@ -116,9 +139,22 @@ static void check_values(
 		    "cannot be in a file that does not exist; leave out exists = false, or this");
 }
 
+/* It asks at localhost, often, and is answered at once. */
+static void finish_kubernetes(const config_setting_t *setting, struct config_check *check)
+{
+	if (!config_setting_get_member(setting, "interval"))
+		check->interval_us = 250 * MS;
+	if (!config_setting_get_member(setting, "timeout"))
+		check->timeout_us = 500 * MS;
+	if (!check->server_name[0])
+		set_text(check->server_name, sizeof check->server_name, "kubernetes.default");
+}
+
 static void finish_check(struct report *report, config_setting_t *setting, void *base)
 {
 	struct config_check *check = base;
+	if (check->type == CHECK_KUBERNETES)
+		finish_kubernetes(setting, check);
 	if (!check->fast_interval_us) {
 		bool shorter = check->interval_us < FAST_DEFAULT;
 		check->fast_interval_us = shorter ? check->interval_us : FAST_DEFAULT;
@@ -131,3 +167,23 @@ static void finish_check(struct report *report, config_setting_t *setting, void 
 
 const struct group check_group = {
     "checks = ( { … } )", check_keys, sizeof(struct config_check), &check_defaults, finish_check};
+
+static void read_checks(struct report *report, config_setting_t *setting, const struct key *key, void *field)
+{
+	struct config *config = report->config;
+	type_groups.read(report, setting, key, field);
+	config->check_count = config->written_checks;
+	for (unsigned i = 0; i < config->written_checks; i++) {
+		struct config_check *check = &config->checks[i];
+		if (check->type == CHECK_KUBERNETES && !kubernetes_add_second(config, check))
+			report_field(report, &check->type, check, "type",
+			    "counts as two checks, and there are at most %d in all", CONFIG_CHECKS_MAX);
+	}
+}
+
+static void print_checks(const struct printer *printer, const struct key *key, const void *field)
+{
+	type_groups.print(printer, key, field);
+}
+
+const struct type type_checks = {read_checks, print_checks, .optional = false};

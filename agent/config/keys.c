@@ -20,7 +20,7 @@ static void report_no_check(
 {
 	const char *names[CONFIG_CHECKS_MAX];
 	size_t count = 0;
-	for (unsigned i = 0; i < config->check_count; i++)
+	for (unsigned i = 0; i < config->written_checks; i++)
 		if (config->checks[i].name[0])
 			names[count++] = config->checks[i].name;
 	const char *nearest = nearest_word(config_setting_get_string(setting), names, count);
@@ -30,6 +30,12 @@ static void report_no_check(
 	else
 		report_setting(report, setting,
 		    "there is no check of this name; add it to the list checks, outside of virtual_routers");
+}
+
+/* Of a check, and of the one that was made for it. */
+static uint64_t check_bits(const struct config_check *check, unsigned index)
+{
+	return UINT64_C(1) << index | (check->second ? UINT64_C(1) << (check->second - 1) : 0);
 }
 
 /* Names of checks, as bits; see config_router.checks. */
@@ -42,10 +48,10 @@ static void read_check_names(
 		const config_setting_t *element = config_setting_get_elem(setting, i);
 		const char *name = text_of(report, element, key);
 		unsigned index = 0;
-		while (name && index < config->check_count && strcmp(config->checks[index].name, name))
+		while (name && index < config->written_checks && strcmp(config->checks[index].name, name))
 			index++;
-		if (name && index < config->check_count)
-			*(uint64_t *)field |= UINT64_C(1) << index;
+		if (name && index < config->written_checks)
+			*(uint64_t *)field |= check_bits(&config->checks[index], index);
 		else if (name)
 			report_no_check(report, element, config);
 	}
@@ -55,7 +61,7 @@ static void print_check_names(const struct printer *printer, const struct key *k
 {
 	(void)key;
 	const char *separator = "[ ";
-	for (unsigned i = 0; i < printer->config->check_count; i++) {
+	for (unsigned i = 0; i < printer->config->written_checks; i++) {
 		if (!(*(const uint64_t *)field & UINT64_C(1) << i))
 			continue;
 		fputs(separator, printer->out);
@@ -174,7 +180,7 @@ const struct group metrics_group = {.where = "metrics = { … }",
 const struct group root_group = {.where = "the top of the file, outside of every group",
     .keys = (const struct key[]){
 	{"node", &type_text, FIELD(config, node), .example = "\"k8s-node01\"", .refuse = refuse_name},
-	{"checks", &type_groups, FIELD_WITH(config, checks, check_count),
+	{"checks", &type_checks, FIELD_WITH(config, checks, written_checks),
 	    .example = "( { name = \"apiserver\"; type = \"https\"; url = \"https://[::1]:6443/readyz\"; } )",
 	    .max = CONFIG_CHECKS_MAX, .group = &check_group},
 	{"virtual_routers", &type_groups, FIELD_WITH(config, routers, router_count),

@@ -174,7 +174,7 @@ const struct type type_group = {read_single, print_single, .optional = true};
 
 unsigned count_of(struct report *report, const config_setting_t *setting, const struct key *key)
 {
-	bool groups = key->type == &type_groups;
+	bool groups = key->group;
 	if (!config_setting_is_list(setting) && (groups || !config_setting_is_array(setting))) {
 		if (groups)
 			report_setting(report, setting,

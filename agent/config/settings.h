@@ -29,6 +29,7 @@ struct type {
 };
 extern const struct type type_text, type_number, type_bool, type_duration, type_choice; /* settings.c */
 extern const struct type type_list, type_command, type_group, type_groups;		/* lists.c */
+extern const struct type type_checks;							/* checks.c */
 extern const struct type type_address, type_link_local, type_endpoint;			/* values.c */
 
 /* A kind of group, as a table of its keys; names of structures and functions only where it needs them. */
@@ -100,6 +101,9 @@ unsigned count_of(struct report *report, const config_setting_t *setting, const 
 /* Zeroes the rest of the field, because configurations are compared as bytes. The text must fit. */
 void set_text(char *field, size_t size, const char *text);
 void print_quoted(FILE *out, const char *text);
+
+/* Makes the second of the two checks that one of type kubernetes is; false: there is no room. */
+bool kubernetes_add_second(struct config *config, struct config_check *first);
 
 /* For key->refuse. */
 const char *refuse_name(const char *text);

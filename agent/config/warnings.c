@@ -23,7 +23,7 @@ static const struct {
     {"systemctl", "knows whether the unit was started, not whether it answers",
 	"write type = \"tcp\" with its port, or type = \"process\" with its name"},
     {"kubectl", "needs a kubeconfig that this user may read, and a process of its own each time",
-	"write type = \"https\" with the certificates"},
+	"write type = \"kubernetes\""},
 };
 
 /* Where the program is named: as a word of the command, with or without directory, or inside of a shell's

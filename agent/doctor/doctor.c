@@ -315,6 +315,8 @@ void doctor_run(const struct doctor_request *request, struct doctor_report *repo
 	if (needs >= CONFIG)
 		doctor->config_readable =
 		    config_load(doctor->config_path, &doctor->config, &doctor->errors) == 0;
+	if (doctor->config_readable)
+		config_discover(&doctor->config, "");
 	interfaces_resolve(&doctor->config);
 	if (needs >= SEGMENT)
 		segments_listen(doctor);

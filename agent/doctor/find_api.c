@@ -20,11 +20,6 @@
 /* Clients in Go take no name from the subject, and a wildcard only for a whole label. */
 #define AS_GO_DOES (X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
 
-#define ADVICE_RENEW "systemctl restart k3s: it renews its certificates when it starts"
-#define ADVICE_SAN                                                                                           \
-	"add it to tls-san in /etc/rancher/k3s/config.yaml on every server and restart k3s, one after the "  \
-	"other"
-
 static bool is_expected(const struct config_check *check, long status)
 {
 	for (unsigned i = 0; i < check->expect_count; i++) {
@@ -47,17 +42,17 @@ static void answer_judge(
 		    "write the server_name of the check that its certificate names", "%s: %s", check->url,
 		    answer->error);
 	else if (!answer->status)
-		finding_add(doctor, DOCTOR_FAILURE, check->name, "systemctl status k3s; journalctl -u k3s",
-		    "%s: %s", check->url, answer->error);
+		finding_add(doctor, DOCTOR_FAILURE, check->name, config_look_at(check), "%s: %s", check->url,
+		    answer->error);
 	else if (answer->status == 401 || answer->status == 403)
 		finding_add(doctor, DOCTOR_WARNING, check->name,
 		    "name in vipd.conf a cert and key that may ask; see vipd.conf(5)",
 		    "%s is alive, but does not let us ask (HTTP %ld)", check->url, answer->status);
 	else if (!is_expected(check, answer->status))
-		finding_add(doctor, DOCTOR_FAILURE, check->name, "journalctl -u k3s", "%s: HTTP %ld: %.100s",
-		    check->url, answer->status, answer->body);
+		finding_add(doctor, DOCTOR_FAILURE, check->name, config_look_at(check),
+		    "%s: HTTP %ld: %.100s", check->url, answer->status, answer->body);
 	else if (!strstr(answer->body, check->body))
-		finding_add(doctor, DOCTOR_FAILURE, check->name, "journalctl -u k3s",
+		finding_add(doctor, DOCTOR_FAILURE, check->name, config_look_at(check),
 		    "%s: the answer does not contain \"%.64s\": %.100s", check->url, check->body,
 		    answer->body);
 	else
@@ -90,10 +85,10 @@ static void expiry_judge(struct doctor *doctor, const struct config_check *check
 	char date[16];
 	strftime(date, sizeof date, "%Y-%m-%d", &tm);
 	if (left < 0)
-		finding_add(
-		    doctor, DOCTOR_FAILURE, check->name, ADVICE_RENEW, "its certificate expired on %s", date);
+		finding_add(doctor, DOCTOR_FAILURE, check->name, config_renew_server(check),
+		    "its certificate expired on %s", date);
 	else if (left < SOON_DAYS * SECONDS_A_DAY)
-		finding_add(doctor, DOCTOR_WARNING, check->name, ADVICE_RENEW,
+		finding_add(doctor, DOCTOR_WARNING, check->name, config_renew_server(check),
 		    "its certificate expires on %s, in %lld days", date, left / SECONDS_A_DAY);
 	else
 		finding_add(
@@ -106,7 +101,7 @@ static void cover_judge(
 	if (covered)
 		finding_add(doctor, DOCTOR_FINE, check->name, NULL, "its certificate names %s", what);
 	else
-		finding_add(doctor, DOCTOR_FAILURE, check->name, ADVICE_SAN,
+		finding_add(doctor, DOCTOR_FAILURE, check->name, config_add_name(check),
 		    "its certificate does not name %s: clients that come by it will refuse to talk", what);
 }
 
@@ -149,11 +144,23 @@ static void check_judge(struct doctor *doctor, const struct config_check *check,
 	X509_free(answer.certificate);
 }
 
+static void not_found(struct doctor *doctor, const struct config_check *check)
+{
+	finding_add(doctor, is_root() ? DOCTOR_FAILURE : DOCTOR_UNKNOWN, check->name,
+	    is_root() ? "write ca, cert, key and port of the check" : ADVICE_ROOT,
+	    "no API server of k3s, RKE2, kubeadm or k0s was found on this server");
+}
+
 void find_api(struct doctor *doctor)
 {
 	for (unsigned i = 0; i < doctor->config.check_count; i++) {
 		const struct config_check *check = &doctor->config.checks[i];
-		if (check->type == CHECK_HTTPS && !is_kept_from_us(doctor, check))
+		bool asks_kubernetes = check->type == CHECK_KUBERNETES && !check->is_second;
+		if (check->type != CHECK_HTTPS && !asks_kubernetes)
+			continue;
+		if (asks_kubernetes && !check->ca.path[0])
+			not_found(doctor, check);
+		else if (!is_kept_from_us(doctor, check))
 			check_judge(doctor, check, UINT64_C(1) << i);
 	}
 }

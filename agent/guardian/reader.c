@@ -54,8 +54,10 @@ static void read_all(struct reading *reading, const struct guardian *guardian)
 	reading->result = config_load(guardian->path, &reading->config, &reading->errors);
 	if (!reading->result && !guardian->generation)
 		reading->result = identity_user(&reading->config, &reading->identity, &reading->errors);
-	if (!reading->result)
+	if (!reading->result) {
+		config_discover(&reading->config, "");
 		read_files(reading);
+	}
 }
 
 static void work(struct reading *reading, const struct guardian *guardian)
@@ -64,6 +66,7 @@ static void work(struct reading *reading, const struct guardian *guardian)
 	case READ_ALL: read_all(reading, guardian); break;
 	case READ_CHANGES:
 		config_copy(&reading->config, &guardian->config);
+		config_discover(&reading->config, "");
 		reading->fingerprint = secrets_fingerprint(&reading->config);
 		if (reading->fingerprint != guardian->fingerprint)
 			read_files(reading);

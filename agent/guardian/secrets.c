@@ -257,5 +257,8 @@ uint64_t secrets_fingerprint(struct config *config)
 		for (unsigned k = 0; k < config->routers[r].key_count; k++)
 			add_fingerprint(&config->routers[r].keys[k].file, &hash);
 	visit_certificates(config, add_fingerprint, &hash);
+	for (unsigned i = 0; i < config->check_count; i++) /* what is not found yet is looked for, too */
+		if (config->checks[i].type == CHECK_KUBERNETES)
+			hash = mix(hash, config->checks[i].port);
 	return hash == none ? 0 : hash;
 }

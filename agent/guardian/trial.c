@@ -50,7 +50,7 @@ static void look_at_certificates(struct reading *reading)
 			const char *key;
 			const struct config_secret *secret;
 		} files[] = {{"ca", &check->ca}, {"cert", &check->cert}, {"key", &check->key}};
-		for (size_t f = 0; f < sizeof files / sizeof files[0]; f++)
+		for (size_t f = 0; f < sizeof files / sizeof files[0] && !check->is_second; f++)
 			if (files[f].secret->error)
 				config_errors_add(&reading->warnings,
 				    "%s: warning: check \"%s\": %s = \"%s\": %s; the check fails until it "
@@ -59,6 +59,18 @@ static void look_at_certificates(struct reading *reading)
 				    config->path, check->name, files[f].key, files[f].secret->path,
 				    strerrordesc_np(files[f].secret->error));
 	}
+}
+
+static void look_for_kubernetes(struct reading *reading)
+{
+	const struct config *config = &reading->config;
+	for (unsigned i = 0; i < config->written_checks; i++)
+		if (config->checks[i].type == CHECK_KUBERNETES && !config->checks[i].ca.path[0])
+			config_errors_add(&reading->warnings,
+			    "%s: warning: check \"%s\": no API server of k3s, RKE2, kubeadm or k0s was found "
+			    "on "
+			    "this server; the check fails until there is one\n",
+			    config->path, config->checks[i].name);
 }
 
 /* A name that leads to a virtual address: the answer comes from whoever holds it. */
@@ -124,9 +136,11 @@ void trial_look(struct reading *reading, const char *path)
 	reading->result = config_load(path, config, &reading->errors);
 	if (reading->result)
 		return;
+	config_discover(config, "");
 	config_warn(config, &reading->warnings);
 	if (geteuid() != 0)
 		return;
+	look_for_kubernetes(reading);
 	reading->result = secrets_read_keys(config, -1, &reading->errors);
 	int user = identity_user(config, &reading->identity, &reading->errors);
 	if (reading->result || user)
@@ -141,6 +155,18 @@ void trial_look(struct reading *reading, const char *path)
 }
 
 /* ---- for whoever has typed it ---- */
+
+static void print_found(const struct config *config)
+{
+	for (unsigned i = 0; i < config->written_checks; i++) {
+		const struct config_check *check = &config->checks[i];
+		if (check->distribution != DISTRIBUTION_AUTO && check->port)
+			printf("check \"%s\": the API server of %s on port %u, asked with %s\n", check->name,
+			    config_distribution_name(check->distribution), check->port, check->cert.path);
+	}
+	printf("%s: right (%u virtual routers, %u checks)\n", config->path, config->router_count,
+	    config->written_checks);
+}
 
 int trial_run(const char *path, bool print)
 {
@@ -170,7 +196,6 @@ int trial_run(const char *path, bool print)
 	if (print)
 		config_print(config, stdout);
 	else
-		printf("%s: right (%u virtual routers, %u checks)\n", path, config->router_count,
-		    config->check_count);
+		print_found(config);
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

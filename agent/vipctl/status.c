@@ -186,7 +186,9 @@ static void checks_print(struct page *page, const json_t *checks)
 		const char *state = is_recovering(check) ? "recovering" : member_text(check, "state"),
 			   *error = member_text(check, "last_error");
 		const json_t *last = json_object_get(check, "last_ms");
-		cell_set(&row[CHECK], COLOUR_BOLD, "%s", member_text(check, "name"));
+		const char *whose = member_text(check, "distribution");
+		cell_set(&row[CHECK], COLOUR_BOLD, "%s%s%s%s", member_text(check, "name"), *whose ? " (" : "",
+		    whose, *whose ? ")" : "");
 		cell_set(&row[CHECK_STATE], state_colour(state), "%s", state);
 		cell_set(
 		    &row[CHECK_SINCE], COLOUR_NONE, "%s", duration_since(member_text(check, "since"), since));
@@ -317,8 +319,8 @@ static void judge_certificate(struct page *page, const char *check, const json_t
 	int64_t expires = time_parse(member_text(certificate, "expires"));
 	json_array_foreach(json_object_get(certificate, "missing"), i, address) attention(page,
 	    "check %s: the server's certificate does not name %s: clients that come by it will refuse to "
-	    "talk to this server. Add it to tls-san in /etc/rancher/k3s/config.yaml and restart k3s",
-	    check, json_string_value(address));
+	    "talk to this server; %s",
+	    check, json_string_value(address), member_text(certificate, "advice"));
 	if (expires >= 0 && expires < time_now_ms())
 		attention(page, "check %s: the server's certificate has expired", check);
 }

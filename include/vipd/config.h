@@ -92,7 +92,18 @@ enum config_check_type {
 	CHECK_EXEC,
 	CHECK_FILE,
 	CHECK_PROCESS,
+	CHECK_KUBERNETES,
 	CHECK_TYPES
+};
+
+/* Whose API server a check of type kubernetes asks; AUTO: of the one that is found. */
+enum config_distribution {
+	DISTRIBUTION_AUTO,
+	DISTRIBUTION_K3S,
+	DISTRIBUTION_RKE2,
+	DISTRIBUTION_KUBEADM,
+	DISTRIBUTION_K0S,
+	DISTRIBUTIONS
 };
 
 struct config_check {
@@ -114,7 +125,16 @@ struct config_check {
 	char process[CONFIG_NAME_MAX];	  /* process: its name; "": whatever it is called */
 	bool file_exists;		  /* file: passes while there is one; else while there is none */
 	char content[CONFIG_TEXT_MAX];	  /* file: passes while this is in it; "": whatever is in it */
-	/* https and http from here on; https alone: server_name, ca, cert, key */
+	/* kubernetes: two checks, of which the file has the first; see config/kubernetes.c */
+	enum config_distribution distribution;
+	uint16_t port;	/* 0: not known yet */
+	uint8_t second; /* number of the second one, counted from 1 */
+	bool is_second;
+	int64_t ready_interval_us; /* times of the second one */
+	int64_t ready_timeout_us;
+	uint32_t ready_fall;
+	uint32_t ready_rise;
+	/* https, http and kubernetes from here on; not http: server_name, ca, cert, key */
 	char url[CONFIG_URL_MAX];
 	char body[CONFIG_TEXT_MAX];	   /* the answer must contain it; "": any answer */
 	char server_name[CONFIG_TEXT_MAX]; /* instead of the host of the URL; "": that one */
@@ -141,6 +161,7 @@ struct config {
 	struct sockaddr_in6 metrics_address;  /* sin6_family 0: off */
 	uint32_t router_count;
 	struct config_router routers[CONFIG_ROUTERS_MAX];
+	uint32_t written_checks; /* those in the file, and then those that were made for them */
 	uint32_t check_count;
 	struct config_check checks[CONFIG_CHECKS_MAX];
 };
@@ -166,6 +187,12 @@ __attribute__((format(printf, 2, 3))) void config_errors_add(
 
 /* The first lines of a text of errors, and how many more there are: whole ones, as many as fit. */
 void config_errors_shorten(const char *text, char *out, size_t room);
+
+/*
+ * Fills in what checks of type kubernetes leave out and this server has: looks for files below `root` ("" but
+ * for tests). What is not there is left out still, and found by another call. May wait for a file system.
+ */
+void config_discover(struct config *config, const char *root);
 
 /*
  * What is right in a configuration, and will hardly do what was meant: one line each, as errors have them.
@@ -199,7 +226,20 @@ extern const char *const config_unhealthy_names[];
 extern const char *const config_conflict_names[];
 extern const char *const config_auth_names[];
 extern const char *const config_check_type_names[];
+extern const char *const config_distribution_names[];
 const char *config_unhealthy_name(enum config_unhealthy value);
 const char *config_conflict_name(enum config_conflict value);
 const char *config_auth_name(enum config_auth value);
 const char *config_check_type_name(enum config_check_type value);
+const char *config_distribution_name(enum config_distribution value);
+
+/* Whose API server a check asks, by its files if by nothing else. AUTO: nobody knows. */
+enum config_distribution config_check_distribution(const struct config_check *check);
+
+/* What to do, depending on whose API server it is: that its certificate, or our client certificate, gets
+ * renewed, and that its certificate names an address. */
+const char *config_renew_server(const struct config_check *check);
+const char *config_renew_client(const struct config_check *check);
+const char *config_add_name(const struct config_check *check);
+/* Where its log is. */
+const char *config_look_at(const struct config_check *check);

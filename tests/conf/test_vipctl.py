@@ -162,7 +162,8 @@ def check_not_allowed(status):
 
 
 def certificate(status, seconds_ago, missing=()):
-    status["checks"][0]["certificate"] = {"expires": at(seconds_ago), "covers": [], "missing": list(missing)}
+    status["checks"][0]["certificate"] = {"expires": at(seconds_ago), "covers": [], "missing": list(missing),
+                                          "advice": "add it to tls-san in /etc/rancher/k3s/config.yaml and restart k3s"}
 
 
 def certificate_without_vip(status):

@@ -15,6 +15,8 @@ from testbed import ROOT, VIP, Cluster, Node, run, wait_for
 
 EXAMPLE = os.environ.get("VIPD_EXAMPLE", os.path.join(ROOT, "conf", "vipd.conf"))
 ETCD = {"heartbeat-interval": 500, "election-timeout": 5000}  # ms, k3s's values
+QUICK = 'interval = "250ms"; timeout = "500ms";'
+PATIENT = 'interval = "3s"; fast_interval = "3s"; timeout = "5s"; fall = 4; rise = 1;'
 SERVICES = "2001:db8:79fb::ff00:0/112"
 
 
@@ -23,16 +25,20 @@ def example(server, settings):
     with open(EXAMPLE) as file:
         text = file.read()
     tls = server.testbed.tls
-    changes = [("/var/lib/rancher/k3s/server/tls/server-ca.crt", f"{tls}/ca.crt"),
-               ("/var/lib/rancher/k3s/server/tls/client-kube-proxy", f"{tls}/client"),
+    files = f'ca = "{tls}/ca.crt"; cert = "{tls}/client.crt"; key = "{tls}/client.key";'
+    found = f'type = "kubernetes"; port = 6443; {files}'
+    old = (  # what vipd.conf(5) says for an API server without the gate etcd-readiness
+        f'type = "https"; {QUICK} url = "https://[::1]:6443/readyz?exclude=etcd"; {files} }},\n'
+        f'  {{ name = "apiserver-etcd"; type = "https"; {PATIENT} url = "https://[::1]:6443/readyz"; {files}')
+    changes = [('type = "kubernetes";', found if server.testbed.etcd_readiness else old),
                ("2001:a61:1162:79fb:ff00::100", VIP),
                ('group = "vipd"; admin_group = "root";',
                 f'socket = "{server.socket_path}"; group = "root"; admin_group = "root";')]
-    for old, new in changes:
-        assert old in text, f"{EXAMPLE} does not contain {old}"
-        text = text.replace(old, new)
-    if not server.testbed.etcd_readiness:  # as the example says
-        text = text.replace('/readyz?exclude=etcd"', '/readyz"')
+    if not server.testbed.etcd_readiness:
+        changes.append(('checks    = [ "apiserver" ];', 'checks    = [ "apiserver", "apiserver-etcd" ];'))
+    for before, after in changes:
+        assert before in text, f"{EXAMPLE} does not contain {before}"
+        text = text.replace(before, after)
     for key, value in settings.items():
         text = re.sub(rf"(?m)^\s*{key}\s*=.*\n", "", text)
         text = re.sub(r"(?m)^(\s*)vrid +=", rf"\1{key} = {value};\n\1vrid =", text)

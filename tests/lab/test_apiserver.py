@@ -1,26 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The checks of conf/vipd.conf before what a real kube-apiserver said (tests/kubernetes/recordings)."""
+"""The check of conf/vipd.conf before what a real kube-apiserver said (tests/kubernetes/recordings)."""
 
 import json
 import os
-import re
 import sys
 
 import pytest
 
-from testbed import ROOT, wait_for
+from testbed import wait_for
 
 REPLAY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "replay.py")
 ALIVE, UNAUTHORIZED = ["200-livez-exclude-etcd.http", 0], ["401-readyz.http", 0]
 
 
-def shipped_urls():
-    """The paths that the example asks for, in its order: apiserver, etcd."""
-    with open(os.path.join(ROOT, "conf", "vipd.conf")) as example:
-        return re.findall(r'(?m)^\s*url\s*=\s*"https://\[::1\]:6443(\S*)"', example.read())
-
-
-APISERVER, ETCD = shipped_urls()
+# what a check of type kubernetes asks
+APISERVER, ETCD = "/readyz?exclude=etcd&exclude=etcd-readiness", "/readyz?exclude=etcd"
 
 
 class Replay:
@@ -47,21 +41,14 @@ class Replay:
 
 @pytest.fixture
 def api(lab, nodes):
-    """Before it: the two checks of the example, quicker, and with the timeouts that they have there."""
+    """Before it: a check as in the example, quicker, and with the timeouts that it has there."""
     nodes[0].api_kill()
     api = Replay(nodes[0])
-    base = "https://[::1]:6443"
-    nodes[0].reconfigure({"name": "apiserver", "url": base + APISERVER, "timeout": "500ms", "interval": "100ms"},
-                         more={"name": "etcd", "url": base + ETCD, "type": "https", "timeout": "3s", "fall": 2,
-                               **{key: nodes[0].config()["checks"][0][key] for key in ("ca", "cert", "key")}})
+    nodes[0].reconfigure({"type": "kubernetes", "url": None, "expect": None, "port": 6443, "timeout": "500ms", "interval": "100ms",
+                          "ready": {"interval": nodes[0].testbed.check_interval, "fall": 2}})
     api.becomes("passing", "passing")
     yield api
     nodes[0].end(api.process)
-
-
-def test_two_checks_are_shipped():
-    assert "exclude=etcd" in APISERVER and "exclude=etcd-readiness" in APISERVER, "or the timeout is below etcd's"
-    assert "etcd-readiness" not in ETCD, "or nothing asks for etcd"
 
 
 def test_etcd_hung(lab, nodes, api):

@@ -330,6 +330,34 @@ def test_process_of_a_pid_file(lab, nodes, service):
     fails(nodes[0], 0, f"the process {process.pid} of {path} is not running")
 
 
+def test_kubernetes(lab, nodes):
+    """Nothing but the type: what it needs is found, also when it comes after the start, and two questions are asked."""
+    var = os.path.join(nodes[0].directory, "var")
+    tls = var + "/rancher/rke2/server/tls"
+    os.makedirs(tls)
+    config = nodes[0].config()
+    config["checks"] = [{"name": "apiserver", "type": "kubernetes", "timeout": "2s", "flap_count": 0,
+                         "ready": {"interval": "200ms", "fall": 1}}]
+    nodes[0].vipd_stop()
+    nodes[0].write_config(config)
+    nodes[0].vipd_start(wrap=("unshare", "--mount", "sh", "-c", f'mount --bind {var} /var/lib && exec "$@"', "sh"))
+    lab.wait_holder(nodes[1])
+    fails(nodes[0], 0, "no API server of k3s, RKE2, kubeadm or k0s was found")
+    for name, file in (("client-kube-proxy.crt", "client.crt"), ("client-kube-proxy.key", "client.key"), ("server-ca.crt", "ca.crt")):
+        shutil.copy(f"{lab.tls}/{file}", f"{tls}/{name}")
+    lab.wait_holder(nodes[0])
+    first, second = nodes[0].status()["checks"]
+    assert (first["distribution"], first["name"], second["name"]) == ("rke2", "apiserver", "apiserver-etcd")
+    assert (first["target"], second["target"]) == ("https://localhost:6443/readyz?exclude=etcd&exclude=etcd-readiness",
+                                                   "https://localhost:6443/readyz?exclude=etcd")
+    assert "apiserver (rke2)" in nodes[0].vipctl("status").stdout and first["certificate"]["covers"] == [VIP]
+    nodes[0].api_kill()
+    lab.wait_holder(nodes[1])
+    for i in (0, 1):
+        wait_for("refused", lambda: nodes[0].check(i)["last_error"], lambda text: text == "connection refused")
+    nodes[0].vipd_stop()  # before its /var goes
+
+
 def test_certificate(lab, nodes):
     certificate = nodes[0].check()["certificate"]
     assert (certificate["covers"], certificate["missing"]) == ([VIP], []) and certificate["expires"]

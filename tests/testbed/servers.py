@@ -14,7 +14,7 @@ def make_certificates(directory):
     own = ",".join(f"IP:{a}" for a in ("::1", *(f"{PREFIX}1{i}" for i in (1, 2, 3))))
     for name, subject, more in (
             ("ca", "/CN=lab CA", []),
-            ("server", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName=DNS:{NAME},IP:{VIP},{own}"]),
+            ("server", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName=DNS:{NAME},DNS:kubernetes.default,IP:{VIP},{own}"]),
             ("server-without-vip", f"/CN={NAME}", [*ca, "-days", "2", "-addext", f"subjectAltName={own}"]),
             ("server-of-vip-alone", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName=DNS:{NAME},IP:{VIP}"]),
             ("stranger", "/CN=stranger", []),

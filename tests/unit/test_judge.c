@@ -87,7 +87,7 @@ static void test_401(void **state)
 	answer.client_expired_us = INT64_C(1795363200000000);
 	expect(&with, &answer, CHECK_UNAUTHORIZED,
 	    "HTTP status 401: the client certificate /tls/client.crt expired at 2026-11-22T16:00:00.000Z; "
-	    "k3s renews it when it is restarted");
+	    "renew it");
 }
 
 /* Other servers answer 400. */
@@ -98,7 +98,7 @@ static void test_expired_client_certificate(void **state)
 	struct answer answer = {.status = 400, .body = body, .client_expired_us = INT64_C(1795363200000000)};
 	expect(&with, &answer, CHECK_FAILURE,
 	    "HTTP status 400: the client certificate /tls/client.crt expired at 2026-11-22T16:00:00.000Z; "
-	    "k3s renews it when it is restarted");
+	    "renew it");
 	answer.status = 500;
 	expect(&with, &answer, CHECK_FAILURE, "HTTP status 500, expected 200");
 }

@@ -108,9 +108,9 @@ static void warn_missing(const struct checks *checks, unsigned check, const stru
 				continue;
 			address_format(&router->addresses[a], text);
 			log_warning("check %s: the server's certificate does not name %s of %s: clients that "
-				    "come by it will refuse to talk to this server; add it to tls-san in "
-				    "/etc/rancher/k3s/config.yaml and restart k3s",
-			    config->checks[check].name, text, router->name);
+				    "come by it will refuse to talk to this server; %s",
+			    config->checks[check].name, text, router->name,
+			    config_add_name(&config->checks[check]));
 		}
 	}
 }
@@ -119,16 +119,16 @@ static void warn_certificate(
     const struct checks *checks, unsigned check, const struct certificate *certificate)
 {
 	int64_t left_us = certificate->expires_us - realtime_us();
-	const char *name = checks->config->checks[check].name;
+	const struct config_check *config = &checks->config->checks[check];
 	char time[TEXT_TIME_MAX];
 	text_time(certificate->expires_us, time);
 	warn_missing(checks, check, certificate);
 	if (left_us < 0)
-		log_warning("check %s: the server's certificate has expired at %s", name, time);
+		log_warning("check %s: the server's certificate has expired at %s; %s", config->name, time,
+		    config_renew_server(config));
 	else if (left_us < EXPIRY_WARNING_US)
-		log_warning("check %s: the server's certificate expires at %s; k3s renews it when it is "
-			    "restarted",
-		    name, time);
+		log_warning("check %s: the server's certificate expires at %s; %s", config->name, time,
+		    config_renew_server(config));
 }
 
 static void take_result(struct check *check, const struct check_result *result)
@@ -195,10 +195,14 @@ static struct check *check_new(struct checks *checks, unsigned index)
 	struct check *check = calloc(1, sizeof *check);
 	if (!check)
 		return NULL;
+	const struct config_check *config = &checks->config->checks[index];
+	if (config->distribution != DISTRIBUTION_AUTO && config->port && !config->is_second)
+		log_info("check %s: the API server of %s on port %u", config->name,
+		    config_distribution_name(config->distribution), config->port);
 	check->checks = checks;
 	check->index = index;
-	check->probe = probe_open(checks->control->event, &checks->config->checks[index],
-	    &checks->control->secrets, on_result, on_tripped, check);
+	check->probe = probe_open(
+	    checks->control->event, config, &checks->control->secrets, on_result, on_tripped, check);
 	if (check->probe && sd_event_add_time(checks->control->event, &check->timer, CLOCK_BOOTTIME, 0,
 				TIMER_EXACT_US, on_due, check) >= 0)
 		return check;

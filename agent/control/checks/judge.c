@@ -90,9 +90,8 @@ void judge_expired(const struct config_check *config, int64_t client_expired_us,
     enum check_outcome outcome, struct check_result *result)
 {
 	char time[TEXT_TIME_MAX];
-	judge_say(result, outcome,
-	    "%s: the client certificate %s expired at %s; k3s renews it when it is restarted", what,
-	    config->cert.path, text_time(client_expired_us, time));
+	judge_say(result, outcome, "%s: the client certificate %s expired at %s; %s", what, config->cert.path,
+	    text_time(client_expired_us, time), config_renew_client(config));
 }
 
 /* 401: it does not know who asks. 403: it knows, and does not permit it, or has not loaded its permissions.

@@ -20,6 +20,7 @@ static const struct probe_type *const types[CHECK_TYPES] = {
     [CHECK_EXEC] = &probe_exec,
     [CHECK_FILE] = &probe_file,
     [CHECK_PROCESS] = &probe_process,
+    [CHECK_KUBERNETES] = &probe_net,
 };
 
 struct probe *probe_open(sd_event *event, const struct config_check *config, const struct secrets *secrets,

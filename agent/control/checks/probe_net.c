@@ -136,6 +136,8 @@ static void read_certificate(const struct net_probe *probe, struct certificate *
 {
 	static const char mark[] = "Cert:";
 	const struct curl_certinfo *chain = NULL;
+	if (probe->base.config.is_second) /* the first one has seen it */
+		return;
 	if (curl_easy_getinfo(probe->easy, CURLINFO_CERTINFO, &chain) || !chain || chain->num_of_certs < 1)
 		return;
 	for (const struct curl_slist *line = chain->certinfo[0]; line; line = line->next) {
@@ -323,10 +325,11 @@ static bool set_url(struct net_probe *probe)
 static void set_options(struct net_probe *probe)
 {
 	CURL *easy = probe->easy;
+	enum config_check_type type = probe->base.config.type;
 	long timeout_ms = (long)(probe->base.config.timeout_us / USEC_PER_MS);
 	curl_easy_setopt(
-	    easy, CURLOPT_PROTOCOLS_STR, probe->base.config.type == CHECK_HTTPS ? "https" : "http");
-	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, probe->base.config.type == CHECK_TCP ? 1L : 0L);
+	    easy, CURLOPT_PROTOCOLS_STR, type == CHECK_HTTPS || type == CHECK_KUBERNETES ? "https" : "http");
+	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, type == CHECK_TCP ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "vipd/" VIPD_VERSION);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -348,6 +351,11 @@ static void set_options(struct net_probe *probe)
 
 static void set_secrets(struct net_probe *probe, const struct secrets *secrets)
 {
+	if (probe->base.config.type == CHECK_KUBERNETES && !probe->base.config.ca.path[0])
+		snprintf(probe->refusal, sizeof probe->refusal,
+		    "no API server of k3s, RKE2, kubeadm or k0s was found on this server; write ca, cert, "
+		    "key and "
+		    "port if it is of another make");
 	if (probe->base.config.ca.path[0]) {
 		/* Debian's libcurl would trust its own store as well. */
 		curl_easy_setopt(probe->easy, CURLOPT_CAINFO, NULL);

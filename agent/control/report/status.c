@@ -193,6 +193,13 @@ static json_t *target_json(const struct config_check *config)
 				    : TEXT(config->process);
 }
 
+/* null: it is no API server, or nobody knows whose. */
+static json_t *distribution_json(const struct config_check *config)
+{
+	enum config_distribution found = config_check_distribution(config);
+	return found == DISTRIBUTION_AUTO ? json_null() : json_string(config_distribution_name(found));
+}
+
 /* What the server presents, against the addresses of the virtual routers that use this check. */
 static json_t *certificate_json(
     const struct config *config, unsigned check, const struct certificate *certificate)
@@ -210,6 +217,7 @@ static json_t *certificate_json(
 	put(json, "expires", text_json_time(certificate->expires_us));
 	put(json, "covers", covers);
 	put(json, "missing", missing);
+	put(json, "advice", json_string(config_add_name(&config->checks[check])));
 	return json;
 }
 
@@ -226,6 +234,7 @@ static json_t *check_json(const struct view *view, unsigned index)
 	put(json, "name", TEXT(config->name));
 	put(json, "type", json_string(config_check_type_name(config->type)));
 	put(json, "target", target_json(config));
+	put(json, "distribution", distribution_json(config));
 	put(json, "url", text_json_or_null(config->url, sizeof config->url));
 	put(json, "state", json_string(check_state_name(recovering ? CHECK_FAILING : health->state)));
 	put(json, "health", known ? json_string(vrrp_health_name(health_grade(health))) : json_null());
