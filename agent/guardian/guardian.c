@@ -28,7 +28,6 @@
 #define CALM_TICK_US	    (1 * USEC_PER_SEC) /* to the limits of silence it is short */
 #define TICK_US		    (250 * USEC_PER_MS)
 #define HANDOVER_TICK_US    (20 * USEC_PER_MS)
-#define GAP_US		    (2 * USEC_PER_SEC)
 #define CRISIS_US	    (60 * USEC_PER_SEC) /* DEATHS_MAX deaths in this are no accident */
 #define BACKOFF_US	    (1 * USEC_PER_SEC)
 #define BACKOFF_MAX_US	    (5 * USEC_PER_SEC)
@@ -37,6 +36,7 @@
 #define FAILURE_PAUSE_S	    5
 #define MESSAGES_A_TURN	    16
 #define STOP_MAX_US	    (15 * USEC_PER_SEC) /* past the longest handover */
+#define DYING_US	    (2 * USEC_PER_SEC)	/* after that it was SIGKILL */
 
 static struct guardian guardian;
 
@@ -102,16 +102,12 @@ static void finish_handover(struct mono now)
 {
 	if (mono_is_never(guardian.release_at))
 		return;
-	if (!mono_reached(now, guardian.release_at)) {
-		release_resigned(guardian.board, mono_sub(now, guardian.resigned_at));
-		return;
-	}
-	if (guardian.children[CHILD_KEEPER].pid) {
+	if (!mono_reached(now, guardian.release_at))
+		remover_run(&guardian, REMOVE_RESIGNED);
+	else if (guardian.children[CHILD_KEEPER].pid)
 		kill(guardian.children[CHILD_KEEPER].pid, SIGKILL);
-		return;
-	}
-	guardian.release_at = MONO_NEVER;
-	release_addresses(&guardian.config);
+	else if (remover_run(&guardian, REMOVE_ALL))
+		guardian.release_at = MONO_NEVER;
 }
 
 static void died(enum child_kind kind, int status)
@@ -155,6 +151,7 @@ static void reap(void)
 	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
 		if (reader_ended(&guardian, pid) && !guardian.reader.late)
 			configuration_read(&guardian);
+		remover_ended(&guardian, pid);
 		for (int kind = 0; kind < CHILDREN; kind++)
 			if (guardian.children[kind].pid == pid)
 				died((enum child_kind)kind, status);
@@ -191,70 +188,6 @@ static void hear_child(enum child_kind kind)
 
 /* ---- time ---- */
 
-static struct mono heartbeat(void)
-{
-	return (struct mono){atomic_load_explicit(&guardian.board->heartbeat_us, memory_order_relaxed)};
-}
-
-/*
- * A silent engine, dead or alive, keeps its addresses until the kernel's lease ends, long after others have
- * taken over. The keeper removes what the engine itself would remove if it woke now (a late engine is a dead
- * engine); while there is no keeper, the guardian.
- */
-static void release_late_addresses(void)
-{
-	unsigned released = release_late(guardian.board, mono_sub(mono_now(), heartbeat()));
-	if (released)
-		log_error("the engine is late: removed its addresses, as it would itself");
-}
-
-static struct mono beat(enum child_kind kind)
-{
-	switch (kind) {
-	case CHILD_ENGINE: return heartbeat();
-	case CHILD_KEEPER:
-		return (struct mono){
-		    atomic_load_explicit(&guardian.page->heartbeat_us, memory_order_relaxed)};
-	default: return (struct mono){0}; /* it sends messages */
-	}
-}
-
-/* false: it hangs and was killed. A process that waits for a disk may take a while to die. */
-static bool watch_child(enum child_kind kind, struct mono now)
-{
-	struct child *child = &guardian.children[kind];
-	struct mono sign = mono_max(beat(kind), child->heard);
-	int64_t age = mono_sub(now, mono_max(sign, guardian.awake));
-	if (!child->pid || age < child_plans[kind].silence_max_us)
-		return true;
-	if (!child->killed)
-		log_error("%s has given no sign of life for %lld s: killing it", child_plans[kind].name,
-		    (long long)(age / USEC_PER_SEC));
-	child->killed = true;
-	kill(child->pid, SIGKILL);
-	return false;
-}
-
-static void watch_children(struct mono now)
-{
-	/* Only then: what a keeper has asked for may still come. A handover removes them itself. */
-	if (!guardian.children[CHILD_KEEPER].pid && guardian.may_adopt)
-		release_late_addresses();
-	watch_child(CHILD_CONTROL, now);
-	watch_child(CHILD_KEEPER, now);
-	if (watch_child(CHILD_ENGINE, now) && guardian.children[CHILD_ENGINE].pid)
-		notify("WATCHDOG=1");
-}
-
-/* After a suspend, or when this process was stopped: the others had no time to give a sign either. */
-static void notice_gap(struct mono now)
-{
-	static struct mono last;
-	if (mono_sub(now, last) > GAP_US)
-		guardian.awake = now;
-	last = now;
-}
-
 static void kill_at_stop(struct child *child, const char *name)
 {
 	if (!child->killed)
@@ -266,7 +199,7 @@ static void kill_at_stop(struct child *child, const char *name)
 static void tick(void)
 {
 	struct mono now = mono_now();
-	notice_gap(now);
+	watch_gap(&guardian, now);
 	finish_handover(now);
 	if (guardian.stopping) {
 		if (mono_reached(now, guardian.stop_deadline))
@@ -275,7 +208,7 @@ static void tick(void)
 					kill_at_stop(&guardian.children[kind], child_plans[kind].name);
 		return;
 	}
-	watch_children(now);
+	watch_children(&guardian, now);
 	configuration_in_force(&guardian); /* the service manager may not have listened */
 	configuration_tick(&guardian, now);
 }
@@ -323,6 +256,10 @@ static void begin_stop(void)
 
 static bool stop_goes_on(void)
 {
+	if (mono_reached(mono_now(), mono_add(guardian.stop_deadline, DYING_US))) {
+		log_error("stopping without the processes that wait in the kernel: they end when it answers");
+		return false;
+	}
 	if (guardian.children[CHILD_ENGINE].pid)
 		return true;
 	static bool asked;
@@ -431,13 +368,13 @@ static int run(const char *path)
 		log_error("cannot start: %s", strerrordesc_np(-result));
 		return EXIT_FAILURE;
 	}
-	release_addresses(&guardian.config); /* of a predecessor that had no time to clean up */
+	remover_run(&guardian, REMOVE_ALL); /* what a predecessor had no time to clean up */
 	log_notice("vipd " VIPD_VERSION " on %s: %u virtual routers from %s", guardian.config.node,
 	    guardian.config.router_count, path);
 	guardian.release_at = MONO_NEVER;
 	guardian.may_adopt = true;
 	loop(signals);
-	release_addresses(&guardian.config);
+	remover_run(&guardian, REMOVE_ALL);
 	unlink(guardian.config.socket);
 	log_notice("stopped");
 	return EXIT_SUCCESS;

@@ -23,6 +23,7 @@ struct child {
 	uint64_t ready;			/* generation of the configuration that is in force there */
 	struct mono heard;		/* its last sign of life; or when it was started */
 	bool killed;			/* because there was none for too long */
+	bool waits;			/* in the kernel, for as long: that was logged */
 	struct mono restart;		/* when to start it again, MONO_NEVER while running */
 	unsigned pauses;		/* before each start, one after the other: the next is longer */
 	struct mono deaths[DEATHS_MAX]; /* the last ones; the oldest is at deaths[died % DEATHS_MAX] */
@@ -89,6 +90,7 @@ struct guardian {
 	const struct keeper_page *page;
 	struct child children[CHILDREN];
 	struct reader reader;
+	pid_t remover;		/* 0: none runs */
 	int keys, certificates; /* sealed memfds; what config says of places is about these */
 	uint64_t generation;
 	uint64_t fingerprint;
@@ -220,8 +222,22 @@ int64_t resign_routers(const struct config *config, const struct board *board, i
 int release_addresses(const struct config *config);
 /*
  * Removes what the board says is held by routers that have not advertised for so long that the engine itself
- * would remove it, if it could. `silence_us`: of the whole engine. Returns how many were removed.
+ * would remove it, if it could. Returns how many were removed.
  */
-unsigned release_late(const struct board *board, int64_t silence_us);
-/* And of routers that were resigned for (resign.c) that long ago, when their own time to stay is over. */
-unsigned release_resigned(const struct board *board, int64_t since_us);
+unsigned release_late(const struct board *board);
+/* And of routers that were resigned for (resign.c) at that time, when their own time to stay is over. */
+unsigned release_resigned(const struct board *board, struct mono resigned_at);
+
+/*
+ * remover.c: has a child do one of these, and waits for a moment. false: the one before still waits for the
+ * kernel.
+ */
+enum remover_job { REMOVE_ALL, REMOVE_RESIGNED, REMOVE_LATE };
+bool remover_run(struct guardian *guardian, enum remover_job job);
+/* Whether this child that has ended was the remover. */
+bool remover_ended(struct guardian *guardian, pid_t pid);
+
+/* watch.c */
+void watch_children(struct guardian *guardian, struct mono now);
+/* After a suspend, or when this process was stopped: the others had no time to give a sign of life either. */
+void watch_gap(struct guardian *guardian, struct mono now);

@@ -92,9 +92,12 @@ static unsigned remove_held(struct kernel *kernel, const struct board_router *ro
 	return removed;
 }
 
-/* Of every router that holds something and whose limit, which depends on its interval, has passed. */
+/*
+ * Of every router that holds something and whose limit, which depends on its interval, has passed. That is
+ * looked at before each: the request before may have waited.
+ */
 static unsigned release_held(
-    const struct board *board, int64_t passed_us, int64_t (*limit)(int64_t interval_us))
+    const struct board *board, const _Atomic int64_t *since_us, int64_t (*limit)(int64_t interval_us))
 {
 	struct kernel kernel = {0};
 	bool open = false;
@@ -102,7 +105,7 @@ static unsigned release_held(
 	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
 		struct board_router router;
 		if (!board_read_router(board, i, &router) || router.state != VRRP_ACTIVE || !router.held ||
-		    passed_us <= limit(router.advert_interval_us))
+		    mono_now().us - atomic_load(since_us) <= limit(router.advert_interval_us))
 			continue;
 		if (!open && kernel_open_requests(&kernel))
 			return removed;
@@ -114,12 +117,13 @@ static unsigned release_held(
 	return removed;
 }
 
-unsigned release_late(const struct board *board, int64_t silence_us)
+unsigned release_late(const struct board *board)
 {
-	return release_held(board, silence_us, vrrp_silence_limit);
+	return release_held(board, &board->heartbeat_us, vrrp_silence_limit);
 }
 
-unsigned release_resigned(const struct board *board, int64_t since_us)
+unsigned release_resigned(const struct board *board, struct mono resigned_at)
 {
-	return release_held(board, since_us, vrrp_handover_time);
+	_Atomic int64_t since_us = resigned_at.us;
+	return release_held(board, &since_us, vrrp_handover_time);
 }

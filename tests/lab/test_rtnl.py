@@ -175,6 +175,33 @@ def test_a_keeper_that_dies_while_it_waits(lab, nodes, hold, probe):
     assert window["requests"]["lost"] == 0, window
 
 
+def test_the_guardian_waits_for_a_moment_only(lab, nodes, hold):
+    """A start and a stop while the lock is held for longer than a hung keeper is left alone: they go on, and say why."""
+    before, keeper = transitions(nodes)[:1], nodes[0].vipd_pids()["keeper"]
+    at_interval(lab, nodes[:1], "100ms")
+    nodes[2].vipd_stop()
+    logs = [log_of(node) for node in nodes]
+
+    def new(index):
+        return log_of(nodes[index])[len(logs[index]):]
+
+    end = hold(9000)
+    nodes[2].vipd_start()
+    nodes[1].vipd_stop()
+    assert "the kernel does not answer" in new(1)
+    wait_for("the start goes on", nodes[2].vipd_pids, lambda pids: "engine" in pids)
+    assert "the kernel does not answer" in new(2)
+    wait_for("the keeper is known to wait", lambda: new(0), lambda text: "keeper has waited in the kernel" in text)
+    assert state_of(keeper) == "D", "all that was while the lock was held"
+    end()
+    nodes[1].vipd_start()
+    for node in nodes[1:]:
+        wait_for(f"{node.name} is a Backup", node.router, lambda r: r["state"] == "backup")
+    lab.wait_holder(nodes[0])
+    assert nodes[0].vipd_pids()["keeper"] == keeper
+    assert transitions(nodes)[:1] == before
+
+
 def state_of(pid):
     with open(f"/proc/{pid}/stat") as stat:
         return stat.read().rpartition(")")[2].split()[0]
