@@ -62,7 +62,7 @@ static int lock_alone(const char *socket_path, char owner[LOCK_OWNER_MAX])
 static int release(const char *path)
 {
 	char owner[LOCK_OWNER_MAX];
-	log_open("vipd --release");
+	log_open_brief("release");
 	bool readable = config_load(path, &config, &errors) == 0;
 	int lock = lock_alone(readable ? config.socket : CONFIG_SOCKET_DEFAULT, owner);
 	if (lock == -EADDRINUSE) {

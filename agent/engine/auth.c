@@ -54,7 +54,8 @@ static bool take_key(struct auth_key *slot, const struct config_router *config, 
 	enum auth_key_error error = auth_key_parse(key->id, secrets + file->offset, file->size, slot);
 	if (error == AUTH_KEY_OK)
 		return true;
-	log_error("%s: key %u cannot be used: %s", config->name, key->id, auth_key_error_text(error));
+	log_router(
+	    LOG_LEVEL_ERROR, config->name, "key %u cannot be used: %s", key->id, auth_key_error_text(error));
 	return false;
 }
 

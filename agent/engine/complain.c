@@ -66,6 +66,8 @@ void complain_of_advert(const struct link *link, const struct router *router, st
 		return;
 	char text[ADDRESS_TEXT_MAX];
 	address_format(source, text);
-	log_warning("%s: refused an advert of %s (%s): %s%s", router ? router->config.name : link->name, text,
-	    advert_verdict_name(verdict), meanings[verdict], suppressed.text);
+	const char *reason = advert_verdict_name(verdict);
+	struct log_fields fields = {.router = router ? router->config.name : NULL, .reason = reason};
+	log_event(LOG_LEVEL_WARNING, &fields, "%s%srefused an advert of %s (%s): %s%s",
+	    router ? "" : link->name, router ? "" : ": ", text, reason, meanings[verdict], suppressed.text);
 }

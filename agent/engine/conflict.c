@@ -34,16 +34,16 @@ static void tell(struct router *router, struct mono now, const struct claim *cla
 		return;
 	address_format(&claim->address, text);
 	if (kind == VRRP_CONFLICT_VRID)
-		log_warning(
-		    "%s: CONFLICT: VRID %u on %s lists the same address %s: each VRID elects a holder of "
+		log_router(LOG_LEVEL_WARNING, router->config.name,
+		    "CONFLICT: VRID %u on %s lists the same address %s: each VRID elects a holder of "
 		    "its own. Give them the same VRID or other addresses%s",
-		    router->config.name, claim->vrid, router->config.id.interface, text, suppressed.text);
+		    claim->vrid, router->config.id.interface, text, suppressed.text);
 	else
-		log_warning(
-		    "%s: CONFLICT: %s also claims %s on %s; %s. Find that host: a vipd that was killed, a "
+		log_router(LOG_LEVEL_WARNING, router->config.name,
+		    "CONFLICT: %s also claims %s on %s; %s. Find that host: a vipd that was killed, a "
 		    "MetalLB or kube-vip speaker, or a static address%s",
-		    router->config.name, mac_format(claim->mac, mac), text, router->config.id.interface,
-		    consequence(router), suppressed.text);
+		    mac_format(claim->mac, mac), text, router->config.id.interface, consequence(router),
+		    suppressed.text);
 }
 
 void conflict_note(struct engine *engine, struct router *router, struct mono now)
@@ -52,7 +52,7 @@ void conflict_note(struct engine *engine, struct router *router, struct mono now
 	if (engine->claim)
 		tell(router, now, engine->claim);
 	else if (complaint_due(&router->complaints[COMPLAINT_RIVAL_GONE], CHANGES_LOGGED, now, &suppressed))
-		log_notice("%s: the conflict is over: nobody else claims it any more%s", router->config.name,
-		    suppressed.text);
+		log_router(LOG_LEVEL_NOTICE, router->config.name,
+		    "the conflict is over: nobody else claims it any more%s", suppressed.text);
 	record_conflict(engine, router, engine->claim);
 }

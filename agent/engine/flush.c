@@ -30,9 +30,9 @@ static void announce(struct engine *engine, struct router *router, struct mono n
 		int result = packets_send_na(engine, router->link, &router->config.addresses[i]);
 		struct suppressed suppressed;
 		if (result && complaint_due(&router->complaints[COMPLAINT_ANNOUNCE], 1, now, &suppressed))
-			log_warning("%s: cannot send a Neighbor Advertisement on %s: %s%s",
-			    router->config.name, router->config.id.interface, strerrordesc_np(-result),
-			    suppressed.text);
+			log_router(LOG_LEVEL_WARNING, router->config.name,
+			    "cannot send a Neighbor Advertisement on %s: %s%s", router->config.id.interface,
+			    strerrordesc_np(-result), suppressed.text);
 		if (!result)
 			record_count(engine, router, BOARD_ANNOUNCEMENTS_SENT);
 	}

@@ -110,8 +110,9 @@ static void drain(struct engine *engine, const struct message *message, struct m
 			continue;
 		struct suppressed suppressed;
 		if (complaint_due(&r->complaints[COMPLAINT_DRAIN], CHANGES_LOGGED, now, &suppressed))
-			log_notice("%s: %s by user %u%s%s", r->config.name, draining ? "drained" : "resumed",
-			    message->drain.uid, draining && for_ms ? " for a time" : "", suppressed.text);
+			log_router(LOG_LEVEL_NOTICE, r->config.name, "%s by user %u%s%s",
+			    draining ? "drained" : "resumed", message->drain.uid,
+			    draining && for_ms ? " for a time" : "", suppressed.text);
 		r->drained_until = draining ? until : MONO_NEVER;
 		if (draining)
 			record_drain(engine, r, message->drain.uid);

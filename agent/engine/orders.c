@@ -73,10 +73,11 @@ static void refused(
 	struct suppressed suppressed;
 	bool renewal = router->vr.present & UINT32_C(1) << answer->index;
 	if (renewal && complaint_due(&router->complaints[COMPLAINT_RENEWAL], 1, now, &suppressed))
-		log_warning("%s: the kernel refuses to renew the address on %s: %s; trying again%s",
-		    router->config.name, router->config.id.interface, why, suppressed.text);
+		log_router(LOG_LEVEL_WARNING, router->config.name,
+		    "the kernel refuses to renew the address on %s: %s; trying again%s",
+		    router->config.id.interface, why, suppressed.text);
 	else if (!renewal)
-		log_error("%s: the kernel refuses the address on %s: %s", router->config.name,
+		log_router(LOG_LEVEL_ERROR, router->config.name, "the kernel refuses the address on %s: %s",
 		    router->config.id.interface, why);
 	record_count(engine, router, BOARD_ADDRESS_FAILURES);
 }

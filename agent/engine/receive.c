@@ -22,9 +22,9 @@ static void check_first_address(struct router *router, struct mono now, const st
 	    router->config.link_local_mode == LINK_LOCAL_NONE ||
 	    !complaint_due(&router->complaints[COMPLAINT_FIRST_ADDRESS], 1, now, &suppressed))
 		return;
-	log_warning(
-	    "%s: adverts of another router list no link-local address first; they are taken all the same%s",
-	    router->config.name, suppressed.text);
+	log_router(LOG_LEVEL_WARNING, router->config.name,
+	    "adverts of another router list no link-local address first; they are taken all the same%s",
+	    suppressed.text);
 }
 
 /* RFC 9568 section 7.1: an interval unlike ours is logged, and followed. */
@@ -34,10 +34,10 @@ static void check_interval(struct router *router, struct mono now, const struct 
 	int64_t own_us = router->config.advert_interval_us, us = advert->interval_cs * 10 * USEC_PER_MS;
 	if (us == own_us || !complaint_due(&router->complaints[COMPLAINT_INTERVAL], 1, now, &suppressed))
 		return;
-	log_warning("%s: another router advertises every %lld ms, here every %lld ms is configured; "
-		    "advert_interval should be the same everywhere%s",
-	    router->config.name, (long long)(us / USEC_PER_MS), (long long)(own_us / USEC_PER_MS),
-	    suppressed.text);
+	log_router(LOG_LEVEL_WARNING, router->config.name,
+	    "another router advertises every %lld ms, here every %lld ms is configured; "
+	    "advert_interval should be the same everywhere%s",
+	    (long long)(us / USEC_PER_MS), (long long)(own_us / USEC_PER_MS), suppressed.text);
 }
 
 static void check_addresses(
@@ -60,11 +60,11 @@ static void check_addresses(
 	if (router->mismatch || !complaint_due(&router->complaints[COMPLAINT_MISMATCH], 1, now, &suppressed))
 		return;
 	router->mismatch = true;
-	log_warning(
-	    "%s: another router with VRID %u on %s has %u addresses, of which %u are among our %u: the "
+	log_router(LOG_LEVEL_WARNING, router->config.name,
+	    "another router with VRID %u on %s has %u addresses, of which %u are among our %u: the "
 	    "configurations differ%s",
-	    router->config.name, router->config.id.vrid, router->config.id.interface, theirs, ours,
-	    router->config.address_count, suppressed.text);
+	    router->config.id.vrid, router->config.id.interface, theirs, ours, router->config.address_count,
+	    suppressed.text);
 }
 
 /* Two VRIDs with the same address elect two holders, and neither hears the other. */

@@ -71,10 +71,9 @@ static void note_stray(struct router *router, struct mono now, const struct vrrp
 		return;
 	if (effect->prefix)
 		snprintf(how, sizeof how, " as /%u", effect->prefix);
-	log_warning(
-	    "%s: an address of this virtual router is on %s%s, put there by somebody else; it is %s%s",
-	    router->config.name, router->config.id.interface, how, wanted ? "put right" : "removed",
-	    suppressed.text);
+	log_router(LOG_LEVEL_WARNING, router->config.name,
+	    "an address of this virtual router is on %s%s, put there by somebody else; it is %s%s",
+	    router->config.id.interface, how, wanted ? "put right" : "removed", suppressed.text);
 }
 
 static void note_restored(struct engine *engine, struct router *router, struct mono now)
@@ -82,8 +81,9 @@ static void note_restored(struct engine *engine, struct router *router, struct m
 	struct suppressed suppressed;
 	record_count(engine, router, BOARD_ADDRESS_RESTORED);
 	if (complaint_due(&router->complaints[COMPLAINT_RESTORED], STRAYS_LOGGED, now, &suppressed))
-		log_notice("%s: an address was removed from %s by somebody else, and is back%s",
-		    router->config.name, router->config.id.interface, suppressed.text);
+		log_router(LOG_LEVEL_NOTICE, router->config.name,
+		    "an address was removed from %s by somebody else, and is back%s",
+		    router->config.id.interface, suppressed.text);
 }
 
 static void take_effect(struct engine *engine, struct router *router, struct mono now, struct mono decision,
@@ -222,8 +222,8 @@ static void judge_health(struct engine *engine, struct router *router, struct mo
 	struct suppressed suppressed;
 	if (router->vr.health != event.health &&
 	    complaint_due(&router->complaints[COMPLAINT_HEALTH], CHANGES_LOGGED, now, &suppressed))
-		log_notice("%s: now %s%s%s%s", router->config.name, vrrp_health_name(event.health),
-		    *text ? ": " : "", text, suppressed.text);
+		log_router(LOG_LEVEL_NOTICE, router->config.name, "now %s%s%s%s",
+		    vrrp_health_name(event.health), *text ? ": " : "", text, suppressed.text);
 	record_health(engine, router, text);
 	router_event(engine, router, now, &event);
 }
@@ -267,8 +267,8 @@ void router_timers(struct engine *engine, struct router *router, struct mono now
 	if (mono_reached(now, router->drained_until)) {
 		struct suppressed suppressed;
 		if (complaint_due(&router->complaints[COMPLAINT_DRAIN], CHANGES_LOGGED, now, &suppressed))
-			log_notice("%s: the time of its drain is over, it takes part again%s",
-			    router->config.name, suppressed.text);
+			log_router(LOG_LEVEL_NOTICE, router->config.name,
+			    "the time of its drain is over, it takes part again%s", suppressed.text);
 		router_drain(engine, router, now, false, MONO_NEVER);
 	}
 	if (mono_reached(now, vrrp_deadline(&router->vr)))

@@ -55,7 +55,7 @@ static void failed(struct engine *engine, struct router *router, int error, stru
 	struct suppressed suppressed;
 	record_count(engine, router, BOARD_ADVERT_SEND_ERRORS);
 	if (complaint_due(&router->complaints[COMPLAINT_SEND], 1, now, &suppressed))
-		log_warning("%s: cannot send an advert on %s: %s%s", router->config.name,
+		log_router(LOG_LEVEL_WARNING, router->config.name, "cannot send an advert on %s: %s%s",
 		    router->config.id.interface, strerrordesc_np(error), suppressed.text);
 }
 

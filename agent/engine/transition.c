@@ -29,9 +29,15 @@ static struct {
 	unsigned count;
 } noted;
 
+struct line {
+	enum vrrp_state from, to;
+	enum vrrp_reason reason;
+	char router[CONFIG_NAME_MAX];
+	char text[BOARD_REASON_MAX + 64]; /* the reason, and how many lines were suppressed */
+};
+
 static struct {
-	enum log_level levels[NOTED_MAX];
-	char lines[NOTED_MAX][CONFIG_NAME_MAX + BOARD_REASON_MAX + 128];
+	struct line lines[NOTED_MAX];
 	unsigned count;
 } pending;
 
@@ -117,10 +123,10 @@ static void write_line(struct router *router, const struct vrrp_effect *effect, 
 		return;
 	if (pending.count == NOTED_MAX)
 		transitions_tell();
-	pending.levels[pending.count] = effect->to == VRRP_FAULT ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE;
-	snprintf(pending.lines[pending.count++], sizeof pending.lines[0],
-	    "%s: state change %s -> %s, reason: %s%s", router->config.name, state_title(effect->from),
-	    state_title(effect->to), reason, suppressed.text);
+	struct line *line = &pending.lines[pending.count++];
+	*line = (struct line){.from = effect->from, .to = effect->to, .reason = effect->reason};
+	memcpy(line->router, router->config.name, sizeof line->router);
+	snprintf(line->text, sizeof line->text, "%s%s", reason, suppressed.text);
 }
 
 void transition_note(struct engine *engine, struct router *router, const struct vrrp_effect *effect)
@@ -166,9 +172,39 @@ bool transitions_pending(void)
 	return pending.count > 0;
 }
 
+/* Of the journal's catalog, init/vipd.catalog: what a transition for this reason means. They never change. */
+static const char *const message_ids[VRRP_REASONS] = {
+    [VRRP_REASON_NONE] = NULL,
+    [VRRP_REASON_STARTED] = "bdd5429e4e4d4d4586473d8e3927e9a6",
+    [VRRP_REASON_ADOPTED] = "4a511fae6f504023abbdfe90932b5a67",
+    [VRRP_REASON_NO_ADVERT] = "6b8fd26f114e4bb5a40eb0f4d7709412",
+    [VRRP_REASON_RESIGNED] = "5770c9fa5dab4e7d969b27dae6cdecde",
+    [VRRP_REASON_PEER_UNHEALTHY] = "82ce40ba4904454b8da0ce122d124b13",
+    [VRRP_REASON_PREEMPTED_LOWER] = "ab75686c1fed4954ab5168e38f70f4b9",
+    [VRRP_REASON_RESUMED] = "8d752b3c8b7f4af6902824b0d5b32902",
+    [VRRP_REASON_HIGHER_PRIORITY] = "c07af7223b3f4301898ec25bee3749ea",
+    [VRRP_REASON_HIGHER_ADDRESS] = "4d644d80f2c444e9b1feae0b8a81d8dc",
+    [VRRP_REASON_LINK_DOWN] = "191f40bf4c9b4d9b90776ffbff5ed5fc",
+    [VRRP_REASON_LINK_UP] = "74ce8e71ae0a4952b708ff1a3ac58d83",
+    [VRRP_REASON_ADDRESS_FAILED] = "f9c3222453424853a394447214962f9b",
+    [VRRP_REASON_ADDRESS_RETRY] = "83bbbef02ffd471a90b58eb66c660e68",
+    [VRRP_REASON_STOPPED] = "52543b05e1c04f5eb158325cdfb82b5b",
+    [VRRP_REASON_DRAINED] = "e2aa51cc19cc42fb8d02ad907c188956",
+    [VRRP_REASON_UNHEALTHY] = "6f222264bc8841a288767c8eeeef558b",
+    [VRRP_REASON_LATE] = "fd330e97411d4ecbb08e88812fe145eb",
+};
+
 void transitions_tell(void)
 {
-	for (unsigned i = 0; i < pending.count; i++)
-		log_line(pending.levels[i], "%s", pending.lines[i]);
+	for (unsigned i = 0; i < pending.count; i++) {
+		const struct line *line = &pending.lines[i];
+		struct log_fields fields = {.router = line->router,
+		    .state = vrrp_state_name(line->to),
+		    .reason = vrrp_reason_name(line->reason),
+		    .id = message_ids[line->reason]};
+		log_event(line->to == VRRP_FAULT ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, &fields,
+		    "state change %s -> %s, reason: %s", state_title(line->from), state_title(line->to),
+		    line->text);
+	}
 	pending.count = 0;
 }

@@ -88,11 +88,12 @@ static void resign(int fd, const struct notice *notice)
 	for (unsigned i = 0; i < config->peer_count && !result; i++)
 		result = send_to(fd, notice, &config->peers[i]);
 	if (result)
-		log_error("%s: cannot send priority 0 on %s: %s; the others take over when they miss adverts",
-		    config->name, config->id.interface, strerrordesc_np(-result));
+		log_router(LOG_LEVEL_ERROR, config->name,
+		    "cannot send priority 0 on %s: %s; the others take over when they miss adverts",
+		    config->id.interface, strerrordesc_np(-result));
 	else
-		log_notice(
-		    "%s: sent priority 0 on %s in place of the engine", config->name, config->id.interface);
+		log_router(LOG_LEVEL_NOTICE, config->name, "sent priority 0 on %s in place of the engine",
+		    config->id.interface);
 }
 
 int64_t resign_routers(const struct config *config, const struct board *board, int keys)

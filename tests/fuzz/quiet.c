@@ -23,6 +23,16 @@ void log_line(enum log_level level, const char *format, ...)
 	va_end(args);
 }
 
+void log_event(enum log_level level, const struct log_fields *fields, const char *format, ...)
+{
+	char line[2048];
+	va_list args;
+	(void)level, (void)fields;
+	va_start(args, format);
+	vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+}
+
 uint64_t log_dropped(void)
 {
 	return 0;
