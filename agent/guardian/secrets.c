@@ -115,6 +115,7 @@ static const char *opening_trouble(int error)
 	case ENOENT:
 		return "does not exist; copy it from another server, or for a new group make it: "
 		       "(umask 077; echo hex:$(openssl rand -hex 32) >FILE)";
+	case EISDIR:
 	case EINVAL: return "is not a regular file";
 	default: return strerrordesc_np(error);
 	}

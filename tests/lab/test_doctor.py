@@ -11,7 +11,7 @@ import os
 from concurrent import futures
 
 import pytest
-from hostile import Attacker, advert, sequence
+from hostile import advert, sequence
 from keys import make_key, use
 from hosts import Host
 from testbed import BUILD, NAME, PREFIX, VIP, adverts_pass, config_text, ip_batch, run, wait_for
@@ -416,19 +416,15 @@ def test_drained(calm):
 
 
 @contextlib.contextmanager
-def sending(world, frame_of):
-    """A stranger sends that frame a hundred times a second. Yields its address."""
-    attacker = Attacker(world)
-    try:
-        with futures.ThreadPoolExecutor() as pool:
-            flood = pool.submit(attacker.flood, [frame_of(attacker.host.link_local)], 100, 3)
-            yield attacker.host.link_local
-            flood.result()
-    finally:
-        attacker.close()
+def sending(attacker, frame):
+    """It sends that frame a hundred times a second meanwhile."""
+    with futures.ThreadPoolExecutor() as pool:
+        flood = pool.submit(attacker.flood, [frame], 100, 3)
+        yield
+        flood.result()
 
 
-def test_clock_is_off(world):
+def test_clock_is_off(world, attacker):
     """What somebody of the group signs is 90 s ahead."""
     path, _ = make_key(world, 1)
     for mode in ("receive-only", "permissive"):
@@ -436,14 +432,16 @@ def test_clock_is_off(world):
             use(node, mode, 1, {1: path})
     adverts_pass(world.nodes[0], 2)
     assert "the holder's" in Doctor(world.nodes[1], "clock").of("clock")[0]["found"]
-    with sending(world, lambda source: advert(source, priority=1, auth={"number": sequence(90)})) as source:
+    source = attacker.host.link_local
+    with sending(attacker, advert(source, priority=1, auth={"number": sequence(90)})):
         doctor = Doctor(world.nodes[1])
     doctor.says("clock", "failure", f"the clock of {source} is ")
     doctor.says("firewall", "warning", "in: vipd refused ")
 
 
-def test_vrid_of_another_group(world):
-    with sending(world, lambda source: advert(source, priority=1, addresses=("fe80::200", "2001:db8::200"))) as source:
+def test_vrid_of_another_group(world, attacker):
+    source = attacker.host.link_local
+    with sending(attacker, advert(source, priority=1, addresses=("fe80::200", "2001:db8::200"))):
         doctor = Doctor(world.nodes[1])
     doctor.says("speakers", "failure", f"vrid 100 is also used for other addresses, by {source} (priority 1,")
 

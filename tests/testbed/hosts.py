@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -122,4 +123,5 @@ class Host:
         for process in list(self.processes):
             self.end(process)
         run("ip", "netns", "delete", self.name)
+        shutil.rmtree(self.directory)
         self.testbed.hosts.remove(self)

