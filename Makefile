@@ -75,6 +75,7 @@ $(B)/obj/agent/vipctl/template.o: $(wildcard agent/vipctl/manifest/*)
 TIME          := agent/base/mono.c
 unit_vrrp     := $(call room,core) tests/unit/transcript.c
 unit_vrrp_leave := $(unit_vrrp)
+unit_vrrp_kept := $(unit_vrrp)
 unit_vrrp_address := $(unit_vrrp)
 unit_vrrp_health := $(unit_vrrp)
 unit_vrrp_conflict := $(unit_vrrp)
@@ -106,7 +107,7 @@ unit_log      := agent/base/log.c
 unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.c) $(TIME)
 unit_include  := $(unit_config)
 unit_kubernetes := $(unit_config)
-TRANSCRIPTS   := vrrp vrrp_leave vrrp_health vrrp_address vrrp_conflict vrrp_next
+TRANSCRIPTS   := vrrp vrrp_leave vrrp_kept vrrp_health vrrp_address vrrp_conflict vrrp_next
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 
 define unit_rule

@@ -45,6 +45,7 @@ void vr_transition(
 	effect->detail = detail;
 	vr->state = to;
 	vr->reason = reason;
+	vr->kept = vr->kept && to == VRRP_ACTIVE;
 	vr->adver = vr->active_down = vr->retry = vr->confirm_by = vr->answer = MONO_NEVER;
 	vr->active_down_short = false;
 	vr_conflict_schedule(vr, vr->seen);

@@ -5,13 +5,14 @@
  * one of our addresses.
  *
  * A host that speaks only when it is asked would go unnoticed, so we ask: at the start, when nobody
- * advertises, until there is an Active; and as Active every ten seconds. Never between a timer and a
- * takeover.
+ * advertises, until there is an Active; and as Active every ten seconds, twice a second where it keeps the
+ * address because nobody took over. Never between a timer and a takeover.
  */
 #include "core/core.h"
 
 #define ASK_AFTER_INTERVALS 2
 #define ASK_START_US	    (500 * USEC_PER_MS)
+#define ASK_KEPT_US	    (500 * USEC_PER_MS)
 #define ASK_ACTIVE_US	    (10 * USEC_PER_SEC)
 #define ASK_CONFLICT_US	    (1 * USEC_PER_SEC)
 #define KEEP_START_US	    (1750 * USEC_PER_MS) /* three questions without an answer, and some */
@@ -36,6 +37,8 @@ static int64_t asks_every(const struct vrrp *vr)
 		return ASK_START_US;
 	if (vr->state != VRRP_ACTIVE)
 		return 0;
+	if (vr->kept)
+		return ASK_KEPT_US;
 	return vr->conflict == VRRP_CONFLICT_ADDRESS ? ASK_CONFLICT_US : ASK_ACTIVE_US;
 }
 
@@ -46,7 +49,7 @@ void vr_conflict_schedule(struct vrrp *vr, struct mono now)
 	if (is_start(vr)) /* an Active would have been heard by then */
 		vr->ask = mono_add(now, ASK_AFTER_INTERVALS * vr->params.advert_interval_us);
 	else if (vr->state == VRRP_ACTIVE) /* a predecessor may still be releasing the address */
-		vr->ask = mono_add(now, ASK_CONFLICT_US);
+		vr->ask = mono_add(now, vr->kept ? ASK_KEPT_US : ASK_CONFLICT_US);
 }
 
 static void set(struct vrrp *vr, enum vrrp_conflict conflict, struct mono until, struct vrrp_effects *out)
@@ -93,7 +96,9 @@ void vr_hear_claim(struct vrrp *vr, struct mono now, const struct vrrp_event *ev
 	case VRRP_CLAIM_ANNOUNCED:
 	case VRRP_CLAIM_ANSWERED:
 		note_foreign_holder(vr, now, out);
-		if (vr->state == VRRP_ACTIVE)
+		if (vr->kept)
+			vr_leave_to_other(vr, now, out);
+		else if (vr->state == VRRP_ACTIVE)
 			vr_answer_rival(vr, now, out);
 		else if (event->claim == VRRP_CLAIM_ANNOUNCED) /* a successor tells everybody */
 			vr_hear_its_announcement(vr, now);

@@ -12,6 +12,10 @@
 
 /* Neither drained nor stopping, and not failing with when_unhealthy = "resign". */
 bool vr_is_candidate(const struct vrrp *vr);
+/* Drained, it may be Active all the same if nobody takes over. */
+bool vr_may_keep(const struct vrrp *vr);
+/* Whether an Active may go on: as a candidate, or because nobody took over. */
+bool vr_may_stay(const struct vrrp *vr);
 /* Whether an Active with this priority is of a worse grade than this router. */
 bool vr_is_worse(const struct vrrp *vr, uint8_t priority);
 /* Bit mask of all addresses of the configuration. */
@@ -60,8 +64,12 @@ void vr_hear_kernel(
 /* ---- handover.c ---- */
 
 /* An Active leaves, for state `to`. */
-void vr_hand_over(
-    struct vrrp *vr, struct mono now, enum vrrp_state to, enum vrrp_reason reason, struct vrrp_effects *out);
+void vr_hand_over(struct vrrp *vr, struct mono now, enum vrrp_state to, enum vrrp_reason reason,
+    int64_t detail, struct vrrp_effects *out);
+/* The time of a handover is over: the address goes, or is kept because nobody took over. */
+void vr_leave_or_keep(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
+/* One that keeps it because nobody took over: somebody else has it after all. */
+void vr_leave_to_other(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
 /* A router that is no candidate any more, or in Fault: what address it still has goes. */
 void vr_stand_back(struct vrrp *vr, struct mono now);
 /* A candidate again. */

@@ -27,13 +27,37 @@ static void leave(struct vrrp *vr, struct mono now)
 }
 
 /* 6.4.3, Shutdown: send an advert with priority 0. */
-void vr_hand_over(
-    struct vrrp *vr, struct mono now, enum vrrp_state to, enum vrrp_reason reason, struct vrrp_effects *out)
+void vr_hand_over(struct vrrp *vr, struct mono now, enum vrrp_state to, enum vrrp_reason reason,
+    int64_t detail, struct vrrp_effects *out)
 {
 	vr_send_advert(vr, now, VRRP_PRIORITY_RESIGN, out);
-	vr_transition(vr, to, reason, 0, out);
+	vr_transition(vr, to, reason, detail, out);
 	vr->announce = MONO_NEVER;
 	leave(vr, now);
+}
+
+/*
+ * A drain is not to be an outage. If nobody has advertised, and nobody else is known to answer for the
+ * address, it is kept, by an Active like any other but that every other router is better.
+ */
+void vr_leave_or_keep(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
+{
+	bool alone =
+	    vr->state == VRRP_BACKUP && vr->handover == VRRP_LEAVING && vr->conflict != VRRP_CONFLICT_ADDRESS;
+	if (alone && vr_may_keep(vr)) {
+		vr->kept = true;
+		vr_become_active(vr, now, VRRP_REASON_NO_SUCCESSOR, 0, out);
+		return;
+	}
+	vr_withdraw(vr, now, out);
+	if (vr->stopping)
+		vr_emit(out, VRRP_EFFECT_STOPPED);
+}
+
+void vr_leave_to_other(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
+{
+	vr_hand_over(vr, now, VRRP_BACKUP, VRRP_REASON_DRAINED, 1, out);
+	vr_hear_its_announcement(vr, now);
 }
 
 void vr_stand_back(struct vrrp *vr, struct mono now)

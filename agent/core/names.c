@@ -55,6 +55,7 @@ const char *vrrp_reason_name(enum vrrp_reason reason)
 	    [VRRP_REASON_ADDRESS_RETRY] = "address_retry",
 	    [VRRP_REASON_STOPPED] = "stopped",
 	    [VRRP_REASON_DRAINED] = "drained",
+	    [VRRP_REASON_NO_SUCCESSOR] = "no_successor",
 	    [VRRP_REASON_UNHEALTHY] = "unhealthy",
 	    [VRRP_REASON_LATE] = "late",
 	};

@@ -51,13 +51,31 @@ enum vrrp_health vrrp_priority_health(uint8_t priority)
 					      : VRRP_FAILING;
 }
 
+/* Not so bad that it is better to have no holder. */
+static bool is_willing(const struct vrrp *vr)
+{
+	return vr->health != VRRP_FAILING || !vr->params.resign_unhealthy;
+}
+
 bool vr_is_candidate(const struct vrrp *vr)
 {
-	return !vr->drained && !vr->stopping && (vr->health != VRRP_FAILING || !vr->params.resign_unhealthy);
+	return !vr->drained && !vr->stopping && is_willing(vr);
+}
+
+bool vr_may_keep(const struct vrrp *vr)
+{
+	return vr->drained && !vr->stopping && is_willing(vr);
+}
+
+bool vr_may_stay(const struct vrrp *vr)
+{
+	return vr_is_candidate(vr) || (vr->kept && vr_may_keep(vr));
 }
 
 uint8_t vrrp_effective_priority(const struct vrrp *vr)
 {
+	if (vr->kept)
+		return VRRP_PRIORITY_KEPT;
 	if (!vr_is_candidate(vr))
 		return VRRP_PRIORITY_RESIGN;
 	return vrrp_graded_priority(vr->params.priority, vr->health);

@@ -48,7 +48,8 @@ static void link_up(
 	vr->learned_interval_us = 0;
 	vr->next_until = MONO_PAST;
 	vr->preempt_after = mono_add(now, vr->params.preempt_delay_us);
-	if (is_adopted(vr, now) && vr_is_candidate(vr)) {
+	if (is_adopted(vr, now) && (vr_is_candidate(vr) || vr_may_keep(vr))) {
+		vr->kept = vr->drained;
 		vr->on_link = vr->present = event->present & vr_all_addresses(vr);
 		vr_become_active(vr, now, VRRP_REASON_ADOPTED, 0, out);
 	} else {
@@ -90,8 +91,8 @@ static void candidacy(struct vrrp *vr, struct mono now, enum vrrp_reason why, bo
 	bool candidate = vr_is_candidate(vr);
 	vr->next_until = MONO_PAST;
 	if (vr->state == VRRP_ACTIVE) {
-		if (!candidate) {
-			vr_hand_over(vr, now, VRRP_BACKUP, why, out);
+		if (!vr_may_stay(vr)) {
+			vr_hand_over(vr, now, VRRP_BACKUP, why, 0, out);
 		} else { /* design: a changed priority is adverted at once */
 			vr_send_advert(vr, now, vrrp_effective_priority(vr), out);
 			vr->adver = mono_add(now, vr->params.advert_interval_us);
@@ -125,6 +126,7 @@ static void standing_changed(
 		return;
 	vr->health = health;
 	vr->drained = drained;
+	vr->kept = vr->kept && drained;
 	candidacy(
 	    vr, now, is_health ? VRRP_REASON_UNHEALTHY : VRRP_REASON_DRAINED, was_candidate, old_down, out);
 }
@@ -139,8 +141,8 @@ static void reconfigure(
 	vr->on_link = vr->present = event->present & vr_all_addresses(vr); /* what else is there follows */
 	vr->lost = 0;
 	memset(vr->remove, 0, sizeof vr->remove);
-	if (vr->state == VRRP_ACTIVE && !vr_is_candidate(vr)) {
-		vr_hand_over(vr, now, VRRP_BACKUP, VRRP_REASON_UNHEALTHY, out);
+	if (vr->state == VRRP_ACTIVE && !vr_may_stay(vr)) {
+		vr_hand_over(vr, now, VRRP_BACKUP, VRRP_REASON_UNHEALTHY, 0, out);
 	} else if (vr->state == VRRP_ACTIVE) {
 		/* design: the Backups learn a new priority or interval at once */
 		vr_send_advert(vr, now, vrrp_effective_priority(vr), out);
@@ -165,7 +167,7 @@ static void stop(struct vrrp *vr, struct mono now, const struct vrrp_event *even
 	vr->stopping = true;
 	vr->stay_us = event->stay_us;
 	if (vr->state == VRRP_ACTIVE) {
-		vr_hand_over(vr, now, VRRP_INITIALIZE, VRRP_REASON_STOPPED, out);
+		vr_hand_over(vr, now, VRRP_INITIALIZE, VRRP_REASON_STOPPED, 0, out);
 	} else if (vr->state != VRRP_INITIALIZE) {
 		vr_transition(vr, VRRP_INITIALIZE, VRRP_REASON_STOPPED, 0, out);
 		vr_stand_back(vr, now);
@@ -194,11 +196,8 @@ static void timers(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 		vr_send_advert(vr, now, VRRP_PRIORITY_RESIGN, out);
 		vr->resign_again = MONO_NEVER;
 	}
-	if (mono_reached(now, vr->leave_at)) {
-		vr_withdraw(vr, now, out);
-		if (vr->stopping)
-			vr_emit(out, VRRP_EFFECT_STOPPED);
-	}
+	if (mono_reached(now, vr->leave_at))
+		vr_leave_or_keep(vr, now, out);
 	if (mono_reached(now, vr->retry))
 		vr_become_backup(vr, now, VRRP_REASON_ADDRESS_RETRY, 0, out);
 	if (mono_reached(now, vr->active_down))

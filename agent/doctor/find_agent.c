@@ -69,6 +69,11 @@ static void router_judge(struct doctor *doctor, const json_t *router)
 	else if (!member_true(router, "healthy"))
 		finding_add(doctor, DOCTOR_FAILURE, name, "see the findings of health and api",
 		    "unhealthy: %s", member_text(router, "health_reason"));
+	else if (router_is_kept(router))
+		finding_add(doctor, DOCTOR_WARNING, name, "see vipctl status on the other servers",
+		    "drained since %s, but no other server took over: this node keeps the address until one "
+		    "does",
+		    member_text(router, "drained_since"));
 	else if (member_true(router, "drained")) {
 		const char *until = member_text(router, "drained_until");
 		finding_add(doctor, DOCTOR_WARNING, name, NULL,

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#define STATUS_DELAY_MS 500 /* between the agent's look and ours, generously */
+#define HEALTHY_PRIORITY_MIN 32	 /* vipd.conf(5), priority */
+#define STATUS_DELAY_MS	     500 /* between the agent's look and ours, generously */
 
 const char *member_text(const json_t *object, const char *key)
 {
@@ -47,6 +48,18 @@ int64_t time_now_ms(void)
 bool router_is_active(const json_t *router)
 {
 	return strcmp(member_text(router, "state"), "active") == 0;
+}
+
+bool router_is_kept(const json_t *router)
+{
+	return member_true(router, "drained") && router_is_active(router) &&
+	       member_number(router, "effective_priority") > 0;
+}
+
+bool holder_is_unhealthy(const json_t *router)
+{
+	int64_t priority = member_number(json_object_get(router, "active_router"), "priority");
+	return router_holder(router) == HOLDER_OTHER && priority < HEALTHY_PRIORITY_MIN;
 }
 
 enum holder router_holder(const json_t *router)

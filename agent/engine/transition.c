@@ -99,7 +99,14 @@ static void reason_text(const struct transition *transition, char *text, size_t 
 		break;
 	case VRRP_REASON_ADDRESS_RETRY: snprintf(text, size, "tries the refused address again"); break;
 	case VRRP_REASON_STOPPED: snprintf(text, size, "stopped"); break;
-	case VRRP_REASON_DRAINED: snprintf(text, size, "drained"); break;
+	case VRRP_REASON_DRAINED:
+		snprintf(text, size, "drained%s",
+		    effect->detail ? ", and somebody else answers for the address" : "");
+		break;
+	case VRRP_REASON_NO_SUCCESSOR:
+		snprintf(text, size,
+		    "drained, but no other server took over: it keeps the address until one does");
+		break;
 	case VRRP_REASON_UNHEALTHY: snprintf(text, size, "failing, and when_unhealthy is \"resign\""); break;
 	case VRRP_REASON_LATE:
 		snprintf(text, size, "the engine was late: no advertisement sent for %s", time);

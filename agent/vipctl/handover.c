@@ -38,6 +38,12 @@ static bool is_drained(const json_t *router)
 	       router_holder(router) == HOLDER_OTHER;
 }
 
+/* Nothing better will come of it. */
+static bool is_drain_over(const json_t *router)
+{
+	return is_drained(router) || router_is_kept(router);
+}
+
 static bool is_resumed(const json_t *router)
 {
 	enum holder holder = router_holder(router);
@@ -86,6 +92,15 @@ static int drain_report(const struct vipctl *ctl, const json_t *router)
 	char holder[CELL_MAX];
 	const char *name = member_text(router, "name"), *state = member_text(router, "state");
 	router_holder_text(router, holder);
+	if (is_drained(router) && holder_is_unhealthy(router)) {
+		fprintf(stderr,
+		    "%s: HELD BY AN UNHEALTHY SERVER: drained, now held by %s, whose checks fail or have\n"
+		    "  only just passed. Clients may get no answer there. Why: vipctl status, on that "
+		    "server\n"
+		    "  Take it back: vipctl resume %s\n",
+		    name, holder, name);
+		return EXIT_ATTENTION;
+	}
 	if (is_drained(router)) {
 		if (!ctl->json)
 			printf("%s: drained, now held by %s\n", name, holder);
@@ -96,6 +111,12 @@ static int drain_report(const struct vipctl *ctl, const json_t *router)
 		    "%s: NOT DRAINED: the engine did not act on it; this node is %s. Why: journalctl -u "
 		    "vipd\n",
 		    name, state);
+	else if (router_is_kept(router))
+		fprintf(stderr,
+		    "%s: NOBODY TOOK OVER: drained, but no other server can take over, so this node keeps\n"
+		    "  the address until one does. Do not shut it down: clients would reach nobody.\n"
+		    "  Why no one took over: vipctl status, on the other servers\n",
+		    name);
 	else if (!router_has_released(router))
 		fprintf(stderr,
 		    "%s: STILL HERE: drained, but this node is %s and has not let go of the address. Do "
@@ -161,7 +182,7 @@ static int change(const struct vipctl *ctl, const char *prefix, condition *is_do
 
 int command_drain(const struct vipctl *ctl)
 {
-	return change(ctl, "/v1/drain", is_drained, drain_report);
+	return change(ctl, "/v1/drain", is_drain_over, drain_report);
 }
 
 int command_resume(const struct vipctl *ctl)

@@ -308,6 +308,16 @@ static void judge_router(struct page *page, const json_t *router)
 		attention(page, "%s: this node hears no holder: %s%s%s", name,
 		    router_holder_text(router, holder), drained ? "; take it back: vipctl resume " : "",
 		    drained ? name : "");
+	if (router_is_kept(router))
+		attention(page,
+		    "%s: drained, but no other server took over, so this node keeps the address until one "
+		    "does. Look there why: vipctl status",
+		    name);
+	if (holder_is_unhealthy(router))
+		attention(page,
+		    "%s: the holder is unhealthy: %s; no healthy server takes part. Look there why: vipctl "
+		    "status",
+		    name, router_holder_text(router, holder));
 	if (!member_true(router, "healthy"))
 		attention(page, "%s: unhealthy: %s", name, member_text(router, "health_reason"));
 }

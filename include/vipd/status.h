@@ -28,6 +28,12 @@ enum holder router_holder(const json_t *router);
 
 bool router_is_active(const json_t *router);
 
+/* Drained, but nobody took over: it keeps the address. */
+bool router_is_kept(const json_t *router);
+
+/* Whether the holder that was heard advertises a priority of the bands for failing and recovering routers. */
+bool holder_is_unhealthy(const json_t *router);
+
 /* What the kernel has of one address (an item of `addresses`), against what the state asks for. */
 enum presence {
 	PRESENCE_RIGHT,

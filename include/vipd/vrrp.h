@@ -16,6 +16,7 @@
 #include "vipd/mono.h"
 
 #define VRRP_PRIORITY_RESIGN  0	 /* "I am leaving", RFC 9568 section 5.2.4 */
+#define VRRP_PRIORITY_KEPT    1	 /* "drained, but nobody took over": whoever can is better */
 #define VRRP_FAILING_MAX      16 /* 1..16: failing; 17..31: recovering; above: healthy */
 #define VRRP_RECOVERING_MAX   31
 #define VRRP_PRIORITY_MIN     32
@@ -52,9 +53,10 @@ enum vrrp_reason {
 	VRRP_REASON_ADDRESS_FAILED, /* detail: errno */
 	VRRP_REASON_ADDRESS_RETRY,  /* back-off over, a candidate again */
 	VRRP_REASON_STOPPED,
-	VRRP_REASON_DRAINED,
-	VRRP_REASON_UNHEALTHY, /* with when_unhealthy = "resign" */
-	VRRP_REASON_LATE,      /* the engine slept too long; detail: us since the last advert was sent */
+	VRRP_REASON_DRAINED,	  /* detail: 1 if somebody else answers for the address */
+	VRRP_REASON_NO_SUCCESSOR, /* drained, but nobody took over */
+	VRRP_REASON_UNHEALTHY,	  /* with when_unhealthy = "resign" */
+	VRRP_REASON_LATE,	  /* the engine slept too long; detail: us since the last advert was sent */
 	VRRP_REASONS
 };
 
@@ -204,6 +206,7 @@ struct vrrp {
 	bool link_up;
 	enum vrrp_health health;
 	bool drained;
+	bool kept; /* Active although drained, because nobody took over; with VRRP_PRIORITY_KEPT */
 	bool stopping;
 	bool met; /* has been Active, or heard somebody who is: what follows is no start any more */
 	struct address own_address;

@@ -183,6 +183,8 @@ def certificate_expired(status):
     (holder_silent, "nobody: fe80::12 silent for 12s"),
     (holder_unknown, "this node hears no holder"),
     (unhealthy, "unhealthy: apiserver: connection refused"),
+    (lambda status: kept(status), "api: drained, but no other server took over"),
+    (lambda status: taken_by(16)(status), "api: the holder is unhealthy: fe80::12 (priority 16)"),
     (fault, "fault: interface eth0 is down"),
     (not_started, "has not started yet"),
     (check_fails, "check apiserver: failing: HTTP 500"),
@@ -234,7 +236,7 @@ def drain(agent, *steps):
 
 
 def drained(status):
-    status["virtual_routers"][0]["drained"] = True
+    status["virtual_routers"][0].update(drained=True, effective_priority=0)
 
 
 def test_drain_says_who_holds_it_now(agent):
@@ -244,7 +246,19 @@ def test_drain_says_who_holds_it_now(agent):
     assert agent.run("-o", "json", "drain").stdout == '{"drained": true, "routers": ["api"]}\n'
 
 
+def kept(status):
+    status.update(healthy_status())
+    status["virtual_routers"][0].update(drained=True, effective_priority=1, reason="drained, but no other server took over")
+
+
+def taken_by(priority):
+    return lambda status: backup(status)["active_router"].update(priority=priority)
+
+
 @pytest.mark.parametrize("steps, says", [
+    ((drained, address_left, kept), "NOBODY TOOK OVER"),
+    ((drained, address_left, taken_by(31)), "UNHEALTHY"),
+    ((drained, address_left, taken_by(5)), "now held by fe80::12 (priority 5)"),
     ((backup,), "NOT DRAINED"),
     ((drained, address_left), "STILL HERE"),
     ((drained, holder_unknown), "NOBODY HOLDS IT"),
@@ -253,6 +267,12 @@ def test_drain_that_does_not_end_well(agent, steps, says):
     drain(agent, *steps)
     done = agent.run("drain")
     assert done.returncode == 1 and says in done.stderr and done.stdout == ""
+
+
+def test_a_drain_that_nobody_takes_over_is_told_at_once(agent):
+    """Not when the time is over in which somebody could: then another look would find the next step."""
+    drain(agent, drained, address_left, kept, backup, backup)
+    assert "NOBODY TOOK OVER" in agent.run("drain").stderr and agent.steps
 
 
 def test_drain_for_a_time(agent):

@@ -95,6 +95,24 @@ def test_drained_server_does_not_come_back_by_itself(lab, nodes, probe):
     assert probe.mark()["requests"]["lost"] == 0
 
 
+def test_the_last_one_keeps_the_address_when_it_is_drained(lab, nodes, probe):
+    """Until somebody takes over, which it does not hinder; and no request is lost."""
+    for node in nodes[1:]:
+        node.vipctl("drain")
+    answer = nodes[0].vipctl("drain", check=False)
+    assert answer.returncode == 1 and "NOBODY TOOK OVER" in answer.stderr, answer
+    router = nodes[0].router()
+    assert (router["state"], router["effective_priority"], router["drained"]) == ("active", 1, True), router
+    goes_on(lab, probe, nodes[0])
+    nodes[2].vipctl("resume")
+    lab.wait_holder(nodes[2])
+    for node in nodes[:2]:
+        node.vipctl("resume")
+    lab.wait_holder(nodes[0])
+    goes_on(lab, probe, nodes[0])
+    assert probe.mark()["requests"]["lost"] == 0
+
+
 def test_api_server_killed(lab, nodes, probe):
     nodes[0].api_kill()
     lab.wait_holder(nodes[1])

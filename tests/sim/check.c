@@ -102,6 +102,9 @@ static void check_hear(
 	uint8_t priority = event->advert.priority;
 	struct heard *heard = &node->heard;
 	heard->anybody |= event->type == VRRP_EVENT_ADVERT;
+	if (before->state == VRRP_ACTIVE)
+		heard->taken = before->conflict == VRRP_CONFLICT_ADDRESS;
+	heard->taken |= event->type == VRRP_EVENT_CLAIM || (event->type == VRRP_EVENT_ADVERT && priority);
 	if (event->type == VRRP_EVENT_ADVERT && node->vr.state == VRRP_FAULT) { /* it listens all the same */
 		heard->last = now;
 		heard->source = event->advert.source;
@@ -176,6 +179,12 @@ static void check_takeover(
 	bool good = false;
 	if (adopts(node, before, now, event))
 		return;
+	if (vr->reason == VRRP_REASON_NO_SUCCESSOR) {
+		if (!may_keep(vr) || heard->taken || event->type != VRRP_EVENT_TIMER ||
+		    before->state != VRRP_BACKUP || !mono_reached(now, before->leave_at))
+			violate("node %u keeps the address without a reason", node->number);
+		return;
+	}
 	if (is_waiting(node))
 		violate("node %u takes an address that is left to somebody else", node->number);
 	switch (vr->reason) {
@@ -224,6 +233,7 @@ static void check_retreat(
 	case VRRP_EVENT_ADDRESS:
 	case VRRP_EVENT_ADDRESSES: good |= before->losses >= LOSSES_TOLERATED; break;
 	case VRRP_EVENT_TIMER: good |= before->unconfirmed >= UNCONFIRMED_TOLERATED; break;
+	case VRRP_EVENT_CLAIM: good |= may_keep(before); break;
 	default: break;
 	}
 	if (!good)
@@ -328,6 +338,18 @@ static void note_stay(struct node *node, const struct vrrp_event *event)
 		node->may_stay = true;
 }
 
+/* A drain is no outage: the address goes when somebody else has it. */
+static void check_departure(
+    const struct node *node, const struct vrrp *before, const struct vrrp_event *event)
+{
+	const struct vrrp *vr = &node->vr;
+	bool goes = before->handover != VRRP_AWAY && vr->handover == VRRP_AWAY;
+	bool timely = event->type == VRRP_EVENT_TIMER && before->state == VRRP_BACKUP;
+	if (goes && timely && may_keep(vr) && !node->heard.taken)
+		violate(
+		    "node %u is drained and lets the address go, although nobody took over", node->number);
+}
+
 void check_step(struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event,
     const struct vrrp_effects *effects)
 {
@@ -354,6 +376,7 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
 		check_move(node, before, now, event);
 	if (before->state == VRRP_ACTIVE && node->vr.state == VRRP_ACTIVE && is_late(before, now))
 		violate("node %u is late and goes on", node->number);
+	check_departure(node, before, event);
 	check_timers(node, before, now);
 	check_answers(node, before, event);
 	if (before->state == VRRP_FAULT && node->vr.state != VRRP_FAULT)

@@ -18,8 +18,16 @@ static inline bool is_candidate_priority(const struct vrrp *vr)
 	return !vr->drained && !vr->stopping && (vr->health != VRRP_FAILING || !vr->params.resign_unhealthy);
 }
 
+/* Drained, it keeps the address if nobody takes over. */
+static inline bool may_keep(const struct vrrp *vr)
+{
+	return vr->drained && !vr->stopping && (vr->health != VRRP_FAILING || !vr->params.resign_unhealthy);
+}
+
 static inline uint8_t priority_of(const struct vrrp *vr)
 {
+	if (vr->state == VRRP_ACTIVE && may_keep(vr))
+		return 1;
 	if (!is_candidate_priority(vr))
 		return 0;
 	int place = vr->params.priority - VRRP_PRIORITY_MIN;

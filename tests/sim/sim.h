@@ -102,7 +102,8 @@ struct memory {
 /* What the node has heard, kept apart from what the state machine thinks of it. */
 struct heard {
 	struct mono acceptable, resigned, lower, answered;
-	bool anybody;	     /* or has been Active itself */
+	bool anybody; /* or has been Active itself */
+	bool taken;   /* since it gave up the address: somebody else advertised it or answered for it */
 	int64_t interval_us; /* of the last acceptable one */
 	struct mono last;    /* the last one that was news, and whose */
 	struct address source;
