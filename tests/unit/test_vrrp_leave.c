@@ -178,6 +178,23 @@ static void test_resume_at_once(void **state)
 	       "> announce\n");
 }
 
+/* Just before the address would go: it stays. */
+static void test_resume_at_the_last_moment(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	event("drain", VRRP_EVENT_DRAIN);
+	until(3180 * MS);
+	told[0] = '\0';
+	event("resume", VRRP_EVENT_RESUME);
+	until(3222 * MS);
+	expect("[3180.000] resume\n"
+	       "[3221.406] timer\n"
+	       "> advert 150\n"
+	       "> backup -> active: resumed\n"
+	       "> announce\n");
+}
+
 /* Drained again before anybody took over: once more there is time for that. Stopped: the address goes. */
 static void test_resume_and_leave_again(void **state)
 {
@@ -278,6 +295,7 @@ int main(void)
 	    cmocka_unit_test(test_claimant_resigns),
 	    cmocka_unit_test(test_drain_with_two_successors),
 	    cmocka_unit_test(test_resume_at_once),
+	    cmocka_unit_test(test_resume_at_the_last_moment),
 	    cmocka_unit_test(test_resume_and_leave_again),
 	    cmocka_unit_test(test_stop),
 	    cmocka_unit_test(test_stop_is_taken_back),
