@@ -161,6 +161,9 @@ static void fire_timers(struct mono now)
 static bool tell(void)
 {
 	transitions_tell();
+	if (engine.drain_changed) /* it looks every second anyway */
+		message_send(engine.guardian, &(struct message){.type = MESSAGE_CHANGED}, NULL);
+	engine.drain_changed = false;
 	if (engine.changed)
 		engine.changed =
 		    message_send(engine.channel, &(struct message){.type = MESSAGE_CHANGED}, NULL) != 0;

@@ -178,6 +178,7 @@ struct engine {
 	const struct claim *claim; /* that a router is being told of, else NULL */
 	bool stopping;
 	bool changed;		 /* a transition since control was last told */
+	bool drain_changed;	 /* since the guardian was last told */
 	bool overlap;		 /* several routers have the same address; see sharing.c */
 	bool resync;		 /* notifications were lost: dump at the next turn */
 	bool dumping;		 /* the keeper has been asked for a dump */

@@ -251,12 +251,12 @@ void router_drain(
     struct engine *engine, struct router *router, struct mono now, bool draining, struct mono until)
 {
 	router->drained_until = until;
+	engine->changed = engine->drain_changed = true;
 	router_touch(engine, router);
 	if (router->vr.drained == draining)
 		return;
 	router_event(engine, router, now,
 	    &(struct vrrp_event){.type = draining ? VRRP_EVENT_DRAIN : VRRP_EVENT_RESUME});
-	engine->changed = true;
 }
 
 void router_timers(struct engine *engine, struct router *router, struct mono now)

@@ -209,6 +209,7 @@ static void tick(void)
 		return;
 	}
 	watch_children(&guardian, now);
+	drains_save(&guardian);
 	configuration_in_force(&guardian); /* the service manager may not have listened */
 	configuration_tick(&guardian, now);
 }
@@ -248,6 +249,7 @@ static void begin_stop(void)
 {
 	if (guardian.stopping)
 		return;
+	drains_save(&guardian);
 	guardian.stopping = true;
 	guardian.stop_deadline = mono_add(mono_now(), STOP_MAX_US);
 	notify("STOPPING=1");
@@ -369,6 +371,7 @@ static int run(const char *path)
 		return EXIT_FAILURE;
 	}
 	remover_run(&guardian, REMOVE_ALL); /* what a predecessor had no time to clean up */
+	drains_load(&guardian);
 	log_notice("vipd " VIPD_VERSION " on %s: %u virtual routers from %s", guardian.config.node,
 	    guardian.config.router_count, path);
 	guardian.release_at = MONO_NEVER;

@@ -237,6 +237,10 @@ bool remover_run(struct guardian *guardian, enum remover_job job);
 /* Whether this child that has ended was the remover. */
 bool remover_ended(struct guardian *guardian, pid_t pid);
 
+/* drains.c: what an operator has drained, for the next life of vipd, and from the one before. */
+void drains_load(const struct guardian *guardian);
+void drains_save(const struct guardian *guardian);
+
 /* watch.c */
 void watch_children(struct guardian *guardian, struct mono now);
 /* After a suspend, or when this process was stopped: the others had no time to give a sign of life either. */

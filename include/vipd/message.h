@@ -4,7 +4,7 @@
  *
  * Who may say what:
  *	guardian -> engine, control	CONFIG, STOP
- *	engine -> guardian		READY
+ *	engine -> guardian		READY, CHANGED (a drain)
  *	control -> guardian		READY, RELOAD, ALIVE
  *	guardian -> control		RELOADED
  *	control -> engine		HEALTH, DRAIN, RESUME, NEXT

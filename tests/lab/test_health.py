@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+import pathlib
 import shutil
 import signal
 import time
@@ -482,6 +483,27 @@ def test_drain_survives_its_processes(lab, nodes):
     assert router["drained"] and router["drained_until"] == until and lab.holders() == [nodes[1].name]
     nodes[0].vipctl("resume")
     lab.wait_holder(nodes[0])
+
+
+def test_drain_survives_vipd(lab, nodes):
+    """A crash at once, a stop, and not a reboot."""
+    nodes[0].vipctl("drain", "--for", "1h")
+    nodes[0].vipd_kill_all()
+    drains = nodes[0].socket_path + ".drains"
+    kept = wait_for("it is written down", lambda: os.path.exists(drains) and pathlib.Path(drains).read_text())
+    nodes[0].vipd_start()
+    before = wait_for("it answers", nodes[0].router)
+    assert before["drained"] and before["drained_until"] and "api: still drained, by user 0" in dict(nodes[0].logs())["k8s-node01/vipd.log"]
+    nodes[0].vipd_stop()
+    nodes[0].vipd_start()
+    after = wait_for("it answers", nodes[0].router)
+    assert all(after[key] == before[key] for key in ("drained", "drained_since", "drained_until", "drained_by"))
+    assert lab.holders() == [nodes[1].name] and pathlib.Path(drains).read_text() == kept
+    nodes[0].vipd_stop()
+    pathlib.Path(drains).write_text("another boot\n" + kept.split("\n", 1)[1])
+    nodes[0].vipd_start()
+    lab.wait_holder(nodes[0])
+    wait_for("it is forgotten", lambda: not os.path.exists(drains))
 
 
 def test_notify(lab, nodes):

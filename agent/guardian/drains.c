@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Drains outlive this process: beside the socket, in a directory that is gone after a reboot. What the board
+ * says of them is written there when it changes; at a start it goes onto the board, as if the engine before
+ * had left it. A file of another boot is of no interest: its times mean nothing now, and nobody who reboots a
+ * drained server wants to find it drained.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "guardian/guardian.h"
+#include "vipd/log.h"
+
+#define FILE_NAME_MAX (CONFIG_SOCKET_MAX + 16)
+#define LINE_MAX_SIZE 128
+#define BOOT_ID_MAX   64
+
+/* The file, as it is now, or should be. */
+static char saved[BOOT_ID_MAX + BOARD_ROUTERS_MAX * LINE_MAX_SIZE];
+
+static void boot_id(char out[static BOOT_ID_MAX])
+{
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	if (!file || !fgets(out, BOOT_ID_MAX, file))
+		snprintf(out, BOOT_ID_MAX, "unknown\n");
+	if (file)
+		fclose(file);
+}
+
+static void path_of(const struct guardian *guardian, const char *suffix, char out[static FILE_NAME_MAX])
+{
+	snprintf(out, FILE_NAME_MAX, "%s.drains%s", guardian->config.socket, suffix);
+}
+
+/* ---- to the file ---- */
+
+static void drains_print(const struct board *board, char *out, size_t size)
+{
+	struct board_router router;
+	size_t length = 0;
+	out[0] = '\0';
+	for (unsigned i = 0; board_read_router(board, i, &router); i++) {
+		if (!router.drained || !router.id.vrid || size - length < BOOT_ID_MAX + LINE_MAX_SIZE)
+			continue;
+		if (!length) {
+			boot_id(out);
+			length = strlen(out);
+		}
+		length += (size_t)snprintf(out + length, LINE_MAX_SIZE,
+		    "%.15s %u %u %" PRIu32 " %" PRId64 " %" PRId64 " %" PRId64 "\n", router.id.interface,
+		    router.id.family, router.id.vrid, router.drained_by, router.drained_since_us,
+		    router.drained_until.us, router.drained_until_us);
+	}
+}
+
+static int write_file(const char *path, const char *beside, const char *text)
+{
+	unlink(beside);
+	int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	size_t size = strlen(text);
+	ssize_t n = write(fd, text, size);
+	int r = n < 0 ? -errno : n != (ssize_t)size ? -ENOSPC : 0;
+	if (close(fd) < 0 && !r)
+		r = -errno;
+	if (!r && rename(beside, path) < 0)
+		r = -errno;
+	return r;
+}
+
+void drains_save(const struct guardian *guardian)
+{
+	static char now[sizeof saved];
+	char path[FILE_NAME_MAX], beside[FILE_NAME_MAX];
+	drains_print(guardian->board, now, sizeof now);
+	if (strcmp(now, saved) == 0)
+		return;
+	path_of(guardian, "", path);
+	path_of(guardian, ".new", beside);
+	memcpy(saved, now, sizeof saved);
+	int r = *now ? write_file(path, beside, now) : unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+	if (r)
+		log_error("cannot write %s: %s; a drain would not be known any more when vipd is restarted",
+		    path, strerrordesc_np(-r));
+}
+
+/* ---- from the file ---- */
+
+static void drain_restore(
+    const struct guardian *guardian, struct board *board, const struct board_router *drain)
+{
+	const struct config *config = &guardian->config;
+	for (unsigned i = 0; i < config->router_count; i++) {
+		const char *name = config->routers[i].name;
+		if (!router_id_equal(&config->routers[i].id, &drain->id))
+			continue;
+		if (mono_reached(mono_now(), drain->drained_until)) {
+			log_notice("%s: the time of its drain is over", name);
+			continue;
+		}
+		struct board_router *router = board_begin_router(board, i);
+		router->drained = true;
+		router->drained_by = drain->drained_by;
+		router->drained_since_us = drain->drained_since_us;
+		router->drained_until = drain->drained_until;
+		router->drained_until_us = drain->drained_until_us;
+		board_end_router(board, i);
+		log_notice("%s: still drained, by user %u: it holds nothing until %s (vipctl resume %s)",
+		    name, drain->drained_by,
+		    mono_is_never(drain->drained_until) ? "it is resumed" : "its time is over", name);
+	}
+}
+
+/* Every router of the configuration as one that has not started yet. */
+static void board_prepare(const struct config *config, struct board *board)
+{
+	for (unsigned i = 0; i < config->router_count; i++) {
+		struct board_router *router = board_begin_router(board, i);
+		memcpy(router->name, config->routers[i].name, sizeof router->name);
+		router->id = config->routers[i].id;
+		router->priority = config->routers[i].priority;
+		router->since = mono_now();
+		router->since_realtime_us = realtime_us();
+		board_end_router(board, i);
+	}
+	atomic_store(&board->router_count, config->router_count);
+}
+
+static bool line_parse(const char *line, struct board_router *drain)
+{
+	unsigned family, vrid;
+	*drain = (struct board_router){0};
+	if (sscanf(line, "%15s %u %u %" SCNu32 " %" SCNd64 " %" SCNd64 " %" SCNd64, drain->id.interface,
+		&family, &vrid, &drain->drained_by, &drain->drained_since_us, &drain->drained_until.us,
+		&drain->drained_until_us) != 7 ||
+	    vrid > UINT8_MAX || family > UINT8_MAX)
+		return false;
+	drain->id.family = (uint8_t)family;
+	drain->id.vrid = (uint8_t)vrid;
+	return true;
+}
+
+/* Only what root wrote: whoever may write elsewhere must not drain this node. */
+static FILE *file_open(const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != 0 || st.st_mode & 022)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd < 0 ? NULL : fdopen(fd, "r");
+}
+
+void drains_load(const struct guardian *guardian)
+{
+	char path[FILE_NAME_MAX], boot[BOOT_ID_MAX], line[LINE_MAX_SIZE];
+	struct board_router drain;
+	path_of(guardian, "", path);
+	FILE *file = file_open(path);
+	if (!file)
+		return;
+	boot_id(boot);
+	struct board *board = board_map_writer(guardian->inheritance[CHILD_ENGINE].fds[FD_BOARD]);
+	if (board && fgets(line, sizeof line, file) && strcmp(line, boot) == 0) {
+		board_prepare(&guardian->config, board);
+		while (fgets(line, sizeof line, file)) {
+			if (line_parse(line, &drain))
+				drain_restore(guardian, board, &drain);
+		}
+	}
+	if (board)
+		munmap(board, sizeof *board); /* from here on the engine writes it */
+	fclose(file);
+	snprintf(saved, sizeof saved, "of before"); /* so that it is written again, or removed */
+}
