@@ -36,6 +36,7 @@ static const struct {
     {"advert_int", "the key is advert_interval, with a unit as in \"1s\""},
     {"nopreempt", "write preempt = false"},
     {"state", "nothing is written for it: the router with the highest priority becomes Active"},
+    {"vrrp_startup_delay", "the key is start_delay of each virtual router, with a unit as in \"30s\""},
     {"unicast_peer", "the key is peers"},
     {"unicast_src_ip", SOURCE},
     {"mcast_src_ip", SOURCE},

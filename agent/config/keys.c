@@ -97,6 +97,8 @@ static const struct key router_keys[] = {
     {"preempt", &type_bool, FIELD(config_router, preempt), .example = "true"},
     {"preempt_delay", &type_duration, FIELD(config_router, preempt_delay_us), .example = "\"5s\"",
 	.max = HOUR, .step = 1},
+    {"start_delay", &type_duration, FIELD(config_router, start_delay_us), .example = "\"30s\"", .max = HOUR,
+	.step = 1},
     {"link_local", &type_link_local, FIELD_WITH(config_router, link_local_mode, link_local),
 	.example = "\"auto\"", .note = "or \"none\", or an address of fe80::/10"},
     {"peers", &type_list, FIELD_WITH(config_router, peers, peer_count), .example = PEERS_EXAMPLE,

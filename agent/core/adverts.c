@@ -140,6 +140,7 @@ static void advert_in_active(
 void vr_hear_advert(
     struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out)
 {
+	vr->deaf_until = MONO_PAST;
 	if (vr->state == VRRP_BACKUP)
 		advert_in_backup(vr, now, event);
 	else if (vr->state == VRRP_ACTIVE)

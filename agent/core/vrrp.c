@@ -22,6 +22,12 @@ static void take_over(struct vrrp *vr, struct mono now, struct vrrp_effects *out
 		vr_set_active_down(vr, mono_add(now, vr_active_down_interval(vr)), VRRP_REASON_NO_ADVERT, 0);
 		return;
 	}
+	/* Design: a port of a switch may pass nothing for some time. Those that waited for it are elected by
+	 * Skew_Time, too. */
+	if (!mono_reached(now, vr->deaf_until)) {
+		vr_set_active_down(vr, mono_add(vr->deaf_until, vr_skew_time(vr)), VRRP_REASON_NO_ADVERT, 0);
+		return;
+	}
 	int64_t detail = vr->down_detail;
 	if (vr->down_reason == VRRP_REASON_NO_ADVERT)
 		detail = vr->heard ? mono_sub(now, vr->heard_at) : 0;
@@ -47,6 +53,7 @@ static void link_up(
 	vr->heard = false;
 	vr->learned_interval_us = 0;
 	vr->next_until = MONO_PAST;
+	vr->deaf_until = mono_add(now, vr->params.start_delay_us);
 	vr->preempt_after = mono_add(now, vr->params.preempt_delay_us);
 	if (is_adopted(vr, now) && (vr_is_candidate(vr) || vr_may_keep(vr))) {
 		vr->kept = vr->drained;

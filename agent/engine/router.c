@@ -21,6 +21,7 @@ void router_params(const struct config_router *config, struct vrrp_params *param
 	    .resign_unhealthy = config->when_unhealthy == UNHEALTHY_RESIGN,
 	    .advert_interval_us = config->advert_interval_us,
 	    .preempt_delay_us = config->preempt_delay_us,
+	    .start_delay_us = config->start_delay_us,
 	    .lease_us = config->kernel_lease_s * USEC_PER_SEC,
 	    .address_count = config->address_count,
 	};

@@ -69,6 +69,7 @@ struct config_router {
 	enum config_conflict on_conflict;
 	int64_t advert_interval_us; /* 10 ms .. 40.95 s in steps of 10 ms */
 	int64_t preempt_delay_us;   /* 0 .. 1 h */
+	int64_t start_delay_us;	    /* 0 .. 1 h */
 	uint32_t kernel_lease_s;    /* valid_lft of the address; 0: for ever */
 	uint32_t address_count;	    /* 1.. */
 	struct address addresses[CONFIG_ADDRESSES_MAX];

@@ -68,6 +68,7 @@ struct vrrp_params {
 	bool wait_if_occupied;	    /* on_conflict = "wait", else "take" */
 	int64_t advert_interval_us; /* 10 ms .. 40.95 s */
 	int64_t preempt_delay_us;
+	int64_t start_delay_us; /* after the link came up, in which hearing nobody proves nothing */
 	int64_t lease_us;	/* 0: the address needs no renewal */
 	unsigned address_count; /* 1..VRRP_ADDRESSES_MAX */
 };
@@ -219,6 +220,7 @@ struct vrrp {
 	struct address active_address;
 	uint8_t active_priority;
 	struct mono heard_at;
+	struct mono deaf_until;	     /* no timer: start_delay is over; in the past once anybody was heard */
 	int64_t learned_interval_us; /* Active_Adver_Interval, RFC 9568 section 6.1 */
 	struct mono next_until;	     /* see VRRP_EVENT_NEXT; void as soon as our own standing changes */
 

@@ -19,6 +19,17 @@ def test_the_highest_priority_holds_the_address(lab, nodes):
                  lambda address: address == nodes[0].link_local)
 
 
+def test_start_delay_ends_with_the_first_advert(lab, nodes):
+    """It is for a port that passes nothing, and this one does."""
+    config = nodes[0].config()
+    config["virtual_routers"][0]["start_delay"] = "1h"
+    nodes[0].vipd_stop()
+    lab.wait_holder(nodes[1])
+    nodes[0].write_config(config)
+    nodes[0].vipd_start()
+    lab.wait_holder(nodes[0])
+
+
 def test_the_address_is_never_a_source_and_runs_out_by_itself(nodes):
     [address] = [a for a in nodes[0].addresses() if a["local"] == VIP]
     assert address["prefixlen"] == 128

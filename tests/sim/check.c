@@ -105,6 +105,10 @@ static void check_hear(
 	if (before->state == VRRP_ACTIVE)
 		heard->taken = before->conflict == VRRP_CONFLICT_ADDRESS;
 	heard->taken |= event->type == VRRP_EVENT_CLAIM || (event->type == VRRP_EVENT_ADVERT && priority);
+	if (event->type == VRRP_EVENT_LINK_UP && !before->link_up)
+		heard->deaf_until = mono_add(now, node->params.start_delay_us);
+	if (event->type == VRRP_EVENT_ADVERT)
+		heard->deaf_until = MONO_PAST;
 	if (event->type == VRRP_EVENT_ADVERT && node->vr.state == VRRP_FAULT) { /* it listens all the same */
 		heard->last = now;
 		heard->source = event->advert.source;
@@ -185,6 +189,8 @@ static void check_takeover(
 			violate("node %u keeps the address without a reason", node->number);
 		return;
 	}
+	if (now.us < heard->deaf_until.us)
+		violate("node %u has heard nobody, and does not wait for start_delay", node->number);
 	if (is_waiting(node))
 		violate("node %u takes an address that is left to somebody else", node->number);
 	switch (vr->reason) {
@@ -248,7 +254,7 @@ static void check_timers(const struct node *node, const struct vrrp *before, str
 	const struct vrrp *vr = &node->vr;
 	int64_t own = vr->params.advert_interval_us;
 	/* When it is set: ten own Active_Down_Intervals, at most four intervals each. */
-	int64_t bound = 10 * own * 4;
+	int64_t bound = 10 * own * 4 + vr->params.start_delay_us;
 	bool set = vr->active_down.us != before->active_down.us;
 	if (set && !mono_is_never(vr->active_down) && mono_sub(vr->active_down, now) > bound)
 		violate("node %u: Active_Down_Timer is %lld us away", node->number,
@@ -383,6 +389,8 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
 		check_disturbed(true); /* it tries again, which must not cost the others a moment */
 	else if (disturbs(before, &node->vr, event))
 		check_disturbed_until(world.now);
+	if (event->type == VRRP_EVENT_LINK_UP && !before->link_up && node->params.start_delay_us)
+		check_disturbed_until(world.now + node->params.start_delay_us * 112 / 100);
 	if (event->type == VRRP_EVENT_ANSWER && event->answer.error &&
 	    before->present) /* of the holder: a renewal */
 		world.gentle = world.frozen = false;

@@ -95,6 +95,7 @@ void plan_group(uint64_t seed)
 	unsigned preempt = random_chance(60) ? 100 : random_chance(50) ? 0 : 50;
 	unsigned resign = random_chance(70) ? 0 : random_chance(60) ? 100 : 50;
 	int64_t preempt_delay = random_chance(80) ? 0 : world.interval_us * random_in(1, 20);
+	int64_t start_delay = random_chance(85) ? 0 : world.interval_us * random_in(1, 30);
 	bool clocks_differ = random_chance(70);
 	unsigned waiting = random_chance(60) ? 0 : random_chance(60) ? 100 : 50;
 	for (unsigned i = 0; i < world.node_count; i++) {
@@ -104,6 +105,7 @@ void plan_group(uint64_t seed)
 		node->params.priority = draw_priority(priorities, i);
 		node->params.preempt = random_chance(preempt);
 		node->params.preempt_delay_us = preempt_delay;
+		node->params.start_delay_us = start_delay;
 		node->params.resign_unhealthy = random_chance(resign);
 		node->params.wait_if_occupied = random_chance(waiting);
 		node->rate = clocks_differ ? random_in(RATE_ONE * 9 / 10, RATE_ONE * 11 / 10) : RATE_ONE;

@@ -141,10 +141,11 @@ static void describe_group(void)
 		const struct node *node = &world.nodes[i];
 		const struct vrrp_params *p = &node->params;
 		tell(node,
-		    "priority %u, %lld ms, %s, delay %lld ms, %s, %s, clock %+.1f %%, address ...%02x%02x%s",
+		    "priority %u, %lld ms, %s, delay %lld ms, start delay %lld ms, %s, %s, clock %+.1f %%, "
+		    "address ...%02x%02x%s",
 		    p->priority, (long long)(p->advert_interval_us / USEC_PER_MS),
 		    p->preempt ? "preempt" : "no preempt", (long long)(p->preempt_delay_us / USEC_PER_MS),
-		    p->resign_unhealthy ? "resign" : "demote",
+		    (long long)(p->start_delay_us / USEC_PER_MS), p->resign_unhealthy ? "resign" : "demote",
 		    !node->has_checks ? "no checks"
 		    : node->old	      ? "checks of an old version"
 				      : "checks",

@@ -113,7 +113,8 @@ struct heard {
 	struct mono next_until; /* told that it is next */
 	bool leaving;		/* the last that was news: it resigns or is worse, since then: */
 	struct mono left, rejoined;
-	bool may_hurry; /* without Skew_Time */
+	struct mono deaf_until; /* start_delay, unless somebody was heard */
+	bool may_hurry;		/* without Skew_Time */
 };
 
 struct node {

@@ -108,6 +108,33 @@ static void test_preemption(void **state)
 	assert_int_equal(vr.state, VRRP_ACTIVE);
 }
 
+/* Design: a port that passes nothing at first must not make a returning server Active alone. */
+static void test_start_delay(void **state)
+{
+	(void)state;
+	struct vrrp_params params = plain;
+	params.start_delay_us = 1000 * MS;
+	begin(&params);
+	until(1100 * MS);
+	expect("[0.000] link up\n"
+	       "> initialize -> backup: started\n"
+	       "[341.406] timer\n"
+	       "[1041.406] timer\n" /* who waited as long is elected by Skew_Time, too */
+	       "> advert 150\n"
+	       "> hold 0\n"
+	       "> backup -> active: no_advert\n");
+	begin(&params);
+	until(100 * MS);
+	hear(9, 200); /* it passes: from here on all is as always */
+	assert_int_equal(due(), 100 * MS + 341406);
+	begin(&params);
+	until(100 * MS);
+	hear(9, 0);
+	assert_int_equal(due(), 100 * MS + 41406);
+	until(500 * MS);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+}
+
 /* 6.4.3: a greater priority wins; the loser says a final advert, so that the winner announces last, and lets
  * go.
  */
@@ -319,6 +346,7 @@ int main(void)
 	    cmocka_unit_test(test_timers_at_the_edges),
 	    cmocka_unit_test(test_backup_follows_active),
 	    cmocka_unit_test(test_preemption),
+	    cmocka_unit_test(test_start_delay),
 	    cmocka_unit_test(test_active_meets_better),
 	    cmocka_unit_test(test_tie),
 	    cmocka_unit_test(test_losing_adverts_are_answered),
