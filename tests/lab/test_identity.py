@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A reload that changes what a virtual router is, its VRID: the address is handed over inside the node, and nothing is forgotten."""
 
+import pytest
+
 from hostile import advert
-from testbed import wait_for
+from testbed import BUILD, ip_batch, wait_for
 
 
 SLOW = {"advert_interval": "1s", "kernel_lease": "12s"}  # there is time while it hands over
@@ -54,3 +56,50 @@ def test_another_vrid_with_our_address_is_a_conflict(lab, nodes, attacker):
     page = nodes[0].vipctl("status", check=False).stdout
     assert "VRID 52 lists the same address" in page
     wait_for("it is over", lambda: nodes[0].router()["conflict"] is None)
+
+
+ROUTERS = 255  # as many as there are slots
+
+
+def full(node, interface):
+    """A configuration with a router in every slot."""
+    config = node.config()
+    router = {**config["virtual_routers"][0], "interface": interface, "advert_interval": "300ms", "kernel_lease": "0s", "checks": []}
+    del router["name"]
+    config["checks"] = []
+    config["virtual_routers"] = [{**router, "vrid": vrid, "addresses": [f"2001:db8:{interface[-1]}::{vrid:x}"]}
+                                 for vrid in range(1, ROUTERS + 1)]
+    return config
+
+
+def routers(node):
+    return {(r["interface"], r["state"]) for r in node.status()["virtual_routers"]}
+
+
+@pytest.mark.alone
+def test_a_reload_that_waits_for_slots(lab, nodes):
+    """Nothing is in force before everything is; a stop meanwhile ends it, and starts nothing any more."""
+    alone(nodes)
+    node = nodes[0]
+    ip_batch(node.name, ["link add lan1 type veth peer name lan2", "link set lan1 up", "link set lan2 up"])
+    try:
+        node.write_config(full(node, "lan1"))
+        node.vipctl("reload")
+        wait_for("all are Active", lambda: routers(node), lambda seen: seen == {("lan1", "active")})
+        node.write_config(full(node, "lan2"))
+        node.vipctl("reload")
+        assert {interface for interface, _ in routers(node)} == {"lan2"}, "in force when it says so"
+        assert len(node.status()["virtual_routers"]) == ROUTERS
+        wait_for("all are Active", lambda: routers(node), lambda seen: seen == {("lan2", "active")})
+        node.write_config(full(node, "lan1"))
+        before = len(dict(node.logs())[f"{node.name}/vipd.log"])
+        reload = node.spawn([f"{BUILD}/vipctl", "-s", node.socket_path, "reload"], "reload")
+        wait_for("they hand over", lambda: routers(node), lambda seen: ("lan2", "initialize") in seen)
+        assert node.vipd_stop() == 0
+        assert reload.wait(timeout=15) != 0
+        node.processes.remove(reload)
+        log = dict(node.logs())[f"{node.name}/vipd.log"][before:]
+        assert "lan1" not in log and "-> Backup" not in log, log
+        assert "2001:db8" not in node.exec("ip", "-6", "addr", "show", "dev", "lan2").stdout
+    finally:
+        ip_batch(node.name, ["link delete lan1"])
