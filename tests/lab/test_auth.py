@@ -6,6 +6,7 @@ What a stepped clock does is shown by the fault matrix (tests/faults).
 
 import os
 import re
+import threading
 
 import pytest
 
@@ -167,3 +168,31 @@ def test_a_key_that_is_spoilt_while_in_use_stays_in_force(nodes, keys):
     everybody_is_heard(nodes)
     assert transitions(nodes) == before
     write_key(paths[1], good)
+
+
+def test_a_key_file_that_is_written_while_it_is_read(nodes, keys):
+    """In place, as an editor does. The key is the one before or the new one, and never none: `enforce` sends nothing unsigned."""
+    paths, _ = keys
+    roll_out(nodes, {1: paths[1]})
+    good = open(paths[1]).read()
+    before, refused = transitions(nodes), [auth_refusals(node) for node in nodes]
+    done = threading.Event()
+
+    def rewrite():
+        while not done.is_set():
+            for text in ("", good[:20], good):
+                with open(paths[1], "w") as out:
+                    out.write(text)
+
+    writer = threading.Thread(target=rewrite)
+    writer.start()
+    try:
+        read = []
+        wait_for("it was read at good and at bad moments", lambda: read.append(nodes[0].vipctl("reload", check=False).returncode) or read,
+                 lambda read: read.count(0) > 1 and len(read) - read.count(0) > 1, 30)
+    finally:
+        done.set()
+        writer.join()
+    everybody_is_heard(nodes)
+    assert [auth_refusals(node) for node in nodes] == refused
+    assert transitions(nodes) == before
