@@ -9,6 +9,7 @@
 
 const char *const config_unhealthy_names[] = {"demote", "resign", NULL};
 const char *const config_conflict_names[] = {"take", "wait", NULL};
+const char *const config_checksum_names[] = {"rfc5798", "rfc9568", NULL};
 const char *const config_auth_names[] = {"off", "receive-only", "permissive", "enforce", NULL};
 const char *const config_check_type_names[] = {
     "https", "http", "tcp", "exec", "file", "process", "kubernetes", NULL};

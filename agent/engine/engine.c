@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine: everything with a deadline. One loop over six descriptors and one deadline.
+ * The engine: everything with a deadline. One loop over eight descriptors and one deadline.
  *
  * Order of a turn: the clock first, then everything that waits to be read, then timers, then what they asked
  * for. So a Backup that wakes late hears the Active before it believes it dead; an Active that wakes late has
@@ -35,7 +35,9 @@ static struct engine engine;
 
 enum source {
 	SOURCE_VRRP,
+	SOURCE_VRRP_IPV4,
 	SOURCE_ND,
+	SOURCE_ARP,
 	SOURCE_NETLINK,
 	SOURCE_KEEPER,
 	SOURCE_GUARDIAN,
@@ -49,8 +51,10 @@ static struct mono tell_at = {INT64_MAX};
 static int source_fd(enum source source)
 {
 	switch (source) {
-	case SOURCE_VRRP: return engine.vrrp_socket;
+	case SOURCE_VRRP: return engine.vrrp_sockets[VRRP_IPV6];
+	case SOURCE_VRRP_IPV4: return engine.vrrp_sockets[VRRP_IPV4];
 	case SOURCE_ND: return engine.nd_socket;
+	case SOURCE_ARP: return engine.arp_socket;
 	case SOURCE_NETLINK: return engine.kernel.monitor;
 	case SOURCE_KEEPER: return engine.ring_of_keeper;
 	case SOURCE_GUARDIAN: return engine.guardian;
@@ -67,7 +71,8 @@ static int watch_everything(void)
 		return -errno;
 	for (enum source source = 0; source < SOURCES; source++) {
 		struct epoll_event event = {.events = EPOLLIN, .data.u32 = source};
-		if (epoll_ctl(watch_fd, EPOLL_CTL_ADD, source_fd(source), &event) < 0)
+		bool is_open = source_fd(source) >= 0; /* a kernel may lack a family */
+		if (is_open && epoll_ctl(watch_fd, EPOLL_CTL_ADD, source_fd(source), &event) < 0)
 			return -errno;
 	}
 	struct epoll_event none;
@@ -186,14 +191,18 @@ static void tell_later(struct mono now)
 static void read_sources(uint32_t ready, struct mono now)
 {
 	static struct mono last_packet;
-	bool packets = ready & (1 << SOURCE_VRRP | 1 << SOURCE_ND);
+	bool packets = ready & (1 << SOURCE_VRRP | 1 << SOURCE_VRRP_IPV4 | 1 << SOURCE_ND | 1 << SOURCE_ARP);
 	engine.crowded = packets && mono_sub(now, last_packet) < 2 * CROWD_US;
 	if (packets)
 		last_packet = now;
 	if (ready & 1 << SOURCE_VRRP)
-		packets_read(&engine, now);
+		packets_read(&engine, VRRP_IPV6, now);
+	if (ready & 1 << SOURCE_VRRP_IPV4)
+		packets_read(&engine, VRRP_IPV4, now);
 	if (ready & 1 << SOURCE_ND)
 		announcements_read(&engine, now);
+	if (ready & 1 << SOURCE_ARP)
+		arp_read(&engine, now);
 	late_did(BOARD_LATE_RECEIVE);
 	if (ready & 1 << SOURCE_NETLINK)
 		link_read(&engine, now);

@@ -14,6 +14,7 @@
 
 #include "vipd/address.h"
 #include "vipd/advert.h"
+#include "vipd/arp.h"
 #include "vipd/auth.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
@@ -64,14 +65,15 @@ struct link {
 	unsigned port_of;  /* index of its bridge, bond or team, 0: none */
 	char port_of_name[IF_NAMESIZE]; /* "": not known yet */
 	char trouble[96];		/* room for one that names another interface */
-	struct link_source local;	/* fe80::/10 */
-	bool forwarding;		/* R flag of our Neighbor Advertisements */
-	bool was_down;			/* since the groups were last joined */
-	bool joined;			/* the groups, since it came up and has a source address */
-	bool seen;			/* by the running dump */
-	struct mono next_vrid_check;	/* see receive.c */
-	unsigned board;			/* index of its record */
-	uint8_t by_vrid[256];		/* number of the slot of a router plus 1, 0: there is none */
+	struct link_source
+	    first[VRRP_FAMILIES];	     /* a link-local address of IPv6; any of IPv4 but virtual ones */
+	bool forwarding;		     /* R flag of our Neighbor Advertisements */
+	bool was_down;			     /* since the groups were last joined */
+	bool joined;			     /* the groups, since it came up and has a source address */
+	bool seen;			     /* by the running dump */
+	struct mono next_vrid_check;	     /* see receive.c */
+	unsigned board;			     /* index of its record */
+	uint8_t by_vrid[VRRP_FAMILIES][256]; /* number of the slot of a router plus 1, 0: there is none */
 };
 
 /* Changes of state that are logged in a minute; whoever can make us change state must not fill the log. */
@@ -157,8 +159,10 @@ struct configuration {
 struct engine {
 	int guardian;
 	int channel;
-	int vrrp_socket;
+	int vrrp_sockets[VRRP_FAMILIES]; /* below 0: the kernel does not know the family */
 	int nd_socket;
+	int arp_socket;
+	bool hears_arp;
 	int route_socket;   /* below 0: none */
 	int keeper_ring;    /* eventfd: wakes the keeper */
 	int ring_of_keeper; /* eventfd: it has an answer */
@@ -258,7 +262,9 @@ struct link *link_by_index(struct engine *engine, unsigned ifindex);
 bool link_has_router(const struct engine *engine, const struct link *link);
 /* Forgets the interfaces that neither a router nor `next` names: there is room for those of `next` then. */
 void links_retain(struct engine *engine, const struct config *next);
-/* Where this router sends from: link-local, but global if its peers are. */
+/* Where this router sends from: link-local, but global if its peers are; in IPv4 any address of its link. */
+/* Where all those on the link send from that have no such need; NULL: an address of another kind. */
+struct link_source *link_source_for(struct link *link, const struct address *address);
 const struct link_source *link_source_of(const struct router *router);
 /* Whether it may be `address`, for a router that does not use the link-local address of its link. */
 bool router_may_send_from(const struct router *router, const struct address *address);
@@ -295,13 +301,15 @@ void late_woke(struct engine *engine, struct mono deadline, struct mono now);
 
 /* packets.c: sockets. 0 or -errno. */
 int packets_open(struct engine *engine);
+/* Once a virtual router has an IPv4 address. */
+void packets_hear_arp(struct engine *engine);
 /* *source is written if there is a route. */
 void packets_route_source(
     const struct engine *engine, const struct address *destination, struct address *source);
 
 /* recorder.c: the flight recorder */
 struct recorder_packet {
-	const uint8_t *bytes; /* behind the IPv6 header */
+	const uint8_t *bytes; /* behind the IP header, or ARP */
 	size_t size;
 	struct address source;
 	struct address destination;
@@ -314,14 +322,16 @@ void recorder_sent(struct engine *engine, const struct link *link, const struct 
 void recorder_received(struct engine *engine, const struct link *link, const struct recorder_packet *packet);
 
 /* receive.c */
-void packets_read(struct engine *engine, struct mono now);
+void packets_read(struct engine *engine, unsigned family, struct mono now);
 void announcements_read(struct engine *engine, struct mono now);
+void arp_read(struct engine *engine, struct mono now);
 
 /* send.c */
 void packets_send_adverts(struct engine *engine, struct mono now);
 void packets_resign(struct engine *engine, struct router *router, struct mono now); /* priority 0, at once */
-int packets_send_na(struct engine *engine, const struct link *link, const struct address *vip);
-int packets_send_ns(struct engine *engine, const struct router *router, const struct address *vip);
+/* That the address is here, and the question who else has it: by Neighbor Discovery or ARP. 0 or -errno. */
+int packets_announce(struct engine *engine, const struct link *link, const struct address *vip);
+int packets_ask(struct engine *engine, const struct link *link, const struct address *vip);
 
 /* complain.c: what others do wrong, for people */
 struct suppressed {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Does what the routers asked for: all adverts in one go, because others wait for them; then orders to the
- * keeper, then the Neighbor Advertisements. What comes of it goes back as events, which may ask for more. The
+ * keeper, then the announcements. What comes of it goes back as events, which may ask for more. The
  * board learns of it at the end.
  */
 #include "engine/engine.h"
@@ -27,11 +27,11 @@ static void announce(struct engine *engine, struct router *router, struct mono n
 {
 	router->pending.announce = false;
 	for (unsigned i = 0; i < router->config.address_count; i++) {
-		int result = packets_send_na(engine, router->link, &router->config.addresses[i]);
+		int result = packets_announce(engine, router->link, &router->config.addresses[i]);
 		struct suppressed suppressed;
 		if (result && complaint_due(&router->complaints[COMPLAINT_ANNOUNCE], 1, now, &suppressed))
 			log_router(LOG_LEVEL_WARNING, router->config.name,
-			    "cannot send a Neighbor Advertisement on %s: %s%s", router->config.id.interface,
+			    "cannot announce an address on %s: %s%s", router->config.id.interface,
 			    strerrordesc_np(-result), suppressed.text);
 		if (!result)
 			record_count(engine, router, BOARD_ANNOUNCEMENTS_SENT);
@@ -50,7 +50,7 @@ static void ask(struct engine *engine, struct router *router)
 {
 	router->pending.ask = false;
 	for (unsigned i = 0; i < router->config.address_count && router->vr.link_up; i++)
-		packets_send_ns(engine, router, &router->config.addresses[i]);
+		packets_ask(engine, router->link, &router->config.addresses[i]);
 }
 
 static bool flush_round(struct engine *engine, struct mono now)

@@ -2,7 +2,8 @@
 /*
  * Interfaces by name: which there are, where their routers send from, and why one is not ready.
  *
- * A link is ready when its interface exists, is up, has carrier, a MAC and a usable link-local address.
+ * A link is ready when its interface exists, is up, has carrier, a MAC and a usable source address of the
+ * family.
  */
 #include "engine/engine.h"
 
@@ -89,7 +90,7 @@ static bool peers_are_global(const struct router *router)
 	return router->config.peer_count && !address_is_link_local(&router->config.peers[0]);
 }
 
-/* The others send from the link-local address of their link, whichever that is. */
+/* The others send from the address of their link that is found first: in IPv6 a link-local one. */
 static bool has_own_source(const struct router *router)
 {
 	return peers_are_global(router) || !address_is_unspecified(&router->config.source);
@@ -98,13 +99,22 @@ static bool has_own_source(const struct router *router)
 bool router_may_send_from(const struct router *router, const struct address *address)
 {
 	return address_is_unspecified(&router->config.source)
-		   ? peers_are_global(router) && !address_is_link_local(address)
+		   ? peers_are_global(router) && !address_is_link_local(address) &&
+			 address_is_ipv4(address) == (router->config.id.family == AF_INET)
 		   : address_equal(&router->config.source, address);
+}
+
+struct link_source *link_source_for(struct link *link, const struct address *address)
+{
+	return address_is_ipv4(address)		? &link->first[VRRP_IPV4]
+	       : address_is_link_local(address) ? &link->first[VRRP_IPV6]
+						: NULL;
 }
 
 const struct link_source *link_source_of(const struct router *router)
 {
-	return has_own_source(router) ? &router->source : &router->link->local;
+	const struct vrrp_family *family = vrrp_family_numbered(router->config.id.family);
+	return has_own_source(router) ? &router->source : &router->link->first[vrrp_family_index(family)];
 }
 
 const char *link_carrier_trouble(const struct link *link)
@@ -138,6 +148,8 @@ const char *link_trouble(const struct router *router)
 		return found;
 	return !address_is_unspecified(&router->config.source)
 		   ? "does not have the address that `source` names, or it is not ready to use"
+	       : router->config.id.family == AF_INET
+		   ? "has no IPv4 address of its own that is ready to use, to send adverts from"
 	       : peers_are_global(router) ? "has no address besides link-local ones, as its peers have"
 					  : "has no link-local address that is ready to use";
 }

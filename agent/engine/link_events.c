@@ -37,7 +37,7 @@ static void start_router(
 
 static bool has_source(const struct engine *engine, const struct link *link)
 {
-	bool found = link->local.usable;
+	bool found = link->first[VRRP_IPV6].usable || link->first[VRRP_IPV4].usable;
 	for (unsigned i = 0; i < engine->router_count && !found; i++)
 		found = engine->routers[i].used && engine->routers[i].link == link &&
 			link_source_of(&engine->routers[i])->usable;
@@ -78,7 +78,8 @@ static void link_vanished(struct engine *engine, struct link *link)
 	link->ifindex = 0;
 	order_groups(engine, link, false);
 	link->admin_up = link->running = link->has_mac = link->joined = link->renamed = false;
-	link->local.usable = false;
+	for (unsigned i = 0; i < VRRP_FAMILIES; i++)
+		link->first[i].usable = false;
 	for (unsigned i = 0; i < engine->router_count; i++)
 		if (engine->routers[i].used && engine->routers[i].link == link)
 			engine->routers[i].source.usable = false;
@@ -241,6 +242,8 @@ static void on_source(struct reading *reading, struct link *link, struct link_so
 	} else if (fit && !source->usable) {
 		source->usable = true;
 		source->address = *address;
+		link->joined =
+		    false; /* it may have had none of this family, and its group could not be joined */
 		reading->changed = true;
 		tell_readiness(reading->engine, link, reading->now);
 	} else if (current && !fit) {
@@ -285,8 +288,7 @@ static void on_address(struct reading *reading, const struct kernel_event *event
 	if (!link)
 		return;
 	const struct address *address = &event->address.address;
-	if (address_is_link_local(address))
-		on_source(reading, link, &link->local, &link->local.address, event);
+	struct link_source *first = link_source_for(link, address);
 	bool virtual = false;
 	for (unsigned i = 0; i < reading->engine->router_count; i++) {
 		struct router *r = &reading->engine->routers[i];
@@ -298,6 +300,8 @@ static void on_address(struct reading *reading, const struct kernel_event *event
 		virtual = true;
 		on_vip(reading, r, (unsigned)index, event);
 	}
+	if (first && !virtual)
+		on_source(reading, link, first, &first->address, event);
 	for (unsigned i = 0; i < reading->engine->router_count && !virtual; i++) {
 		struct router *r = &reading->engine->routers[i];
 		if (r->used && r->link == link && router_may_send_from(r, address))
@@ -330,7 +334,8 @@ static void dump_begin(struct engine *engine)
 	for (unsigned i = 0; i < engine->link_count; i++) {
 		struct link *link = &engine->links[i];
 		link->seen = false;
-		link->local.confirmed = link->local.has_other = false;
+		for (unsigned f = 0; f < VRRP_FAMILIES; f++)
+			link->first[f].confirmed = link->first[f].has_other = false;
 	}
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		memset(engine->routers[i].found, 0, sizeof engine->routers[i].found);
@@ -353,7 +358,8 @@ static void dump_end(struct engine *engine, struct mono now)
 		struct link *link = &engine->links[i];
 		if (!link->seen)
 			link_vanished(engine, link);
-		settle_source(link, &link->local);
+		for (unsigned f = 0; f < VRRP_FAMILIES; f++)
+			settle_source(link, &link->first[f]);
 	}
 	for (unsigned i = 0; i < engine->router_count; i++)
 		if (engine->routers[i].used)

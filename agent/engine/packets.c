@@ -12,20 +12,43 @@
 
 #include "vipd/log.h"
 
+/* A kernel may lack a family. */
+static int open_vrrp(struct engine *engine)
+{
+	for (unsigned i = 0; i < VRRP_FAMILIES; i++) {
+		int fd = net_open_vrrp(&vrrp_families[i]);
+		if (fd < 0 && fd != -EAFNOSUPPORT)
+			return fd;
+		engine->vrrp_sockets[i] = fd;
+	}
+	return 0;
+}
+
 int packets_open(struct engine *engine)
 {
-	int vrrp = net_open_vrrp();
-	if (vrrp < 0)
-		return vrrp;
-	int nd = net_open_icmp(&(uint8_t){ND_NEIGHBOR_ADVERT}, 1);
-	if (nd < 0) {
-		close(vrrp);
-		return nd;
-	}
-	engine->vrrp_socket = vrrp;
-	engine->nd_socket = nd;
+	int result = open_vrrp(engine);
+	if (result)
+		return result;
+	engine->nd_socket = net_open_icmp(&(uint8_t){ND_NEIGHBOR_ADVERT}, 1);
+	if (engine->nd_socket < 0 && engine->nd_socket != -EAFNOSUPPORT)
+		return engine->nd_socket;
+	engine->arp_socket = net_open_arp();
+	if (engine->arp_socket < 0)
+		log_warning("cannot open a socket for ARP: %s; IPv4 addresses cannot be announced",
+		    strerrordesc_np(-engine->arp_socket));
 	engine->route_socket = net_open_route(); /* without it any address is as good as another */
 	return 0;
+}
+
+void packets_hear_arp(struct engine *engine)
+{
+	if (engine->hears_arp || engine->arp_socket < 0)
+		return;
+	int result = net_arp_listen(engine->arp_socket);
+	engine->hears_arp = !result;
+	if (result)
+		log_warning("cannot listen to ARP: %s; foreign holders of IPv4 addresses are not noticed",
+		    strerrordesc_np(-result));
 }
 
 void packets_route_source(

@@ -18,7 +18,7 @@
 static void check_first_address(struct router *router, struct mono now, const struct advert *advert)
 {
 	struct suppressed suppressed;
-	if (address_is_link_local(&advert->addresses[0]) ||
+	if (router->config.id.family != AF_INET6 || address_is_link_local(&advert->addresses[0]) ||
 	    router->config.link_local_mode == LINK_LOCAL_NONE ||
 	    !complaint_due(&router->complaints[COMPLAINT_FIRST_ADDRESS], 1, now, &suppressed))
 		return;
@@ -43,14 +43,16 @@ static void check_interval(struct router *router, struct mono now, const struct 
 static void check_addresses(
     struct engine *engine, struct router *router, struct mono now, const struct advert *advert)
 {
-	unsigned ours = 0, theirs = 0;
+	unsigned ours = 0, theirs = 0, expected = 0;
+	for (unsigned i = 0; i < router->config.address_count; i++)
+		expected += config_advertises(&router->config, i);
 	for (unsigned i = 0; i < advert->address_count && i < ADVERT_ADDRESSES_MAX; i++) {
 		if (address_is_link_local(&advert->addresses[i]))
 			continue;
 		theirs++;
 		ours += router_address_index(router, &advert->addresses[i]) >= 0;
 	}
-	bool mismatch = theirs != router->config.address_count || ours != theirs;
+	bool mismatch = theirs != expected || ours != theirs;
 	if (!mismatch) {
 		router->mismatch = false;
 		return;
@@ -63,8 +65,7 @@ static void check_addresses(
 	log_router(LOG_LEVEL_WARNING, router->config.name,
 	    "another router with VRID %u on %s has %u addresses, of which %u are among our %u: the "
 	    "configurations differ%s",
-	    router->config.id.vrid, router->config.id.interface, theirs, ours, router->config.address_count,
-	    suppressed.text);
+	    router->config.id.vrid, router->config.id.interface, theirs, ours, expected, suppressed.text);
 }
 
 /* Two VRIDs with the same address elect two holders, and neither hears the other. */
@@ -93,7 +94,9 @@ static bool is_peer(const struct router *router, const struct advert_envelope *e
 	for (unsigned i = 0; i < config->peer_count; i++)
 		if (address_equal(&config->peers[i], &envelope->source))
 			return true;
-	return !config->peer_count && address_is_link_local(&envelope->source);
+	return !config->peer_count &&
+	       (address_is_link_local(&envelope->source) ||
+		   (address_is_ipv4(&envelope->source) && address_is_multicast(&envelope->destination)));
 }
 
 /* What needs to know the routers. The router, if one is concerned, is told also when the packet is refused.
@@ -101,7 +104,8 @@ static bool is_peer(const struct router *router, const struct advert_envelope *e
 static enum advert_verdict admit(struct engine *engine, const struct link *link, const uint8_t *bytes,
     const struct advert *advert, const struct advert_envelope *envelope, struct router **concerned)
 {
-	unsigned slot = link->by_vrid[advert->vrid];
+	unsigned family = vrrp_family_index(vrrp_family_of(&envelope->source));
+	unsigned slot = link->by_vrid[family][advert->vrid];
 	struct router *router = slot ? &engine->routers[slot - 1] : NULL;
 	if (!router)
 		return ADVERT_UNKNOWN_VRID;
@@ -147,7 +151,8 @@ static void record(struct engine *engine, const struct link *link, const struct 
 /* Other groups on the link may well speak VRRPv2. */
 static bool uses_vrid(const struct link *link, const struct net_incoming *packet)
 {
-	return packet->size > 1 && link->by_vrid[packet->bytes[1]];
+	unsigned family = vrrp_family_index(vrrp_family_of(&packet->envelope.source));
+	return packet->size > 1 && link->by_vrid[family][packet->bytes[1]];
 }
 
 static void take_advert(void *context, const struct net_incoming *packet)
@@ -194,43 +199,73 @@ static void take_advert(void *context, const struct net_incoming *packet)
 
 /* What matters is an announcement of an address that we have, too: a successor's, or a rival's. What answers
  * our own question (conflict.c) is no successor's: those tell everybody. */
+static void take_claim(const struct reading *reading, struct link *link, const struct net_incoming *packet,
+    uint8_t protocol, enum vrrp_claim kind, const struct claim *claim)
+{
+	struct engine *engine = reading->engine;
+	bool recorded = false;
+	if (memcmp(claim->mac, link->mac, sizeof claim->mac) == 0)
+		return;
+	for (unsigned i = 0; i < engine->router_count; i++) {
+		struct router *r = &engine->routers[i];
+		if (!r->used || r->link != link || router_address_index(r, &claim->address) < 0)
+			continue;
+		if (!recorded)
+			record(engine, link, packet, protocol, ADVERT_OK);
+		recorded = true;
+		if (r->vr.state == VRRP_ACTIVE)
+			record_count(engine, r, BOARD_FOREIGN_ANNOUNCEMENTS);
+		conflict_claim(engine, r, reading->now, kind, claim);
+	}
+}
+
 static void take_announcement(void *context, const struct net_incoming *packet)
 {
 	const struct reading *reading = context;
-	struct engine *engine = reading->engine;
-	struct mono now = reading->now;
 	const struct advert_envelope *envelope = &packet->envelope;
-	struct link *link = link_by_index(engine, packet->ifindex);
+	struct link *link = link_by_index(reading->engine, packet->ifindex);
 	struct na na;
 	if (!link ||
 	    na_parse(packet->bytes, packet->size, &envelope->source, &envelope->destination,
 		envelope->hop_limit, &na) != NA_OK ||
-	    !na.has_mac || memcmp(na.mac, link->mac, sizeof na.mac) == 0)
+	    !na.has_mac)
 		return;
-	bool recorded = false, answer = !address_is_multicast(&envelope->destination);
-	for (unsigned i = 0; i < engine->router_count; i++) {
-		struct router *r = &engine->routers[i];
-		if (!r->used || r->link != link || router_address_index(r, &na.target) < 0)
-			continue;
-		if (!recorded)
-			record(engine, link, packet, IPPROTO_ICMPV6, ADVERT_OK);
-		recorded = true;
-		if (r->vr.state == VRRP_ACTIVE)
-			record_count(engine, r, BOARD_FOREIGN_ANNOUNCEMENTS);
-		struct claim claim = {.address = na.target};
-		memcpy(claim.mac, na.mac, sizeof claim.mac);
-		conflict_claim(engine, r, now, answer ? VRRP_CLAIM_ANSWERED : VRRP_CLAIM_ANNOUNCED, &claim);
-	}
+	bool answer = !address_is_multicast(&envelope->destination);
+	struct claim claim = {.address = na.target};
+	memcpy(claim.mac, na.mac, sizeof claim.mac);
+	take_claim(reading, link, packet, IPPROTO_ICMPV6, answer ? VRRP_CLAIM_ANSWERED : VRRP_CLAIM_ANNOUNCED,
+	    &claim);
 }
 
-void packets_read(struct engine *engine, struct mono now)
+static void take_arp(void *context, const struct net_incoming *packet)
+{
+	const struct reading *reading = context;
+	struct link *link = link_by_index(reading->engine, packet->ifindex);
+	struct arp arp;
+	if (!link || arp_parse(packet->bytes, packet->size, &arp) != ARP_OK)
+		return;
+	struct net_incoming of_arp = *packet;
+	of_arp.envelope = (struct advert_envelope){.source = arp.sender, .destination = arp.target};
+	struct claim claim = {.address = arp.sender};
+	memcpy(claim.mac, arp.sender_mac, sizeof claim.mac);
+	take_claim(reading, link, &of_arp, FLIGHT_ARP,
+	    address_equal(&arp.sender, &arp.target) ? VRRP_CLAIM_ANNOUNCED : VRRP_CLAIM_ANSWERED, &claim);
+}
+
+void packets_read(struct engine *engine, unsigned family, struct mono now)
 {
 	struct reading reading = {engine, now, realtime_us() - mono_now().us};
-	engine->flooded |= !net_receive(engine->vrrp_socket, take_advert, &reading);
+	engine->flooded |= !net_receive(engine->vrrp_sockets[family], take_advert, &reading);
 }
 
 void announcements_read(struct engine *engine, struct mono now)
 {
 	struct reading reading = {engine, now, 0};
 	engine->flooded |= !net_receive(engine->nd_socket, take_announcement, &reading);
+}
+
+void arp_read(struct engine *engine, struct mono now)
+{
+	struct reading reading = {engine, now, 0};
+	engine->flooded |= !net_receive(engine->arp_socket, take_arp, &reading);
 }

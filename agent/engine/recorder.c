@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the flight recorder gets: every advert and every Neighbor Advertisement for one of our addresses, as
- * it was sent, taken or refused.
+ * What the flight recorder gets: every advert, and every Neighbor Advertisement and ARP packet for one of our
+ * addresses, as it was sent, taken or refused.
  */
 #include <string.h>
 #include <time.h>

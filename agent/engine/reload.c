@@ -2,8 +2,8 @@
 /*
  * Takes over a configuration: routers that stay are told, those that go hand over, new ones start.
  *
- * A virtual router is its interface and VRID. Everything else about it can change while it runs, and nothing
- * moves.
+ * A virtual router is its interface, the family of its adverts and its VRID. Everything else about it can
+ * change while it runs, and nothing moves.
  */
 #include "engine/engine.h"
 
@@ -156,6 +156,9 @@ bool engine_configure(struct engine *engine, const struct configuration *next, s
 	forget_others(engine);
 	bool complete = add_new(engine, next, false, now);
 	sharing_find(engine);
+	for (unsigned i = 0; i < next->config->router_count; i++)
+		if (config_has_family(&next->config->routers[i], AF_INET))
+			packets_hear_arp(engine);
 	for (unsigned i = 0; i < engine->link_count; i++)
 		if (engine->links[i].joined)
 			order_groups(engine, &engine->links[i], false);

@@ -135,6 +135,13 @@ static bool predecessor(struct engine *engine, const struct router *router, stru
 	return written && router_id_equal(&prior->id, &router->config.id);
 }
 
+/* Where packets find it. */
+static uint8_t *slot_of(const struct router *router)
+{
+	const struct router_id *id = &router->config.id;
+	return &router->link->by_vrid[vrrp_family_index(vrrp_family_numbered(id->family))][id->vrid];
+}
+
 void router_start(struct engine *engine, struct router *router, struct mono now, bool may_adopt)
 {
 	struct vrrp_params params;
@@ -150,7 +157,7 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	router->takeover_from = MONO_NEVER;
 	router->health_until = router->config.checks && working ? mono_add(now, HEALTH_GRACE_US) : MONO_NEVER;
 	router->link = link_of(engine, router->config.id.interface);
-	router->link->by_vrid[router->config.id.vrid] = (uint8_t)(router - engine->routers + 1);
+	*slot_of(router) = (uint8_t)(router - engine->routers + 1);
 	for (unsigned i = 0; i < router->config.track_count; i++)
 		link_of(engine, router->config.track[i]); /* known before the next dump */
 	router->checks_health = health;
@@ -184,8 +191,8 @@ void router_free(struct engine *engine, struct router *router)
 {
 	unsigned index = (unsigned)(router - engine->routers);
 	struct link *link = router->link;
-	if (link->by_vrid[router->config.id.vrid] == index + 1)
-		link->by_vrid[router->config.id.vrid] = 0;
+	if (*slot_of(router) == index + 1)
+		*slot_of(router) = 0;
 	memset(board_begin_router(engine->board, index), 0, sizeof(struct board_router));
 	board_end_router(engine->board, index);
 	order_clear(engine, index);

@@ -142,6 +142,15 @@ static void hand_to(struct guardian *guardian, unsigned children, enum child_fd 
 			guardian->inheritance[kind].fds[number] = fd;
 }
 
+/* A socket that is not bound receives nothing. One of IPv6 can join groups of IPv4, too. */
+static int group_socket(void)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 && errno == EAFNOSUPPORT)
+		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return fd;
+}
+
 int inheritance_open(struct guardian *guardian)
 {
 	memset(guardian->inheritance, 0xff, sizeof guardian->inheritance); /* -1 */
@@ -153,9 +162,8 @@ int inheritance_open(struct guardian *guardian)
 		for (int end = 0; end < 2; end++)
 			hand_to(guardian, inherited[i].gets[end], inherited[i].number, ends[end]);
 	}
-	/* A socket that is not bound receives nothing. */
 	for (int i = 0; i < FD_GROUPS_COUNT; i++) {
-		int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		int fd = group_socket();
 		if (fd < 0)
 			return -errno;
 		guardian->inheritance[CHILD_KEEPER].fds[FD_GROUPS + i] = fd;

@@ -80,11 +80,12 @@ static int send_to(int fd, const struct notice *notice, const struct address *de
 	return result < 0 ? result : 0;
 }
 
-static void resign(int fd, const struct notice *notice)
+static void resign(const int fds[static VRRP_FAMILIES], const struct notice *notice)
 {
 	const struct config_router *config = notice->config;
-	int result =
-	    config->peer_count ? 0 : send_to(fd, notice, &vrrp_family_numbered(config->id.family)->group);
+	const struct vrrp_family *family = vrrp_family_numbered(config->id.family);
+	int fd = fds[vrrp_family_index(family)];
+	int result = fd < 0 ? fd : config->peer_count ? 0 : send_to(fd, notice, &family->group);
 	for (unsigned i = 0; i < config->peer_count && !result; i++)
 		result = send_to(fd, notice, &config->peers[i]);
 	if (result)
@@ -100,12 +101,9 @@ int64_t resign_routers(const struct config *config, const struct board *board, i
 {
 	struct notice notice = {0};
 	int64_t stay_us = 0;
-	int fd = net_open_vrrp();
-	if (fd < 0) {
-		log_error("cannot send priority 0: %s; the others take over when they miss adverts",
-		    strerrordesc_np(-fd));
-		return 0;
-	}
+	int fds[VRRP_FAMILIES];
+	for (unsigned i = 0; i < VRRP_FAMILIES; i++)
+		fds[i] = net_open_vrrp(&vrrp_families[i]);
 	notice.secrets = sealed_map(keys, &notice.secrets_size);
 	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
 		if (!board_read_router(board, i, &notice.board))
@@ -113,12 +111,14 @@ int64_t resign_routers(const struct config *config, const struct board *board, i
 		notice.config = configured(config, &notice.board);
 		if (!notice.config || !was_active(&notice.board, notice.config))
 			continue;
-		resign(fd, &notice);
+		resign(fds, &notice);
 		int64_t own_us = vrrp_handover_time(notice.config->advert_interval_us);
 		stay_us = stay_us < own_us ? own_us : stay_us;
 	}
 	if (notice.secrets && notice.secrets_size)
 		munmap((void *)notice.secrets, notice.secrets_size);
-	close(fd);
+	for (unsigned i = 0; i < VRRP_FAMILIES; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 	return stay_us;
 }

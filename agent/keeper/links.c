@@ -35,7 +35,8 @@ static int join_groups(struct keeper *keeper, const struct board_link *link)
 		net_groups_want(groups, link->ifindex, &vrrp_family_numbered(router.id.family)->group);
 		for (unsigned a = 0; a < router.address_count && a < CONFIG_ADDRESSES_MAX; a++) {
 			struct address group = solicited_node(&router.addresses[a]);
-			net_groups_want(groups, link->ifindex, &group);
+			if (!address_is_ipv4(&router.addresses[a]))
+				net_groups_want(groups, link->ifindex, &group);
 		}
 	}
 	return end_groups(keeper, link->ifindex);

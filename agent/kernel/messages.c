@@ -25,8 +25,8 @@ static struct nla_policy link_policy[IFLA_MAX + 1] = {
     [IFLA_PROP_LIST] = {.type = NLA_NESTED},
 };
 static struct nla_policy address_policy[ADDRESS_LAST + 1] = {
-    [IFA_LOCAL] = {.minlen = sizeof(struct address)},
-    [IFA_ADDRESS] = {.minlen = sizeof(struct address)},
+    [IFA_LOCAL] = {.minlen = sizeof(struct in_addr)},
+    [IFA_ADDRESS] = {.minlen = sizeof(struct in_addr)},
     [IFA_FLAGS] = {.type = NLA_U32},
     [IFA_PROTO] = {.type = NLA_U8},
 };
@@ -35,7 +35,7 @@ static struct nla_policy netconf_policy[NETCONFA_MAX + 1] = {
     [NETCONFA_FORWARDING] = {.type = NLA_U32},
 };
 static struct nla_policy neighbour_policy[NDA_MAX + 1] = {
-    [NDA_DST] = {.minlen = sizeof(struct address)},
+    [NDA_DST] = {.minlen = sizeof(struct in_addr)},
 };
 
 static void take_altnames(const struct nlattr *list, struct kernel_event *event)
@@ -83,20 +83,29 @@ static bool link_event(struct nlmsghdr *h, struct kernel_event *event)
 	return true;
 }
 
+/* false: of a family that vipd does not know, or too short for it. */
+static bool take_address(uint8_t family, const struct nlattr *attribute, struct address *address)
+{
+	unsigned size = family == AF_INET ? 4 : 16;
+	if ((family != AF_INET && family != AF_INET6) || nla_len(attribute) < (int)size)
+		return false;
+	*address = address_of_bytes(nla_data(attribute), size);
+	return true;
+}
+
 static bool address_event(struct nlmsghdr *h, struct kernel_event *event)
 {
 	struct nlattr *of[ADDRESS_LAST + 1];
 	const struct ifaddrmsg *m = nlmsg_data(h);
-	if (nlmsg_parse(h, sizeof *m, of, ADDRESS_LAST, address_policy) < 0 || m->ifa_family != AF_INET6)
+	if (nlmsg_parse(h, sizeof *m, of, ADDRESS_LAST, address_policy) < 0)
 		return false;
 	/* A point-to-point address has both, and IFA_ADDRESS is the peer's. */
 	const struct nlattr *local = of[IFA_LOCAL] ? of[IFA_LOCAL] : of[IFA_ADDRESS];
-	if (!local)
+	if (!local || !take_address(m->ifa_family, local, &event->address.address))
 		return false;
 	event->type = h->nlmsg_type == RTM_NEWADDR ? KERNEL_ADDRESS : KERNEL_ADDRESS_GONE;
 	event->ifindex = m->ifa_index;
-	nla_memcpy(&event->address.address, local, sizeof event->address.address);
-	event->address.prefix = m->ifa_prefixlen;
+	event->address.prefix = (uint8_t)(m->ifa_prefixlen + KERNEL_PREFIX_BASE(&event->address.address));
 	event->address.flags = of[IFA_FLAGS] ? nla_get_u32(of[IFA_FLAGS]) : m->ifa_flags;
 	event->address.proto = of[IFA_PROTO] ? nla_get_u8(of[IFA_PROTO]) : 0;
 	return true;
@@ -133,9 +142,7 @@ bool message_unresolved(struct nlmsghdr *h, unsigned ifindex, struct address *ad
 	struct nlattr *of[NDA_MAX + 1];
 	const struct ndmsg *m = nlmsg_data(h);
 	if (h->nlmsg_type != RTM_NEWNEIGH || nlmsg_parse(h, sizeof *m, of, NDA_MAX, neighbour_policy) < 0 ||
-	    m->ndm_family != AF_INET6 || (unsigned)m->ndm_ifindex != ifindex ||
-	    !(m->ndm_state & NUD_INCOMPLETE) || !of[NDA_DST])
+	    (unsigned)m->ndm_ifindex != ifindex || !(m->ndm_state & NUD_INCOMPLETE) || !of[NDA_DST])
 		return false;
-	nla_memcpy(address, of[NDA_DST], sizeof *address);
-	return true;
+	return take_address(m->ndm_family, of[NDA_DST], address);
 }

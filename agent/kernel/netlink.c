@@ -62,8 +62,8 @@ static struct nl_sock *socket_open(void)
 static int monitor_listen(struct nl_sock *sock)
 {
 	int fd = nl_socket_get_fd(sock), buffer = MONITOR_RCVBUF;
-	int result =
-	    nl_socket_add_memberships(sock, RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_NETCONF, 0);
+	int result = nl_socket_add_memberships(
+	    sock, RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_NETCONF, 0);
 	if (!result)
 		result = nl_socket_set_nonblocking(sock);
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) < 0)
@@ -125,13 +125,14 @@ static struct nl_msg *request_begin(
 static struct nl_msg *address_begin(struct kernel *kernel, uint16_t type, int flags, unsigned ifindex,
     const struct address *address, uint8_t prefix)
 {
-	struct ifaddrmsg m = {.ifa_family = AF_INET6,
-	    .ifa_prefixlen = prefix,
-	    .ifa_scope = RT_SCOPE_UNIVERSE,
+	bool ipv4 = address_is_ipv4(address);
+	struct ifaddrmsg m = {.ifa_family = ipv4 ? AF_INET : AF_INET6,
+	    .ifa_prefixlen = (uint8_t)(prefix - KERNEL_PREFIX_BASE(address)),
+	    .ifa_scope = ipv4 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE,
 	    .ifa_index = ifindex};
 	struct nl_msg *message = request_begin(kernel, type, NLM_F_ACK | flags, &m, sizeof m);
-	nla_put(message, IFA_LOCAL, sizeof *address, address);
-	nla_put(message, IFA_ADDRESS, sizeof *address, address);
+	nla_put(message, IFA_LOCAL, (int)address_size(address), address_bytes(address));
+	nla_put(message, IFA_ADDRESS, (int)address_size(address), address_bytes(address));
 	return message;
 }
 
@@ -253,10 +254,10 @@ int kernel_read(struct kernel *kernel, kernel_handler *handler, void *context)
 
 typedef void dump_handler(struct nlmsghdr *h, void *context);
 
-/* Asks for everything of one type. The family is the first byte of each of the headers. */
+/* Asks for everything of one type. The family is the first byte of each of the headers; unspecified: all. */
 static int dump_begin(struct kernel *kernel, uint16_t type)
 {
-	uint8_t header[sizeof(struct ifinfomsg)] = {type == RTM_GETLINK ? AF_UNSPEC : AF_INET6};
+	uint8_t header[sizeof(struct ifinfomsg)] = {type == RTM_GETNETCONF ? AF_INET6 : AF_UNSPEC};
 	size_t size = type == RTM_GETLINK    ? sizeof(struct ifinfomsg)
 		      : type == RTM_GETADDR  ? sizeof(struct ifaddrmsg)
 		      : type == RTM_GETNEIGH ? sizeof(struct ndmsg)
@@ -310,6 +311,8 @@ int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context, u
 	int result = dump_consistent(kernel, RTM_GETLINK, &to, count);
 	if (!result)
 		result = dump_consistent(kernel, RTM_GETNETCONF, &to, count);
+	if (result == -EOPNOTSUPP) /* a kernel without IPv6 */
+		result = 0;
 	return result ? result : dump_consistent(kernel, RTM_GETADDR, &to, count);
 }
 
@@ -336,10 +339,12 @@ int kernel_forget_unresolved(
 	struct unresolved found = {.between = between, .context = context, .ifindex = ifindex};
 	int result = dump(kernel, RTM_GETNEIGH, collect_unresolved, &found);
 	for (unsigned i = 0; i < found.count; i++) {
-		struct ndmsg m = {.ndm_family = AF_INET6, .ndm_ifindex = (int)ifindex};
+		const struct address *address = &found.of[i];
+		struct ndmsg m = {
+		    .ndm_family = address_is_ipv4(address) ? AF_INET : AF_INET6, .ndm_ifindex = (int)ifindex};
 		between(context);
 		struct nl_msg *message = request_begin(kernel, RTM_DELNEIGH, NLM_F_ACK, &m, sizeof m);
-		nla_put(message, NDA_DST, sizeof found.of[i], &found.of[i]);
+		nla_put(message, NDA_DST, (int)address_size(address), address_bytes(address));
 		request(kernel); /* not there any more is as good */
 	}
 	return result == -EINTR ? 0 : result; /* those that it shows are not resolved, whatever it lacks */
@@ -347,8 +352,8 @@ int kernel_forget_unresolved(
 
 bool kernel_address_usable(const struct kernel_event *event)
 {
+	uint32_t kept = address_is_ipv4(&event->address.address) ? IFA_F_NOPREFIXROUTE : ADDRESS_FLAGS;
 	return event->address.prefix == 128 &&
 	       !(event->address.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) &&
-	       (event->address.flags & ADDRESS_FLAGS) == ADDRESS_FLAGS &&
-	       (event->address.flags & IFA_F_DEPRECATED);
+	       (event->address.flags & kept) == kept && (event->address.flags & IFA_F_DEPRECATED);
 }

@@ -12,11 +12,13 @@ void net_compose(const struct config_router *config, uint8_t priority, const str
 	    .vrid = config->id.vrid,
 	    .priority = priority,
 	    .interval_cs = (uint16_t)(config->advert_interval_us / (10 * USEC_PER_MS)),
+	    .plain_checksum = config->id.family == AF_INET && config->checksum == CHECKSUM_RFC9568,
 	};
-	if (config->link_local_mode != LINK_LOCAL_NONE)
+	if (config->id.family == AF_INET6 && config->link_local_mode != LINK_LOCAL_NONE)
 		advert.addresses[advert.address_count++] = config->link_local;
 	for (unsigned i = 0; i < config->address_count; i++)
-		advert.addresses[advert.address_count++] = config->addresses[i];
+		if (config_advertises(config, i))
+			advert.addresses[advert.address_count++] = config->addresses[i];
 
 	uint8_t trailer[ADVERT_TRAILER_SIZE];
 	packet->size = advert_build(

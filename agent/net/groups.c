@@ -3,7 +3,8 @@
  * Multicast memberships. The kernel charges each to the socket it is made on, up to net.core.optmem_max, and
  * keeps it there when the interface has lost it: when the MTU went below 1280 or IPv6 was switched off, the
  * interface forgets its groups and a second join on the same socket fails. So every join leaves first; and as
- * nothing is heard between the two, only what the kernel does not list is joined anew.
+ * nothing is heard between the two, only what the kernel does not list is joined anew. Groups of IPv4 stay
+ * with their interface.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -74,9 +75,10 @@ void net_groups_look(struct net_groups *groups, unsigned ifindex, int list)
 		kept = strlen(line);
 		memmove(text, line, kept);
 	}
-	for (unsigned i = 0; i < groups->count; i++)
-		groups->members[i].joined &=
-		    groups->members[i].ifindex != ifindex || groups->members[i].listed;
+	for (unsigned i = 0; i < groups->count; i++) {
+		struct net_membership *m = &groups->members[i];
+		m->joined &= m->ifindex != ifindex || m->listed || address_is_ipv4(&m->group);
+	}
 }
 
 void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct address *group)
@@ -97,8 +99,20 @@ void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct a
 	index_add(groups, groups->count++);
 }
 
-static int change(const struct net_groups *groups, const struct net_membership *m, int option)
+/* A socket of IPv6 takes options of IPv4, too. */
+static int change_ipv4(int fd, const struct net_membership *m, int option)
 {
+	struct ip_mreqn request = {.imr_ifindex = (int)m->ifindex};
+	memcpy(&request.imr_multiaddr, address_bytes(&m->group), 4);
+	return setsockopt(fd, IPPROTO_IP, option, &request, sizeof request) < 0 ? -errno : 0;
+}
+
+static int change(const struct net_groups *groups, const struct net_membership *m, bool join)
+{
+	if (address_is_ipv4(&m->group))
+		return change_ipv4(
+		    groups->sockets[m->socket], m, join ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP);
+	int option = join ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP;
 	struct ipv6_mreq request = {.ipv6mr_multiaddr = m->group.in6, .ipv6mr_interface = m->ifindex};
 	return setsockopt(groups->sockets[m->socket], IPPROTO_IPV6, option, &request, sizeof request) < 0
 		   ? -errno
@@ -109,7 +123,7 @@ static void leave(struct net_groups *groups, struct net_membership *m)
 {
 	if (m->socket == NET_GROUP_SOCKETS)
 		return;
-	change(groups, m, IPV6_LEAVE_GROUP);
+	change(groups, m, false);
 	if (m->socket < groups->room)
 		groups->room = m->socket;
 }
@@ -120,9 +134,9 @@ static int join(struct net_groups *groups, struct net_membership *m)
 	leave(groups, m);
 	for (; groups->room < NET_GROUP_SOCKETS; groups->room++) {
 		m->socket = (uint8_t)groups->room;
-		result = change(groups, m, IPV6_JOIN_GROUP);
+		result = change(groups, m, true);
 		m->joined = !result;
-		if (result != -ENOMEM) /* else this socket is full */
+		if (result != -ENOMEM && result != -ENOBUFS) /* else this socket is full */
 			break;
 	}
 	if (!m->joined)

@@ -3,6 +3,8 @@
  * What comes in, with where it came from. The kernel uses up as many headers as it has packets, most of the
  * time one; only these are made anew.
  */
+#include <linux/if_packet.h>
+#include <netinet/ip.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -19,8 +21,14 @@ union control {
 };
 
 static struct {
-	uint8_t bytes[BATCH][ADVERT_SIZE_MAX + 1]; /* one more: a longer packet must not look right */
-	struct sockaddr_in6 from[BATCH];
+	uint8_t bytes[BATCH][ADVERT_SIZE_MAX + 1]; /* one more: a longer packet must not look right; an IPv4
+						      header and its advert are shorter */
+	union {
+		struct sockaddr any;
+		struct sockaddr_in6 in6;
+		struct sockaddr_in in4;
+		struct sockaddr_ll link;
+	} from[BATCH];
 	union control control[BATCH];
 	struct iovec part[BATCH];
 	struct mmsghdr headers[BATCH];
@@ -38,6 +46,34 @@ static void arm(unsigned i)
 	    .msg_controllen = sizeof in.control[i].room};
 }
 
+static void read_ipv6(const struct cmsghdr *c, struct net_incoming *packet)
+{
+	struct in6_pktinfo info;
+	int hops;
+	if (c->cmsg_type == IPV6_PKTINFO) {
+		memcpy(&info, CMSG_DATA(c), sizeof info);
+		packet->envelope.destination.in6 = info.ipi6_addr;
+		packet->ifindex = info.ipi6_ifindex;
+	} else if (c->cmsg_type == IPV6_HOPLIMIT) {
+		memcpy(&hops, CMSG_DATA(c), sizeof hops);
+		packet->envelope.hop_limit = (uint8_t)hops;
+	}
+}
+
+static void read_ipv4(const struct cmsghdr *c, struct net_incoming *packet)
+{
+	struct in_pktinfo info;
+	int hops;
+	if (c->cmsg_type == IP_PKTINFO) {
+		memcpy(&info, CMSG_DATA(c), sizeof info);
+		packet->envelope.destination = address_of_ipv4(&info.ipi_addr);
+		packet->ifindex = (unsigned)info.ipi_ifindex;
+	} else if (c->cmsg_type == IP_TTL) {
+		memcpy(&hops, CMSG_DATA(c), sizeof hops);
+		packet->envelope.hop_limit = (uint8_t)hops;
+	}
+}
+
 static void read_control(struct msghdr *header, struct net_incoming *packet)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
@@ -45,17 +81,33 @@ static void read_control(struct msghdr *header, struct net_incoming *packet)
 			struct timespec at;
 			memcpy(&at, CMSG_DATA(c), sizeof at);
 			packet->at_ns = at.tv_sec * INT64_C(1000000000) + at.tv_nsec;
-		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-			struct in6_pktinfo info;
-			memcpy(&info, CMSG_DATA(c), sizeof info);
-			packet->envelope.destination.in6 = info.ipi6_addr;
-			packet->ifindex = info.ipi6_ifindex;
-		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT) {
-			int hops;
-			memcpy(&hops, CMSG_DATA(c), sizeof hops);
-			packet->envelope.hop_limit = (uint8_t)hops;
+		} else if (c->cmsg_level == IPPROTO_IPV6) {
+			read_ipv6(c, packet);
+		} else if (c->cmsg_level == IPPROTO_IP) {
+			read_ipv4(c, packet);
 		}
 	}
+}
+
+/* A raw socket of IPv4 receives the header, too. */
+static void skip_header(struct net_incoming *packet)
+{
+	size_t header = packet->size ? (size_t)(packet->bytes[0] & 0xf) * 4 : 0;
+	header = header < packet->size ? header : packet->size;
+	packet->bytes += header;
+	packet->size -= header;
+}
+
+static void take(unsigned i, net_taker *taker, void *context)
+{
+	struct net_incoming packet = {.bytes = in.bytes[i], .size = in.headers[i].msg_len};
+	const struct sockaddr *from = &in.from[i].any;
+	read_control(&in.headers[i].msg_hdr, &packet);
+	if (from->sa_family == AF_PACKET)
+		packet.ifindex = (unsigned)in.from[i].link.sll_ifindex;
+	else if (address_of_sockaddr(from, &packet.envelope.source) && from->sa_family == AF_INET)
+		skip_header(&packet);
+	taker(context, &packet);
 }
 
 bool net_receive(int fd, net_taker *taker, void *context)
@@ -65,11 +117,7 @@ bool net_receive(int fd, net_taker *taker, void *context)
 			arm(in.armed);
 		int count = recvmmsg(fd, in.headers, BATCH, MSG_DONTWAIT, NULL);
 		for (int i = 0; i < count; i++) {
-			struct net_incoming packet = {.bytes = in.bytes[i],
-			    .size = in.headers[i].msg_len,
-			    .envelope.source = {in.from[i].sin6_addr}};
-			read_control(&in.headers[i].msg_hdr, &packet);
-			taker(context, &packet);
+			take((unsigned)i, taker, context);
 			arm((unsigned)i);
 		}
 		if (count < BATCH)

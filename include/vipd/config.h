@@ -50,6 +50,8 @@ enum config_link_local { LINK_LOCAL_AUTO, LINK_LOCAL_NONE, LINK_LOCAL_ADDRESS };
 enum config_unhealthy { UNHEALTHY_DEMOTE, UNHEALTHY_RESIGN };
 /* What to do at the start when somebody who does not speak VRRP answers for an address. */
 enum config_conflict { CONFLICT_TAKE, CONFLICT_WAIT };
+/* Of IPv4 adverts: with pseudo-header, as most others have it, or without. */
+enum config_checksum { CHECKSUM_RFC5798, CHECKSUM_RFC9568 };
 enum config_auth { AUTH_OFF, AUTH_RECEIVE_ONLY, AUTH_PERMISSIVE, AUTH_ENFORCE };
 
 struct config_key {
@@ -67,6 +69,7 @@ struct config_router {
 	struct address link_local; /* the first address in adverts; not used with LINK_LOCAL_NONE */
 	enum config_unhealthy when_unhealthy;
 	enum config_conflict on_conflict;
+	enum config_checksum checksum;
 	int64_t advert_interval_us; /* 10 ms .. 40.95 s in steps of 10 ms */
 	int64_t preempt_delay_us;   /* 0 .. 1 h */
 	int64_t start_delay_us;	    /* 0 .. 1 h */
@@ -216,6 +219,21 @@ int config_check_reload(
 /* The host of the URL of a check, without brackets and port. */
 void config_url_host(const char *url, char host[static CONFIG_URL_MAX]);
 
+/* Whether its adverts list this address. Those of the other family move with it, and are in no advert. */
+static inline bool config_advertises(const struct config_router *router, unsigned index)
+{
+	return address_is_ipv4(&router->addresses[index]) == (router->id.family == AF_INET);
+}
+
+/* Whether one of its addresses is of AF_INET or AF_INET6. */
+static inline bool config_has_family(const struct config_router *router, uint8_t family)
+{
+	for (unsigned i = 0; i < router->address_count; i++)
+		if (address_is_ipv4(&router->addresses[i]) == (family == AF_INET))
+			return true;
+	return false;
+}
+
 /* Whether it is an address of one of the virtual routers. */
 bool config_has_address(const struct config *config, const struct address *address);
 
@@ -226,6 +244,7 @@ void config_print(const struct config *config, FILE *out);
 extern const char *const config_unhealthy_names[];
 extern const char *const config_conflict_names[];
 extern const char *const config_auth_names[];
+extern const char *const config_checksum_names[];
 extern const char *const config_check_type_names[];
 extern const char *const config_distribution_names[];
 const char *config_unhealthy_name(enum config_unhealthy value);

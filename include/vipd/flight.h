@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The flight recorder: the last packets, adverts and Neighbor Advertisements in both directions, in rings on
+ * The flight recorder: the last packets, adverts and announcements in both directions, in rings on
  * the board. The engine writes them as it sends and reads; control makes capture files of them. They outlive
  * an engine, as everything on the board does.
  *
@@ -23,6 +23,8 @@
 	(ADVERT_HEADER_SIZE + 16 * ADVERT_ADDRESSES_MAX +                                                    \
 	    ADVERT_TRAILER_SIZE) /* of a longer one the beginning */
 
+#define FLIGHT_ARP 0 /* no IP protocol; source and destination: sender and target address */
+
 enum flight_kind { FLIGHT_SENT, FLIGHT_RECEIVED, FLIGHT_REFUSED, FLIGHT_KINDS };
 
 struct flight_packet {
@@ -32,10 +34,10 @@ struct flight_packet {
 	char interface[IF_NAMESIZE];
 	struct address source;
 	struct address destination;
-	uint8_t protocol; /* VRRP_PROTOCOL or IPPROTO_ICMPV6 */
+	uint8_t protocol; /* VRRP_PROTOCOL, IPPROTO_ICMPV6 or FLIGHT_ARP */
 	uint8_t hop_limit;
 	uint8_t verdict; /* enum advert_verdict: why it was refused */
-	uint16_t size;	 /* of the packet behind its IPv6 header; what stands in bytes[] is at most
+	uint16_t size;	 /* of the packet behind its IP header, or of ARP; what stands in bytes[] is at most
 			    FLIGHT_BYTES_MAX */
 	uint8_t bytes[FLIGHT_BYTES_MAX];
 };

@@ -35,9 +35,9 @@ struct kernel {
 enum kernel_event_type {
 	KERNEL_LINK,	  /* a link, new or changed */
 	KERNEL_LINK_GONE, /* ifindex, name */
-	KERNEL_ADDRESS,	  /* an IPv6 address, new, changed or renewed */
+	KERNEL_ADDRESS,	  /* an address, new, changed or renewed */
 	KERNEL_ADDRESS_GONE,
-	KERNEL_FORWARDING /* IPv6 forwarding of a link */
+	KERNEL_FORWARDING /* IPv6 forwarding of a link, for Neighbor Advertisements */
 };
 
 struct kernel_event {
@@ -56,7 +56,7 @@ struct kernel_event {
 		} link;
 		struct {
 			struct address address;
-			uint8_t prefix;
+			uint8_t prefix; /* of IPv4, too, in bits of a struct address: /32 is 128 */
 			uint8_t proto;	/* IFA_PROTO, 0 if the kernel does not know it */
 			uint32_t flags; /* IFA_F_* */
 		} address;
@@ -72,7 +72,8 @@ int kernel_open_monitor(struct kernel *kernel);
 void kernel_close(struct kernel *kernel);
 
 /*
- * Puts `address`/128 on the link with NODAD, NOPREFIXROUTE, preferred_lft 0 and our mark, or renews it.
+ * Puts `address` (/128, in IPv4 /32 and of scope host) on the link with NODAD, NOPREFIXROUTE, preferred_lft 0
+ * and our mark, or renews it. IPv4 knows no preferred_lft when it chooses a source address, but the scope.
  * lease_s: valid_lft in whole seconds, 0: for ever. Returns 0 (accepted: wait for KERNEL_ADDRESS) or the
  * kernel's -errno.
  */
@@ -90,7 +91,7 @@ int kernel_address_remove(
 int kernel_read(struct kernel *kernel, kernel_handler *handler, void *context);
 
 /*
- * Hands every link, every forwarding setting, then every IPv6 address to `handler`. Returns 0, -EINTR (they
+ * Hands every link, every forwarding setting, then every address to `handler`. Returns 0, -EINTR (they
  * change faster than they can be read: ask again later) or another -errno; then what it said is not complete.
  * count: what the handler counts; set back when a part is read again because it was interrupted. NULL: twice
  * is as good.
@@ -106,5 +107,5 @@ int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context, u
 int kernel_forget_unresolved(
     struct kernel *kernel, unsigned ifindex, void (*between)(void *context), void *context);
 
-/* Whether an address event shows a usable /128 as kernel_address_add() asks for. */
+/* Whether an address event shows a usable address as kernel_address_add() asks for. */
 bool kernel_address_usable(const struct kernel_event *event);

@@ -12,6 +12,7 @@
 
 #include "vipd/address.h"
 #include "vipd/advert.h"
+#include "vipd/arp.h"
 #include "vipd/auth.h"
 #include "vipd/config.h"
 
@@ -19,12 +20,12 @@
 #define NET_PACKET_MAX (ADVERT_HEADER_SIZE + 16 * ADVERT_ADDRESSES_MAX + ADVERT_TRAILER_SIZE)
 
 /*
- * Raw sockets, close-on-exec and nonblocking. They send with hop limit 255 and traffic class CS6 and do not
- * hear themselves. They receive every group that any socket of this network namespace has joined: a socket
- * with memberships of its own could not send once those have used up net.core.optmem_max. Return a descriptor
- * or -errno.
+ * Raw sockets, close-on-exec and nonblocking. They send with hop limit (TTL) 255 and traffic class CS6 and do
+ * not hear themselves. They receive every group that any socket of this network namespace has joined: a
+ * socket with memberships of its own could not send once those have used up net.core.optmem_max. Return a
+ * descriptor or -errno.
  */
-int net_open_vrrp(void);
+int net_open_vrrp(const struct vrrp_family *family);
 int net_open_icmp(const uint8_t *types, unsigned type_count); /* receives ICMPv6 messages of these types */
 
 struct net_outgoing {
@@ -32,11 +33,11 @@ struct net_outgoing {
 	struct address source; /* unspecified: the kernel chooses */
 	struct address destination;
 	size_t size;
-	uint8_t bytes[NET_PACKET_MAX]; /* behind the IPv6 header */
+	uint8_t bytes[NET_PACKET_MAX]; /* behind the IP header */
 };
 
-/* Sends the first packets of these, without waiting. Returns how many (1 .. NET_BATCH), or why the first one
- * was not sent. */
+/* Sends the first packets of these, all of the family of the socket, without waiting. Returns how many (1 ..
+ * NET_BATCH), or why the first one was not sent. */
 int net_send(int fd, const struct net_outgoing *packets, unsigned count);
 
 /* Makes the advert of a configured router for packet->source and ->destination; sets size and bytes. key
@@ -45,16 +46,22 @@ void net_compose(const struct config_router *config, uint8_t priority, const str
     uint64_t sequence, struct net_outgoing *packet);
 
 struct net_incoming {
-	const uint8_t *bytes; /* behind the IPv6 header; until the taker returns */
+	const uint8_t *bytes; /* behind the IP header; until the taker returns */
 	size_t size;
 	unsigned ifindex;
-	struct advert_envelope envelope; /* source, destination, hop limit */
+	struct advert_envelope envelope; /* source, destination, hop limit; not of ARP */
 	int64_t at_ns;			 /* wall clock when the kernel received it; 0: it does not say */
 };
 typedef void net_taker(void *context, const struct net_incoming *packet);
 
 /* Hands what waits to `taker`. Returns false if more may be waiting: a flood must not keep the caller. */
 bool net_receive(int fd, net_taker *taker, void *context);
+
+/* ARP on all interfaces, of which announcements and answers to probes are received. listen: until then it
+ * only sends. Each packet is broadcast. */
+int net_open_arp(void);
+int net_arp_listen(int fd);
+int net_send_arp(int fd, unsigned ifindex, const uint8_t bytes[static ARP_SIZE]);
 
 /* The address that a route to `destination` would be used from. fd: of net_open_route(), which sends nothing.
  */

@@ -174,7 +174,7 @@ void packets_send_adverts(struct engine *e, struct mono now)
 		e->routers[i].pending.advert = e->routers[i].pending.final_advert = false;
 }
 
-int packets_send_na(struct engine *e, const struct link *link, const struct address *vip)
+int packets_announce(struct engine *e, const struct link *link, const struct address *vip)
 {
 	(void)e, (void)link;
 	if (!held[vip->in6.s6_addr[15]])
@@ -182,10 +182,15 @@ int packets_send_na(struct engine *e, const struct link *link, const struct addr
 	return 0;
 }
 
-int packets_send_ns(struct engine *e, const struct router *router, const struct address *vip)
+int packets_ask(struct engine *e, const struct link *link, const struct address *vip)
 {
-	(void)e, (void)router, (void)vip;
+	(void)e, (void)link, (void)vip;
 	return 0;
+}
+
+void packets_hear_arp(struct engine *e)
+{
+	(void)e;
 }
 
 /* ---- the loop ---- */
