@@ -8,11 +8,13 @@
 #include <stddef.h>
 #include <string.h>
 
-#define LIST	"the list is virtual_routers = ( { … } )"
-#define CHECKS	"the list is checks = ( { … } ), and a virtual router names the ones it uses"
-#define AUTH	"VRRPv3 has no passwords; auth = { … } signs adverts, with keys that are in files"
-#define SOURCE	"the key is source"
-#define NOTIFY	"the key is notify, outside of virtual_routers: one program for every transition"
+#define LIST   "the list is virtual_routers = ( { … } )"
+#define CHECKS "the list is checks = ( { … } ), and a virtual router names the ones it uses"
+#define AUTH   "VRRPv3 has no passwords; auth = { … } signs adverts, with keys that are in files"
+#define SOURCE "the key is source"
+#define NOTIFY                                                                                               \
+	"the key is notify, outside of virtual_routers: one program, without arguments, for every "          \
+	"transition"
 #define MAIL	"vipd sends no mail; let Prometheus do it: vipctl manifest prometheus"
 #define GARP	"vipd announces an address at 0, 10, 50, 200 and 1000 ms, and again after a conflict"
 #define VMAC	"the address is on the interface itself, and neighbours are told its MAC address"
@@ -53,6 +55,7 @@ static const struct {
     {"authentication", AUTH},
     {"auth_type", AUTH},
     {"auth_pass", AUTH},
+    {"notify", NOTIFY},
     {"notify_*", NOTIFY},
     {"vrrp_notify_*", NOTIFY},
     {"smtp_*", MAIL},

@@ -94,7 +94,3 @@ char *source_read(const char *path, size_t *size);
  * report far from where it is. Returns false if it cannot be parsed.
  */
 bool source_expand(struct report *report, const char *text);
-
-/* config_load() of a text of `size` bytes and a NUL, as if it stood in the file `path`. */
-int config_read_text(
-    const char *path, const char *text, size_t size, struct config *config, struct config_errors *errors);

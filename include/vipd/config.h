@@ -185,6 +185,10 @@ struct config_errors {
  */
 int config_load(const char *path, struct config *config, struct config_errors *errors);
 
+/* config_load() of a text of `size` bytes and a NUL, as if it stood in the file `path`. */
+int config_read_text(
+    const char *path, const char *text, size_t size, struct config *config, struct config_errors *errors);
+
 /* Adds a line, which ends with a newline. */
 __attribute__((format(printf, 2, 3))) void config_errors_add(
     struct config_errors *errors, const char *format, ...);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside import: the file as a tree of statements, and what of vipd.conf has been made of it so far.
+ *
+ * Everything lives in one obstack until the end. What is read is bounded: see source.c and tree.c.
+ */
+#pragma once
+
+#include <limits.h>
+#include <obstack.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "vipd/config.h"
+
+/* A statement: its words, and what stands in the braces behind it. */
+struct node {
+	struct node *next, *children;
+	const char *file;
+	unsigned line, order;
+	bool block; /* there are braces, maybe empty ones */
+	unsigned count;
+	char **words; /* at least one */
+};
+
+/* A check as it will be printed; texts are not checked yet. */
+struct check {
+	const char *name;
+	const struct node *origin;
+	enum config_check_type type;
+	const char *target; /* url, address, process or path */
+	const char *pid_file, *ca, *cert, *key;
+	int port;    /* kubernetes; 0: vipd finds it */
+	bool absent; /* file: passes while there is none */
+	unsigned count;
+	const char *words[CONFIG_WORDS_MAX]; /* exec */
+	int64_t interval_us, timeout_us;     /* 0: vipd's own */
+	int fall, rise;			     /* 0: vipd's own */
+	int weight;
+	bool used;
+};
+
+struct use {
+	struct check *check;
+	int weight;
+};
+
+struct router {
+	const struct node *origin;
+	const char *name; /* in keepalived.conf */
+	const char *interface, *source, *version;
+	int vrid, priority;
+	int64_t interval_us, preempt_delay_us;
+	bool nopreempt;
+	const char *link_local;
+	unsigned address_count, peer_count, use_count, track_count;
+	const char *addresses[CONFIG_ADDRESSES_MAX], *peers[CONFIG_PEERS_MAX], *tracks[CONFIG_TRACKS_MAX];
+	struct use uses[CONFIG_CHECKS_MAX];
+	bool grouped; /* in a vrrp_sync_group, where weights do not count */
+};
+
+struct definition {
+	struct definition *next;
+	const char *name, *value;
+};
+
+struct open_block {
+	struct node *last; /* of its statements; NULL: none yet */
+	struct node *node; /* whose braces these are; NULL: the file itself */
+};
+#define BLOCKS_MAX 16
+
+struct remark {
+	unsigned order;	 /* of the line, in all that was read */
+	unsigned number; /* of the remark */
+	char *text;
+};
+
+struct import {
+	struct obstack memory;
+	unsigned order; /* lines read so far */
+	unsigned remark_count;
+	struct remark *remarks;
+	const char *id;
+	size_t left; /* bytes that may still be read or substituted */
+	bool failed; /* too much, or unreadable: the reason is noted */
+	struct definition *definitions;
+	char directory[PATH_MAX]; /* for ${_PWD} */
+	struct node *root;
+	struct open_block blocks[BLOCKS_MAX];
+	unsigned depth;
+
+	const char *default_interface, *version; /* of VRRP; NULL: not written */
+	unsigned check_count, router_count;
+	struct check checks[CONFIG_CHECKS_MAX];
+	struct router routers[CONFIG_ROUTERS_MAX];
+};
+
+/* notes.c; they are printed in the order of the lines. "FILE:LINE: WORDS: …" */
+__attribute__((format(printf, 3, 4))) void note(
+    struct import *import, const struct node *node, const char *format, ...);
+/* "FILE:LINE: …"; line 0: none. */
+__attribute__((format(printf, 4, 5))) void note_place(
+    struct import *import, const char *file, unsigned line, const char *format, ...);
+
+/* "dropped", with what vipd has instead. */
+void note_dropped(struct import *import, const struct node *node);
+void notes_print(struct import *import, FILE *out);
+
+/* source.c: reads a file and what it includes, line by line, into the tree. */
+void source_take(struct import *import, const char *path);
+
+/* tree.c: the words of one line, without comments. */
+void tree_line(struct import *import, const char *file, unsigned line, const char *text);
+void tree_end(struct import *import, const char *path);
+
+/* script.c: what the words of a command ask for, as a check; false if nothing can be made of them. */
+bool script_read(struct import *import, const struct node *node, struct check *check);
+
+/* checks.c */
+void import_script(struct import *import, const struct node *node);
+void import_process(struct import *import, const struct node *node);
+struct check *import_check_find(struct import *import, const char *name, bool process);
+void import_use(struct import *import, struct router *router, const struct node *list, bool process);
+
+/* router.c */
+void import_instance(struct import *import, const struct node *node);
+void import_group(struct import *import, const struct node *node);
+
+/* print.c */
+void import_print(const struct import *import, FILE *out);
+
+/* numbers.c: the value of word `index`; false, and noted, if there is none or it is not in the range. */
+bool read_whole(struct import *import, const struct node *node, unsigned index, int min, int max, int *value);
+/* Seconds, with a fraction, in microseconds. */
+bool read_seconds(struct import *import, const struct node *node, unsigned index, int64_t *us);
