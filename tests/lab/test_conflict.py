@@ -99,7 +99,7 @@ def test_an_answer_is_no_announcement_of_a_successor(lab, nodes, attacker):
     for node in nodes[1:]:
         node.vipd_stop()
     config = nodes[0].config()
-    config["virtual_routers"][0].update(advert_interval="2s", kernel_lease="12s")  # without a successor it stays for two intervals
+    config["virtual_routers"][0].update(advert_interval="6s", kernel_lease="36s")  # without a successor it stays for two intervals
     nodes[0].write_config(config)
     nodes[0].vipctl("reload")
     answer = neighbor_advertisement(asked_by=nodes[0])

@@ -40,15 +40,14 @@ def starved(item):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
-    """A test that fails on a starved machine is repeated, once, and the summary says so."""
+    """A test that fails on a starved machine is repeated, twice at most, and the summary says so."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    reports = runtestprotocol(item, nextitem=nextitem, log=False)
-    why = starved(item) if any(report.failed for report in reports) else None
-    if why:
-        why += "; it was " + next(str(report.longreprtext).strip().split("\n")[-1] for report in reports if report.failed)
+    reports, repeated = runtestprotocol(item, nextitem=nextitem, log=False), []
+    while len(repeated) < 2 and (failed := [report for report in reports if report.failed]) and (why := starved(item)):
+        repeated.append(("repeated", f"{why}; it was {failed[0].longreprtext.strip().splitlines()[-1]}"))
         item._initrequest()
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
-        reports[0].user_properties.append(("repeated", why))
+    reports[0].user_properties += repeated
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
