@@ -37,11 +37,12 @@ room = $(wildcard agent/$(1)/*.c agent/$(1)/*/*.c)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel sandbox keeper engine guardian,$(call room,$(r)))
-CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c agent/wire/names.c
+CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c \
+	   $(addprefix agent/wire/,advert.c auth.c checksum.c hello.c names.c)
 VIPCTL  := $(foreach r,base config doctor import vipctl,$(call room,$(r))) agent/net/socket.c $(addprefix agent/wire/,advert.c checksum.c na.c names.c)
 
 VIPD_LIBS    := libconfig libnl-3.0 libseccomp libcap nettle
-CONTROL_LIBS := libmicrohttpd jansson libcurl libcrypto libsystemd libseccomp
+CONTROL_LIBS := libmicrohttpd jansson libcurl libcrypto libsystemd libseccomp nettle
 VIPCTL_LIBS  := libcurl jansson libconfig libcrypto ldns yaml-0.1 libpcap
 
 libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
@@ -98,7 +99,7 @@ unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/nam
 unit_certificate := agent/control/checks/certificate.c
 unit_judge    := agent/control/checks/judge.c agent/control/text.c agent/config/names.c
 unit_pace     := agent/control/checks/pace.c
-unit_metrics  := $(call room,control/report) agent/control/text.c $(unit_health) $(addprefix agent/base/,address.c log.c) \
+unit_metrics  := $(call room,control/report) $(addprefix agent/control/,group/roster.c inet6.c text.c) $(unit_health) $(addprefix agent/base/,address.c log.c) \
 		 agent/core/timing.c $(foreach r,config core wire,agent/$(r)/names.c)
 unit_address  := agent/base/address.c
 unit_board    := agent/board/board.c agent/board/layout.c

@@ -257,3 +257,18 @@ bool board_read_event(const struct board *board, uint64_t number, struct board_e
 	return record_copy(&board->events[slot].sequence, &board->events[slot].value, copy, sizeof *copy) &&
 	       copy->number == number;
 }
+
+int64_t board_heartbeat_age_us(const struct board *board, struct mono now)
+{
+	int64_t heartbeat_us = atomic_load(&board->heartbeat_us);
+	if (!heartbeat_us)
+		return -1;
+	int64_t age_us = mono_sub(now, (struct mono){heartbeat_us});
+	return age_us > 0 ? age_us : 0;
+}
+
+bool board_engine_up(const struct board *board, struct mono now)
+{
+	int64_t age_us = board_heartbeat_age_us(board, now);
+	return age_us >= 0 && age_us <= BOARD_HEARTBEAT_MAX_US;
+}

@@ -214,6 +214,10 @@ int config_check_reload(const struct config *running, const struct config *next,
 	    {"run_as", running->run_as, next->run_as},
 	};
 	struct report report = {.path = next->path};
+	if (running->group_port != next->group_port)
+		report_line(&report, 0,
+		    "group.port = %u: cannot change while vipd runs (%u now); put it back, or restart vipd",
+		    next->group_port, running->group_port);
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		if (strcmp(fixed[i].before, fixed[i].after))
 			report_line(&report, 0,

@@ -178,6 +178,18 @@ const struct group metrics_group = {.where = "metrics = { … }",
 	{0},
     }};
 
+const struct group hello_group = {.where = "group = { … }",
+    .keys = (const struct key[]){
+	{"port", &type_number, FIELD(config, group_port), .example = "9752", .min = 1, .max = UINT16_MAX,
+	    .note = "the same on every server"},
+	{"interval", &type_duration, FIELD(config, group_interval_us), .example = "\"1s\"", .min = 100 * MS,
+	    .max = 10 * SEC, .step = MS},
+	{"advertise", &type_address, FIELD(config, group_advertise), .example = "\"2001:db8::11\"",
+	    .note = "an address of this server, which others can reach", .refuse_address = refuse_virtual,
+	    .wrong = "write an address of this server that others can reach, as in \"2001:db8::11\""},
+	{0},
+    }};
+
 /* Checks come before the virtual routers that refer to them, wherever they stand in the file. */
 const struct group root_group = {.where = "the top of the file, outside of every group",
     .keys = (const struct key[]){
@@ -190,6 +202,7 @@ const struct group root_group = {.where = "the top of the file, outside of every
 	    .required = true, .min = 1, .max = CONFIG_ROUTERS_MAX, .group = &router_group},
 	{"control", &type_group, .example = "{ socket = \"" CONFIG_SOCKET_DEFAULT "\"; }",
 	    .group = &control_group},
+	{"group", &type_group, .example = "{ interval = \"1s\"; }", .group = &hello_group},
 	{"metrics", &type_group, .example = "{ listen = \"[::1]:9752\"; }", .group = &metrics_group},
 	{"notify", &type_text, FIELD(config, notify), .example = "\"/etc/vipd/notify\"",
 	    .refuse = refuse_path},

@@ -18,6 +18,7 @@
 #include "vipd/mono.h"
 
 #define COPIED_AT_ONCE 4096
+#define GROUP_PORT     9752
 
 static void set_defaults(struct config *config)
 {
@@ -25,6 +26,8 @@ static void set_defaults(struct config *config)
 	set_text(config->socket, sizeof(config->socket), CONFIG_SOCKET_DEFAULT);
 	set_text(config->group, sizeof(config->group), "vipd");
 	set_text(config->admin_group, sizeof(config->admin_group), "root");
+	config->group_port = GROUP_PORT;
+	config->group_interval_us = USEC_PER_SEC;
 	set_text(config->metrics_listen, sizeof(config->metrics_listen), "[::1]:9752");
 	config->metrics_address = (struct sockaddr_in6){
 	    .sin6_family = AF_INET6, .sin6_port = htons(9752), .sin6_addr = IN6ADDR_LOOPBACK_INIT};

@@ -41,7 +41,8 @@ struct group {
 	/* What only holds between its keys, and defaults that depend on others. */
 	void (*finish)(struct report *report, config_setting_t *setting, void *base);
 };
-extern const struct group root_group, router_group, check_group, control_group, metrics_group, auth_group;
+extern const struct group root_group, router_group, check_group, control_group, metrics_group, hello_group,
+    auth_group;
 
 struct key {
 	const char *name; /* NULL ends a table */

@@ -34,8 +34,8 @@ struct part {
 };
 
 /* In the order in which they are configured; they end in the opposite order. */
-enum part_name { PART_CHANNEL, PART_CHECKS, PART_NOTIFY, PART_RECORDER, PART_HTTP, PARTS };
-extern const struct part part_channel, part_checks, part_notify, part_recorder, part_http;
+enum part_name { PART_CHANNEL, PART_CHECKS, PART_NOTIFY, PART_RECORDER, PART_GROUP, PART_HTTP, PARTS };
+extern const struct part part_channel, part_checks, part_notify, part_recorder, part_group, part_http;
 
 struct control {
 	sd_event *event;
@@ -45,6 +45,7 @@ struct control {
 	int64_t started_us;	     /* wall clock: vipd's start */
 	bool has_metrics;	     /* the guardian gave us a socket for it */
 	bool has_records;	     /* and a directory for these */
+	bool has_hellos;	     /* and a socket for these */
 	void *parts[PARTS];
 };
 

@@ -177,6 +177,13 @@ static bool records_wanted(void)
 	return fstat(FD_RECORDS, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+static bool hellos_wanted(void)
+{
+	int type = 0;
+	socklen_t size = sizeof type;
+	return getsockopt(FD_HELLOS, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM;
+}
+
 static bool started_by_vipd(void)
 {
 	int type = 0;
@@ -201,7 +208,7 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 || !started_by_vipd())
 		return usage(argc, argv);
-	bool has_metrics = metrics_wanted(), has_records = records_wanted();
+	bool has_metrics = metrics_wanted(), has_records = records_wanted(), has_hellos = hellos_wanted();
 	log_open("control");
 	prctl(PR_SET_NAME, "vipd-control");
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -213,8 +220,10 @@ int main(int argc, char **argv)
 	signal(SIGHUP, SIG_IGN);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 
-	struct control control = {
-	    .board = board_map(FD_BOARD), .has_metrics = has_metrics, .has_records = has_records};
+	struct control control = {.board = board_map(FD_BOARD),
+	    .has_metrics = has_metrics,
+	    .has_records = has_records,
+	    .has_hellos = has_hellos};
 	int r = control.board ? prepare(&control) : -errno;
 	if (r >= 0)
 		r = sd_event_loop(control.event);

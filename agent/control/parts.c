@@ -12,6 +12,7 @@ static const struct part *const parts[PARTS] = {
     [PART_CHECKS] = &part_checks,
     [PART_NOTIFY] = &part_notify,
     [PART_RECORDER] = &part_recorder,
+    [PART_GROUP] = &part_group,
     [PART_HTTP] = &part_http,
 };
 

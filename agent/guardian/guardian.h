@@ -168,10 +168,12 @@ int inheritance_open(struct guardian *guardian);
  * is.
  *
  * Key files of adverts must be private (regular files of root that nobody else can read) and hold a key: adds
- * one error each to *errors and returns -EINVAL, or 0, or another -errno. fd -1: they are only checked.
+ * one error each to *errors and returns -EINVAL, or 0, or another -errno. The keys of hellos that are made
+ * from them go to `control_fd`. fd -1: they are only checked.
  */
-int secrets_read_keys(struct config *config, int fd, struct config_errors *errors);
-/* Notes the errors of files that cannot be read, and returns 0 or -errno. fd -1: as above. */
+int secrets_read_keys(struct config *config, int fd, int control_fd, struct config_errors *errors);
+/* Appends to what is in `fd`, notes the errors of files that cannot be read, and returns 0 or -errno. fd -1:
+ * as above. */
 int secrets_read_certificates(struct config *config, int fd);
 /* Until they have been read: ETIMEDOUT for each. */
 void secrets_expect(struct config *config);
@@ -181,6 +183,7 @@ uint64_t secrets_fingerprint(struct config *config);
 /* listen.c: return a descriptor, or -errno with the error logged. */
 int listen_http(const struct config *config, const struct identity *identity);
 int listen_metrics(const struct config *config);
+int listen_hellos(const struct config *config);
 /* Its group, which was not known when it was opened. */
 void listen_give(const char *socket_path, gid_t group);
 /* records.c: the directory of capture files, -1: none, or it cannot be opened (logged). */

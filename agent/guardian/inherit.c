@@ -75,6 +75,12 @@ static int open_metrics(const struct guardian *guardian, int ends[2])
 	return 0;
 }
 
+static int open_hellos(const struct guardian *guardian, int ends[2])
+{
+	ends[0] = listen_hellos(&guardian->config);
+	return 0;
+}
+
 static int open_records(const struct guardian *guardian, int ends[2])
 {
 	if (guardian->record_dir_hangs)
@@ -128,6 +134,7 @@ static const struct {
     {FD_SOCKET, open_http, {CONTROL}},
     {FD_METRICS, open_metrics, {CONTROL}},
     {FD_RECORDS, open_records, {CONTROL}},
+    {FD_HELLOS, open_hellos, {CONTROL}},
     {FD_LOCK, open_lock, {ENGINE | KEEPER}},
     {FD_PROGRAM, open_programs, {ENGINE | KEEPER, CONTROL}},
     {FD_KEEPER_PAGE, open_page, {KEEPER, ENGINE}},

@@ -11,9 +11,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "vipd/hello.h"
 #include "vipd/log.h"
 
-#define BACKLOG 64
+#define BACKLOG	    64
+#define HELLO_QUEUE (256 * 1024) /* bytes: what may come while control is restarted */
 
 static int unix_socket(const struct config *config, gid_t group)
 {
@@ -78,4 +80,41 @@ int listen_metrics(const struct config *config)
 		return -1;
 	}
 	return fd;
+}
+
+/*
+ * Joins no group: the keeper's memberships, without which no advert comes, let hellos in, too (on Linux a
+ * socket gets what its host has joined).
+ */
+int listen_hellos(const struct config *config)
+{
+	const struct sockaddr_in6 any = {
+	    .sin6_family = AF_INET6, .sin6_port = htons(config->group_port), .sin6_addr = IN6ADDR_ANY_INIT};
+	const struct {
+		int level, name, value;
+	} options[] = {
+	    {IPPROTO_IPV6, IPV6_V6ONLY, 1},
+	    {IPPROTO_IPV6, IPV6_RECVPKTINFO, 1},
+	    {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1},
+	    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, HELLO_HOP_LIMIT},
+	    {IPPROTO_IPV6, IPV6_MULTICAST_HOPS, HELLO_HOP_LIMIT},
+	    {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0},
+	    {SOL_SOCKET, SO_RCVBUF, HELLO_QUEUE},
+	};
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int result = fd < 0 ? -errno : 0;
+	for (size_t i = 0; i < sizeof options / sizeof options[0] && !result; i++)
+		if (setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+			sizeof options[i].value) < 0)
+			result = -errno;
+	if (!result && bind(fd, (const struct sockaddr *)&any, sizeof any) < 0)
+		result = -errno;
+	if (!result)
+		return fd;
+	log_error("cannot open UDP port %u for hellos (group.port): %s; going on without: status will know "
+		  "nothing of the other servers. See who has it: ss -ulpn sport = :%u",
+	    config->group_port, strerrordesc_np(-result), config->group_port);
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }

@@ -41,7 +41,8 @@ static void close_others(const struct reader *reader)
 static void read_files(struct reading *reading)
 {
 	reading->fingerprint = secrets_fingerprint(&reading->config);
-	reading->result = secrets_read_keys(&reading->config, READER_KEYS, &reading->errors);
+	reading->result =
+	    secrets_read_keys(&reading->config, READER_KEYS, READER_CERTIFICATES, &reading->errors);
 	if (reading->result)
 		return;
 	secrets_expect(&reading->config);

@@ -3,10 +3,10 @@
  * Secret files: read here, in the reader, and handed on as sealed memfds. Engine and control open no file at
  * all.
  *
- * The engine gets the keys of its adverts, control gets the certificates of its checks; neither gets the
- * other's. A key that is not good is an error of the configuration. A certificate that cannot be read is not:
- * k3s may not have written it yet. The check that needs it fails with the reason, and it is read when it
- * changes.
+ * The engine gets the keys of its adverts, control gets the certificates of its checks, and keys of hellos
+ * that are made from those of adverts; neither gets the other's. A key that is not good is an error of the
+ * configuration. A certificate that cannot be read is not: k3s may not have written it yet. The check that
+ * needs it fails with the reason, and it is read when it changes.
  */
 #include "guardian/guardian.h"
 
@@ -121,8 +121,22 @@ static const char *opening_trouble(int error)
 	}
 }
 
+/* Control signs hellos with it, and never learns the key of adverts. */
+static int append_hello_key(
+    struct config_key *key, const struct auth_key *advert_key, struct heap *hello_keys)
+{
+	size_t at = hello_keys->size;
+	int result = heap_grow(hello_keys, at + AUTH_DERIVED_SIZE);
+	if (result)
+		return result;
+	auth_key_derive(advert_key, AUTH_LABEL_HELLO, (uint8_t *)hello_keys->bytes + at);
+	key->hello_offset = (uint32_t)at;
+	return 0;
+}
+
 /* Appends the file if it holds a key. What is checked is what is read: it may be replaced at any time. */
-static const char *append_key(struct config_key *key, int fd, size_t size, struct heap *heap)
+static const char *append_key(
+    struct config_key *key, int fd, size_t size, struct heap *heap, struct heap *hello_keys)
 {
 	size_t before = heap->size;
 	struct auth_key parsed;
@@ -131,12 +145,15 @@ static const char *append_key(struct config_key *key, int fd, size_t size, struc
 		return strerrordesc_np(-result);
 	enum auth_key_error error =
 	    auth_key_parse(key->id, (const uint8_t *)heap->bytes + before, heap->size - before, &parsed);
-	auth_key_wipe(&parsed);
 	note_place(&key->file, before, heap->size);
-	return error == AUTH_KEY_OK ? NULL : auth_key_error_text(error);
+	if (error != AUTH_KEY_OK)
+		return auth_key_error_text(error);
+	result = append_hello_key(key, &parsed, hello_keys);
+	auth_key_wipe(&parsed);
+	return result ? strerrordesc_np(-result) : NULL;
 }
 
-static const char *read_key(struct config_key *key, struct heap *heap)
+static const char *read_key(struct config_key *key, struct heap *heap, struct heap *hello_keys)
 {
 	struct stat st = {0};
 	int fd = open_file(key->file.path, &st);
@@ -144,18 +161,19 @@ static const char *read_key(struct config_key *key, struct heap *heap)
 		return opening_trouble(-fd);
 	const char *trouble = privacy_trouble(&st);
 	if (!trouble)
-		trouble = append_key(key, fd, (size_t)st.st_size, heap);
+		trouble = append_key(key, fd, (size_t)st.st_size, heap, hello_keys);
 	close(fd);
 	return trouble;
 }
 
-static int read_keys(struct config *config, struct heap *heap, struct config_errors *errors)
+static int read_keys(
+    struct config *config, struct heap *heap, struct heap *hello_keys, struct config_errors *errors)
 {
 	int result = 0;
 	for (unsigned r = 0; r < config->router_count; r++)
 		for (unsigned k = 0; k < config->routers[r].key_count; k++) {
 			struct config_key *key = &config->routers[r].keys[k];
-			const char *trouble = read_key(key, heap);
+			const char *trouble = read_key(key, heap, hello_keys);
 			if (!trouble)
 				continue;
 			char line[16] = "";
@@ -168,13 +186,16 @@ static int read_keys(struct config *config, struct heap *heap, struct config_err
 	return result;
 }
 
-int secrets_read_keys(struct config *config, int fd, struct config_errors *errors)
+int secrets_read_keys(struct config *config, int fd, int control_fd, struct config_errors *errors)
 {
-	struct heap heap = {0};
-	int result = read_keys(config, &heap, errors);
+	struct heap heap = {0}, hello_keys = {0};
+	int result = read_keys(config, &heap, &hello_keys, errors);
 	if (!result && fd >= 0)
 		result = memfd_fill(fd, heap.bytes, heap.size);
+	if (!result && control_fd >= 0)
+		result = memfd_fill(control_fd, hello_keys.bytes, hello_keys.size);
 	heap_wipe(&heap);
+	heap_wipe(&hello_keys);
 	return result;
 }
 
@@ -224,8 +245,14 @@ void secrets_expect(struct config *config)
 int secrets_read_certificates(struct config *config, int fd)
 {
 	struct heap heap = {0};
-	visit_certificates(config, read_certificate, &heap);
-	int result = fd >= 0 ? memfd_fill(fd, heap.bytes, heap.size) : 0;
+	struct stat st = {0};
+	int result = fd >= 0 && fstat(fd, &st) < 0 ? -errno : heap_grow(&heap, (size_t)st.st_size);
+	if (!result && fd >= 0)
+		result = read_whole(fd, heap.bytes, heap.size); /* the keys of hellos */
+	if (!result)
+		visit_certificates(config, read_certificate, &heap);
+	if (!result && fd >= 0)
+		result = memfd_fill(fd, heap.bytes, heap.size);
 	heap_wipe(&heap);
 	return result;
 }

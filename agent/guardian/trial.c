@@ -141,7 +141,7 @@ void trial_look(struct reading *reading, const char *path)
 	if (geteuid() != 0)
 		return;
 	look_for_kubernetes(reading);
-	reading->result = secrets_read_keys(config, -1, &reading->errors);
+	reading->result = secrets_read_keys(config, -1, -1, &reading->errors);
 	int user = identity_user(config, &reading->identity, &reading->errors);
 	if (reading->result || user)
 		return;

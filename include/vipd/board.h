@@ -251,3 +251,9 @@ void board_read_engine(const struct board *board, struct board_engine *copy);
 bool board_read_order(const struct board *board, unsigned index, struct board_order *copy);
 /* number: 1 .. event_count. false: not there (any more), or half written. */
 bool board_read_event(const struct board *board, uint64_t number, struct board_event *copy);
+
+/* An engine whose heartbeat is older does not answer: it hangs, or is stopped, or is gone. */
+#define BOARD_HEARTBEAT_MAX_US (2 * USEC_PER_SEC)
+/* How long ago the engine last gave a sign of life, in microseconds; -1: never. */
+int64_t board_heartbeat_age_us(const struct board *board, struct mono now);
+bool board_engine_up(const struct board *board, struct mono now);

@@ -58,6 +58,7 @@ struct config_key {
 	uint8_t id;
 	uint32_t line; /* of the file config.path, for errors of the key file; 0: in one that it includes */
 	struct config_secret file;
+	uint32_t hello_offset; /* of the key of hellos, which is made from it, among control's secrets */
 };
 
 struct config_router {
@@ -163,6 +164,9 @@ struct config {
 	uint32_t admin_gid;
 	char metrics_listen[CONFIG_NAME_MAX]; /* as written; "": off */
 	struct sockaddr_in6 metrics_address;  /* sin6_family 0: off */
+	uint16_t group_port;		      /* of hellos */
+	int64_t group_interval_us;	      /* between them */
+	struct address group_advertise;	      /* of this node, for others; unspecified: vipd chooses one */
 	uint32_t router_count;
 	struct config_router routers[CONFIG_ROUTERS_MAX];
 	uint32_t written_checks; /* those in the file, and then those that were made for them */
@@ -215,7 +219,7 @@ void config_copy(struct config *to, const struct config *from);
 
 /*
  * Which settings differ that a running vipd cannot take over by a reload (socket, groups, metrics.listen,
- * record_dir, run_as). Collects one error each; returns 0 if there is none, else -EINVAL.
+ * group.port, record_dir, run_as). Collects one error each; returns 0 if there is none, else -EINVAL.
  */
 int config_check_reload(
     const struct config *running, const struct config *next, struct config_errors *errors);

@@ -170,6 +170,9 @@ static void test_defaults(void **state)
 	assert_int_equal(config.metrics_address.sin6_family, AF_INET6);
 	assert_int_equal(ntohs(config.metrics_address.sin6_port), 9752);
 	assert_address(&(struct address){config.metrics_address.sin6_addr}, "::1");
+	assert_int_equal(config.group_port, 9752);
+	assert_int_equal(config.group_interval_us, 1000000);
+	assert_address(&config.group_advertise, "::");
 	assert_int_equal(config.check_count, 0);
 	assert_int_equal(config.router_count, 1);
 
@@ -197,6 +200,9 @@ static void test_values(void **state)
 	(void)state;
 	assert_int_equal(config_load("tests/conf/good-unusual.conf", &config, &errors), 0);
 	assert_int_equal(config.metrics_address.sin6_family, 0);
+	assert_int_equal(config.group_port, 9753);
+	assert_int_equal(config.group_interval_us, 2000000);
+	assert_address(&config.group_advertise, "2001:db8::11");
 	assert_int_equal(config.check_count, 3);
 	const struct config_check *check = &config.checks[1];
 	assert_string_equal(check->url, "https://[2001:db8:1::1]/?\"q\"=\\");
@@ -419,6 +425,9 @@ static void test_reload(void **state)
 	assert_int_equal(config_load("tests/conf/good-unusual.conf", &again, &errors), 0);
 	assert_int_equal(config_check_reload(&config, &again, &errors), -EINVAL);
 	assert_string_equal(errors.text,
+	    "tests/conf/good-unusual.conf: group.port = 9753: cannot change while vipd runs (9752 now); put "
+	    "it "
+	    "back, or restart vipd\n"
 	    "tests/conf/good-unusual.conf: control.socket = \"/s\": cannot change while vipd runs "
 	    "(\"/run/vipd/vipd.sock\" now); put it back, or restart vipd\n"
 	    "tests/conf/good-unusual.conf: control.group = \"g\": cannot change while vipd runs "
@@ -429,7 +438,7 @@ static void test_reload(void **state)
 	    "(\"[::1]:9752\" now); put it back, or restart vipd\n"
 	    "tests/conf/good-unusual.conf: run_as = \"x\": cannot change while vipd runs "
 	    "(\"vipd\" now); put it back, or restart vipd\n");
-	assert_int_equal(errors.count, 5);
+	assert_int_equal(errors.count, 6);
 }
 
 static void test_names(void **state)

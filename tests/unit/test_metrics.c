@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "control/group/group.h"
 #include "control/report/report.h"
 #include "control/text.h"
 
@@ -24,7 +25,7 @@
 static struct board board;
 static struct config config;
 static struct check_health checks[CONFIG_CHECKS_MAX];
-static struct view_address kernel[2];
+static struct inet6_entry kernel[2];
 
 /* Names that need escaping cannot be configured; interfaces may have them. */
 #define INTERFACE "e\"t\\h0"
@@ -96,7 +97,7 @@ static void take(struct view *view, const char *interface)
 	view->started_us = STARTED_US;
 	view->pid = 42;
 	free(view->kernel);
-	kernel[0] = (struct view_address){{in6addr_loopback}, INTERFACE};
+	kernel[0] = (struct inet6_entry){{in6addr_loopback}, INTERFACE, 0, 0};
 	inet_pton(AF_INET6, VIP, &kernel[1].address.in6);
 	snprintf(kernel[1].interface, sizeof kernel[1].interface, "%s", interface);
 	view->kernel = kernel;
@@ -115,6 +116,61 @@ static int setup(void **state)
 	make_config();
 	make_board();
 	return 0;
+}
+
+/* ---- a group ---- */
+
+static struct group_router group_router;
+static struct group group = {.open = true, .sent = 9, .received = 5, .count = 1, .routers = &group_router};
+
+static struct hello hello_of(const char *node, uint8_t state)
+{
+	struct hello hello = {.family = AF_INET6,
+	    .vrid = 100,
+	    .version = "0.2.0",
+	    .interval_ms = 1000,
+	    .state = state,
+	    .health = VRRP_HEALTHY,
+	    .priority = 100,
+	    .effective_priority = 100,
+	    .candidate = true,
+	    .advert_interval_ms = 100,
+	    .preempt = true,
+	    .address_count = 1};
+	strcpy(hello.node, node);
+	inet_pton(AF_INET6, VIP, &hello.addresses[0].in6);
+	return hello;
+}
+
+/* This node is fe80::2 and the holder, fe80::1 can take over, fe80::3 is lost, fe80::4 has another interval.
+ */
+static void make_group(void)
+{
+	struct roster_news news;
+	group_router = (struct group_router){.id = config.routers[0].id, .ours = hello_of("n2", VRRP_ACTIVE)};
+	inet_pton(AF_INET6, "fe80::2", &group_router.source.in6);
+	memset(group.refused, 0, sizeof group.refused);
+	group.refused[HELLO_AUTH_MISSING] = 4;
+	for (unsigned n = 1; n <= 4; n++) {
+		char node[8];
+		struct address source = {{{{0xfe, 0x80, [15] = (uint8_t)n}}}};
+		snprintf(node, sizeof node, "n%u", n);
+		struct hello hello = hello_of(node, VRRP_BACKUP);
+		hello.number = n;
+		if (n == 4) {
+			hello.advert_interval_ms = 1000;
+			hello.candidate = false;
+			strcpy(hello.version, "0.3.0");
+			strcpy(hello.reason, "fault: no link");
+		}
+		struct mono at = {(n == 3 ? 5 : 9) * USEC_PER_SEC};
+		if (n != 2)
+			assert_int_equal(
+			    roster_hear(&group_router.roster, &source, &hello, at, STARTED_US, &news),
+			    HELLO_OK);
+	}
+	assert_true(
+	    roster_expire(&group_router.roster, (struct mono){10 * USEC_PER_SEC}, STARTED_US + 1, &news));
 }
 
 static void has_line(const char *text, const char *line)
@@ -140,6 +196,60 @@ static char *metrics(const char *interface)
 }
 
 #define ROUTER "router=\"api\",vrid=\"100\",interface=\"e\\\"t\\\\h0\""
+
+/* As `jq -c` shows it. */
+static void test_group(void **state)
+{
+	(void)state;
+	struct view view;
+	size_t length = 0;
+	make_group();
+	take(&view, INTERFACE);
+	view.group = &group;
+	json_t *status = status_json(&view);
+	const json_t *router = json_array_get(json_object_get(status, "virtual_routers"), 0);
+	json_t *found = json_object_get(router, "group");
+	char shown[512] = "";
+	size_t i;
+	json_t *member;
+	json_array_foreach(json_object_get(found, "members"), i, member)
+	{
+		char *differs = json_dumps(json_object_get(member, "differs"), JSON_COMPACT);
+		size_t used = strlen(shown);
+		snprintf(shown + used, sizeof shown - used, "%s %s %s%s %s\n",
+		    json_string_value(json_object_get(member, "node")),
+		    json_string_value(json_object_get(member, "address")),
+		    json_string_value(json_object_get(member, "presence")),
+		    json_is_true(json_object_get(member, "self")) ? " self" : "", differs);
+		free(differs);
+	}
+	assert_string_equal(shown, "n1 fe80::1 here []\nn2 fe80::2 here self []\nn3 fe80::3 lost []\n"
+				   "n4 fe80::4 here [\"advert_interval\"]\n");
+	assert_int_equal(json_integer_value(json_object_get(found, "here")), 3);
+	assert_int_equal(json_integer_value(json_object_get(found, "can_take_over")), 1);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(found, "next"), "node")), "n1");
+	const json_t *all = json_object_get(status, "group");
+	assert_int_equal(json_integer_value(json_object_get(all, "received")), 5);
+	assert_int_equal(
+	    json_integer_value(json_object_get(json_object_get(all, "dropped"), "auth_missing")), 4);
+	json_decref(status);
+
+	char *text = metrics_text(&view, &length);
+	has_line(text, "vipd_group_members{" ROUTER "} 3");
+	has_line(text, "vipd_group_candidates{" ROUTER "} 1");
+	has_line(text, "vipd_group_without_hello{" ROUTER "} 0");
+	has_line(text, "vipd_group_hellos_dropped_total{reason=\"auth_missing\"} 4");
+#define MEMBER(n) ROUTER ",member=\"n" #n "\",member_address=\"fe80::" #n "\""
+	has_line(text, "vipd_group_member_info{" MEMBER(2) ",version=\"0.2.0\"} 1");
+	has_line(text, "vipd_group_member_info{" MEMBER(4) ",version=\"0.3.0\"} 1");
+	has_line(text, "vipd_group_member_lost{" MEMBER(1) "} 0");
+	has_line(text, "vipd_group_member_lost{" MEMBER(3) "} 1");
+	has_line(text, "vipd_group_member_differs{" MEMBER(4) ",setting=\"advert_interval\"} 1");
+	has_line(text, "vipd_group_member_differs{" MEMBER(4) ",setting=\"addresses\"} 0");
+	assert_null(strstr(text, "vipd_group_member_info{" MEMBER(3)));
+	free(text);
+	drop(&view);
+}
 
 static void test_metrics(void **state)
 {
@@ -378,6 +488,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_metrics, setup),
+	    cmocka_unit_test_setup(test_group, setup),
 	    cmocka_unit_test_setup(test_buckets_are_cumulative, setup),
 	    cmocka_unit_test_setup(test_held_follows_the_kernel_not_the_board, setup),
 	    cmocka_unit_test_setup(test_promtool, setup),

@@ -148,10 +148,19 @@ static void forgive_gap(struct roster *roster, int64_t gap_us)
 		roster->members[i].heard = mono_add(roster->members[i].heard, gap_us);
 }
 
-static bool is_silent(const struct roster_member *member, struct mono now)
+static struct mono silent_at(const struct roster_member *member)
 {
-	int64_t limit_us = LOST_INTERVALS * member->hello.interval_ms * USEC_PER_MS;
-	return member->presence == ROSTER_HERE && mono_sub(now, member->heard) >= limit_us;
+	return member->presence == ROSTER_HERE
+		   ? mono_add(member->heard, LOST_INTERVALS * member->hello.interval_ms * USEC_PER_MS)
+		   : MONO_NEVER;
+}
+
+struct mono roster_deadline(const struct roster *roster)
+{
+	struct mono first = MONO_NEVER;
+	for (unsigned i = 0; i < roster->count; i++)
+		first = mono_min(first, silent_at(&roster->members[i]));
+	return first;
 }
 
 bool roster_expire(struct roster *roster, struct mono now, int64_t now_us, struct roster_news *news)
@@ -166,7 +175,7 @@ bool roster_expire(struct roster *roster, struct mono now, int64_t now_us, struc
 			remove_at(roster, i - 1);
 	for (unsigned i = 0; i < roster->count; i++) {
 		struct roster_member *member = &roster->members[i];
-		if (!is_silent(member, now))
+		if (!mono_reached(now, silent_at(member)))
 			continue;
 		member->presence = ROSTER_LOST;
 		member->since_us = now_us;

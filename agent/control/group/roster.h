@@ -72,6 +72,9 @@ enum hello_verdict roster_hear(struct roster *roster, const struct address *sour
  */
 bool roster_expire(struct roster *roster, struct mono now, int64_t now_us, struct roster_news *news);
 
+/* When it will have news, if nothing is heard; MONO_NEVER: never. */
+struct mono roster_deadline(const struct roster *roster);
+
 /* The Active is at `source` (not this node): remembered as a stranger if it sends no hello for long enough.
  */
 void roster_active(struct roster *roster, const struct address *source, struct mono now);

@@ -11,6 +11,7 @@
 
 #include "control/checks/checks.h"
 #include "control/control.h"
+#include "control/group/group.h"
 #include "control/http/access.h"
 #include "control/http/events.h"
 #include "control/http/reload.h"
@@ -43,6 +44,7 @@ static int look(struct control *control, struct view *view)
 	int r = view_take(
 	    view, control->board, control->config, checks_health(control->parts[PART_CHECKS]), mono_now());
 	view->started_us = control->started_us;
+	view->group = control->parts[PART_GROUP];
 	view->recorder = recorder_state(control->parts[PART_RECORDER]);
 	view->pid = getppid(); /* the guardian started us */
 	return r;
@@ -78,8 +80,8 @@ static void get_metrics(struct service *service, struct http_request *request)
 static bool engine_silent(const struct board *board, char *text, size_t size)
 {
 	struct mono now = mono_now();
-	int64_t age_us = view_heartbeat_age_us(board, now);
-	if (view_engine_up(board, now))
+	int64_t age_us = board_heartbeat_age_us(board, now);
+	if (board_engine_up(board, now))
 		return false;
 	if (age_us < 0)
 		snprintf(text, size, "the engine has not started yet");
@@ -184,6 +186,7 @@ static void drain_or_resume(struct service *service, struct http_request *reques
 		    "nothing done: the engine takes no commands: %s; look at: journalctl -u vipd",
 		    strerror(-r));
 	} else {
+		group_soon(service->control->parts[PART_GROUP]);
 		http_reply_json(request, MHD_HTTP_OK,
 		    json_pack("{s:b, s:O}", "drained", type == MESSAGE_DRAIN, "routers", names));
 	}

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "control/report/group.h"
 #include "control/report/prometheus.h"
 #include "vipd/log.h"
 
@@ -402,6 +403,7 @@ char *metrics_text(const struct view *view, size_t *length)
 		check_metrics(out, view);
 		certificate_metrics(out, view);
 	}
+	group_metrics(out, view);
 	if (fclose(out) != 0) {
 		free(text);
 		return NULL;

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "control/report/group.h"
 #include "control/text.h"
 #include "vipd/timing.h"
 
@@ -67,7 +68,10 @@ static json_t *active_json(const struct view *view, const struct board_router *r
 		return json_null();
 	int64_t seen_us = mono_sub(view->now, router->active_seen);
 	json_t *json = json_object();
+	const char *node = router->active_self ? view->config->node
+					       : group_node_at(view, &router->id, &router->active_address);
 	put(json, "address", address_text(&router->active_address));
+	put(json, "node", node ? json_string(node) : json_null());
 	put(json, "priority", json_integer(router->active_priority));
 	put(json, "self", json_boolean(router->active_self));
 	put(json, "last_seen_ms", milliseconds(seen_us > 0 ? seen_us : 0));
@@ -180,6 +184,7 @@ static json_t *router_json(const struct view *view, const struct board_router *r
 	put(json, "dropped", dropped_json(router));
 	put(json, "last_takeover", takeover_json(&router->last_takeover));
 	put(json, "conflict", conflict_json(router));
+	put(json, "group", group_router_json(view, router));
 	return json;
 }
 
@@ -287,5 +292,6 @@ json_t *status_json(const struct view *view)
 	put(json, "virtual_routers", routers);
 	put(json, "checks", checks);
 	put(json, "recorder", recorder_json(view));
+	put(json, "group", group_json(view));
 	return json;
 }

@@ -3,14 +3,12 @@
  * One consistent look at everything, so that the parts of an answer fit together and the board is read once.
  *
  * Which addresses are there must be right even when the engine hangs or lies, so it does not come from the
- * board: each request asks the kernel. It reads a file of /proc, because a request by netlink would wait,
- * before Linux 6.9, for a lock that others may hold for seconds, and a control that waits is taken for hung.
+ * board: each request asks the kernel.
  * Only the router's interface counts: kube-proxy in IPVS mode binds every external address to kube-ipvs0, on
  * all nodes.
  */
 #include "control/report/view.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,21 +16,6 @@
 
 #define KERNEL_ROOM	 64 /* addresses, and as many more each time */
 #define TERMINATE(array) ((array)[sizeof(array) - 1] = '\0')
-
-int64_t view_heartbeat_age_us(const struct board *board, struct mono now)
-{
-	int64_t heartbeat_us = atomic_load(&board->heartbeat_us);
-	if (!heartbeat_us)
-		return -1;
-	int64_t age_us = mono_sub(now, (struct mono){heartbeat_us});
-	return age_us > 0 ? age_us : 0;
-}
-
-bool view_engine_up(const struct board *board, struct mono now)
-{
-	int64_t age_us = view_heartbeat_age_us(board, now);
-	return age_us >= 0 && age_us <= VIEW_HEARTBEAT_MAX_US;
-}
 
 /* What will be there when the engine has started. */
 static void router_expected(const struct config_router *config, struct board_router *router)
@@ -77,24 +60,12 @@ static void routers_take(struct view *view, const struct board *board)
 	view->router_count = view->config->router_count;
 }
 
-/* One line of /proc/net/if_inet6: 32 digits, the interface's number, three numbers more and its name. */
-static bool kernel_line(const char *line, struct view_address *found)
-{
-	uint8_t *bytes = found->address.in6.s6_addr;
-	for (int i = 0; i < 16; i++)
-		if (sscanf(line + 2 * i, "%2hhx", &bytes[i]) != 1)
-			return false;
-	static_assert(IF_NAMESIZE == 16, "of the format");
-	return sscanf(line, "%*32[0-9a-f] %*x %*x %*x %*x %15s", found->interface) == 1;
-}
-
 /* Enough room for one more. */
 static bool kernel_grow(struct view *view)
 {
 	if (view->kernel && view->kernel_count % KERNEL_ROOM)
 		return true;
-	struct view_address *more =
-	    reallocarray(view->kernel, view->kernel_count + KERNEL_ROOM, sizeof *more);
+	struct inet6_entry *more = reallocarray(view->kernel, view->kernel_count + KERNEL_ROOM, sizeof *more);
 	if (more)
 		view->kernel = more;
 	return more != NULL;
@@ -103,11 +74,11 @@ static bool kernel_grow(struct view *view)
 static void kernel_ask(struct view *view)
 {
 	char line[128];
-	FILE *file = fopen("/proc/net/if_inet6", "re");
+	FILE *file = inet6_open();
 	if (!file)
 		return;
 	while (kernel_grow(view) && fgets(line, sizeof line, file))
-		view->kernel_count += kernel_line(line, &view->kernel[view->kernel_count]);
+		view->kernel_count += inet6_parse(line, &view->kernel[view->kernel_count]);
 	if (!feof(file)) { /* a part would be as wrong as nothing */
 		free(view->kernel);
 		view->kernel = NULL;
@@ -120,8 +91,8 @@ int view_take(struct view *view, const struct board *board, const struct config 
     const struct check_health *checks, struct mono now)
 {
 	*view = (struct view){.config = config, .checks = checks, .now = now};
-	view->heartbeat_age_us = view_heartbeat_age_us(board, now);
-	view->engine_up = view_engine_up(board, now);
+	view->heartbeat_age_us = board_heartbeat_age_us(board, now);
+	view->engine_up = board_engine_up(board, now);
 	board_read_engine(board, &view->engine);
 
 	view->router_count = atomic_load(&board->router_count);
@@ -174,7 +145,7 @@ enum held view_held(
 	if (!view->kernel)
 		return HELD_UNKNOWN;
 	for (unsigned i = 0; i < view->kernel_count; i++) {
-		const struct view_address *found = &view->kernel[i];
+		const struct inet6_entry *found = &view->kernel[i];
 		if (!address_equal(&found->address, address))
 			continue;
 		if (!strcmp(found->interface, interface))

@@ -5,23 +5,17 @@
  */
 #pragma once
 
-#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "control/checks/health.h"
+#include "control/inet6.h"
 #include "control/records/recorder.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
 
-/* An engine whose heartbeat is older does not answer: it hangs, or is stopped, or is gone. */
-#define VIEW_HEARTBEAT_MAX_US (2 * USEC_PER_SEC)
-
-struct view_address {
-	struct address address;
-	char interface[IF_NAMESIZE];
-};
+struct group;
 
 struct view {
 	const struct config *config;
@@ -30,6 +24,7 @@ struct view {
 	int64_t started_us;		       /* wall clock: vipd's start */
 	pid_t pid;			       /* of vipd */
 	const struct recorder_state *recorder; /* NULL: not asked */
+	const struct group *group;	       /* the same */
 	bool engine_up;
 	int64_t heartbeat_age_us; /* -1: no engine has ever run */
 	struct board_engine engine;
@@ -37,13 +32,9 @@ struct view {
 	struct board_router *routers;
 	unsigned link_count;
 	struct board_link *links;
-	struct view_address *kernel; /* what is on all interfaces; NULL: it did not say */
+	struct inet6_entry *kernel; /* what is on all interfaces; NULL: it did not say */
 	unsigned kernel_count;
 };
-
-/* How long ago the engine last gave a sign of life, in microseconds; -1: never. */
-int64_t view_heartbeat_age_us(const struct board *board, struct mono now);
-bool view_engine_up(const struct board *board, struct mono now);
 
 /*
  * Reads the board and asks the kernel; before the engine has published a router, those of the configuration

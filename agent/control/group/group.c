@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The part of control that keeps the groups: one timer, one socket. Nothing here is needed for an election,
+ * so whatever happens to it moves no address.
+ */
+#include "control/group/group.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control/control.h"
+#include "vipd/duration.h"
+#include "vipd/log.h"
+
+#define TIMER_EXACT_US	(5 * USEC_PER_MS)
+#define SOON_US		(20 * USEC_PER_MS) /* until the engine has done what it was told */
+#define LOOK_US		USEC_PER_SEC	   /* at the latest; see roster_expire() */
+#define FLOOD_PAUSE_US	(10 * USEC_PER_MS)
+#define PRIORITY_HEAR	(SD_EVENT_PRIORITY_NORMAL + 10) /* after everything else */
+#define LOGGED_A_MINUTE 30
+
+/* ---- news ---- */
+
+static bool may_log(struct group *group)
+{
+	struct mono now = mono_now();
+	if (mono_sub(now, group->log_from) >= 60 * USEC_PER_SEC) {
+		if (group->logged > LOGGED_A_MINUTE)
+			log_warning("%u more lines about members of a group that come and go were left out",
+			    group->logged - LOGGED_A_MINUTE);
+		group->log_from = now;
+		group->logged = 0;
+	}
+	return group->logged++ < LOGGED_A_MINUTE;
+}
+
+static void log_news(const struct group *group, const char *router, const struct roster_news *news)
+{
+	char address[ADDRESS_TEXT_MAX], after[DURATION_TEXT_MAX];
+	address_format(&news->source, address);
+	int64_t after_us = news->after_us / USEC_PER_SEC * USEC_PER_SEC;
+	switch (news->event) {
+	case ROSTER_QUIET: break;
+	case ROSTER_JOINED: log_info("%s: %s (%s) has joined the group", router, news->node, address); break;
+	case ROSTER_IS_LOST:
+		log_warning(
+		    "%s: %s (%s) is lost: nothing was heard of it for three intervals. It cannot take "
+		    "over; see whether it runs, and whether a firewall drops UDP port %u",
+		    router, news->node, address, group->control->config->group_port);
+		break;
+	case ROSTER_IS_BACK:
+		log_notice("%s: %s (%s) is back after %s%s", router, news->node, address,
+		    duration_format(after_us, after), news->rebooted ? ", rebooted" : "");
+		break;
+	case ROSTER_HAS_STOPPED: log_notice("%s: %s (%s) has stopped", router, news->node, address); break;
+	}
+}
+
+void group_tell(struct group *group, unsigned index, const struct roster_news *news)
+{
+	const struct config_router *config = &group->control->config->routers[index];
+	if (news->event == ROSTER_QUIET)
+		return;
+	struct group_event *event = &group->events[group->event_count++ % GROUP_EVENTS_MAX];
+	*event = (struct group_event){.at_us = realtime_us(), .id = config->id, .news = *news};
+	memcpy(event->router, config->name, sizeof event->router);
+	if (may_log(group))
+		log_news(group, config->name, news);
+}
+
+/* ---- the loop ---- */
+
+static void arm(struct group *group, int64_t us)
+{
+	sd_event_source_set_time_relative(group->timer, us > 0 ? (uint64_t)us : 0);
+	sd_event_source_set_enabled(group->timer, SD_EVENT_ONESHOT);
+}
+
+static void expire(struct group *group, struct mono now)
+{
+	struct roster_news news;
+	for (unsigned i = 0; i < group->count; i++)
+		while (roster_expire(&group->routers[i].roster, now, realtime_us(), &news))
+			group_tell(group, i, &news);
+}
+
+static struct mono next_look(const struct group *group, struct mono now)
+{
+	struct mono next = mono_add(now, LOOK_US);
+	if (!mono_reached(now, group->soon))
+		next = mono_min(next, group->soon);
+	for (unsigned i = 0; i < group->count; i++) {
+		const struct group_router *router = &group->routers[i];
+		if (router->ours.vrid)
+			next =
+			    mono_min(next, mono_add(router->said, group->control->config->group_interval_us));
+		next = mono_min(next, roster_deadline(&router->roster));
+	}
+	return next;
+}
+
+/* What has come is taken in first: it was not silent who was not read. */
+static void look(struct group *group)
+{
+	struct mono now = mono_now();
+	if (group->open)
+		group_hear(group, now);
+	expire(group, now);
+	group_say(group, now);
+	arm(group, mono_sub(next_look(group, now), now));
+}
+
+static int on_timer(sd_event_source *source, uint64_t us, void *context)
+{
+	(void)source, (void)us;
+	look(context);
+	return 0;
+}
+
+static int on_pause(sd_event_source *source, uint64_t us, void *context)
+{
+	(void)source, (void)us;
+	struct group *group = context;
+	return sd_event_source_set_enabled(group->io, SD_EVENT_ON);
+}
+
+static int on_hellos(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	(void)fd, (void)events;
+	struct group *group = context;
+	if (group_hear(group, mono_now()))
+		return 0;
+	sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	sd_event_source_set_time_relative(group->pause, FLOOD_PAUSE_US);
+	return sd_event_source_set_enabled(group->pause, SD_EVENT_ONESHOT);
+}
+
+void group_soon(struct group *group)
+{
+	group->soon = mono_add(mono_now(), SOON_US);
+	arm(group, SOON_US);
+}
+
+/* ---- for others ---- */
+
+unsigned group_forget(struct group *group, const char *node)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < group->count; i++)
+		count += roster_forget(&group->routers[i].roster, node);
+	return count;
+}
+
+/* ---- the part ---- */
+
+static void wipe(struct group_router *routers, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		for (unsigned k = 0; k < CONFIG_KEYS_MAX; k++)
+			auth_key_wipe(&routers[i].keys[k]);
+	free(routers);
+}
+
+/* What is known of a group outlives a reload. */
+static void group_configure(void *part)
+{
+	struct group *group = part;
+	const struct config *config = group->control->config;
+	struct group_router *before = group->routers;
+	unsigned count_before = group->count;
+	struct group_router *routers = calloc(config->router_count, sizeof *routers);
+	if (!routers) {
+		log_error("no memory for the groups of %u virtual routers: what was known of them stays as "
+			  "it was",
+		    config->router_count);
+		sd_event_exit(group->control->event, EXIT_FAILURE);
+		return;
+	}
+	group->routers = routers;
+	group->count = config->router_count;
+	for (unsigned i = 0; i < group->count; i++) {
+		for (unsigned b = 0; b < count_before; b++)
+			if (router_id_equal(&before[b].id, &config->routers[i].id))
+				routers[i] = before[b];
+		routers[i].id = config->routers[i].id;
+		group_take_keys(group, i);
+	}
+	wipe(before, count_before);
+	group->next_addresses = (struct mono){0};
+	look(group);
+	group_soon(group); /* the engine has the new configuration then, too */
+}
+
+static void group_changed(void *part)
+{
+	struct group *group = part;
+	if (group->routers)
+		look(group);
+}
+
+static void group_verdict(void *part, const struct verdict *verdict)
+{
+	struct group *group = part;
+	if (verdict->router < group->count && group->routers[verdict->router].ours.health != verdict->health)
+		group_soon(group);
+}
+
+/* The same for as long as the machine runs; zeros if the kernel does not say. */
+static void read_boot(uint8_t boot[static HELLO_BOOT_SIZE])
+{
+	char text[64] = "";
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	unsigned digits = 0;
+	for (ssize_t i = 0; i < size && digits < 2 * HELLO_BOOT_SIZE; i++) {
+		char digit[2] = {text[i], '\0'};
+		if (!strchr("0123456789abcdef", text[i]))
+			continue;
+		boot[digits / 2] = (uint8_t)(boot[digits / 2] << 4 | strtoul(digit, NULL, 16));
+		digits++;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static int group_open(void *part, struct control *control)
+{
+	struct group *group = part;
+	group->control = control;
+	group->open = control->has_hellos;
+	group->started = mono_now();
+	read_boot(group->boot);
+	int r = sd_event_add_time_relative(
+	    control->event, &group->timer, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_timer, group);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(group->timer, SD_EVENT_OFF); /* until it is configured */
+	if (r < 0 || !group->open)
+		return r;
+	r = sd_event_add_time_relative(
+	    control->event, &group->pause, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_pause, group);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(group->pause, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_io(control->event, &group->io, FD_HELLOS, EPOLLIN, on_hellos, group);
+	return r < 0 ? r : sd_event_source_set_priority(group->io, PRIORITY_HEAR);
+}
+
+/* The others need not wait for three intervals to know. */
+static void group_close(void *part)
+{
+	struct group *group = part;
+	if (group->routers)
+		group_take_leave(group, mono_now());
+	sd_event_source_disable_unref(group->io);
+	sd_event_source_disable_unref(group->pause);
+	sd_event_source_disable_unref(group->timer);
+	wipe(group->routers, group->count);
+}
+
+const struct part part_group = {.size = sizeof(struct group),
+    .open = group_open,
+    .configure = group_configure,
+    .changed = group_changed,
+    .verdict = group_verdict,
+    .close = group_close};

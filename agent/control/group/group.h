@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The group of each virtual router: what this node says of itself in hellos, what it hears of the others, and
+ * what has happened. Status and metrics read it.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "control/group/roster.h"
+#include "vipd/auth.h"
+#include "vipd/board.h"
+#include "vipd/config.h"
+
+#define GROUP_EVENTS_MAX 64
+
+struct control;
+
+struct group_router {
+	struct router_id id;
+	struct roster roster;
+	struct hello ours;     /* what was said last; vrid 0: nothing yet */
+	struct address source; /* that it was said from: of our adverts */
+	struct mono said;      /* when */
+	uint32_t ifindex;      /* 0: unknown */
+
+	enum config_auth mode;
+	int active; /* index of the key that signs, -1: none */
+	unsigned key_count;
+	struct auth_key keys[CONFIG_KEYS_MAX];
+	struct auth_sequence sequence;
+	struct auth_replay replay;
+	int64_t clock_us; /* what the clock of adverts is ahead of mono_now(); 0: unknown */
+};
+
+/* Somebody has joined, is lost, is back, or has stopped. */
+struct group_event {
+	int64_t at_us; /* wall clock */
+	struct router_id id;
+	char router[CONFIG_NAME_MAX];
+	struct roster_news news;
+};
+
+/* PART_GROUP */
+struct group {
+	struct control *control;
+	bool open; /* the guardian has given us the socket */
+	struct mono started;
+	struct mono soon; /* of group_soon(); in the past: nothing is expected */
+	unsigned count;
+	struct group_router *routers; /* parallel to config->routers */
+	uint8_t boot[HELLO_BOOT_SIZE];
+	struct mono next_addresses; /* when to look what the interfaces have */
+
+	uint64_t sent, send_errors, received;
+	uint64_t refused[HELLO_VERDICTS];
+
+	uint64_t event_count; /* ever; the last is at (event_count - 1) % GROUP_EVENTS_MAX */
+	struct group_event events[GROUP_EVENTS_MAX];
+	struct mono log_from; /* budget of log lines */
+	unsigned logged;
+
+	sd_event_source *timer, *io, *pause;
+};
+
+/* group.c: what this node does has changed, or is about to: hellos go out in a moment, not only in a second.
+ */
+void group_soon(struct group *group);
+/* Members of that name that are not here, and routers without hello. Returns how many were forgotten. */
+unsigned group_forget(struct group *group, const char *node);
+/* Records and logs what the roster of router `index` has to tell. */
+void group_tell(struct group *group, unsigned index, const struct roster_news *news);
+
+/* say.c: looks at the board and sends what is due. */
+void group_say(struct group *group, struct mono now);
+/* The last hello of each router. */
+void group_take_leave(struct group *group, struct mono now);
+/* auth of router `index`, from the configuration. */
+void group_take_keys(struct group *group, unsigned index);
+int64_t group_clock_us(const struct group_router *router, struct mono now);
+
+/* hear.c: reads what has come, but not more than a fair share. false: there is more. */
+bool group_hear(struct group *group, struct mono now);
+
+/* The group of a virtual router; NULL: it has none. */
+static inline const struct group_router *group_of(const struct group *group, const struct router_id *id)
+{
+	for (unsigned i = 0; i < group->count; i++)
+		if (router_id_equal(&group->routers[i].id, id))
+			return &group->routers[i];
+	return NULL;
+}

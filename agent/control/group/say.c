@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What this node says of itself: made from the board and the configuration, sent from the address that the
+ * adverts are sent from, because the others know us by that one.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "control/control.h"
+#include "control/group/group.h"
+#include "control/inet6.h"
+#include "vipd/timing.h"
+
+#define ADDRESSES_EVERY_US (30 * USEC_PER_SEC)
+#define FLAGS_UNUSABLE	   0x69 /* temporary, dadfailed, deprecated, tentative */
+
+/* ---- keys ---- */
+
+/* They are in the secrets, at the offsets of the image; the guardian has checked them. */
+void group_take_keys(struct group *group, unsigned index)
+{
+	const struct control *control = group->control;
+	const struct config_router *config = &control->config->routers[index];
+	struct group_router *router = &group->routers[index];
+	router->mode = config->auth;
+	router->active = -1;
+	router->key_count = 0;
+	for (unsigned i = 0; i < config->key_count && i < CONFIG_KEYS_MAX; i++) {
+		const struct config_key *key = &config->keys[i];
+		if (key->hello_offset > control->secrets.size ||
+		    control->secrets.size - key->hello_offset < AUTH_DERIVED_SIZE)
+			continue;
+		if (key->id == config->auth_active_key)
+			router->active = (int)router->key_count;
+		auth_key_of(key->id, (const uint8_t *)control->secrets.bytes + key->hello_offset,
+		    &router->keys[router->key_count++]);
+	}
+}
+
+/* Hellos carry the time of adverts: the engine knows whether a step of the wall clock is to be believed. */
+int64_t group_clock_us(const struct group_router *router, struct mono now)
+{
+	return router->clock_us ? now.us + router->clock_us : realtime_us();
+}
+
+static bool signs(const struct group_router *router)
+{
+	return router->mode == AUTH_PERMISSIVE || router->mode == AUTH_ENFORCE;
+}
+
+/* ---- content ---- */
+
+static void describe_settings(const struct config_router *config, struct hello *hello)
+{
+	hello->advert_interval_ms = (uint32_t)(config->advert_interval_us / USEC_PER_MS);
+	hello->preempt = config->preempt;
+	hello->auth = (uint8_t)config->auth;
+	hello->key_count = (uint8_t)config->key_count;
+	for (unsigned i = 0; i < config->key_count; i++)
+		hello->keys[i] = config->keys[i].id;
+	hello->address_count = (uint8_t)config->address_count;
+	memcpy(hello->addresses, config->addresses, config->address_count * sizeof config->addresses[0]);
+}
+
+static void describe_state(const struct board_router *board, bool engine_up, struct hello *hello)
+{
+	bool takes_part = board->state == VRRP_BACKUP || board->state == VRRP_ACTIVE;
+	hello->state = board->state < VRRP_STATES ? board->state : VRRP_FAULT;
+	hello->health = board->health < VRRP_HEALTHS ? board->health : VRRP_FAILING;
+	hello->priority = board->priority;
+	hello->effective_priority = board->effective_priority;
+	hello->drained = board->drained;
+	hello->candidate = engine_up && takes_part && board->effective_priority;
+	hello->held = board->address_count && board->held == (1ULL << board->address_count) - 1;
+	if (!engine_up)
+		strcpy(hello->reason, "the engine does not respond");
+	else if (!takes_part)
+		snprintf(hello->reason, sizeof hello->reason, "%.*s", (int)sizeof hello->reason - 1,
+		    board->reason_text);
+	else if (hello->health != VRRP_HEALTHY)
+		snprintf(hello->reason, sizeof hello->reason, "%.*s", (int)sizeof hello->reason - 1,
+		    board->health_text);
+}
+
+static void describe(
+    const struct group *group, unsigned index, const struct board_router *board, struct hello *hello)
+{
+	const struct config *config = group->control->config;
+	const struct config_router *router = &config->routers[index];
+	memset(hello, 0, sizeof *hello);
+	hello->family = router->id.family;
+	hello->vrid = router->id.vrid;
+	hello->is_signed = signs(&group->routers[index]);
+	memcpy(hello->node, config->node, sizeof hello->node);
+	strncpy(hello->version, VIPD_VERSION, sizeof hello->version - 1);
+	memcpy(hello->boot, group->boot, sizeof hello->boot);
+	hello->interval_ms = (uint32_t)(config->group_interval_us / USEC_PER_MS);
+	hello->address = group->routers[index].ours.address;
+	describe_state(board, board_engine_up(group->control->board, mono_now()), hello);
+	describe_settings(router, hello);
+}
+
+/* ---- the address that others should use ---- */
+
+static bool is_virtual(const struct config *config, const struct address *address)
+{
+	for (unsigned i = 0; i < config->router_count; i++)
+		for (unsigned a = 0; a < config->routers[i].address_count; a++)
+			if (address_equal(&config->routers[i].addresses[a], address))
+				return true;
+	return false;
+}
+
+static void take_address(struct group *group, const struct inet6_entry *entry)
+{
+	const struct config *config = group->control->config;
+	if (entry->scope || entry->flags & FLAGS_UNUSABLE || is_virtual(config, &entry->address))
+		return;
+	for (unsigned i = 0; i < group->count; i++) {
+		struct address *address = &group->routers[i].ours.address;
+		if (address_is_unspecified(address) &&
+		    !strcmp(config->routers[i].id.interface, entry->interface))
+			*address = entry->address;
+	}
+}
+
+static void look_for_addresses(struct group *group)
+{
+	const struct config *config = group->control->config;
+	char line[128];
+	struct inet6_entry entry;
+	for (unsigned i = 0; i < group->count; i++)
+		group->routers[i].ours.address = config->group_advertise;
+	FILE *file = address_is_unspecified(&config->group_advertise) ? inet6_open() : NULL;
+	while (file && fgets(line, sizeof line, file))
+		if (inet6_parse(line, &entry))
+			take_address(group, &entry);
+	if (file)
+		fclose(file);
+}
+
+/* ---- sending ---- */
+
+static int transmit(const struct group_router *router, const struct address *to, uint16_t port,
+    const void *bytes, size_t size)
+{
+	struct sockaddr_in6 where = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = to->in6};
+	struct in6_pktinfo info = {.ipi6_addr = router->source.in6, .ipi6_ifindex = router->ifindex};
+	struct iovec part = {(void *)bytes, size};
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof info)];
+	} control = {
+	    .header = {
+		.cmsg_level = IPPROTO_IPV6, .cmsg_type = IPV6_PKTINFO, .cmsg_len = CMSG_LEN(sizeof info)}};
+	memcpy(CMSG_DATA(&control.header), &info, sizeof info);
+	if (address_is_link_local(to) || address_is_multicast(to))
+		where.sin6_scope_id = router->ifindex;
+	struct msghdr header = {.msg_name = &where,
+	    .msg_namelen = sizeof where,
+	    .msg_iov = &part,
+	    .msg_iovlen = 1,
+	    .msg_control = control.room,
+	    .msg_controllen = sizeof control.room};
+	return sendmsg(FD_HELLOS, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static void send_to(struct group *group, struct group_router *router, const struct hello *hello,
+    const struct address *to, struct mono now)
+{
+	uint8_t bytes[HELLO_SIZE_MAX];
+	size_t size = hello_build(hello, bytes, sizeof bytes);
+	if (!size)
+		return;
+	if (hello->is_signed)
+		hello_sign(&router->keys[router->active], &router->source, to,
+		    auth_sequence_next(&router->sequence, group_clock_us(router, now)), bytes, size);
+	if (transmit(router, to, group->control->config->group_port, bytes, size) < 0)
+		group->send_errors++; /* the link is down, the address goes: the next one follows soon */
+	else
+		group->sent++;
+}
+
+static void send_hello(struct group *group, unsigned index, struct hello *hello, struct mono now)
+{
+	struct group_router *router = &group->routers[index];
+	const struct config_router *config = &group->control->config->routers[index];
+	hello->number = (uint64_t)now.us;
+	router->ours = *hello;
+	router->said = now;
+	if (!group->open || config->id.family != AF_INET6 || !router->ifindex ||
+	    address_is_unspecified(&router->source) || (hello->is_signed && router->active < 0))
+		return;
+	for (unsigned i = 0; i < config->peer_count; i++)
+		send_to(group, router, hello, &config->peers[i], now);
+	if (!config->peer_count)
+		send_to(group, router, hello, &vrrp_family_numbered(config->id.family)->group, now);
+}
+
+/* Whether it says something new. */
+static bool is_news(const struct group_router *router, const struct hello *hello)
+{
+	struct hello before = router->ours;
+	before.number = hello->number;
+	return memcmp(&before, hello, sizeof before) != 0;
+}
+
+static void look_at(struct group *group, unsigned index, const struct board_router *board, struct mono now)
+{
+	struct group_router *router = &group->routers[index];
+	struct hello hello;
+	bool moved = !address_equal(&router->source, &board->own_address);
+	router->source = board->own_address;
+	router->ifindex = board->ifindex;
+	router->clock_us = board->auth_clock_us;
+	if (board->active_known && !board->active_self &&
+	    mono_sub(now, board->active_seen) < vrrp_silence_limit(board->advert_interval_us))
+		roster_active(&router->roster, &board->active_address, now);
+	describe(group, index, board, &hello);
+	if (moved || is_news(router, &hello) ||
+	    mono_sub(now, router->said) >= group->control->config->group_interval_us)
+		send_hello(group, index, &hello, now);
+}
+
+static bool index_of(const struct group *group, const struct router_id *id, unsigned *index)
+{
+	for (*index = 0; *index < group->count; ++*index)
+		if (router_id_equal(&group->routers[*index].id, id))
+			return true;
+	return false;
+}
+
+void group_say(struct group *group, struct mono now)
+{
+	const struct board *board = group->control->board;
+	struct board_router router;
+	unsigned index;
+	if (mono_reached(now, group->next_addresses)) {
+		look_for_addresses(group);
+		group->next_addresses = mono_add(now, ADDRESSES_EVERY_US);
+	}
+	unsigned places = atomic_load(&board->router_count);
+	for (unsigned i = 0; i < places && i < BOARD_ROUTERS_MAX; i++)
+		if (board_read_router(board, i, &router) && index_of(group, &router.id, &index))
+			look_at(group, index, &router, now);
+}
+
+/* The engine has ended before us, and its records are empty. */
+void group_take_leave(struct group *group, struct mono now)
+{
+	for (unsigned i = 0; i < group->count; i++) {
+		struct hello hello = group->routers[i].ours;
+		if (!hello.vrid)
+			continue;
+		hello.state = VRRP_INITIALIZE;
+		hello.candidate = hello.held = false;
+		hello.leaving = true;
+		send_hello(group, i, &hello, now);
+	}
+}

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What servers know of each other from hellos: who is there, in which state, with which settings; and what nobody can forge."""
+
+import hashlib
+import hmac
+import os
+import signal
+import struct
+
+
+
+from hostile import GROUP, frame, packed, put_checksum, sequence
+from keys import make_key, roll_out
+from testbed import VIP, transitions, wait_for
+
+UDP, PORT = 17, 9752
+
+
+def group(node):
+    """Node name -> what the group says of it, on that server."""
+    found = node.router()["group"]
+    return {member["node"]: member for member in found["members"]} if found else {}
+
+
+def brief(node, *names):
+    return {name: {key: member[key] for key in names} for name, member in group(node).items()}
+
+
+def seen(viewers, of, what, wanted):
+    """All `viewers` show `wanted` for the field `what` of the server `of`."""
+    for viewer in viewers:
+        wait_for(f"{viewer.name} shows {of.name} with {what} = {wanted}",
+                 lambda viewer=viewer: group(viewer).get(of.name, {}).get(what), lambda is_: is_ == wanted)
+
+
+def everybody_is_here(nodes):
+    names = [node.name for node in nodes]
+    for node in nodes:
+        wait_for(f"{node.name} sees all", lambda node=node: [name for name, m in group(node).items() if m["presence"] == "here"],
+                 lambda here: here == names)
+
+
+def test_every_server_shows_the_same(lab, nodes):
+    first, second, third = nodes
+    everybody_is_here(nodes)
+    fields = ("address", "advertised", "presence", "state", "priority", "effective_priority", "health", "held", "can_take_over")
+    shown = [wait_for(f"{node.name} shows a calm group", lambda node=node: brief(node, *fields),
+                      lambda view: [m["state"] for m in view.values()] == ["active", "backup", "backup"]
+                      and all(m["health"] == "healthy" for m in view.values()) and view[first.name]["held"]) for node in nodes]
+    assert shown[0] == shown[1] == shown[2]
+    assert shown[0][second.name]["advertised"] == second.address and shown[0][second.name]["address"] == second.link_local
+    for node in nodes:
+        router = wait_for("the group is calm", node.router, lambda r: r["group"]["can_take_over"] == 2)
+        assert router["group"]["next"]["node"] == second.name and router["group"]["here"] == 3
+        assert router["active_router"]["node"] == first.name
+        assert router["group"]["without_hello"] == []
+
+    # Each of these is seen by all others.
+    second.vipctl("drain")
+    seen(nodes, second, "drained", True)
+    seen((first, third), second, "can_take_over", False)
+    assert third.router()["group"]["next"]["node"] == third.name
+    second.vipctl("resume")
+    seen(nodes, second, "drained", False)
+    third.api_kill()
+    seen(nodes, third, "health", "failing")
+    assert "apiserver" in group(first)[third.name]["reason"]
+    third.api_start()
+    seen(nodes, third, "health", "healthy")
+    third.reconfigure(router={"priority": 90, "addresses": [VIP, "2001:db8:6::77"]})
+    seen(nodes, third, "priority", 90)
+    seen((first, second), third, "differs", ["addresses"])
+    assert "2001:db8:6::77" in group(first)[third.name]["settings"]["addresses"]
+    third.reconfigure()
+    seen((first, second), third, "differs", [])
+
+
+def test_lost_back_and_stopped(lab, nodes):
+    first, second, third = nodes
+    everybody_is_here(nodes)
+    third.vipd_kill_all()
+    seen((first, second), third, "presence", "lost")
+    assert first.metric("vipd_group_members", router="api") == 2
+    assert first.metric("vipd_group_member_lost", member=third.name) == 1
+    third.vipd_end_orphans()
+    third.vipd_start()
+    seen((first, second), third, "presence", "here")
+    third.vipd_stop()
+    seen((first, second), third, "presence", "stopped")
+    third.vipd_start()
+    everybody_is_here(nodes)
+    # Control alone: its successor knows them all within a second, and the address does not care.
+    before = transitions(nodes)
+    os.kill(first.vipd_pids()["control"], signal.SIGKILL)
+    wait_for("control is back", lambda: "control" in first.vipd_pids())
+    everybody_is_here(nodes)
+    assert transitions(nodes) == before
+    log = dict(first.logs())[f"{first.name}/vipd.log"]
+    assert f"{third.name} ({third.link_local}) is lost" in log and f"{third.name} ({third.link_local}) has stopped" in log
+
+
+# ---- somebody else's hellos ----
+
+def field(kind, value):
+    return struct.pack("!BH", kind, len(value)) + value
+
+
+def hello(source, node="forged", vrid=100, number=None, state=2, priority=254, key=None, hops=255, content=None, flags=None, shift=0.0):
+    """A frame. key: of adverts; without one it is not signed."""
+    data = b"vipd" + bytes((1, (1 if key else 0) if flags is None else flags, 6, vrid)) + (content if content is not None else (
+        field(1, node.encode()) + field(3, bytes(16) + struct.pack("!QI", number or sequence(), 1000))
+        + field(5, bytes((state, 2, priority, priority, 2))) + field(7, struct.pack("!IBBB", 100, 1, 0, 0))))
+    if key:
+        begin = struct.pack("!BBHQ", 1, 1, 0, sequence(shift))
+        derived = hmac.new(key, b"vipd hello 1", hashlib.sha256).digest()
+        covered = packed(source) + packed(GROUP) + data + begin + bytes(16)
+        data += begin + hmac.new(derived, covered, hashlib.sha256).digest()[:16]
+    udp = struct.pack("!HHHH", PORT, PORT, 8 + len(data), 0) + data
+    return frame(put_checksum(udp, 6, source, GROUP, UDP), source, GROUP, UDP, hops)
+
+
+def refused(node):
+    return node.status()["group"]["dropped"]
+
+
+def test_forged_damaged_and_too_many(lab, nodes, attacker):
+    first, second, third = nodes
+    path, key = make_key(lab, 1)
+    roll_out(nodes, {1: path})
+    everybody_is_here(nodes)
+    for node in nodes:
+        wait_for("all sign", lambda node=node: group(node).values(), lambda members: all(m["signed"] for m in members))
+    before, names, count = transitions(nodes), set(group(first)), refused(first)
+    [captured] = attacker.hear(lambda data: data[20] == UDP and data[22:38] == packed(second.link_local))
+    udp = put_checksum(captured[54:], 6, second.link_local, GROUP, UDP)  # their kernel left it to the card
+    me = "fe80::66"
+    attacks = {
+        "auth_missing": hello(me), "auth_bad_mac": hello(second.link_local, node=second.name, key=b"a wrong key"),
+        "auth_stale": hello(me, key=key, shift=-60), "auth_replayed": frame(udp, second.link_local, GROUP, UDP), "bad_hop_limit": hello(me, hops=64),
+        "unknown_router": hello(me, vrid=77), "bad_field": hello(me, content=b"\x01\xff\xff"), "missing_field": hello(me, content=b""),
+        "too_long": hello(me, content=field(200, bytes(1300))), "own_packet": hello(first.link_local, key=key),
+        "too_short": hello(me, content=b"x" * 9, flags=1)}
+    for reason, packet in attacks.items():
+        attacker.send(packet)
+        wait_for(f"{first.name} counts {reason}", lambda reason=reason: refused(first).get(reason, 0), lambda n: n > count.get(reason, 0))
+    # A flood of 5,000 names, more than any group sends in an hour.
+    attacker.flood([hello(f"fe80::66:{i:x}", node=f"n{i}") for i in range(5000)], 2000, 3)
+    everybody_is_here(nodes)
+    assert set(group(first)) == names and transitions(nodes) == before
+
+    # Without keys they are believed, but never more than 64 of them, and no address moves.
+    for node in nodes:
+        node.reconfigure()
+    attacker.flood([hello(f"fe80::66:{i:x}", node=f"n{i}", state=1) for i in range(5000)], 2000, 3)
+    wait_for("the rest is counted", lambda: refused(first).get("roster_full", 0), lambda n: n > 100)
+    assert len(first.router()["group"]["members"]) <= 65
+    assert transitions(nodes) == before
+    for node in nodes:  # what they have heard is not for the next test
+        os.kill(node.vipd_pids()["control"], signal.SIGKILL)
+    for node in nodes:
+        wait_for("control is back", lambda node=node: "control" in node.vipd_pids())
+
+
+def test_hellos_lost_to_a_firewall(lab, nodes):
+    everybody_is_here(nodes)
+    first, second, third = nodes
+    with lab.switch_drops(f"ether type ip6 udp dport {PORT}"):
+        for viewer in nodes:
+            for other in nodes:
+                if other is not viewer:
+                    seen((viewer,), other, "presence", "lost")
+        first.vipctl("drain")  # as before there were hellos
+        lab.wait_holder(second)
+    first.vipctl("resume")
+    everybody_is_here(nodes)
