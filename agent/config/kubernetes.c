@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a check of type kubernetes asks, and where each distribution has what is needed for it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ARP: bytes <-> struct arp (RFC 826).
  *

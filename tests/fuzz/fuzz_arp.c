@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * arp_parse() with hostile bytes. What was accepted must survive a round trip.
  */

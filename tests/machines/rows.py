@@ -39,6 +39,23 @@ def stop_and_start(m):
     m.run("systemctl", "start", "vipd")
 
 
+def credential(m):
+    """The key of adverts is a credential of systemd."""
+    config = m.config()
+    config["virtual_routers"][0]["auth"] = {"mode": "receive-only", "keys": [{"id": 1, "file": "/run/credentials/vipd.service/advert-key"}]}
+    m.write("/root/key", "hex:" + "5a" * 32 + "\n", 0o600)
+    m.write("/etc/systemd/system/vipd.service.d/credential.conf", "[Service]\nLoadCredential=advert-key:/root/key\n")
+    m.configure(config)
+    m.run("systemctl", "daemon-reload")
+    m.run("systemctl", "restart", "vipd")
+    wait_for("it is Active", m.state, lambda state: state == "active", 30)
+    m.run("vipd", "-n")
+    m.run("rm", "-r", "/etc/systemd/system/vipd.service.d")
+    m.configure()
+    m.run("systemctl", "daemon-reload")
+    m.run("systemctl", "restart", "vipd")
+
+
 def kill(words):
     """By SIGKILL; systemd starts it again."""
     def act(m):
@@ -133,6 +150,7 @@ ROWS = [
     Row("reload, refused", reload_bad, moves=False),
     Row("systemctl restart", systemctl("restart", "vipd"), moves=True),
     Row("systemctl stop, start", stop_and_start, moves=True),
+    Row("key as a credential", credential, moves=True),
     Row("upgrade of the package", upgrade, moves=True),
     Row("files replaced, engine and control killed", replaced_files, moves=False),
     Row("engine killed three times", crash_loop, moves=True),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Adverts of IPv4: golden bytes (keepalived 2.2.7 and FRR 8.4.4 send the same), both checksums, the
  * signature, and VRRPv2.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ARP: golden bytes (what keepalived 2.2.7 and the Linux kernel send), round trips, and every refusal.
  */
