@@ -60,8 +60,8 @@ class Node(Host):
         else:
             for pid in self.vipd_pids().values():
                 os.kill(pid, signal.SIGCONT)
-            if wait_for("the agent answers", self.router)["drained"]:
-                self.vipctl("resume", check=False)
+        if wait_for("the agent answers", self.router)["drained"]:  # also after a restart
+            self.vipctl("resume", check=False)
 
     # the API server
 
