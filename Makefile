@@ -293,7 +293,7 @@ install: all
 	install -D -m 644 -t $(docdir)/examples conf/vipd.conf
 	install -D -m 644 -t $(docdir)/prometheus conf/prometheus/alerts.yml
 	install -D -m 644 -t $(docdir)/grafana conf/grafana/vipd.json
-	install -m 644 docs/k3s-calico.md docs/metrics.md docs/api.md $(docdir)/
+	install -m 644 docs/k3s-calico.md docs/from-keepalived.md docs/metrics.md docs/api.md $(docdir)/
 	install -m 644 docs/vipctl.1 $(mandir)/man1/
 	install -m 644 docs/vipd.conf.5 $(mandir)/man5/
 	install -m 644 docs/vipd.8 $(mandir)/man8/
