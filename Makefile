@@ -94,7 +94,7 @@ unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c age
 unit_replay   := $(unit_auth)
 unit_hello    := $(unit_auth) agent/wire/hello.c
 unit_router_auth := $(unit_auth) agent/engine/auth.c
-unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c
+unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c $(TIME)
 unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
 unit_certificate := agent/control/checks/certificate.c
 unit_judge    := agent/control/checks/judge.c agent/control/text.c agent/config/names.c
@@ -102,7 +102,7 @@ unit_pace     := agent/control/checks/pace.c
 unit_metrics  := $(call room,control/report) $(addprefix agent/control/,group/roster.c inet6.c text.c) $(unit_health) $(addprefix agent/base/,address.c log.c) \
 		 agent/core/timing.c $(foreach r,config core wire,agent/$(r)/names.c)
 unit_address  := agent/base/address.c
-unit_board    := agent/board/board.c agent/board/layout.c
+unit_board    := agent/board/board.c agent/board/layout.c $(TIME)
 unit_sandbox  := agent/sandbox/sandbox.c agent/base/log.c
 unit_groups   := agent/net/groups.c
 unit_speakers := agent/doctor/speakers.c

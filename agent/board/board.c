@@ -89,6 +89,7 @@ int board_create(void)
 		return -error;
 	}
 	board->layout = vipd_layout;
+	board->created = mono_now();
 	munmap(board, sizeof *board);
 	return fd;
 }

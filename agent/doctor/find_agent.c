@@ -63,6 +63,7 @@ static void router_judge(struct doctor *doctor, const json_t *router)
 {
 	const char *name = member_text(router, "name"), *state = member_text(router, "state"),
 		   *reason = member_text(router, "reason");
+	char since[TIME_TEXT_MAX], end[TIME_TEXT_MAX];
 	if (strcmp(state, "fault") == 0 || strcmp(state, "initialize") == 0)
 		finding_add(doctor, DOCTOR_FAILURE, name, "why: journalctl -u vipd",
 		    "%s: %s; this node cannot hold it", state, reason);
@@ -73,16 +74,17 @@ static void router_judge(struct doctor *doctor, const json_t *router)
 		finding_add(doctor, DOCTOR_WARNING, name, "see vipctl status on the other servers",
 		    "drained since %s, but no other server took over: this node keeps the address until one "
 		    "does",
-		    member_text(router, "drained_since"));
+		    time_local(member_text(router, "drained_since"), since));
 	else if (member_true(router, "drained")) {
 		const char *until = member_text(router, "drained_until");
 		finding_add(doctor, DOCTOR_WARNING, name, NULL,
 		    "drained since %s%s%s: this node will not take over",
-		    member_text(router, "drained_since"), *until ? ", until " : "", until);
+		    time_local(member_text(router, "drained_since"), since), *until ? ", until " : "",
+		    time_local(until, end));
 		finding_advise(doctor, "if the maintenance is over: vipctl resume %s", name);
 	} else
 		finding_add(doctor, DOCTOR_FINE, name, NULL, "%s since %s: %s", state,
-		    member_text(router, "since"), reason);
+		    time_local(member_text(router, "since"), since), reason);
 }
 
 void find_router(struct doctor *doctor)
@@ -124,7 +126,9 @@ void find_holder(struct doctor *doctor)
 static void conflict_judge(struct doctor *doctor, const json_t *router)
 {
 	const json_t *conflict = json_object_get(router, "conflict");
-	const char *name = member_text(router, "name"), *since = member_text(conflict, "since");
+	char text[TIME_TEXT_MAX];
+	const char *name = member_text(router, "name"),
+		   *since = time_local(member_text(conflict, "since"), text);
 	if (!json_is_object(conflict))
 		finding_add(
 		    doctor, DOCTOR_FINE, name, NULL, "vipd has noticed nobody else who claims the address");
@@ -153,15 +157,16 @@ void find_conflict(struct doctor *doctor)
 
 static void health_judge(struct doctor *doctor, const json_t *check)
 {
+	char since[TIME_TEXT_MAX];
 	const char *name = member_text(check, "name"), *state = member_text(check, "state"),
 		   *error = member_text(check, "last_error");
 	if (strcmp(member_text(check, "health"), "recovering") == 0)
 		finding_add(doctor, DOCTOR_WARNING, name,
 		    "nothing to do unless it fails again: then look at its server", "recovering since %s: %s",
-		    member_text(check, "since"), error);
+		    time_local(member_text(check, "since"), since), error);
 	else if (strcmp(state, "failing") == 0)
 		finding_add(doctor, DOCTOR_FAILURE, name, "vipd gives the address away while this lasts",
-		    "failing since %s: %s", member_text(check, "since"), error);
+		    "failing since %s: %s", time_local(member_text(check, "since"), since), error);
 	else if (member_true(check, "unauthorized"))
 		finding_add(doctor, DOCTOR_WARNING, name,
 		    "name in vipd.conf a cert and key that may ask; see vipd.conf(5)",

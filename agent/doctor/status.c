@@ -45,6 +45,30 @@ int64_t time_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t state_age_ms(const json_t *object)
+{
+	const json_t *age = json_object_get(object, "state_ms");
+	int64_t since = time_parse(member_text(object, "since"));
+	if (json_is_integer(age))
+		return json_integer_value(age);
+	return since < 0 ? -1 : time_now_ms() - since;
+}
+
+const char *time_local(const char *text, char out[static TIME_TEXT_MAX])
+{
+	int64_t ms = time_parse(text);
+	if (ms < 0) {
+		snprintf(out, TIME_TEXT_MAX, "%s", text ? text : "?");
+		return out;
+	}
+	time_t s = (time_t)(ms / 1000);
+	struct tm tm;
+	localtime_r(&s, &tm);
+	size_t n = strftime(out, TIME_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm);
+	snprintf(out + n, TIME_TEXT_MAX - n, ".%03d", (int)(ms % 1000));
+	return out;
+}
+
 bool router_is_active(const json_t *router)
 {
 	return strcmp(member_text(router, "state"), "active") == 0;
@@ -76,8 +100,8 @@ enum holder router_holder(const json_t *router)
 static bool handover_may_go_on(const json_t *router)
 {
 	int64_t longest = member_number(router, "handover_ms");
-	int64_t since = time_parse(member_text(router, "since"));
-	return since >= 0 && time_now_ms() - since <= longest + STATUS_DELAY_MS;
+	int64_t age = state_age_ms(router);
+	return age >= 0 && age <= longest + STATUS_DELAY_MS;
 }
 
 enum presence address_presence(const json_t *router, const json_t *address)

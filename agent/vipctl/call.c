@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #define BODY_MAX   (16 * 1024 * 1024)
-#define TIMEOUT_MS 30000L /* the agent takes up to 10 s for a reload, and one may wait for another */
+#define TIMEOUT_MS 3000L
+#define RELOAD_MS  30000L /* the agent takes up to 10 s for one, and one may wait for another */
 
 struct body {
 	char *bytes;
@@ -73,7 +74,7 @@ static int connect_error(const char *path)
 	if (strlen(path) >= sizeof address.sun_path)
 		return ENAMETOOLONG;
 	memcpy(address.sun_path, path, strlen(path));
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return errno;
 	int error = connect(fd, (struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
@@ -134,6 +135,18 @@ static void tell_refused(FILE *out, long status, const struct body *body)
 	json_decref(json);
 }
 
+/* An endless answer has no time limit, but it has to begin. Returns whether to give up. */
+static int is_not_begun(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	(void)a, (void)b, (void)c, (void)d;
+	const struct body *body = context;
+	long status = 0;
+	curl_off_t us = 0;
+	curl_easy_getinfo(body->curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(body->curl, CURLINFO_TOTAL_TIME_T, &us);
+	return !status && us > TIMEOUT_MS * 1000;
+}
+
 static CURL *curl_prepare(const struct vipctl *ctl, const char *method, const char *path, struct body *body)
 {
 	CURL *curl = curl_easy_init();
@@ -147,10 +160,16 @@ static CURL *curl_prepare(const struct vipctl *ctl, const char *method, const ch
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, ctl->socket);
 	curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* never what http_proxy says */
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	bool reload = strcmp(path, "/v1/reload") == 0;
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, TIMEOUT_MS);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, body->line ? 0L : TIMEOUT_MS);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, body->line ? 0L : reload ? RELOAD_MS : TIMEOUT_MS);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_append);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+	if (body->line) {
+		curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+		curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_not_begun);
+		curl_easy_setopt(curl, CURLOPT_XFERINFODATA, body);
+	}
 	if (strcmp(method, "POST") == 0) {
 		curl_easy_setopt(curl, CURLOPT_POST, 1L);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, 0L);
@@ -170,8 +189,10 @@ static int perform(
 	CURLcode code = curl_easy_perform(body->curl);
 	curl_easy_getinfo(body->curl, CURLINFO_RESPONSE_CODE, status);
 	curl_easy_cleanup(body->curl);
-	if (code != CURLE_OK && !body->stopped) {
-		tell_unreachable(complaints(ctl), ctl->socket, curl_easy_strerror(code));
+	bool broken_off = body->line && *status == 200;
+	if (code != CURLE_OK && !body->stopped && !broken_off) {
+		tell_unreachable(complaints(ctl), ctl->socket,
+		    curl_easy_strerror(code == CURLE_ABORTED_BY_CALLBACK ? CURLE_OPERATION_TIMEDOUT : code));
 		return EXIT_UNREACHABLE;
 	}
 	if (*status < 200 || *status > 299) {
@@ -228,10 +249,9 @@ int call_follow(const struct vipctl *ctl, const char *path, line_handler *line, 
 	long status = 0;
 	int result = perform(ctl, "GET", path, &body, &status);
 	free(body.bytes);
-	if (result != EXIT_FINE || body.stopped)
-		return result;
-	fputs("vipctl: the agent has ended; systemctl status vipd\n", stderr);
-	return EXIT_UNREACHABLE;
+	if (status == 200 && !body.stopped) /* it was reached, and its answer has ended or broken off */
+		return EXIT_ATTENTION;
+	return result;
 }
 
 void raw_print(const char *body)

@@ -25,8 +25,8 @@ int call(const struct vipctl *ctl, const char *method, const char *path, struct 
 int call_json(const struct vipctl *ctl, const char *method, const char *path, json_t **json, char **text);
 
 /*
- * Hands every line of an endless answer to `line`, which returns whether to go on. Ends when the agent does:
- * EXIT_UNREACHABLE; EXIT_REFUSED and EXIT_FINE (`line` said so) as above.
+ * Hands every line of an endless answer to `line`, which returns whether to go on. EXIT_ATTENTION: the agent
+ * has ended; EXIT_FINE: `line` said so; EXIT_UNREACHABLE and EXIT_REFUSED as above.
  */
 typedef bool line_handler(void *context, char *line);
 int call_follow(const struct vipctl *ctl, const char *path, line_handler *line, void *context);

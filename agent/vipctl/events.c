@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vipctl/call.h"
 #include "vipctl/router.h"
@@ -32,22 +33,55 @@ static void event_print(const struct vipctl *ctl, const json_t *event)
 	puts(text_tame(line));
 }
 
+struct following {
+	const struct vipctl *ctl;
+	long long number; /* of the last one seen; -1: none yet */
+	bool lost;	  /* the agent, and that was told */
+};
+
 static bool follow_line(void *context, char *line)
 {
-	const struct vipctl *ctl = context;
+	struct following *following = context;
+	if (following->lost)
+		fputs("vipctl: the agent is back\n", stderr);
+	following->lost = false;
 	if (!*line)
-		return true; /* sign of life */
-	if (ctl->json) {
+		return true;
+	json_t *event = json_loads(line, 0, NULL);
+	const json_t *number = json_object_get(event, "number");
+	if (json_is_integer(number))
+		following->number = json_integer_value(number);
+	if (following->ctl->json)
 		puts(line);
-	} else {
-		json_t *event = json_loads(line, 0, NULL);
-		if (json_is_object(event))
-			event_print(ctl, event);
-		else
-			fprintf(stderr, "vipctl: not understood: %s\n", text_tame(line));
-		json_decref(event);
-	}
+	else if (json_is_object(event))
+		event_print(following->ctl, event);
+	else
+		fprintf(stderr, "vipctl: not understood: %s\n", text_tame(line));
+	json_decref(event);
 	return fflush(stdout) == 0;
+}
+
+/* Whoever follows does so through a restart of vipd. Without an agent at the begin it says so and ends. */
+static int follow(const struct vipctl *ctl, const char *last)
+{
+	struct following following = {.ctl = ctl, .number = -1};
+	struct vipctl quiet = *ctl;
+	char path[128];
+	snprintf(path, sizeof path, "/v1/events?follow=1&last=%s", last);
+	for (;;) {
+		int result = call_follow(&quiet, path, follow_line, &following);
+		bool first = !quiet.complaints;
+		if (result == EXIT_FINE || result == EXIT_REFUSED || (result == EXIT_UNREACHABLE && first))
+			return result;
+		if (!following.lost)
+			fputs("vipctl: the agent has ended: waiting for it; systemctl status vipd\n", stderr);
+		following.lost = true;
+		if (first && !(quiet.complaints = fopen("/dev/null", "we")))
+			return EXIT_UNREACHABLE;
+		if (following.number >= 0)
+			snprintf(path, sizeof path, "/v1/events?follow=1&since=%lld", following.number);
+		sleep(1);
+	}
 }
 
 static int list(const struct vipctl *ctl, const char *path)
@@ -77,13 +111,11 @@ const struct cli_option events_options[] = {
 int command_events(const struct vipctl *ctl)
 {
 	char path[128];
-	bool follow = option_value(ctl, 'f') != NULL;
 	const char *last = option_value(ctl, 'n');
 	if (last && (!*last || strspn(last, "0123456789") != strlen(last) || strlen(last) > 9))
 		usage_error("-n %s: that is not a number of events", last);
-	if (!last && follow)
-		last = LAST_WHEN_FOLLOWING;
-	snprintf(path, sizeof path, "/v1/events%s%s%s%s", follow || last ? "?" : "",
-	    follow ? "follow=1&" : "", last ? "last=" : "", last ? last : "");
-	return follow ? call_follow(ctl, path, follow_line, (void *)ctl) : list(ctl, path);
+	if (option_value(ctl, 'f'))
+		return follow(ctl, last ? last : LAST_WHEN_FOLLOWING);
+	snprintf(path, sizeof path, "/v1/events%s%s", last ? "?last=" : "", last ? last : "");
+	return list(ctl, path);
 }

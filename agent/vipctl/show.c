@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "vipd/status.h"
 
@@ -117,15 +116,6 @@ const char *show_duration(int64_t ms, char out[static SHOW_TEXT_MAX])
 
 const char *show_time(const char *text, char out[static SHOW_TEXT_MAX])
 {
-	int64_t ms = time_parse(text);
-	if (ms < 0) {
-		snprintf(out, SHOW_TEXT_MAX, "%s", text ? text : "?");
-		return text_tame(out);
-	}
-	time_t s = (time_t)(ms / 1000);
-	struct tm tm;
-	localtime_r(&s, &tm);
-	size_t n = strftime(out, SHOW_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm);
-	snprintf(out + n, SHOW_TEXT_MAX - n, ".%03d", (int)(ms % 1000));
-	return out;
+	time_local(text, out);
+	return text_tame(out);
 }

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "vipd/status.h"
+
 enum colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_BAD, COLOUR_WARN, COLOUR_DIM, COLOUR_BOLD };
 
 /* Switches colour on or off, from here to the next call. Prints nothing if `enabled` is false. */
@@ -39,7 +41,7 @@ void table_free(struct table *table);
 /* Replaces control characters, which could speak to the terminal, with '?'. Returns `text`. */
 char *text_tame(char *text);
 
-#define SHOW_TEXT_MAX 48
+#define SHOW_TEXT_MAX TIME_TEXT_MAX
 
 /* "0.3s", "12s", "3m12s", "4h05m", "2d03h" */
 const char *show_duration(int64_t ms, char out[static SHOW_TEXT_MAX]);

@@ -18,12 +18,19 @@ struct page {
 	bool stale; /* the engine does not respond: what it says is old, what the kernel says is not */
 };
 
-static const char *duration_since(const char *time, char out[static SHOW_TEXT_MAX])
+static const char *age_text(int64_t ms, char out[static SHOW_TEXT_MAX])
 {
-	int64_t since = time_parse(time);
-	if (since < 0)
-		return "-";
-	return show_duration(time_now_ms() - since, out);
+	return ms < 0 ? "-" : show_duration(ms, out);
+}
+
+/* Of an agent that does not say it yet: by the wall clock. */
+static int64_t uptime_ms(const json_t *status)
+{
+	const json_t *uptime = json_object_get(status, "uptime_ms");
+	int64_t started = time_parse(member_text(status, "started"));
+	if (json_is_integer(uptime))
+		return json_integer_value(uptime);
+	return started < 0 ? -1 : time_now_ms() - started;
 }
 
 /* One line of what is wrong and what to do. */
@@ -97,7 +104,7 @@ static void router_cells(struct cell *row, const json_t *router, bool stale)
 	const char *doubt = stale ? "?" : "";
 	cell_set(&row[STATE], stale ? COLOUR_WARN : state_colour(state), "%s%s%s", state, doubt,
 	    member_true(router, "drained") ? ", drained" : "");
-	cell_set(&row[SINCE], COLOUR_NONE, "%s", duration_since(member_text(router, "since"), since));
+	cell_set(&row[SINCE], COLOUR_NONE, "%s", age_text(state_age_ms(router), since));
 	bool held = holder == HOLDER_SELF || holder == HOLDER_OTHER;
 	cell_set(&row[HELD_BY],
 	    stale  ? COLOUR_WARN
@@ -190,8 +197,7 @@ static void checks_print(struct page *page, const json_t *checks)
 		cell_set(&row[CHECK], COLOUR_BOLD, "%s%s%s%s", member_text(check, "name"), *whose ? " (" : "",
 		    whose, *whose ? ")" : "");
 		cell_set(&row[CHECK_STATE], state_colour(state), "%s", state);
-		cell_set(
-		    &row[CHECK_SINCE], COLOUR_NONE, "%s", duration_since(member_text(check, "since"), since));
+		cell_set(&row[CHECK_SINCE], COLOUR_NONE, "%s", age_text(state_age_ms(check), since));
 		if (json_is_number(last))
 			cell_set(&row[CHECK_LAST], COLOUR_NONE, "%.1fms", json_number_value(last));
 		else
@@ -382,7 +388,7 @@ static void page_print(struct page *page, const json_t *status)
 	json_t *router;
 	page->stale = json_is_object(engine) && !member_true(engine, "responding");
 	snprintf(line, sizeof line, "%s: vipd %s, up %s, %s", member_text(status, "node"),
-	    member_text(status, "version"), duration_since(member_text(status, "started"), up),
+	    member_text(status, "version"), age_text(uptime_ms(status), up),
 	    member_text(json_object_get(status, "config"), "path"));
 	fprintf(page->out, "%s\n\n", text_tame(line));
 	routers_print(page, routers);

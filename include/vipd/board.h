@@ -189,6 +189,7 @@ struct board_flight {
 
 struct board {
 	uint32_t layout;	      /* vipd_layout of the guardian */
+	struct mono created;	      /* with the guardian */
 	_Atomic int64_t heartbeat_us; /* mono_now() of the engine's last turn */
 	_Atomic uint32_t router_count;
 	_Atomic uint32_t link_count;

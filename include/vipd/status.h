@@ -17,6 +17,13 @@ bool member_true(const json_t *object, const char *key);
 int64_t time_parse(const char *text);
 int64_t time_now_ms(void);
 
+/* For how many milliseconds it has been in its state: by the clock that nobody sets, if the agent says it. */
+int64_t state_age_ms(const json_t *object);
+
+#define TIME_TEXT_MAX 48
+/* "2026-11-22 16:00:00.123", local time; `text` itself if it is not a time. */
+const char *time_local(const char *text, char out[static TIME_TEXT_MAX]);
+
 /* Who the holder is by VRRP. */
 enum holder {
 	HOLDER_SELF,

@@ -53,11 +53,14 @@ class Agent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.status = healthy_status()
         self.on_post = lambda path: (200, {})
         self.stream = []
+        self.followed = []
+        self.hangs = threading.Event()
+        self.awake = threading.Event()
         self.steps = []
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def run(self, *arguments, **more):
-        return subprocess.run([VIPCTL, "-s", self.path, *arguments], capture_output=True, text=True, timeout=30, **more)
+        return subprocess.run([VIPCTL, "-s", self.path, *arguments], capture_output=True, text=True, **{"timeout": 30, **more})
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -72,6 +75,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
+        if self.server.hangs.is_set():
+            self.server.awake.wait(30)
+            return
         if self.path == "/v1/status":
             self.answer(200, self.server.status)
             if self.server.steps:
@@ -79,9 +85,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif self.path.startswith("/v1/events?follow=1"):
             self.send_response(200)
             self.end_headers()
-            for piece in self.server.stream:
+            self.server.followed.append(self.path)
+            for piece in self.server.stream.pop(0) if self.server.stream else []:
                 self.wfile.write(piece)
                 self.wfile.flush()
+            if not self.server.stream:
+                self.server.awake.wait(30)
         elif self.path == "/v1/capture":
             self.answer(200, CAPTURE)
         elif self.path == "/metrics":
@@ -90,6 +99,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(404, {"error": f"there is no {self.path}"})
 
     def do_POST(self):
+        if self.server.hangs.is_set():
+            self.server.awake.wait(30)
+            return
         self.answer(*self.server.on_post(self.path))
 
 
@@ -97,6 +109,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def agent(tmp_path):
     server = Agent(str(tmp_path / "sock"))
     yield server
+    server.awake.set()
     server.shutdown()
     server.server_close()
 
@@ -319,11 +332,47 @@ def test_events_come_line_by_line(agent):
     event = {"number": 1, "at": "2026-11-22T16:00:00.123Z", "router": "api", "from": "backup", "to": "active",
              "reason": "no advertisement for 310ms"}
     line = json.dumps(event).encode()
-    agent.stream = [line[:20], line[20:] + b"\n" + line[:5], line[5:] + b"\n\n" + b'{"lost":3}\n']
-    done = agent.run("events", "-f", env={"TZ": "UTC"})
+    agent.stream = [[line[:20], line[20:] + b"\n" + line[:5], line[5:] + b"\n\n" + b'{"lost":3}\n'], [line + b"\n"]]
     shown = "2026-11-22 16:00:00.123  api       backup -> active      no advertisement for 310ms"
-    assert done.stdout.splitlines() == [shown, shown, "(3 transitions are not recorded any more)"]
-    assert done.returncode == 3 and "has ended" in done.stderr
+    with subprocess.Popen([VIPCTL, "-s", agent.path, "events", "-f"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          env={"TZ": "UTC"}) as follower:
+        lines = [follower.stdout.readline().rstrip() for _ in range(4)]
+        follower.kill()
+        said = follower.stderr.read()
+    assert lines == [shown, shown, "(3 transitions are not recorded any more)", shown]
+    assert agent.followed == ["/v1/events?follow=1&last=10", "/v1/events?follow=1&since=1"]
+    assert "the agent has ended: waiting for it" in said and "the agent is back" in said
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["events"], ["events", "-f"], ["drain"], ["resume"], ["metrics"], ["capture"],
+                                       ["check"]])
+def test_an_agent_that_hangs_is_told(agent, arguments):
+    """Before whoever is on call loses patience: the agent here hangs for longer than agent.run() waits."""
+    agent.hangs.set()
+    done = agent.run(*arguments, timeout=20)
+    if arguments == ["check"]:
+        assert done.returncode == 2 and done.stdout.startswith("CRITICAL: the agent does not answer"), done
+    else:
+        assert done.returncode == 3 and "the agent does not answer on" in done.stderr and not done.stdout, done
+
+
+def test_times_are_not_of_the_wall_clock(agent):
+    """Somebody has set it back by a day since."""
+    router, check = agent.status["virtual_routers"][0], agent.status["checks"][0]
+    agent.status.update(started=at(-86400), uptime_ms=7200000)
+    backup(agent.status).update(since=at(-86400), state_ms=65000)
+    router["addresses"][0]["kernel"] = "present"
+    check.update(since=at(-86400), state_ms=125000)
+    shown = agent.run("status").stdout
+    assert "up 2h00m" in shown and "1m05s" in shown and "2m05s" in shown, shown
+    assert "ADDRESS LEFT BEHIND" in shown
+
+
+def test_times_are_local(agent):
+    agent.status["version"] = subprocess.run([VIPCTL, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    backup(agent.status).update(drained=True, drained_since="2026-11-22T16:00:00.000Z", drained_by=0, drained_until=None)
+    done = agent.run("check", env={"TZ": "UTC-2"})
+    assert done.stdout.startswith("WARNING: api: drained since 2026-11-22 18:00:00.000: "), done
 
 
 def capture(agent, path):

@@ -107,6 +107,7 @@ bool health_result(struct check_health *health, const struct config_check *confi
 		health->falls[health->fall_count++ % CONFIG_FLAPS_MAX] = now;
 	health->state = next;
 	health->since_us = now_us;
+	health->since = now;
 	return true;
 }
 

@@ -51,6 +51,7 @@ struct check_health {
 	uint32_t good, bad;		 /* results in a row until now; one of them is 0 */
 	struct mono good_since;		 /* of the first of the good ones */
 	int64_t since_us;		 /* wall clock: of the state, 0 while unknown */
+	struct mono since;		 /* the same */
 	int64_t last_us;		 /* duration of the last probe */
 	int64_t last_success_us;	 /* wall clock, 0: never */
 	char last_error[CHECK_TEXT_MAX]; /* of the last probe, "" if there was none */

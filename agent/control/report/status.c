@@ -30,6 +30,12 @@ static json_t *milliseconds(int64_t us)
 	return json_integer((json_int_t)(us / USEC_PER_MS));
 }
 
+/* By a clock that nobody sets. */
+static json_t *age_json(const struct view *view, struct mono since)
+{
+	return since.us ? milliseconds(mono_sub(view->now, since)) : json_null();
+}
+
 static json_t *engine_json(const struct view *view)
 {
 	const struct board_engine *engine = &view->engine;
@@ -171,6 +177,7 @@ static json_t *router_json(const struct view *view, const struct board_router *r
 	put(json, "family", json_string("ipv6"));
 	put(json, "state", json_string(vrrp_state_name(router->state)));
 	put(json, "since", text_json_time(router->since_realtime_us));
+	put(json, "state_ms", age_json(view, router->since));
 	put(json, "reason", TEXT(router->reason_text));
 	put_health(json, router);
 	put(json, "checks", check_names_json(view, config));
@@ -244,6 +251,7 @@ static json_t *check_json(const struct view *view, unsigned index)
 	put(json, "state", json_string(check_state_name(recovering ? CHECK_FAILING : health->state)));
 	put(json, "health", known ? json_string(vrrp_health_name(health_grade(health))) : json_null());
 	put(json, "since", text_json_time(health->since_us));
+	put(json, "state_ms", known ? age_json(view, health->since) : json_null());
 	put(json, "last_ms", known ? json_real((double)health->last_us / 1000.0) : json_null());
 	put(json, "last_error", text_json_or_null(trouble, sizeof trouble));
 	put(json, "last_success", text_json_time(health->last_success_us));
@@ -287,6 +295,7 @@ json_t *status_json(const struct view *view)
 	put(json, "version", json_string(VIPD_VERSION));
 	put(json, "pid", json_integer(view->pid));
 	put(json, "started", text_json_time(view->started_us));
+	put(json, "uptime_ms", age_json(view, view->created));
 	put(json, "config", config_json(view->config));
 	put(json, "engine", engine_json(view));
 	put(json, "virtual_routers", routers);

@@ -90,7 +90,7 @@ static void kernel_ask(struct view *view)
 int view_take(struct view *view, const struct board *board, const struct config *config,
     const struct check_health *checks, struct mono now)
 {
-	*view = (struct view){.config = config, .checks = checks, .now = now};
+	*view = (struct view){.config = config, .checks = checks, .now = now, .created = board->created};
 	view->heartbeat_age_us = board_heartbeat_age_us(board, now);
 	view->engine_up = board_engine_up(board, now);
 	board_read_engine(board, &view->engine);

@@ -22,6 +22,7 @@ struct view {
 	const struct check_health *checks; /* parallel to config->checks */
 	struct mono now;
 	int64_t started_us;		       /* wall clock: vipd's start */
+	struct mono created;		       /* the same */
 	pid_t pid;			       /* of vipd */
 	const struct recorder_state *recorder; /* NULL: not asked */
 	const struct group *group;	       /* the same */
