@@ -24,7 +24,7 @@ tmpfilesdir = $(DESTDIR)/usr/lib/tmpfiles.d
 catalogdir = $(DESTDIR)/usr/lib/systemd/catalog
 
 CFLAGS   ?= -O2 -g
-LIBNL    := $(subst -I,-isystem ,$(shell pkg-config --cflags libnl-3.0 2>/dev/null))
+LIBNL    := $(subst -I,-isystem ,$(shell $(PKG_CONFIG) --cflags libnl-3.0 2>/dev/null))
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla $(if $(CI)$(WERROR),-Werror)
 COMMA    := ,
 SANITIZE := $(if $(SAN),-fsanitize=address$(COMMA)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
@@ -49,7 +49,7 @@ libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines deb machines dist fmt \
+.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-image image deb machines dist fmt \
 	fmt-check tidy install uninstall clean
 all: $(PROGRAMS)
 
@@ -317,6 +317,11 @@ deb: setup-deb
 	@rm -rf build/deb && mkdir -p build/deb/source
 	@git ls-files -z | xargs -0 cp --parents -t build/deb/source
 	cd build/deb/source && dpkg-buildpackage -us -uc -b $(DEB_FLAGS)
+# The OCI image for `vipctl manifest --static-pod`.
+image: setup-image all
+	@init/image $(B) $(VERSION) build/vipd-image.tar
+setup-image:
+	@tests/setup image
 setup-deb:
 	@tests/setup deb
 

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vipd/config.h"
-
 static const struct config_router *router_find(const struct config *config, const struct manifest *manifest)
 {
 	if (!manifest->router && config->router_count == 1)
@@ -116,6 +114,8 @@ int command_manifest(const struct vipctl *ctl)
 		fputs(errors.text, stderr);
 		return EXIT_REFUSED;
 	}
+	if (manifest.kind->is_pod)
+		return manifest_pod_print(&config) ? EXIT_FINE : EXIT_USAGE;
 	const struct config_router *router = router_find(&config, &manifest);
 	if (!router || !vip_find(&config, router, manifest.address, vip))
 		return EXIT_USAGE;

@@ -11,6 +11,7 @@
 #include "vipctl/vipctl.h"
 
 #include "vipd/address.h"
+#include "vipd/config.h"
 
 #define SERVERS_MAX 32
 #define PIECES_MAX  3
@@ -22,6 +23,7 @@ struct kind {
 	bool needs_servers;
 	bool needs_zone;
 	bool needs_metrics; /* metrics.listen of vipd.conf */
+	bool is_pod;	    /* not about an address: manifest_pod_print() prints all of it */
 };
 
 struct manifest {
@@ -42,3 +44,7 @@ struct manifest {
 
 /* Reads and checks the command line; everything in *manifest may go into a template. Exits if it is wrong. */
 void manifest_read(const struct vipctl *ctl, struct manifest *manifest);
+
+/* vipd as a static pod: the whole text, on standard output. False, with a message, if something is not known
+ * here. */
+bool manifest_pod_print(struct config *config);

@@ -27,8 +27,18 @@ static const struct kind kinds[] = {
     {.option = "dns", .pieces = {template_zone}, .needs_zone = true},
     {.option = "kubeconfig", .pieces = {template_kubeconfig}},
     {.option = "prometheus", .pieces = {template_prometheus}, .needs_servers = true, .needs_metrics = true},
+    {.option = "static-pod", .is_pod = true},
 };
-enum { KIND_CALICO, KIND_CALICO_HOLDER, KIND_K3S, KIND_DNS, KIND_KUBECONFIG, KIND_PROMETHEUS, KINDS };
+enum {
+	KIND_CALICO,
+	KIND_CALICO_HOLDER,
+	KIND_K3S,
+	KIND_DNS,
+	KIND_KUBECONFIG,
+	KIND_PROMETHEUS,
+	KIND_STATIC_POD,
+	KINDS
+};
 static const struct kind dns_update = {.option = "dns", .pieces = {template_nsupdate}, .needs_zone = true};
 static const struct kind calico_endpoints = {.option = "calico",
     .pieces = {template_calico, template_endpoints, template_calico_end},
@@ -152,8 +162,8 @@ enum {
 
 const char manifest_help[] =
     "Made from vipd.conf; vipd need not run. Each choice is explained in what is printed.\n"
-    "One kind at a time: --calico, --calico-holder, --k3s, --dns, --kubeconfig or\n"
-    "--prometheus.\n";
+    "One kind at a time: --calico, --calico-holder, --k3s, --dns, --kubeconfig,\n"
+    "--prometheus or --static-pod.\n";
 
 const struct cli_option manifest_options[] = {
     {OPTION_KINDS + KIND_CALICO, "calico", NULL,
@@ -165,6 +175,7 @@ const struct cli_option manifest_options[] = {
 	"the name: a zone line, or with --dns-server a script for\nnsupdate"},
     {OPTION_KINDS + KIND_KUBECONFIG, "kubeconfig", NULL, "a cluster entry"},
     {OPTION_KINDS + KIND_PROMETHEUS, "prometheus", NULL, "a scrape job"},
+    {OPTION_KINDS + KIND_STATIC_POD, "static-pod", NULL, "vipd as a pod of kubelet, instead of the unit"},
     {'c', "config", "FILE", "default " CONFIG_PATH_DEFAULT},
     {OPTION_ROUTER, "router", "NAME", "which virtual router, if there are several"},
     {OPTION_ADDRESS, "address", "ADDRESS", "which of its addresses, if it has several"},
@@ -237,6 +248,9 @@ static void options_check(struct manifest *manifest)
 	if (manifest->kind->needs_servers && manifest->server_count == 0)
 		usage_error(
 		    "--%s needs every server: --server NAME=ADDRESS, once for each", manifest->kind->option);
+	if (manifest->kind->is_pod && manifest->config[0] != '/')
+		usage_error("--config %s: write the whole path, because the pod mounts its directory",
+		    manifest->config);
 	if (manifest->kind->needs_zone && !manifest->zone)
 		usage_error("--%s needs --zone, such as --zone k8s.example.com", manifest->kind->option);
 	if (*manifest->dns_server)

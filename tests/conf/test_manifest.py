@@ -348,6 +348,63 @@ def test_wrong_command_lines(conf, arguments, says):
     assert done.returncode == 2 and says in done.stderr and not done.stdout
 
 
+POD = """virtual_routers = ( { name = "api"; interface = "eth0"; vrid = 100; addresses = [ "2001:db8:79fb::100" ]; checks = [ "api" ];
+  auth = { mode = "enforce"; active_key = 1; keys = ( { id = 1; file = "/srv/a \\"key\\"/1"; } ); }; },
+  { name = "other"; interface = "eth0"; vrid = 101; addresses = [ "2001:db8:79fb::101" ]; } );
+checks = ( { name = "api"; type = "https"; url = "https://[::1]:6443/readyz"; ca = "/var/lib/rancher/k3s/server/tls/server-ca.crt";
+  cert = "/var/lib/rancher/k3s/server/tls/client-admin.crt"; key = "/var/lib/rancher/k3s/server/tls/client-admin.key"; } %s );
+record_dir = "/var/log/vipd/captures";
+"""
+
+
+def pod_of(path):
+    pod = yaml.safe_load(printed(path, "--static-pod"))
+    container, = pod["spec"]["containers"]
+    mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume["hostPath"] for volume in pod["spec"]["volumes"]}
+    assert mounts.keys() == volumes.keys()
+    assert all(mounts[name]["mountPath"] == volumes[name]["path"] for name in mounts)
+    return pod, container, {mount["mountPath"]: not mount.get("readOnly") for mount in mounts.values()}
+
+
+def test_static_pod(tmp_path):
+    """Several routers need no choice; each directory once, as far as it is written to."""
+    path = tmp_path / "vipd.conf"
+    path.write_text(POD % "")
+    pod, container, directories = pod_of(str(path))
+    assert directories == {"/run/vipd": True, "/var/log/vipd/captures": True, str(tmp_path): False, '/srv/a "key"': False,
+                           "/var/lib/rancher/k3s/server/tls": False}
+    assert pod["spec"]["hostNetwork"] is True and "hostPID" not in pod["spec"]
+    assert container["command"] == ["/usr/sbin/vipd", "-c", str(path)]
+    security = container["securityContext"]
+    assert security["capabilities"]["drop"] == ["ALL"] and not security.get("privileged")
+    unit = pathlib.Path("init/vipd.service").read_text()
+    of_unit = {name for line in unit.splitlines() if line.startswith("CapabilityBoundingSet=") for name in line[22:].split()}
+    assert {f"CAP_{name}" for name in security["capabilities"]["add"]} == of_unit | {"CAP_SYS_RESOURCE"}
+    for probe in ("livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"] == {"host": "::1", "port": 9752, "path": "/healthz"}
+
+
+def test_static_pod_without_metrics_and_with_processes(tmp_path):
+    path = tmp_path / "vipd.conf"
+    path.write_text('metrics = { listen = ""; };\n' + POD % ', { name = "k3s"; type = "process"; process = "k3s-server"; }')
+    pod, container, _ = pod_of(str(path))
+    assert pod["spec"]["hostPID"] is True and "livenessProbe" not in container
+
+
+def test_static_pod_of_a_distribution(tmp_path):
+    """What a check finds by itself is mounted, too; where nothing can be found, that is said."""
+    path = tmp_path / "vipd.conf"
+    path.write_text(POD % ', { name = "kubernetes"; type = "kubernetes"; distribution = "kubeadm"; }')
+    directories = pod_of(str(path))[2]
+    assert {"/etc/kubernetes/manifests", "/etc/kubernetes/pki", "/var/lib/kubelet/pki"} <= directories.keys()
+    path.write_text(POD % ', { name = "kubernetes"; type = "kubernetes"; }')
+    done = vipctl(str(path), "--static-pod")
+    assert done.returncode == 2 and "no API server was found here" in done.stderr and not done.stdout
+    done = vipctl("vipd.conf", "--static-pod")
+    assert done.returncode == 2 and "write the whole path" in done.stderr
+
+
 def test_commands_of_the_guide():
     """Each `vipctl manifest` of the guide works with the example configuration."""
     lines = pathlib.Path("docs/k3s-calico.md").read_text().splitlines()
