@@ -15,64 +15,6 @@
 #define PRIORITY_DEFAULT 100 /* RFC 9568 section 6.1 */
 #define LEASE_DEFAULT_S	 3
 
-static void report_no_check(
-    struct report *report, const config_setting_t *setting, const struct config *config)
-{
-	const char *names[CONFIG_CHECKS_MAX];
-	size_t count = 0;
-	for (unsigned i = 0; i < config->written_checks; i++)
-		if (config->checks[i].name[0])
-			names[count++] = config->checks[i].name;
-	const char *nearest = nearest_word(config_setting_get_string(setting), names, count);
-	if (nearest)
-		report_setting(
-		    report, setting, "there is no check of this name; did you mean \"%s\"?", nearest);
-	else
-		report_setting(report, setting,
-		    "there is no check of this name; add it to the list checks, outside of virtual_routers");
-}
-
-/* Of a check, and of the one that was made for it. */
-static uint64_t check_bits(const struct config_check *check, unsigned index)
-{
-	return UINT64_C(1) << index | (check->second ? UINT64_C(1) << (check->second - 1) : 0);
-}
-
-/* Names of checks, as bits; see config_router.checks. */
-static void read_check_names(
-    struct report *report, config_setting_t *setting, const struct key *key, void *field)
-{
-	const struct config *config = report->config;
-	unsigned count = count_of(report, setting, key);
-	for (unsigned i = 0; i < count; i++) {
-		const config_setting_t *element = config_setting_get_elem(setting, i);
-		const char *name = text_of(report, element, key);
-		unsigned index = 0;
-		while (name && index < config->written_checks && strcmp(config->checks[index].name, name))
-			index++;
-		if (name && index < config->written_checks)
-			*(uint64_t *)field |= check_bits(&config->checks[index], index);
-		else if (name)
-			report_no_check(report, element, config);
-	}
-}
-
-static void print_check_names(const struct printer *printer, const struct key *key, const void *field)
-{
-	(void)key;
-	const char *separator = "[ ";
-	for (unsigned i = 0; i < printer->config->written_checks; i++) {
-		if (!(*(const uint64_t *)field & UINT64_C(1) << i))
-			continue;
-		fputs(separator, printer->out);
-		print_quoted(printer->out, printer->config->checks[i].name);
-		separator = ", ";
-	}
-	fputs(" ]", printer->out);
-}
-
-static const struct type type_check_names = {read_check_names, print_check_names, .optional = true};
-
 #define ADDRESSES_EXAMPLE "[ \"2001:db8::100\" ]"
 #define PEERS_EXAMPLE	  "[ \"fe80::12\", \"fe80::13\" ]"
 #define TRACKS_EXAMPLE	  "[ \"eth1\" ]"
@@ -111,7 +53,7 @@ static const struct key router_keys[] = {
 	.refuse_address = refuse_source,
 	.wrong =
 	    "write the address of the interface from which this server sends, as in source = \"fe80::11\""},
-    {"checks", &type_check_names, FIELD(config_router, checks), .example = "[ \"apiserver\" ]",
+    {"checks", &type_uses, FIELD(config_router, checks), .example = "[ \"apiserver\" ]",
 	.max = CONFIG_CHECKS_MAX, .note = "names of checks"},
     {"track_interfaces", &type_list, FIELD_WITH(config_router, track, track_count), .example = TRACKS_EXAMPLE,
 	.max = CONFIG_TRACKS_MAX, .note = "must have carrier to be healthy",

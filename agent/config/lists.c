@@ -187,7 +187,8 @@ unsigned count_of(struct report *report, const config_setting_t *setting, const 
 	}
 	unsigned count = (unsigned)config_setting_length(setting);
 	if (count < key->min)
-		report_setting(report, setting, "is empty; " ADVICE_FORMAT, ADVICE_OF(key));
+		report_setting(report, setting, "%s; " ADVICE_FORMAT,
+		    count ? "has too few elements" : "is empty", ADVICE_OF(key));
 	if (count <= key->max)
 		return count;
 	report_setting(report, setting, "has %u elements; write at most %u%s", count, (unsigned)key->max,

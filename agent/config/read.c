@@ -44,7 +44,7 @@ static void set_default_node(struct report *report, struct config *config)
 }
 
 /* What libconfig says of a text that it cannot parse, and what to do about it. */
-static const char *syntax_advice(const char *error)
+static const char *syntax_advice(const char *error, const char *line, size_t size)
 {
 	static const struct {
 		const char *error, *advice;
@@ -52,6 +52,11 @@ static const char *syntax_advice(const char *error)
 	    {"duplicate", "write every key once"},
 	    {"mismatched", "write only texts in quotes, or only numbers, into one array"},
 	};
+	const char *bracket = memchr(line, '[', size);
+	if (bracket && memchr(bracket, '{', size - (size_t)(bracket - line)))
+		return "a list with a group in it stands in parentheses, as in checks = ( \"apiserver\", { "
+		       "name = "
+		       "\"haproxy\"; weight = -20; } );";
 	for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++)
 		if (strstr(error, advices[i].error))
 			return advices[i].advice;
@@ -71,7 +76,7 @@ static void report_syntax(struct report *report, const config_t *parsed)
 	line += strspn(line, " \t");
 	int size = (int)strcspn(line, "\n");
 	report_line(report, number, "%.*s%s%s; %s", text_cut(line, (size_t)size, 80), line, size ? ": " : "",
-	    config_error_text(parsed), syntax_advice(config_error_text(parsed)));
+	    config_error_text(parsed), syntax_advice(config_error_text(parsed), line, (size_t)size));
 }
 
 /* Of a text that cannot be parsed: whose it is says more than what is wrong with it. */

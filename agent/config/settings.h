@@ -29,6 +29,7 @@ struct type {
 };
 extern const struct type type_text, type_number, type_bool, type_duration, type_choice; /* settings.c */
 extern const struct type type_list, type_command, type_group, type_groups;		/* lists.c */
+extern const struct type type_uses;							/* uses.c */
 extern const struct type type_checks;							/* checks.c */
 extern const struct type type_address, type_link_local, type_endpoint;			/* values.c */
 

@@ -35,6 +35,7 @@ static void say(struct channel *channel, struct said *said)
 	struct message message = {.type = MESSAGE_HEALTH};
 	message.health.router = router->id;
 	message.health.grade = (uint8_t)verdict->health;
+	message.health.lowered = verdict->lowered;
 	message.health.valid_ms = verdict->valid_ms;
 	memcpy(message.health.text, verdict->text, sizeof verdict->text);
 	int r = message_send(FD_CHANNEL, &message, NULL);
@@ -50,7 +51,8 @@ static void channel_verdict(void *part, const struct verdict *verdict)
 	struct channel *channel = part;
 	struct said *said = &channel->said[verdict->router];
 	if (said->known && said->verdict.health == verdict->health &&
-	    !strcmp(said->verdict.text, verdict->text) && !mono_reached(mono_now(), said->renew))
+	    said->verdict.lowered == verdict->lowered && !strcmp(said->verdict.text, verdict->text) &&
+	    !mono_reached(mono_now(), said->renew))
 		return;
 	said->known = true;
 	said->verdict = *verdict;

@@ -72,13 +72,22 @@ bool vr_may_stay(const struct vrrp *vr)
 	return vr_is_candidate(vr) || (vr->kept && vr_may_keep(vr));
 }
 
+/* Design: it stays in the band of healthy routers, so a better grade always counts for more. */
+static uint8_t lowered_priority(const struct vrrp *vr)
+{
+	if (!vr->lowered)
+		return vr->params.priority;
+	int priority = vr->params.priority - vr->lowered;
+	return (uint8_t)(priority > VRRP_PRIORITY_MIN ? priority : VRRP_PRIORITY_MIN);
+}
+
 uint8_t vrrp_effective_priority(const struct vrrp *vr)
 {
 	if (vr->kept)
 		return VRRP_PRIORITY_KEPT;
 	if (!vr_is_candidate(vr))
 		return VRRP_PRIORITY_RESIGN;
-	return vrrp_graded_priority(vr->params.priority, vr->health);
+	return vrrp_graded_priority(lowered_priority(vr), vr->health);
 }
 
 bool vr_is_worse(const struct vrrp *vr, uint8_t priority)

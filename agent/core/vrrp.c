@@ -111,8 +111,6 @@ static void candidacy(struct vrrp *vr, struct mono now, enum vrrp_reason why, bo
 		vr_stand_back(vr, now);
 		return;
 	}
-	if (!was_candidate || vr->health == VRRP_HEALTHY)
-		vr->preempt_after = mono_add(now, vr->params.preempt_delay_us);
 	if (!was_candidate)
 		vr_rejoin(vr, now);
 	else
@@ -128,12 +126,18 @@ static void standing_changed(
 	int64_t old_down = vr_active_down_interval(vr);
 	bool is_health = event->type == VRRP_EVENT_HEALTH;
 	enum vrrp_health health = is_health ? event->health : vr->health;
+	uint8_t lowered = is_health ? event->lowered : vr->lowered;
 	bool drained = is_health ? vr->drained : event->type == VRRP_EVENT_DRAIN;
-	if (health == vr->health && drained == vr->drained)
+	bool better = health > vr->health || lowered < vr->lowered;
+	if (health == vr->health && lowered == vr->lowered && drained == vr->drained)
 		return;
 	vr->health = health;
+	vr->lowered = lowered;
 	vr->drained = drained;
 	vr->kept = vr->kept && drained;
+	if (vr->state == VRRP_BACKUP && vr_is_candidate(vr) &&
+	    (!was_candidate || (better && health == VRRP_HEALTHY)))
+		vr->preempt_after = mono_add(now, vr->params.preempt_delay_us);
 	candidacy(
 	    vr, now, is_health ? VRRP_REASON_UNHEALTHY : VRRP_REASON_DRAINED, was_candidate, old_down, out);
 }

@@ -136,6 +136,7 @@ struct router {
 	uint32_t request; /* vr.request that it carries */
 	struct vrrp_found found[VRRP_ADDRESSES_MAX]; /* as the running dump says */
 	enum vrrp_health checks_health;		     /* as control says */
+	uint8_t checks_lowered;			     /* the same */
 	char checks_text[BOARD_REASON_MAX];	     /* why not */
 	struct mono health_until;		     /* without a new result by then it counts as failing */
 	struct mono drained_until;		     /* MONO_NEVER: until resumed, or not drained */
@@ -228,7 +229,7 @@ void router_free(struct engine *engine, struct router *router);
 void router_event(
     struct engine *engine, struct router *router, struct mono now, const struct vrrp_event *event);
 void router_health(struct engine *engine, struct router *router, struct mono now, enum vrrp_health health,
-    uint32_t valid_ms, const char *text); /* valid_ms 0: for ever */
+    uint8_t lowered, uint32_t valid_ms, const char *text); /* valid_ms 0: for ever */
 /* Looks whether the tracked interfaces change what that makes of it. */
 void router_tracks(struct engine *engine, struct router *router, struct mono now);
 /* Drains it until a time (MONO_NEVER: until it is resumed), or ends that (`until` MONO_NEVER). */

@@ -129,7 +129,8 @@ static void health(struct engine *engine, struct message *message, struct mono n
 		return;
 	if (message->health.grade >= VRRP_HEALTHS)
 		return;
-	router_health(engine, r, now, message->health.grade, message->health.valid_ms, message->health.text);
+	router_health(engine, r, now, message->health.grade, message->health.lowered,
+	    message->health.valid_ms, message->health.text);
 }
 
 static void next(struct engine *engine, struct message *message, struct mono now)

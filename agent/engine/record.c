@@ -49,6 +49,7 @@ void record_router(struct engine *engine, const struct router *router)
 	b->reason = (uint8_t)vr->reason;
 	b->effective_priority = vrrp_effective_priority(vr);
 	b->health = (uint8_t)vr->health;
+	b->lowered = vr->lowered;
 	b->drained = vr->drained;
 	b->advert_interval_us = vr->state == VRRP_BACKUP && vr->learned_interval_us
 				    ? vr->learned_interval_us

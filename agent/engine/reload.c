@@ -67,7 +67,7 @@ static void change(struct engine *engine, struct router *router, const struct co
 	record_identity(engine, router);
 	router_event(engine, router, now, &event);
 	if (!config->checks)
-		router_health(engine, router, now, VRRP_HEALTHY, 0, "");
+		router_health(engine, router, now, VRRP_HEALTHY, 0, 0, "");
 	else if (!old.checks)
 		router->health_until = mono_add(now, HEALTH_GRACE_US);
 	for (unsigned i = 0; i < config->track_count; i++)

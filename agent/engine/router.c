@@ -161,6 +161,8 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	for (unsigned i = 0; i < router->config.track_count; i++)
 		link_of(engine, router->config.track[i]); /* known before the next dump */
 	router->checks_health = health;
+	if (router->config.checks && known)
+		router->vr.lowered = router->checks_lowered = prior.lowered;
 	if (!working)
 		snprintf(router->checks_text, sizeof router->checks_text, "no health check has passed yet");
 	router->drained_until = known && prior.drained ? prior.drained_until : MONO_NEVER;
@@ -225,22 +227,27 @@ static void judge_health(struct engine *engine, struct router *router, struct mo
 	char lost[BOARD_REASON_MAX];
 	bool is_lost = track_lost(engine, router, lost);
 	const char *text = is_lost ? lost : router->checks_text;
-	struct vrrp_event event = {
-	    .type = VRRP_EVENT_HEALTH, .health = is_lost ? VRRP_FAILING : router->checks_health};
+	struct vrrp_event event = {.type = VRRP_EVENT_HEALTH,
+	    .health = is_lost ? VRRP_FAILING : router->checks_health,
+	    .lowered = router->checks_lowered};
 	struct suppressed suppressed;
-	if (router->vr.health != event.health &&
+	char by[32] = "";
+	if (event.lowered)
+		snprintf(by, sizeof by, ", priority lowered by %u", event.lowered);
+	if ((router->vr.health != event.health || router->vr.lowered != event.lowered) &&
 	    complaint_due(&router->complaints[COMPLAINT_HEALTH], CHANGES_LOGGED, now, &suppressed))
-		log_router(LOG_LEVEL_NOTICE, router->config.name, "now %s%s%s%s",
-		    vrrp_health_name(event.health), *text ? ": " : "", text, suppressed.text);
+		log_router(LOG_LEVEL_NOTICE, router->config.name, "now %s%s%s%s%s",
+		    vrrp_health_name(event.health), by, *text ? ": " : "", text, suppressed.text);
 	record_health(engine, router, text);
 	router_event(engine, router, now, &event);
 }
 
 void router_health(struct engine *engine, struct router *router, struct mono now, enum vrrp_health health,
-    uint32_t valid_ms, const char *text)
+    uint8_t lowered, uint32_t valid_ms, const char *text)
 {
 	router->health_until = valid_ms ? mono_add(now, valid_ms * USEC_PER_MS) : MONO_NEVER;
 	router->checks_health = health;
+	router->checks_lowered = lowered;
 	snprintf(router->checks_text, sizeof router->checks_text, "%s", text);
 	judge_health(engine, router, now);
 }
@@ -270,7 +277,7 @@ void router_drain(
 void router_timers(struct engine *engine, struct router *router, struct mono now)
 {
 	if (mono_reached(now, router->health_until))
-		router_health(engine, router, now, VRRP_FAILING, 0,
+		router_health(engine, router, now, VRRP_FAILING, 0, 0,
 		    "the health checks have fallen silent: vipd-control does not report");
 	if (mono_reached(now, router->drained_until)) {
 		struct suppressed suppressed;

@@ -82,7 +82,8 @@ struct board_router {
 	uint8_t reason; /* enum vrrp_reason */
 	uint8_t priority;
 	uint8_t effective_priority;
-	uint8_t health; /* enum vrrp_health */
+	uint8_t health;	 /* enum vrrp_health */
+	uint8_t lowered; /* by checks with a weight: see vrrp.lowered */
 	bool drained;
 	bool active_self;  /* the Active is this node */
 	bool active_known; /* active_address and active_priority are valid */
@@ -109,7 +110,7 @@ struct board_router {
 	struct address conflict_address;
 	int64_t conflict_since_us; /* wall clock */
 	char reason_text[BOARD_REASON_MAX];
-	char health_text[BOARD_REASON_MAX]; /* why it is not healthy, "" if it is */
+	char health_text[BOARD_REASON_MAX]; /* why it is not healthy, or lowered; "" if neither */
 	uint64_t counters[BOARD_COUNTERS];
 	uint64_t dropped[ADVERT_VERDICTS]; /* adverts with our VRID that were refused */
 	struct board_histogram takeover;   /* decision to first NA handed to the kernel */

@@ -61,6 +61,13 @@ struct config_key {
 	uint32_t hello_offset; /* of the key of hellos, which is made from it, among control's secrets */
 };
 
+/* What a virtual router makes of a check, or of several of which one is enough. */
+struct config_use {
+	uint64_t any; /* bit i: config.checks[i], of those in the file */
+	uint8_t
+	    weight; /* while they fail the priority is lower by this; 0: while they fail it is unhealthy */
+};
+
 struct config_router {
 	char name[CONFIG_NAME_MAX];
 	struct router_id id;
@@ -80,7 +87,9 @@ struct config_router {
 	struct address source; /* of our adverts; unspecified: vipd chooses one of the interface */
 	uint32_t peer_count;   /* 0: multicast */
 	struct address peers[CONFIG_PEERS_MAX];
-	uint64_t checks; /* bit i: config.checks[i] */
+	uint64_t checks; /* of all uses. bit i: config.checks[i] */
+	uint32_t use_count;
+	struct config_use uses[CONFIG_CHECKS_MAX];
 	uint32_t track_count;
 	char track[CONFIG_TRACKS_MAX]
 		  [CONFIG_INTERFACE_MAX]; /* must have carrier for this one to be healthy */

@@ -71,7 +71,8 @@ struct message {
 		};
 		struct {
 			struct router_id router;
-			uint8_t grade; /* enum vrrp_health; any byte may come */
+			uint8_t grade;	 /* enum vrrp_health; any byte may come */
+			uint8_t lowered; /* by so much is the priority */
 			uint32_t
 			    valid_ms; /* without a new HEALTH by then it counts as unhealthy; 0: for ever */
 			char text[BOARD_REASON_MAX];

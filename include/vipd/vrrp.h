@@ -127,7 +127,7 @@ enum vrrp_event_type {
 	VRRP_EVENT_ANSWER,    /* a request was carried out, or address `index` of it was refused */
 	VRRP_EVENT_SHARED,    /* present: the addresses that another router of this node has or wants there */
 	VRRP_EVENT_MAC_CHANGED, /* of the interface */
-	VRRP_EVENT_HEALTH,	/* health */
+	VRRP_EVENT_HEALTH,	/* health, lowered */
 	VRRP_EVENT_DRAIN,	/* be no holder until VRRP_EVENT_RESUME */
 	VRRP_EVENT_RESUME,
 	VRRP_EVENT_NEXT,   /* next_until: this router is the best of those who could take over; in the past:
@@ -150,7 +150,10 @@ struct vrrp_event {
 		} advert;
 		struct address own_address; /* LINK_UP: the source of our adverts */
 		const struct vrrp_params *params;
-		enum vrrp_health health;
+		struct {
+			enum vrrp_health health;
+			uint8_t lowered; /* by so much is the priority, within its band */
+		};
 		struct mono next_until;
 		enum vrrp_claim claim;
 		struct vrrp_found found;
@@ -206,6 +209,7 @@ struct vrrp {
 	enum vrrp_reason reason; /* of the last transition */
 	bool link_up;
 	enum vrrp_health health;
+	uint8_t lowered; /* what failing checks with a weight take from the priority */
 	bool drained;
 	bool kept; /* Active although drained, because nobody took over; with VRRP_PRIORITY_KEPT */
 	bool stopping;

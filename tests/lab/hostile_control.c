@@ -91,6 +91,7 @@ static void push_command(enum message_type type)
 	struct message message = {.layout = vipd_layout, .type = type};
 	if (type == MESSAGE_HEALTH) {
 		message.health.router = (struct router_id){"eth0", AF_INET6, 100};
+		message.health.lowered = (uint8_t)any(256);
 		message.health.grade = (uint8_t)(any(2) ? any(VRRP_HEALTHS) : any(256));
 		message.health.valid_ms = times[any(5)];
 		memset(message.health.text, '\n', sizeof message.health.text);

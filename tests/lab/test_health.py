@@ -131,6 +131,37 @@ def test_file_for_maintenance(lab, nodes):
     lab.wait_holder(nodes[0])
 
 
+def test_weight_and_any(lab, nodes):
+    """A failing check with a weight moves the address and makes nobody unhealthy; of two checks one is enough."""
+    flags = [os.path.join(nodes[0].directory, f"flag{i}") for i in range(3)]
+    config = nodes[0].config()
+    config["checks"] += [{"name": f"flag{i}", "type": "file", "path": flag, "exists": False, "interval": "100ms", "rise": 1, "fall": 1,
+                          "flap_count": 0} for i, flag in enumerate(flags)]
+    config["virtual_routers"][0]["checks"] = ["apiserver", {"name": "flag0", "weight": -60}, {"any": ["flag1", "flag2"]}]
+    nodes[0].write_config(config)
+    nodes[0].vipctl("reload")
+    passes(nodes[0], 3)
+
+    def flag(i, there):
+        open(flags[i], "w").close() if there else os.unlink(flags[i])
+        wait_for("it is noticed", lambda: nodes[0].check(1 + i)["state"], lambda s: s == ("failing" if there else "passing"))
+    flag(1, True)
+    flag(0, True)
+    lab.wait_holder(nodes[1])
+    router = nodes[0].router()
+    assert (router["healthy"], router["effective_priority"], router["lowered"]) == (True, 90, 60)
+    assert router["lowered_reason"].startswith("flag0: ") and router["health_reason"] is None
+    assert "90 (of 150)" in nodes[0].vipctl("status", check=False).stdout
+    flag(0, False)
+    lab.wait_holder(nodes[0])
+    flag(2, True)
+    lab.wait_holder(nodes[1])
+    assert nodes[0].router()["health"] == "failing" and nodes[0].router()["health_reason"].startswith("flag1: ")
+    flag(1, False)
+    lab.wait_holder(nodes[0])
+    os.unlink(flags[2])
+
+
 def test_file_with_content(nodes):
     flag = os.path.join(nodes[0].directory, "role")
     nodes[0].reconfigure(more={"name": "role", "type": "file", "path": flag, "content": "server"})

@@ -82,8 +82,8 @@ static void note_standing(
     struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event)
 {
 	struct heard *heard = &node->heard;
-	bool changes = before->health != node->vr.health || before->drained != node->vr.drained ||
-		       event->type == VRRP_EVENT_CONFIG;
+	bool changes = before->health != node->vr.health || before->lowered != node->vr.lowered ||
+		       before->drained != node->vr.drained || event->type == VRRP_EVENT_CONFIG;
 	if (event->type == VRRP_EVENT_NEXT)
 		heard->next_until = event->next_until;
 	if (changes || event->type == VRRP_EVENT_LINK_UP)
@@ -395,6 +395,6 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
 	    before->present) /* of the holder: a renewal */
 		world.gentle = world.frozen = false;
 	node->heard.anybody |= node->vr.state == VRRP_ACTIVE;
-	if (before->health != node->vr.health)
+	if (before->health != node->vr.health || before->lowered != node->vr.lowered)
 		world.frozen = false;
 }

@@ -30,8 +30,10 @@ static inline uint8_t priority_of(const struct vrrp *vr)
 		return 1;
 	if (!is_candidate_priority(vr))
 		return 0;
-	int place = vr->params.priority - VRRP_PRIORITY_MIN;
-	return (uint8_t)(vr->health == VRRP_HEALTHY	 ? vr->params.priority
+	int lowered = vr->params.priority - vr->lowered;
+	lowered = lowered < VRRP_PRIORITY_MIN ? VRRP_PRIORITY_MIN : lowered;
+	int place = lowered - VRRP_PRIORITY_MIN;
+	return (uint8_t)(vr->health == VRRP_HEALTHY	 ? lowered
 			 : vr->health == VRRP_RECOVERING ? 17 + place * 14 / 222
 							 : 1 + place * 15 / 222);
 }

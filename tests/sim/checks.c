@@ -55,8 +55,8 @@ void checks_probe(struct node *node)
 		return;
 	if (health_result(check, &config, &result, node_now(node), world.now)) {
 		node->checks = health_grade(check);
-		happen(world.now, HAPPENS_MESSAGE, node->number)->message =
-		    (struct vrrp_event){.type = VRRP_EVENT_HEALTH, .health = node->checks};
+		happen(world.now, HAPPENS_MESSAGE, node->number)->message = (struct vrrp_event){
+		    .type = VRRP_EVENT_HEALTH, .health = node->checks, .lowered = node->lowered};
 	}
 	bool fast = health_in_doubt(check, &config);
 	happen(

@@ -24,6 +24,7 @@ static const char *const names[FAULTS] = {
     [FAULT_DRAIN] = "drain",
     [FAULT_SICK] = "failing health check",
     [FAULT_ALL_SICK] = "failing health checks everywhere",
+    [FAULT_LOWERED] = "failing check with a weight",
     [FAULT_CARRIER] = "carrier lost",
     [FAULT_ADMIN_DOWN] = "link down",
     [FAULT_REFUSE] = "kernel refuses",
@@ -140,7 +141,8 @@ static int64_t draw_duration(enum fault_type type)
 		return random_in(0, 2900 * USEC_PER_MS);
 	if (type == FAULT_CRASH && random_chance(60))
 		return random_in(interval / 10, interval * 13 / 10);
-	if ((type == FAULT_STOP || type == FAULT_DRAIN || type == FAULT_SICK || type == FAULT_KILL) &&
+	if ((type == FAULT_STOP || type == FAULT_DRAIN || type == FAULT_SICK || type == FAULT_LOWERED ||
+		type == FAULT_KILL) &&
 	    random_chance(30))
 		return NEVER;
 	if (random_chance(30))
@@ -217,6 +219,7 @@ static bool is_gentle(const struct fault *fault)
 	case FAULT_STOP:
 	case FAULT_DRAIN:
 	case FAULT_SICK:
+	case FAULT_LOWERED:
 	case FAULT_PRIORITY:
 	case FAULT_DOUBLE:
 	case FAULT_ADD_ADDRESS:
@@ -279,7 +282,17 @@ static void set_health(struct node *node, enum vrrp_health health, int64_t withi
 		return;
 	node->checks = health;
 	happen(world.now + random_in(0, within_us), HAPPENS_MESSAGE, node->number)->message =
-	    (struct vrrp_event){.type = VRRP_EVENT_HEALTH, .health = health};
+	    (struct vrrp_event){.type = VRRP_EVENT_HEALTH, .health = health, .lowered = node->lowered};
+}
+
+/* At most by all of it; what an old version does not know it does not do. */
+static void set_lowered(struct node *node, unsigned by)
+{
+	if (!node->has_checks || node->old || node->lowered == by)
+		return;
+	node->lowered = (uint8_t)by;
+	happen(world.now, HAPPENS_MESSAGE, node->number)->message =
+	    (struct vrrp_event){.type = VRRP_EVENT_HEALTH, .health = node->checks, .lowered = node->lowered};
 }
 
 static void die(struct node *node, const struct fault *fault)
@@ -328,6 +341,7 @@ static void happen_once(const struct fault *fault)
 	case FAULT_STOP: node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_STOP}); break;
 	case FAULT_DRAIN: node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_DRAIN}); break;
 	case FAULT_SICK: set_health(node, VRRP_FAILING, 0); break;
+	case FAULT_LOWERED: set_lowered(node, fault->amount * 254 / 100); break;
 	case FAULT_ALL_SICK:
 		for (unsigned i = 0; i < world.node_count; i++)
 			set_health(&world.nodes[i], VRRP_FAILING, 2 * world.interval_us);
@@ -425,6 +439,7 @@ void fault_end(struct fault *fault)
 		if (world.moves > MOVES_A_MINUTE * FLAPPING_US / (60 * USEC_PER_SEC))
 			violate("%u moves although each server answers now and then", world.moves);
 		break;
+	case FAULT_LOWERED: set_lowered(node, 0); break;
 	case FAULT_SICK: set_health(node, fault->amount < 30 ? VRRP_RECOVERING : VRRP_HEALTHY, 0); break;
 	case FAULT_ALL_SICK:
 		for (unsigned i = 0; i < world.node_count; i++)

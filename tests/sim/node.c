@@ -99,6 +99,7 @@ void node_step(struct node *node, struct mono now, const struct vrrp_event *even
 		effect(node, &effects.items[i]);
 	node->memory = (struct memory){.known = true,
 	    .health = node->vr.health,
+	    .lowered = node->vr.lowered,
 	    .drained = node->vr.drained,
 	    .state = node->vr.state,
 	    .sent_at = node->vr.sent_at};
@@ -355,6 +356,7 @@ void node_start(struct node *node)
 	    : prior->known    ? prior->health
 			      : VRRP_FAILING);
 	node->vr.drained = prior->known && prior->drained;
+	node->vr.lowered = prior->known ? prior->lowered : 0;
 	if (prior->known && prior->state == VRRP_ACTIVE)
 		vrrp_succeed(&node->vr, prior->sent_at);
 	node->heard = (struct heard){.last = {INT64_MIN / 2},
@@ -375,7 +377,8 @@ void node_start(struct node *node)
 	node_wake(node, world.now + random_in(100, 1000));
 	if (node->has_checks) /* the first result counts at once */
 		happen(world.now + random_in(1, 50) * USEC_PER_MS, HAPPENS_MESSAGE, node->number)->message =
-		    (struct vrrp_event){.type = VRRP_EVENT_HEALTH, .health = node->checks};
+		    (struct vrrp_event){
+			.type = VRRP_EVENT_HEALTH, .health = node->checks, .lowered = node->lowered};
 }
 
 void node_crash(struct node *node)

@@ -95,6 +95,7 @@ struct pending {
 struct memory {
 	bool known, drained;
 	enum vrrp_health health;
+	uint8_t lowered;
 	enum vrrp_state state;
 	struct mono sent_at;
 };
@@ -124,6 +125,7 @@ struct node {
 	bool has_checks;
 	bool old;		 /* a vipd that knew two grades only */
 	enum vrrp_health checks; /* what its health checks say */
+	uint8_t lowered;	 /* and those with a weight */
 	int64_t rate, offset_us; /* its clock: offset + time * rate / RATE_ONE */
 
 	bool running;
@@ -198,6 +200,7 @@ enum fault_type {
 	FAULT_DRAIN,
 	FAULT_SICK,
 	FAULT_ALL_SICK, /* quorum lost */
+	FAULT_LOWERED,
 	FAULT_CARRIER,
 	FAULT_ADMIN_DOWN,
 	FAULT_REFUSE,

@@ -72,7 +72,8 @@ def config_text(value, indent=0):
         return "".join(lines) if indent == 0 else "{\n" + "".join(lines) + "  " * (indent - 1) + "}"
     if isinstance(value, (list, tuple)):
         items = ", ".join(config_text(item, indent + 1) for item in value)
-        return f"[ {items} ]" if value and not isinstance(value[0], dict) else f"( {items} )"
+        plain = value and not any(isinstance(item, dict) for item in value)
+        return f"[ {items} ]" if plain else f"( {items} )"
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int) else json.dumps(value)

@@ -74,6 +74,63 @@ static void test_demotion(void **state)
 	       "> advert 150\n");
 }
 
+/* A weight lowers the priority, at once, and never out of the band: a better grade counts for more. */
+static void test_weight(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	lowered(20);
+	until(3001 * MS);
+	lowered(130);
+	until(3002 * MS);
+	lowered(130); /* nothing new */
+	health(VRRP_RECOVERING);
+	until(3003 * MS);
+	lowered(0);
+	hear(9, 100);
+	expect("[3000.000] lowered by 20\n"
+	       "> advert 130\n"
+	       "[3001.000] lowered by 130\n"
+	       "> advert 32\n"
+	       "[3002.000] lowered by 130\n"
+	       "[3002.000] recovering\n"
+	       "> advert 17\n"
+	       "[3003.000] lowered by 0\n"
+	       "> advert 24\n"
+	       "[3003.000] advert 100 from 9\n"
+	       "> final advert 24\n"
+	       "> active -> backup: higher_priority\n");
+}
+
+/* The Active hears whoever is better now, by the rules of preemption; and back again after preempt_delay. */
+static void test_weight_and_preemption(void **state)
+{
+	(void)state;
+	begin(&plain);
+	lowered(60);
+	until(100 * MS);
+	hear(9, 100); /* it was the lower one, and is the higher one now */
+	assert_int_equal(due(), 100 * MS + 300 * MS + 64843);
+	lowered(0);
+	assert_int_equal(due(), 100 * MS + 341406); /* by its own priority again, and no advert resets it */
+	until(200 * MS);
+	hear(9, 100);
+	assert_int_equal(due(), 100 * MS + 341406);
+
+	struct vrrp_params params = plain;
+	params.preempt_delay_us = 1000 * MS;
+	begin(&params);
+	lowered(60);
+	until(2000 * MS);
+	hear(9, 100);
+	lowered(0); /* as after an illness */
+	until(2100 * MS);
+	hear(9, 100);
+	assert_int_equal(due(), 2100 * MS + 341406);
+	lowered(10); /* worse again, but still better than that one: it waits no longer for it */
+	assert_int_equal(vr.preempt_after.us, now.us - 100 * MS + 1000 * MS);
+}
+
 /* A healthy Backup waits Skew_Time, not three intervals, for an unhealthy Active; also without preemption. */
 static void test_unhealthy_active(void **state)
 {
@@ -200,6 +257,8 @@ int main(void)
 	    cmocka_unit_test(test_bands),
 	    cmocka_unit_test(test_grades),
 	    cmocka_unit_test(test_demotion),
+	    cmocka_unit_test(test_weight),
+	    cmocka_unit_test(test_weight_and_preemption),
 	    cmocka_unit_test(test_unhealthy_active),
 	    cmocka_unit_test(test_all_unhealthy),
 	    cmocka_unit_test(test_unhealthy_preempts_nobody),

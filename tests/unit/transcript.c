@@ -118,9 +118,17 @@ void event(const char *what, enum vrrp_event_type type)
 	step(what, &(struct vrrp_event){.type = type});
 }
 
+void lowered(uint8_t by)
+{
+	char what[32];
+	snprintf(what, sizeof what, "lowered by %u", by);
+	step(what, &(struct vrrp_event){.type = VRRP_EVENT_HEALTH, .health = vr.health, .lowered = by});
+}
+
 void health(enum vrrp_health health)
 {
-	step(vrrp_health_name(health), &(struct vrrp_event){.type = VRRP_EVENT_HEALTH, .health = health});
+	step(vrrp_health_name(health),
+	    &(struct vrrp_event){.type = VRRP_EVENT_HEALTH, .health = health, .lowered = vr.lowered});
 }
 
 void found(const char *what, unsigned index, enum vrrp_found_state state, uint8_t prefix)

@@ -40,6 +40,8 @@ int64_t due(void);
 void step(const char *what, const struct vrrp_event *event);
 void event(const char *what, enum vrrp_event_type type);
 void health(enum vrrp_health health);
+/* By checks with a weight; of the grade that it has. */
+void lowered(uint8_t by);
 /* The kernel has carried out the last request and notifies an address; it tells of one in any state; it
  * refuses the last request. */
 void present(unsigned index);

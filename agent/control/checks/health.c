@@ -180,16 +180,6 @@ void health_trouble(
 		    health->state == CHECK_FAILING ? health->failure : health->last_error);
 }
 
-static void verdict_text(
-    struct verdict *verdict, const struct config_check *config, const struct check_health *health)
-{
-	char trouble[CHECK_TEXT_MAX], full[CONFIG_NAME_MAX + CHECK_TEXT_MAX + 64];
-	health_trouble(health, config, trouble);
-	snprintf(full, sizeof full, "%s: %s%s", config->name,
-	    verdict->health == VRRP_RECOVERING ? "recovering: " : "", trouble);
-	snprintf(verdict->text, sizeof verdict->text, "%.*s", (int)sizeof verdict->text - 1, full);
-}
-
 enum vrrp_health health_grade(const struct check_health *health)
 {
 	return health->state == CHECK_FAILING	   ? VRRP_FAILING
@@ -209,23 +199,73 @@ static uint32_t valid_ms(const struct config *config, unsigned index)
 	return (uint32_t)(VALID_INTERVALS * slowest_us / USEC_PER_MS);
 }
 
+/* What is said of one check, or of the two that are one. */
+struct saying {
+	enum vrrp_health grade;
+	bool known;
+	unsigned check; /* the one that says it */
+};
+
+static struct saying saying_of(const struct config *config, unsigned index, const struct check_health *checks)
+{
+	unsigned second = config->checks[index].second ? config->checks[index].second - 1U : index;
+	unsigned worse = health_grade(&checks[second]) < health_grade(&checks[index]) ? second : index;
+	enum vrrp_health grade = health_grade(&checks[worse]);
+	bool known = checks[index].state != CHECK_UNKNOWN && checks[second].state != CHECK_UNKNOWN;
+	return (struct saying){grade, known || grade == VRRP_FAILING, worse};
+}
+
+/* One that passes is enough; else one of which nothing is known yet may. */
+static struct saying saying_of_use(
+    const struct config *config, const struct config_use *use, const struct check_health *checks)
+{
+	struct saying best = {.grade = VRRP_HEALTHS};
+	for (unsigned i = 0; i < config->written_checks; i++) {
+		if (!(use->any >> i & 1))
+			continue;
+		struct saying one = saying_of(config, i, checks);
+		if (one.known && one.grade == VRRP_HEALTHY)
+			return one;
+		if (best.grade == VRRP_HEALTHS || (best.known && (!one.known || one.grade > best.grade)))
+			best = one;
+	}
+	return best;
+}
+
+static void tell_why(struct verdict *verdict, const struct config *config, const struct saying *saying,
+    const struct check_health *checks)
+{
+	const struct config_check *check = &config->checks[saying->check];
+	char trouble[CHECK_TEXT_MAX], full[CONFIG_NAME_MAX + CHECK_TEXT_MAX + 64];
+	health_trouble(&checks[saying->check], check, trouble);
+	snprintf(full, sizeof full, "%s: %s%s", check->name,
+	    saying->grade == VRRP_RECOVERING ? "recovering: " : "", trouble);
+	snprintf(verdict->text, sizeof verdict->text, "%.*s", (int)sizeof verdict->text - 1, full);
+}
+
 bool health_of_router(
     const struct config *config, unsigned index, const struct check_health *checks, struct verdict *verdict)
 {
+	const struct config_router *router = &config->routers[index];
 	struct verdict found = {.router = index, .health = VRRP_HEALTHY, .valid_ms = valid_ms(config, index)};
-	bool unknown = !config->routers[index].checks;
-	for (unsigned i = 0; i < config->check_count; i++) {
-		enum vrrp_health grade = health_grade(&checks[i]);
-		if (!router_has_check(config, index, i))
+	unsigned lowered = 0;
+	bool known = router->use_count;
+	for (unsigned i = 0; i < router->use_count; i++) {
+		const struct config_use *use = &router->uses[i];
+		struct saying saying = saying_of_use(config, use, checks);
+		known &= saying.known;
+		if (saying.grade == VRRP_HEALTHY)
 			continue;
-		unknown |= checks[i].state == CHECK_UNKNOWN;
-		if (grade < found.health) {
-			found.health = grade;
-			verdict_text(&found, &config->checks[i], &checks[i]);
-		}
+		if (use->weight ? !found.text[0] : saying.grade < found.health)
+			tell_why(&found, config, &saying, checks);
+		if (use->weight)
+			lowered += use->weight;
+		else if (saying.grade < found.health)
+			found.health = saying.grade;
 	}
-	if (unknown && found.health != VRRP_FAILING)
+	if (!known && found.health != VRRP_FAILING)
 		return false;
+	found.lowered = (uint8_t)(lowered < UINT8_MAX ? lowered : UINT8_MAX);
 	*verdict = found;
 	return true;
 }

@@ -116,14 +116,16 @@ uint32_t health_missing(
 struct verdict {
 	unsigned router; /* of config->routers */
 	enum vrrp_health health;
+	uint8_t lowered;	     /* the priority, by failing checks with a weight */
 	uint32_t valid_ms;	     /* how long it is good for */
-	char text[BOARD_REASON_MAX]; /* why it is not healthy: the first such check; "" if it is */
+	char text[BOARD_REASON_MAX]; /* why it is not healthy, or lowered: the first such check; "" if neither
+				      */
 };
 
 /*
- * Router `index` of `config` is as healthy as the worst of its checks; `checks` are parallel to
- * config->checks. False, with *verdict untouched, if a check has no result yet and none fails: then what was
- * said before stays.
+ * Router `index` of `config` is as healthy as the worst of its checks without a weight, and lowered by those
+ * with one; `checks` are parallel to config->checks. False, with *verdict untouched, if a check has no result
+ * yet and none fails: then what was said before stays.
  */
 bool health_of_router(
     const struct config *config, unsigned index, const struct check_health *checks, struct verdict *verdict);

@@ -158,6 +158,9 @@ static void put_health(json_t *json, const struct board_router *router)
 	put(json, "healthy", json_boolean(router->health == VRRP_HEALTHY));
 	put(json, "health", json_string(vrrp_health_name(router->health)));
 	put(json, "health_reason", health_reason_json(router));
+	put(json, "lowered", json_integer(router->lowered));
+	put(json, "lowered_reason",
+	    router->lowered && router->health == VRRP_HEALTHY ? TEXT(router->health_text) : json_null());
 	put(json, "drained", json_boolean(router->drained));
 	if (!router->drained)
 		return;
