@@ -42,7 +42,7 @@ CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.
 VIPCTL  := $(foreach r,base config doctor import vipctl,$(call room,$(r))) agent/net/socket.c $(addprefix agent/wire/,advert.c checksum.c na.c names.c)
 
 VIPD_LIBS    := libconfig libnl-3.0 libseccomp libcap nettle
-CONTROL_LIBS := libmicrohttpd jansson libcurl libcrypto libsystemd libseccomp nettle
+CONTROL_LIBS := libmicrohttpd jansson libcurl ldns libcrypto libsystemd libseccomp nettle
 VIPCTL_LIBS  := libcurl jansson libconfig libcrypto ldns yaml-0.1 libpcap
 
 libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
@@ -104,6 +104,7 @@ unit_metrics  := $(call room,control/report) $(addprefix agent/control/,group/ro
 unit_address  := agent/base/address.c
 unit_board    := agent/board/board.c agent/board/layout.c $(TIME)
 unit_sandbox  := agent/sandbox/sandbox.c agent/base/log.c
+unit_publish  := $(addprefix agent/control/publish/,set.c tsig.c)
 unit_groups   := agent/net/groups.c
 unit_speakers := agent/doctor/speakers.c
 unit_keeper   := $(addprefix agent/keeper/,addresses.c page.c) agent/board/board.c agent/board/layout.c agent/base/address.c agent/base/log.c agent/base/mono.c
@@ -158,7 +159,7 @@ fuzz_messages := tests/fuzz/quiet.c $(addprefix agent/base/,address.c duration.c
 		 $(addprefix agent/keeper/,addresses.c links.c page.c) \
 		 $(addprefix agent/engine/,auth.c complain.c conflict.c flush.c link.c link_events.c messages.c orders.c record.c reload.c router.c sharing.c transition.c)
 fuzz_http    := tests/fuzz/quiet.c $(filter-out agent/base/log.c agent/control/main.c,$(CONTROL))
-fuzz_libs    := nettle libcrypto libconfig libnl-3.0 libmicrohttpd jansson libcurl libsystemd libseccomp
+fuzz_libs    := nettle ldns libcrypto libconfig libnl-3.0 libmicrohttpd jansson libcurl libsystemd libseccomp
 
 build/fuzz/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -202,7 +203,7 @@ deps: all
 	@tests/rooms . $(B)/obj
 	@tests/rooms-test $(B)
 
-lab-programs: $(B)/lab/probe $(B)/lab/packets $(B)/lab/hostile_control
+lab-programs: $(B)/lab/probe $(B)/lab/packets $(B)/lab/hostile_control $(B)/lab/publish_once
 $(B)/lab/probe: $(call objects,$(wildcard tests/testbed/probe/*.c))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libcurl) -pthread
@@ -210,6 +211,13 @@ $(B)/lab/probe: $(call objects,$(wildcard tests/testbed/probe/*.c))
 $(B)/lab/packets: $(call objects,tests/testbed/packets.c)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libpcap)
+
+# One target of `publish`, told once.
+PUBLISH_ONCE := tests/publish/publish_once.c $(addprefix agent/control/publish/,dns.c objects.c tsig.c) agent/control/checks/secrets.c \
+	$(call room,config) $(call room,base)
+$(B)/lab/publish_once: $(call objects,$(PUBLISH_ONCE))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libcurl jansson ldns libconfig)
 
 # Side by side, each worker with a testbed of its own; after them, one by one, what measures or floods.
 LAB_WORKERS ?= 4
@@ -260,11 +268,11 @@ $(B)/micro: $(call objects,tests/bench/micro.c $(sort $(call room,core) $(unit_a
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,nettle)
 
 # What only has to be looked at: licenses, the unit file, man pages, the example configuration.
-conf: all
+conf: all $(B)/lab/publish_once
 	@tests/conf/license
 	@tests/conf/verify-unit $(B)
 	@tests/conf/markdown
-	@VIPD_BUILD=$(B) $(PYTEST) tests/conf/test_trial.py tests/conf/test_vipctl.py tests/conf/test_command_line.py tests/conf/test_import.py tests/conf/test_manifest.py tests/conf/test_prometheus.py
+	@VIPD_BUILD=$(B) $(PYTEST) tests/conf/test_trial.py tests/conf/test_vipctl.py tests/conf/test_command_line.py tests/conf/test_import.py tests/conf/test_manifest.py tests/conf/test_prometheus.py tests/publish
 
 SOURCES = $(shell git ls-files '*.c' '*.h')
 fmt:

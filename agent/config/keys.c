@@ -100,8 +100,11 @@ static void finish_router(struct report *report, config_setting_t *setting, void
 		router->link_local = link_local_auto(router->id.vrid);
 }
 
-const struct group router_group = {"virtual_routers = ( { … } )", router_keys, sizeof(struct config_router),
-    &router_defaults, finish_router};
+const struct group router_group = {.where = "virtual_routers = ( { … } )",
+    .keys = router_keys,
+    .size = sizeof(struct config_router),
+    .defaults = &router_defaults,
+    .finish = finish_router};
 
 const struct group control_group = {.where = "control = { … }",
     .keys = (const struct key[]){
@@ -142,6 +145,9 @@ const struct group root_group = {.where = "the top of the file, outside of every
 	{"virtual_routers", &type_groups, FIELD_WITH(config, routers, router_count),
 	    .example = "( { interface = \"eth0\"; vrid = 100; addresses = [ \"2001:db8::100\" ]; } )",
 	    .required = true, .min = 1, .max = CONFIG_ROUTERS_MAX, .group = &router_group},
+	{"publish", &type_groups, FIELD_WITH(config, publish, publish_count),
+	    .example = "( { type = \"dns\"; server = \"[2001:db8::53]:53\"; … } )", .max = CONFIG_PUBLISH_MAX,
+	    .group = &publish_group},
 	{"control", &type_group, .example = "{ socket = \"" CONFIG_SOCKET_DEFAULT "\"; }",
 	    .group = &control_group},
 	{"group", &type_group, .example = "{ interval = \"1s\"; }", .group = &hello_group},

@@ -31,7 +31,7 @@ static const struct key *find_key(const struct key *keys, const char *name)
 static const struct group *find_group(const struct key *keys, const char *name)
 {
 	static const struct group *const groups[] = {
-	    &router_group, &check_group, &control_group, &metrics_group, &root_group, NULL};
+	    &router_group, &check_group, &publish_group, &control_group, &metrics_group, &root_group, NULL};
 	for (size_t i = 0; groups[i]; i++)
 		if (groups[i]->keys != keys && find_key(groups[i]->keys, name))
 			return groups[i];
@@ -84,25 +84,38 @@ static void report_missing(struct report *report, const config_setting_t *settin
 	    name ? name : "", name ? "\"" : "", ADVICE_OF(key));
 }
 
-/* Whether the key has a use in this group: some have one in checks of some types only. */
-static bool key_fits(const struct key *key, const void *base)
+static unsigned type_of(const struct group *group, const void *base)
 {
-	return !key->checks || key->checks & 1U << ((const struct config_check *)base)->type;
+	unsigned type;
+	memcpy(&type, (const char *)base + group->type, sizeof type);
+	return type;
 }
 
-static void read_key(
-    struct report *report, const config_setting_t *setting, const struct key *key, void *base)
+/* Whether the key has a use in this group: some have one in groups of some types only. */
+static bool key_fits(const struct group *group, const struct key *key, const void *base)
+{
+	return !key->only || key->only & 1U << type_of(group, base);
+}
+
+/* A group that does not say a right type has that behind the last one. */
+static bool type_unknown(const struct group *group, const void *base)
+{
+	return group->types && !group->types[type_of(group, base)];
+}
+
+static void read_key(struct report *report, const config_setting_t *setting, const struct group *group,
+    const struct key *key, void *base)
 {
 	config_setting_t *member = config_setting_get_member(setting, key->name);
-	bool type_unknown = key->checks && ((struct config_check *)base)->type == CHECK_TYPES;
-	if (member && (type_unknown || key_fits(key, base))) {
+	bool unknown = key->only && type_unknown(group, base);
+	if (member && (unknown || key_fits(group, key, base))) {
 		void *field = (char *)base + key->offset;
 		config_setting_set_hook(member, field);
 		key->type->read(report, member, key, field);
 	} else if (member) {
-		report_setting(report, member, "a check of type \"%s\" has no use for it; leave it out",
-		    config_check_type_name(((struct config_check *)base)->type));
-	} else if (key->required && !type_unknown && key_fits(key, base)) {
+		report_setting(report, member, "%s of type \"%s\" has no use for it; leave it out",
+		    group->variant, group->types[type_of(group, base)]);
+	} else if (key->required && !unknown && key_fits(group, key, base)) {
 		report_missing(report, setting, key);
 	}
 }
@@ -122,7 +135,7 @@ void read_group(struct report *report, config_setting_t *setting, const struct g
 			report_unknown(report, member, keys);
 	}
 	for (const struct key *key = keys; key->name; key++)
-		read_key(report, setting, key, base);
+		read_key(report, setting, group, key, base);
 	if (group->finish)
 		group->finish(report, setting, base);
 }
@@ -138,7 +151,7 @@ void print_group(const struct printer *printer, const struct group *group, const
 	for (const struct key *key = group->keys; key->name; key++) {
 		const void *field = (const char *)base + key->offset;
 		bool zero_is_right = !key->type->optional && (key->min <= 0 || key->zero);
-		if (!key_fits(key, base) || (!zero_is_right && is_zero(field, key->size)))
+		if (!key_fits(group, key, base) || (!zero_is_right && is_zero(field, key->size)))
 			continue;
 		print_indent(printer);
 		fprintf(printer->out, "%s = ", key->name);

@@ -15,6 +15,7 @@ const char *const config_check_type_names[] = {
     "https", "http", "tcp", "exec", "file", "process", "kubernetes", NULL};
 
 const char *const config_distribution_names[] = {"auto", "k3s", "rke2", "kubeadm", "k0s", NULL};
+const char *const config_publish_type_names[] = {"dns", "endpointslice", "endpoints", NULL};
 
 #define NAME_OF(names, value)                                                                                \
 	((size_t)(value) < sizeof(names) / sizeof *(names)-1 ? (names)[value] : "unknown")
@@ -44,8 +45,15 @@ const char *config_distribution_name(enum config_distribution value)
 	return NAME_OF(config_distribution_names, value);
 }
 
+const char *config_publish_type_name(enum config_publish_type value)
+{
+	return NAME_OF(config_publish_type_names, value);
+}
+
 _Static_assert(
     sizeof config_check_type_names / sizeof *config_check_type_names == CHECK_TYPES + 1, "a name each");
+_Static_assert(
+    sizeof config_publish_type_names / sizeof *config_publish_type_names == PUBLISH_TYPES + 1, "a name each");
 
 /* ---- advice ---- */
 

@@ -41,9 +41,14 @@ struct group {
 	const void *defaults;
 	/* What only holds between its keys, and defaults that depend on others. */
 	void (*finish)(struct report *report, config_setting_t *setting, void *base);
+	/* Where some keys have a use in groups of some types only: what such a group is called, where its
+	 * type is (an enum), and the names of all types. */
+	const char *variant;
+	size_t type;
+	const char *const *types;
 };
 extern const struct group root_group, router_group, check_group, control_group, metrics_group, hello_group,
-    auth_group;
+    auth_group, publish_group;
 
 struct key {
 	const char *name; /* NULL ends a table */
@@ -53,7 +58,7 @@ struct key {
 	const char *example; /* a right value as it is written in the file */
 	const char *note;    /* what helps to write a right one, or NULL */
 	bool required;
-	unsigned checks; /* bit i: has a use in checks of type i; 0: it has in any group */
+	unsigned only; /* bit i: has a use in groups of type i alone; 0: it has in any */
 
 	int64_t min, max; /* of a number; of a duration in us; of the elements of a list */
 	int64_t step;	  /* of a duration, in us */

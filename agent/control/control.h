@@ -34,8 +34,18 @@ struct part {
 };
 
 /* In the order in which they are configured; they end in the opposite order. */
-enum part_name { PART_CHANNEL, PART_CHECKS, PART_NOTIFY, PART_RECORDER, PART_GROUP, PART_HTTP, PARTS };
-extern const struct part part_channel, part_checks, part_notify, part_recorder, part_group, part_http;
+enum part_name {
+	PART_CHANNEL,
+	PART_CHECKS,
+	PART_NOTIFY,
+	PART_RECORDER,
+	PART_GROUP,
+	PART_PUBLISH,
+	PART_HTTP,
+	PARTS
+};
+extern const struct part part_channel, part_checks, part_notify, part_recorder, part_group, part_publish,
+    part_http;
 
 struct control {
 	sd_event *event;

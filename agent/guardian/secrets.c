@@ -199,7 +199,7 @@ int secrets_read_keys(struct config *config, int fd, int control_fd, struct conf
 	return result;
 }
 
-/* ---- certificates of checks ---- */
+/* ---- what control shows to others: certificates, tokens, keys ---- */
 
 typedef void visitor(struct config_secret *secret, void *context);
 
@@ -209,6 +209,12 @@ static void visit_certificates(struct config *config, visitor *visit, void *cont
 		visit(&config->checks[i].ca, context);
 		visit(&config->checks[i].cert, context);
 		visit(&config->checks[i].key, context);
+	}
+	for (unsigned i = 0; i < config->publish_count; i++) {
+		visit(&config->publish[i].ca, context);
+		visit(&config->publish[i].token, context);
+		visit(&config->publish[i].cert, context);
+		visit(&config->publish[i].key, context);
 	}
 }
 

@@ -71,13 +71,14 @@ static void manifest_print(
     const struct manifest *manifest, const struct config *config, const char *router, const char *vip)
 {
 	char endpoints[128], metrics_port[8], fqdn[2 * NODE_NAME_MAX], address[ADDRESS_TEXT_MAX + 2],
-	    key_option[CONFIG_PATH_MAX + 8];
+	    key_option[CONFIG_PATH_MAX + 8], object[NODE_NAME_MAX];
 	snprintf(metrics_port, sizeof metrics_port, "%u", ntohs(config->metrics_address.sin6_port));
 	snprintf(fqdn, sizeof fqdn, "%s.%s", manifest->name, manifest->zone ? manifest->zone : "");
 	snprintf(address, sizeof address, "[%s]", vip);
 	snprintf(key_option, sizeof key_option, " -k %s", manifest->key ? manifest->key : "");
 	snprintf(endpoints, sizeof endpoints, manifest->endpoints ? "endpoints/%s" : "endpointslice/%s-vipd",
 	    manifest->name);
+	snprintf(object, sizeof object, "%s%s", manifest->name, manifest->endpoints ? "" : "-vipd");
 	bool is_metrics_local = address_is_loopback(&(struct address){config->metrics_address.sin6_addr});
 	const struct value items[] = {
 	    {"VIP", vip},
@@ -91,6 +92,10 @@ static void manifest_print(
 	    {"NODE", config->node},
 	    {"NODE_ADDRESS", node_address(manifest, config->node)},
 	    {"ENDPOINTS", endpoints},
+	    {"API_GROUP", manifest->endpoints ? "" : "discovery.k8s.io"},
+	    {"RESOURCE", manifest->endpoints ? "endpoints" : "endpointslices"},
+	    {"PUBLISH_TYPE", manifest->endpoints ? "endpoints" : "endpointslice"},
+	    {"OBJECT", object},
 	    {"DNS_SERVER", manifest->dns_server},
 	    {"DNS_PORT", manifest->dns_port},
 	    {"KEY_OPTION", manifest->key ? key_option : ""},

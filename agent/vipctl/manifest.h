@@ -14,7 +14,7 @@
 #include "vipd/config.h"
 
 #define SERVERS_MAX 32
-#define PIECES_MAX  3
+#define PIECES_MAX  4
 
 /* What one kind prints, and what it cannot do without. */
 struct kind {
@@ -37,7 +37,7 @@ struct manifest {
 	char dns_server[ADDRESS_TEXT_MAX]; /* "": none */
 	const char *dns_port;
 	const char *key;
-	bool endpoints;
+	bool endpoints, publish;
 	struct server servers[SERVERS_MAX];
 	size_t server_count;
 };

@@ -40,8 +40,14 @@ enum {
 	KINDS
 };
 static const struct kind dns_update = {.option = "dns", .pieces = {template_nsupdate}, .needs_zone = true};
+static const struct kind calico_publish = {.option = "calico",
+    .pieces = {template_calico, template_slice, template_publish, template_calico_end},
+    .needs_servers = true};
 static const struct kind calico_endpoints = {.option = "calico",
     .pieces = {template_calico, template_endpoints, template_calico_end},
+    .needs_servers = true};
+static const struct kind calico_endpoints_publish = {.option = "calico",
+    .pieces = {template_calico, template_endpoints, template_publish, template_calico_end},
     .needs_servers = true};
 
 /* ---- the command line, word by word ---- */
@@ -157,7 +163,8 @@ enum {
 	OPTION_PORT,
 	OPTION_DNS_SERVER,
 	OPTION_DNS_PORT,
-	OPTION_KEY
+	OPTION_KEY,
+	OPTION_PUBLISH
 };
 
 const char manifest_help[] =
@@ -183,6 +190,7 @@ const struct cli_option manifest_options[] = {
 	"a server: its name as in `kubectl get nodes`, its own IPv6\naddress; once for each (calico, k3s, "
 	"prometheus)"},
     {OPTION_ENDPOINTS, "endpoints", NULL, "for Calico 3.30 and older (calico)"},
+    {OPTION_PUBLISH, "publish", NULL, "and what vipd needs to mark the servers that are not ready\n(calico)"},
     {OPTION_NAME, "name", "NAME", "of the Service and in the DNS, default k8s-api"},
     {OPTION_ZONE, "zone", "ZONE", "where that name is, such as k8s.example.com"},
     {OPTION_PORT, "port", "PORT", "of the API server, default " APISERVER_PORT},
@@ -214,6 +222,7 @@ static void option_read(struct manifest *manifest, int option, const char *value
 	case OPTION_ADDRESS: address_read("address", value, value, manifest->address); break;
 	case OPTION_SERVER: server_read(manifest, value); break;
 	case OPTION_ENDPOINTS: manifest->endpoints = true; break;
+	case OPTION_PUBLISH: manifest->publish = true; break;
 	case OPTION_NAME: /* of a Service: begins with a letter (RFC 1035) */
 		manifest->name =
 		    checked(is_label(value, strlen(value)) && strchr(LOWER, value[0]), "name", value,
@@ -243,8 +252,8 @@ static void options_check(struct manifest *manifest)
 	if (manifest->key && !*manifest->dns_server)
 		usage_error(
 		    "--key belongs to --dns-server: without a server there is nobody to send an update to");
-	if (manifest->endpoints && manifest->kind != &kinds[KIND_CALICO])
-		usage_error("--endpoints belongs to --calico");
+	if ((manifest->endpoints || manifest->publish) && manifest->kind != &kinds[KIND_CALICO])
+		usage_error("--endpoints and --publish belong to --calico");
 	if (manifest->kind->needs_servers && manifest->server_count == 0)
 		usage_error(
 		    "--%s needs every server: --server NAME=ADDRESS, once for each", manifest->kind->option);
@@ -256,7 +265,9 @@ static void options_check(struct manifest *manifest)
 	if (*manifest->dns_server)
 		manifest->kind = &dns_update;
 	if (manifest->endpoints)
-		manifest->kind = &calico_endpoints;
+		manifest->kind = manifest->publish ? &calico_endpoints_publish : &calico_endpoints;
+	else if (manifest->publish)
+		manifest->kind = &calico_publish;
 }
 
 void manifest_read(const struct vipctl *ctl, struct manifest *manifest)

@@ -232,6 +232,18 @@ static void judge_recorder(struct page *page, const json_t *recorder)
 		    member_text(recorder, "last_error"));
 }
 
+static void judge_publish(struct page *page, const json_t *targets)
+{
+	size_t i;
+	const json_t *target;
+	json_array_foreach(targets, i, target)
+	{
+		if (!strcmp(member_text(target, "state"), "failing"))
+			attention(page, "%s cannot be told which servers are ready: %s",
+			    member_text(target, "target"), member_text(target, "last_error"));
+	}
+}
+
 /* Active, and the kernel does not have the address. */
 static void judge_missing(struct page *page, const json_t *router, const char *address)
 {
@@ -398,6 +410,7 @@ static void page_print(struct page *page, const json_t *status)
 	drains_print(page, routers);
 	judge_engine(page, engine);
 	judge_recorder(page, json_object_get(status, "recorder"));
+	judge_publish(page, json_object_get(status, "publish"));
 	json_array_foreach(routers, i, router) judge_router(page, router);
 	judge_checks(page, checks);
 }

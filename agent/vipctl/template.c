@@ -20,6 +20,7 @@
 TEMPLATE(calico, "calico.sh");
 TEMPLATE(slice, "slice.sh");
 TEMPLATE(endpoints, "endpoints.sh");
+TEMPLATE(publish, "publish.sh");
 TEMPLATE(calico_end, "calico-end.sh");
 TEMPLATE(calico_holder, "calico-holder.sh");
 TEMPLATE(k3s, "k3s.yaml");

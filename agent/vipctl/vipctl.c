@@ -28,6 +28,8 @@ const struct command commands[] = {
 	.summary = "one line for a monitoring system; exit 0 well, 1 warning, 2 critical"},
     {"doctor", command_doctor, "[FINDING ...]", .options = doctor_options, .help = doctor_help,
 	.summary = "look at everything around vipd: segment, firewall, DNS, k3s, BGP"},
+    {"publish", command_publish, "", .options = publish_options,
+	.summary = "what the holder tells DNS and Kubernetes, and whether it could"},
     {"metrics", command_metrics, "", .summary = "what Prometheus gets"},
     {"manifest", command_manifest, "", .options = manifest_options, .help = manifest_help,
 	.summary = "what else the address needs: Calico, k3s, DNS, Prometheus"},

@@ -79,6 +79,7 @@ int command_drain(const struct vipctl *ctl);
 int command_resume(const struct vipctl *ctl);
 int command_reload(const struct vipctl *ctl);
 int command_metrics(const struct vipctl *ctl);
+int command_publish(const struct vipctl *ctl);
 int command_manifest(const struct vipctl *ctl);
 int command_doctor(const struct vipctl *ctl);
 int command_check(const struct vipctl *ctl);
@@ -87,5 +88,5 @@ int command_help(const struct vipctl *ctl);
 
 /* Their options, where the command is. */
 extern const struct cli_option events_options[], capture_options[], drain_options[], doctor_options[],
-    manifest_options[], import_options[];
+    manifest_options[], import_options[], publish_options[];
 extern const char doctor_help[], manifest_help[], import_help[];

@@ -26,6 +26,7 @@
 #define CONFIG_KEYS_MAX	     4
 #define CONFIG_FLAPS_MAX     16
 #define CONFIG_WORDS_MAX     16 /* of a command */
+#define CONFIG_PUBLISH_MAX   8
 
 #define CONFIG_NAME_MAX	     64
 #define CONFIG_INTERFACE_MAX 16 /* IFNAMSIZ */
@@ -159,6 +160,33 @@ struct config_check {
 	uint16_t expect[CONFIG_EXPECT_MAX]; /* HTTP status */
 };
 
+enum config_publish_type { PUBLISH_DNS, PUBLISH_ENDPOINTSLICE, PUBLISH_ENDPOINTS, PUBLISH_TYPES };
+
+/* Where the holder of a virtual router tells the world which servers are healthy. */
+struct config_publish {
+	enum config_publish_type type;
+	uint32_t router;   /* index of config.routers */
+	uint16_t port;	   /* of the servers */
+	int64_t settle_us; /* a change is published when it has lasted for so long */
+	/* dns: TSIG key in `key` */
+	char server[CONFIG_NAME_MAX]; /* as written */
+	struct sockaddr_in6 server_endpoint;
+	char fallback[CONFIG_NAME_MAX]; /* "": none */
+	struct sockaddr_in6 fallback_endpoint;
+	char zone[CONFIG_TEXT_MAX];
+	char name[CONFIG_TEXT_MAX]; /* below the zone, or as a whole with a dot at its end */
+	uint32_t ttl_s;
+	/* endpointslice, endpoints */
+	char url[CONFIG_URL_MAX]; /* of the API server, without a path */
+	char server_name[CONFIG_TEXT_MAX];
+	char namespace[CONFIG_NAME_MAX];
+	char service[CONFIG_NAME_MAX];
+	struct config_secret ca;
+	struct config_secret token; /* or cert and key */
+	struct config_secret cert;
+	struct config_secret key;
+};
+
 struct config {
 	char path[CONFIG_PATH_MAX]; /* the file this came from */
 	int64_t loaded_us;	    /* wall clock */
@@ -181,6 +209,8 @@ struct config {
 	uint32_t written_checks; /* those in the file, and then those that were made for them */
 	uint32_t check_count;
 	struct config_check checks[CONFIG_CHECKS_MAX];
+	uint32_t publish_count;
+	struct config_publish publish[CONFIG_PUBLISH_MAX];
 };
 
 /* All errors of one reading, in the order of the file: one text, a line each; "" if there is none. Past the
@@ -264,6 +294,7 @@ extern const char *const config_auth_names[];
 extern const char *const config_checksum_names[];
 extern const char *const config_check_type_names[];
 extern const char *const config_distribution_names[];
+extern const char *const config_publish_type_names[];
 const char *config_unhealthy_name(enum config_unhealthy value);
 const char *config_conflict_name(enum config_conflict value);
 const char *config_auth_name(enum config_auth value);
@@ -280,3 +311,4 @@ const char *config_renew_client(const struct config_check *check);
 const char *config_add_name(const struct config_check *check);
 /* Where its log is. */
 const char *config_look_at(const struct config_check *check);
+const char *config_publish_type_name(enum config_publish_type value);

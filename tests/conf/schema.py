@@ -10,6 +10,10 @@ import kubernetes.client
 MODELS = {
     ("v1", "Service"): "V1Service",
     ("v1", "Endpoints"): "V1Endpoints",
+    ("v1", "ServiceAccount"): "V1ServiceAccount",
+    ("v1", "Secret"): "V1Secret",
+    ("rbac.authorization.k8s.io/v1", "Role"): "V1Role",
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"): "V1RoleBinding",
     ("discovery.k8s.io/v1", "EndpointSlice"): "V1EndpointSlice",
 }
 SIMPLE = {"str": str, "int": int, "bool": bool, "object": (str, int)}

@@ -14,6 +14,7 @@ import schema
 import yaml
 
 VIPCTL = os.path.join(os.environ.get("VIPD_BUILD", "build"), "vipctl")
+VIPD = os.path.join(os.environ.get("VIPD_BUILD", "build"), "vipd")
 VIP = "2001:a61:1162:79fb:ff00::100"
 NODES = {f"k8s-node0{i}": f"2001:a61:1162:79fb::1{i}" for i in (1, 2, 3)}
 SERVERS = [word for name, address in NODES.items() for word in ("--server", f"{name}={address}")]
@@ -172,6 +173,26 @@ def test_endpoint_slice(cluster, conf):
     assert "endpointss/k8s-api" not in objects
 
 
+@pytest.mark.parametrize("more, group, kind, name", [
+    ([], "discovery.k8s.io", "endpointslices", "k8s-api-vipd"), (["--endpoints"], "", "endpoints", "k8s-api")])
+def test_what_publishing_may_do(cluster, conf, more, group, kind, name):
+    """That one object, which it cannot make; and the example that is printed is right."""
+    script = printed(conf(), "--publish", *more, *SERVERS)
+    objects = cluster.apply(script)
+    rule, = objects["roles.rbac.authorization.k8s.io/vipd"]["rules"]
+    assert rule == {"apiGroups": [group], "resources": [kind], "resourceNames": [name], "verbs": ["get", "patch"]}
+    assert f"{kind}.{group}/{name}" in objects or f"{kind}s/{name}" in objects
+    binding = objects["rolebindings.rbac.authorization.k8s.io/vipd"]
+    assert binding["roleRef"]["name"] == "vipd" and binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": "vipd", "namespace": "kube-system"}]
+    assert objects["secrets/vipd-token"]["metadata"]["annotations"] == {"kubernetes.io/service-account.name": "vipd"}
+    example = [line.lstrip("# ") for line in script.splitlines() if line.startswith("#  ")]
+    begin = next(i for i, line in enumerate(example) if line.startswith("publish = ("))
+    path = pathlib.Path(conf(more=""))
+    path.write_text(path.read_text() + "\n".join(example[begin:begin + 2]))
+    assert subprocess.run([VIPD, "-n", "-c", path], capture_output=True, text=True, timeout=30).returncode == 0
+
+
 def test_endpoints_for_old_calico(cluster, conf):
     objects = cluster.apply(printed(conf(), "--endpoints", *SERVERS))
     endpoints = objects["endpointss/k8s-api"]
@@ -203,7 +224,7 @@ def test_name_and_port(cluster, conf):
     assert labels["kubernetes.io/service-name"] == "vip"
 
 
-@pytest.mark.parametrize("kind", [["--calico"], ["--calico", "--endpoints"], ["--calico-holder"]])
+@pytest.mark.parametrize("kind", [["--calico"], ["--calico", "--endpoints"], ["--calico", "--publish"], ["--calico-holder"]])
 def test_versions_and_limits_are_told(conf, kind):
     text = printed(conf(), *kind, *SERVERS)
     told = ["deprecated", "DenyServiceExternalIPs", "1.29", "3.29 and older", "3.30 and older"]
@@ -211,7 +232,7 @@ def test_versions_and_limits_are_told(conf, kind):
     assert "The other way" in text or "the other way" in text
 
 
-@pytest.mark.parametrize("kind", [["--calico"], ["--calico", "--endpoints"], ["--calico-holder"],
+@pytest.mark.parametrize("kind", [["--calico"], ["--calico", "--endpoints"], ["--calico", "--publish"], ["--calico-holder"],
                                   ["--dns", "--zone", "a.b", "--dns-server", "2001:db8::53"]])
 def test_scripts_are_clean(conf, kind):
     done = subprocess.run(["shellcheck", "-"], input=printed(conf(), *kind, *SERVERS), capture_output=True, text=True)
@@ -339,7 +360,7 @@ SERVER = "k8s-node01=2001:db8::11"
     (["--kubeconfig", "--port", "65536"], "not a port"),
     (["--kubeconfig", "--port", "x"], "not a port"),
     (["--kubeconfig", "--dns-server", "2001:db8::53"], "belong to --dns"),
-    (["--kubeconfig", "--endpoints"], "--endpoints belongs to --calico"),
+    (["--kubeconfig", "--endpoints"], "--endpoints and --publish belong to --calico"),
     (["--kubeconfig", "more"], "what is 'more'?"),
     (["--nonsense"], "manifest takes no --nonsense"),
 ])

@@ -16,6 +16,7 @@
 #include "control/http/events.h"
 #include "control/http/reload.h"
 #include "control/http/service.h"
+#include "control/publish/publish.h"
 #include "control/records/capture.h"
 #include "control/report/report.h"
 #include "control/text.h"
@@ -46,6 +47,7 @@ static int look(struct control *control, struct view *view)
 	view->started_us = control->started_us;
 	view->group = control->parts[PART_GROUP];
 	view->recorder = recorder_state(control->parts[PART_RECORDER]);
+	view->publish = publish_views(control->parts[PART_PUBLISH]);
 	view->pid = getppid(); /* the guardian started us */
 	return r;
 }
@@ -113,6 +115,18 @@ static void get_capture(struct service *service, struct http_request *request)
 	size_t size = 0;
 	capture_make(control->board, control->config->node, &bytes, &size);
 	http_reply(request, MHD_HTTP_OK, http_response(bytes, size, CAPTURE_TYPE));
+}
+
+static void get_publish(struct service *service, struct http_request *request)
+{
+	char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+	if (out) {
+		publish_show(service->control->parts[PART_PUBLISH], out);
+		fclose(out);
+	}
+	http_reply(request, MHD_HTTP_OK, http_response(text, length, "text/plain; charset=utf-8"));
 }
 
 /* False (answered with 403) if the client may not change anything. */
@@ -212,6 +226,7 @@ static const struct route routes[] = {
     {"/v1/status", "GET", LOCAL, {NULL}, get_status},
     {"/v1/events", "GET", LOCAL, {"follow", "since", "last", NULL}, get_events},
     {"/v1/capture", "GET", LOCAL, {NULL}, get_capture},
+    {"/v1/publish", "GET", LOCAL, {NULL}, get_publish},
     {"/v1/drain", "POST", ADMIN, {"router", "for", NULL}, post_drain},
     {"/v1/resume", "POST", ADMIN, {"router", NULL}, post_resume},
     {"/v1/reload", "POST", ADMIN, {NULL}, post_reload},

@@ -12,6 +12,7 @@
 
 #include "control/report/group.h"
 #include "control/report/prometheus.h"
+#include "control/report/published.h"
 #include "vipd/log.h"
 
 #define LABELS_MAX (3 * PROMETHEUS_TEXT_MAX)
@@ -390,6 +391,7 @@ char *metrics_text(const struct view *view, size_t *length)
 	engine_metrics(out, view);
 	if (view->recorder)
 		recorder_metrics(out, view->recorder);
+	published_metrics(out, view);
 	if (view->router_count) {
 		state_metrics(out, view);
 		router_gauges(out, view);

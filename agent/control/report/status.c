@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "control/report/group.h"
+#include "control/report/published.h"
 #include "control/text.h"
 #include "vipd/timing.h"
 
@@ -305,5 +306,6 @@ json_t *status_json(const struct view *view)
 	put(json, "checks", checks);
 	put(json, "recorder", recorder_json(view));
 	put(json, "group", group_json(view));
+	put(json, "publish", published_json(view));
 	return json;
 }

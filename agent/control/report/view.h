@@ -26,6 +26,7 @@ struct view {
 	pid_t pid;			       /* of vipd */
 	const struct recorder_state *recorder; /* NULL: not asked */
 	const struct group *group;	       /* the same */
+	const struct publish_view *publish;    /* the same */
 	bool engine_up;
 	int64_t heartbeat_age_us; /* -1: no engine has ever run */
 	struct board_engine engine;

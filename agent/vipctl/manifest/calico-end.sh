@@ -1,5 +1,5 @@
 
-# 3. Look whether it works: on the router, then from a host behind it. Not from a node, where kube-proxy rewrites the address.
+# At last look whether it works: on the router, then from a host behind it. Not from a node, where kube-proxy rewrites the address.
 #      vtysh -c 'show bgp ipv6 unicast @VIP@/128'      (one path for each server)
 #      curl -k https://@HOST@:@PORT@/ping              (pong)
 #

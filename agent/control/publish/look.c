@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether servers that the roster has lost still take connections: then only their hellos are lost.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control/publish/target.h"
+
+#define LIMIT_US (1 * USEC_PER_SEC)
+
+/* Returns a socket that is connecting, or -1: it cannot. */
+static int begin(const struct address *address, uint16_t port)
+{
+	struct sockaddr_in6 to = {
+	    .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = address->in6};
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 && (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 || errno == EINPROGRESS))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static bool is_connected(int fd)
+{
+	int error = 0;
+	socklen_t size = sizeof error;
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && !error;
+}
+
+int publish_look(const void *context)
+{
+	const struct publish_look *look = context;
+	struct pollfd waiting[ROSTER_MEMBERS_MAX];
+	bool answers[ROSTER_MEMBERS_MAX] = {false};
+	struct mono end = mono_add(mono_now(), LIMIT_US);
+	for (unsigned i = 0; i < look->count; i++)
+		waiting[i] = (struct pollfd){begin(&look->addresses[i], look->port), POLLOUT, 0};
+	for (int64_t left_us; (left_us = mono_sub(end, mono_now())) > 0;) {
+		bool open = false;
+		for (unsigned i = 0; i < look->count; i++)
+			open |= waiting[i].fd >= 0;
+		if (!open || poll(waiting, look->count, (int)(left_us / USEC_PER_MS) + 1) <= 0)
+			break;
+		for (unsigned i = 0; i < look->count; i++) {
+			if (waiting[i].fd < 0 || !waiting[i].revents)
+				continue;
+			answers[i] = is_connected(waiting[i].fd);
+			close(waiting[i].fd);
+			waiting[i].fd = -1;
+		}
+	}
+	for (unsigned i = 0; i < look->count; i++)
+		putchar(answers[i] ? '+' : '-');
+	fflush(stdout);
+	return 0;
+}

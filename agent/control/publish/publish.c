@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The part of control that publishes: four times a second it looks what each target should say, and has a
+ * child say it. A target that does not answer is tried again, less and less often, and moves nothing else.
+ */
+#include "control/publish/publish.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "control/command.h"
+#include "control/control.h"
+#include "control/group/group.h"
+#include "control/text.h"
+#include "vipd/log.h"
+
+#define TICK_US	      (250 * USEC_PER_MS)
+#define ROSTER_YOUNG  3 /* hello intervals */
+#define LOOK_AGAIN_US (5 * USEC_PER_SEC)
+#define JOB_LIMIT_US  (20 * USEC_PER_SEC)
+#define LOOK_LIMIT_US (5 * USEC_PER_SEC)
+
+struct target {
+	struct publish *publish;
+	unsigned index; /* of config->publish */
+	struct publish_target when;
+	struct command *command;
+	struct publish_job job; /* the child's */
+	bool running;
+	char error[PUBLISH_ERROR_MAX];
+	int64_t succeeded_us;
+	uint64_t successes, failures;
+
+	/* servers that the roster has lost */
+	struct command *look_command;
+	struct publish_look look; /* the child's */
+	bool looking;
+	struct mono looked;
+	struct publish_gone gone;
+};
+
+struct publish {
+	struct control *control;
+	sd_event_source *timer;
+	struct target targets[CONFIG_PUBLISH_MAX];
+	struct publish_view views[CONFIG_PUBLISH_MAX];
+};
+
+static const struct config_publish *config_of(const struct target *target)
+{
+	return &target->publish->control->config->publish[target->index];
+}
+
+static void name_of(const struct config_publish *config, char name[static PUBLISH_NAME_MAX])
+{
+	if (config->type == PUBLISH_DNS)
+		snprintf(name, PUBLISH_NAME_MAX, "dns %s in zone %s at %s", config->name, config->zone,
+		    config->server);
+	else
+		snprintf(name, PUBLISH_NAME_MAX, "%s %s/%s%s at %s", config_publish_type_name(config->type),
+		    config->namespace, config->service, config->type == PUBLISH_ENDPOINTSLICE ? "-vipd" : "",
+		    config->url);
+}
+
+/* ---- what a child has done ---- */
+
+static void failed(struct target *target, const char *why)
+{
+	char name[PUBLISH_NAME_MAX];
+	bool again = target->when.failures && !strcmp(target->error, why);
+	publish_target_failed(&target->when, mono_now());
+	target->failures++;
+	snprintf(target->error, sizeof target->error, "%s", why);
+	name_of(config_of(target), name);
+	if (!again)
+		log_warning("cannot publish to %s: %s; still trying", name, target->error);
+}
+
+static void succeeded(struct target *target, const char *said)
+{
+	char name[PUBLISH_NAME_MAX];
+	bool news = target->when.failures || !publish_set_equal(&target->job.set, &target->when.published);
+	name_of(config_of(target), name);
+	publish_target_succeeded(&target->when, &target->job.set, mono_now());
+	target->successes++;
+	target->succeeded_us = realtime_us();
+	target->error[0] = '\0';
+	if (*said)
+		log_notice("published to %s, and %s", name, said);
+	else if (news)
+		log_info("published to %s: %u of %u servers are ready", name, target->job.set.ready,
+		    target->job.set.count);
+}
+
+static void on_done(void *context, const struct command_result *result)
+{
+	struct target *target = context;
+	char said[PUBLISH_ERROR_MAX], how[PUBLISH_ERROR_MAX];
+	target->running = false;
+	text_clean(result->output, result->size, said, sizeof said);
+	command_describe(result, JOB_LIMIT_US, how, sizeof how);
+	if (result->end == COMMAND_EXITED && result->number == 0)
+		succeeded(target, said);
+	else
+		failed(target, result->end == COMMAND_EXITED && *said ? said : how);
+}
+
+static int run(const void *context)
+{
+	const struct publish_job *job = context;
+	int result = job->config->type == PUBLISH_DNS ? publish_dns(job) : publish_objects(job);
+	fflush(stdout);
+	return result;
+}
+
+static void begin(struct target *target)
+{
+	target->job =
+	    (struct publish_job){config_of(target), &target->publish->control->secrets, target->when.wanted};
+	publish_target_tried(&target->when, mono_now());
+	int r = command_call(target->command, run, &target->job, JOB_LIMIT_US);
+	target->running = r == 0;
+	if (r < 0)
+		failed(target, strerrordesc_np(-r));
+}
+
+/* ---- lost servers ---- */
+
+static void on_looked(void *context, const struct command_result *result)
+{
+	struct target *target = context;
+	target->looking = false;
+	target->gone.count = 0;
+	if (result->end != COMMAND_EXITED || result->number || result->size != target->look.count)
+		return; /* nothing is known, so nobody is gone */
+	for (unsigned i = 0; i < target->look.count; i++)
+		if (result->output[i] == '-')
+			target->gone.addresses[target->gone.count++] = target->look.addresses[i];
+}
+
+/* Returns whether it is known who of the lost servers answers. */
+static bool look(struct target *target, const struct roster *roster, struct mono now)
+{
+	const struct address *doubtful[ROSTER_MEMBERS_MAX];
+	unsigned count = publish_set_doubtful(roster, doubtful);
+	bool same = count == target->look.count;
+	for (unsigned i = 0; same && i < count; i++)
+		same = address_equal(doubtful[i], &target->look.addresses[i]);
+	if (!count) {
+		target->gone.count = target->look.count = 0;
+		return true;
+	}
+	if (target->looking || (same && !mono_reached(now, mono_add(target->looked, LOOK_AGAIN_US))))
+		return same && !target->looking;
+	target->look.count = count;
+	target->look.port = config_of(target)->port;
+	for (unsigned i = 0; i < count; i++)
+		target->look.addresses[i] = *doubtful[i];
+	target->looked = now;
+	target->looking = command_call(target->look_command, publish_look, &target->look, LOOK_LIMIT_US) == 0;
+	return false;
+}
+
+/* ---- the clock ---- */
+
+static void tick(struct target *target, const struct group *group, struct mono now)
+{
+	const struct config *config = target->publish->control->config;
+	const struct config_router *router = &config->routers[config_of(target)->router];
+	const struct group_router *members = group_of(group, &router->id);
+	bool holder =
+	    members && members->ours.vrid && members->ours.state == VRRP_ACTIVE && members->ours.held;
+	bool believed =
+	    holder && members->roster.count &&
+	    mono_reached(now, mono_add(group->started, ROSTER_YOUNG * config->group_interval_us)) &&
+	    look(target, &members->roster, now);
+	struct publish_set set;
+	if (believed)
+		publish_set_make(&set, &members->roster, &members->ours, &target->gone,
+		    address_is_ipv4(&router->addresses[0]));
+	publish_target_look(&target->when, holder, believed ? &set : NULL, now);
+	if (!target->running &&
+	    publish_target_due(&target->when, config_of(target)->settle_us, config->group_interval_us, now))
+		begin(target);
+}
+
+static int on_timer(sd_event_source *source, uint64_t us, void *context)
+{
+	(void)us;
+	struct publish *publish = context;
+	const struct config *config = publish->control->config;
+	for (unsigned i = 0; config && i < config->publish_count; i++)
+		tick(&publish->targets[i], publish->control->parts[PART_GROUP], mono_now());
+	if (!config || !config->publish_count)
+		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	return sd_event_source_set_time_relative(source, TICK_US);
+}
+
+/* ---- the part ---- */
+
+static void target_close(struct target *target)
+{
+	command_free(target->command);
+	command_free(target->look_command);
+	*target = (struct target){0};
+}
+
+static void publish_configure(void *part)
+{
+	struct publish *publish = part;
+	const struct config *config = publish->control->config;
+	for (unsigned i = 0; i < CONFIG_PUBLISH_MAX; i++) {
+		struct target *target = &publish->targets[i];
+		target_close(target);
+		if (i >= config->publish_count)
+			continue;
+		target->publish = publish;
+		target->index = i;
+		target->command = command_new(publish->control->event, on_done, target);
+		target->look_command = command_new(publish->control->event, on_looked, target);
+		if (!target->command || !target->look_command)
+			log_error("no memory for publish[%u]; it is tried again at the next reload", i);
+	}
+	sd_event_source_set_time_relative(publish->timer, TICK_US);
+	sd_event_source_set_enabled(publish->timer, config->publish_count ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+static int publish_open(void *part, struct control *control)
+{
+	struct publish *publish = part;
+	publish->control = control;
+	int r = sd_event_add_time_relative(
+	    control->event, &publish->timer, CLOCK_MONOTONIC, TICK_US, 0, on_timer, publish);
+	return r < 0 ? r : sd_event_source_set_enabled(publish->timer, SD_EVENT_OFF);
+}
+
+static void publish_close(void *part)
+{
+	struct publish *publish = part;
+	for (unsigned i = 0; i < CONFIG_PUBLISH_MAX; i++)
+		target_close(&publish->targets[i]);
+	sd_event_source_disable_unref(publish->timer);
+}
+
+const struct part part_publish = {.size = sizeof(struct publish),
+    .open = publish_open,
+    .configure = publish_configure,
+    .close = publish_close};
+
+/* ---- for people ---- */
+
+static enum publish_state state_of(const struct publish_target *when)
+{
+	if (!when->holder)
+		return PUBLISH_OFF;
+	if (when->failures)
+		return PUBLISH_FAILING;
+	return when->successes && publish_set_equal(&when->wanted, &when->published) ? PUBLISH_DONE
+										     : PUBLISH_WAITING;
+}
+
+const struct publish_view *publish_views(struct publish *publish)
+{
+	const struct config *config = publish->control->config;
+	for (unsigned i = 0; config && i < config->publish_count; i++) {
+		const struct target *target = &publish->targets[i];
+		struct publish_view *view = &publish->views[i];
+		name_of(&config->publish[i], view->name);
+		view->state = state_of(&target->when);
+		view->published = &target->when.published;
+		view->succeeded_us = target->succeeded_us;
+		view->successes = target->successes;
+		view->failures = target->failures;
+		view->error = target->when.failures ? target->error : "";
+	}
+	return publish->views;
+}
+
+void publish_show(const struct publish *publish, FILE *out)
+{
+	const struct control *control = publish->control;
+	for (unsigned i = 0; control->config && i < control->config->publish_count; i++) {
+		const struct target *target = &publish->targets[i];
+		const struct config_publish *config = &control->config->publish[i];
+		struct publish_job job = {config, &control->secrets, target->when.wanted};
+		char name[PUBLISH_NAME_MAX];
+		name_of(config, name);
+		fprintf(out, "# %s\n", name);
+		if (!target->when.holder)
+			fprintf(out, "# nothing: only the holder publishes\n");
+		else if (!job.set.count)
+			fprintf(out, "# nothing: the group is not known yet\n");
+		else if (config->type == PUBLISH_DNS)
+			publish_dns_show(&job, out);
+		else
+			publish_objects_show(&job, out);
+	}
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which servers are ready, and when to say so. Nothing is ever published in which nobody is ready: then the
+ * last one that was stays, because a client that has a dead server is no worse off than one that has none.
+ */
+#include "control/publish/set.h"
+
+#include <string.h>
+
+#include "vipd/vrrp.h"
+
+#define RETRY_FIRST_US (2 * USEC_PER_SEC)
+#define RETRY_MAX_US   (60 * USEC_PER_SEC)
+
+static bool is_ready(const struct hello *hello)
+{
+	return hello->health == VRRP_HEALTHY && !hello->drained && !hello->leaving;
+}
+
+static bool is_gone(const struct publish_gone *gone, const struct address *address)
+{
+	for (unsigned i = 0; i < gone->count; i++)
+		if (address_equal(&gone->addresses[i], address))
+			return true;
+	return false;
+}
+
+static void add(struct publish_set *set, const struct hello *hello, bool ready, bool ipv4)
+{
+	unsigned at = set->count;
+	if (address_is_unspecified(&hello->address) || address_is_ipv4(&hello->address) != ipv4 ||
+	    set->count == PUBLISH_SERVERS_MAX)
+		return;
+	for (; at && address_compare(&hello->address, &set->servers[at - 1].address) < 0; at--)
+		set->servers[at] = set->servers[at - 1];
+	set->servers[at] = (struct publish_server){.address = hello->address, .ready = ready};
+	memcpy(set->servers[at].node, hello->node, sizeof hello->node);
+	set->count++;
+	set->ready += ready;
+}
+
+void publish_set_make(struct publish_set *set, const struct roster *roster, const struct hello *ours,
+    const struct publish_gone *gone, bool ipv4)
+{
+	set->count = set->ready = 0;
+	add(set, ours, is_ready(ours), ipv4);
+	for (unsigned i = 0; i < roster->count; i++) {
+		const struct roster_member *member = &roster->members[i];
+		bool here = member->presence == ROSTER_HERE ||
+			    (member->presence == ROSTER_LOST && !is_gone(gone, &member->hello.address));
+		add(set, &member->hello, here && is_ready(&member->hello), ipv4);
+	}
+}
+
+unsigned publish_set_doubtful(
+    const struct roster *roster, const struct address *addresses[ROSTER_MEMBERS_MAX])
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < roster->count; i++) {
+		const struct roster_member *member = &roster->members[i];
+		if (member->presence == ROSTER_LOST && is_ready(&member->hello))
+			addresses[count++] = &member->hello.address;
+	}
+	return count;
+}
+
+bool publish_set_equal(const struct publish_set *a, const struct publish_set *b)
+{
+	bool equal = a->count == b->count;
+	for (unsigned i = 0; equal && i < a->count; i++) {
+		const struct publish_server *one = &a->servers[i], *other = &b->servers[i];
+		equal = !strcmp(one->node, other->node) && one->ready == other->ready &&
+			address_equal(&one->address, &other->address);
+	}
+	return equal;
+}
+
+/* ---- when ---- */
+
+void publish_target_look(
+    struct publish_target *target, bool holder, const struct publish_set *set, struct mono now)
+{
+	if (!holder) {
+		*target = (struct publish_target){0};
+		return;
+	}
+	if (!target->holder)
+		*target = (struct publish_target){.holder = true, .holder_since = now, .wanted_since = now};
+	if (!set || set->ready == 0 || publish_set_equal(&target->wanted, set))
+		return;
+	target->wanted = *set;
+	target->wanted_since = now;
+}
+
+static bool is_confirmed(const struct publish_target *target)
+{
+	return target->successes &&
+	       mono_reached(target->succeeded, mono_add(target->holder_since, PUBLISH_CONFIRM_US));
+}
+
+bool publish_target_due(
+    const struct publish_target *target, int64_t settle_us, int64_t first_us, struct mono now)
+{
+	if (!target->holder || !target->wanted.ready ||
+	    !mono_reached(now, mono_add(target->holder_since, first_us)))
+		return false;
+	if (target->failures)
+		return mono_reached(now, target->retry);
+	if (!publish_set_equal(&target->wanted, &target->published))
+		return mono_reached(now, mono_add(target->wanted_since, target->successes ? settle_us : 0));
+	if (!is_confirmed(target))
+		return mono_reached(now, mono_add(target->holder_since, PUBLISH_CONFIRM_US));
+	return mono_reached(now, mono_add(target->succeeded, PUBLISH_AGAIN_US));
+}
+
+void publish_target_tried(struct publish_target *target, struct mono now)
+{
+	target->tries++;
+	target->tried = now;
+}
+
+void publish_target_succeeded(struct publish_target *target, const struct publish_set *set, struct mono now)
+{
+	target->published = *set;
+	target->succeeded = now;
+	target->successes++;
+	target->failures = 0;
+}
+
+void publish_target_failed(struct publish_target *target, struct mono now)
+{
+	int64_t wait_us = RETRY_FIRST_US;
+	for (unsigned i = 0; i < target->failures && wait_us < RETRY_MAX_US; i++)
+		wait_us *= 2;
+	target->failures++;
+	target->retry = mono_add(now, wait_us < RETRY_MAX_US ? wait_us : RETRY_MAX_US);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the holder of a virtual router tells the world: the servers of the group, and which of them are ready.
+ * Pure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/group/roster.h"
+#include "vipd/mono.h"
+
+#define PUBLISH_SERVERS_MAX (ROSTER_MEMBERS_MAX + 1)
+
+struct publish_server {
+	char node[HELLO_NODE_MAX];
+	struct address address;
+	bool ready;
+};
+
+struct publish_set {
+	unsigned count;
+	unsigned ready;					    /* of them */
+	struct publish_server servers[PUBLISH_SERVERS_MAX]; /* in the order of their addresses */
+};
+
+/* Who is lost to the roster and does not answer either; in any order. */
+struct publish_gone {
+	unsigned count;
+	struct address addresses[ROSTER_MEMBERS_MAX];
+};
+
+/*
+ * From the roster and from what this node says of itself. One that is lost stays as ready as it was until it
+ * is `gone`: its hellos may be filtered. Servers without an address, or with one of another family than
+ * `family`, are left out.
+ */
+void publish_set_make(struct publish_set *set, const struct roster *roster, const struct hello *ours,
+    const struct publish_gone *gone, bool ipv4);
+
+/* The lost ones that are in the set as ready: whether they answer has to be looked at. Returns their number.
+ */
+unsigned publish_set_doubtful(
+    const struct roster *roster, const struct address *addresses[ROSTER_MEMBERS_MAX]);
+
+bool publish_set_equal(const struct publish_set *a, const struct publish_set *b);
+
+/* ---- when ---- */
+
+#define PUBLISH_AGAIN_US   (600 * USEC_PER_SEC) /* somebody may have edited it */
+#define PUBLISH_CONFIRM_US (60 * USEC_PER_SEC)	/* a request of the old holder may have come late */
+
+/* One target, while this node is the holder. All zeros: it is not. */
+struct publish_target {
+	bool holder;
+	struct mono holder_since;
+	struct publish_set wanted, published; /* published.count 0: nothing yet */
+	struct mono wanted_since;
+	struct mono tried, succeeded; /* the last time; see the counts */
+	unsigned tries, successes;    /* since it is the holder */
+	unsigned failures;	      /* in a row */
+	struct mono retry;	      /* after a failure: not before */
+};
+
+/* What the roster says now; NULL: this node is not the holder, or the roster is too young to be believed. */
+void publish_target_look(
+    struct publish_target *target, bool holder, const struct publish_set *set, struct mono now);
+
+/* Whether to publish `wanted` now. first_us: after a takeover nothing is published before. */
+bool publish_target_due(
+    const struct publish_target *target, int64_t settle_us, int64_t first_us, struct mono now);
+
+void publish_target_tried(struct publish_target *target, struct mono now);
+/* `set` is what was sent. */
+void publish_target_succeeded(struct publish_target *target, const struct publish_set *set, struct mono now);
+void publish_target_failed(struct publish_target *target, struct mono now);

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The outside follows: a name in a real BIND leads to the servers that are ready, and to no other."""
+
+import os
+import signal
+
+import pytest
+
+from bind import Bind
+from testbed import wait_for
+
+ZONE = """$TTL 60
+@ SOA ns hostmaster 1 60 60 600 60
+@ NS ns
+ns AAAA 2001:db8::53
+k8s-cluster AAAA 2001:db8::dead
+"""
+
+
+@pytest.fixture
+def bind(lab):
+    bind = Bind(lab.client, ZONE)
+    yield bind
+    bind.end()
+
+
+def publish(nodes, bind, **other):
+    for node in nodes:
+        node.write_config({**node.config(), "publish": [{
+            "type": "dns", "server": f"[{bind.host.address}]:5353", "zone": "k8s.lab", "name": "k8s-cluster", "key": bind.key,
+            **other}]})
+        node.vipctl("reload")
+
+
+def leads_to(bind, *nodes):
+    wait_for(f"the name leads to {[node.name for node in nodes]}", lambda: bind.addresses("k8s-cluster"),
+             lambda found: found == sorted(node.address for node in nodes))
+
+
+def target(node):
+    return node.status()["publish"][0]
+
+
+def test_a_name_follows_the_servers(lab, nodes, bind):
+    first, second, third = nodes
+    publish(nodes, bind)
+    leads_to(bind, *nodes)
+    assert [target(node)["state"] for node in nodes] == ["done", "off", "off"]
+    third.api_kill()
+    leads_to(bind, first, second)
+    third.api_start()
+    leads_to(bind, *nodes)
+    first.vipctl("drain")  # the next holder says it
+    leads_to(bind, second, third)
+    first.vipctl("resume")
+    leads_to(bind, *nodes)
+    lab.partition(third)  # neither hellos nor connections
+    leads_to(bind, first, second)
+    third.plug()
+    leads_to(bind, *nodes)
+    first.api_kill()
+    leads_to(bind, second, third)
+    shown = second.vipctl("publish").stdout
+    assert "told, last at" in shown and f"ready      {second.name}" in shown and f"not ready  {first.name}" in shown
+    assert f"update add k8s-cluster.k8s.lab 5 AAAA {third.address}" in second.vipctl("publish", "--dry-run").stdout
+    assert second.metric("vipd_publish_servers_ready", router="api", target="0", type="dns") == 2
+
+
+def test_what_is_no_reason_to_withdraw(lab, nodes, bind):
+    """Lost hellos, a new control, and a group in which nobody is well."""
+    publish(nodes, bind)
+    leads_to(bind, *nodes)
+    with lab.switch_drops("ip6 daddr ff02::12 udp dport 9752"):
+        wait_for("the others are lost", lambda: [m["presence"] for m in nodes[0].router()["group"]["members"]],
+                 lambda found: found == ["here", "lost", "lost"])
+        os.kill(nodes[0].vipd_pids()["control"], signal.SIGKILL)
+        wait_for("control is back", lambda: nodes[0].status()["publish"])
+        leads_to(bind, *nodes)
+    wait_for("told by the new control", lambda: target(nodes[0])["state"], lambda state: state == "done")
+    for node in nodes:
+        node.api_kill()
+    wait_for("nobody is well", lambda: [node.router()["healthy"] for node in nodes], lambda well: not any(well))
+    assert bind.addresses("k8s-cluster")
+
+
+def test_a_server_that_refuses(lab, nodes, bind):
+    publish(nodes, bind, key=bind.other_key)
+    wait_for("it says why", lambda: target(nodes[0])["last_error"], lambda error: error and "BADSIG" in error)
+    assert target(nodes[0])["state"] == "failing" and bind.addresses("k8s-cluster") == ["2001:db8::dead"]
+    shown = nodes[0].vipctl("publish", check=False)
+    assert shown.returncode == 1 and "FAILING, still trying" in shown.stdout
+    assert "b3Ro" not in "".join(text for _, text in lab.logs())
+    bind.end()
+    publish(nodes, bind)
+    wait_for("it says why", lambda: target(nodes[0])["last_error"], lambda error: error and "no connection by TCP" in error)
+    assert lab.holders() == [nodes[0].name] and nodes[0].router()["state"] == "active"

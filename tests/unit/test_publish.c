@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which servers are published as ready, and when.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "control/publish/set.h"
+#include "control/publish/target.h"
+#include "vipd/vrrp.h"
+
+#define SEC USEC_PER_SEC
+
+static struct roster roster;
+static struct publish_gone gone;
+static struct publish_set set;
+
+static struct address server(uint8_t number)
+{
+	return (struct address){.in6.s6_addr = {0x20, 0x01, 0x0d, 0xb8, [15] = number}};
+}
+
+static struct hello hello(uint8_t number)
+{
+	struct hello hello = {
+	    .node = {'n', (char)('0' + number)}, .address = server(number), .health = VRRP_HEALTHY};
+	return hello;
+}
+
+static struct roster_member *member(uint8_t number)
+{
+	struct roster_member *new = &roster.members[roster.count++];
+	*new = (struct roster_member){.source = server(number), .hello = hello(number)};
+	return new;
+}
+
+/* "n1+ n3- " */
+static const char *make(void)
+{
+	static char text[256];
+	struct hello ours = hello(2);
+	publish_set_make(&set, &roster, &ours, &gone, false);
+	text[0] = '\0';
+	for (unsigned i = 0; i < set.count; i++)
+		snprintf(text + strlen(text), sizeof text - strlen(text), "%s%c ", set.servers[i].node,
+		    set.servers[i].ready ? '+' : '-');
+	return text;
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	roster = (struct roster){0};
+	gone = (struct publish_gone){0};
+	return 0;
+}
+
+static void test_ready(void **state)
+{
+	(void)state;
+	member(3);
+	member(1);
+	assert_string_equal(make(), "n1+ n2+ n3+ ");
+	assert_int_equal(set.ready, 3);
+	roster.members[0].hello.health = VRRP_FAILING;
+	roster.members[1].hello.drained = true;
+	assert_string_equal(make(), "n1- n2+ n3- ");
+	roster.members[0].hello.health = VRRP_RECOVERING;
+	roster.members[1].hello.drained = false;
+	roster.members[1].presence = ROSTER_STOPPED;
+	assert_string_equal(make(), "n1- n2+ n3- ");
+	assert_int_equal(set.ready, 1);
+}
+
+/* Its hellos may be filtered: what it was it stays until it does not take connections either. */
+static void test_lost(void **state)
+{
+	(void)state;
+	const struct address *doubtful[ROSTER_MEMBERS_MAX];
+	member(1)->presence = ROSTER_LOST;
+	struct roster_member *third = member(3);
+	third->presence = ROSTER_LOST;
+	third->hello.health = VRRP_FAILING;
+	assert_string_equal(make(), "n1+ n2+ n3- ");
+	assert_int_equal(publish_set_doubtful(&roster, doubtful), 1);
+	assert_true(address_equal(doubtful[0], &roster.members[0].hello.address));
+	gone = (struct publish_gone){1, {server(1)}};
+	assert_string_equal(make(), "n1- n2+ n3- ");
+	roster.members[0].presence = ROSTER_HERE; /* back before anybody looked again */
+	assert_string_equal(make(), "n1+ n2+ n3- ");
+}
+
+static void test_addresses(void **state)
+{
+	(void)state;
+	member(1)->hello.address = (struct address){0};
+	member(3)->hello.address = (struct address){.in6.s6_addr = {[10] = 0xff, 0xff, 192, 0, 2, 3}};
+	assert_string_equal(make(), "n2+ ");
+	struct hello ours = hello(2);
+	publish_set_make(&set, &roster, &ours, &gone, true);
+	assert_int_equal(set.count, 1);
+	assert_string_equal(set.servers[0].node, "n3");
+}
+
+/* ---- when ---- */
+
+static struct publish_target target;
+
+static bool due(int64_t at_us)
+{
+	return publish_target_due(&target, 1 * SEC, 1 * SEC, (struct mono){at_us});
+}
+
+static void look(int64_t at_us)
+{
+	make();
+	publish_target_look(&target, true, &set, (struct mono){at_us});
+}
+
+/* Holder since 100 s, and all is said. */
+static void hold(void)
+{
+	target = (struct publish_target){0};
+	member(1);
+	look(100 * SEC);
+	assert_false(due(101 * SEC - 1));
+	assert_true(due(101 * SEC));
+	publish_target_succeeded(&target, &set, (struct mono){101 * SEC});
+	assert_false(due(102 * SEC));
+}
+
+static void test_a_change(void **state)
+{
+	(void)state;
+	hold();
+	roster.members[0].hello.health = VRRP_FAILING;
+	look(110 * SEC);
+	assert_false(due(111 * SEC - 1));
+	roster.members[0].hello.health = VRRP_HEALTHY;
+	look(110 * SEC + SEC / 2); /* it did not last */
+	assert_false(due(112 * SEC));
+	roster.members[0].hello.health = VRRP_FAILING;
+	look(120 * SEC);
+	assert_true(due(121 * SEC));
+}
+
+/* A request of the old holder may come late, and people edit things. */
+static void test_the_same_again(void **state)
+{
+	(void)state;
+	hold();
+	assert_false(due(160 * SEC - 1));
+	assert_true(due(160 * SEC));
+	publish_target_succeeded(&target, &set, (struct mono){160 * SEC});
+	assert_false(due(760 * SEC - 1));
+	assert_true(due(760 * SEC));
+}
+
+static void test_failures(void **state)
+{
+	(void)state;
+	static const int64_t waits_s[] = {2, 4, 8, 16, 32, 60, 60};
+	hold();
+	roster.members[0].hello.health = VRRP_FAILING;
+	look(200 * SEC);
+	int64_t now = 201 * SEC;
+	for (size_t i = 0; i < sizeof waits_s / sizeof waits_s[0]; i++) {
+		assert_true(due(now));
+		publish_target_failed(&target, (struct mono){now});
+		assert_false(due(now + waits_s[i] * SEC - 1));
+		now += waits_s[i] * SEC;
+	}
+	publish_target_succeeded(&target, &set, (struct mono){now});
+	assert_false(due(now + 1 * SEC));
+}
+
+/* If nobody is ready the last list stays; and without a roster nothing is said at all. */
+static void test_never_empty(void **state)
+{
+	(void)state;
+	hold();
+	roster.members[0].hello.health = VRRP_FAILING;
+	struct hello ours = hello(2);
+	ours.health = VRRP_FAILING;
+	publish_set_make(&set, &roster, &ours, &gone, false);
+	publish_target_look(&target, true, &set, (struct mono){110 * SEC});
+	assert_false(due(112 * SEC));
+	assert_int_equal(target.wanted.ready, 2);
+
+	target = (struct publish_target){0};
+	publish_target_look(&target, true, NULL, (struct mono){100 * SEC});
+	assert_false(due(2000 * SEC));
+}
+
+static void test_another_holder(void **state)
+{
+	(void)state;
+	hold();
+	publish_target_look(&target, false, NULL, (struct mono){110 * SEC});
+	assert_false(due(2000 * SEC));
+	look(3000 *
+	     SEC); /* what was said before counts for nothing: somebody else may have said other things */
+	assert_false(due(3000 * SEC));
+	assert_true(due(3001 * SEC));
+}
+
+/* ---- keys ---- */
+
+static const char *parse(const char *text, struct tsig_key *key)
+{
+	return tsig_key_parse(text, strlen(text), key);
+}
+
+static void test_tsig_keys(void **state)
+{
+	(void)state;
+	struct tsig_key key;
+	assert_null(parse("key \"vipd\" {\n\talgorithm hmac-sha256;\n\tsecret \"c2VjcmV0\";\n};\n", &key));
+	assert_string_equal(key.name, "vipd");
+	assert_string_equal(key.algorithm, "hmac-sha256.");
+	assert_string_equal(key.secret, "c2VjcmV0");
+	assert_null(parse("# made by hand\nkey vipd.{secret c2VjcmV0==;algorithm HMAC-SHA512;};", &key));
+	assert_string_equal(key.name, "vipd.");
+	assert_string_equal(key.algorithm, "HMAC-SHA512.");
+	static const char *const bad[] = {"", "key", "key \"a\"", "key \"a\" {", "c2VjcmV0", "key \"a\" { };",
+	    "key \"a\" { algorithm hmac-md5; secret \"c2VjcmV0\"; };",
+	    "key \"a\" { algorithm hmac-sha256; };", "key \"a\" { algorithm hmac-sha256; secret \"s!\"; };",
+	    "key \"a\" { algorithm hmac-sha256; secret",
+	    "key \"\" { algorithm hmac-sha256; secret \"c2Vj\"; };"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_non_null(parse(bad[i], &key));
+	char lengthy[2048];
+	memset(lengthy, 'a', sizeof lengthy);
+	memcpy(lengthy, "key ", 4);
+	assert_non_null(tsig_key_parse(lengthy, sizeof lengthy, &key));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(test_ready, begin),
+	    cmocka_unit_test_setup(test_lost, begin),
+	    cmocka_unit_test_setup(test_addresses, begin),
+	    cmocka_unit_test_setup(test_a_change, begin),
+	    cmocka_unit_test_setup(test_the_same_again, begin),
+	    cmocka_unit_test_setup(test_failures, begin),
+	    cmocka_unit_test_setup(test_never_empty, begin),
+	    cmocka_unit_test_setup(test_another_holder, begin),
+	    cmocka_unit_test(test_tsig_keys),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
