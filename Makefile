@@ -272,7 +272,7 @@ conf: all $(B)/lab/publish_once
 	@tests/conf/license
 	@tests/conf/verify-unit $(B)
 	@tests/conf/markdown
-	@VIPD_BUILD=$(B) $(PYTEST) tests/conf/test_trial.py tests/conf/test_vipctl.py tests/conf/test_command_line.py tests/conf/test_import.py tests/conf/test_manifest.py tests/conf/test_prometheus.py tests/publish
+	@VIPD_BUILD=$(B) $(PYTEST) tests/conf tests/publish
 
 SOURCES = $(shell git ls-files '*.c' '*.h')
 fmt:

@@ -33,6 +33,8 @@ const struct command commands[] = {
     {"metrics", command_metrics, "", .summary = "what Prometheus gets"},
     {"manifest", command_manifest, "", .options = manifest_options, .help = manifest_help,
 	.summary = "what else the address needs: Calico, k3s, DNS, Prometheus"},
+    {"init", command_init, "", .options = init_options, .help = init_help,
+	.summary = "the first vipd.conf of this server, after a look at the segment"},
     {"import", command_import, "[FILE]", .options = import_options, .help = import_help,
 	.summary = "a vipd.conf from a keepalived.conf"},
     {"help", command_help, "[COMMAND]", .summary = "this text, or that of one command"},

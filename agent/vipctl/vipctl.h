@@ -83,10 +83,11 @@ int command_publish(const struct vipctl *ctl);
 int command_manifest(const struct vipctl *ctl);
 int command_doctor(const struct vipctl *ctl);
 int command_check(const struct vipctl *ctl);
+int command_init(const struct vipctl *ctl);
 int command_import(const struct vipctl *ctl);
 int command_help(const struct vipctl *ctl);
 
 /* Their options, where the command is. */
 extern const struct cli_option events_options[], capture_options[], drain_options[], doctor_options[],
-    manifest_options[], import_options[], publish_options[];
-extern const char doctor_help[], manifest_help[], import_help[];
+    manifest_options[], import_options[], init_options[], publish_options[];
+extern const char doctor_help[], manifest_help[], import_help[], init_help[];

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Interfaces, addresses and the default route, as the kernel lists them.
+ */
+#include "vipctl/host.h"
+
+#include <ifaddrs.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define GATEWAY 0x2 /* RTF_GATEWAY */
+
+/* /proc/net/ipv6_route: destination, its length, source, its length, next hop, metric, two counters, flags,
+ * interface; in hexadecimal. The best of the default routes. */
+static bool default_ipv6(char name[static IF_NAMESIZE])
+{
+	FILE *routes = fopen("/proc/net/ipv6_route", "re");
+	char line[256], destination[33], interface[IF_NAMESIZE];
+	unsigned length, metric, flags, best = UINT_MAX;
+	while (routes && fgets(line, sizeof line, routes)) {
+		if (sscanf(line, "%32s %x %*s %*x %*s %x %*x %*x %x %15s", destination, &length, &metric,
+			&flags, interface) != 5 ||
+		    length || !(flags & GATEWAY) || metric >= best)
+			continue;
+		best = metric;
+		memcpy(name, interface, sizeof interface);
+	}
+	if (routes)
+		fclose(routes);
+	return best != UINT_MAX;
+}
+
+/* /proc/net/route: interface, destination, gateway, flags, two counters, metric, mask. */
+static bool default_ipv4(char name[static IF_NAMESIZE])
+{
+	FILE *routes = fopen("/proc/net/route", "re");
+	char line[256], interface[IF_NAMESIZE];
+	unsigned destination, flags, metric, mask, best = UINT_MAX;
+	while (routes && fgets(line, sizeof line, routes)) {
+		if (sscanf(line, "%15s %x %*x %x %*d %*d %u %x", interface, &destination, &flags, &metric,
+			&mask) != 5 ||
+		    destination || mask || !(flags & GATEWAY) || metric >= best)
+			continue;
+		best = metric;
+		memcpy(name, interface, sizeof interface);
+	}
+	if (routes)
+		fclose(routes);
+	return best != UINT_MAX;
+}
+
+bool host_default_interface(char name[static IF_NAMESIZE])
+{
+	return default_ipv6(name) || default_ipv4(name);
+}
+
+/* ---- addresses ---- */
+
+/* IPv6 only, for now: of others false. */
+static bool read_address(const struct ifaddrs *entry, struct address *address, unsigned *length)
+{
+	struct address mask;
+	if (!entry->ifa_addr || !entry->ifa_netmask || entry->ifa_addr->sa_family != AF_INET6 ||
+	    !address_of_sockaddr(entry->ifa_addr, address))
+		return false;
+	memcpy(
+	    &mask, &((const struct sockaddr_in6 *)(const void *)entry->ifa_netmask)->sin6_addr, sizeof mask);
+	*length = 0;
+	for (size_t i = 0; i < sizeof mask.in6.s6_addr; i++)
+		*length += (unsigned)__builtin_popcount(mask.in6.s6_addr[i]);
+	return true;
+}
+
+static bool shares_prefix(const struct address *a, const struct address *b, unsigned length)
+{
+	unsigned bytes = length / 8, bits = length % 8;
+	if (memcmp(a, b, bytes) != 0)
+		return false;
+	return !bits || !((a->in6.s6_addr[bytes] ^ b->in6.s6_addr[bytes]) >> (8 - bits));
+}
+
+bool host_prefix(const char *interface, struct address *address, unsigned *length)
+{
+	struct ifaddrs *list = NULL;
+	bool found = false;
+	if (getifaddrs(&list) < 0)
+		return false;
+	for (const struct ifaddrs *entry = list; entry && !found; entry = entry->ifa_next)
+		found = !strcmp(entry->ifa_name, interface) && read_address(entry, address, length) &&
+			!address_is_link_local(address) && *length < 128;
+	freeifaddrs(list);
+	return found;
+}
+
+static bool find(const char *interface, const struct address *wanted)
+{
+	struct ifaddrs *list = NULL;
+	bool found = false;
+	if (getifaddrs(&list) < 0)
+		return false;
+	for (const struct ifaddrs *entry = list; entry && !found; entry = entry->ifa_next) {
+		struct address address;
+		unsigned length;
+		if (!read_address(entry, &address, &length))
+			continue;
+		found =
+		    interface ? !strcmp(entry->ifa_name, interface) && shares_prefix(&address, wanted, length)
+			      : address_equal(&address, wanted);
+	}
+	freeifaddrs(list);
+	return found;
+}
+
+bool host_has(const struct address *address)
+{
+	return find(NULL, address);
+}
+
+bool host_is_near(const char *interface, const struct address *address)
+{
+	return find(interface, address);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What this host says of itself.
+ */
+#pragma once
+
+#include <net/if.h>
+#include <stdbool.h>
+
+#include "vipd/address.h"
+
+/* The interface of the default route, of IPv6 if there is one, else of IPv4; false: there is none. */
+bool host_default_interface(char name[static IF_NAMESIZE]);
+
+/* A global IPv6 address of the interface, and the length of its prefix; false: it has none. */
+bool host_prefix(const char *interface, struct address *address, unsigned *length);
+
+/* Whether it is an address of this host; else whether it lies in a prefix of the interface. */
+bool host_has(const struct address *address);
+bool host_is_near(const char *interface, const struct address *address);

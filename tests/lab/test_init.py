@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""vipctl init on a host beside a running group: it finds what is used, joins the group of an address, and overwrites nothing."""
+
+import os
+import pty
+import subprocess
+from concurrent import futures
+
+from basics import BUILD, PREFIX, VIP
+
+FREE = PREFIX + "f:77"
+
+
+def init(host, name, *arguments, address=VIP):
+    path = os.path.join(host.directory, name)
+    done = host.exec(f"{BUILD}/vipctl", "init", "--yes", "--interface", "eth0", "--address", address, "-o", path, *arguments,
+                     check=False)
+    return done, open(path).read() if os.path.exists(path) else ""
+
+
+def test_what_is_used_is_found(lab, nodes):
+    client = lab.client
+    runs = {
+        "joins": (),
+        "joins-as-told": ("--vrid", "100", "--priority", "120"),
+        "another-vrid": ("--vrid", "99"),
+        "free": ("--address", FREE),
+        "vrid-of-others": ("--address", FREE, "--vrid", "100"),
+        "of-a-host": ("--address", nodes[1].address),
+        "own": ("--address", client.address),
+    }
+    with futures.ThreadPoolExecutor() as pool:
+        started = {name: pool.submit(init, client, name, *arguments) for name, arguments in runs.items()}
+    done = {name: run.result() for name, run in started.items()}
+
+    answer, text = done["joins"]
+    assert answer.returncode == 0 and "joins it" in answer.stderr, answer
+    assert "vrid = 100;" in text and f'addresses = [ "{VIP}" ];' in text and "priority = 100;" in text
+    assert 'advert_interval = "100ms";' in text and 'interface = "eth0";' in text
+    assert "priority = 120;" in done["joins-as-told"][1]
+    answer, text = done["free"]
+    assert answer.returncode == 0 and "vrid = 101;" in text, (answer, text)  # 100 is used
+    assert "vipd -n" in answer.stdout and f"vipctl init --address {FREE}" in answer.stdout
+    for name, why in (("another-vrid", f"the group with VRID 100 has {VIP}"), ("vrid-of-others", "another group on eth0 has VRID 100"),
+                      ("of-a-host", f"answers for {nodes[1].address} already"), ("own", "is an address of this host")):
+        answer, text = done[name]
+        assert answer.returncode == 1 and why in answer.stderr and not text, (name, answer)
+
+    again, text = init(client, "joins")
+    assert again.returncode == 1 and "is there already, and stays as it is" in again.stderr and text == done["joins"][1]
+    checked = client.exec(f"{BUILD}/vipd", "-n", "-c", os.path.join(client.directory, "free"), check=False)
+    assert "virtual_routers" not in checked.stderr, checked.stderr  # nothing but the user, who may not be here
+
+
+def test_it_asks_who_is_there(lab):
+    client = lab.client
+    path = os.path.join(client.directory, "asked.conf")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(client.inside([f"{BUILD}/vipctl", "init", "--interface", "eth0", "-o", path]), stdin=theirs, stdout=theirs,
+                               stderr=subprocess.PIPE, text=True)
+    os.write(ours, b"nonsense\n\ny\n")  # the address that it offers, and yes
+    _, errors = process.communicate(timeout=30)
+    said = os.read(ours, 65536).decode()
+    os.close(ours), os.close(theirs)
+    assert process.returncode == 0, (said, errors)
+    assert "nonsense is not an address" in said and "for which nobody answers" in said and "[y/N]" in said
+    with open(path) as text:
+        assert f'addresses = [ "{PREFIX}' in text.read()
