@@ -18,7 +18,7 @@
 
 static const char usage_text[] =
     "Usage: vipd [-c FILE] [-n [-v]] [--release]\n"
-    "Gives a group of servers one virtual IPv6 address that always has exactly one healthy holder.\n"
+    "Gives a group of servers one virtual address that always has exactly one healthy holder.\n"
     "\n"
     "  -c FILE      configuration (default " CONFIG_PATH_DEFAULT ")\n"
     "  -n           check the configuration and exit: 0 it is right, 2 it is not\n"

@@ -76,9 +76,41 @@ static void check_addresses(struct report *report, const struct config *config, 
 	}
 }
 
+static bool is_of_family(const struct config_router *router, const struct address *address)
+{
+	return address_is_ipv4(address) == (router->id.family == AF_INET);
+}
+
+static const char *family_name(const struct config_router *router)
+{
+	return router->id.family == AF_INET ? "IPv4" : "IPv6";
+}
+
+#define FAMILY_RULE "adverts of this virtual router are %s, as its first address is"
+
+/* What has a use in adverts of the other family only. */
+static void check_family(struct report *report, const struct config_router *router)
+{
+	bool ipv4 = router->id.family == AF_INET;
+	if (!ipv4 && router->checksum != CHECKSUM_RFC5798)
+		report_field(report, &router->checksum, router, "checksum",
+		    "is of no use: " FAMILY_RULE "; leave it out", family_name(router));
+	if (ipv4 && router->link_local_mode != LINK_LOCAL_AUTO)
+		report_field(report, &router->link_local_mode, router, "link_local",
+		    "is of no use: " FAMILY_RULE "; leave it out", family_name(router));
+}
+
 /* Adverts have one source, link-local or not, so the peers must be of the same kind to see it as theirs. */
 static void check_peers(struct report *report, const struct config_router *router)
 {
+	for (unsigned i = 0; i < router->peer_count; i++) {
+		if (is_of_family(router, &router->peers[i]))
+			continue;
+		report_field(report, &router->peers[i], router, "peers",
+		    "is of the wrong family: " FAMILY_RULE "; write the %s addresses of the other servers",
+		    family_name(router), family_name(router));
+		return;
+	}
 	for (unsigned i = 1; i < router->peer_count; i++) {
 		if (!address_is_link_local(&router->peers[i]) == !address_is_link_local(&router->peers[0]))
 			continue;
@@ -106,7 +138,13 @@ static void check_source(
 	bool link_local = !router->peer_count || address_is_link_local(&router->peers[0]);
 	if (address_is_unspecified(source))
 		return;
-	if (address_is_link_local(source) != link_local)
+	if (!is_of_family(router, source)) {
+		report_field(report, source, router, "source",
+		    "is of the wrong family: " FAMILY_RULE "; write an %s address of the interface",
+		    family_name(router), family_name(router));
+		return;
+	}
+	if (router->id.family == AF_INET6 && address_is_link_local(source) != link_local)
 		report_field(report, source, router, "source",
 		    router->peer_count ? "is not of the kind that peers are, link-local or not; write one "
 					 "that the other servers have among their peers"
@@ -191,6 +229,7 @@ void config_check(struct report *report, const struct config *config)
 		check_router_names(report, config, i);
 		check_vrids(report, config, i);
 		check_addresses(report, config, i);
+		check_family(report, &config->routers[i]);
 		check_peers(report, &config->routers[i]);
 		check_source(report, config, &config->routers[i]);
 		check_lease(report, &config->routers[i]);

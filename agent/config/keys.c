@@ -30,7 +30,8 @@ static const struct key router_keys[] = {
 	.note = "the same on every server", .wrong = ", and the others into a second virtual router",
 	.element = &(const struct key){"addresses", &type_address, .size = sizeof(struct address),
 	    .example = ADDRESSES_EXAMPLE, .refuse_address = refuse_virtual,
-	    .wrong = "write an address of the prefix that the interface is in, as in \"2001:db8::100\""}},
+	    .wrong = "write an address of the prefix that the interface is in, as in \"192.0.2.100\" or "
+		     "\"2001:db8::100\""}},
     {"priority", &type_number, FIELD(config_router, priority), .example = "100", .min = PRIORITY_MIN,
 	.max = PRIORITY_MAX,
 	.note = "1..31 is the band of unhealthy routers, 255 is reserved for the owner of the address"},
@@ -65,6 +66,9 @@ static const struct key router_keys[] = {
     {"on_conflict", &type_choice, FIELD(config_router, on_conflict), .example = "\"take\"",
 	.note = "or \"wait\"", .choices = config_conflict_names,
 	.wrong = "\"take\" (become the holder all the same) or \"wait\" (until the other host has gone)"},
+    {"checksum", &type_choice, FIELD(config_router, checksum), .example = "\"rfc5798\"",
+	.note = "or \"rfc9568\", of IPv4 adverts", .choices = config_checksum_names,
+	.wrong = "\"rfc5798\" (with pseudo-header, as most others send it) or \"rfc9568\" (without)"},
     {"kernel_lease", &type_duration, FIELD(config_router, kernel_lease_s), .example = "\"3s\"",
 	.min = 2 * SEC, .max = HOUR, .step = SEC, .zero = "for no lease",
 	.note = "the kernel counts whole seconds, and of a single one nothing may be left at once"},
@@ -90,6 +94,8 @@ static void finish_router(struct report *report, config_setting_t *setting, void
 {
 	(void)report;
 	struct config_router *router = base;
+	if (router->address_count)
+		router->id.family = address_is_ipv4(&router->addresses[0]) ? AF_INET : AF_INET6;
 	if (!config_setting_get_member(setting, "name") && router->id.vrid)
 		snprintf(router->name, sizeof(router->name), "vr%u", router->id.vrid);
 	if (!config_setting_get_member(setting, "kernel_lease")) {

@@ -126,12 +126,18 @@ const char *refuse_virtual(const struct address *address)
 		   : refuse_source(address);
 }
 
+static bool address_is_broadcast(const struct address *address)
+{
+	static const uint8_t all[4] = {255, 255, 255, 255};
+	return address_is_ipv4(address) && memcmp(address_bytes(address), all, sizeof all) == 0;
+}
+
 const char *refuse_source(const struct address *address)
 {
 	return address_is_unspecified(address) ? "the unspecified address"
 	       : address_is_loopback(address)  ? "the loopback address"
 	       : address_is_multicast(address) ? "a multicast address"
-	       : address_is_ipv4(address)      ? "an IPv4-mapped address"
+	       : address_is_broadcast(address) ? "the broadcast address"
 					       : NULL;
 }
 
@@ -153,11 +159,13 @@ static bool parse_address(struct report *report, const config_setting_t *setting
 	snprintf(alone, sizeof(written->alone), "%.*s", (int)(fits ? size : 0), text);
 	written->behind = text[size];
 	bool parsed = fits && address_parse(alone, &written->address);
-	if (parsed && address_is_ipv4(&written->address) && !strchr(alone, ':'))
-		report_setting(
-		    report, setting, "is an IPv4 address; write an IPv6 address, vipd knows no other");
+	char ipv4[ADDRESS_TEXT_MAX];
+	if (parsed && address_is_ipv4(&written->address) && strchr(alone, ':'))
+		report_setting(report, setting, "is an IPv4-mapped address; write \"%s\"",
+		    address_format(&written->address, ipv4));
 	else if (!parsed)
-		report_setting(report, setting, "is not an IPv6 address; write one as in \"2001:db8::100\"");
+		report_setting(report, setting,
+		    "is not an IP address; write one as in \"192.0.2.100\" or \"2001:db8::100\"");
 	else
 		return true;
 	return false;
@@ -169,8 +177,8 @@ static bool stands_alone(
 {
 	if (written->behind == '/')
 		report_setting(report, setting,
-		    "has a prefix length; write \"%s\" alone (virtual addresses are always assigned as /128)",
-		    written->alone);
+		    "has a prefix length; write \"%s\" alone (virtual addresses are always assigned as /%u)",
+		    written->alone, 8 * address_size(&written->address));
 	else if (written->behind)
 		report_setting(report, setting,
 		    "has an interface in it; write \"%s\" alone, the key interface says where it is",

@@ -113,8 +113,8 @@ static void covers_judge(
 		const struct config_router *router = &doctor->config.routers[r];
 		for (unsigned a = 0; router->checks & check_bit && a < router->address_count; a++)
 			cover_judge(doctor, check, address_format(&router->addresses[a], text),
-			    X509_check_ip(certificate, router->addresses[a].in6.s6_addr,
-				sizeof router->addresses[a], 0) == 1);
+			    X509_check_ip(certificate, address_bytes(&router->addresses[a]),
+				address_size(&router->addresses[a]), 0) == 1);
 	}
 	const char *name = doctor->request->name;
 	if (name)

@@ -41,14 +41,16 @@ static int setting(const char *interface, const char *name)
 	return read ? (int)strtol(text, NULL, 10) : -1;
 }
 
-/* The link-local address that VRRP sends from, or none. */
-static bool link_local_find(
-    const struct ifaddrs *list, const char *interface, char out[static ADDRESS_TEXT_MAX])
+/* The address that VRRP sends from, or none: in IPv6 link-local, in IPv4 not virtual. */
+static bool source_find(const struct config *config, const struct ifaddrs *list,
+    const struct config_router *router, char out[static ADDRESS_TEXT_MAX])
 {
+	bool ipv4 = router->id.family == AF_INET;
 	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next) {
 		struct address address;
-		if (strcmp(entry->ifa_name, interface) != 0 ||
-		    !address_of_sockaddr(entry->ifa_addr, &address) || !address_is_link_local(&address))
+		if (strcmp(entry->ifa_name, router->id.interface) != 0 ||
+		    !address_of_sockaddr(entry->ifa_addr, &address) || address_is_ipv4(&address) != ipv4 ||
+		    (ipv4 ? config_has_address(config, &address) : !address_is_link_local(&address)))
 			continue;
 		address_format(&address, out);
 		return true;
@@ -68,7 +70,8 @@ static unsigned flags_find(const struct ifaddrs *list, const char *interface)
 
 static void link_judge(struct doctor *doctor, const struct config_router *router, const struct ifaddrs *list)
 {
-	char link_local[ADDRESS_TEXT_MAX];
+	char source[ADDRESS_TEXT_MAX];
+	bool found = source_find(&doctor->config, list, router, source);
 	const char *name = router->id.interface;
 	unsigned flags = flags_find(list, name);
 	int forwarding = setting(name, "forwarding"), accept_dad = setting(name, "accept_dad");
@@ -82,20 +85,25 @@ static void link_judge(struct doctor *doctor, const struct config_router *router
 	} else if (!(flags & IFF_RUNNING)) {
 		finding_add(doctor, DOCTOR_FAILURE, router->name, "look at the cable and the switch",
 		    "%s has no carrier", name);
-	} else if (!link_local_find(list, name, link_local)) {
+	} else if (!found && router->id.family == AF_INET) {
+		finding_add(doctor, DOCTOR_FAILURE, router->name, "give the interface an address of its own",
+		    "%s has no IPv4 address of its own, so VRRP cannot send", name);
+	} else if (!found) {
 		finding_add(doctor, DOCTOR_FAILURE, router->name, NULL,
 		    "%s has no link-local address%s, so VRRP cannot send", name,
 		    setting(name, "disable_ipv6") == 1 ? ": IPv6 is disabled on it" : "");
 		finding_advise(
 		    doctor, "sysctl net.ipv6.conf.%s.disable_ipv6 and addr_gen_mode must be 0", name);
+	} else if (router->id.family == AF_INET) {
+		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "%s is up, sends from %s", name, source);
 	} else if (accept_dad == 2) {
 		finding_add(doctor, DOCTOR_WARNING, router->name, NULL,
 		    "%s: accept_dad is 2: one duplicate of its link-local address switches IPv6 off", name);
 		finding_advise(doctor, "sysctl -w net.ipv6.conf.%s.accept_dad=1", name);
 	} else {
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL,
-		    "%s is up, sends from %s; forwarding %d (announced as a %s), accept_dad %d", name,
-		    link_local, forwarding, forwarding > 0 ? "router" : "host", accept_dad);
+		    "%s is up, sends from %s; forwarding %d (announced as a %s), accept_dad %d", name, source,
+		    forwarding, forwarding > 0 ? "router" : "host", accept_dad);
 	}
 }
 
@@ -111,7 +119,8 @@ void find_interface(struct doctor *doctor, const struct config_router *router)
 /* ---- the virtual addresses ---- */
 
 struct place {
-	bool here; /* on the interface of the virtual router */
+	bool here;  /* on the interface of the virtual router */
+	bool whole; /* with the prefix length of a single address */
 	unsigned prefix;
 	char other[IF_NAMESIZE]; /* another interface that has it, kube-ipvs0 apart; "" */
 };
@@ -122,7 +131,8 @@ static unsigned prefix_of(const struct ifaddrs *entry)
 	unsigned bits = 0;
 	if (!address_of_sockaddr(entry->ifa_netmask, &mask))
 		return 128;
-	while (bits < 128 && mask.in6.s6_addr[bits / 8] & (0x80 >> bits % 8))
+	const uint8_t *bytes = address_bytes(&mask);
+	while (bits < 8 * address_size(&mask) && bytes[bits / 8] & (0x80 >> bits % 8))
 		bits++;
 	return bits;
 }
@@ -138,6 +148,7 @@ static struct place address_find(
 		if (strcmp(entry->ifa_name, interface) == 0) {
 			place.here = true;
 			place.prefix = prefix_of(entry);
+			place.whole = place.prefix == 8 * address_size(wanted);
 		} else if (strcmp(entry->ifa_name, IPVS_INTERFACE) != 0) {
 			snprintf(place.other, sizeof place.other, "%.15s", entry->ifa_name);
 		}
@@ -161,12 +172,12 @@ static void address_judge(struct doctor *doctor, const struct config_router *rou
 		    known ? "this node is not the holder" : "no vipd answers here", address,
 		    router->id.interface);
 		if (known)
-			finding_advise(doctor, "ip -6 address del %s/%u dev %s", address, place.prefix,
+			finding_advise(doctor, "ip address del %s/%u dev %s", address, place.prefix,
 			    router->id.interface);
 		else
 			finding_advise(
 			    doctor, "vipd --release -c %s, if vipd is not running", doctor->config_path);
-	} else if (place.here && place.prefix != 128) {
+	} else if (place.here && !place.whole) {
 		finding_add(doctor, DOCTOR_WARNING, router->name,
 		    "somebody else has added it; only vipd should configure this address",
 		    "the kernel has %s as /%u on %s: with that prefix comes a route that is lost with it",
@@ -174,7 +185,7 @@ static void address_judge(struct doctor *doctor, const struct config_router *rou
 	} else if (*place.other) {
 		finding_add(doctor, DOCTOR_WARNING, router->name, NULL,
 		    "the kernel has %s on %s, which is not vipd's", address, place.other);
-		finding_advise(doctor, "ip -6 address show dev %s; remove it there", place.other);
+		finding_advise(doctor, "ip address show dev %s; remove it there", place.other);
 	} else {
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "the kernel %s %s on %s",
 		    place.here ? "has" : "does not have", address, router->id.interface);

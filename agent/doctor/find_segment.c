@@ -17,7 +17,11 @@ const struct segment *segment_heard(
 {
 	const struct segment *segment = router_segment(doctor, router);
 	int error = !segment ? 0 : asking ? segment->asking_error : segment->listening_error;
-	if (!segment)
+	if (router->id.family == AF_INET)
+		finding_add(doctor, DOCTOR_UNKNOWN, router->name,
+		    "vipctl status on every server says who is the holder, arping -D who else has an address",
+		    "%s: the segment is listened to for IPv6 only, and its adverts are IPv4", what);
+	else if (!segment)
 		finding_add(doctor, DOCTOR_UNKNOWN, router->name, NULL,
 		    "%s: only the first %d interfaces are listened to", what, SEGMENTS_MAX);
 	else if (error)
@@ -215,6 +219,17 @@ static void answers_judge(struct doctor *doctor, const struct config_router *rou
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "%s: one answer, of %s", address, list);
 }
 
+/* Not of IPv4, which is a finding. */
+static bool is_asked(struct doctor *doctor, const struct config_router *router, const struct address *address)
+{
+	char text[ADDRESS_TEXT_MAX];
+	if (!address_is_ipv4(address))
+		return true;
+	finding_add(doctor, DOCTOR_UNKNOWN, router->name, "arping -D says who has it",
+	    "%s: neighbours are asked for IPv6 addresses only", address_format(address, text));
+	return false;
+}
+
 void find_wire(struct doctor *doctor, const struct config_router *router)
 {
 	const struct segment *segment = segment_heard(doctor, router, true, "the neighbours cannot be asked");
@@ -222,6 +237,8 @@ void find_wire(struct doctor *doctor, const struct config_router *router)
 		return;
 	for (unsigned i = 0; i < router->address_count; i++) {
 		const struct segment_answer *answers[NAMED_MAX] = {0};
+		if (!is_asked(doctor, router, &router->addresses[i]))
+			continue;
 		char list[LIST_MAX] = "", text[ADDRESS_TEXT_MAX];
 		unsigned count = segment_answers(segment, &router->addresses[i], answers, NAMED_MAX);
 		for (unsigned k = 0; k < count && k < NAMED_MAX; k++)
@@ -240,6 +257,8 @@ void find_foreign(struct doctor *doctor, const struct config_router *router)
 		return;
 	for (unsigned i = 0; i < router->address_count; i++) {
 		const struct segment_answer *answers[NAMED_MAX];
+		if (!is_asked(doctor, router, &router->addresses[i]))
+			return;
 		unsigned count = segment_answers(segment, &router->addresses[i], answers, NAMED_MAX);
 		for (unsigned k = 0; k < count && k < NAMED_MAX; k++) {
 			if (!owner_find(segment, answers[k]->mac) && !is_virtual_mac(answers[k]->mac))

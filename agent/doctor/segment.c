@@ -179,6 +179,8 @@ static int ask_members(const struct segment *segment, const struct ears *ears)
 	bool group_asked = false;
 	int result = 0;
 	for (unsigned i = 0; (router = next_router(segment, &i)) && !result;) {
+		if (router->id.family != AF_INET6)
+			continue;
 		if (!router->peer_count && !group_asked)
 			result = ask_echo(segment, ears, &vrrp_families[VRRP_IPV6].group);
 		group_asked |= !router->peer_count;
@@ -194,7 +196,8 @@ static int ask_neighbors(const struct segment *segment, const struct ears *ears)
 	int result = 0;
 	for (unsigned i = 0; (router = next_router(segment, &i)) && !result;) {
 		for (unsigned k = 0; k < router->address_count && !result; k++)
-			result = ask_neighbor(segment, ears, &router->addresses[k]);
+			if (!address_is_ipv4(&router->addresses[k]))
+				result = ask_neighbor(segment, ears, &router->addresses[k]);
 	}
 	for (unsigned i = 0; i < segment->peer_count && !result; i++)
 		result = ask_neighbor(segment, ears, &segment->peers[i]);

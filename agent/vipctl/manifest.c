@@ -48,10 +48,20 @@ static bool vip_find(const struct config *config, const struct config_router *ro
 	return false;
 }
 
+void address_in_url(const char *address, char host[static ADDRESS_TEXT_MAX + 2])
+{
+	bool ipv6 = strchr(address, ':');
+	snprintf(host, ADDRESS_TEXT_MAX + 2, ipv6 ? "[%s]" : "%s", address);
+}
+
 /* No endpoint may be the virtual address: the route would lead to itself. */
 static void servers_check(const struct manifest *manifest, const char *vip)
 {
 	for (size_t i = 0; i < manifest->server_count; i++) {
+		if (!manifest->kind->any_family &&
+		    !strchr(vip, ':') != !strchr(manifest->servers[i].address, ':'))
+			usage_error("--server %s=%s: give its address of the family of the virtual one, %s",
+			    manifest->servers[i].name, manifest->servers[i].address, vip);
 		if (strcmp(manifest->servers[i].address, vip) == 0)
 			usage_error("--server %s=%s: that is the virtual address; give the server's own",
 			    manifest->servers[i].name, vip);
@@ -70,11 +80,12 @@ static const char *node_address(const struct manifest *manifest, const char *nod
 static void manifest_print(
     const struct manifest *manifest, const struct config *config, const char *router, const char *vip)
 {
+	bool ipv4 = !strchr(vip, ':');
 	char endpoints[128], metrics_port[8], fqdn[2 * NODE_NAME_MAX], address[ADDRESS_TEXT_MAX + 2],
 	    key_option[CONFIG_PATH_MAX + 8], object[NODE_NAME_MAX];
 	snprintf(metrics_port, sizeof metrics_port, "%u", ntohs(config->metrics_address.sin6_port));
 	snprintf(fqdn, sizeof fqdn, "%s.%s", manifest->name, manifest->zone ? manifest->zone : "");
-	snprintf(address, sizeof address, "[%s]", vip);
+	address_in_url(vip, address);
 	snprintf(key_option, sizeof key_option, " -k %s", manifest->key ? manifest->key : "");
 	snprintf(endpoints, sizeof endpoints, manifest->endpoints ? "endpoints/%s" : "endpointslice/%s-vipd",
 	    manifest->name);
@@ -82,6 +93,13 @@ static void manifest_print(
 	bool is_metrics_local = address_is_loopback(&(struct address){config->metrics_address.sin6_addr});
 	const struct value items[] = {
 	    {"VIP", vip},
+	    {"BITS", ipv4 ? "32" : "128"},
+	    {"FAMILY", ipv4 ? "ipv4" : "ipv6"},
+	    {"IP_FAMILY", ipv4 ? "IPv4" : "IPv6"},
+	    {"IP_VARIABLE", ipv4 ? "IP" : "IP6"},
+	    {"V", ipv4 ? "V4" : "V6"},
+	    {"RECORD", ipv4 ? "A" : "AAAA"},
+	    {"LOCALHOST", ipv4 ? "127.0.0.1" : "[::1]"},
 	    {"ROUTER", router},
 	    {"CONFIG", manifest->config},
 	    {"NAME", manifest->name},

@@ -24,6 +24,7 @@ struct kind {
 	bool needs_zone;
 	bool needs_metrics; /* metrics.listen of vipd.conf */
 	bool is_pod;	    /* not about an address: manifest_pod_print() prints all of it */
+	bool any_family;    /* the addresses of servers need not be of the family of the virtual one */
 };
 
 struct manifest {
@@ -48,3 +49,6 @@ void manifest_read(const struct vipctl *ctl, struct manifest *manifest);
 /* vipd as a static pod: the whole text, on standard output. False, with a message, if something is not known
  * here. */
 bool manifest_pod_print(struct config *config);
+
+/* An IPv6 address in brackets, an IPv4 address as it is. */
+void address_in_url(const char *address, char host[static ADDRESS_TEXT_MAX + 2]);

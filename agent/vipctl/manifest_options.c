@@ -26,7 +26,11 @@ static const struct kind kinds[] = {
     {.option = "k3s", .pieces = {template_k3s}, .needs_servers = true},
     {.option = "dns", .pieces = {template_zone}, .needs_zone = true},
     {.option = "kubeconfig", .pieces = {template_kubeconfig}},
-    {.option = "prometheus", .pieces = {template_prometheus}, .needs_servers = true, .needs_metrics = true},
+    {.option = "prometheus",
+	.pieces = {template_prometheus},
+	.needs_servers = true,
+	.needs_metrics = true,
+	.any_family = true},
     {.option = "static-pod", .is_pod = true},
 };
 enum {
@@ -93,15 +97,13 @@ static void address_read(
 {
 	struct address address;
 	bool parsed = address_parse(text, &address);
-	if (parsed && address_is_ipv4(&address) && !strchr(text, ':'))
-		usage_error(
-		    "--%s %s: '%s' is an IPv4 address; vipd and what it needs are IPv6", option, whole, text);
 	if (strchr(text, '/'))
 		usage_error("--%s %s: the address alone, without a prefix length", option, whole);
 	if (!parsed)
-		usage_error("--%s %s: '%s' is not an IPv6 address", option, whole, text);
+		usage_error("--%s %s: '%s' is not an IP address", option, whole, text);
 	if (address_is_link_local(&address) || address_is_loopback(&address) ||
-	    address_is_unspecified(&address) || address_is_multicast(&address) || address_is_ipv4(&address))
+	    address_is_unspecified(&address) || address_is_multicast(&address) ||
+	    (address_is_ipv4(&address) && strchr(text, ':')))
 		usage_error(
 		    "--%s %s: '%s' cannot be reached from other hosts; a global or unique local one can",
 		    option, whole, text);
@@ -135,6 +137,7 @@ static void server_read(struct manifest *manifest, const char *text)
 			    "has it (lower case)",
 		    text);
 	address_read("server", text, text + name_length + 1, server.address);
+	address_in_url(server.address, server.host);
 	for (size_t i = 0; i < manifest->server_count; i++) {
 		const struct server *other = &manifest->servers[i];
 		if (strcmp(other->name, server.name) == 0)
@@ -187,7 +190,7 @@ const struct cli_option manifest_options[] = {
     {OPTION_ROUTER, "router", "NAME", "which virtual router, if there are several"},
     {OPTION_ADDRESS, "address", "ADDRESS", "which of its addresses, if it has several"},
     {OPTION_SERVER, "server", "NAME=ADDRESS",
-	"a server: its name as in `kubectl get nodes`, its own IPv6\naddress; once for each (calico, k3s, "
+	"a server: its name as in `kubectl get nodes`, its own\naddress; once for each (calico, k3s, "
 	"prometheus)"},
     {OPTION_ENDPOINTS, "endpoints", NULL, "for Calico 3.30 and older (calico)"},
     {OPTION_PUBLISH, "publish", NULL, "and what vipd needs to mark the servers that are not ready\n(calico)"},

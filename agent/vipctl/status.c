@@ -273,8 +273,9 @@ static void judge_addresses(struct page *page, const json_t *router)
 		case PRESENCE_LEFT:
 			attention(page,
 			    "%s: ADDRESS LEFT BEHIND: this node is %s, but the kernel has %s on %s, so "
-			    "two servers may answer for it. Remove it: ip -6 address del %s/128 dev %s",
-			    name, member_text(router, "state"), address, interface, address, interface);
+			    "two servers may answer for it. Remove it: ip address del %s/%s dev %s",
+			    name, member_text(router, "state"), address, interface, address,
+			    strchr(address, ':') ? "128" : "32", interface);
 			break;
 		case PRESENCE_UNKNOWN:
 			attention(

@@ -59,7 +59,7 @@ static bool hole_is(const struct hole *hole, const char *name)
 
 static bool hole_is_of_server(const struct hole *hole)
 {
-	return hole_is(hole, "SERVER") || hole_is(hole, "SERVER_ADDRESS");
+	return hole_is(hole, "SERVER") || hole_is(hole, "SERVER_ADDRESS") || hole_is(hole, "SERVER_HOST");
 }
 
 static const struct server no_server;
@@ -68,7 +68,9 @@ static const char *hole_text(
     const struct hole *hole, const struct values *values, const struct server *server)
 {
 	if (hole_is_of_server(hole))
-		return hole_is(hole, "SERVER") ? server->name : server->address;
+		return hole_is(hole, "SERVER")		 ? server->name
+		       : hole_is(hole, "SERVER_ADDRESS") ? server->address
+							 : server->host;
 	for (size_t i = 0; i < values->count; i++) {
 		if (hole_is(hole, values->items[i].name))
 			return values->items[i].text;

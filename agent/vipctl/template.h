@@ -28,6 +28,7 @@ struct value {
 struct server {
 	char name[NODE_NAME_MAX + 1];
 	char address[ADDRESS_TEXT_MAX];
+	char host[ADDRESS_TEXT_MAX + 2]; /* the address as it stands in a URL */
 };
 
 struct values {

@@ -317,8 +317,29 @@ def test_which_address(conf):
 def test_wrong_or_missing_configuration(conf, tmp_path):
     done = vipctl(str(tmp_path / "none"), "--calico-holder")
     assert done.returncode == 4 and "none" in done.stderr and not done.stdout
-    done = vipctl(conf('"192.0.2.1"'), "--calico-holder")
-    assert done.returncode == 4 and "192.0.2.1" in done.stderr and not done.stdout
+    done = vipctl(conf('"192.0.2.256"'), "--calico-holder")
+    assert done.returncode == 4 and "192.0.2.256" in done.stderr and not done.stdout
+
+
+def test_ipv4(conf):
+    """The same with an IPv4 address: nothing in it is of IPv6."""
+    servers = ["--server", "k8s-node02=192.0.2.12"]
+    path = conf('"192.0.2.100"', listen="0.0.0.0:9752")
+    holder = printed(path, "--calico-holder")
+    assert 'cidr: "192.0.2.100/32"' in holder and "blockSize: 32" in holder and "exportV4:" in holder
+    assert "show bgp ipv4 unicast 192.0.2.100/32" in holder and "https://192.0.2.100:6443/ping" in holder
+    calico = printed(path, "--calico", *servers)
+    assert "ipFamilies: [IPv4]" in calico and "addressType: IPv4" in calico and 'addresses: ["192.0.2.12"]' in calico
+    k3s = printed(path, "--k3s", *servers)
+    assert '- "192.0.2.100"' in k3s and 'node-ip: "192.0.2.12"' in k3s
+    assert " IP_AUTODETECTION_METHOD=" in k3s and "nodeAddressAutodetectionV4" in k3s
+    assert "IN\tA\t192.0.2.100" in printed(path, "--dns", "--zone", "k8s.example.com")
+    update = printed(path, "--dns", "--zone", "k8s.example.com", "--dns-server", "192.0.2.1")
+    assert "60 A 192.0.2.100\n" in update
+    assert 'server: "https://192.0.2.100:6443"' in printed(path, "--kubeconfig")
+    assert '["192.0.2.12:9752"]' in printed(path, "--prometheus", *servers)
+    for text in (holder, calico, k3s, update):
+        assert "IPv6" not in text and "128" not in text and "[::1]" not in text, text
 
 
 SERVER = "k8s-node01=2001:db8::11"
@@ -335,13 +356,13 @@ SERVER = "k8s-node01=2001:db8::11"
     (["--server", "x'y=2001:db8::11"], "not the name of a node"),
     (["--server", "a" * 64 + "=2001:db8::11"], "not the name of a node"),
     (["--server", "a.a." * 70 + "a=2001:db8::11"], "not the name of a node"),
-    (["--server", "a=192.0.2.1"], "IPv4"),
+    (["--server", "a=192.0.2.1"], "of the family of the virtual one"),
     (["--server", "a=::ffff:192.0.2.1"], "cannot be reached"),
     (["--server", "a=2001:db8::11/64"], "without a prefix length"),
     (["--server", "a=fe80::1"], "cannot be reached"),
     (["--server", "a=::1"], "cannot be reached"),
-    (["--server", "a="], "not an IPv6 address"),
-    (["--server", "a=node01"], "not an IPv6 address"),
+    (["--server", "a="], "not an IP address"),
+    (["--server", "a=node01"], "not an IP address"),
     (["--server", f"a={VIP}"], "that is the virtual address"),
     (["--server", SERVER, "--server", "k8s-node01=2001:db8::12"], "there twice"),
     (["--server", SERVER, "--server", "k8s-node02=2001:db8:0::11"], "k8s-node01 has that address already"),

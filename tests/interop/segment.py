@@ -12,14 +12,13 @@ import shutil
 import signal
 
 import keepalived
-from basics import VIP, ip_batch, run, wait_for
+from basics import VIP, VIP_IPV4, ip_batch, run, wait_for
 from hosts import Host
 from node import Node
 from testbed import Testbed
 
 VRID = 100
 SECOND_VIP = VIP.replace("100", "101")
-VIRTUAL_MAC = f"00:00:5e:00:02:{VRID:02x}"
 GROUP_LINK_LOCAL = keepalived.group_link_local(VRID)
 
 
@@ -33,8 +32,17 @@ class Router(Host):
     def mac(self):
         return f"02:00:00:00:00:{self.number}"
 
+    def is_ipv4(self):
+        return self.testbed.vip == VIP_IPV4
+
     def source(self):
-        return self.link_local
+        return self.ipv4 if self.is_ipv4() else self.link_local
+
+    def addresses_end(self):
+        """Those that an administrator has not given it; a link that goes down keeps those of IPv4."""
+        self.interface_down()
+        run("ip", "-n", self.name, "-4", "addr", "flush", "dev", "eth0")
+        self.interface_up()
 
     def blackhole(self):
         super().blackhole()
@@ -45,7 +53,7 @@ class Router(Host):
         self.connected = True
 
     def holds(self):
-        return self.has_address()
+        return self.has_address(self.testbed.vip)
 
     def is_ready(self):
         """Active, and able to say so."""
@@ -70,7 +78,7 @@ class Vipd(Router, Node):
     settings = {}
 
     def config(self):
-        router = {"name": "api", "interface": "eth0", "vrid": VRID, "addresses": [VIP], "priority": self.priority,
+        router = {"name": "api", "interface": "eth0", "vrid": VRID, "addresses": [self.testbed.vip], "priority": self.priority,
                   "advert_interval": "100ms", "kernel_lease": "0s", "checks": []}
         return {"node": self.name, "virtual_routers": [{**router, **self.settings}],
                 "control": {"socket": self.socket_path, "group": "root", "admin_group": "root"},
@@ -96,8 +104,7 @@ class Vipd(Router, Node):
     def finish(self):
         if self.vipd is not None:
             self.vipd_kill_all()
-            self.interface_down()  # takes the address with it
-            self.interface_up()
+            self.addresses_end()
 
     def events(self):
         """The transitions of this process, oldest first: from, to and code of each."""
@@ -124,7 +131,7 @@ class Vipd(Router, Node):
 
 
 class Keepalived(Router):
-    """Debian's keepalived. `source` is eth0's link-local address, the MAC is eth0's own."""
+    """Debian's keepalived. `source` is eth0's link-local or IPv4 address, the MAC is eth0's own."""
 
     make, installed = keepalived.MAKE, keepalived.installed
 
@@ -133,7 +140,8 @@ class Keepalived(Router):
         self.daemon = keepalived.Keepalived(self)
         self.learned_interval_ms = self.daemon.learned_interval_ms
 
-    def begin_with(self, priority, interval_ms=100, preempt=True, addresses=(GROUP_LINK_LOCAL, VIP), unicast_to=None):
+    def begin_with(self, priority, interval_ms=100, preempt=True, addresses=None, unicast_to=None):
+        addresses = addresses or ([] if self.is_ipv4() else [GROUP_LINK_LOCAL]) + [self.testbed.vip]
         self.daemon.begin([keepalived.instance(VRID, priority, interval_ms, addresses, preempt, unicast_to)])
 
     def leave(self):
@@ -143,8 +151,7 @@ class Keepalived(Router):
     def finish(self):
         if self.daemon.process is not None:
             self.daemon.end()
-            self.interface_down()
-            self.interface_up()
+            self.addresses_end()
 
 
 class Frr(Router):
@@ -155,7 +162,6 @@ class Frr(Router):
     announces = False  # it does, but while its macvlan is still down
     make = "frr"
     programs = "/usr/lib/frr"
-    device = f"vrrp6-{VRID}"
 
     def __init__(self, testbed, name, number):
         self.installed = os.path.exists(f"{self.programs}/vrrpd")
@@ -175,29 +181,36 @@ class Frr(Router):
         shutil.chown(path, "frr", "frr")
         return self.spawn([f"{self.programs}/{name}", "--pathspace", self.name, "--config_file", path], name)
 
+    @property
+    def device(self):
+        return f"vrrp{4 if self.is_ipv4() else 6}-{VRID}"
+
     def mac(self):
-        return VIRTUAL_MAC
+        return f"00:00:5e:00:{1 if self.is_ipv4() else 2:02}:{VRID:02x}"
 
     def source(self):
-        return self.link_local[:-1] + "f"
+        return self.ipv4 if self.is_ipv4() else self.link_local[:-1] + "f"
 
-    def begin_with(self, priority, interval_ms=100, preempt=True, addresses=(VIP,)):
+    def begin_with(self, priority, interval_ms=100, preempt=True, addresses=None):
+        addresses = addresses or [self.testbed.vip]
+        # or eth0 answers for what the macvlan has
+        self.exec("sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore; echo 2 > /proc/sys/net/ipv4/conf/all/arp_announce")
+        given = ([f"addr add {address}/32 dev {self.device}" for address in addresses] if self.is_ipv4() else
+                 [f"addr add {address} dev {self.device} nodad" for address in (f"{self.source()}/64", *addresses)])
         ip_batch(self.name, [
             f"link add {self.device} link eth0 type macvlan mode bridge",
-            f"link set {self.device} addrgenmode none address {VIRTUAL_MAC} protodown on",
-            f"addr add {self.source()}/64 dev {self.device} nodad",
-            *(f"addr add {address}/128 dev {self.device} nodad" for address in addresses),
+            f"link set {self.device} addrgenmode none address {self.mac()} protodown on", *given,
             f"link set {self.device} up"])
         lines = [f" vrrp {VRID} version 3", f" vrrp {VRID} priority {priority}",
                  f" vrrp {VRID} advertisement-interval {interval_ms}", f" {'' if preempt else 'no '}vrrp {VRID} preempt",
-                 *(f" vrrp {VRID} ipv6 {address}" for address in addresses)]
+                 *(f" vrrp {VRID} {'ip' if self.is_ipv4() else 'ipv6'} {address}" for address in addresses)]
         self.process = self.daemon("vrrpd", "log stdout informational\ndebug vrrp protocol\ninterface eth0\n" + "\n".join(lines) + "\n")
         wait_for("FRR takes part", lambda: (self.show()["status"], self.holds()),
                  lambda seen: seen in (("Backup", False), ("Master", True)))
 
     def show(self):
         answer = run("vtysh", "--pathspace", self.name, "-d", "vrrpd", "-c", "show vrrp json", check=False)
-        return json.loads(answer.stdout)[0]["v6"]  # a ValueError as long as vrrpd does not answer
+        return json.loads(answer.stdout)[0]["v4" if self.is_ipv4() else "v6"]  # a ValueError as long as vrrpd does not answer
 
     def holds(self):
         if self.process is None:
@@ -231,6 +244,8 @@ class Frr(Router):
 class Segment(Testbed):
     """with Segment() as segment: …"""
 
+    vip = VIP  # or VIP_IPV4: the family of all that is asked below
+
     def __init__(self):
         super().__init__(snooping=False)  # a port that comes back hears at once
         self.nodes = [Vipd(self, "low", "11", 150), Vipd(self, "high", "91", 150)]
@@ -244,8 +259,8 @@ class Segment(Testbed):
 
     def answering_mac(self):
         """The MAC address that the client has for the VIP, after it has sent something there."""
-        self.client.exec("bash", "-c", f"echo >/dev/udp/{VIP}/9", check=False)
-        [entry] = json.loads(run("ip", "-n", "client", "-6", "-json", "neigh", "show", VIP).stdout)
+        self.client.exec("bash", "-c", f"echo >/dev/udp/{self.vip}/9", check=False)
+        [entry] = json.loads(run("ip", "-n", "client", "-json", "neigh", "show", self.vip).stdout)
         return entry.get("lladdr")
 
     def wait_holder(self, node, deadline=15.0):
@@ -259,7 +274,7 @@ class Segment(Testbed):
             wait_for("vipd knows the Active", vipd.active, lambda address: address == holder.source())
             self.wait_holder(holder)
         if not holder.announces:
-            ip_batch("client", [f"neigh flush to {VIP} dev eth0"])
+            ip_batch("client", [f"neigh flush to {self.vip} dev eth0"])
         wait_for(f"the client reaches {holder.name}", self.answering_mac, lambda mac: mac == holder.mac())
 
     def settles(self, holder, vipd, stays=3):

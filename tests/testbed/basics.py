@@ -13,6 +13,8 @@ BUILD = os.path.join(ROOT, os.environ.get("VIPD_BUILD", "build"))
 SANITIZED = os.path.basename(BUILD) == "san"
 PREFIX = "2001:db8:79fb::"
 VIP = PREFIX + "100"
+PREFIX_IPV4 = "192.0.2."
+VIP_IPV4 = PREFIX_IPV4 + "100"
 NAME = "k8s-api.k8s.lab"
 URL = f"https://[{VIP}]:6443/readyz"
 SANITIZER = re.compile(r"\w+Sanitizer|runtime error:")

@@ -4,12 +4,13 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 
-from basics import PREFIX, VIP, ip_batch, run, wait_for
+from basics import PREFIX, PREFIX_IPV4, VIP, ip_batch, run, wait_for
 
 
 class Host:
@@ -19,6 +20,7 @@ class Host:
         self.testbed, self.name, self.number = testbed, name, number
         self.address = PREFIX + number
         self.link_local = "fe80::" + number
+        self.ipv4 = PREFIX_IPV4 + number
         self.port = "p-" + name
         self.directory = os.path.join(testbed.directory, name)
         os.mkdir(self.directory, 0o755)
@@ -66,7 +68,7 @@ class Host:
     def interface_up(self):
         """Up, with the addresses that an administrator would have configured."""
         ip_batch(self.name, ["link set eth0 up", f"addr replace {self.link_local}/64 dev eth0 nodad scope link",
-                             f"addr replace {self.address}/64 dev eth0 nodad"])
+                             f"addr replace {self.address}/64 dev eth0 nodad", f"addr replace {self.ipv4}/24 dev eth0"])
 
     def interface_down(self):
         ip_batch(self.name, ["link set eth0 down"])
@@ -95,6 +97,9 @@ class Host:
 
     def has_address(self, address=VIP):
         """What the kernel says."""
+        if ":" not in address:
+            with open(f"/proc/{self.anchor.pid}/net/fib_trie") as lines:
+                return re.search(rf"-- {re.escape(address)}\n +/32 host LOCAL\n", lines.read()) is not None
         wanted = socket.inet_pton(socket.AF_INET6, address).hex()
         with open(f"/proc/{self.anchor.pid}/net/if_inet6") as lines:
             return any(line.startswith(wanted) for line in lines)

@@ -44,7 +44,9 @@ static void test_read(void **state)
 	assert_int_equal(certificate_read(pem, strlen(pem), &certificate), 0);
 	assert_true(certificate_seen(&certificate));
 	assert_int_equal(certificate.expires_us, INT64_C(2110734422) * 1000000);
-	assert_int_equal(certificate.address_count, 2);
+	struct address localhost = address_of_bytes((const uint8_t[]){127, 0, 0, 1}, 4);
+	assert_int_equal(certificate.address_count, 3);
+	assert_true(certificate_covers(&certificate, &localhost));
 	assert_true(covers(&certificate, "::1"));
 	assert_true(covers(&certificate, "2001:db8::100"));
 	assert_false(covers(&certificate, "2001:db8::101"));

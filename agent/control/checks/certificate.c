@@ -31,11 +31,11 @@ static void read_addresses(const X509 *x509, struct certificate *certificate)
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
 		if (name->type != GEN_IPADD || certificate->address_count == CERTIFICATE_ADDRESSES_MAX)
 			continue;
-		struct address *address = &certificate->addresses[certificate->address_count];
-		if (ASN1_STRING_length(name->d.iPAddress) != sizeof *address)
+		int size = ASN1_STRING_length(name->d.iPAddress);
+		if (size != 4 && size != 16)
 			continue;
-		memcpy(address, ASN1_STRING_get0_data(name->d.iPAddress), sizeof *address);
-		certificate->address_count++;
+		certificate->addresses[certificate->address_count++] =
+		    address_of_bytes(ASN1_STRING_get0_data(name->d.iPAddress), (unsigned)size);
 	}
 	GENERAL_NAMES_free(names);
 }

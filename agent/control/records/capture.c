@@ -3,21 +3,23 @@
  * pcapng as of draft-ietf-opsawg-pcapng: a section header, a description of each interface, and an enhanced
  * packet block each packet, in the byte order of this machine.
  *
- * The engine keeps no IPv6 headers: those of what was received are made from what the kernel said of them.
+ * The engine keeps no IP headers: those of what was received are made from what the kernel said of them.
  * The traffic class of a received packet is not known and shown as 0.
  */
 #include "control/records/capture.h"
 
 #include <errno.h>
+#include <net/ethernet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_SECTION	 0x0A0D0D0A
-#define BLOCK_INTERFACE	 1
-#define BLOCK_PACKET	 6
-#define BYTE_ORDER_MAGIC 0x1A2B3C4D
-#define LINKTYPE_IPV6	 229
+#define BLOCK_SECTION	  0x0A0D0D0A
+#define BLOCK_INTERFACE	  1
+#define BLOCK_PACKET	  6
+#define BYTE_ORDER_MAGIC  0x1A2B3C4D
+#define LINKTYPE_ETHERNET 1
+#define LINKTYPE_IPV6	  229
 
 enum {
 	OPTION_END = 0,
@@ -29,7 +31,10 @@ enum {
 };
 enum { FLAG_INBOUND = 1, FLAG_OUTBOUND = 2 };
 
+#define ETHER_HEADER  14
+#define IPV4_HEADER   20
 #define IPV6_HEADER   40
+#define HEADER_MAX    (ETHER_HEADER + IPV6_HEADER)
 #define TRAFFIC_CLASS 0xc0 /* of what we send */
 #define PACKETS_MAX   (FLIGHT_KINDS * FLIGHT_RING)
 
@@ -45,6 +50,7 @@ struct capture {
 	const struct board *board;
 	unsigned count;
 	struct packet *packets;
+	bool ethernet; /* some packet is not of IPv6, and the readers know only one kind of link a file */
 	unsigned interface_count;
 	char interfaces[BOARD_LINKS_MAX][IF_NAMESIZE];
 	uint64_t next_event; /* the next transition to become a comment */
@@ -127,7 +133,7 @@ static void put_section(struct capture *capture, const char *node)
 
 static void put_interface(struct capture *capture, const char *name)
 {
-	const uint16_t type[] = {LINKTYPE_IPV6, 0};
+	const uint16_t type[] = {capture->ethernet ? LINKTYPE_ETHERNET : LINKTYPE_IPV6, 0};
 	const uint8_t nanoseconds = 9;
 	size_t at = block_begin(capture, BLOCK_INTERFACE);
 	put(capture, type, sizeof type);
@@ -162,9 +168,8 @@ static void put_events(struct capture *capture, int64_t at_ns, bool last)
 	}
 }
 
-static void make_header(const struct flight_packet *packet, bool sent, uint8_t header[static IPV6_HEADER])
+static uint8_t *make_ipv6(const struct flight_packet *packet, bool sent, uint8_t *header)
 {
-	memset(header, 0, IPV6_HEADER);
 	header[0] = 0x60 | (sent ? TRAFFIC_CLASS >> 4 : 0);
 	header[4] = (uint8_t)(packet->size >> 8);
 	header[5] = (uint8_t)packet->size;
@@ -172,6 +177,54 @@ static void make_header(const struct flight_packet *packet, bool sent, uint8_t h
 	header[7] = packet->hop_limit;
 	memcpy(header + 8, &packet->source, 16);
 	memcpy(header + 24, &packet->destination, 16);
+	return header + IPV6_HEADER;
+}
+
+static uint8_t *make_ipv4(const struct flight_packet *packet, bool sent, uint8_t *header)
+{
+	uint16_t size = (uint16_t)(IPV4_HEADER + packet->size);
+	header[0] = 0x40 | IPV4_HEADER / 4;
+	header[1] = sent ? TRAFFIC_CLASS : 0;
+	header[2] = (uint8_t)(size >> 8);
+	header[3] = (uint8_t)size;
+	header[8] = packet->hop_limit;
+	header[9] = packet->protocol;
+	memcpy(header + 12, address_bytes(&packet->source), 4);
+	memcpy(header + 16, address_bytes(&packet->destination), 4);
+	uint16_t checksum = checksum_plain(header, IPV4_HEADER);
+	memcpy(header + 10, &checksum, sizeof checksum);
+	return header + IPV4_HEADER;
+}
+
+/* The MAC addresses are not known but those in ARP. */
+static uint8_t *make_ethernet(uint16_t type, uint8_t *header)
+{
+	header[12] = (uint8_t)(type >> 8);
+	header[13] = (uint8_t)type;
+	return header + ETHER_HEADER;
+}
+
+static bool is_ipv6(const struct flight_packet *packet)
+{
+	return packet->protocol != FLIGHT_ARP && !address_is_ipv4(&packet->destination);
+}
+
+/* Returns its size. */
+static uint32_t make_header(
+    const struct flight_packet *packet, bool ethernet, bool sent, uint8_t header[static HEADER_MAX])
+{
+	uint8_t *end = header;
+	memset(header, 0, HEADER_MAX);
+	if (ethernet)
+		end = make_ethernet(packet->protocol == FLIGHT_ARP ? ETHERTYPE_ARP
+				    : is_ipv6(packet)		   ? ETHERTYPE_IPV6
+								   : ETHERTYPE_IP,
+		    end);
+	if (is_ipv6(packet))
+		end = make_ipv6(packet, sent, end);
+	else if (packet->protocol != FLIGHT_ARP)
+		end = make_ipv4(packet, sent, end);
+	return (uint32_t)(end - header);
 }
 
 static unsigned interface_index(const struct capture *capture, const char *name)
@@ -187,19 +240,19 @@ static void put_packet(struct capture *capture, unsigned index)
 	const struct packet *packet = &capture->packets[index];
 	const struct flight_packet *flight = &packet->flight;
 	bool sent = packet->kind == FLIGHT_SENT;
-	uint8_t bytes[IPV6_HEADER + FLIGHT_BYTES_MAX];
+	uint8_t bytes[HEADER_MAX + FLIGHT_BYTES_MAX];
 	uint32_t kept = flight->size < FLIGHT_BYTES_MAX ? flight->size : FLIGHT_BYTES_MAX;
 	uint32_t flags = sent ? FLAG_OUTBOUND : FLAG_INBOUND;
-	make_header(flight, sent, bytes);
-	memcpy(bytes + IPV6_HEADER, flight->bytes, kept);
+	uint32_t header = make_header(flight, capture->ethernet, sent, bytes);
+	memcpy(bytes + header, flight->bytes, kept);
 
 	size_t at = block_begin(capture, BLOCK_PACKET);
 	put_u32(capture, interface_index(capture, flight->interface));
 	put_u32(capture, (uint32_t)((uint64_t)flight->at_ns >> 32));
 	put_u32(capture, (uint32_t)flight->at_ns);
-	put_u32(capture, IPV6_HEADER + kept);
-	put_u32(capture, IPV6_HEADER + flight->size);
-	put_padded(capture, bytes, IPV6_HEADER + kept);
+	put_u32(capture, header + kept);
+	put_u32(capture, header + flight->size);
+	put_padded(capture, bytes, header + kept);
 	put_option(capture, OPTION_PACKET_FLAGS, &flags, sizeof flags);
 	if (packet->kind == FLIGHT_REFUSED) {
 		char why[64];
@@ -236,6 +289,7 @@ static void collect(struct capture *capture)
 			if (known == capture->interface_count)
 				memcpy(capture->interfaces[capture->interface_count++],
 				    packet->flight.interface, IF_NAMESIZE);
+			capture->ethernet |= !is_ipv6(&packet->flight);
 			capture->count++;
 		}
 	}

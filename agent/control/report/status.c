@@ -178,7 +178,7 @@ static json_t *router_json(const struct view *view, const struct board_router *r
 	put(json, "vrid", json_integer(router->id.vrid));
 	put(json, "interface", TEXT(router->id.interface));
 	put(json, "ifindex", json_integer(router->ifindex));
-	put(json, "family", json_string("ipv6"));
+	put(json, "family", json_string(router->id.family == AF_INET ? "ipv4" : "ipv6"));
 	put(json, "state", json_string(vrrp_state_name(router->state)));
 	put(json, "since", text_json_time(router->since_realtime_us));
 	put(json, "state_ms", age_json(view, router->since));

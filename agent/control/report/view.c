@@ -71,6 +71,25 @@ static bool kernel_grow(struct view *view)
 	return more != NULL;
 }
 
+/*
+ * IPv4 has no such list. The table of routes names what is local, of which interface it does not say, and
+ * takes no lock either: "|-- 192.0.2.100", and below it "/32 host LOCAL".
+ */
+static void kernel_ask_ipv4(struct view *view)
+{
+	char line[128], text[16];
+	struct address address = {0};
+	FILE *file = fopen("/proc/net/fib_trie", "re");
+	while (file && fgets(line, sizeof line, file)) {
+		if (sscanf(line, " |-- %15[0-9.]", text) == 1)
+			address_parse(text, &address);
+		else if (strstr(line, "/32 host LOCAL") && kernel_grow(view))
+			view->kernel[view->kernel_count++] = (struct inet6_entry){.address = address};
+	}
+	if (file)
+		fclose(file);
+}
+
 static void kernel_ask(struct view *view)
 {
 	char line[128];
@@ -85,6 +104,8 @@ static void kernel_ask(struct view *view)
 		view->kernel_count = 0;
 	}
 	fclose(file);
+	if (view->kernel)
+		kernel_ask_ipv4(view);
 }
 
 int view_take(struct view *view, const struct board *board, const struct config *config,
@@ -148,7 +169,7 @@ enum held view_held(
 		const struct inet6_entry *found = &view->kernel[i];
 		if (!address_equal(&found->address, address))
 			continue;
-		if (!strcmp(found->interface, interface))
+		if (!found->interface[0] || !strcmp(found->interface, interface))
 			return HELD_PRESENT;
 		if (held == HELD_ABSENT && other)
 			*other = found->interface;

@@ -4,7 +4,7 @@
 # Made by `vipctl manifest --calico-holder` for the virtual router @ROUTER@ of @CONFIG@. Read it, then run it with
 # a kubectl that is cluster admin. Run twice it changes nothing. How to take it back stands at the end.
 #
-# What it is: the holder has @VIP@/128 on its interface, so BIRD on that node knows a route to it (protocol direct).
+# What it is: the holder has @VIP@/@BITS@ on its interface, so BIRD on that node knows a route to it (protocol direct).
 # BIRD tells its peers only of routes that lie in an IPPool. This pool has one address, and no pod ever gets it. The route
 # follows vipd: no Service, no endpoints, nothing of kube-proxy in between, no field of Kubernetes that is deprecated.
 # What it is not: a way to use more than one server at a time. Nor is it immediate for those who come by BGP. BIRD hears
@@ -26,8 +26,8 @@ metadata:
   name: @NAME@
 spec:
   # Only this address, and in no other pool: Calico refuses pools that overlap.
-  cidr: "@VIP@/128"
-  blockSize: 128
+  cidr: "@VIP@/@BITS@"
+  blockSize: @BITS@
   disabled: true # no pod gets it; the pool only opens BIRD's export filter
   disableBGPExport: false
   # The address lives on the segment, so nothing is to be wrapped or rewritten.
@@ -44,8 +44,8 @@ kind: BGPFilter
 metadata:
   name: @NAME@
 spec:
-  exportV6:
-  - cidr: "@VIP@/128"
+  export@V@:
+  - cidr: "@VIP@/@BITS@"
     matchOperator: Equal
     source: RemotePeers # what a node has learned from another
     action: Reject
@@ -56,7 +56,7 @@ END
 #      kubectl edit bgppeers.projectcalico.org PEER         (or bgppeers.crd.projectcalico.org; spec.filters: [@NAME@])
 
 # Look whether it works: on the router, then from a host behind it.
-#      vtysh -c 'show bgp ipv6 unicast @VIP@/128'      (one path: the server that `vipctl status` names as holder)
+#      vtysh -c 'show bgp @FAMILY@ unicast @VIP@/@BITS@'      (one path: the server that `vipctl status` names as holder)
 #      curl -k https://@HOST@:@PORT@/ping              (pong)
 #
 # What goes the other way:

@@ -4,7 +4,7 @@
 # Made by `vipctl manifest --calico` for the virtual router @ROUTER@ of @CONFIG@. Read it, then run it with a
 # kubectl that is cluster admin. Run twice it changes nothing. How to take it back stands at the end.
 #
-# What it is: Calico advertises @VIP@/128 from every node that has an endpoint of the Service below, and kube-proxy of that
+# What it is: Calico advertises @VIP@/@BITS@ from every node that has an endpoint of the Service below, and kube-proxy of that
 # node hands what arrives to the API server of the same node. What it is not: nobody marks a server in that list as dead.
 # While a server is away its route goes with its BGP session; while only its API server is down the route stays,
 # and its share of the new connections that come by BGP fails. So does its share of those from nodes and pods, which kube-proxy
@@ -18,9 +18,9 @@ set -eu
 
 # 1. Calico may advertise this address. The list may have other entries, and a merge patch would replace it, because
 #    lists of custom resources are not merged. So: a JSON patch that appends, and only to what was read.
-#    /128, because a shorter prefix would take neighbours of the address along.
-#    Calico 3.29 and older advertise a /128 of this list from every node, also from those without an endpoint.
-entry='{"cidr": "@VIP@/128"}'
+#    /@BITS@, because a shorter prefix would take neighbours of the address along.
+#    Calico 3.29 and older advertise a /@BITS@ of this list from every node, also from those without an endpoint.
+entry='{"cidr": "@VIP@/@BITS@"}'
 api=projectcalico.org/v3 # what Calico's API server serves; without one, the same object as it is stored
 kubectl get bgpconfigurations.projectcalico.org >/dev/null 2>&1 || api=crd.projectcalico.org/v1
 bgp=bgpconfigurations.${api%/*}
@@ -38,7 +38,7 @@ case "$have " in
 		 "spec": {"serviceExternalIPs": [$entry]}}
 	END
 	;;
-*" @VIP@/128 "*) echo "Calico may advertise @VIP@/128 already" ;;
+*" @VIP@/@BITS@ "*) echo "Calico may advertise @VIP@/@BITS@ already" ;;
 *" "*/*) append /- "$entry" ;;  # to the others
 *) append "" "[$entry]" ;;      # there is no list yet
 esac
@@ -55,7 +55,7 @@ spec:
   # No clusterIP here, so that it gets one; with None both Calico and kube-proxy pass it over.
   type: ClusterIP
   # No selector: the API servers are no pods.
-  ipFamilies: [IPv6]
+  ipFamilies: [@IP_FAMILY@]
   ipFamilyPolicy: SingleStack
   externalIPs:
     - "@VIP@"

@@ -7,7 +7,7 @@ server @DNS_SERVER@ @DNS_PORT@
 zone @ZONE@
 update delete @FQDN@. A
 update delete @FQDN@. AAAA
-update add @FQDN@. 60 AAAA @VIP@
+update add @FQDN@. 60 @RECORD@ @VIP@
 send
 END
-# Look: dig @@DNS_SERVER@ -p @DNS_PORT@ +short AAAA @FQDN@
+# Look: dig @@DNS_SERVER@ -p @DNS_PORT@ +short @RECORD@ @FQDN@

@@ -9,7 +9,7 @@ metadata:
   labels:
     kubernetes.io/service-name: @NAME@ # whose endpoints these are
     endpointslice.kubernetes.io/managed-by: vipd # not a controller's name: that controller would delete it
-addressType: IPv6
+addressType: @IP_FAMILY@
 ports:
   - name: https
     protocol: TCP

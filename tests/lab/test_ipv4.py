@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Virtual routers with addresses of both families, and of IPv4 alone: one election, one holder, one ARP cache."""
+
+import json
+import re
+import signal
+
+import pytest
+
+from testbed import VIP, VIP_IPV4, run, wait_for
+
+BOTH = [VIP_IPV4, VIP]
+
+
+def has(node):
+    return node.has_address(VIP_IPV4), node.has_address(VIP)
+
+
+def wait_both(nodes, holder):
+    """`holder` has the addresses of both families, and nobody else has any."""
+    wait_for(f"{holder.name} has both", lambda: [has(node) for node in nodes],
+             lambda seen: seen == [(node is holder,) * 2 for node in nodes])
+
+
+def neighbour(host, address):
+    """The MAC address that `host` has for another address, after it has sent something there."""
+    host.exec("bash", "-c", f"echo >/dev/udp/{address}/9", check=False)
+    [entry] = json.loads(run("ip", "-n", host.name, "-json", "neigh", "show", address).stdout)
+    return entry.get("lladdr")
+
+
+def wait_reached(host, node):
+    for address in BOTH:
+        wait_for(f"{host.name} reaches {address} on {node.name}", lambda address=address: neighbour(host, address),
+                 lambda mac: mac == f"02:00:00:00:00:{node.number}")
+
+
+@pytest.fixture
+def dual(nodes):
+    """The three servers, elected in IPv4, with one address of each family; the first has taken it over from IPv6."""
+    for node in nodes:
+        node.reconfigure(router={"addresses": BOTH, "name": "dual"})
+    wait_both(nodes, nodes[0])
+    for node in nodes:
+        wait_for(f"{node.name} knows the holder", lambda node=node: node.router()["active_router"]["address"],
+                 lambda address: address == nodes[0].ipv4)
+    return nodes
+
+
+def test_both_families_move_together(dual, lab):
+    """A planned move, a dead server, a process that is killed and its return."""
+    first, second, third = dual
+    wait_reached(lab.client, first)
+    assert first.router()["family"] == "ipv4"
+    first.vipctl("drain")
+    wait_both(dual, second)
+    wait_reached(lab.client, second)
+    first.vipctl("resume")
+    wait_both(dual, first)
+    first.blackhole()
+    wait_for("the second has both", lambda: has(second), lambda seen: seen == (True, True))
+    wait_reached(lab.client, second)
+    first.plug()
+    wait_both(dual, first)
+    first.vipd_kill_all()
+    wait_both(dual, second)
+    wait_reached(lab.client, second)
+    assert second.vipd_stop(signal.SIGTERM) == 0
+    wait_both(dual, third)
+    wait_reached(lab.client, third)
+
+
+@pytest.mark.parametrize("state", ["reachable", "stale", "failed", "none"])
+def test_every_state_of_an_arp_entry_is_left_at_once(dual, lab, state):
+    first, second, _ = dual
+    wait_reached(lab.client, first)
+    if state == "none":
+        run("ip", "-n", "client", "neigh", "flush", "to", VIP_IPV4)
+    else:
+        lladdr = [] if state == "failed" else ["lladdr", first.router() and f"02:00:00:00:00:{first.number}"]
+        run("ip", "-n", "client", "neigh", "replace", VIP_IPV4, *lladdr, "nud", state, "dev", "eth0")
+    first.blackhole()
+    wait_for("the second has both", lambda: has(second), lambda seen: seen == (True, True))
+    wait_for("the announcement is believed", lambda: neighbour(lab.client, VIP_IPV4),
+             lambda mac: mac == f"02:00:00:00:00:{second.number}")
+    assert not [address for address in lab.client.addresses() if "deprecated" in address]
+
+
+def test_the_address_is_never_a_source(dual):
+    """Also when the host's own address comes back after it."""
+    first = dual[0]
+    run("ip", "-n", first.name, "addr", "del", f"{first.ipv4}/24", "dev", "eth0")
+    wait_for("without an address of its own it cannot be the holder", lambda: has(dual[1]), lambda seen: seen == (True, True))
+    run("ip", "-n", first.name, "addr", "add", f"{first.ipv4}/24", "dev", "eth0")
+    wait_both(dual, first)
+    run("ip", "-n", first.name, "route", "replace", "198.51.100.0/24", "dev", "eth0")
+    for target in ("192.0.2.77", "198.51.100.1"):
+        [route] = json.loads(run("ip", "-n", first.name, "-json", "route", "get", target).stdout)
+        assert route["prefsrc"] == first.ipv4, route
+
+
+def test_without_ipv6(nodes):
+    """IPv4 routers need no IPv6 on the interface; it comes and goes."""
+    for node in nodes:
+        node.sysctl({"eth0/disable_ipv6": 1})
+        node.reconfigure(router={"addresses": [VIP_IPV4]})
+    try:
+        wait_for("the first is the holder", lambda: [node.has_address(VIP_IPV4) for node in nodes],
+                 lambda seen: seen == [True, False, False])
+        assert nodes[0].vipd_stop() == 0
+        wait_for("the second is the holder", lambda: [node.has_address(VIP_IPV4) for node in nodes],
+                 lambda seen: seen == [False, True, False])
+    finally:
+        for node in nodes:
+            node.sysctl({"eth0/disable_ipv6": 0})
+            node.interface_up()
+
+
+def test_without_ipv4(nodes, lab):
+    """IPv6 routers need no IPv4."""
+    run("ip", "-n", nodes[0].name, "-4", "addr", "flush", "dev", "eth0")
+    nodes[0].reconfigure(router={"priority": 200})
+    lab.wait_holder(nodes[0])
+    nodes[0].vipctl("drain")
+    lab.wait_holder(nodes[1])
+    nodes[0].interface_up()
+
+
+SPEAK_ARP = """
+import socket, sys
+kind, address, mac = sys.argv[1:]
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("eth0", 0x806))
+mac, address = bytes.fromhex(mac.replace(":", "")), socket.inet_aton(address)
+s.send(bytes([255] * 6) + mac + bytes.fromhex("08060001080006040002") + mac + address + mac + address)
+"""
+
+
+def test_a_foreign_holder_is_found_and_answered(dual, lab):
+    """Somebody has the IPv4 address by hand; he answers when he is asked, and he announces."""
+    first = dual[0]
+    client = lab.client
+    wait_reached(client, first)
+    before = first.router()["counters"]["foreign_announcements"]
+    assert dual[2].vipd_stop() == 0  # it would remove the address
+    run("ip", "-n", dual[2].name, "addr", "add", f"{VIP_IPV4}/24", "dev", "eth0")
+    try:
+        conflict = wait_for("it is found by a question", lambda: first.router()["conflict"],
+                            lambda conflict: conflict["address"] == VIP_IPV4, deadline=20)
+        assert conflict["kind"] == "address"
+        assert conflict["mac"] == f"02:00:00:00:00:{dual[2].number}"
+    finally:
+        run("ip", "-n", dual[2].name, "addr", "del", f"{VIP_IPV4}/24", "dev", "eth0", check=False)
+    dual[2].exec("python3", "-c", SPEAK_ARP, "reply", VIP_IPV4, f"02:00:00:00:00:{dual[2].number}")
+    wait_for("its announcement is counted", lambda: first.router()["counters"]["foreign_announcements"],
+             lambda now: now > before)
+    wait_reached(client, first)
+
+
+def test_the_capture_shows_both_families(dual):
+    first = dual[0]
+    first.vipctl("drain")
+    wait_both(dual, dual[1])
+    path = f"{first.directory}/both.pcapng"
+    first.vipctl("capture", "-o", path)
+    shown = run("tcpdump", "-n", "-r", path, check=False).stdout
+    assert re.search(rf"{first.ipv4} > 224\.0\.0\.18: VRRPv3, Advertisement, vrid 100, prio 150.* length 12", shown), shown
+    assert f"who-has {VIP_IPV4}" in shown.lower() or "Request who-has" in shown, shown
