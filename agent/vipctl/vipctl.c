@@ -86,6 +86,7 @@ int main(int argc, char **argv)
 	curl_global_init(CURL_GLOBAL_NOTHING);
 	int result = ctl.command->function(&ctl);
 	curl_global_cleanup();
+	free(ctl.given);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		perror("vipctl: the answer cannot be written");
 		return EXIT_ATTENTION;
