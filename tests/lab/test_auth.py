@@ -183,6 +183,8 @@ def test_a_key_file_that_is_written_while_it_is_read(nodes, keys):
             for text in ("", good[:20], good):
                 with open(paths[1], "w") as out:
                     out.write(text)
+                    out.flush()
+                    done.wait(0.005)  # so that it is read in each of these states
 
     writer = threading.Thread(target=rewrite)
     writer.start()
