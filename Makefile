@@ -231,7 +231,7 @@ lab-alone: all lab-programs
 
 # Minutes: the engine killed 20 times and stopped for 8 s, a hostile control, 10,000 commands, servers that close idle connections.
 soak: all lab-programs
-	VIPD_BUILD=$(B) VIPD_KILLS=20 VIPD_STOPPED_S=8 HOSTILE_S=20 tests/lab/run -s test_crashes.py test_hostile_control.py soak_health.py
+	VIPD_BUILD=$(B) VIPD_KILLS=20 VIPD_STOPPED_S=8 HOSTILE_S=20 tests/lab/run -s test_crashes.py test_hostile_control.py soak_health.py soak_limits.py
 
 $(B)/lab/hostile_control: $(call objects,tests/lab/hostile_control.c agent/board/message.c agent/board/layout.c agent/control/confine.c agent/base/log.c agent/base/mono.c)
 	@mkdir -p $(@D)

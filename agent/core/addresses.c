@@ -281,6 +281,7 @@ void vr_hear_kernel(
 	case VRRP_EVENT_ADDRESS: address_found(vr, now, event->index, &event->found, out); break;
 	case VRRP_EVENT_ADDRESSES: addresses_found(vr, now, event->all_found, out); break;
 	case VRRP_EVENT_ANSWER: hear_answer(vr, now, event, out); break;
+	case VRRP_EVENT_QUEUED: vr->unconfirmed = 0; break;
 	case VRRP_EVENT_SHARED: addresses_shared(vr, now, event->present, out); break;
 	default: break;
 	}

@@ -296,6 +296,7 @@ void vrrp_step(struct vrrp *vr, struct mono now, const struct vrrp_event *event,
 	case VRRP_EVENT_ADDRESS:
 	case VRRP_EVENT_ADDRESSES:
 	case VRRP_EVENT_ANSWER:
+	case VRRP_EVENT_QUEUED:
 	case VRRP_EVENT_SHARED: vr_hear_kernel(vr, now, event, out); break;
 	case VRRP_EVENT_MAC_CHANGED:
 		if (vr->state == VRRP_ACTIVE && vr->present == vr_all_addresses(vr))

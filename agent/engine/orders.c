@@ -82,9 +82,23 @@ static void refused(
 	record_count(engine, router, BOARD_ADDRESS_FAILURES);
 }
 
+/* Thousands of addresses take the kernel many seconds; a router whose turn has not come is not refused. */
+static void tell_those_that_wait(struct engine *engine, struct mono now)
+{
+	static struct mono told;
+	if (mono_sub(now, told) < USEC_PER_SEC / 2)
+		return;
+	told = now;
+	for (unsigned i = 0; i < engine->router_count; i++)
+		if (engine->routers[i].used && engine->routers[i].order)
+			router_event(engine, &engine->routers[i], now,
+			    &(struct vrrp_event){.type = VRRP_EVENT_QUEUED});
+}
+
 void answers_read(struct engine *engine, struct mono now)
 {
 	uint64_t rings;
+	bool any = false;
 	if (read(engine->ring_of_keeper, &rings, sizeof rings) < 0 && errno != EAGAIN)
 		log_error("cannot read the keeper's answers: %s", strerrordesc_np(errno));
 	for (unsigned i = 0; i < engine->router_count; i++) {
@@ -93,6 +107,7 @@ void answers_read(struct engine *engine, struct mono now)
 		if (!r->used || !r->order || answer.generation != r->order)
 			continue;
 		r->order = 0; /* answered */
+		any = true;
 		if (answer.error)
 			refused(engine, r, &answer, now);
 		router_event(engine, r, now,
@@ -100,6 +115,8 @@ void answers_read(struct engine *engine, struct mono now)
 			.index = answer.index,
 			.answer = {.number = r->request, .error = answer.error}});
 	}
+	if (any)
+		tell_those_that_wait(engine, now);
 }
 
 void order_groups(struct engine *engine, const struct link *link, bool up)

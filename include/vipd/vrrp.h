@@ -125,6 +125,7 @@ enum vrrp_event_type {
 	VRRP_EVENT_ADDRESS,   /* the kernel notified address `index`: found */
 	VRRP_EVENT_ADDRESSES, /* the kernel was asked for all of them: all_found */
 	VRRP_EVENT_ANSWER,    /* a request was carried out, or address `index` of it was refused */
+	VRRP_EVENT_QUEUED,    /* requests of others are carried out; this one's turn will come */
 	VRRP_EVENT_SHARED,    /* present: the addresses that another router of this node has or wants there */
 	VRRP_EVENT_MAC_CHANGED, /* of the interface */
 	VRRP_EVENT_HEALTH,	/* health, lowered */

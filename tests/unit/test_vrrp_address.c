@@ -270,6 +270,22 @@ static void test_lease_ends_without_an_answer(void **state)
 	       "> announce\n");
 }
 
+/* The kernel is busy with what others of this node have asked for, for a minute: nobody gives up. */
+static void test_address_waits_for_its_turn(void **state)
+{
+	(void)state;
+	begin(&plain);
+	kernel_answers = false;
+	until(342 * MS);
+	for (int i = 0; i < 60; i++) {
+		until((1000 + i * 1000) * MS);
+		event("queued", VRRP_EVENT_QUEUED);
+	}
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+	until(70000 * MS);
+	assert_int_equal(vr.state, VRRP_FAULT);
+}
+
 /* Put there by hand in another way: removed, or put right if it is ours now; and not for ever. */
 static void test_wrong_address(void **state)
 {
@@ -407,6 +423,7 @@ int main(void)
 	    cmocka_unit_test(test_refused_renewal),
 	    cmocka_unit_test(test_late_confirmation),
 	    cmocka_unit_test(test_lease_ends_without_an_answer),
+	    cmocka_unit_test(test_address_waits_for_its_turn),
 	    cmocka_unit_test(test_wrong_address),
 	    cmocka_unit_test(test_address_put_back_again_and_again),
 	    cmocka_unit_test(test_address_put_back_meanwhile),
