@@ -366,6 +366,7 @@ def test_kubernetes(lab, nodes):
     """Nothing but the type: what it needs is found, also when it comes after the start, and two questions are asked."""
     var = os.path.join(nodes[0].directory, "var")
     tls = var + "/rancher/rke2/server/tls"
+    shutil.rmtree(var, ignore_errors=True)
     os.makedirs(tls)
     config = nodes[0].config()
     config["checks"] = [{"name": "apiserver", "type": "kubernetes", "timeout": "2s", "flap_count": 0,
