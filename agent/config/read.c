@@ -28,6 +28,7 @@ static void set_defaults(struct config *config)
 	set_text(config->admin_group, sizeof(config->admin_group), "root");
 	config->group_port = GROUP_PORT;
 	config->group_interval_us = USEC_PER_SEC;
+	config->group_hints = true;
 	set_text(config->metrics_listen, sizeof(config->metrics_listen), "[::1]:9752");
 	config->metrics_address = (struct sockaddr_in6){
 	    .sin6_family = AF_INET6, .sin6_port = htons(9752), .sin6_addr = IN6ADDR_LOOPBACK_INIT};

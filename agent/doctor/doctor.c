@@ -34,6 +34,7 @@ static const struct {
     {"peers", SEGMENT, NULL, find_peers},
     {"holder", AGENT, find_holder, NULL},
     {"conflict", AGENT, find_conflict, NULL},
+    {"group", AGENT, find_group, NULL},
     {"speakers", SEGMENT, NULL, find_speakers},
     {"kernel", CONFIG, NULL, find_kernel},
     {"wire", SEGMENT, NULL, find_wire},

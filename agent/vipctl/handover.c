@@ -8,15 +8,17 @@
 #include <time.h>
 
 #include "vipctl/call.h"
+#include "vipctl/group.h"
 #include "vipctl/router.h"
 
 #define POLL_MS 20
 #define WAIT_MS 3000 /* and what the protocol takes */
 
-enum { OPTION_FOR = OPTION_LONG };
+enum { OPTION_FOR = OPTION_LONG, OPTION_FORCE };
 
 const struct cli_option drain_options[] = {
     {OPTION_FOR, "for", "TIME", "resume by itself after that time, such as 10m"},
+    {OPTION_FORCE, "force", NULL, "also if no healthy server can take over"},
     {0},
 };
 
@@ -180,12 +182,70 @@ static int change(const struct vipctl *ctl, const char *prefix, condition *is_do
 	return result;
 }
 
+/* Whether it is known that nobody healthy could take it from this node. */
+static bool nobody_could(const json_t *router)
+{
+	const json_t *group = json_object_get(router, "group");
+	return router_is_active(router) && !router_is_kept(router) &&
+	       json_array_size(json_object_get(group, "members")) > 1 &&
+	       json_array_size(json_object_get(group, "without_hello")) == 0 &&
+	       member_number(group, "can_take_over") == 0;
+}
+
+/* EXIT_ATTENTION, and who is what, if the drain would leave a virtual router to nobody or to somebody
+ * unhealthy. */
+static int look_before(const struct vipctl *ctl)
+{
+	json_t *status, *router;
+	size_t i;
+	int result = call_json(ctl, "GET", "/v1/status", &status, NULL);
+	if (result != EXIT_FINE)
+		return result;
+	json_array_foreach(json_object_get(status, "virtual_routers"), i, router)
+	{
+		if (!is_asked_for(ctl, router) || !nobody_could(router))
+			continue;
+		fprintf(stderr,
+		    "%s: NOT DRAINED: this node holds the address, and no healthy server can take over.\n"
+		    "  Do it all the same: vipctl drain --force\n",
+		    member_text(router, "name"));
+		result = EXIT_ATTENTION;
+	}
+	if (result != EXIT_FINE)
+		group_print(stderr, ctl->colour, status);
+	json_decref(status);
+	return result;
+}
+
 int command_drain(const struct vipctl *ctl)
 {
+	int result = option_value(ctl, OPTION_FORCE) ? EXIT_FINE : look_before(ctl);
+	if (result != EXIT_FINE)
+		return result;
 	return change(ctl, "/v1/drain", is_drain_over, drain_report);
 }
 
 int command_resume(const struct vipctl *ctl)
 {
 	return change(ctl, "/v1/resume", is_resumed, resume_report);
+}
+
+int command_forget(const struct vipctl *ctl)
+{
+	struct reply reply;
+	char *path = call_path("/v1/forget", "node", argument_first(ctl));
+	if (!path) {
+		fputs("vipctl: out of memory\n", stderr);
+		return EXIT_ATTENTION;
+	}
+	int result = call(ctl, "POST", path, &reply);
+	free(path);
+	if (result != EXIT_FINE)
+		return result;
+	if (ctl->json)
+		raw_print(reply.body);
+	else
+		printf("%s is forgotten\n", argument_first(ctl));
+	free(reply.body);
+	return EXIT_FINE;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "vipctl/call.h"
+#include "vipctl/group.h"
 #include "vipctl/router.h"
 
 struct page {
@@ -409,6 +410,7 @@ static void page_print(struct page *page, const json_t *status)
 	fputc('\n', page->out);
 	reasons_print(page, routers);
 	drains_print(page, routers);
+	group_print(page->out, page->colour, status);
 	judge_engine(page, engine);
 	judge_recorder(page, json_object_get(status, "recorder"));
 	judge_publish(page, json_object_get(status, "publish"));

@@ -22,6 +22,7 @@ const struct command commands[] = {
     {"drain", command_drain, "[ROUTER]", .options = drain_options,
 	.summary = "hand over, hold nothing until `resume`; says who holds it now"},
     {"resume", command_resume, "[ROUTER]", .summary = "take part again after `drain`"},
+    {"forget", command_forget, "NODE", .summary = "a server that has left the group for good"},
     {"reload", command_reload, "",
 	.summary = "read the configuration again; if it is wrong, nothing changes"},
     {"check", command_check, "",

@@ -77,6 +77,7 @@ int command_events(const struct vipctl *ctl);
 int command_capture(const struct vipctl *ctl);
 int command_drain(const struct vipctl *ctl);
 int command_resume(const struct vipctl *ctl);
+int command_forget(const struct vipctl *ctl);
 int command_reload(const struct vipctl *ctl);
 int command_metrics(const struct vipctl *ctl);
 int command_publish(const struct vipctl *ctl);

@@ -203,6 +203,7 @@ struct config {
 	struct sockaddr_in6 metrics_address;  /* sin6_family 0: off */
 	uint16_t group_port;		      /* of hellos */
 	int64_t group_interval_us;	      /* between them */
+	bool group_hints;		      /* the next Backup does not wait for Skew_Time */
 	struct address group_advertise;	      /* of this node, for others; unspecified: vipd chooses one */
 	uint32_t router_count;
 	struct config_router routers[CONFIG_ROUTERS_MAX];

@@ -216,6 +216,89 @@ def test_what_needs_attention(agent, damage, says):
     assert done.returncode == 1 and json.loads(done.stdout) == agent.status
 
 
+VERSION = subprocess.run([VIPCTL, "--version"], capture_output=True, text=True).stdout.split()[-1]
+
+
+def member(number, **more):
+    return {"node": f"k8s-node0{number}", "address": f"fe80::5054:ff:fe12:345{number}", "self": number == 1, "version": VERSION, "presence": "here",
+            "last_seen_ms": 400, "state": "backup", "priority": 100, "effective_priority": 100, "health": "healthy", "reason": None,
+            "drained": False, "can_take_over": True, "differs": [], **more}
+
+
+def grouped(status, *members, can_take_over=2, following="k8s-node02", without_hello=()):
+    found = [member(1, state="active", can_take_over=False), *members]
+    status["group"] = {"port": 9752}
+    status["version"] = found[0]["version"] = VERSION
+    status["virtual_routers"][0]["group"] = {
+        "members": found, "can_take_over": can_take_over, "without_hello": list(without_hello),
+        "next": following and {"node": following, "health": "healthy"}}
+
+
+def test_the_group(agent):
+    grouped(agent.status, member(2), member(3))
+    done = agent.run("status")
+    assert done.returncode == 0, done.stdout
+    lines = done.stdout.splitlines()
+    begin = lines.index("api: 2 of 3 servers can take over; next: k8s-node02")
+    assert [line.split() for line in lines[begin + 1:begin + 4]] == [
+        ["NODE", "ADDRESS", "STATE", "PRIO", "HEALTH", "HEARD"],
+        ["k8s-node01", "fe80::5054:ff:fe12:3451", "active", "100", "healthy", "this", "node"],
+        ["k8s-node02", "fe80::5054:ff:fe12:3452", "backup", "100", "healthy", "0.4s", "ago"]]
+    assert max(map(len, lines[begin:])) <= 80
+    assert agent.run("check").stdout.startswith("OK: ")
+
+
+@pytest.mark.parametrize("members, more, shown, warned", [
+    ([], {"can_take_over": 0, "following": None}, "UDP port 9752", "no other server has sent a hello"),
+    ([member(2, presence="lost", last_seen_ms=72000)], {"can_take_over": 0, "following": None}, "lost    100   -        1m12s ago",
+     "lost: k8s-node02"),
+    ([member(2, health="failing", reason="apiserver: HTTP 500")], {"can_take_over": 0}, "k8s-node02: apiserver: HTTP 500",
+     "nobody else can take over"),
+    ([member(2, drained=True)], {"can_take_over": 0, "following": None}, "0 of 2 servers can take over", "nobody else can take over"),
+    ([member(2, version="0.9\033[2J")], {}, "k8s-node02: vipd 0.9?[2J, here ", ": k8s-node02"),
+    ([member(2, differs=["auth"])], {}, "k8s-node02: auth is not what it is here", "k8s-node02 has another setting of auth"),
+    ([member(2)], {"without_hello": ["fe80::99"]}, "fe80::99 advertises and sends no hello", None),
+])
+def test_what_is_wrong_with_the_group(agent, members, more, shown, warned):
+    grouped(agent.status, *members, **more)
+    done = agent.run("status")
+    assert done.returncode == 0 and shown in done.stdout, done.stdout
+    done = agent.run("check")
+    if warned:
+        assert done.returncode == 1 and done.stdout.startswith("WARNING: ") and warned in done.stdout, done.stdout
+    else:
+        assert done.returncode == 0, done.stdout
+
+
+def test_drain_asks_first(agent):
+    asked = []
+    agent.on_post = lambda path: asked.append(path) or (200, {})
+    grouped(agent.status, member(2, health="failing", reason="apiserver: HTTP 500"), member(3, presence="lost"), can_take_over=0)
+    done = agent.run("drain")
+    assert done.returncode == 1 and not asked
+    assert "api: NOT DRAINED: this node holds the address, and no healthy server can take over" in done.stderr
+    assert "k8s-node02: apiserver: HTTP 500" in done.stderr and "vipctl drain --force" in done.stderr
+    agent.run("drain", "--force")
+    assert asked == ["/v1/drain"]
+    # Nothing is known of a router that sends no hello: it may take over.
+    agent.status["virtual_routers"][0]["group"]["without_hello"] = ["fe80::99"]
+    agent.run("drain", "api")
+    assert asked[1:] == ["/v1/drain?router=api"]
+
+
+def test_forget(agent):
+    asked = []
+    agent.on_post = lambda path: asked.append(path) or (200, {"forgotten": 1})
+    done = agent.run("forget", "k8s-node03")
+    assert done.returncode == 0 and done.stdout == "k8s-node03 is forgotten\n" and asked == ["/v1/forget?node=k8s-node03"]
+    assert agent.run("forget").returncode != 0 and len(asked) == 1
+
+
+def test_names_instead_of_addresses(agent):
+    backup(agent.status)["active_router"]["node"] = "k8s-node02"
+    assert "k8s-node02 (priority 120)" in agent.run("status").stdout
+
+
 def test_a_certificate_that_covers_is_no_alarm(agent):
     certificate(agent.status, -10 ** 7)
     assert agent.run("status").returncode == 0

@@ -169,7 +169,7 @@ def test_hellos_lost_to_a_firewall(lab, nodes):
             for other in nodes:
                 if other is not viewer:
                     seen((viewer,), other, "presence", "lost")
-        first.vipctl("drain")  # as before there were hellos
+        first.vipctl("drain", "--force")  # as before there were hellos
         lab.wait_holder(second)
     first.vipctl("resume")
     everybody_is_here(nodes)

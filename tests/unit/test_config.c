@@ -173,6 +173,7 @@ static void test_defaults(void **state)
 	assert_int_equal(config.group_port, 9752);
 	assert_int_equal(config.group_interval_us, 1000000);
 	assert_address(&config.group_advertise, "::");
+	assert_true(config.group_hints);
 	assert_int_equal(config.check_count, 0);
 	assert_int_equal(config.router_count, 1);
 
@@ -203,6 +204,7 @@ static void test_values(void **state)
 	assert_int_equal(config.group_port, 9753);
 	assert_int_equal(config.group_interval_us, 2000000);
 	assert_address(&config.group_advertise, "2001:db8::11");
+	assert_false(config.group_hints);
 	assert_int_equal(config.check_count, 3);
 	const struct config_check *check = &config.checks[1];
 	assert_string_equal(check->url, "https://[2001:db8:1::1]/?\"q\"=\\");

@@ -72,6 +72,30 @@ void group_tell(struct group *group, unsigned index, const struct roster_news *n
 		log_news(group, config->name, news);
 }
 
+/* ---- who is next ---- */
+
+/*
+ * Each message wakes a realtime process: so one goes out when the hint ends, or when most of its time is
+ * over.
+ */
+static void hint(struct group *group, unsigned index, struct mono now)
+{
+	struct group_router *router = &group->routers[index];
+	struct mono until = group->control->config->group_hints && group->open
+				? roster_hint(&router->roster, &router->ours, &router->source, now)
+				: MONO_PAST;
+	int64_t left_us = mono_sub(router->hinted, now);
+	bool is_next = !mono_reached(now, until);
+	if (!is_next && left_us <= 0)
+		return;
+	if (is_next && left_us > group->control->config->group_interval_us &&
+	    !mono_reached(router->hinted, until))
+		return;
+	struct message message = {.type = MESSAGE_NEXT, .next = {.router = router->id, .until = until}};
+	if (message_send(FD_CHANNEL, &message, NULL) == 0)
+		router->hinted = until;
+}
+
 /* ---- the loop ---- */
 
 static void arm(struct group *group, int64_t us)
@@ -88,9 +112,16 @@ static void expire(struct group *group, struct mono now)
 			group_tell(group, i, &news);
 }
 
+/* Often enough to renew a hint before it ends. */
+static int64_t look_us(const struct group *group)
+{
+	int64_t half_us = group->control->config->group_interval_us / 2;
+	return half_us < LOOK_US ? half_us : LOOK_US;
+}
+
 static struct mono next_look(const struct group *group, struct mono now)
 {
-	struct mono next = mono_add(now, LOOK_US);
+	struct mono next = mono_add(now, look_us(group));
 	if (!mono_reached(now, group->soon))
 		next = mono_min(next, group->soon);
 	for (unsigned i = 0; i < group->count; i++) {
@@ -111,6 +142,9 @@ static void look(struct group *group)
 		group_hear(group, now);
 	expire(group, now);
 	group_say(group, now);
+	group->changed = false;
+	for (unsigned i = 0; i < group->count; i++)
+		hint(group, i, now);
 	arm(group, mono_sub(next_look(group, now), now));
 }
 
@@ -132,7 +166,10 @@ static int on_hellos(sd_event_source *source, int fd, uint32_t events, void *con
 {
 	(void)fd, (void)events;
 	struct group *group = context;
-	if (group_hear(group, mono_now()))
+	bool is_all = group_hear(group, mono_now());
+	if (group->changed)
+		look(group);
+	if (is_all)
 		return 0;
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	sd_event_source_set_time_relative(group->pause, FLOOD_PAUSE_US);
@@ -149,9 +186,11 @@ void group_soon(struct group *group)
 
 unsigned group_forget(struct group *group, const char *node)
 {
+	struct address address;
+	bool is_address = address_parse(node, &address);
 	unsigned count = 0;
 	for (unsigned i = 0; i < group->count; i++)
-		count += roster_forget(&group->routers[i].roster, node);
+		count += roster_forget(&group->routers[i].roster, node, is_address ? &address : NULL);
 	return count;
 }
 
@@ -195,9 +234,12 @@ static void group_configure(void *part)
 	group_soon(group); /* the engine has the new configuration then, too */
 }
 
+/* Also when the engine is new: it knows of no hint. */
 static void group_changed(void *part)
 {
 	struct group *group = part;
+	for (unsigned i = 0; i < group->count; i++)
+		group->routers[i].hinted = MONO_PAST;
 	if (group->routers)
 		look(group);
 }

@@ -22,6 +22,7 @@ struct group_router {
 	struct hello ours;     /* what was said last; vrid 0: nothing yet */
 	struct address source; /* that it was said from: of our adverts */
 	struct mono said;      /* when */
+	struct mono hinted;    /* until when the engine believes that this node is next */
 	uint32_t ifindex;      /* 0: unknown */
 
 	enum config_auth mode;
@@ -46,6 +47,7 @@ struct group {
 	struct control *control;
 	bool open; /* the guardian has given us the socket */
 	struct mono started;
+	bool changed;	  /* a member has said something new of itself */
 	struct mono soon; /* of group_soon(); in the past: nothing is expected */
 	unsigned count;
 	struct group_router *routers; /* parallel to config->routers */
@@ -66,7 +68,8 @@ struct group {
 /* group.c: what this node does has changed, or is about to: hellos go out in a moment, not only in a second.
  */
 void group_soon(struct group *group);
-/* Members of that name that are not here, and routers without hello. Returns how many were forgotten. */
+/* Members that are not here, and routers without hello, by name or address. Returns how many were forgotten.
+ */
 unsigned group_forget(struct group *group, const char *node);
 /* Records and logs what the roster of router `index` has to tell. */
 void group_tell(struct group *group, unsigned index, const struct roster_news *news);

@@ -98,8 +98,10 @@ static enum hello_verdict take(struct group *group, const struct datagram *datag
 	verdict = authenticate(group, router, datagram, &hello, now);
 	if (verdict == HELLO_OK)
 		verdict = roster_hear(&router->roster, source, &hello, now, realtime_us(), &news);
-	if (verdict == HELLO_OK)
-		group_tell(group, index, &news);
+	if (verdict != HELLO_OK)
+		return verdict;
+	group->changed |= news.changed;
+	group_tell(group, index, &news);
 	return verdict;
 }
 

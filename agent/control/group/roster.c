@@ -10,6 +10,9 @@
 #include "vipd/vrrp.h"
 
 #define LOST_INTERVALS	   3
+#define YOUNG_INTERVALS	   3
+#define HINT_INTERVALS	   2  /* a hint is good for so long after the oldest hello it was made from */
+#define DOUBT_INTERVALS	   10 /* a lost member may still be alive and the better one */
 #define KEPT_US		   (3600 * USEC_PER_SEC)
 #define GAP_US		   (1500 * USEC_PER_MS) /* between two looks: this process was stopped */
 #define STRANGER_AFTER_US  (3 * USEC_PER_SEC)
@@ -109,6 +112,12 @@ static enum roster_event event_of(
 	return member->presence == ROSTER_HERE ? ROSTER_QUIET : ROSTER_IS_BACK;
 }
 
+static bool standing_differs(const struct hello *a, const struct hello *b)
+{
+	return a->state != b->state || a->health != b->health || a->candidate != b->candidate ||
+	       a->effective_priority != b->effective_priority;
+}
+
 enum hello_verdict roster_hear(struct roster *roster, const struct address *source, const struct hello *hello,
     struct mono now, int64_t now_us, struct roster_news *news)
 {
@@ -125,6 +134,7 @@ enum hello_verdict roster_hear(struct roster *roster, const struct address *sour
 		member = insert(roster, source);
 	enum roster_presence presence = hello->leaving ? ROSTER_STOPPED : ROSTER_HERE;
 	enum roster_event event = event_of(member, presence, is_new);
+	bool changed = is_new || presence != member->presence || standing_differs(&member->hello, hello);
 	bool rebooted = memcmp(member->hello.boot, hello->boot, sizeof hello->boot) != 0;
 	int64_t after_us = mono_sub(now, member->heard);
 	if (is_new || presence != member->presence)
@@ -134,6 +144,7 @@ enum hello_verdict roster_hear(struct roster *roster, const struct address *sour
 	member->heard = now;
 	forget_stranger(roster, source);
 	tell(news, event, member);
+	news->changed = changed;
 	if (event == ROSTER_IS_BACK) {
 		news->rebooted = rebooted;
 		news->after_us = after_us;
@@ -168,6 +179,8 @@ bool roster_expire(struct roster *roster, struct mono now, int64_t now_us, struc
 	int64_t gap_us = roster->looked.us ? mono_sub(now, roster->looked) : 0;
 	if (gap_us > GAP_US)
 		forgive_gap(roster, gap_us);
+	if (!roster->looked.us || gap_us > GAP_US)
+		roster->since = now;
 	roster->looked = now;
 	for (unsigned i = roster->count; i > 0; i--)
 		if (roster->members[i - 1].presence != ROSTER_HERE &&
@@ -225,15 +238,19 @@ bool roster_is_stranger(const struct roster *roster, const struct roster_strange
 	return proven(stranger) && !roster_find(roster, &stranger->source);
 }
 
-unsigned roster_forget(struct roster *roster, const char *node)
+unsigned roster_forget(struct roster *roster, const char *node, const struct address *address)
 {
 	unsigned before = roster->count + roster->stranger_count;
-	roster->stranger_count = 0;
-	for (unsigned i = roster->count; i > 0; i--)
-		if (roster->members[i - 1].presence != ROSTER_HERE &&
-		    strcmp(roster->members[i - 1].hello.node, node) == 0)
+	if (address)
+		forget_stranger(roster, address);
+	for (unsigned i = roster->count; i > 0; i--) {
+		const struct roster_member *member = &roster->members[i - 1];
+		bool is_meant = strcmp(member->hello.node, node) == 0 ||
+				(address && address_equal(&member->source, address));
+		if (is_meant && member->presence != ROSTER_HERE)
 			remove_at(roster, i - 1);
-	return before - roster->count;
+	}
+	return before - roster->count - roster->stranger_count;
 }
 
 /* ---- who can take over ---- */
@@ -274,6 +291,50 @@ int roster_next(const struct roster *roster, const struct hello *ours, const str
 		source = &member->source;
 	}
 	return next;
+}
+
+/* ---- the hint to the engine ---- */
+
+static int64_t intervals_us(const struct hello *hello, int count)
+{
+	return count * hello->interval_ms * USEC_PER_MS;
+}
+
+static bool has_stranger(const struct roster *roster)
+{
+	for (unsigned i = 0; i < roster->stranger_count; i++)
+		if (roster_is_stranger(roster, &roster->strangers[i]))
+			return true;
+	return false;
+}
+
+/* What is known for certain of this member ends then; MONO_NEVER: it does not count. */
+static struct mono certain_until(const struct roster_member *member, struct mono now)
+{
+	struct mono doubt = mono_add(member->heard, intervals_us(&member->hello, DOUBT_INTERVALS));
+	if (member->presence == ROSTER_STOPPED)
+		return MONO_NEVER;
+	if (member->presence == ROSTER_LOST)
+		return mono_reached(now, doubt) ? MONO_NEVER : MONO_PAST;
+	return mono_add(member->heard, intervals_us(&member->hello, HINT_INTERVALS));
+}
+
+struct mono roster_hint(
+    const struct roster *roster, const struct hello *ours, const struct address *source, struct mono now)
+{
+	struct mono until = mono_add(now, intervals_us(ours, HINT_INTERVALS));
+	unsigned actives = 0;
+	if (ours->state != VRRP_BACKUP || !roster_can_take_over(ours) || has_stranger(roster) ||
+	    mono_sub(now, roster->since) < intervals_us(ours, YOUNG_INTERVALS))
+		return MONO_PAST;
+	for (unsigned i = 0; i < roster->count; i++) {
+		const struct roster_member *member = &roster->members[i];
+		actives += member->presence == ROSTER_HERE && member->hello.state == VRRP_ACTIVE;
+		until = mono_min(until, certain_until(member, now));
+	}
+	if (actives != 1 || mono_reached(now, until) || roster_next(roster, ours, source) != ROSTER_SELF)
+		return MONO_PAST;
+	return until;
 }
 
 /* ---- what must be equal ---- */

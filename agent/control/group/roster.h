@@ -40,6 +40,7 @@ struct roster_stranger {
 
 /* All zeros is an empty one. */
 struct roster {
+	struct mono since;  /* it has been listening without a gap */
 	struct mono looked; /* roster_expire() */
 	unsigned count;
 	struct roster_member members[ROSTER_MEMBERS_MAX]; /* in the order of their sources */
@@ -55,6 +56,7 @@ struct roster_news {
 	struct address source;
 	char node[HELLO_NODE_MAX];
 	bool rebooted;	  /* IS_BACK: its boot id is another */
+	bool changed;	  /* who is next may be another now */
 	int64_t after_us; /* IS_BACK: it was away for so long */
 };
 
@@ -81,8 +83,9 @@ void roster_active(struct roster *roster, const struct address *source, struct m
 /* Whether this one sends no hello although it has had the time. */
 bool roster_is_stranger(const struct roster *roster, const struct roster_stranger *stranger);
 
-/* Forgets members of that name that are not here, and all strangers. Returns how many there were. */
-unsigned roster_forget(struct roster *roster, const char *node);
+/* Forgets members of that name or address that are not here, and the stranger at that address (NULL: the name
+ * is no address). Returns how many there were. */
+unsigned roster_forget(struct roster *roster, const char *node, const struct address *address);
 
 /* The member at that address, or NULL. */
 const struct roster_member *roster_find(const struct roster *roster, const struct address *source);
@@ -98,6 +101,15 @@ unsigned roster_candidates(const struct roster *roster, const struct hello *ours
  * ROSTER_NOBODY. It need not be healthy. source: of our adverts.
  */
 int roster_next(const struct roster *roster, const struct hello *ours, const struct address *source);
+
+/*
+ * Until when this node, a Backup, may rely on being the next: it is healthy and better than every other
+ * candidate, all were heard within two of their intervals, and nothing speaks against it. MONO_PAST: it is
+ * not, or nobody knows: a router that sends no hello was heard, a member has been lost for less than ten
+ * intervals, more than one is Active, or the roster is younger than three intervals.
+ */
+struct mono roster_hint(
+    const struct roster *roster, const struct hello *ours, const struct address *source, struct mono now);
 
 /* Settings that must be equal in a group; bits, in the order of roster_setting_name(). */
 enum { ROSTER_ADDRESSES = 1, ROSTER_INTERVAL = 2, ROSTER_PREEMPT = 4, ROSTER_AUTH = 8 };

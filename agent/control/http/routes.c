@@ -222,6 +222,21 @@ static void post_reload(struct service *service, struct http_request *request)
 	reload_post(service->reload, request);
 }
 
+static void post_forget(struct service *service, struct http_request *request)
+{
+	const char *node = http_argument(request, "node");
+	unsigned count = node ? group_forget(service->control->parts[PART_GROUP], node) : 0;
+	if (!node)
+		http_reply_error(request, MHD_HTTP_BAD_REQUEST, "node= is missing: who is to be forgotten?");
+	else if (!count)
+		http_reply_error(request, MHD_HTTP_NOT_FOUND,
+		    "there is no member \"%s\" that is lost or has stopped, and no router without hello at "
+		    "that address; vipctl status shows the group",
+		    node);
+	else
+		http_reply_json(request, MHD_HTTP_OK, json_pack("{s:i}", "forgotten", (int)count));
+}
+
 static const struct route routes[] = {
     {"/v1/status", "GET", LOCAL, {NULL}, get_status},
     {"/v1/events", "GET", LOCAL, {"follow", "since", "last", NULL}, get_events},
@@ -229,6 +244,7 @@ static const struct route routes[] = {
     {"/v1/publish", "GET", LOCAL, {NULL}, get_publish},
     {"/v1/drain", "POST", ADMIN, {"router", "for", NULL}, post_drain},
     {"/v1/resume", "POST", ADMIN, {"router", NULL}, post_resume},
+    {"/v1/forget", "POST", ADMIN, {"node", NULL}, post_forget},
     {"/v1/reload", "POST", ADMIN, {NULL}, post_reload},
     {"/metrics", "GET", OPEN, {NULL}, get_metrics},
     {"/healthz", "GET", OPEN, {NULL}, get_healthz},
