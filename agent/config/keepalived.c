@@ -15,17 +15,18 @@
 #define NOTIFY                                                                                               \
 	"the key is notify, outside of virtual_routers: one program, without arguments, for every "          \
 	"transition"
-#define MAIL	"vipd sends no mail; let Prometheus do it: vipctl manifest prometheus"
-#define GARP	"vipd announces an address at 0, 10, 50, 200 and 1000 ms, and again after a conflict"
-#define VMAC	"the address is on the interface itself, and neighbours are told its MAC address"
-#define ROUTES	"vipd changes no routes and rules; the program of notify can"
-#define VERSION "vipd speaks VRRPv3 only"
-#define LVS	"vipd balances no load"
-#define USER	"run_as is the user of every check, and of notify"
-#define PROCESS "vipd chooses its priority, affinity and memory itself; the unit limits them"
-#define PICKY	"vipd checks every advert, and counts what it refuses by reason"
-#define ASKED	"ask with vipctl, or at metrics.listen"
-#define BFD	"vipd knows no BFD; advert_interval = \"10ms\" notices a dead server in 40 ms"
+#define MAIL	 "vipd sends no mail; let Prometheus do it: vipctl manifest prometheus"
+#define GARP	 "vipd announces an address at 0, 10, 50, 200 and 1000 ms, and again after a conflict"
+#define VMAC	 "the address is on the interface itself, and neighbours are told its MAC address"
+#define ROUTES	 "vipd changes no routes and rules; the program of notify can"
+#define VERSION	 "vipd speaks VRRPv3 only"
+#define LVS	 "vipd balances no load"
+#define USER	 "run_as is the user of every check, and of notify"
+#define PROCESS	 "vipd chooses its priority, affinity and memory itself; the unit limits them"
+#define PICKY	 "vipd checks every advert, and counts what it refuses by reason"
+#define ASKED	 "ask with vipctl, or at metrics.listen"
+#define FIREWALL "vipd adds no rules to the firewall"
+#define BFD	 "vipd knows no BFD; advert_interval = \"10ms\" notices a dead server in 40 ms"
 
 /* A word that ends with * stands for all that begin so. The first that fits counts. */
 static const struct {
@@ -48,6 +49,14 @@ static const struct {
     {"vrrp_track_file", CHECKS},
     {"vrrp_script", CHECKS},
     {"script", "write type = \"exec\"; command = [ \"/path\", \"argument\" ]"},
+    {"weight", "a virtual router gives it: checks = ( { name = \"haproxy\"; weight = -20; } )"},
+    {"track_process", "the key is checks, and a check of type \"process\" looks at a process"},
+    {"vrrp_track_process", CHECKS},
+    {"full_command", "only the name of a process counts, not its arguments"},
+    {"param_match", "only the name of a process counts, not its arguments"},
+    {"quorum*", "one process of that name is enough"},
+    {"fork_delay", "a process that has just started counts"},
+    {"terminate_delay", "a process that has ended counts as failing at once"},
     {"init_fail", "a check that has not passed yet counts as failing"},
     {"user", USER},
     {"script_user", USER},
@@ -78,6 +87,31 @@ static const struct {
     {"vrrp_version", VERSION},
     {"vrrp_strict", VERSION},
     {"strict_mode", VERSION},
+    {"default_interface", "each virtual router has the key interface"},
+    {"track_src_ip", "while the interface does not have the source, the router is in fault"},
+    {"startup_script*", "write ExecStartPre= in a drop-in of the unit"},
+    {"shutdown_script*", "write ExecStopPost= in a drop-in of the unit"},
+    {"nftables*", FIREWALL},
+    {"iptables", FIREWALL},
+    {"vrrp_iptables", FIREWALL},
+    {"vrrp_ipsets", FIREWALL},
+    {"sync_group_tracking_weight", "write the weight where a virtual router names the check"},
+    {"interface_up_down_delays", "the keys are start_delay and preempt_delay"},
+    {"bfd_*", BFD},
+    {"no_email_faults", MAIL},
+    {"no_checker_emails", MAIL},
+    {"unicast_fault_no_peer", "without peers, adverts go to the group"},
+    {"old_unicast_checksum", "the key is checksum"},
+    {"ha_suspend", LVS},
+    {"kernel_rx_buf_size", PROCESS},
+    {"process_monitor*", PROCESS},
+    {"child_wait_time", PROCESS},
+    {"random_seed", PROCESS},
+    {"data_use_instance", PROCESS},
+    {"reload_*", "vipctl reload changes nothing if the file is wrong"},
+    {"config_save_dir", "vipctl reload changes nothing if the file is wrong"},
+    {"tmp_config_directory", PROCESS},
+    {"use_pid_dir", PROCESS},
     {"global_defs", "there is no such group; its keys stand outside of every group"},
     {"virtual_server*", LVS},
     {"real_server", LVS},

@@ -118,10 +118,6 @@ static void use(struct import *import, struct router *router, const struct node 
 	for (unsigned i = 0; i < router->use_count; i++)
 		if (router->uses[i].check == check)
 			return;
-	if (weight)
-		note(import, node,
-		    "changed: it has no weight; a router with a failing check is unhealthy, and any healthy "
-		    "one is preferred");
 	if (router->use_count < CONFIG_CHECKS_MAX)
 		router->uses[router->use_count++] = (struct use){check, weight};
 	check->used = true;

@@ -127,6 +127,8 @@ void import_use(struct import *import, struct router *router, const struct node 
 /* router.c */
 void import_instance(struct import *import, const struct node *node);
 void import_group(struct import *import, const struct node *node);
+/* When all groups are known. */
+void import_weights(struct import *import, struct router *router);
 
 /* print.c */
 void import_print(const struct import *import, FILE *out);

@@ -53,6 +53,8 @@ static void convert(struct import *import)
 		if (!known)
 			note_dropped(import, at);
 	}
+	for (unsigned i = 0; i < import->router_count; i++)
+		import_weights(import, &import->routers[i]);
 	for (unsigned i = 0; i < import->check_count; i++)
 		if (!import->checks[i].used)
 			note(import, import->checks[i].origin, "no virtual router uses it");

@@ -66,12 +66,19 @@ static void print_uses(FILE *out, const struct router *router)
 {
 	if (!router->use_count)
 		return;
-	fputs("    checks = [ ", out);
+	bool weighted = false;
+	for (unsigned i = 0; i < router->use_count; i++)
+		weighted |= router->uses[i].weight != 0;
+	fprintf(out, "    checks = %c ", weighted ? '(' : '[');
 	for (unsigned i = 0; i < router->use_count; i++) {
+		const struct use *use = &router->uses[i];
 		fputs(i ? ", " : "", out);
-		print_name(out, router->uses[i].check->name);
+		fputs(use->weight ? "{ name = " : "", out);
+		print_name(out, use->check->name);
+		if (use->weight)
+			fprintf(out, "; weight = %d; }", use->weight);
 	}
-	fputs(" ];\n", out);
+	fprintf(out, " %c;\n", weighted ? ')' : ']');
 }
 
 static void print_begin(FILE *out, const struct node *origin, const char *name, bool first)

@@ -9,6 +9,8 @@
 #include "import/import.h"
 
 #define PRIORITY_MIN	  32
+#define PRIORITY_DEFAULT  100
+#define WEIGHT_MAX	  222
 #define PRIORITY_MAX	  254
 #define INTERVAL_STEP_US  10000
 #define INTERVAL_MAX_US	  40950000
@@ -97,6 +99,19 @@ static void take_addresses(struct import *import, struct router *router, const s
 {
 	for (const struct node *at = list->children; at; at = at->next)
 		take_address(import, router, at);
+}
+
+/* vipd, too, has addresses of the other family in no advert; those of the same one are in them. */
+static void take_excluded(struct import *import, struct router *router, const struct node *list)
+{
+	unsigned before = router->address_count;
+	take_addresses(import, router, list);
+	for (unsigned i = before; before && i < router->address_count; i++)
+		if (!strchr(router->addresses[i], ':') == !strchr(router->addresses[0], ':')) {
+			note(import, list,
+			    "changed: those of the family of the adverts are in the adverts, too");
+			return;
+		}
 }
 
 /* ---- the words of an instance ---- */
@@ -229,7 +244,7 @@ static const struct rule {
     {"unicast_peer", take_peers, true},
     {"version", take_version, false},
     {"virtual_ipaddress", take_addresses, true},
-    {"virtual_ipaddress_excluded", take_addresses, true},
+    {"virtual_ipaddress_excluded", take_excluded, true},
     {"track_interface", take_tracks, true},
     {"track_script", take_scripts, true},
     {"track_process", take_processes, true},
@@ -261,55 +276,14 @@ static bool is_ipv4(const char *text)
 	return !strchr(text, ':');
 }
 
-/* Leaves those of one family in a list. */
-static void keep_family(const char **list, unsigned *count, bool ipv4)
+/* The election is in the family of the first address; link-local addresses are IPv6's. */
+static void drop_link_local(struct import *import, struct router *router)
 {
-	unsigned kept = 0;
-	for (unsigned i = 0; i < *count; i++)
-		if (is_ipv4(list[i]) == ipv4)
-			list[kept++] = list[i];
-	*count = kept;
-}
-
-static void keep_router(struct import *import, struct router *router, bool ipv4)
-{
-	keep_family(router->addresses, &router->address_count, ipv4);
-	unsigned peers = router->peer_count;
-	keep_family(router->peers, &router->peer_count, ipv4);
-	if (peers && !router->peer_count)
-		note(import, router->origin,
-		    "changed: no peer is of the family of %s, so it sends to its group", router->name);
-	if (router->source && is_ipv4(router->source) != ipv4)
-		router->source = NULL;
-	if (ipv4)
-		router->link_local = NULL;
-}
-
-/* An election has one family: the addresses of the other one get a virtual router of their own. */
-static void split_families(struct import *import, struct router *router)
-{
-	unsigned ipv4_count = 0;
-	for (unsigned i = 0; i < router->address_count; i++)
-		ipv4_count += is_ipv4(router->addresses[i]);
-	if (!ipv4_count || ipv4_count == router->address_count)
+	if (!router->link_local || !router->address_count || !is_ipv4(router->addresses[0]))
 		return;
-	bool ipv4 = is_ipv4(router->addresses[0]);
-	if (import->router_count == CONFIG_ROUTERS_MAX) {
-		note(import, router->origin,
-		    "changed: without its addresses of the other family; there are too many routers");
-	} else {
-		struct router *other = &import->routers[import->router_count++];
-		*other = *router;
-		obstack_printf(&import->memory, "%s-%s", router->name, ipv4 ? "ipv6" : "ipv4");
-		obstack_1grow(&import->memory, '\0');
-		other->name = obstack_finish(&import->memory);
-		keep_router(import, other, !ipv4);
-		note(import, router->origin,
-		    "changed: %s for its IPv%d addresses: an election has one family. Give both the same "
-		    "checks",
-		    other->name, ipv4 ? 6 : 4);
-	}
-	keep_router(import, router, ipv4);
+	note(import, router->origin, "changed: %s is dropped: adverts of IPv4 have no link-local address",
+	    router->link_local);
+	router->link_local = NULL;
 }
 
 /* IPv4 has both versions, and keepalived's default is the old one. */
@@ -349,7 +323,7 @@ void import_instance(struct import *import, const struct node *node)
 		    "there is no advert_int: written is 1s, keepalived's default; 100ms moves sooner");
 	}
 	note_version(import, router);
-	split_families(import, router);
+	drop_link_local(import, router);
 }
 
 static struct router *find_router(struct import *import, const char *name)
@@ -416,4 +390,31 @@ void import_group(struct import *import, const struct node *node)
 	note(import, node,
 	    "changed: its routers have the same checks and track_interfaces; with the same priorities, too, "
 	    "they move together");
+}
+
+/*
+ * A weight above 0 raises the priority while the check passes: here the priority is that one, and the check
+ * lowers it. In a vrrp_sync_group weights do not count.
+ */
+void import_weights(struct import *import, struct router *router)
+{
+	int before = router->priority ? router->priority : PRIORITY_DEFAULT, priority = before;
+	for (unsigned i = 0; i < router->use_count; i++) {
+		struct use *use = &router->uses[i];
+		if (router->grouped)
+			use->weight = 0;
+		if (use->weight > 0) {
+			priority += use->weight;
+			use->weight = -use->weight;
+		}
+		if (use->weight < -WEIGHT_MAX)
+			use->weight = -WEIGHT_MAX;
+	}
+	if (priority == before)
+		return;
+	router->priority = priority < PRIORITY_MAX ? priority : PRIORITY_MAX;
+	note(import, router->origin,
+	    "changed: the priority is %d, with the weights above 0 in it, and a check that fails takes its "
+	    "weight away",
+	    router->priority);
 }
