@@ -157,6 +157,28 @@ def test_a_foreign_holder_is_found_and_answered(dual, lab):
     wait_reached(client, first)
 
 
+STORM = """
+import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("eth0", 0x806))
+for i in range(10000):
+    mac, operation = bytes([2, 0xbb, 0, 0, i >> 8 & 255, i & 255]), bytes([0, 1 + i % 2])
+    address = socket.inet_aton("192.0.2.100" if i % 4 else f"192.0.2.{i % 250}")
+    s.send(bytes([255] * 6) + mac + bytes.fromhex("080600010800" + "0604") + operation + mac + address + bytes(6) + address)
+"""
+
+
+def test_a_storm_of_arp_moves_nothing(dual, lab):
+    first, second, _ = dual
+    before = [node.router()["counters"]["transitions"] for node in dual]
+    lab.client.exec("python3", "-c", STORM)
+    wait_both(dual, first)
+    assert [node.router()["counters"]["transitions"] for node in dual] == before
+    wait_reached(second, first)
+    for node in dual:
+        assert node.vipctl("status", check=False).stdout.count("CONFLICT") <= 1
+
+
 def test_the_capture_shows_both_families(dual):
     first = dual[0]
     first.vipctl("drain")

@@ -27,11 +27,13 @@ static int list; /* like /proc/net/igmp6 */
 
 int setsockopt(int fd, int level, int option, const void *value, socklen_t size)
 {
-	(void)level, (void)value, (void)size;
+	(void)value, (void)size;
 	calls++;
-	if (option == IPV6_LEAVE_GROUP && used[fd])
+	bool leaves = level == IPPROTO_IP ? option == IP_DROP_MEMBERSHIP : option == IPV6_LEAVE_GROUP;
+	bool joins = level == IPPROTO_IP ? option == IP_ADD_MEMBERSHIP : option == IPV6_JOIN_GROUP;
+	if (leaves && used[fd])
 		used[fd]--;
-	else if (option != IPV6_JOIN_GROUP || used[fd] >= limit) {
+	else if (!joins || used[fd] >= limit) {
 		errno = ENOMEM;
 		return -1;
 	} else
@@ -117,10 +119,30 @@ static void joined_again_after_a_loss(void **state)
 	close(list);
 }
 
+/* A group of IPv4 is joined with an option of its own, and the kernel's list of IPv6 says nothing of it. */
+static void ipv4(void **state)
+{
+	(void)state;
+	struct address group = address_of_bytes((const uint8_t[]){224, 0, 0, 18}, 4);
+	limit = 1;
+	list = memfd_create("igmp6", 0);
+	for (unsigned turn = 0; turn < 3; turn++) {
+		calls = 0;
+		net_groups_begin(&groups, IFINDEX);
+		net_groups_look(&groups, IFINDEX, list);
+		if (turn < 2)
+			net_groups_want(&groups, IFINDEX, &group);
+		assert_int_equal(net_groups_end(&groups, IFINDEX), 0);
+		assert_int_equal(joined(), turn < 2);
+		assert_int_equal(calls, turn != 1);
+	}
+	close(list);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(all_joins_fail, prepare),
-	    cmocka_unit_test_setup(some_joins_fail, prepare),
+	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(ipv4, prepare),
+	    cmocka_unit_test_setup(all_joins_fail, prepare), cmocka_unit_test_setup(some_joins_fail, prepare),
 	    cmocka_unit_test_setup(joined_again_after_a_loss, prepare)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
