@@ -49,7 +49,7 @@ libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-image image deb machines dist fmt \
+.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-image image deb lintian deb-arm64 setup-trees machines dist fmt \
 	fmt-check tidy install uninstall clean
 all: $(PROGRAMS)
 
@@ -123,8 +123,9 @@ $(B)/unit/$(1): $$(call objects,tests/unit/test_$(1).c $$(unit_$(1)))
 endef
 $(foreach u,$(UNITS),$(eval $(call unit_rule,$(u))))
 
+# EMULATOR: what runs programs of another architecture; see tests/arm64.
 unit: $(UNITS:%=$(B)/unit/%)
-	@set -e; for u in $^; do echo "== $$u"; $$u; done
+	@set -e; for u in $^; do echo "== $$u"; $(EMULATOR) $$u; done
 
 # Routers of the real core in virtual time; see tests/sim/README.md. SEED, RUNS, VERBOSE=1 for a transcript.
 SEED ?= 1
@@ -133,7 +134,7 @@ SIM  := $(wildcard tests/sim/*.c) $(call room,core) agent/control/checks/health.
 $(B)/sim: $(call objects,$(SIM))
 	$(CC) $(LDFLAGS) -o $@ $^
 sim: $(B)/sim
-	@VERBOSE=$(VERBOSE) $(B)/sim $(SEED) $(RUNS)
+	@VERBOSE=$(VERBOSE) $(EMULATOR) $(B)/sim $(SEED) $(RUNS)
 # Whether unit test and simulator notice when the core is broken.
 mutants: $(B)/sim $(TRANSCRIPTS:%=$(B)/unit/%) $(B)/unit/health $(B)/unit/replay
 	@CC="$(CC) $(SANITIZE)" OBJECTS_health="$(call objects,$(unit_health))" OBJECTS_replay="$(call objects,$(unit_replay))" \
@@ -320,11 +321,26 @@ uninstall:
 dist:
 	git archive --prefix=vipd-$(VERSION)/ -o vipd-$(VERSION).tar.gz HEAD
 
-# The Debian package, in build/deb; see debian/.
+# The Debian package, in build/deb; see debian/. For another release than this one, RELEASE=trixie, it is built in a tree of
+# that release (tests/tree), in build/deb-trixie. `make lintian` builds it and looks at it.
+HERE    := $(shell . /etc/os-release && echo $$VERSION_CODENAME)
+RELEASE ?= $(HERE)
+DEB     := build/deb$(if $(filter-out $(HERE),$(RELEASE)),-$(RELEASE))
+there   = $(if $(filter-out $(HERE),$(RELEASE)),tests/tree $(RELEASE) -- $(1) $(2),cd $(1) && $(2))
+unpack  = rm -rf $(1) && mkdir -p $(1)/source && git ls-files -z | xargs -0 cp --parents -t $(1)/source
+
 deb: setup-deb
-	@rm -rf build/deb && mkdir -p build/deb/source
-	@git ls-files -z | xargs -0 cp --parents -t build/deb/source
-	cd build/deb/source && dpkg-buildpackage -us -uc -b $(DEB_FLAGS)
+	@$(call unpack,$(DEB))
+	$(call there,$(DEB),sh -c 'cd source && dpkg-buildpackage -us -uc -b $(DEB_FLAGS)')
+lintian: deb
+	$(call there,$(DEB),sh -c 'lintian --fail-on error$(COMMA)warning vipd_*.changes')
+# For arm64: the package, unit tests, simulator and vipd -n by qemu-user, with the transcripts of this machine.
+deb-arm64: setup-trees $(B)/sim
+	@$(call unpack,build/deb-arm64)
+	@VERBOSE=1 $(B)/sim 1 50 >build/deb-arm64/transcripts
+	tests/tree $(RELEASE) arm64 -- build/deb-arm64 sh -c 'cd source && tests/arm64 ../transcripts'
+setup-trees:
+	@tests/setup trees
 # The OCI image for `vipctl manifest --static-pod`.
 image: setup-image all
 	@init/image $(B) $(VERSION) build/vipd-image.tar
@@ -334,10 +350,12 @@ setup-deb:
 	@tests/setup deb
 
 # Real machines with systemd and the package: what administrators and power do to the holder; see docs/machines.md. ROWS=pattern
+# RELEASE=trixie: machines of that release.
 machines: export DEB_BUILD_OPTIONS = nocheck
 machines: setup-machines deb
 	@$(MAKE) --no-print-directory -s lab-programs
-	@VIPD_BUILD=$(B) tests/machines/run build/deb/vipd_$(VERSION)_$$(dpkg --print-architecture).deb "$(ROWS)"
+	@VIPD_BUILD=$(B) VIPD_TREE=$(if $(filter-out $(HERE),$(RELEASE)),$$(tests/tree $(RELEASE)),/) \
+	    tests/machines/run $(DEB)/vipd_$(VERSION)_$$(dpkg --print-architecture).deb "$(ROWS)"
 setup-machines:
 	@tests/setup machines
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real machine: systemd as process 1 in systemd-nspawn, an overlay of the running Debian as its disk.
+"""A real machine: systemd as process 1 in systemd-nspawn, an overlay of the running Debian, or of another
+release, as its disk.
 
 Everything lives in namespaces and on memory that end with the program that made them. A machine that reboots keeps
 its disk; one that powers off stays off until boot().
@@ -16,6 +17,7 @@ from basics import NAME, PREFIX, VIP, config_text, run, wait_for  # noqa: F401
 from servers import NGINX
 
 BASE = "/run/machines"
+DEBIAN = os.environ.get("VIPD_TREE", "/")  # what every machine's disk begins with
 CGROUP = "/sys/fs/cgroup"
 REBOOT = 133  # exit status of systemd-nspawn
 
@@ -81,7 +83,7 @@ class Machine:
         for part in ("root", "upper", "work"):
             os.mkdir(f"{self.directory}/{part}")
         run("mount", "-t", "overlay", "overlay", "-o",
-            f"lowerdir=/,upperdir={self.directory}/upper,workdir={self.directory}/work", self.tree)
+            f"lowerdir={DEBIAN},upperdir={self.directory}/upper,workdir={self.directory}/work", self.tree)
         self.furnish()
 
     # the disk
