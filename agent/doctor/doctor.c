@@ -44,6 +44,7 @@ static const struct {
     {"health", AGENT, find_health, NULL},
     {"api", CONFIG, find_api, NULL},
     {"name", CONFIG, find_name, NULL},
+    {"publish", CONFIG, find_published, NULL},
     {"k3s", CONFIG, find_k3s, NULL},
     {"kube-proxy", CONFIG, find_kube_proxy, NULL},
     {"bgp", CONFIG, find_bgp, NULL},

@@ -66,12 +66,18 @@ void list_add(char *list, size_t room, const char *text);
 /* Whether this user's files and packets are root's. */
 bool is_root(void);
 
+/* The addresses of `name`, asked of `server` ("[ADDRESS]:PORT") or of /etc/resolv.conf (NULL). Returns NULL,
+ * or why they are not known. */
+const char *name_lookup(
+    const char *server, const char *name, struct address *addresses, unsigned room, unsigned *count);
+
 #define ADVICE_ROOT "run it as root: sudo vipctl doctor"
 
 typedef void doctor_finder(struct doctor *doctor);
 typedef void doctor_router_finder(struct doctor *doctor, const struct config_router *router);
 
 doctor_finder find_configuration, find_secrets, find_agent, find_engine, find_unit, find_router, find_holder,
-    find_conflict, find_group, find_health, find_api, find_name, find_k3s, find_kube_proxy, find_bgp;
+    find_conflict, find_group, find_health, find_api, find_name, find_k3s, find_kube_proxy, find_bgp,
+    find_published;
 doctor_router_finder find_interface, find_peers, find_speakers, find_kernel, find_wire, find_foreign,
     find_firewall, find_clock, find_route;

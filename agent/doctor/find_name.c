@@ -15,6 +15,9 @@
 #define RESOLVER_RETRIES 2
 #define DNS_PORT	 53
 #define LIST_MAX	 256
+#define ADDRESSES_MAX	 128
+
+static const char no_resolver[] = "there is no resolver in /etc/resolv.conf";
 
 struct target {
 	bool is_ipv6;
@@ -83,32 +86,28 @@ static ldns_resolver *resolver_open(const char *text)
 	return resolver;
 }
 
-struct found {
-	unsigned virtual_count, other_count;
-	char virtuals[LIST_MAX], others[LIST_MAX];
+struct lookup {
+	const char *name;
+	struct address *addresses;
+	unsigned room, count;
 };
 
-static void found_add(struct found *found, const struct config *config, const ldns_rr *record)
+static void take_record(struct lookup *lookup, const ldns_rr *record)
 {
 	const ldns_rdf *data = ldns_rr_rdf(record, 0);
-	struct address address;
-	bool is_virtual = false;
-	if (ldns_rr_get_type(record) == LDNS_RR_TYPE_AAAA && ldns_rdf_size(data) == sizeof address) {
-		memcpy(&address, ldns_rdf_data(data), sizeof address);
-		is_virtual = config_has_address(config, &address);
-	}
-	char *text = ldns_rdf2str(data), *list = is_virtual ? found->virtuals : found->others;
-	list_add(list, LIST_MAX, text ? text : "?");
-	free(text);
-	(*(is_virtual ? &found->virtual_count : &found->other_count))++;
+	struct address address = {.in6.s6_addr = {[10] = 0xff, 0xff}};
+	size_t size = ldns_rr_get_type(record) == LDNS_RR_TYPE_A ? 4 : sizeof address.in6;
+	if (ldns_rdf_size(data) != size || lookup->count == lookup->room)
+		return;
+	memcpy(&address.in6.s6_addr[sizeof address.in6 - size], ldns_rdf_data(data), size);
+	lookup->addresses[lookup->count++] = address;
 }
 
 /* Asks for one type. Returns NULL, or why there is no answer. */
-static const char *ask(ldns_resolver *resolver, const char *name, ldns_rr_type type,
-    const struct config *config, struct found *found)
+static const char *ask(ldns_resolver *resolver, ldns_rr_type type, struct lookup *lookup)
 {
 	ldns_pkt *answer = NULL;
-	ldns_rdf *domain = ldns_dname_new_frm_str(name);
+	ldns_rdf *domain = ldns_dname_new_frm_str(lookup->name);
 	if (!domain)
 		return "that is not a DNS name";
 	ldns_status status =
@@ -121,7 +120,7 @@ static const char *ask(ldns_resolver *resolver, const char *name, ldns_rr_type t
 	for (size_t i = 0; i < ldns_rr_list_rr_count(records); i++) {
 		const ldns_rr *record = ldns_rr_list_rr(records, i);
 		if (ldns_rr_get_type(record) == type)
-			found_add(found, config, record);
+			take_record(lookup, record);
 	}
 	ldns_pkt_free(answer);
 	return code == LDNS_RCODE_NOERROR    ? NULL
@@ -130,47 +129,62 @@ static const char *ask(ldns_resolver *resolver, const char *name, ldns_rr_type t
 					     : "the resolver has failed (SERVFAIL or the like)";
 }
 
-static void name_judge(struct doctor *doctor, const char *trouble, const struct found *found)
+const char *name_lookup(
+    const char *server, const char *name, struct address *addresses, unsigned room, unsigned *count)
+{
+	struct lookup lookup = {name, addresses, room, 0};
+	ldns_resolver *resolver = resolver_open(server);
+	const char *trouble = !resolver || !ldns_resolver_nameserver_count(resolver) ? no_resolver : NULL;
+	if (!trouble)
+		trouble = ask(resolver, LDNS_RR_TYPE_AAAA, &lookup);
+	if (!trouble)
+		trouble = ask(resolver, LDNS_RR_TYPE_A, &lookup);
+	ldns_resolver_deep_free(resolver);
+	*count = lookup.count;
+	return trouble;
+}
+
+static void name_judge(
+    struct doctor *doctor, const char *trouble, const struct address *addresses, unsigned count)
 {
 	const char *name = doctor->request->name;
 	const char *resolver = doctor->request->resolver ? doctor->request->resolver : "/etc/resolv.conf";
+	char virtuals[LIST_MAX] = "", others[LIST_MAX] = "";
+	for (unsigned i = 0; i < count; i++) {
+		bool is_virtual = config_has_address(&doctor->config, &addresses[i]);
+		char text[ADDRESS_TEXT_MAX];
+		list_add(is_virtual ? virtuals : others, LIST_MAX, address_format(&addresses[i], text));
+	}
 	if (trouble)
 		finding_add(doctor, DOCTOR_FAILURE, "",
 		    "look at the zone; vipctl manifest --dns prints the record", "%s by %s: %s", name,
 		    resolver, trouble);
-	else if (found->other_count)
+	else if (*others)
 		finding_add(doctor, DOCTOR_FAILURE, "",
 		    "leave only the AAAA record of the virtual address; names of the nodes belong elsewhere",
-		    "%s by %s leads also to %s, which is not a virtual address", name, resolver,
-		    found->others);
-	else if (!found->virtual_count)
+		    "%s by %s leads also to %s, which is not a virtual address", name, resolver, others);
+	else if (!*virtuals)
 		finding_add(doctor, DOCTOR_FAILURE, "", "add it; vipctl manifest --dns prints the record",
 		    "%s by %s: no AAAA record", name, resolver);
 	else
 		finding_add(doctor, DOCTOR_FINE, "", NULL, "%s by %s leads to %s and nowhere else", name,
-		    resolver, found->virtuals);
+		    resolver, virtuals);
 }
 
 void find_name(struct doctor *doctor)
 {
 	const char *name = doctor->request->name;
-	struct found found = {0};
+	struct address addresses[ADDRESSES_MAX];
+	unsigned count;
 	if (!name || !doctor->config_readable) {
 		finding_add(doctor, DOCTOR_UNKNOWN, "",
 		    name ? NULL : "say which: --name k8s-api.example.com --resolver [ADDRESS]:PORT",
 		    name ? "the virtual addresses are not known" : "no name was given, so DNS was not asked");
 		return;
 	}
-	ldns_resolver *resolver = resolver_open(doctor->request->resolver);
-	if (!resolver || !ldns_resolver_nameserver_count(resolver)) {
-		ldns_resolver_deep_free(resolver);
-		finding_add(doctor, DOCTOR_UNKNOWN, "", "--resolver [ADDRESS]:PORT",
-		    "there is no resolver in /etc/resolv.conf");
-		return;
-	}
-	const char *trouble = ask(resolver, name, LDNS_RR_TYPE_AAAA, &doctor->config, &found);
-	if (!trouble)
-		trouble = ask(resolver, name, LDNS_RR_TYPE_A, &doctor->config, &found);
-	name_judge(doctor, trouble, &found);
-	ldns_resolver_deep_free(resolver);
+	const char *trouble = name_lookup(doctor->request->resolver, name, addresses, ADDRESSES_MAX, &count);
+	if (trouble == no_resolver)
+		finding_add(doctor, DOCTOR_UNKNOWN, "", "--resolver [ADDRESS]:PORT", "%s", trouble);
+	else
+		name_judge(doctor, trouble, addresses, count);
 }

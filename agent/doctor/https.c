@@ -61,6 +61,21 @@ static struct curl_slist *set_server_name(CURL *curl, const char *url, const cha
 	return connect_to;
 }
 
+/* A token in a file ends with a newline. */
+static void set_token(CURL *curl, const char *path)
+{
+	char token[8192] = "";
+	FILE *file = path && *path ? fopen(path, "re") : NULL;
+	if (file && fgets(token, sizeof token, file)) {
+		token[strcspn(token, " \t\r\n")] = '\0';
+		curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+		curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, token);
+		explicit_bzero(token, sizeof token);
+	}
+	if (file)
+		fclose(file);
+}
+
 static void prepare(CURL *curl, const struct https_request *request, struct https_answer *answer)
 {
 	curl_easy_setopt(curl, CURLOPT_URL, request->url);
@@ -73,6 +88,7 @@ static void prepare(CURL *curl, const struct https_request *request, struct http
 	set_file(curl, CURLOPT_CAINFO, request->ca);
 	set_file(curl, CURLOPT_SSLCERT, request->cert);
 	set_file(curl, CURLOPT_SSLKEY, request->key);
+	set_token(curl, request->token);
 	if (request->trusting) {
 		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);

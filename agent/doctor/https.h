@@ -24,6 +24,7 @@ struct https_request {
 	const char *url;
 	const char *server_name;     /* instead of the host of the URL; NULL or "": that one */
 	const char *ca, *cert, *key; /* files; NULL or "": none */
+	const char *token;	     /* the same: of a ServiceAccount */
 	bool trusting;		     /* whatever certificate it has */
 	long timeout_ms;
 };

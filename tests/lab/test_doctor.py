@@ -188,7 +188,7 @@ def is_green(node):
     assert doctor.signs("unknown") == NOT_HERE | (set() if first else {"bgp"})
     assert [finding["sign"] for finding in doctor.of("firewall")] == (["unknown", "fine"] if first else ["fine", "unknown"])
     expected = {"configuration", "secrets", "agent", "router", "interface", "peers", "holder", "conflict", "group", "speakers", "kernel", "wire",
-                "foreign", "firewall", "clock", "health", "api", "name", "k3s"}
+                "foreign", "firewall", "clock", "health", "api", "name", "publish", "k3s"}
     assert doctor.signs("fine") - {"engine"} == expected | ({"bgp", "route"} if first else set())
     if first:
         doctor.says("route", "fine", f"BIRD has {VIP}/128 unicast [direct1")

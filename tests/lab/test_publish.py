@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The outside follows: a name in a real BIND leads to the servers that are ready, and to no other."""
 
+import json
 import os
 import signal
 
@@ -37,6 +38,11 @@ def leads_to(bind, *nodes):
              lambda found: found == sorted(node.address for node in nodes))
 
 
+def doctor(node):
+    finding, = json.loads(node.vipctl("doctor", "publish", "-c", node.config_path, "-o", "json", check=False).stdout)["findings"]
+    return finding["sign"], finding["found"]
+
+
 def target(node):
     return node.status()["publish"][0]
 
@@ -63,6 +69,11 @@ def test_a_name_follows_the_servers(lab, nodes, bind):
     shown = second.vipctl("publish").stdout
     assert "told, last at" in shown and f"ready      {second.name}" in shown and f"not ready  {first.name}" in shown
     assert f"update add k8s-cluster.k8s.lab 5 AAAA {third.address}" in second.vipctl("publish", "--dry-run").stdout
+    assert doctor(second) == ("fine", f"dns k8s-cluster in zone k8s.lab at [{bind.host.address}]:5353 leads to the 2 servers that are ready")
+    assert doctor(third)[0] == "unknown"
+    bind.change("k8s-cluster", first.address)
+    sign, found = doctor(second)
+    assert sign == "failure" and f"without {second.address}, {third.address}, with {first.address}" in found
     assert second.metric("vipd_publish_servers_ready", router="api", target="0", type="dns") == 2
 
 

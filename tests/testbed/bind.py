@@ -34,6 +34,13 @@ class Bind:
         return sorted(self.host.exec("dig", f"@{self.host.address}", "-p", "5353", "+short", "+tries=1", "+time=1", kind,
                                      name + ".k8s.lab", check=False).stdout.split())
 
+    def change(self, name, address):
+        """By somebody else who has the key."""
+        with open(self.key + ".update", "w") as out:
+            out.write(f"server {self.host.address} 5353\nupdate delete {name}.k8s.lab AAAA\n"
+                      f"update add {name}.k8s.lab 5 AAAA {address}\nsend\n")
+        self.host.exec("nsupdate", "-k", self.key, self.key + ".update")
+
     def end(self):
         if self.process:
             self.host.end(self.process)
