@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,23 @@ static void look_up_host(struct reading *reading, const struct config_check *che
 	freeaddrinfo(found);
 }
 
+/* One of the two names is the interface for the engine; a router with the other one is at fault. */
+static void look_at_interface(struct reading *reading, const struct config_router *router)
+{
+	unsigned index = if_nametoindex(router->id.interface);
+	for (const struct config_router *r = reading->config.routers; r < router && index; r++) {
+		if (strcmp(r->id.interface, router->id.interface) == 0 ||
+		    if_nametoindex(r->id.interface) != index)
+			continue;
+		config_errors_add(&reading->warnings,
+		    "%s: warning: virtual router %s: interface = \"%s\" is another name of %s, which %s has; "
+		    "one "
+		    "of them cannot start: use one name for both\n",
+		    reading->config.path, router->name, router->id.interface, r->id.interface, r->name);
+		return;
+	}
+}
+
 static int become_user(const struct identity *identity)
 {
 	if (setgroups((size_t)identity->group_count, identity->groups) < 0 ||
@@ -151,6 +169,8 @@ void trial_look(struct reading *reading, const char *path)
 	look_at_certificates(reading);
 	for (unsigned i = 0; i < config->check_count; i++)
 		look_up_host(reading, &config->checks[i]);
+	for (unsigned i = 0; i < config->router_count; i++)
+		look_at_interface(reading, &config->routers[i]);
 	look_at_programs(reading);
 }
 

@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from testbed import PREFIX, SANITIZED, VIP, ip_batch, run, transitions, wait_for
+from testbed import BUILD, PREFIX, SANITIZED, VIP, ip_batch, run, transitions, wait_for
 
 
 def client_mac(lab):
@@ -121,6 +121,8 @@ def test_two_names_of_one_interface(lab, nodes):
     config["virtual_routers"].append({**router, "name": "other", "interface": "lan0", "addresses": [PREFIX + "101"]})
     try:
         nodes[1].write_config(config)
+        checked = nodes[1].exec(f"{BUILD}/vipd", "-n", "-c", nodes[1].config_path)
+        assert '"lan0" is another name of eth0' in checked.stderr
         nodes[1].vipctl("reload")
         wait_for("it says what is wrong", lambda: nodes[1].status()["virtual_routers"][1]["reason"],
                  lambda reason: "lan0 is another name of eth0" in reason)
