@@ -173,3 +173,20 @@ def test_hellos_lost_to_a_firewall(lab, nodes):
         lab.wait_holder(second)
     first.vipctl("resume")
     everybody_is_here(nodes)
+
+
+def test_the_next_does_not_wait_for_skew_time(lab, nodes):
+    """Skew_Time of the second is 21 s here, and nobody waits for that in wait_holder()."""
+    first, second, third = nodes
+    everybody_is_here(nodes)
+    for node in nodes:
+        node.reconfigure(router={"advert_interval": "40s", "kernel_lease": "1h"})
+    for node in nodes:
+        for other in nodes:
+            seen((node,), other, "differs", [])
+    wait_for("the second knows that it is next", lambda: second.router()["group"],
+             lambda group: group["next"]["self"] and group["next_until_ms"])
+    assert third.router()["group"]["next_until_ms"] is None
+    first.api_kill()
+    lab.wait_holder(second)
+    first.api_start()

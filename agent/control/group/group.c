@@ -93,7 +93,7 @@ static void hint(struct group *group, unsigned index, struct mono now)
 		return;
 	struct message message = {.type = MESSAGE_NEXT, .next = {.router = router->id, .until = until}};
 	if (message_send(FD_CHANNEL, &message, NULL) == 0)
-		router->hinted = until;
+		router->hinted = is_next ? until : (struct mono){0};
 }
 
 /* ---- the loop ---- */
@@ -239,7 +239,7 @@ static void group_changed(void *part)
 {
 	struct group *group = part;
 	for (unsigned i = 0; i < group->count; i++)
-		group->routers[i].hinted = MONO_PAST;
+		group->routers[i].hinted = (struct mono){0};
 	if (group->routers)
 		look(group);
 }

@@ -22,7 +22,7 @@ struct group_router {
 	struct hello ours;     /* what was said last; vrid 0: nothing yet */
 	struct address source; /* that it was said from: of our adverts */
 	struct mono said;      /* when */
-	struct mono hinted;    /* until when the engine believes that this node is next */
+	struct mono hinted;    /* until when the engine believes that this node is next; 0: it does not */
 	uint32_t ifindex;      /* 0: unknown */
 
 	enum config_auth mode;

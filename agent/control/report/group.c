@@ -169,6 +169,10 @@ json_t *group_router_json(const struct view *view, const struct board_router *ro
 	put(json, "here", json_integer(here));
 	put(json, "can_take_over", json_integer(roster_candidates(&group->roster, &group->ours)));
 	put(json, "next", next_json(group));
+	put(json, "next_until_ms",
+	    mono_reached(view->now, group->hinted)
+		? json_null()
+		: json_integer(mono_sub(group->hinted, view->now) / USEC_PER_MS));
 	put(json, "without_hello", strangers_json(&group->roster));
 	return json;
 }
