@@ -115,6 +115,15 @@ void config_copy(struct config *to, const struct config *from)
 	}
 }
 
+/* FNV-1a: to find out that a file is another one, not who has written it. */
+static uint64_t text_digest(const char *text)
+{
+	uint64_t digest = UINT64_C(0xcbf29ce484222325);
+	for (; *text; text++)
+		digest = (digest ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+	return digest;
+}
+
 int config_read_text(
     const char *path, const char *text, size_t size, struct config *config, struct config_errors *errors)
 {
@@ -135,6 +144,7 @@ int config_read_text(
 		set_defaults(report.config);
 		set_text(report.config->path, sizeof(report.config->path), path);
 		report.config->loaded_us = realtime_us();
+		report.config->digest = text_digest(report.source);
 		parse(&report, &parsed);
 	}
 

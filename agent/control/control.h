@@ -53,6 +53,7 @@ struct control {
 	const struct config *config; /* the image in force; NULL before the first one */
 	struct secrets secrets;	     /* what the image's config_secret point into */
 	int64_t started_us;	     /* wall clock: vipd's start */
+	struct message reloaded;     /* what came of the last reload; type 0: there was none */
 	bool has_metrics;	     /* the guardian gave us a socket for it */
 	bool has_records;	     /* and a directory for these */
 	bool has_hellos;	     /* and a socket for these */

@@ -87,6 +87,14 @@ static void configure(
 		    "cannot report to the guardian that the configuration is in force: %s", strerror(-r));
 }
 
+static void reloaded(struct control *control, const struct message *message)
+{
+	control->reloaded = *message;
+	control->reloaded.reloaded.text[MESSAGE_TEXT_MAX - 1] = '\0';
+	if (message->reloaded.answer)
+		http_reloaded(control->parts[PART_HTTP], message);
+}
+
 static int on_guardian(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	(void)source, (void)events;
@@ -107,7 +115,7 @@ static int on_guardian(sd_event_source *source, int fd, uint32_t events, void *c
 	else if (message.type == MESSAGE_STOP)
 		return sd_event_exit(control->event, EXIT_SUCCESS);
 	else if (message.type == MESSAGE_RELOADED)
-		http_reloaded(control->parts[PART_HTTP], &message);
+		reloaded(control, &message);
 	return 0;
 }
 

@@ -29,6 +29,7 @@ static const struct {
     {"agent", AGENT, find_agent, NULL},
     {"engine", CONFIG, find_engine, NULL},
     {"unit", CONFIG, find_unit, NULL},
+    {"reload", AGENT, find_reload, NULL},
     {"router", AGENT, find_router, NULL},
     {"interface", CONFIG, NULL, find_interface},
     {"peers", SEGMENT, NULL, find_peers},

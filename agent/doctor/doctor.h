@@ -76,8 +76,8 @@ const char *name_lookup(
 typedef void doctor_finder(struct doctor *doctor);
 typedef void doctor_router_finder(struct doctor *doctor, const struct config_router *router);
 
-doctor_finder find_configuration, find_secrets, find_agent, find_engine, find_unit, find_router, find_holder,
-    find_conflict, find_group, find_health, find_api, find_name, find_k3s, find_kube_proxy, find_bgp,
-    find_published;
+doctor_finder find_configuration, find_secrets, find_agent, find_engine, find_unit, find_reload, find_router,
+    find_holder, find_conflict, find_group, find_health, find_api, find_name, find_k3s, find_kube_proxy,
+    find_bgp, find_published;
 doctor_router_finder find_interface, find_peers, find_speakers, find_kernel, find_wire, find_foreign,
     find_firewall, find_clock, find_route;

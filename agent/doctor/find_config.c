@@ -4,26 +4,57 @@
  * change it and read the secrets that it names.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "doctor/doctor.h"
-#include "vipd/mono.h"
 
-#define NEWER_MS 1000 /* file times and our clock are not compared more closely than this */
-
-static bool changed_since_loaded(const struct doctor *doctor)
+enum config_file config_file_look(const json_t *status, char why[static CONFIG_WHY_MAX])
 {
-	struct stat st;
-	const char *loaded_path = member_text(json_object_get(doctor->status, "config"), "path");
-	int64_t loaded = time_parse(member_text(json_object_get(doctor->status, "config"), "loaded"));
-	if (loaded < 0 || strcmp(loaded_path, doctor->config_path) != 0 || stat(loaded_path, &st) < 0)
-		return false;
-	return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 > loaded + NEWER_MS;
+	static struct config config;
+	static struct config_errors errors;
+	const json_t *loaded = json_object_get(status, "config");
+	const char *path = member_text(loaded, "path"), *digest = member_text(loaded, "digest");
+	char found[20];
+	*why = '\0';
+	if (!*digest || access(path, R_OK) < 0)
+		return CONFIG_FILE_UNKNOWN;
+	if (config_load(path, &config, &errors) < 0) {
+		snprintf(why, CONFIG_WHY_MAX, "%.*s", (int)strcspn(errors.text, "\n"), errors.text);
+		return CONFIG_FILE_WRONG;
+	}
+	snprintf(found, sizeof found, "%016" PRIx64, config.digest);
+	return strcmp(found, digest) == 0 ? CONFIG_FILE_SAME : CONFIG_FILE_CHANGED;
+}
+
+/* What vipd has read, and what it would not read. Needs no privilege: everybody may read vipd.conf. */
+void find_reload(struct doctor *doctor)
+{
+	char why[CONFIG_WHY_MAX], at[TIME_TEXT_MAX];
+	const json_t *config = json_object_get(doctor->status, "config"),
+		     *last = json_object_get(config, "last_reload");
+	const char *path = member_text(config, "path"), *error = member_text(last, "error");
+	enum config_file file = config_file_look(doctor->status, why);
+	if (!doctor->status)
+		return;
+	if (file == CONFIG_FILE_WRONG) {
+		finding_add(doctor, DOCTOR_WARNING, "", NULL,
+		    "the file is wrong, and vipd would not start with it: %s", why);
+		finding_advise(doctor, "correct it; all errors: vipd -n -c %s", path);
+	} else if (json_is_object(last) && !member_true(last, "successful")) {
+		finding_add(doctor, DOCTOR_WARNING, "", "try again: vipctl reload",
+		    "the last reload was refused on %s: %.*s", time_local(member_text(last, "at"), at),
+		    (int)strcspn(error, "\n"), error);
+	} else if (file == CONFIG_FILE_CHANGED) {
+		finding_add(doctor, DOCTOR_WARNING, "", "take it over: vipctl reload",
+		    "%s is right, but has changed since vipd read it", path);
+	} else if (file == CONFIG_FILE_SAME) {
+		finding_add(doctor, DOCTOR_FINE, "", NULL, "vipd has read %s as it is", path);
+	}
 }
 
 void find_configuration(struct doctor *doctor)
@@ -36,9 +67,6 @@ void find_configuration(struct doctor *doctor)
 		finding_add(doctor, DOCTOR_FAILURE, "", NULL, "%.*s%s", (int)strcspn(text, "\n"), text,
 		    doctor->errors.count > 1 ? " (and more)" : "");
 		finding_advise(doctor, "correct it; all errors: vipd -n -c %s", doctor->config_path);
-	} else if (changed_since_loaded(doctor)) {
-		finding_add(doctor, DOCTOR_WARNING, "", "take it over: vipctl reload",
-		    "%s is right, but has changed since vipd read it", doctor->config_path);
 	} else {
 		finding_add(doctor, DOCTOR_FINE, "", NULL, "%s is right (%u virtual routers, %u checks)",
 		    doctor->config_path, doctor->config.router_count, doctor->config.check_count);

@@ -40,6 +40,15 @@ static void log_lines(const char *all)
 	}
 }
 
+/* Control shows the last one, whoever asked for it. */
+static void tell_reload(struct guardian *guardian)
+{
+	const struct child *control = &guardian->children[CHILD_CONTROL];
+	if (control->pid && guardian->reloaded.type == MESSAGE_RELOADED)
+		message_send(control->socket, &guardian->reloaded, NULL);
+	guardian->reloaded.reloaded.answer = false;
+}
+
 void configuration_send(struct guardian *guardian, enum child_kind kind)
 {
 	struct child *child = &guardian->children[kind];
@@ -59,6 +68,8 @@ void configuration_send(struct guardian *guardian, enum child_kind kind)
 	if (result)
 		log_error("cannot hand the configuration to %s: %s", child_plans[kind].name,
 		    strerrordesc_np(-result));
+	if (kind == CHILD_CONTROL && !child->ready) /* a new one knows nothing */
+		tell_reload(guardian);
 }
 
 static void hand_out(struct guardian *guardian)
@@ -95,12 +106,12 @@ static void take_over(struct guardian *guardian)
 
 static void answer_reload(struct guardian *guardian, bool ok, const char *text)
 {
-	if (!guardian->reload_asked)
-		return;
+	guardian->reloaded = (struct message){.type = MESSAGE_RELOADED,
+	    .reloaded = {.ok = ok, .answer = guardian->reload_asked, .at_us = realtime_us()}};
+	config_errors_shorten(
+	    text, guardian->reloaded.reloaded.text, sizeof guardian->reloaded.reloaded.text);
 	guardian->reload_asked = false;
-	struct message answer = {.type = MESSAGE_RELOADED, .reloaded = {.ok = ok}};
-	config_errors_shorten(text, answer.reloaded.text, sizeof answer.reloaded.text);
-	message_send(guardian->children[CHILD_CONTROL].socket, &answer, NULL);
+	tell_reload(guardian);
 }
 
 void configuration_reload(struct guardian *guardian, bool asked_by_control)

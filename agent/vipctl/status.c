@@ -226,6 +226,25 @@ static void judge_engine(struct page *page, const json_t *engine)
 		attention(page, "the engine has not started yet; if this stays: journalctl -u vipd");
 }
 
+/* The next start would have what the file says, or fail. */
+static void judge_config(struct page *page, const json_t *status)
+{
+	char why[CONFIG_WHY_MAX], at[SHOW_TEXT_MAX];
+	const json_t *config = json_object_get(status, "config"),
+		     *last = json_object_get(config, "last_reload");
+	const char *path = member_text(config, "path"), *error = member_text(last, "error");
+	enum config_file file = config_file_look(status, why);
+	if (json_is_object(last) && !member_true(last, "successful"))
+		attention(page, "the reload of %s was refused; what was in force before still is: %.*s",
+		    show_time(member_text(last, "at"), at), (int)strcspn(error, "\n"), error);
+	if (file == CONFIG_FILE_WRONG)
+		attention(page,
+		    "%s is wrong, and vipd would not start with it: %s; all errors: vipd -n -c %s", path, why,
+		    path);
+	else if (file == CONFIG_FILE_CHANGED)
+		attention(page, "%s has changed since vipd read it: vipctl reload", path);
+}
+
 static void judge_recorder(struct page *page, const json_t *recorder)
 {
 	if (json_is_string(json_object_get(recorder, "last_error")))
@@ -392,6 +411,21 @@ static void drains_print(struct page *page, const json_t *routers)
 	}
 }
 
+/* No reason to wake somebody, but to know before the machine is busy. */
+static void punctuality_print(struct page *page, const json_t *engine)
+{
+	bool realtime = !json_is_false(json_object_get(engine, "realtime")),
+	     locked = !json_is_false(json_object_get(engine, "memory_locked"));
+	if (realtime && locked)
+		return;
+	colour_set(page->out, page->colour, COLOUR_WARN);
+	fprintf(page->out, "engine: %s%s%s: on a busy machine takeovers may be late; the unit needs %s%s%s\n",
+	    realtime ? "" : "no real-time priority", realtime || locked ? "" : ", ",
+	    locked ? "" : "memory is not locked", realtime ? "" : "LimitRTPRIO=20",
+	    realtime || locked ? "" : " and ", locked ? "" : "LimitMEMLOCK=infinity");
+	colour_set(page->out, page->colour, COLOUR_NONE);
+}
+
 static void page_print(struct page *page, const json_t *status)
 {
 	const json_t *routers = json_object_get(status, "virtual_routers"),
@@ -411,7 +445,9 @@ static void page_print(struct page *page, const json_t *status)
 	reasons_print(page, routers);
 	drains_print(page, routers);
 	group_print(page->out, page->colour, status);
+	punctuality_print(page, engine);
 	judge_engine(page, engine);
+	judge_config(page, status);
 	judge_recorder(page, json_object_get(status, "recorder"));
 	judge_publish(page, json_object_get(status, "publish"));
 	json_array_foreach(routers, i, router) judge_router(page, router);

@@ -190,6 +190,7 @@ struct config_publish {
 struct config {
 	char path[CONFIG_PATH_MAX]; /* the file this came from */
 	int64_t loaded_us;	    /* wall clock */
+	uint64_t digest;	    /* of the text, with what it includes */
 	char node[CONFIG_NAME_MAX];
 	char run_as[CONFIG_NAME_MAX];
 	char notify[CONFIG_PATH_MAX];	  /* run on every transition; "": nothing is */

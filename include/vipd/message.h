@@ -50,7 +50,7 @@ enum message_type {
 	MESSAGE_STOP,	  /* hand over or finish, then exit 0 */
 	MESSAGE_READY,	  /* configuration in force */
 	MESSAGE_RELOAD,	  /* read the configuration again */
-	MESSAGE_RELOADED, /* the answer: reloaded.ok, reloaded.text */
+	MESSAGE_RELOADED, /* what came of a reload, whoever asked for it */
 	MESSAGE_HEALTH,
 	MESSAGE_DRAIN,
 	MESSAGE_RESUME,
@@ -88,6 +88,8 @@ struct message {
 		} next;
 		struct {
 			bool ok;
+			bool answer;   /* to RELOAD */
+			int64_t at_us; /* wall clock */
 			char text[MESSAGE_TEXT_MAX];
 		} reloaded;
 	};

@@ -24,6 +24,16 @@ int64_t state_age_ms(const json_t *object);
 /* "2026-11-22 16:00:00.123", local time; `text` itself if it is not a time. */
 const char *time_local(const char *text, char out[static TIME_TEXT_MAX]);
 
+/* The file of the configuration, against what the agent has read; `why` is the first error of a wrong one. */
+enum config_file {
+	CONFIG_FILE_SAME,
+	CONFIG_FILE_CHANGED,
+	CONFIG_FILE_WRONG,
+	CONFIG_FILE_UNKNOWN /* it cannot be read here, or the agent does not say what it has read */
+};
+#define CONFIG_WHY_MAX 256
+enum config_file config_file_look(const json_t *status, char why[static CONFIG_WHY_MAX]);
+
 /* Who the holder is by VRRP. */
 enum holder {
 	HOLDER_SELF,

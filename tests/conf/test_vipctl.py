@@ -451,6 +451,68 @@ def test_times_are_not_of_the_wall_clock(agent):
     assert "ADDRESS LEFT BEHIND" in shown
 
 
+CONFIG = """virtual_routers = ( { interface = "eth0"; vrid = 100; addresses = [ "2001:db8::100" ]; } );
+@include "more.conf"
+"""
+
+
+@pytest.fixture
+def config(agent, tmp_path):
+    """The agent has read it as it is."""
+    path = tmp_path / "vipd.conf"
+    (tmp_path / "more.conf").write_text("")
+    path.write_text(CONFIG)
+    text = CONFIG.replace('@include "more.conf"', "\n")  # a line for the include, and one for what ends it
+    digest = 0xcbf29ce484222325
+    for byte in text.encode():
+        digest = (digest ^ byte) * 0x100000001b3 % 2 ** 64
+    agent.status["version"] = subprocess.run([VIPCTL, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    agent.status["config"] = {"path": str(path), "loaded": at(0), "digest": f"{digest:016x}", "last_reload": None}
+    return path
+
+
+def test_a_configuration_as_it_was_read_is_no_alarm(agent, config):
+    os.utime(config)  # newer, and the same
+    assert agent.run("status").returncode == 0, agent.run("status").stdout
+    assert agent.run("check").returncode == 0
+
+
+@pytest.mark.parametrize("name, text, says", [
+    ("vipd.conf", CONFIG.replace("100;", "101;"), "has changed since vipd read it"),
+    ("more.conf", 'run_as = "root";\n', "has changed since vipd read it"),
+    ("vipd.conf", "virtual_routers = (\n", "vipd would not start with it"),
+])
+def test_a_file_that_is_not_in_force_is_told(agent, config, name, text, says):
+    (config.parent / name).write_text(text)
+    os.utime(config.parent / name, (0, 0))  # older, and another one
+    done = agent.run("status")
+    assert done.returncode == 1 and any(says in line for line in done.stdout.splitlines() if line.startswith("! ")), done
+    done = agent.run("check")
+    assert done.returncode == 1 and done.stdout.startswith("WARNING: ") and says in done.stdout, done
+
+
+def test_a_refused_reload_is_told(agent, config):
+    agent.status["config"]["last_reload"] = {"successful": False, "at": "2026-11-22T16:00:00.000Z",
+                                             "error": "vipd.conf:3: vrid = 1000\nvipd.conf:4: more\n"}
+    done = agent.run("status", env={"TZ": "UTC"})
+    assert "! the reload of 2026-11-22 16:00:00.000 was refused; what was in force before still is: vipd.conf:3: vrid = 1000\n" in done.stdout
+    done = agent.run("check", env={"TZ": "UTC"})
+    assert (done.returncode, done.stdout) == (
+        1, "WARNING: the last reload was refused on 2026-11-22 16:00:00.000: vipd.conf:3: vrid = 1000\n")
+
+
+def test_an_engine_that_may_be_late_is_told_and_no_alarm(agent):
+    def said():
+        done = agent.run("status")
+        assert done.returncode == 0
+        return [line for line in done.stdout.splitlines() if line.startswith("engine: ")]
+    assert not said()
+    agent.status["engine"].update(realtime=True, memory_locked=False)
+    assert said() == ["engine: memory is not locked: on a busy machine takeovers may be late; the unit needs LimitMEMLOCK=infinity"]
+    agent.status["engine"].update(realtime=False)
+    assert "no real-time priority, memory is not locked" in said()[0] and "LimitRTPRIO=20 and LimitMEMLOCK" in said()[0]
+
+
 def test_times_are_local(agent):
     agent.status["version"] = subprocess.run([VIPCTL, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
     backup(agent.status).update(drained=True, drained_since="2026-11-22T16:00:00.000Z", drained_by=0, drained_until=None)

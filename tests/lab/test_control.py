@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 from testbed import BUILD, VIP, UnixConnection, config_text, run, transitions, wait_for
@@ -77,6 +78,11 @@ def test_a_failing_reload_changes_nothing(lab, nodes):
     assert answer.returncode == 4
     for word in ("priority", "300", "advert_interval", "colour", nodes[0].config_path + ":"):
         assert word in answer.stderr, answer.stderr
+    last = nodes[0].status()["config"]["last_reload"]
+    assert not last["successful"] and "priority = 300" in last["error"] and nodes[0].metric("vipd_config_last_reload_successful") == 0
+    assert dict(nodes[0].logs())["k8s-node01/vipd.log"].count("priority = 300") == 1
+    os.kill(nodes[0].vipd_pids()["control"], signal.SIGKILL)
+    wait_for("another control knows it", lambda: nodes[0].status()["config"]["last_reload"], lambda now: now == last)
     checked = run(f"{BUILD}/vipd", "-n", "-c", nodes[0].config_path, check=False, env=lab.environment)
     assert checked.returncode == 2 and "300" in checked.stderr
     router = nodes[0].router()

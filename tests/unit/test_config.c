@@ -102,6 +102,8 @@ static void assert_round_trip(void)
 	assert_int_equal(result, 0);
 	memcpy(again.path, config.path, sizeof(again.path));
 	again.loaded_us = config.loaded_us;
+	assert_true(config.digest && again.digest != config.digest);
+	again.digest = config.digest;
 	for (unsigned r = 0; r < config.router_count; r++)
 		for (unsigned k = 0; k < config.routers[r].key_count; k++)
 			again.routers[r].keys[k].line = config.routers[r].keys[k].line;

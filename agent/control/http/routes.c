@@ -45,6 +45,7 @@ static int look(struct control *control, struct view *view)
 	int r = view_take(
 	    view, control->board, control->config, checks_health(control->parts[PART_CHECKS]), mono_now());
 	view->started_us = control->started_us;
+	view->reloaded = control->reloaded.type == MESSAGE_RELOADED ? &control->reloaded : NULL;
 	view->group = control->parts[PART_GROUP];
 	view->recorder = recorder_state(control->parts[PART_RECORDER]);
 	view->publish = publish_views(control->parts[PART_PUBLISH]);

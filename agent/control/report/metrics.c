@@ -33,6 +33,14 @@ static const char *check_label(const struct config_check *check, char out[static
 	return out;
 }
 
+/* As Prometheus and Alertmanager have it of their own. */
+static void reload_metrics(FILE *out, const struct view *view)
+{
+	prometheus_single(out, "vipd_config_last_reload_successful", "gauge",
+	    "0 if the last reload was refused, so that the configuration before it is in force.",
+	    !view->reloaded || view->reloaded->reloaded.ok);
+}
+
 static void agent_metrics(FILE *out, const struct view *view)
 {
 	prometheus_family(out, "vipd_build_info", "gauge", "Always 1; the labels say which vipd this is.");
@@ -41,6 +49,7 @@ static void agent_metrics(FILE *out, const struct view *view)
 	    view->started_us);
 	prometheus_time(out, "vipd_config_loaded_timestamp_seconds",
 	    "When the configuration in force was read, in seconds since 1970.", view->config->loaded_us);
+	reload_metrics(out, view);
 }
 
 static void engine_metrics(FILE *out, const struct view *view)

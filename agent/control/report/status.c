@@ -5,6 +5,8 @@
  */
 #include "control/report/report.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "control/report/group.h"
@@ -280,9 +282,25 @@ static json_t *recorder_json(const struct view *view)
 	return json;
 }
 
-static json_t *config_json(const struct config *config)
+static json_t *reload_json(const struct message *message)
 {
+	if (!message)
+		return json_null();
 	json_t *json = json_object();
+	put(json, "successful", json_boolean(message->reloaded.ok));
+	put(json, "at", text_json_time(message->reloaded.at_us));
+	put(json, "error", text_json_or_null(message->reloaded.text, sizeof message->reloaded.text));
+	return json;
+}
+
+static json_t *config_json(const struct view *view)
+{
+	const struct config *config = view->config;
+	char digest[20];
+	json_t *json = json_object();
+	snprintf(digest, sizeof digest, "%016" PRIx64, config->digest);
+	put(json, "digest", json_string(digest));
+	put(json, "last_reload", reload_json(view->reloaded));
 	put(json, "path", TEXT(config->path));
 	put(json, "loaded", text_json_time(config->loaded_us));
 	return json;
@@ -300,7 +318,7 @@ json_t *status_json(const struct view *view)
 	put(json, "pid", json_integer(view->pid));
 	put(json, "started", text_json_time(view->started_us));
 	put(json, "uptime_ms", age_json(view, view->created));
-	put(json, "config", config_json(view->config));
+	put(json, "config", config_json(view));
 	put(json, "engine", engine_json(view));
 	put(json, "virtual_routers", routers);
 	put(json, "checks", checks);

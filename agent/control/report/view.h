@@ -14,6 +14,7 @@
 #include "control/records/recorder.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
+#include "vipd/message.h"
 
 struct group;
 
@@ -23,6 +24,7 @@ struct view {
 	struct mono now;
 	int64_t started_us;		       /* wall clock: vipd's start */
 	struct mono created;		       /* the same */
+	const struct message *reloaded;	       /* the last reload; NULL: there was none */
 	pid_t pid;			       /* of vipd */
 	const struct recorder_state *recorder; /* NULL: not asked */
 	const struct group *group;	       /* the same */
