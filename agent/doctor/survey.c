@@ -2,7 +2,7 @@
 /*
  * A look at a segment for somebody who is about to choose an address and a VRID.
  */
-#include "vipd/survey.h"
+#include "doctor/survey.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,17 +13,24 @@
 
 #define INTERVAL_US (750 * USEC_PER_MS) /* segment_want() listens for four of them: three usual intervals */
 
+void survey_advert(
+    struct survey *survey, uint8_t vrid, int64_t interval_us, const struct address *addresses, unsigned count)
+{
+	survey->used[vrid] = true;
+	for (unsigned a = 0; a < survey->address_count; a++)
+		for (unsigned k = 0; k < count; k++)
+			if (address_equal(&addresses[k], &survey->addresses[a].address)) {
+				survey->addresses[a].vrid = vrid;
+				survey->addresses[a].interval_us = interval_us;
+			}
+}
+
 static void take_adverts(struct survey *survey, const struct segment *segment)
 {
 	for (unsigned i = 0; i < segment->speaker_count; i++) {
 		const struct segment_speaker *speaker = &segment->speakers[i];
-		survey->used[speaker->vrid] = true;
-		for (unsigned a = 0; a < survey->address_count; a++)
-			for (unsigned k = 0; k < speaker->address_count; k++)
-				if (address_equal(&speaker->addresses[k], &survey->addresses[a].address)) {
-					survey->addresses[a].vrid = speaker->vrid;
-					survey->addresses[a].interval_us = speaker->interval_us;
-				}
+		survey_advert(
+		    survey, speaker->vrid, speaker->interval_us, speaker->addresses, speaker->address_count);
 	}
 }
 
@@ -38,7 +45,7 @@ static void take_answers(struct survey *survey, const struct segment *segment)
 	}
 }
 
-int survey_segment(struct survey *survey)
+static int survey_segment_ipv6(struct survey *survey)
 {
 	struct segment *segment = calloc(1, sizeof *segment);
 	struct config *config = calloc(1, sizeof *config);
@@ -64,4 +71,10 @@ int survey_segment(struct survey *survey)
 	free(segment);
 	free(config);
 	return result;
+}
+
+int survey_segment(struct survey *survey)
+{
+	bool ipv4 = survey->address_count && address_is_ipv4(&survey->addresses[0].address);
+	return ipv4 ? survey_segment_ipv4(survey) : survey_segment_ipv6(survey);
 }

@@ -58,18 +58,18 @@ bool host_default_interface(char name[static IF_NAMESIZE])
 
 /* ---- addresses ---- */
 
-/* IPv6 only, for now: of others false. */
+/* The length of a prefix of IPv4 counts the 96 bits before the address, too. */
 static bool read_address(const struct ifaddrs *entry, struct address *address, unsigned *length)
 {
 	struct address mask;
-	if (!entry->ifa_addr || !entry->ifa_netmask || entry->ifa_addr->sa_family != AF_INET6 ||
-	    !address_of_sockaddr(entry->ifa_addr, address))
+	if (!entry->ifa_netmask || !address_of_sockaddr(entry->ifa_addr, address) ||
+	    !address_of_sockaddr(entry->ifa_netmask, &mask))
 		return false;
-	memcpy(
-	    &mask, &((const struct sockaddr_in6 *)(const void *)entry->ifa_netmask)->sin6_addr, sizeof mask);
-	*length = 0;
-	for (size_t i = 0; i < sizeof mask.in6.s6_addr; i++)
-		*length += (unsigned)__builtin_popcount(mask.in6.s6_addr[i]);
+	bool ipv4 = address_is_ipv4(address);
+	const uint8_t *bytes = mask.in6.s6_addr + (ipv4 ? 12 : 0);
+	*length = ipv4 ? 96 : 0;
+	for (size_t i = 0; i < (ipv4 ? 4 : 16); i++)
+		*length += (unsigned)__builtin_popcount(bytes[i]);
 	return true;
 }
 
@@ -89,7 +89,7 @@ bool host_prefix(const char *interface, struct address *address, unsigned *lengt
 		return false;
 	for (const struct ifaddrs *entry = list; entry && !found; entry = entry->ifa_next)
 		found = !strcmp(entry->ifa_name, interface) && read_address(entry, address, length) &&
-			!address_is_link_local(address) && *length < 128;
+			!address_is_ipv4(address) && !address_is_link_local(address) && *length < 128;
 	freeifaddrs(list);
 	return found;
 }

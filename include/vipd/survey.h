@@ -14,7 +14,7 @@
 
 struct survey {
 	char interface[IF_NAMESIZE];
-	unsigned address_count;
+	unsigned address_count; /* all of one family */
 	struct survey_address {
 		struct address address; /* to ask for */
 		bool taken;		/* somebody answers for it; */

@@ -6,7 +6,7 @@ import pty
 import subprocess
 from concurrent import futures
 
-from basics import BUILD, PREFIX, VIP
+from basics import BUILD, PREFIX, PREFIX_IPV4, VIP, VIP_IPV4, wait_for
 
 FREE = PREFIX + "f:77"
 
@@ -16,6 +16,12 @@ def init(host, name, *arguments, address=VIP):
     done = host.exec(f"{BUILD}/vipctl", "init", "--yes", "--interface", "eth0", "--address", address, "-o", path, *arguments,
                      check=False)
     return done, open(path).read() if os.path.exists(path) else ""
+
+
+def at_once(client, runs):
+    with futures.ThreadPoolExecutor() as pool:
+        started = {name: pool.submit(init, client, name, *arguments) for name, arguments in runs.items()}
+    return {name: run.result() for name, run in started.items()}
 
 
 def test_what_is_used_is_found(lab, nodes):
@@ -29,10 +35,7 @@ def test_what_is_used_is_found(lab, nodes):
         "of-a-host": ("--address", nodes[1].address),
         "own": ("--address", client.address),
     }
-    with futures.ThreadPoolExecutor() as pool:
-        started = {name: pool.submit(init, client, name, *arguments) for name, arguments in runs.items()}
-    done = {name: run.result() for name, run in started.items()}
-
+    done = at_once(client, runs)
     answer, text = done["joins"]
     assert answer.returncode == 0 and "joins it" in answer.stderr, answer
     assert "vrid = 100;" in text and f'addresses = [ "{VIP}" ];' in text and "priority = 100;" in text
@@ -50,6 +53,19 @@ def test_what_is_used_is_found(lab, nodes):
     assert again.returncode == 1 and "is there already, and stays as it is" in again.stderr and text == done["joins"][1]
     checked = client.exec(f"{BUILD}/vipd", "-n", "-c", os.path.join(client.directory, "free"), check=False)
     assert "virtual_routers" not in checked.stderr, checked.stderr  # nothing but the user, who may not be here
+
+
+def test_the_same_of_ipv4(lab, nodes):
+    nodes[0].reconfigure(router={"addresses": [VIP_IPV4]})
+    wait_for("it holds the address", lambda: nodes[0].router()["state"], lambda state: state == "active")
+    done = at_once(lab.client, {
+        "joins4": ("--address", VIP_IPV4), "free4": ("--address", PREFIX_IPV4 + "77"), "of-a-host4": ("--address", nodes[1].ipv4)})
+    answer, text = done["joins4"]
+    assert answer.returncode == 0 and "joins it" in answer.stderr and "vrid = 100;" in text, answer
+    answer, text = done["free4"]
+    assert answer.returncode == 0 and "vrid = 101;" in text and "Note:" not in answer.stderr, answer
+    answer, text = done["of-a-host4"]
+    assert answer.returncode == 1 and f"answers for {nodes[1].ipv4} already" in answer.stderr and not text, answer
 
 
 def test_it_asks_who_is_there(lab):
