@@ -11,12 +11,30 @@
 
 #define LAST_WHEN_FOLLOWING "10"
 
+/* Somebody of the group has joined, is lost, is back, or has stopped. */
+static void news_print(const json_t *event)
+{
+	char time[SHOW_TEXT_MAX], away[SHOW_TEXT_MAX] = "", line[512], change[256];
+	int64_t after_ms = member_number(event, "after_ms");
+	snprintf(change, sizeof change, "%s %s", member_text(event, "member"), member_text(event, "event"));
+	if (after_ms)
+		show_duration(after_ms, away);
+	snprintf(line, sizeof line, "%s  %-8s  %-20s  %s%s%s%s", show_time(member_text(event, "at"), time),
+	    member_text(event, "router"), change, member_text(event, "address"), *away ? ", after " : "",
+	    away, member_true(event, "rebooted") ? ", rebooted" : "");
+	puts(text_tame(line));
+}
+
 static void event_print(const struct vipctl *ctl, const json_t *event)
 {
 	char time[SHOW_TEXT_MAX], line[512];
 	const json_t *lost = json_object_get(event, "lost");
 	if (lost) {
 		printf("(%lld transitions are not recorded any more)\n", (long long)json_integer_value(lost));
+		return;
+	}
+	if (*member_text(event, "event")) {
+		news_print(event);
 		return;
 	}
 	const char *to = member_text(event, "to");

@@ -3,6 +3,7 @@
 
 import hashlib
 import hmac
+import json
 import os
 import signal
 import struct
@@ -95,6 +96,9 @@ def test_lost_back_and_stopped(lab, nodes):
     wait_for("control is back", lambda: "control" in first.vipd_pids())
     everybody_is_here(nodes)
     assert transitions(nodes) == before
+    said = [(event["member"], event["event"]) for event in json.loads(second.http("GET", "/v1/events")[1])["events"] if "event" in event]
+    assert [event for name, event in said if name == third.name][-4:] == ["lost", "back", "stopped", "back"], said
+    assert f"{third.name} lost" in second.vipctl("events").stdout
     log = dict(first.logs())[f"{first.name}/vipd.log"]
     assert f"{third.name} ({third.link_local}) is lost" in log and f"{third.name} ({third.link_local}) has stopped" in log
 

@@ -44,7 +44,8 @@ static void log_news(const struct group *group, const char *router, const struct
 	address_format(&news->source, address);
 	int64_t after_us = news->after_us / USEC_PER_SEC * USEC_PER_SEC;
 	switch (news->event) {
-	case ROSTER_QUIET: break;
+	case ROSTER_QUIET:
+	case ROSTER_EVENTS: break;
 	case ROSTER_JOINED: log_info("%s: %s (%s) has joined the group", router, news->node, address); break;
 	case ROSTER_IS_LOST:
 		log_warning(
@@ -70,6 +71,8 @@ void group_tell(struct group *group, unsigned index, const struct roster_news *n
 	memcpy(event->router, config->name, sizeof event->router);
 	if (may_log(group))
 		log_news(group, config->name, news);
+	if (group->on_news)
+		group->on_news(group->news_context);
 }
 
 /* ---- who is next ---- */

@@ -59,6 +59,8 @@ struct group {
 
 	uint64_t event_count; /* ever; the last is at (event_count - 1) % GROUP_EVENTS_MAX */
 	struct group_event events[GROUP_EVENTS_MAX];
+	void (*on_news)(void *context); /* there is one more; NULL: nobody asks */
+	void *news_context;
 	struct mono log_from; /* budget of log lines */
 	unsigned logged;
 

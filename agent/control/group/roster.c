@@ -28,6 +28,18 @@ const char *roster_presence_name(enum roster_presence presence)
 	return names[presence];
 }
 
+const char *roster_event_name(enum roster_event event)
+{
+	static const char *const names[ROSTER_EVENTS] = {
+	    [ROSTER_QUIET] = "quiet",
+	    [ROSTER_JOINED] = "joined",
+	    [ROSTER_IS_LOST] = "lost",
+	    [ROSTER_IS_BACK] = "back",
+	    [ROSTER_HAS_STOPPED] = "stopped",
+	};
+	return names[event];
+}
+
 static struct roster_member *find(struct roster *roster, const struct address *source)
 {
 	for (unsigned i = 0; i < roster->count; i++)

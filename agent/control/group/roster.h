@@ -48,7 +48,17 @@ struct roster {
 	struct roster_stranger strangers[ROSTER_STRANGERS_MAX];
 };
 
-enum roster_event { ROSTER_QUIET, ROSTER_JOINED, ROSTER_IS_LOST, ROSTER_IS_BACK, ROSTER_HAS_STOPPED };
+enum roster_event {
+	ROSTER_QUIET,
+	ROSTER_JOINED,
+	ROSTER_IS_LOST,
+	ROSTER_IS_BACK,
+	ROSTER_HAS_STOPPED,
+	ROSTER_EVENTS
+};
+
+/* "quiet", "joined", "lost", "back", "stopped" */
+const char *roster_event_name(enum roster_event event);
 
 /* What there is to tell people. */
 struct roster_news {

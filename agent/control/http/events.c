@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/group/group.h"
 #include "control/text.h"
 #include "vipd/log.h"
 
@@ -29,7 +30,8 @@ struct follower {
 	bool suspended;
 	bool gone; /* the client, or we are stopping */
 	uint64_t next;
-	char *line; /* being sent; NULL: none */
+	uint64_t next_news; /* of the group: these have no number */
+	char *line;	    /* being sent; NULL: none */
 	size_t line_size;
 	size_t line_sent;
 	struct follower *after;
@@ -38,6 +40,7 @@ struct follower {
 struct events {
 	sd_event *event;
 	const struct board *board;
+	const struct group *group; /* NULL: there is none */
 	unsigned count;
 	struct follower *followers;
 	bool stopping;
@@ -66,13 +69,36 @@ static json_t *event_json(const struct board_event *event)
 	    "effective_priority", event->effective_priority);
 }
 
+/* What happened in the group: it has no number, because it is not on the board. */
+static json_t *news_json(const struct group_event *event)
+{
+	char address[ADDRESS_TEXT_MAX];
+	const struct roster_news *news = &event->news;
+	return json_pack("{s:o, s:o, s:i, s:o, s:s, s:o, s:s, s:b, s:I}", "at", text_json_time(event->at_us),
+	    "router", text_json(event->router, sizeof event->router), "vrid", event->id.vrid, "interface",
+	    text_json(event->id.interface, sizeof event->id.interface), "event",
+	    roster_event_name(news->event), "member", text_json(news->node, sizeof news->node), "address",
+	    address_format(&news->source, address), "rebooted", news->rebooted, "after_ms",
+	    (json_int_t)(news->after_us / USEC_PER_MS));
+}
+
+static json_t *news_step(struct follower *f)
+{
+	const struct group *group = f->events->group;
+	if (!group || f->next_news >= group->event_count)
+		return NULL;
+	if (group->event_count - f->next_news > GROUP_EVENTS_MAX)
+		f->next_news = group->event_count - GROUP_EVENTS_MAX;
+	return news_json(&group->events[f->next_news++ % GROUP_EVENTS_MAX]);
+}
+
 /* The next line of a stream: an event, or how many were lost. NULL: nothing new, or no memory. */
 static json_t *follower_step(struct follower *f)
 {
 	struct board_event event;
 	uint64_t first = first_number(f->events);
 	if (f->next > last_number(f->events))
-		return NULL;
+		return news_step(f);
 	if (f->next >= first && board_read_event(f->events->board, f->next, &event)) {
 		f->next++;
 		return event_json(&event);
@@ -154,13 +180,14 @@ static void follower_free(void *context)
 	free(f);
 }
 
-struct events *events_new(sd_event *event, const struct board *board)
+struct events *events_new(sd_event *event, const struct board *board, const struct group *group)
 {
 	struct events *events = calloc(1, sizeof *events);
 	if (!events)
 		return NULL;
 	events->event = event;
 	events->board = board;
+	events->group = group;
 	return events;
 }
 
@@ -220,8 +247,33 @@ static void follow(struct events *events, struct http_request *request, uint64_t
 		f->http = request->http;
 		f->connection = request->connection;
 		f->next = next;
+		f->next_news = events->group ? events->group->event_count : 0;
 	}
 	http_reply(request, MHD_HTTP_OK, f ? follower_start(f, http_socket(request)) : NULL);
+}
+
+static const char *time_of(const json_t *item)
+{
+	return json_string_value(json_object_get(item, "at"));
+}
+
+/* Into the order of time; what happened before `next` was not asked for. */
+static void merge_news(struct follower *reader, json_t *items, uint64_t next)
+{
+	struct board_event before;
+	char since[TEXT_TIME_MAX] = "";
+	json_t *item;
+	if (next > 1 && board_read_event(reader->events->board, next - 1, &before))
+		text_time(before.at_realtime_us, since);
+	while ((item = news_step(reader))) {
+		size_t at = json_array_size(items);
+		while (at > 0 && strcmp(time_of(json_array_get(items, at - 1)), time_of(item)) > 0)
+			at--;
+		if (strcmp(time_of(item), since) > 0)
+			json_array_insert_new(items, at, item);
+		else
+			json_decref(item);
+	}
 }
 
 static void list(struct events *events, struct http_request *request, uint64_t next)
@@ -238,6 +290,7 @@ static void list(struct events *events, struct http_request *request, uint64_t n
 		else
 			json_array_append_new(items, item);
 	}
+	merge_news(&reader, items, next);
 	http_reply_json(
 	    request, MHD_HTTP_OK, json_pack("{s:o, s:I}", "events", items, "lost", (json_int_t)lost));
 }

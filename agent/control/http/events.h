@@ -10,9 +10,10 @@
 #include "vipd/board.h"
 
 struct events;
+struct group;
 
 /* Returns NULL without memory; free() it after http_stop(). */
-struct events *events_new(sd_event *event, const struct board *board);
+struct events *events_new(sd_event *event, const struct board *board, const struct group *group);
 
 /* Ends every stream; before http_stop(). */
 void events_stop(struct events *events);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "control/control.h"
+#include "control/group/group.h"
 #include "control/http/events.h"
 #include "control/http/reload.h"
 
@@ -58,7 +59,12 @@ static int service_open(void *part, struct control *control)
 {
 	struct service *service = part;
 	service->control = control;
-	service->events = events_new(control->event, control->board);
+	struct group *group = control->parts[PART_GROUP];
+	service->events = events_new(control->event, control->board, group);
+	if (group) {
+		group->on_news = service_changed;
+		group->news_context = service;
+	}
 	service->reload = reload_new(control->event);
 	return service->events && service->reload ? 0 : -ENOMEM;
 }
