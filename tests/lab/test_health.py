@@ -310,7 +310,7 @@ def service(nodes):
             nodes[0].end(process)
 
 
-def unprivileged(node, check):
+def unprivileged(node, check, **more):
     """vipd with run_as = "nobody" and only this check, which asks by itself once an hour."""
     config = node.config()
     config["run_as"] = "nobody"
@@ -318,7 +318,15 @@ def unprivileged(node, check):
     config["virtual_routers"][0]["checks"] = ["balancer"]
     node.vipd_stop()
     node.write_config(config)
-    node.vipd_start()
+    node.vipd_start(**more)
+
+
+def test_process_that_may_not_be_seen(nodes, service):
+    """As with ProtectProc=invisible: that is said, and not that it is dead."""
+    service()
+    hide = 'mount -t proc -o hidepid=2 proc /proc && exec "$@"'
+    unprivileged(nodes[0], {"process": "vipd-lab-balancer"}, wrap=("unshare", "--mount", "sh", "-c", hide, "sh"))
+    fails(nodes[0], 0, "cannot see the processes of other users", "ProtectProc=")
 
 
 def test_process_by_name(lab, nodes, service):
