@@ -111,10 +111,30 @@ static void warn_of_check(
 		warn_of_tmp(warnings, config, name, paths[i]);
 }
 
+/* Servers have the same file: with preempt = false nobody takes the address from a healthy holder. */
+static void warn_of_weights(struct config_errors *warnings, const struct config *config)
+{
+	for (unsigned r = 0; r < config->router_count; r++) {
+		const struct config_router *router = &config->routers[r];
+		bool weighs = false;
+		for (unsigned i = 0; i < router->use_count; i++)
+			weighs |= router->uses[i].weight;
+		if (weighs && !router->preempt)
+			config_errors_add(warnings,
+			    "%s: warning: virtual router \"%s\": a weight only lowers the priority, and with "
+			    "preempt = "
+			    "false no server takes the address for that; write preempt = true, or leave out "
+			    "the weight "
+			    "so that a failing check makes the router unhealthy\n",
+			    config->path, router->name);
+	}
+}
+
 void config_warn(const struct config *config, struct config_errors *warnings)
 {
 	memset(warnings, 0, sizeof *warnings);
 	warn_of_tmp(warnings, config, "notify", config->notify);
-	for (unsigned i = 0; i < config->check_count; i++)
+	warn_of_weights(warnings, config);
+	for (unsigned i = 0; i < config->written_checks; i++)
 		warn_of_check(warnings, config, &config->checks[i]);
 }
