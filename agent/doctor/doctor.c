@@ -198,6 +198,7 @@ static void segments_collect(struct doctor *doctor)
 		if (!segment && doctor->segment_count < SEGMENTS_MAX) {
 			segment = &doctor->segments[doctor->segment_count++];
 			segment->config = &doctor->config;
+			segment->joins = !doctor->status;
 			memcpy(segment->interface, router->id.interface, sizeof segment->interface);
 		}
 		if (segment)

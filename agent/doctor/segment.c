@@ -352,6 +352,14 @@ static void ask_and_listen(
 	}
 }
 
+/* A switch with MLD snooping forwards adverts to members only. */
+static void group_join(const struct segment *segment, const struct ears *ears)
+{
+	const struct ipv6_mreq group = {vrrp_families[VRRP_IPV6].group.in6, segment->ifindex};
+	if (segment->joins && ears->icmp >= 0)
+		setsockopt(ears->icmp, IPPROTO_IPV6, IPV6_JOIN_GROUP, &group, sizeof group);
+}
+
 void segment_listen(struct segment *segment)
 {
 	segment->peer_count = segment->answer_count = segment->speaker_count = segment->said_count = 0;
@@ -368,6 +376,7 @@ void segment_listen(struct segment *segment)
 	segment->asking_error = ears.icmp < 0 ? ears.icmp : 0;
 	ears.in = capture_open(segment, PCAP_D_IN, &segment->listening_error);
 	ears.out = ears.in ? capture_open(segment, PCAP_D_OUT, &segment->listening_error) : NULL;
+	group_join(segment, &ears);
 	if (!segment->listening_error) {
 		struct mono begin = mono_now();
 		ask_and_listen(segment, &ears, ask_members, begin, GROUP_WAIT_US);

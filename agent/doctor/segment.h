@@ -65,6 +65,7 @@ struct segment {
 	int asking_error;    /* -errno: nobody could be asked; 0: everybody was */
 	int listening_error; /* -errno: adverts could not be seen */
 	int64_t listen_us;   /* how long */
+	bool joins;	     /* the group itself while it listens, because no vipd here does */
 	bool lost;	     /* more passed than there is room for */
 	unsigned peer_count, answer_count, speaker_count, said_count;
 	unsigned reflected;				    /* adverts from here that came back */

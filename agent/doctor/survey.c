@@ -59,6 +59,7 @@ static int survey_segment_ipv6(struct survey *survey)
 		for (unsigned a = 0; a < survey->address_count; a++)
 			router->addresses[router->address_count++] = survey->addresses[a].address;
 		segment->config = config;
+		segment->joins = true;
 		memcpy(segment->interface, survey->interface, sizeof segment->interface);
 		segment_want(segment, router);
 		segment_listen(segment);

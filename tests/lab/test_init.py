@@ -6,7 +6,7 @@ import pty
 import subprocess
 from concurrent import futures
 
-from basics import BUILD, PREFIX, PREFIX_IPV4, VIP, VIP_IPV4, wait_for
+from basics import BUILD, PREFIX, PREFIX_IPV4, VIP, VIP_IPV4, run, wait_for
 
 FREE = PREFIX + "f:77"
 
@@ -21,11 +21,13 @@ def init(host, name, *arguments, address=VIP):
 def at_once(client, runs):
     with futures.ThreadPoolExecutor() as pool:
         started = {name: pool.submit(init, client, name, *arguments) for name, arguments in runs.items()}
-    return {name: run.result() for name, run in started.items()}
+    return {name: future.result() for name, future in started.items()}
 
 
 def test_what_is_used_is_found(lab, nodes):
     client = lab.client
+    wait_for("the switch forwards the group to its members alone", lambda: run("bridge", "-n", "switch", "mdb").stdout,
+             lambda text: text.count("grp ff02::12 ") == len(nodes))
     runs = {
         "joins": (),
         "joins-as-told": ("--vrid", "100", "--priority", "120"),
