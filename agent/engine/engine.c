@@ -89,16 +89,17 @@ static int watch_everything(void)
 struct schedule {
 	struct mono act;
 	struct mono rise;
+	struct mono takeover;
 };
 
 static struct schedule schedule(void)
 {
-	struct schedule next = {.act = mono_min(tell_at, engine.dump_at), .rise = MONO_NEVER};
+	struct schedule next = {.act = mono_min(tell_at, engine.dump_at), .takeover = MONO_NEVER};
 	for (unsigned i = 0; i < engine.router_count; i++) {
 		next.act = mono_min(next.act, engine.due[i]);
-		next.rise = mono_min(next.rise, mono_add(engine.takeover[i], -RISE_US));
+		next.takeover = mono_min(next.takeover, engine.takeover[i]);
 	}
-	next.rise = mono_min(next.rise, next.act);
+	next.rise = mono_min(mono_add(next.takeover, -RISE_US), next.act);
 	return next;
 }
 
@@ -237,6 +238,10 @@ static void turn(void)
 	draw_breath(next.rise);
 	uint32_t ready = await(&next);
 	struct mono now = mono_now();
+	/* It may have been stopped, which ends a sleep early, or got no processor since: what came before
+	 * `now` is heard. */
+	if (!ready && mono_reached(now, next.takeover))
+		ready = sleep_us(0);
 	board_heartbeat(engine.board, now);
 	if (mono_reached(now, next.act))
 		late_woke(&engine, next.act, now);

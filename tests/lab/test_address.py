@@ -76,3 +76,15 @@ def test_a_late_engine_steps_down(lab, nodes, probe):
              lambda count: count == became + 1)
     lab.wait_holder(nodes[0])
     wait_for("and serves the client", probe.answered_by, lambda name: name == nodes[0].name)
+
+
+def test_a_late_backup_hears_first(lab, nodes):
+    """Stopped, a process wakes without having been told what there is to read: the holder's adverts have come."""
+    before = transitions(nodes)
+    engine = nodes[1].vipd_pids()["engine"]
+    heard = nodes[1].router()["counters"]["adverts_received"]
+    os.kill(engine, signal.SIGSTOP)
+    adverts_pass(nodes[0], 8)
+    os.kill(engine, signal.SIGCONT)
+    wait_for("it has heard them", lambda: nodes[1].router()["counters"]["adverts_received"], lambda now: now >= heard + 8)
+    assert transitions(nodes) == before
