@@ -218,7 +218,7 @@ bool has_moved(const struct doctor *doctor, const struct config_router *router)
 	const struct segment *segment = router_segment(doctor, router);
 	const json_t *before = router_status(doctor->status, router),
 		     *after = router_status(doctor->later, router);
-	enum speaking speaking = segment ? segment_speaking(segment, router->id.vrid) : SPEAKING_NOBODY;
+	enum speaking speaking = segment ? segment_speaking(segment, &router->id) : SPEAKING_NOBODY;
 	if (speaking >= SPEAKING_BESIDE)
 		return false;
 	return speaking == SPEAKING_IN_TURN ||
@@ -241,11 +241,11 @@ static bool is_unclear(struct doctor *doctor, const struct config_router *router
 {
 	struct segment *segment = (struct segment *)router_segment(doctor, router);
 	if (!segment ||
-	    !(has_moved(doctor, router) || segment_speaking(segment, router->id.vrid) == SPEAKING_BESIDE))
+	    !(has_moved(doctor, router) || segment_speaking(segment, &router->id) == SPEAKING_BESIDE))
 		return false;
 	for (unsigned i = 0; i < segment->speaker_count; i++) {
 		int64_t slow_us = segment->speakers[i].interval_us + SLOW_MARGIN_US;
-		if (segment->speakers[i].vrid == router->id.vrid && slow_us > segment->listen_us)
+		if (segment_speaks_for(&segment->speakers[i], &router->id) && slow_us > segment->listen_us)
 			segment->listen_us = slow_us;
 	}
 	return true;

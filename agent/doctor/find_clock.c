@@ -25,7 +25,7 @@ static const struct segment_speaker *farthest(
 	const struct segment_speaker *found = NULL;
 	for (unsigned i = 0; segment && i < segment->speaker_count; i++) {
 		const struct segment_speaker *speaker = &segment->speakers[i];
-		if (speaker->vrid != router->id.vrid || speaker->outgoing || !speaker->stamped)
+		if (!segment_speaks_for(speaker, &router->id) || speaker->outgoing || !speaker->stamped)
 			continue;
 		if (!found || magnitude(speaker->skew_us) > magnitude(found->skew_us))
 			found = speaker;

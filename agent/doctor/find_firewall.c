@@ -14,6 +14,7 @@
 #define EVIDENCE     2 /* so many adverts: one may have come before the counters were read */
 #define CHAINS_MAX   256
 #define MEMBERS_PATH "/proc/net/igmp6"
+#define MEMBERS_IPV4 "/proc/net/igmp"
 
 /* Of one direction: adverts that should have passed, and those that did. */
 struct way {
@@ -54,7 +55,8 @@ static unsigned seen(const struct segment *segment, const struct config_router *
 {
 	unsigned count = 0;
 	for (unsigned i = 0; i < segment->speaker_count; i++) {
-		if (segment->speakers[i].vrid == router->id.vrid && segment->speakers[i].outgoing == outgoing)
+		if (segment_speaks_for(&segment->speakers[i], &router->id) &&
+		    segment->speakers[i].outgoing == outgoing)
 			count += segment->speakers[i].count;
 	}
 	return count;
@@ -102,9 +104,31 @@ static void chains_find(char list[static CHAINS_MAX])
 	free(text);
 }
 
+/* A line with the interface, then one of each of its groups, as a number in the order of this machine. */
+static bool is_member_ipv4(const struct config_router *router)
+{
+	static const uint8_t wanted[4] = {224, 0, 0, 18};
+	char line[128], interface[IF_NAMESIZE];
+	bool here = false, found = false;
+	uint32_t group;
+	FILE *file = fopen(MEMBERS_IPV4, "re");
+	if (!file)
+		return true;
+	while (!found && fgets(line, sizeof line, file)) {
+		if (line[0] != '\t' && sscanf(line, "%*d %15s", interface) == 1)
+			here = strcmp(interface, router->id.interface) == 0;
+		else if (here && sscanf(line, " %8x ", &group) == 1)
+			found = memcmp(&group, wanted, sizeof wanted) == 0;
+	}
+	fclose(file);
+	return found;
+}
+
 /* The kernel discards what is sent to a group that nobody here has joined. */
 static bool is_member(const struct config_router *router)
 {
+	if (router->id.family == AF_INET)
+		return is_member_ipv4(router);
 	char line[128], interface[IF_NAMESIZE], group[33];
 	bool found = false;
 	FILE *file = fopen(MEMBERS_PATH, "re");
@@ -132,7 +156,7 @@ static void blocked_tell(struct doctor *doctor, const struct config_router *rout
 	    way->offered, router->id.interface, some);
 	finding_advise(doctor,
 	    "let protocol 112 pass (nft: meta l4proto vrrp accept); look at nft list ruleset, "
-	    "ip6tables-save, "
+	    "ip6tables-save, iptables-save, "
 	    "tc and XDP%s%s",
 	    *chains ? "; chains that drop something: " : "", chains);
 }
@@ -146,8 +170,8 @@ static void way_judge(struct doctor *doctor, const struct config_router *router,
 	else if (in && !way->passed && !router->peer_count && !is_member(router))
 		finding_add(doctor, DOCTOR_FAILURE, router->name,
 		    "vipd joins it again by itself; if this stays: journalctl -u vipd",
-		    "in: nobody here is a member of ff02::12 on %s, so the kernel discards advertisements",
-		    router->id.interface);
+		    "in: nobody here is a member of %s on %s, so the kernel discards advertisements",
+		    router->id.family == AF_INET ? "224.0.0.18" : "ff02::12", router->id.interface);
 	else if (way->offered < EVIDENCE)
 		finding_add(doctor, DOCTOR_UNKNOWN, router->name,
 		    in ? "run it on a server that is not the holder" : "run it on the holder",

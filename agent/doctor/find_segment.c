@@ -17,11 +17,7 @@ const struct segment *segment_heard(
 {
 	const struct segment *segment = router_segment(doctor, router);
 	int error = !segment ? 0 : asking ? segment->asking_error : segment->listening_error;
-	if (router->id.family == AF_INET)
-		finding_add(doctor, DOCTOR_UNKNOWN, router->name,
-		    "vipctl status on every server says who is the holder, arping -D who else has an address",
-		    "%s: the segment is listened to for IPv6 only, and its adverts are IPv4", what);
-	else if (!segment)
+	if (!segment)
 		finding_add(doctor, DOCTOR_UNKNOWN, router->name, NULL,
 		    "%s: only the first %d interfaces are listened to", what, SEGMENTS_MAX);
 	else if (error)
@@ -46,7 +42,7 @@ static unsigned speakers_heard(
 	for (unsigned i = 0; i < segment->speaker_count; i++) {
 		const struct segment_speaker *speaker = &segment->speakers[i];
 		char text[ADDRESS_TEXT_MAX];
-		if (speaker->vrid != router->id.vrid || speaker->outgoing)
+		if (!segment_speaks_for(speaker, &router->id) || speaker->outgoing)
 			continue;
 		if (count++ < NAMED_MAX)
 			list_add(list, LIST_MAX, address_format(&speaker->source, text));
@@ -59,18 +55,26 @@ void find_peers(struct doctor *doctor, const struct config_router *router)
 {
 	const struct segment *segment = segment_heard(doctor, router, true, "the group cannot be asked");
 	char members[LIST_MAX] = "", speakers[LIST_MAX] = "", text[ADDRESS_TEXT_MAX];
-	const char *where = router->peer_count ? "of the configured peers" : "in ff02::12";
+	bool ipv4 = router->id.family == AF_INET;
+	const char *where = router->peer_count ? "of the configured peers"
+			    : ipv4	       ? "in 224.0.0.18"
+					       : "in ff02::12";
 	if (!segment)
 		return;
-	for (unsigned i = 0; i < segment->peer_count && i < NAMED_MAX; i++)
+	for (unsigned i = 0; i < segment->peer_count && i < NAMED_MAX && !ipv4; i++)
 		list_add(members, LIST_MAX, address_format(&segment->peers[i], text));
 	unsigned heard = speakers_heard(segment, router, speakers);
-	if (!segment->peer_count && !heard)
+	if (ipv4 && (heard || is_active_here(doctor, router)))
+		finding_add(doctor, heard ? DOCTOR_FINE : DOCTOR_UNKNOWN, router->name,
+		    heard ? NULL : "vipctl status on the other servers says whether they hear this one",
+		    "%s: Backups cannot be asked over IPv4; advertising: %s", where,
+		    heard ? speakers : "nobody else");
+	else if ((ipv4 || !segment->peer_count) && !heard)
 		finding_add(doctor, is_active_here(doctor, router) ? DOCTOR_WARNING : DOCTOR_FAILURE,
 		    router->name,
 		    "is vipd running on the other servers, on the same segment and with the same vrid? Does "
 		    "the "
-		    "switch forward ff02::12 (MLD snooping)? Do firewalls let protocol 112 pass?",
+		    "switch forward the group (MLD, IGMP snooping)? Do firewalls let protocol 112 pass?",
 		    "no peers: nobody %s answers, and no advertisement comes in", where);
 	else
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "%s: %s; advertising: %s", where,
@@ -97,7 +101,7 @@ static unsigned speakers_list(const struct segment *segment, const struct config
 	for (unsigned i = 0; i < segment->speaker_count; i++) {
 		const struct segment_speaker *speaker = &segment->speakers[i];
 		char text[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX], item[ADDRESS_TEXT_MAX + 64];
-		if (speaker->vrid != router->id.vrid || speaker->priority == 0)
+		if (!segment_speaks_for(speaker, &router->id) || speaker->priority == 0)
 			continue;
 		snprintf(item, sizeof item, "%s (priority %u, %s)", address_format(&speaker->source, text),
 		    speaker->priority, speaker->outgoing ? "this node" : mac_format(speaker->mac, mac));
@@ -126,7 +130,7 @@ void find_speakers(struct doctor *doctor, const struct config_router *router)
 		finding_add(doctor, DOCTOR_WARNING, router->name,
 		    "does it go on? Then see vipctl events on every server: why the holder changes",
 		    "the address moved while it was watched%s%s", *list ? ": " : "", list);
-	else if (segment_speaking(segment, router->id.vrid) >= SPEAKING_BESIDE)
+	else if (segment_speaking(segment, &router->id) >= SPEAKING_BESIDE)
 		finding_add(doctor, DOCTOR_FAILURE, router->name,
 		    "they do not hear each other, or their keys differ: run vipctl doctor on each, look at "
 		    "firewalls and at the switch (MLD snooping)",
@@ -149,8 +153,8 @@ void find_speakers(struct doctor *doctor, const struct config_router *router)
 
 static bool is_virtual_mac(const uint8_t mac[static 6])
 {
-	static const uint8_t prefix[] = {0x00, 0x00, 0x5e, 0x00, 0x02}; /* RFC 9568 section 7.3 */
-	return memcmp(mac, prefix, sizeof prefix) == 0;
+	static const uint8_t prefix[] = {0x00, 0x00, 0x5e, 0x00}; /* RFC 9568 section 7.3: 01 for IPv4, 02 */
+	return memcmp(mac, prefix, sizeof prefix) == 0 && (mac[4] == 1 || mac[4] == 2);
 }
 
 /* Whose link-layer address it is: a member of the group or an advertising router; NULL: nobody known. */
@@ -203,7 +207,7 @@ static void answers_judge(struct doctor *doctor, const struct config_router *rou
 		    "%s: held here, and nobody else answers for it", address);
 	else if (here || count > 1)
 		finding_add(doctor, DOCTOR_FAILURE, router->name,
-		    "find it by its MAC (ip -6 neigh, or the switch's table) and take the address from it",
+		    "find it by its MAC (ip neigh, or the switch's table) and take the address from it",
 		    "SPLIT BRAIN: %s is %sanswered for by %s", address, here ? "held here, and also " : "",
 		    list);
 	else if (count == 0)
@@ -219,17 +223,6 @@ static void answers_judge(struct doctor *doctor, const struct config_router *rou
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "%s: one answer, of %s", address, list);
 }
 
-/* Not of IPv4, which is a finding. */
-static bool is_asked(struct doctor *doctor, const struct config_router *router, const struct address *address)
-{
-	char text[ADDRESS_TEXT_MAX];
-	if (!address_is_ipv4(address))
-		return true;
-	finding_add(doctor, DOCTOR_UNKNOWN, router->name, "arping -D says who has it",
-	    "%s: neighbours are asked for IPv6 addresses only", address_format(address, text));
-	return false;
-}
-
 void find_wire(struct doctor *doctor, const struct config_router *router)
 {
 	const struct segment *segment = segment_heard(doctor, router, true, "the neighbours cannot be asked");
@@ -237,8 +230,6 @@ void find_wire(struct doctor *doctor, const struct config_router *router)
 		return;
 	for (unsigned i = 0; i < router->address_count; i++) {
 		const struct segment_answer *answers[NAMED_MAX] = {0};
-		if (!is_asked(doctor, router, &router->addresses[i]))
-			continue;
 		char list[LIST_MAX] = "", text[ADDRESS_TEXT_MAX];
 		unsigned count = segment_answers(segment, &router->addresses[i], answers, NAMED_MAX);
 		for (unsigned k = 0; k < count && k < NAMED_MAX; k++)
@@ -257,8 +248,6 @@ void find_foreign(struct doctor *doctor, const struct config_router *router)
 		return;
 	for (unsigned i = 0; i < router->address_count; i++) {
 		const struct segment_answer *answers[NAMED_MAX];
-		if (!is_asked(doctor, router, &router->addresses[i]))
-			return;
 		unsigned count = segment_answers(segment, &router->addresses[i], answers, NAMED_MAX);
 		for (unsigned k = 0; k < count && k < NAMED_MAX; k++) {
 			if (!owner_find(segment, answers[k]->mac) && !is_virtual_mac(answers[k]->mac))

@@ -2,9 +2,9 @@
 /*
  * Asking and listening on one interface.
  *
- * A raw ICMPv6 socket sends the questions; libpcap sees the answers, and adverts both ways. First the group
- * is asked, because the link-layer addresses of its members tell afterwards whose an answer is; then every
- * virtual address and every member. Questions are sent twice.
+ * A raw ICMPv6 socket and one for ARP send the questions; libpcap sees the answers, and adverts both ways.
+ * First the group is asked, in IPv6, because the link-layer addresses of its members tell afterwards whose an
+ * answer is; then every virtual address and every member. Questions are sent twice.
  *
  * A question costs a neighbour an entry in its cache, as every other packet from here would.
  */
@@ -15,6 +15,7 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <netinet/icmp6.h>
+#include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <pcap/pcap.h>
 #include <poll.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "vipd/advert.h"
+#include "vipd/arp.h"
 #include "vipd/cursor.h"
 #include "vipd/mono.h"
 #include "vipd/na.h"
@@ -33,10 +35,11 @@
 #define LISTEN_MAX_US	 (5000 * USEC_PER_MS)
 #define LISTEN_INTERVALS 4
 #define FRAME_MAX	 (sizeof(struct ether_header) + sizeof(struct ip6_hdr) + ADVERT_SIZE_MAX)
-#define FILTER		 "ip6 proto 112 or icmp6"
+#define FILTER		 "ip proto 112 or ip6 proto 112 or icmp6 or arp"
 
 struct ears {
 	int icmp;    /* for questions; below 0: none */
+	int arp;     /* the same, of IPv4 */
 	pcap_t *in;  /* before any firewall */
 	pcap_t *out; /* behind it */
 	uint16_t echo_id;
@@ -147,6 +150,14 @@ static int ask_echo(const struct segment *segment, const struct ears *ears, cons
 	return send_to(segment, ears, to, &echo, sizeof echo);
 }
 
+static int ask_arp(const struct segment *segment, const struct ears *ears, const struct address *target)
+{
+	uint8_t bytes[ARP_SIZE];
+	struct arp probe = arp_probe(target, segment->mac);
+	arp_build(&probe, bytes, sizeof bytes);
+	return ears->arp < 0 ? ears->arp : net_send_arp(ears->arp, segment->ifindex, bytes);
+}
+
 /* RFC 4861 section 4.3, to the solicited-node group of the target (RFC 4291 section 2.7.1). */
 static int ask_neighbor(const struct segment *segment, const struct ears *ears, const struct address *target)
 {
@@ -157,6 +168,8 @@ static int ask_neighbor(const struct segment *segment, const struct ears *ears, 
 	} question = {.head = {.nd_ns_hdr.icmp6_type = ND_NEIGHBOR_SOLICIT, .nd_ns_target = target->in6},
 	    .option = {.nd_opt_type = ND_OPT_SOURCE_LINKADDR, .nd_opt_len = 1}};
 	struct address group = solicited_node(target);
+	if (address_is_ipv4(target))
+		return ask_arp(segment, ears, target);
 	memcpy(question.mac, segment->mac, sizeof question.mac);
 	return send_to(
 	    segment, ears, &group, &question, segment->has_mac ? sizeof question : sizeof question.head);
@@ -196,8 +209,7 @@ static int ask_neighbors(const struct segment *segment, const struct ears *ears)
 	int result = 0;
 	for (unsigned i = 0; (router = next_router(segment, &i)) && !result;) {
 		for (unsigned k = 0; k < router->address_count && !result; k++)
-			if (!address_is_ipv4(&router->addresses[k]))
-				result = ask_neighbor(segment, ears, &router->addresses[k]);
+			result = ask_neighbor(segment, ears, &router->addresses[k]);
 	}
 	for (unsigned i = 0; i < segment->peer_count && !result; i++)
 		result = ask_neighbor(segment, ears, &segment->peers[i]);
@@ -236,13 +248,13 @@ static bool is_asked_for(const struct segment *segment, const struct address *ta
 	return config_has_address(segment->config, target);
 }
 
-static void answer_add(struct segment *segment, const struct na *na)
+static void answer_add(struct segment *segment, const struct address *target, const uint8_t mac[static 6])
 {
-	if (!is_asked_for(segment, &na->target))
+	if (!is_asked_for(segment, target) || (segment->has_mac && memcmp(mac, segment->mac, 6) == 0))
 		return;
 	for (unsigned i = 0; i < segment->answer_count; i++) {
-		if (address_equal(&segment->answers[i].target, &na->target) &&
-		    memcmp(segment->answers[i].mac, na->mac, sizeof na->mac) == 0)
+		if (address_equal(&segment->answers[i].target, target) &&
+		    memcmp(segment->answers[i].mac, mac, sizeof segment->answers[i].mac) == 0)
 			return;
 	}
 	if (segment->answer_count == SEGMENT_ANSWERS_MAX) {
@@ -250,8 +262,8 @@ static void answer_add(struct segment *segment, const struct na *na)
 		return;
 	}
 	struct segment_answer *answer = &segment->answers[segment->answer_count++];
-	answer->target = na->target;
-	memcpy(answer->mac, na->mac, sizeof answer->mac);
+	answer->target = *target;
+	memcpy(answer->mac, mac, sizeof answer->mac);
 }
 
 /* Announcements count as well as answers: both say who claims an address. */
@@ -266,9 +278,8 @@ static void take_icmp(struct segment *segment, const struct ears *ears, const st
 	memcpy(&icmp, bytes, sizeof icmp);
 	if (icmp.icmp6_type == ICMP6_ECHO_REPLY && icmp.icmp6_id == ears->echo_id)
 		peer_add(segment, &source);
-	else if (na_parse(bytes, size, &source, &destination, head->ip6_hlim, &na) == NA_OK && na.has_mac &&
-		 !(segment->has_mac && memcmp(na.mac, segment->mac, sizeof na.mac) == 0))
-		answer_add(segment, &na);
+	else if (na_parse(bytes, size, &source, &destination, head->ip6_hlim, &na) == NA_OK && na.has_mac)
+		answer_add(segment, &na.target, na.mac);
 }
 
 /* What pcap_dispatch() hands on. */
@@ -278,38 +289,86 @@ struct capture {
 	bool outgoing;
 };
 
-static void take_advert(const struct capture *capture, int64_t at_us, const struct ether_header *link,
-    const struct ip6_hdr *head, const uint8_t *bytes, size_t size)
+/* One frame behind its Ethernet header. */
+struct frame {
+	const struct pcap_pkthdr *pcap;
+	struct ether_header link;
+	const uint8_t *bytes;
+	size_t size;
+	bool reflected; /* from here, and it came back */
+};
+
+static void take_vrrp(const struct capture *capture, const struct frame *frame,
+    const struct advert_envelope *envelope, const uint8_t *bytes, size_t size)
 {
-	struct advert_envelope envelope = {{head->ip6_src}, {head->ip6_dst}, head->ip6_hlim};
 	struct advert advert;
-	if (advert_parse(bytes, size, &envelope, &advert) == ADVERT_OK)
-		segment_hear(
-		    capture->segment, &envelope.source, link->ether_shost, &advert, capture->outgoing, at_us);
+	int64_t at_us = frame->pcap->ts.tv_sec * USEC_PER_SEC + frame->pcap->ts.tv_usec;
+	if (frame->reflected)
+		capture->segment->reflected++;
+	else if (advert_parse(bytes, size, envelope, &advert) == ADVERT_OK)
+		segment_hear(capture->segment, &envelope->source, frame->link.ether_shost, &advert,
+		    capture->outgoing, at_us);
 }
 
-static void take_frame(u_char *context, const struct pcap_pkthdr *frame, const u_char *bytes)
+/* What follows the length that the header tells is padding. */
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static void take_ipv6(const struct capture *capture, const struct frame *frame)
+{
+	struct ip6_hdr head;
+	if (frame->size < sizeof head)
+		return;
+	memcpy(&head, frame->bytes, sizeof head);
+	size_t size = smaller(ntohs(head.ip6_plen), frame->size - sizeof head);
+	struct advert_envelope envelope = {{head.ip6_src}, {head.ip6_dst}, head.ip6_hlim};
+	if (head.ip6_nxt == VRRP_PROTOCOL)
+		take_vrrp(capture, frame, &envelope, frame->bytes + sizeof head, size);
+	else if (head.ip6_nxt == IPPROTO_ICMPV6 && !capture->outgoing && !frame->reflected)
+		take_icmp(capture->segment, capture->ears, &head, frame->bytes + sizeof head, size);
+}
+
+static void take_ipv4(const struct capture *capture, const struct frame *frame)
+{
+	struct iphdr head;
+	if (frame->size < sizeof head)
+		return;
+	memcpy(&head, frame->bytes, sizeof head);
+	size_t before = head.ihl * 4U, size = smaller(ntohs(head.tot_len), frame->size);
+	struct advert_envelope envelope = {
+	    address_of_bytes(&head.saddr, 4), address_of_bytes(&head.daddr, 4), head.ttl};
+	if (before <= size)
+		take_vrrp(capture, frame, &envelope, frame->bytes + before, size - before);
+}
+
+/* Replies, announcements, and questions: they say that somebody has the address that asks. */
+static void take_arp(const struct capture *capture, const struct frame *frame)
+{
+	struct arp arp;
+	if (!capture->outgoing && arp_parse(frame->bytes, frame->size, &arp) == ARP_OK &&
+	    !address_is_unspecified(&arp.sender))
+		answer_add(capture->segment, &arp.sender, arp.sender_mac);
+}
+
+static void take_frame(u_char *context, const struct pcap_pkthdr *pcap, const u_char *bytes)
 {
 	const struct capture *capture = (const struct capture *)context;
 	struct segment *segment = capture->segment;
-	const size_t before = sizeof(struct ether_header) + sizeof(struct ip6_hdr);
-	struct ether_header link;
-	struct ip6_hdr head;
-	if (frame->caplen < before)
+	struct frame frame = {.pcap = pcap};
+	if (pcap->caplen < sizeof frame.link)
 		return;
-	memcpy(&link, bytes, sizeof link);
-	memcpy(&head, bytes + sizeof link, sizeof head);
-	size_t length = ntohs(head.ip6_plen), left = frame->caplen - before;
-	size_t size = length < left ? length : left; /* what follows is padding */
-	bool reflected = !capture->outgoing && segment->has_mac &&
-			 memcmp(link.ether_shost, segment->mac, sizeof segment->mac) == 0;
-	if (reflected)
-		segment->reflected += head.ip6_nxt == VRRP_PROTOCOL;
-	else if (head.ip6_nxt == VRRP_PROTOCOL)
-		take_advert(capture, frame->ts.tv_sec * USEC_PER_SEC + frame->ts.tv_usec, &link, &head,
-		    bytes + before, size);
-	else if (head.ip6_nxt == IPPROTO_ICMPV6 && !capture->outgoing)
-		take_icmp(segment, capture->ears, &head, bytes + before, size);
+	memcpy(&frame.link, bytes, sizeof frame.link);
+	frame.bytes = bytes + sizeof frame.link;
+	frame.size = pcap->caplen - sizeof frame.link;
+	frame.reflected = !capture->outgoing && segment->has_mac &&
+			  memcmp(frame.link.ether_shost, segment->mac, sizeof segment->mac) == 0;
+	switch (ntohs(frame.link.ether_type)) {
+	case ETHERTYPE_IPV6: take_ipv6(capture, &frame); break;
+	case ETHERTYPE_IP: take_ipv4(capture, &frame); break;
+	case ETHERTYPE_ARP: take_arp(capture, &frame); break;
+	}
 }
 
 /* ---- the run ---- */
@@ -372,7 +431,8 @@ void segment_listen(struct segment *segment)
 		return;
 	}
 	mac_find(segment);
-	struct ears ears = {.icmp = net_open_icmp(NULL, 0), .echo_id = (uint16_t)getpid()};
+	struct ears ears = {
+	    .icmp = net_open_icmp(NULL, 0), .arp = net_open_arp(), .echo_id = (uint16_t)getpid()};
 	segment->asking_error = ears.icmp < 0 ? ears.icmp : 0;
 	ears.in = capture_open(segment, PCAP_D_IN, &segment->listening_error);
 	ears.out = ears.in ? capture_open(segment, PCAP_D_OUT, &segment->listening_error) : NULL;
@@ -388,6 +448,8 @@ void segment_listen(struct segment *segment)
 	}
 	if (ears.icmp >= 0)
 		close(ears.icmp);
+	if (ears.arp >= 0)
+		close(ears.arp);
 	if (ears.in)
 		pcap_close(ears.in);
 	if (ears.out)

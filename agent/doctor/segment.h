@@ -85,7 +85,13 @@ void segment_listen(struct segment *segment);
 void segment_hear(struct segment *segment, const struct address *source, const uint8_t mac[static 6],
     const struct advert *advert, bool outgoing, int64_t at_us);
 
-enum speaking segment_speaking(const struct segment *segment, uint8_t vrid);
+/* Whether it advertises the virtual router: the VRID, in the family. */
+static inline bool segment_speaks_for(const struct segment_speaker *speaker, const struct router_id *id)
+{
+	return speaker->vrid == id->vrid && address_is_ipv4(&speaker->source) == (id->family == AF_INET);
+}
+
+enum speaking segment_speaking(const struct segment *segment, const struct router_id *id);
 
 /* How many different link-layer addresses answered for `target`; the first `room` of them go to `answers`. */
 unsigned segment_answers(const struct segment *segment, const struct address *target,

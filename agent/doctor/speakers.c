@@ -82,7 +82,7 @@ void segment_hear(struct segment *segment, const struct address *source, const u
  * A router that hears another one steps down, or the other one does. So it overlaps with that one if it
  * advertises again within an interval and a half of its own, without having resigned in between.
  */
-enum speaking segment_speaking(const struct segment *segment, uint8_t vrid)
+enum speaking segment_speaking(const struct segment *segment, const struct router_id *id)
 {
 	int64_t last_us[SEGMENT_SPEAKERS_MAX] = {0}; /* 0: it has not spoken, or has resigned */
 	unsigned overlaps = 0, speakers = 0, previous = SEGMENT_SPEAKERS_MAX;
@@ -90,7 +90,7 @@ enum speaking segment_speaking(const struct segment *segment, uint8_t vrid)
 		const struct segment_said *said = &segment->said[i];
 		const struct segment_speaker *speaker = &segment->speakers[said->speaker];
 		int64_t *at_us = &last_us[said->speaker];
-		if (speaker->vrid != vrid)
+		if (!segment_speaks_for(speaker, id))
 			continue;
 		overlaps += !said->last && *at_us && previous != said->speaker &&
 			    said->at_us - *at_us <= speaker->interval_us * 3 / 2;
@@ -98,7 +98,7 @@ enum speaking segment_speaking(const struct segment *segment, uint8_t vrid)
 		previous = said->last ? previous : said->speaker;
 	}
 	for (unsigned i = 0; i < segment->speaker_count; i++)
-		speakers += segment->speakers[i].vrid == vrid;
+		speakers += segment_speaks_for(&segment->speakers[i], id);
 	return overlaps >= OVERLAPS_SURE ? SPEAKING_SEVERAL
 	       : overlaps		 ? SPEAKING_BESIDE
 	       : speakers > 1		 ? SPEAKING_IN_TURN

@@ -157,6 +157,30 @@ def test_a_foreign_holder_is_found_and_answered(dual, lab):
     wait_reached(client, first)
 
 
+def doctor(node):
+    """What it found of the segment, as pairs of sign and text."""
+    words = ["doctor", "-c", node.config_path, "-o", "json", "peers", "speakers", "wire", "foreign", "firewall"]
+    return [(finding["sign"], finding["found"]) for finding in json.loads(node.vipctl(*words, check=False).stdout)["findings"]]
+
+
+def test_the_doctor_asks_by_arp(dual):
+    first, second, third = dual
+    found = doctor(first)
+    for address in BOTH:
+        assert ("fine", f"{address}: held here, and nobody else answers for it") in found, found
+    found = doctor(second)
+    assert any(text.startswith(f"one router advertises vrid 100: {first.ipv4}") for _, text in found), found
+    assert any(text.startswith(f"{VIP_IPV4}: one answer, of 02:00:00:00:00:{first.number}") for _, text in found), found
+    assert ("fine", "in: advertisements that reach this machine reach vipd") in found, found
+    assert third.vipd_stop() == 0
+    run("ip", "-n", third.name, "addr", "add", f"{VIP_IPV4}/24", "dev", "eth0")
+    try:
+        found = doctor(first)
+        assert any(grade == "failure" and text.startswith(f"SPLIT BRAIN: {VIP_IPV4}") for grade, text in found), found
+    finally:
+        run("ip", "-n", third.name, "addr", "del", f"{VIP_IPV4}/24", "dev", "eth0")
+
+
 STORM = """
 import socket
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)

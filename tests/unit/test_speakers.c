@@ -38,7 +38,7 @@ static enum speaking of(const char *transcript, const unsigned interval_cs[stati
 		if (transcript[i] != '.')
 			hear(transcript[i], (int64_t)(i + 1) * STEP_US, interval_cs);
 	}
-	return segment_speaking(&segment, VRID);
+	return segment_speaking(&segment, &(struct router_id){.family = AF_INET6, .vrid = VRID});
 }
 
 static void test_one_holder(void **state)
@@ -88,7 +88,8 @@ static void test_order_is_that_of_the_times(void **state)
 		hear('B', 10 * STEP_US + i * 2 * STEP_US, usual_cs);
 	for (int i = 0; i < 5; i++)
 		hear('A', 1 + i * 2 * STEP_US, usual_cs);
-	assert_int_equal(segment_speaking(&segment, VRID), SPEAKING_IN_TURN);
+	assert_int_equal(segment_speaking(&segment, &(struct router_id){.family = AF_INET6, .vrid = VRID}),
+	    SPEAKING_IN_TURN);
 	for (unsigned i = 1; i < segment.said_count; i++)
 		assert_true(segment.said[i - 1].at_us <= segment.said[i].at_us);
 }
@@ -97,7 +98,9 @@ static void test_other_virtual_routers_do_not_matter(void **state)
 {
 	(void)state;
 	assert_int_equal(of("A.A.A.A", usual_cs), SPEAKING_ONE);
-	assert_int_equal(segment_speaking(&segment, VRID + 1), SPEAKING_NOBODY);
+	assert_int_equal(
+	    segment_speaking(&segment, &(struct router_id){.family = AF_INET6, .vrid = VRID + 1}),
+	    SPEAKING_NOBODY);
 }
 
 /* 2026-11-25, and 16 bits of the fraction of a second. */
@@ -124,7 +127,8 @@ static void test_too_many(void **state)
 		hear("AB"[i % 2], i * (int64_t)STEP_US, usual_cs);
 	assert_int_equal(segment.said_count, SEGMENT_SAID_MAX);
 	assert_true(segment.lost);
-	assert_int_equal(segment_speaking(&segment, VRID), SPEAKING_SEVERAL);
+	assert_int_equal(segment_speaking(&segment, &(struct router_id){.family = AF_INET6, .vrid = VRID}),
+	    SPEAKING_SEVERAL);
 }
 
 int main(void)
