@@ -27,7 +27,7 @@ def at_once(client, runs):
 def test_what_is_used_is_found(lab, nodes):
     client = lab.client
     wait_for("the switch forwards the group to its members alone", lambda: run("bridge", "-n", "switch", "mdb").stdout,
-             lambda text: text.count("grp ff02::12 ") == len(nodes))
+             lambda text: text.count("grp ff02::12 ") >= len(nodes))
     runs = {
         "joins": (),
         "joins-as-told": ("--vrid", "100", "--priority", "120"),
