@@ -136,8 +136,9 @@ $(B)/sim: $(call objects,$(SIM))
 sim: $(B)/sim
 	@VERBOSE=$(VERBOSE) $(EMULATOR) $(B)/sim $(SEED) $(RUNS)
 # Whether unit test and simulator notice when the core is broken.
-mutants: $(B)/sim $(TRANSCRIPTS:%=$(B)/unit/%) $(B)/unit/health $(B)/unit/replay
+mutants: $(B)/sim $(TRANSCRIPTS:%=$(B)/unit/%) $(B)/unit/health $(B)/unit/replay $(B)/unit/roster
 	@CC="$(CC) $(SANITIZE)" OBJECTS_health="$(call objects,$(unit_health))" OBJECTS_replay="$(call objects,$(unit_replay))" \
+		OBJECTS_roster="$(call objects,$(unit_roster))" \
 		tests/sim/mutants $(B)/mutants $(TRANSCRIPTS)
 
 # ---- the two commands of the README, and what they are made of ----
