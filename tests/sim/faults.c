@@ -69,8 +69,10 @@ static int64_t draw_interval(void)
 static void draw_node(struct node *node, unsigned i, int64_t interval_us, bool old)
 {
 	node->number = i;
-	node->address = (struct address){
-	    .in6.s6_addr = {0xfe, 0x80, [14] = (uint8_t)random_in(0, 255), [15] = (uint8_t)(i + 1)}};
+	node->address = world.seed % 2 ? address_of_bytes((const uint8_t[]){10, 0, 0, 0}, 4)
+				       : (struct address){.in6.s6_addr = {0xfe, 0x80}};
+	node->address.in6.s6_addr[14] = (uint8_t)random_in(0, 255);
+	node->address.in6.s6_addr[15] = (uint8_t)(i + 1);
 	node->params.advert_interval_us = interval_us;
 	node->params.address_count = world.address_count;
 	node->params.lease_us = world.lease_us;

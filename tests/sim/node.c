@@ -249,7 +249,8 @@ static void send_advert(struct node *node, uint8_t priority, const struct addres
 	    .priority = priority,
 	    .interval_cs = (uint16_t)(interval_us / (10 * USEC_PER_MS)),
 	    .address_count = (uint8_t)(world.address_count + 1),
-	    .addresses = {node->address}};
+	    .addresses = {node->address},
+	    .plain_checksum = address_is_ipv4(destination) && node->number % 2}; /* servers may differ */
 	packet.size =
 	    advert_build(&advert, &node->address, destination, NULL, packet.bytes, sizeof packet.bytes);
 	node->cursor += random_in(5, 15);
@@ -261,7 +262,7 @@ void node_forge_resignation(struct node *node)
 {
 	int64_t cursor = node->cursor;
 	node->cursor = world.now;
-	send_advert(node, VRRP_PRIORITY_RESIGN, &vrrp_families[VRRP_IPV6].group, -1);
+	send_advert(node, VRRP_PRIORITY_RESIGN, &vrrp_family_of(&node->address)->group, -1);
 	node->cursor = cursor;
 }
 
@@ -274,9 +275,10 @@ static void flush_adverts(struct node *node)
 	pending->advert = pending->final_advert = false;
 	if (!node->vr.link_up)
 		return;
-	send_advert(node, pending->priority, &vrrp_families[VRRP_IPV6].group, -1);
-	if (final_advert)
-		send_advert(node, pending->priority, &vrrp_families[VRRP_IPV6].all_nodes, -1);
+	const struct vrrp_family *family = vrrp_family_of(&node->address);
+	send_advert(node, pending->priority, &family->group, -1);
+	if (final_advert && !address_is_unspecified(&family->all_nodes))
+		send_advert(node, pending->priority, &family->all_nodes, -1);
 }
 
 static void flush_announcement(struct node *node)
