@@ -64,7 +64,9 @@ static void note_foreign_holder(struct vrrp *vr, struct mono now, struct vrrp_ef
 {
 	if (!vr->asked || (vr->state != VRRP_ACTIVE && !is_start(vr)))
 		return;
-	set(vr, VRRP_CONFLICT_ADDRESS, mono_add(now, is_start(vr) ? KEEP_START_US : KEEP_US), out);
+	/* Who shares our source refuses our adverts as its own, and is Active, too: that is the cause. */
+	if (vr->conflict != VRRP_CONFLICT_SOURCE || vr->state != VRRP_ACTIVE)
+		set(vr, VRRP_CONFLICT_ADDRESS, mono_add(now, is_start(vr) ? KEEP_START_US : KEEP_US), out);
 	if (vr->state == VRRP_ACTIVE)
 		vr->ask = mono_min(vr->ask, mono_add(now, ASK_CONFLICT_US));
 }
@@ -104,7 +106,7 @@ void vr_hear_claim(struct vrrp *vr, struct mono now, const struct vrrp_event *ev
 			vr_hear_its_announcement(vr, now);
 		break;
 	case VRRP_CLAIM_OWN_SOURCE:
-		if (vr->conflict != VRRP_CONFLICT_ADDRESS)
+		if (vr->conflict != VRRP_CONFLICT_ADDRESS || vr->state == VRRP_ACTIVE)
 			set(vr, VRRP_CONFLICT_SOURCE, mono_add(now, KEEP_US), out);
 		break;
 	case VRRP_CLAIM_OTHER_VRID:

@@ -110,6 +110,12 @@ static void holder_judge(struct doctor *doctor, const json_t *router)
 		    "by VRRP nobody is the holder: %s has been silent for %lld ms", address,
 		    (long long)member_number(active, "last_seen_ms"));
 		break;
+	case HOLDER_FOREIGN:
+		finding_add(doctor, DOCTOR_FAILURE, name, NULL,
+		    "VRID TAKEN: %s advertises VRID %lld with other addresses, so nobody holds ours", address,
+		    (long long)member_number(router, "vrid"));
+		finding_advise(doctor, "give one of the two groups another vrid in vipd.conf");
+		break;
 	case HOLDER_OTHER:
 		finding_add(doctor, DOCTOR_FINE, name, NULL, "by VRRP %s (priority %lld) is the holder",
 		    address, (long long)member_number(active, "priority"));
@@ -125,6 +131,7 @@ void find_holder(struct doctor *doctor)
 /* Who else claims what is ours, as far as vipd has noticed by itself. */
 static void conflict_judge(struct doctor *doctor, const json_t *router)
 {
+	char cause[CAUSE_MAX];
 	const json_t *conflict = json_object_get(router, "conflict");
 	char text[TIME_TEXT_MAX];
 	const char *name = member_text(router, "name"),
@@ -143,7 +150,9 @@ static void conflict_judge(struct doctor *doctor, const json_t *router)
 		    member_text(conflict, "address"), since);
 	else
 		finding_add(doctor, DOCTOR_FAILURE, name,
-		    "sudo vipctl doctor says whose that is; see wire and foreign",
+		    *refusal_cause(router, cause)
+			? cause
+			: "sudo vipctl doctor says whose that is; see wire and foreign",
 		    "SPLIT BRAIN: %s also claims %s since %s", member_text(conflict, "mac"),
 		    member_text(conflict, "address"), since);
 }

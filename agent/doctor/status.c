@@ -94,7 +94,36 @@ enum holder router_holder(const json_t *router)
 	if (!json_is_object(active) || member_true(active, "self"))
 		return HOLDER_NOBODY;
 	int64_t limit = member_number(router, "late_ms") + STATUS_DELAY_MS;
+	if (member_true(active, "foreign"))
+		return HOLDER_FOREIGN;
 	return member_number(active, "last_seen_ms") > limit ? HOLDER_SILENT : HOLDER_OTHER;
+}
+
+/* The likeliest first. */
+const char *refusal_cause(const json_t *router, char out[static CAUSE_MAX])
+{
+	static const struct {
+		const char *reason, *advice;
+	} causes[] = {
+	    {"auth_bad_mac", "the keys differ: the key files must be the same on every server"},
+	    {"auth_unknown_key", "the key ids differ: give every server the same keys in vipd.conf"},
+	    {"auth_missing", "another router does not sign: auth must be the same on every server"},
+	    {"auth_unexpected",
+		"another router signs, this one does not: auth must be the same on every server"},
+	    {"auth_stale", "the clocks differ: see timedatectl on every server"},
+	    {"own_packet",
+		"another router has the link-local address of this one, or the network has a loop"},
+	    {"unknown_peer", "it is not in peers: list every router on every server"},
+	};
+	const json_t *dropped = json_object_get(router, "dropped");
+	*out = '\0';
+	for (size_t i = 0; i < sizeof causes / sizeof causes[0] && !*out; i++) {
+		long long count = (long long)member_number(dropped, causes[i].reason);
+		if (count)
+			snprintf(out, CAUSE_MAX, "%lld adverts were refused (%s): %s", count,
+			    causes[i].reason, causes[i].advice);
+	}
+	return out;
 }
 
 static bool handover_may_go_on(const json_t *router)

@@ -143,6 +143,7 @@ struct router {
 	struct mono takeover_from; /* decision of a takeover that has not announced yet, else MONO_NEVER */
 	int64_t takeover_steps_us[BOARD_STEPS]; /* of it, so far */
 	struct complaint complaints[COMPLAINTS];
+	bool foreign;  /* the last advert listed none of ours: the VRID is another group's, too */
 	bool mismatch; /* the last advert listed other addresses than ours, and that was logged */
 	bool touched;  /* is in engine.touched */
 	bool stopped;  /* nothing is left of it: free the slot */

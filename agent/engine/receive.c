@@ -52,6 +52,7 @@ static void check_addresses(
 		theirs++;
 		ours += router_address_index(router, &advert->addresses[i]) >= 0;
 	}
+	router->foreign = theirs && !ours;
 	bool mismatch = theirs != expected || ours != theirs;
 	if (!mismatch) {
 		router->mismatch = false;

@@ -61,6 +61,7 @@ void record_router(struct engine *engine, const struct router *router)
 	b->auth_sequence = router->auth.sequence.last;
 	b->auth_clock_us = router->auth.clock_offset_us;
 	record_active(b, vr);
+	b->active_foreign = !b->active_self && router->foreign;
 	board_end_router(engine->board, index_of(engine, router));
 }
 

@@ -15,6 +15,10 @@ const char *router_holder_text(const json_t *router, char out[static CELL_MAX])
 		snprintf(out, CELL_MAX, "nobody: %s silent for %s", name,
 		    show_duration(member_number(active, "last_seen_ms"), silence));
 		break;
+	case HOLDER_FOREIGN:
+		snprintf(out, CELL_MAX, "nobody: %s has VRID %d", member_text(active, "address"),
+		    (int)member_number(router, "vrid"));
+		break;
 	case HOLDER_NOBODY: snprintf(out, CELL_MAX, "nobody"); break;
 	}
 	return text_tame(out);

@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "vipd/status.h"
 
@@ -56,12 +58,17 @@ static int text_width(const char *text)
 	return width;
 }
 
-static void row_print(const struct cell *row, unsigned columns, const int *widths, bool colour, FILE *out)
+static void row_print(
+    const struct table *table, const struct cell *row, const int *widths, bool colour, FILE *out)
 {
-	unsigned last = columns - 1;
-	while (last > 0 && !row[last].text[0])
+	unsigned last = table->columns - 1;
+	while (last > 0 && (!row[last].text[0] || table->hidden[last]))
 		last--;
+	if (last == 0 && !row[0].text[0])
+		return;
 	for (unsigned i = 0; i <= last; i++) {
+		if (table->hidden[i])
+			continue;
 		colour_set(out, colour && row[i].colour, row[i].colour);
 		fputs(row[i].text, out);
 		colour_set(out, colour && row[i].colour, COLOUR_NONE);
@@ -71,7 +78,19 @@ static void row_print(const struct cell *row, unsigned columns, const int *width
 	fputc('\n', out);
 }
 
-void table_print(const struct table *table, bool colour, FILE *out)
+/* Leaves out what can be, until a row fits: rows that wrap cannot be read. */
+static void columns_hide(struct table *table, const int *widths)
+{
+	int total = -COLUMN_GAP;
+	for (unsigned i = 0; i < table->columns; i++)
+		total += widths[i] + COLUMN_GAP;
+	for (const unsigned *c = table->expendable; c && *c < table->columns && total > table->width; c++) {
+		table->hidden[*c] = true;
+		total -= widths[*c] + COLUMN_GAP;
+	}
+}
+
+void table_print(struct table *table, bool colour, FILE *out)
 {
 	int widths[TABLE_COLUMNS_MAX] = {0};
 	for (size_t i = 0; i < table->rows * table->columns; i++) {
@@ -79,8 +98,10 @@ void table_print(const struct table *table, bool colour, FILE *out)
 		if (width > widths[i % table->columns])
 			widths[i % table->columns] = width;
 	}
+	if (table->width)
+		columns_hide(table, widths);
 	for (size_t i = 0; i < table->rows; i++)
-		row_print(&table->cells[i * table->columns], table->columns, widths, colour, out);
+		row_print(table, &table->cells[i * table->columns], widths, colour, out);
 }
 
 void table_free(struct table *table)
@@ -118,4 +139,10 @@ const char *show_time(const char *text, char out[static SHOW_TEXT_MAX])
 {
 	time_local(text, out);
 	return text_tame(out);
+}
+
+int terminal_width(void)
+{
+	struct winsize size;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }

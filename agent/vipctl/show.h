@@ -28,14 +28,19 @@ struct cell {
 struct table {
 	unsigned columns;
 	size_t rows;
-	struct cell *cells; /* rows * columns */
+	struct cell *cells;	    /* rows * columns */
+	int width;		    /* of the terminal; 0: no matter */
+	const unsigned *expendable; /* columns to leave out if it is too narrow, `columns` behind the last */
+	bool hidden[TABLE_COLUMNS_MAX]; /* those that table_print() left out */
 };
 
 /* Adds an empty row and returns its cells, NULL without memory (then the row is left out of the table). */
 struct cell *table_row(struct table *table);
 __attribute__((format(printf, 3, 4))) void cell_set(
     struct cell *cell, enum colour colour, const char *format, ...);
-void table_print(const struct table *table, bool colour, FILE *out);
+void table_print(struct table *table, bool colour, FILE *out);
+/* Columns of the terminal; 0: standard output is something else. */
+int terminal_width(void);
 void table_free(struct table *table);
 
 /* Replaces control characters, which could speak to the terminal, with '?'. Returns `text`. */

@@ -37,9 +37,10 @@ enum config_file config_file_look(const json_t *status, char why[static CONFIG_W
 /* Who the holder is by VRRP. */
 enum holder {
 	HOLDER_SELF,
-	HOLDER_OTHER,  /* heard recently */
-	HOLDER_SILENT, /* heard, but not any more */
-	HOLDER_NOBODY  /* none heard */
+	HOLDER_OTHER,	/* heard recently */
+	HOLDER_SILENT,	/* heard, but not any more */
+	HOLDER_FOREIGN, /* who is heard has our VRID and other addresses: nobody holds ours */
+	HOLDER_NOBODY	/* none heard */
 };
 enum holder router_holder(const json_t *router);
 
@@ -50,6 +51,13 @@ bool router_is_kept(const json_t *router);
 
 /* Whether the holder that was heard advertises a priority of the bands for failing and recovering routers. */
 bool holder_is_unhealthy(const json_t *router);
+
+/*
+ * Why several may answer for the address, or none hear each other, by what was refused: advice, "" if the
+ * counters say nothing.
+ */
+#define CAUSE_MAX 256
+const char *refusal_cause(const json_t *router, char out[static CAUSE_MAX]);
 
 /* What the kernel has of one address (an item of `addresses`), against what the state asks for. */
 enum presence {

@@ -187,7 +187,18 @@ def certificate_expired(status):
     certificate(status, 60)
 
 
+def foreign_group(status):
+    backup(status)["active_router"]["foreign"] = True
+
+
+def keys_differ(status):
+    status["virtual_routers"][0].update(dropped={"unknown_vrid": 9, "auth_bad_mac": 744}, conflict={
+        "kind": "address", "address": VIP, "mac": "02:00:00:00:00:12", "vrid": None, "since": at(5)})
+
+
 @pytest.mark.parametrize("damage, says", [
+    (foreign_group, "VRID TAKEN: fe80::12 advertises VRID 100 with other addresses: NOBODY HOLDS OURS"),
+    (keys_differ, "Most likely: 744 adverts were refused (auth_bad_mac): the keys differ"),
     (engine_hangs, "the engine does not respond (last sign of life 5.2s ago)"),
     (address_missing, "ACTIVE WITHOUT ITS ADDRESS"),
     (address_elsewhere, "ACTIVE WITHOUT ITS ADDRESS"),
@@ -513,6 +524,17 @@ def test_an_engine_that_may_be_late_is_told_and_no_alarm(agent):
     assert "no real-time priority, memory is not locked" in said()[0] and "LimitRTPRIO=20 and LimitMEMLOCK" in said()[0]
 
 
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_rows_do_not_wrap(agent, columns):
+    backup(agent.status)["addresses"].append({"address": "2001:db8:1162:79fb:ff00:1234:5678:100", "held": False, "kernel": "absent"})
+    agent.status["checks"][0]["last_error"] = "connection refused by [::1]:6443, and more words than a terminal has columns"
+    shown = subprocess.run(["script", "-qec", f"stty cols {columns}; {VIPCTL} --no-color -s {agent.path} status", "/dev/null"],
+                           capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL).stdout.splitlines()
+    tables = [line for line in shown[1:shown.index("", shown.index("") + 3)]]
+    assert tables and all(len(line) <= columns for line in tables), shown
+    assert any("2001:db8:1162:79fb:ff00:1234:5678:100" in line for line in tables), shown
+
+
 def test_times_are_local(agent):
     agent.status["version"] = subprocess.run([VIPCTL, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
     backup(agent.status).update(drained=True, drained_since="2026-11-22T16:00:00.000Z", drained_by=0, drained_until=None)
@@ -585,6 +607,7 @@ def test_output_that_cannot_be_written(agent):
 @pytest.mark.parametrize("change, code, line", [
     (lambda status: None, 0, "OK: api: by VRRP this node is the holder"),
     (backup, 0, "OK: api: by VRRP fe80::12 (priority 120) is the holder"),
+    (foreign_group, 2, "CRITICAL: api: VRID TAKEN: fe80::12 advertises VRID 100 with other addresses, so nobody holds ours"),
     (lambda status: backup(status, 5000), 2, "CRITICAL: api: by VRRP nobody is the holder: fe80::12 has been silent for 5000 ms"),
     (lambda status: status["virtual_routers"][0].update(drained=True, drained_since="2026-01-01"), 1, "WARNING: api: drained since"),
     (lambda status: status["virtual_routers"][0].update(state="fault", reason="eth0 is down"), 2, "CRITICAL: api: fault: eth0 is down"),

@@ -148,6 +148,21 @@ static void test_rival_that_does_not_hear(void **state)
 	assert_int_equal(count("> advert"), 1);
 }
 
+/* Equal link-local addresses: each refuses the other's adverts as its own, so both answer for the address. */
+static void test_an_equal_source_is_the_cause(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	claim(VRRP_CLAIM_ANSWERED);
+	assert_int_equal(vr.conflict, VRRP_CONFLICT_ADDRESS);
+	claim(VRRP_CLAIM_OWN_SOURCE);
+	assert_int_equal(vr.conflict, VRRP_CONFLICT_SOURCE);
+	claim(VRRP_CLAIM_ANSWERED);
+	assert_int_equal(vr.conflict, VRRP_CONFLICT_SOURCE);
+	until(9000 * MS); /* and when it is over */
+	assert_int_equal(vr.conflict, VRRP_CONFLICT_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +171,7 @@ int main(void)
 	    cmocka_unit_test(test_foreign_holder),
 	    cmocka_unit_test(test_other_claims),
 	    cmocka_unit_test(test_rival_that_does_not_hear),
+	    cmocka_unit_test(test_an_equal_source_is_the_cause),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,6 +83,7 @@ static json_t *active_json(const struct view *view, const struct board_router *r
 	put(json, "node", node ? json_string(node) : json_null());
 	put(json, "priority", json_integer(router->active_priority));
 	put(json, "self", json_boolean(router->active_self));
+	put(json, "foreign", json_boolean(router->active_foreign));
 	put(json, "last_seen_ms", milliseconds(seen_us > 0 ? seen_us : 0));
 	return json;
 }
