@@ -14,7 +14,7 @@ from segment import VRID
 from test_peers import (  # noqa: F401 (they are run with the segment below)
     test_a_higher_peer_preempts, test_a_higher_vipd_preempts, test_a_peer_that_leaves_is_followed_after_skew_time,
     test_a_tie_is_broken_by_address, test_a_vipd_that_leaves_is_followed_after_skew_time,
-    test_silent_death_of_the_peer_and_its_return, test_silent_death_of_vipd_and_its_return)
+    test_silent_death_of_the_peer_and_its_return)
 from testbed import VIP_IPV4, wait_for
 
 SENDER = """
