@@ -83,6 +83,25 @@ def test_others_may_look_but_not_change(lab, unprivileged):
     assert unprivileged.router()["drained"] is False
 
 
+def test_slow_clients_of_one_user_keep_nobody_out(lab, unprivileged):
+    """They ask for nothing and stay connected, as many as there is room for."""
+    script = ("import socket, sys, time\n"
+              "clients = []\n"
+              "for i in range(130):\n"
+              "    clients.append(socket.socket(socket.AF_UNIX))\n"
+              "    clients[-1].connect(sys.argv[1])\n"
+              "print('there', flush=True)\n"
+              "time.sleep(60)\n")
+    command = ["ip", "netns", "exec", unprivileged.name, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+               "/usr/bin/python3", "-c", script, unprivileged.socket_path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as slow:
+        try:
+            assert slow.stdout.readline() == "there\n"
+            assert unprivileged.vipctl("status", "-o", "json", check=False).returncode < 3
+        finally:
+            slow.kill()
+
+
 def test_unprivileged_engine_holds_renews_and_releases(lab, unprivileged, nodes):
     unprivileged.exec("ip", "-6", "addr", "del", VIP + "/128", "dev", "eth0")
     wait_for("the address is back", unprivileged.has_address)

@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "control/text.h"
 #include "vipd/log.h"
@@ -22,7 +24,15 @@
 #define TIMER_EXACT_US	  1000
 #define MEMORY_PER_CLIENT (16 * 1024)
 
+/* A client of a Unix socket, while it is connected. */
+struct client {
+	uid_t uid;
+	struct client *next;
+};
+
 struct http {
+	struct client *clients;
+	unsigned of_one, others; /* limits: of one user, and of all but root */
 	struct MHD_Daemon *daemon;
 	http_handler *handler;
 	void *context;
@@ -138,6 +148,48 @@ static void on_completed(
 	*state = NULL;
 }
 
+/* Whether this user may have one more. */
+static bool is_welcome(const struct http *http, uid_t uid)
+{
+	unsigned own = 0, others = 0;
+	for (const struct client *c = http->clients; c; c = c->next) {
+		own += c->uid == uid;
+		others += c->uid != 0;
+	}
+	return uid == 0 || (own < http->of_one && others < http->others);
+}
+
+/* One user's slow clients must not keep root from draining. Whoever is not welcome is disconnected. */
+static void on_connection(
+    void *context, struct MHD_Connection *connection, void **state, enum MHD_ConnectionNotificationCode what)
+{
+	struct http *http = context;
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		for (struct client **c = &http->clients; *c && *state; c = &(*c)->next) {
+			if (*c == *state) {
+				*c = (*c)->next;
+				break;
+			}
+		}
+		free(*state);
+		*state = NULL;
+		return;
+	}
+	if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid == 0)
+		return; /* not of this machine: libmicrohttpd itself limits those of an address */
+	struct client *client = is_welcome(http, peer.uid) ? malloc(sizeof *client) : NULL;
+	if (!client) {
+		shutdown(info->connect_fd, SHUT_RDWR);
+		return;
+	}
+	*client = (struct client){.uid = peer.uid, .next = http->clients};
+	*state = http->clients = client;
+}
+
 static int add_sources(struct http *http)
 {
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -158,12 +210,15 @@ struct http *http_start(sd_event *event, const struct http_options *options)
 	http->event = event;
 	http->handler = options->handler;
 	http->context = options->context;
+	http->of_one = options->of_one;
+	http->others = options->connections - options->reserved;
 	fcntl(options->socket, F_SETFL, fcntl(options->socket, F_GETFL) | O_NONBLOCK);
-	http->daemon =
-	    MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, http,
-		MHD_OPTION_LISTEN_SOCKET, options->socket, MHD_OPTION_CONNECTION_LIMIT, options->connections,
-		MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)MEMORY_PER_CLIENT, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+	http->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
+	    http, MHD_OPTION_LISTEN_SOCKET, options->socket, MHD_OPTION_CONNECTION_LIMIT,
+	    options->connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CLIENT, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+	    options->of_one, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_NOTIFY_COMPLETED,
+	    on_completed, NULL, MHD_OPTION_END);
 	int r = http->daemon ? add_sources(http) : -errno;
 	if (r < 0) {
 		log_error("cannot serve HTTP on descriptor %d: %s", options->socket, strerror(-r));

@@ -36,6 +36,8 @@ typedef void http_handler(void *context, struct http_request *request);
 struct http_options {
 	int socket;	      /* listening; stays open and usable after http_stop() */
 	unsigned connections; /* at most this many at a time; more wait in the backlog */
+	unsigned of_one;      /* at most this many from one address; of one user other than root */
+	unsigned reserved;    /* so many of them are for root */
 	unsigned idle_s;      /* a client that neither sends nor reads for so long is disconnected */
 	http_handler *handler;
 	void *context;

@@ -15,6 +15,9 @@
 
 #define LOCAL_CONNECTIONS   128
 #define METRICS_CONNECTIONS 32
+#define LOCAL_OF_ONE	    32
+#define LOCAL_OF_ROOT	    16
+#define METRICS_OF_ONE	    8
 #define LOCAL_IDLE_S	    10
 #define METRICS_IDLE_S	    5
 
@@ -23,11 +26,14 @@ static bool start(struct service *service)
 	sd_event *event = service->control->event;
 	const struct http_options local = {.socket = FD_SOCKET,
 	    .connections = LOCAL_CONNECTIONS,
+	    .of_one = LOCAL_OF_ONE,
+	    .reserved = LOCAL_OF_ROOT,
 	    .idle_s = LOCAL_IDLE_S,
 	    .handler = routes_local,
 	    .context = service};
 	const struct http_options metrics = {.socket = FD_METRICS,
 	    .connections = METRICS_CONNECTIONS,
+	    .of_one = METRICS_OF_ONE,
 	    .idle_s = METRICS_IDLE_S,
 	    .handler = routes_metrics,
 	    .context = service};
