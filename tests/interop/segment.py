@@ -110,7 +110,7 @@ class Vipd(Router, Node):
         """The transitions of this process, oldest first: from, to and code of each."""
         status, body = self.http("GET", "/v1/events")
         assert status == 200, body
-        return [(event["from"], event["to"], event["code"]) for event in json.loads(body)["events"]]
+        return [(event["from"], event["to"], event["code"]) for event in json.loads(body)["events"] if "to" in event]
 
     def became(self, state):
         """Why it was last that it went into `state`: the code of the event."""

@@ -37,7 +37,7 @@ def is_adopted(node):
 def takeovers(nodes):
     """All that the backups tell of: on a busy machine the worst of them may be the first to hear why."""
     return [(node.name, event["number"], event["reason"]) for node in nodes[1:]
-            for event in json.loads(node.http("GET", "/v1/events")[1])["events"] if event["to"] == "active"]
+            for event in json.loads(node.http("GET", "/v1/events")[1])["events"] if event.get("to") == "active"]
 
 
 def resigned(before, nodes):
