@@ -51,6 +51,18 @@ static void us_text(int64_t us, char text[static 32])
 		    (long long)(us % USEC_PER_MS / 100));
 }
 
+static const char *const plain_reasons[VRRP_REASONS] = {
+    [VRRP_REASON_NONE] = "none",
+    [VRRP_REASON_STARTED] = "started",
+    [VRRP_REASON_ADOPTED] = "took over from the engine before, which was Active",
+    [VRRP_REASON_RESUMED] = "back before anybody had taken over",
+    [VRRP_REASON_ADDRESS_RETRY] = "tries the refused address again",
+    [VRRP_REASON_STOPPED] = "stopped",
+    [VRRP_REASON_NO_SUCCESSOR] =
+	"drained, but no other server took over: it keeps the address until one does",
+    [VRRP_REASON_UNHEALTHY] = "failing, and when_unhealthy is \"resign\"",
+};
+
 static void reason_text(const struct transition *transition, char *text, size_t size)
 {
 	const struct vrrp_effect *effect = &transition->effect;
@@ -60,15 +72,9 @@ static void reason_text(const struct transition *transition, char *text, size_t 
 	address_format(&transition->peer, peer);
 	us_text(effect->detail, time);
 	switch (effect->reason) {
-	case VRRP_REASON_STARTED: snprintf(text, size, "started"); break;
-	case VRRP_REASON_ADOPTED:
-		snprintf(text, size, "took over from the engine before, which was Active");
-		break;
 	case VRRP_REASON_NO_ADVERT:
-		if (effect->detail)
-			snprintf(text, size, "no advertisement for %s", time);
-		else
-			snprintf(text, size, "no advertisement from anybody");
+		snprintf(text, size, "no advertisement %s%s", effect->detail ? "for " : "from anybody",
+		    effect->detail ? time : "");
 		break;
 	case VRRP_REASON_RESIGNED: snprintf(text, size, "%s resigned", peer); break;
 	case VRRP_REASON_PEER_UNHEALTHY:
@@ -78,7 +84,6 @@ static void reason_text(const struct transition *transition, char *text, size_t 
 	case VRRP_REASON_PREEMPTED_LOWER:
 		snprintf(text, size, "preempted %s of lower priority %d", peer, detail);
 		break;
-	case VRRP_REASON_RESUMED: snprintf(text, size, "back before anybody had taken over"); break;
 	case VRRP_REASON_HIGHER_PRIORITY:
 		snprintf(text, size, "%s has higher priority %d", peer, detail);
 		break;
@@ -97,22 +102,14 @@ static void reason_text(const struct transition *transition, char *text, size_t 
 			snprintf(text, size, "the kernel refused the address: %s",
 			    detail ? strerrordesc_np(detail) : "it was removed again and again");
 		break;
-	case VRRP_REASON_ADDRESS_RETRY: snprintf(text, size, "tries the refused address again"); break;
-	case VRRP_REASON_STOPPED: snprintf(text, size, "stopped"); break;
 	case VRRP_REASON_DRAINED:
 		snprintf(text, size, "drained%s",
 		    effect->detail ? ", and somebody else answers for the address" : "");
 		break;
-	case VRRP_REASON_NO_SUCCESSOR:
-		snprintf(text, size,
-		    "drained, but no other server took over: it keeps the address until one does");
-		break;
-	case VRRP_REASON_UNHEALTHY: snprintf(text, size, "failing, and when_unhealthy is \"resign\""); break;
 	case VRRP_REASON_LATE:
 		snprintf(text, size, "the engine was late: no advertisement sent for %s", time);
 		break;
-	case VRRP_REASON_NONE:
-	case VRRP_REASONS: snprintf(text, size, "none"); break;
+	default: snprintf(text, size, "%s", plain_reasons[effect->reason]); break;
 	}
 }
 
