@@ -79,7 +79,7 @@ def words_offered(*begun):
 @pytest.mark.parametrize("begun, offered", [
     (["dr"], ["drain"]),
     (["-o", "json", "wa"], ["watch"]),
-    (["drain", "--f"], ["--for"]),
+    (["drain", "--fo"], ["--for", "--force"]),
     (["--for", "10m", "drain", "--so"], ["--socket"]),
     (["status", "-o", ""], ["json"]),
     (["capture", "-o", ""], []),  # a file
@@ -100,10 +100,10 @@ def test_every_command_is_offered():
 
 def test_bash_asks_vipctl():
     script = f"""source conf/completion/vipctl.bash
-        COMP_WORDS=({VIPCTL} drain --f); COMP_CWORD=2; _vipctl {VIPCTL}; printf '%s\\n' "${{COMPREPLY[@]}}"
+        COMP_WORDS=({VIPCTL} drain --forc); COMP_CWORD=2; _vipctl {VIPCTL}; printf '%s\\n' "${{COMPREPLY[@]}}"
         complete -p vipctl"""
     done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=30)
-    assert done.stdout.splitlines() == ["--for", "complete -o default -F _vipctl vipctl"] and not done.stderr
+    assert done.stdout.splitlines() == ["--force", "complete -o default -F _vipctl vipctl"] and not done.stderr
 
 
 # ---- the manual ----

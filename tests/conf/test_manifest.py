@@ -189,7 +189,7 @@ def test_what_publishing_may_do(cluster, conf, more, group, kind, name):
     example = [line.lstrip("# ") for line in script.splitlines() if line.startswith("#  ")]
     begin = next(i for i, line in enumerate(example) if line.startswith("publish = ("))
     path = pathlib.Path(conf(more=""))
-    path.write_text(path.read_text() + "\n".join(example[begin:begin + 2]))
+    path.write_text(path.read_text() + "\n".join([*example[begin:begin + 2], 'run_as = "root";']))
     assert subprocess.run([VIPD, "-n", "-c", path], capture_output=True, text=True, timeout=30).returncode == 0
 
 
