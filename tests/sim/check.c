@@ -102,8 +102,8 @@ static void check_hear(
 	uint8_t priority = event->advert.priority;
 	struct heard *heard = &node->heard;
 	heard->anybody |= event->type == VRRP_EVENT_ADVERT;
-	if (before->state == VRRP_ACTIVE)
-		heard->taken = before->conflict == VRRP_CONFLICT_ADDRESS;
+	if (before->state == VRRP_ACTIVE || (event->type == VRRP_EVENT_ADVERT && !priority))
+		heard->taken = false;
 	heard->taken |= event->type == VRRP_EVENT_CLAIM || (event->type == VRRP_EVENT_ADVERT && priority);
 	if (event->type == VRRP_EVENT_LINK_UP && !before->link_up)
 		heard->deaf_until = mono_add(now, node->params.start_delay_us);
@@ -173,6 +173,12 @@ static bool hurries(const struct node *node, struct mono now)
 	       mono_sub(now, heard->acceptable) < 3 * interval;
 }
 
+/* Somebody has taken over and not resigned since, or answers for the address without a word of VRRP. */
+static bool is_taken(const struct node *node, const struct vrrp *before)
+{
+	return node->heard.taken || before->conflict == VRRP_CONFLICT_ADDRESS;
+}
+
 static void check_takeover(
     const struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event)
 {
@@ -184,7 +190,7 @@ static void check_takeover(
 	if (adopts(node, before, now, event))
 		return;
 	if (vr->reason == VRRP_REASON_NO_SUCCESSOR) {
-		if (!may_keep(vr) || heard->taken || event->type != VRRP_EVENT_TIMER ||
+		if (!may_keep(vr) || is_taken(node, before) || event->type != VRRP_EVENT_TIMER ||
 		    before->state != VRRP_BACKUP || !mono_reached(now, before->leave_at))
 			violate("node %u keeps the address without a reason", node->number);
 		return;
@@ -351,7 +357,7 @@ static void check_departure(
 	const struct vrrp *vr = &node->vr;
 	bool goes = before->handover != VRRP_AWAY && vr->handover == VRRP_AWAY;
 	bool timely = event->type == VRRP_EVENT_TIMER && before->state == VRRP_BACKUP;
-	if (goes && timely && may_keep(vr) && !node->heard.taken)
+	if (goes && timely && may_keep(vr) && !is_taken(node, before))
 		violate(
 		    "node %u is drained and lets the address go, although nobody took over", node->number);
 }
