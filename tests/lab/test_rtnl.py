@@ -13,6 +13,9 @@ import pytest
 from basics import stolen_ms
 from testbed import VIP, run, transitions, wait_for
 
+# the lock is one for all namespaces, so what runs beside it waits, too
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="session")
 def hold_program(tmp_path_factory):
