@@ -7,6 +7,7 @@ its disk; one that powers off stays off until boot().
 """
 
 import glob
+import json
 import os
 import signal
 import subprocess
@@ -176,11 +177,11 @@ class Machine:
     def unit(self, name="vipd.service", key="ActiveState"):
         return self.run("systemctl", "show", "-P", key, name).stdout.strip()
 
-    def state(self):
+    def state(self, router="api"):
         """Of its virtual router; "" while vipd does not answer."""
         done = self.run("vipctl", "-o", "json", "status", check=False)
-        found = [line for line in done.stdout.replace(",", "\n").splitlines() if '"state"' in line]
-        return found[0].split('"')[3] if found else ""
+        routers = json.loads(done.stdout)["virtual_routers"] if done.stdout else []
+        return next((found["state"] for found in routers if found["name"] == router), "")
 
     def main_pid(self):
         return int(self.unit(key="MainPID"))

@@ -2,14 +2,15 @@
 """What is done to the first machine, and what is expected.
 
 planned: nobody may lose a request. moves: another machine must have held the address meanwhile; None: either.
+needs: a command of systemctl that older ones do not have; without it the row is left out.
 """
 
-from basics import wait_for
+from basics import PREFIX, wait_for
 
 
 class Row:
-    def __init__(self, name, act, planned=True, moves=None):
-        self.name, self.act, self.planned, self.moves = name, act, planned, moves
+    def __init__(self, name, act, planned=True, moves=None, needs=""):
+        self.name, self.act, self.planned, self.moves, self.needs = name, act, planned, moves, needs
 
 
 def systemctl(*words):
@@ -54,6 +55,48 @@ def credential(m):
     m.configure()
     m.run("systemctl", "daemon-reload")
     m.run("systemctl", "restart", "vipd")
+
+
+def late_interface(m):
+    """A virtual router whose interface comes after vipd does."""
+    config = m.config()
+    config["virtual_routers"].append({"name": "late", "interface": "late0", "vrid": 101, "addresses": [PREFIX + "101"]})
+    m.configure(config)
+    m.run("systemctl", "reload", "vipd")
+    wait_for("it waits for its interface", lambda: m.state("late"), lambda state: state == "fault")
+    m.run("ip", "link", "add", "late0", "type", "veth", "peer", "name", "late1")
+    for interface in ("late0", "late1"):
+        m.run("ip", "link", "set", interface, "up")
+    wait_for("it is Active there", lambda: m.state("late"), lambda state: state == "active", 30)
+    m.configure()
+    m.run("systemctl", "reload", "vipd")
+    m.run("ip", "link", "del", "late0")
+
+
+def late_group(m):
+    """The group of the socket comes after vipd does, as one from LDAP does. It is looked for every ten seconds."""
+    def socket_group():
+        return m.run("stat", "-c", "%G", "/run/vipd/vipd.sock").stdout.strip()
+    config = m.config()
+    config["control"] = {"group": "late"}
+    m.configure(config)
+    m.run("systemctl", "restart", "vipd")
+    assert socket_group() == "root"
+    m.run("groupadd", "late")
+    wait_for("the socket belongs to it", socket_group, lambda group: group == "late", 60)
+    m.configure()
+    m.run("systemctl", "restart", "vipd")
+    m.run("groupdel", "late")
+
+
+def soft_reboot(m):
+    """systemd starts all of userspace anew, on the same kernel."""
+    def vipd():
+        return m.run("systemctl", "show", "-P", "MainPID", "vipd", check=False).stdout.strip()
+    before = vipd()
+    m.run("systemctl", "--no-block", "soft-reboot")
+    wait_for("another vipd", vipd, lambda pid: pid not in ("", "0", before), 60)
+    m.wait_running()
 
 
 def kill(words):
@@ -151,6 +194,8 @@ ROWS = [
     Row("systemctl restart", systemctl("restart", "vipd"), moves=True),
     Row("systemctl stop, start", stop_and_start, moves=True),
     Row("key as a credential", credential, moves=True),
+    Row("interface comes late", late_interface, moves=False),
+    Row("group comes late", late_group, moves=True),
     Row("upgrade of the package", upgrade, moves=True),
     Row("files replaced, engine and control killed", replaced_files, moves=False),
     Row("engine killed three times", crash_loop, moves=True),
@@ -163,5 +208,6 @@ ROWS = [
     Row("systemd-networkd restarted", systemctl("restart", "systemd-networkd"), moves=False),
     Row("reboot without a drain", reboot, moves=True),
     Row("poweroff without a drain", poweroff, moves=True),
+    Row("soft-reboot", soft_reboot, moves=True, needs="soft-reboot"),
     Row("power cut", power_cut, planned=False, moves=True),
 ]
