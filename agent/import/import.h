@@ -97,6 +97,13 @@ struct import {
 	struct router routers[CONFIG_ROUTERS_MAX];
 };
 
+/* One more character of the text that is being made; NUL ends it. */
+static inline void text_grow(struct import *import, char c)
+{
+	/* clang-tidy does not see that an obstack always has room for one more. */
+	obstack_1grow(&import->memory, c); /* NOLINT(clang-analyzer-core.NullDereference) */
+}
+
 /* notes.c; they are printed in the order of the lines. "FILE:LINE: WORDS: …" */
 __attribute__((format(printf, 3, 4))) void note(
     struct import *import, const struct node *node, const char *format, ...);

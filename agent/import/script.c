@@ -48,10 +48,10 @@ static bool split(struct import *import, const char *text, struct command *comma
 			else if (quote != '\'' && strchr(quote ? "$`\\" : SPECIAL, *text))
 				right = false;
 			else
-				obstack_1grow(&import->memory, *text);
+				text_grow(import, *text);
 			right &= text[1] || !quote;
 		}
-		obstack_1grow(&import->memory, '\0');
+		text_grow(import, '\0');
 		command->words[command->count++] = obstack_finish(&import->memory);
 		if (!right)
 			return false;
@@ -139,7 +139,7 @@ static bool set_port(struct import *import, struct check *check, const char *hos
 	bool ipv4 = address_is_ipv4(&address);
 	address_format(&address, text);
 	obstack_printf(&import->memory, "%s%s%s:%s", ipv4 ? "" : "[", text, ipv4 ? "" : "]", port);
-	obstack_1grow(&import->memory, '\0');
+	text_grow(import, '\0');
 	check->type = CHECK_TCP;
 	check->target = obstack_finish(&import->memory);
 	return true;
@@ -272,7 +272,7 @@ static bool is_curl(struct import *import, const struct command *command, struct
 	bool https = !strncmp(curl.url, "https://", strlen("https://"));
 	bool http = !strncmp(curl.url, "http://", strlen("http://"));
 	obstack_printf(&import->memory, "%s%s", http || https ? "" : "http://", curl.url);
-	obstack_1grow(&import->memory, '\0');
+	text_grow(import, '\0');
 	check->target = obstack_finish(&import->memory);
 	check->type = https ? CHECK_HTTPS : CHECK_HTTP;
 	check->ca = https ? curl.ca : NULL;
@@ -377,14 +377,14 @@ static const char *absolute(struct import *import, const struct node *node, cons
 		return program;
 	for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
 		obstack_printf(&import->memory, "%s/%s", directories[i], program);
-		obstack_1grow(&import->memory, '\0');
+		text_grow(import, '\0');
 		char *path = obstack_finish(&import->memory);
 		if (access(path, X_OK) == 0)
 			return path;
 	}
 	note(import, node, "changed: %s is not in the usual directories; write where it is", program);
 	obstack_printf(&import->memory, "/usr/local/bin/%s", program);
-	obstack_1grow(&import->memory, '\0');
+	text_grow(import, '\0');
 	return obstack_finish(&import->memory);
 }
 
@@ -408,7 +408,7 @@ static const char *join(struct import *import, const struct node *node)
 			return NULL;
 	for (unsigned i = 1; i < node->count; i++)
 		obstack_printf(&import->memory, "%s%s", i > 1 ? " " : "", node->words[i]);
-	obstack_1grow(&import->memory, '\0');
+	text_grow(import, '\0');
 	return obstack_finish(&import->memory);
 }
 

@@ -159,7 +159,7 @@ static char *substitute(struct import *import, const struct file *file, const ch
 		if (size && (!braced || name[size] == '}'))
 			value = definition_find(import, file, name, size);
 		if (!value) {
-			obstack_1grow(&import->memory, *text++);
+			text_grow(import, *text++);
 			continue;
 		}
 		if (!spend(import, file, strlen(value)))
@@ -167,7 +167,7 @@ static char *substitute(struct import *import, const struct file *file, const ch
 		obstack_grow(&import->memory, value, strlen(value));
 		text += whole;
 	}
-	obstack_1grow(&import->memory, '\0');
+	text_grow(import, '\0');
 	return obstack_finish(&import->memory);
 }
 
@@ -269,9 +269,9 @@ static char *next_line(struct import *import, struct file *file, char **rest)
 		defines |= *line == '$' && name_size(line + 1) && line[1 + name_size(line + 1)] == '=';
 		obstack_grow(&import->memory, line, size - more);
 		if (more)
-			obstack_1grow(&import->memory, defines ? '\n' : ' ');
+			text_grow(import, defines ? '\n' : ' ');
 	}
-	obstack_1grow(&import->memory, '\0');
+	text_grow(import, '\0');
 	return obstack_finish(&import->memory);
 }
 

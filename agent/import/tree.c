@@ -69,15 +69,15 @@ static char *take_word(struct import *import, const char **text)
 	const char *at = *text;
 	for (char quote = 0; *at && (quote || !isspace((unsigned char)*at)); at++) {
 		if (*at == '\\' && (at[1] == '"' || at[1] == '\\'))
-			obstack_1grow(&import->memory, *++at);
+			text_grow(import, *++at);
 		else if (!quote && (*at == '"' || *at == '\'') && strchr(at + 1, *at))
 			quote = *at;
 		else if (quote && *at == quote)
 			quote = 0;
 		else
-			obstack_1grow(&import->memory, *at);
+			text_grow(import, *at);
 	}
-	obstack_1grow(&import->memory, '\0');
+	text_grow(import, '\0');
 	*text = at;
 	return obstack_finish(&import->memory);
 }
