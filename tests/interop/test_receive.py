@@ -128,13 +128,13 @@ def test_a_backup_does_not_answer_for_the_address(segment, vipd):
     """It has joined the groups, but only the Active answers Neighbor Solicitations."""
     vipd.begin_with(priority=100)
     segment.settles(vipd, vipd)
-    assert vipd.http("POST", "/v1/drain")[0] == 200
+    vipd.change(when_unhealthy="resign", track_interfaces=["absent0"])
     wait_for("it has let go", vipd.holds, lambda holds: not holds)
     assert {"ff02::12", "ff02::1:ff00:100"} <= groups(vipd)
     segment.client.exec("sh", "-c", "echo 100 > /proc/sys/net/ipv6/neigh/eth0/retrans_time_ms; ip neigh flush all")
     segment.answering_mac()
     wait_for("nobody answers", neighbor_state, lambda state: state == "FAILED")
-    assert vipd.http("POST", "/v1/resume")[0] == 200
+    vipd.change(when_unhealthy="demote")
     segment.settles(vipd, vipd)
 
 

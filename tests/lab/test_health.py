@@ -480,12 +480,14 @@ def test_rotated_client_certificate(lab, nodes):
 
 def test_tracked_interface(lab, nodes):
     for node in nodes[:2]:
+        node.exec("ip", "link", "del", "eth1", check=False)
         node.exec("ip", "link", "add", "eth1", "type", "veth", "peer", "name", "far1")
         node.exec("ip", "link", "set", "eth1", "up")
         node.exec("ip", "link", "set", "far1", "up")
         node.reconfigure(router={"track_interfaces": ["eth1"]})
+    lab.wait_holder(nodes[0])
+    wait_for("it is healthy", lambda: nodes[0].router()["healthy"])
     before = transitions(nodes)
-    assert lab.holders() == [nodes[0].name] and nodes[0].router()["healthy"]
     for lose, words in ((("link", "set", "far1", "down"), "has no carrier"), (("link", "set", "eth1", "down"), "is down"),
                         (("link", "del", "eth1"), "does not exist")):
         nodes[0].exec("ip", *lose)

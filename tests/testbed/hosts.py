@@ -27,7 +27,8 @@ class Host:
         self.processes = []
         testbed.hosts.append(self)
         run("ip", "netns", "add", name)
-        self.sysctl({"all/forwarding": int(testbed.forwarding and name != "client"), "default/accept_dad": 0})
+        # Without own link-local addresses, also when the kernel makes the interface's IPv6 anew.
+        self.sysctl({"all/forwarding": int(testbed.forwarding and name != "client"), "default/accept_dad": 0, "default/addr_gen_mode": 1})
         ip_batch(name, ["link set lo up"])
         self.interface_create()
         # a process that stays there: /proc/PID/net shows the namespace without starting anything
