@@ -18,6 +18,7 @@
 
 #define TIMER_EXACT_US	(5 * USEC_PER_MS)
 #define SOON_US		(20 * USEC_PER_MS) /* until the engine has done what it was told */
+#define ANEW_US		(2 * USEC_PER_SEC) /* until it has done it on a busy machine, too */
 #define LOOK_US		USEC_PER_SEC	   /* at the latest; see roster_expire() */
 #define FLOOD_PAUSE_US	(10 * USEC_PER_MS)
 #define PRIORITY_HEAR	(SD_EVENT_PRIORITY_NORMAL + 10) /* after everything else */
@@ -79,7 +80,8 @@ void group_tell(struct group *group, unsigned index, const struct roster_news *n
 
 /*
  * Each message wakes a realtime process: so one goes out when the hint ends, or when most of its time is
- * over.
+ * over. But the engine drops a hint when its own standing or configuration changes, a moment before or after
+ * we do.
  */
 static void hint(struct group *group, unsigned index, struct mono now)
 {
@@ -91,8 +93,8 @@ static void hint(struct group *group, unsigned index, struct mono now)
 	bool is_next = !mono_reached(now, until);
 	if (!is_next && left_us <= 0)
 		return;
-	if (is_next && left_us > group->control->config->group_interval_us &&
-	    !mono_reached(router->hinted, until))
+	bool holds = left_us > group->control->config->group_interval_us && mono_reached(now, group->anew);
+	if (is_next && holds && !mono_reached(router->hinted, until))
 		return;
 	struct message message = {.type = MESSAGE_NEXT, .next = {.router = router->id, .until = until}};
 	if (message_send(FD_CHANNEL, &message, NULL) == 0)
@@ -182,6 +184,7 @@ static int on_hellos(sd_event_source *source, int fd, uint32_t events, void *con
 void group_soon(struct group *group)
 {
 	group->soon = mono_add(mono_now(), SOON_US);
+	group->anew = mono_add(mono_now(), ANEW_US);
 	arm(group, SOON_US);
 }
 
@@ -229,6 +232,7 @@ static void group_configure(void *part)
 			if (router_id_equal(&before[b].id, &config->routers[i].id))
 				routers[i] = before[b];
 		routers[i].id = config->routers[i].id;
+		routers[i].hinted = (struct mono){0};
 		group_take_keys(group, i);
 	}
 	wipe(before, count_before);

@@ -49,6 +49,7 @@ struct group {
 	struct mono started;
 	bool changed;	  /* a member has said something new of itself */
 	struct mono soon; /* of group_soon(); in the past: nothing is expected */
+	struct mono anew; /* until then the engine may have dropped what it was told */
 	unsigned count;
 	struct group_router *routers; /* parallel to config->routers */
 	uint8_t boot[HELLO_BOOT_SIZE];
