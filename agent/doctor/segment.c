@@ -53,20 +53,6 @@ void segment_want(struct segment *segment, const struct config_router *router)
 		segment->listen_us = wanted;
 }
 
-unsigned segment_answers(const struct segment *segment, const struct address *target,
-    const struct segment_answer *answers[], unsigned room)
-{
-	unsigned count = 0;
-	for (unsigned i = 0; i < segment->answer_count; i++) {
-		if (!address_equal(&segment->answers[i].target, target))
-			continue;
-		if (count < room)
-			answers[count] = &segment->answers[i];
-		count++;
-	}
-	return count;
-}
-
 /* ---- sockets ---- */
 
 static void mac_find(struct segment *segment)
@@ -222,50 +208,6 @@ static int ask_neighbors(const struct segment *segment, const struct ears *ears)
 
 /* ---- answers ---- */
 
-static void peer_add(struct segment *segment, const struct address *peer)
-{
-	for (unsigned i = 0; i < segment->peer_count; i++) {
-		if (address_equal(&segment->peers[i], peer))
-			return;
-	}
-	if (segment->peer_count < SEGMENT_PEERS_MAX)
-		segment->peers[segment->peer_count++] = *peer;
-	else
-		segment->lost = true;
-}
-
-/* Whether it is known who claims what, and whose link-layer address is whose. */
-static bool is_asked_for(const struct segment *segment, const struct address *target)
-{
-	for (unsigned i = 0; i < segment->peer_count; i++) {
-		if (address_equal(&segment->peers[i], target))
-			return true;
-	}
-	for (unsigned i = 0; i < segment->speaker_count; i++) {
-		if (address_equal(&segment->speakers[i].source, target))
-			return true;
-	}
-	return config_has_address(segment->config, target);
-}
-
-static void answer_add(struct segment *segment, const struct address *target, const uint8_t mac[static 6])
-{
-	if (!is_asked_for(segment, target) || (segment->has_mac && memcmp(mac, segment->mac, 6) == 0))
-		return;
-	for (unsigned i = 0; i < segment->answer_count; i++) {
-		if (address_equal(&segment->answers[i].target, target) &&
-		    memcmp(segment->answers[i].mac, mac, sizeof segment->answers[i].mac) == 0)
-			return;
-	}
-	if (segment->answer_count == SEGMENT_ANSWERS_MAX) {
-		segment->lost = true;
-		return;
-	}
-	struct segment_answer *answer = &segment->answers[segment->answer_count++];
-	answer->target = *target;
-	memcpy(answer->mac, mac, sizeof answer->mac);
-}
-
 /* Announcements count as well as answers: both say who claims an address. */
 static void take_icmp(struct segment *segment, const struct ears *ears, const struct ip6_hdr *head,
     const uint8_t *bytes, size_t size)
@@ -277,9 +219,9 @@ static void take_icmp(struct segment *segment, const struct ears *ears, const st
 		return;
 	memcpy(&icmp, bytes, sizeof icmp);
 	if (icmp.icmp6_type == ICMP6_ECHO_REPLY && icmp.icmp6_id == ears->echo_id)
-		peer_add(segment, &source);
+		segment_add_peer(segment, &source);
 	else if (na_parse(bytes, size, &source, &destination, head->ip6_hlim, &na) == NA_OK && na.has_mac)
-		answer_add(segment, &na.target, na.mac);
+		segment_add_answer(segment, &na.target, na.mac);
 }
 
 /* What pcap_dispatch() hands on. */
@@ -349,7 +291,7 @@ static void take_arp(const struct capture *capture, const struct frame *frame)
 	struct arp arp;
 	if (!capture->outgoing && arp_parse(frame->bytes, frame->size, &arp) == ARP_OK &&
 	    !address_is_unspecified(&arp.sender))
-		answer_add(capture->segment, &arp.sender, arp.sender_mac);
+		segment_add_answer(capture->segment, &arp.sender, arp.sender_mac);
 }
 
 static void take_frame(u_char *context, const struct pcap_pkthdr *pcap, const u_char *bytes)

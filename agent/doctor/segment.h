@@ -93,6 +93,10 @@ static inline bool segment_speaks_for(const struct segment_speaker *speaker, con
 
 enum speaking segment_speaking(const struct segment *segment, const struct router_id *id);
 
+/* Answers as they come; more than there is room for make `lost` true. */
+void segment_add_peer(struct segment *segment, const struct address *peer);
+void segment_add_answer(struct segment *segment, const struct address *target, const uint8_t mac[static 6]);
+
 /* How many different link-layer addresses answered for `target`; the first `room` of them go to `answers`. */
 unsigned segment_answers(const struct segment *segment, const struct address *target,
     const struct segment_answer *answers[], unsigned room);
