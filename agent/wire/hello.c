@@ -112,7 +112,11 @@ static bool read_field(enum field type, struct reader *r, struct hello *hello)
 	case FIELD_NODE: return reader_left(r) && read_text(r, hello->node, sizeof hello->node);
 	case FIELD_VERSION: return read_text(r, hello->version, sizeof hello->version);
 	case FIELD_BOOT: return read_boot(r, hello);
-	case FIELD_ADDRESS: read_address(r, &hello->address); return true;
+	case FIELD_ADDRESS:
+		read_address(r, &hello->address);
+		if (address_is_unspecified(&hello->address)) /* of either family */
+			hello->address = (struct address){0};
+		return true;
 	case FIELD_STATUS: return read_status(r, hello);
 	case FIELD_REASON: return read_text(r, hello->reason, sizeof hello->reason);
 	case FIELD_SETTINGS: return read_settings(r, hello);
@@ -161,8 +165,10 @@ enum hello_verdict hello_parse(
 {
 	if (envelope->hop_limit != HELLO_HOP_LIMIT) /* it comes from this link */
 		return HELLO_BAD_HOP_LIMIT;
-	if (address_is_multicast(&envelope->destination) &&
-	    !address_equal(&envelope->destination, &vrrp_family_of(&envelope->destination)->group))
+	const struct address *destination = &envelope->destination;
+	if (address_is_ipv4(destination) != address_is_ipv4(&envelope->source) ||
+	    (address_is_multicast(destination) &&
+		!address_equal(destination, &vrrp_family_of(destination)->group)))
 		return HELLO_BAD_DESTINATION;
 	if (!source_acceptable(envelope))
 		return HELLO_BAD_SOURCE;

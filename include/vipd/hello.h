@@ -38,7 +38,7 @@
 enum hello_verdict {
 	HELLO_OK,
 	HELLO_BAD_HOP_LIMIT,
-	HELLO_BAD_DESTINATION, /* a group that is not ours */
+	HELLO_BAD_DESTINATION, /* a group that is not ours, or of another family than the source */
 	HELLO_BAD_SOURCE,      /* to the group, and not link-local */
 	HELLO_TOO_LONG,
 	HELLO_TOO_SHORT,

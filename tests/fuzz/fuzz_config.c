@@ -27,6 +27,7 @@ static struct config_errors errors;
 static void forget_place(struct config *read)
 {
 	read->loaded_us = 0;
+	read->digest = 0;
 	for (unsigned i = 0; i < read->router_count; i++)
 		for (unsigned k = 0; k < read->routers[i].key_count; k++)
 			read->routers[i].keys[k].line = 0;
