@@ -11,6 +11,13 @@
 
 #include "control/publish/target.h"
 
+/* A job ends with its process and frees nothing; and one test sets the clock by a preloaded library. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "detect_leaks=0:verify_asan_link_order=0";
+}
+
 static uint8_t bytes[64 * 1024];
 static size_t used;
 
