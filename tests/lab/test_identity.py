@@ -81,7 +81,7 @@ def test_a_reload_that_waits_for_slots(lab, nodes):
     """Nothing is in force before everything is; a stop meanwhile ends it, and starts nothing any more."""
     alone(nodes)
     node = nodes[0]
-    ip_batch(node.name, ["link add lan1 type veth peer name lan2", "link set lan1 up", "link set lan2 up"])
+    ip_batch(node.name, ["link add lan1 type veth peer name lan2", *(f"link set {name} addrgenmode eui64 up" for name in ("lan1", "lan2"))])
     try:
         node.write_config(full(node, "lan1"))
         node.vipctl("reload")
