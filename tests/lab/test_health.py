@@ -263,10 +263,10 @@ def processes(word):
 
 
 @pytest.mark.parametrize("script, words", [
-    ("sleep 31536 & sleep 31536", ["timeout after 300ms, killed"]),
-    ("trap '' TERM; sleep 31536 & exit 3", ["exit status 3"]),
-    ("setsid sleep 31536 & setsid sh -c 'setsid sleep 31536 & sleep 31536' & sleep 0.1; exit 3", ["exit status 3"]),
-    ("setsid setsid sleep 31536 & sleep 31536", ["timeout after 300ms, killed"]),
+    ("sleep 31536 & sleep 31536", ["timeout after 300ms, killed"]),  # sleep-ok: a command under test
+    ("trap '' TERM; sleep 31536 & exit 3", ["exit status 3"]),  # sleep-ok: a command under test
+    ("setsid sleep 31536 & setsid sh -c 'setsid sleep 31536 & sleep 31536' & sleep 0.1; exit 3", ["exit status 3"]),  # sleep-ok: a command under test
+    ("setsid setsid sleep 31536 & sleep 31536", ["timeout after 300ms, killed"]),  # sleep-ok: a command under test
     ("exec yes 31536", ["printed more than 1 MiB, killed"]),
     ("echo out of disk >&2; kill -SEGV $$", ["ended by signal 11", "out of disk"]),
     ("exec 31536-no-such-program", ["exit status 127", "not found"]),
@@ -553,7 +553,7 @@ def test_notify(lab, nodes):
     script = os.path.join(nodes[0].directory, "notify")
     with open(script, "w") as out:
         out.write(f'#!/bin/sh\nsleep 0.2\necho "$VIPD_NUMBER $VIPD_ROUTER $VIPD_FROM $VIPD_STATE $VIPD_ADDRESSES $VIPD_REASON" >>{told}\n'
-                  "sleep 31537 &\n")
+                  "sleep 31537 &\n")  # sleep-ok: what notify leaves behind
     os.chmod(script, 0o755)
     nodes[0].reconfigure(notify=script)
     begin = nodes[0].status()["virtual_routers"][0]["counters"]["transitions"]

@@ -47,7 +47,7 @@ class Watch:
             if now != before:
                 self.changes.append((time.monotonic(), now))
                 before = now
-            time.sleep(SAMPLE_S)
+            time.sleep(SAMPLE_S)  # sleep-ok: the step in which it samples
 
     def begin(self):
         self.begun = time.monotonic()

@@ -66,7 +66,7 @@ class Bind:
         deadline = time.monotonic() + 30
         while self.addresses() != ["2001:db8::dead"]:
             assert time.monotonic() < deadline, (directory / "log").read_text()
-            time.sleep(0.1)
+            time.sleep(0.1)  # sleep-ok: a step of a poll with a deadline
 
     def addresses(self, kind="AAAA", name="k8s-cluster"):
         asked = subprocess.run(["dig", "@::1", "-p", str(self.port), "+short", "+tries=1", "+time=2", kind, name + ".k8s.example"],
