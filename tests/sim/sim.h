@@ -2,9 +2,9 @@
 /*
  * Inside the simulator: one world at a time, in virtual microseconds, from one seed.
  *
- *	plan (faults.c) -> happenings in a queue (sim.c) -> nodes (node.c: a model of the engine's loop around
- *the real state machine), their kernels (kernel.c), the network between them and hosts (net.c), and who else
- *is on it (foreign.c)
+ *	plan (plan.c, faults.c) -> happenings in a queue (sim.c) -> nodes (node.c: a model of the engine's
+ *loop around the real state machine), their kernels (kernel.c), the network between them and hosts (net.c),
+ *and who else is on it (foreign.c)
  *	-> after every happening: check.c
  *
  * What is real: agent/core and the adverts of agent/wire. All the rest is a model, and tests/sim/README.md
@@ -321,10 +321,13 @@ void kernel_expired(struct node *node, unsigned index);
 void kernel_link_changed(struct node *node);
 void kernel_notify(struct node *node, const struct notice *notice);
 
-/* faults.c */
+/* plan.c */
+#define FLAPPING_US (600 * USEC_PER_SEC)
 const char *fault_name(enum fault_type type);
 void plan_group(uint64_t seed);
 void plan_faults(void);
+
+/* faults.c */
 void fault_begin(struct fault *fault);
 void fault_end(struct fault *fault);
 
