@@ -254,6 +254,17 @@ int call_follow(const struct vipctl *ctl, const char *path, line_handler *line, 
 	return result;
 }
 
+int call_show(const struct vipctl *ctl, const char *path)
+{
+	struct reply reply;
+	int result = call(ctl, "GET", path, &reply);
+	if (result != EXIT_FINE)
+		return result;
+	fwrite(reply.body, 1, reply.size, stdout);
+	free(reply.body);
+	return EXIT_FINE;
+}
+
 void raw_print(const char *body)
 {
 	size_t length = strlen(body);

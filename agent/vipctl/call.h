@@ -31,6 +31,9 @@ int call_json(const struct vipctl *ctl, const char *method, const char *path, js
 typedef bool line_handler(void *context, char *line);
 int call_follow(const struct vipctl *ctl, const char *path, line_handler *line, void *context);
 
+/* Gets `path` and prints the answer, byte for byte. */
+int call_show(const struct vipctl *ctl, const char *path);
+
 /* Prints an answer as it came, ending with exactly one newline. */
 void raw_print(const char *body);
 

@@ -150,15 +150,10 @@ static int resume_report(const struct vipctl *ctl, const json_t *router)
 	return EXIT_ATTENTION;
 }
 
-static int change(const struct vipctl *ctl, const char *prefix, condition *is_done,
-    int (*report)(const struct vipctl *ctl, const json_t *router))
+/* Takes over `path`, which is NULL without memory. With -o json the answer is printed. */
+static int post(const struct vipctl *ctl, char *path)
 {
 	struct reply reply;
-	json_t *status, *router;
-	size_t i;
-	char *some = call_path(prefix, "router", argument_first(ctl));
-	char *path = some ? call_path(some, "for", option_value(ctl, OPTION_FOR)) : NULL;
-	free(some);
 	if (!path) {
 		fputs("vipctl: out of memory\n", stderr);
 		return EXIT_ATTENTION;
@@ -170,6 +165,20 @@ static int change(const struct vipctl *ctl, const char *prefix, condition *is_do
 	if (ctl->json)
 		raw_print(reply.body);
 	free(reply.body);
+	return EXIT_FINE;
+}
+
+static int change(const struct vipctl *ctl, const char *prefix, condition *is_done,
+    int (*report)(const struct vipctl *ctl, const json_t *router))
+{
+	json_t *status, *router;
+	size_t i;
+	char *some = call_path(prefix, "router", argument_first(ctl));
+	char *path = some ? call_path(some, "for", option_value(ctl, OPTION_FOR)) : NULL;
+	free(some);
+	int result = post(ctl, path);
+	if (result != EXIT_FINE)
+		return result;
 	result = wait_until(ctl, is_done, &status);
 	if (result != EXIT_FINE)
 		return result;
@@ -232,20 +241,8 @@ int command_resume(const struct vipctl *ctl)
 
 int command_forget(const struct vipctl *ctl)
 {
-	struct reply reply;
-	char *path = call_path("/v1/forget", "node", argument_first(ctl));
-	if (!path) {
-		fputs("vipctl: out of memory\n", stderr);
-		return EXIT_ATTENTION;
-	}
-	int result = call(ctl, "POST", path, &reply);
-	free(path);
-	if (result != EXIT_FINE)
-		return result;
-	if (ctl->json)
-		raw_print(reply.body);
-	else
+	int result = post(ctl, call_path("/v1/forget", "node", argument_first(ctl)));
+	if (result == EXIT_FINE && !ctl->json)
 		printf("%s is forgotten\n", argument_first(ctl));
-	free(reply.body);
-	return EXIT_FINE;
+	return result;
 }

@@ -55,24 +55,13 @@ static bool target_print(const json_t *target, const struct vipctl *ctl)
 	return failing;
 }
 
-static int dry_run(const struct vipctl *ctl)
-{
-	struct reply reply;
-	int result = call(ctl, "GET", "/v1/publish", &reply);
-	if (result != EXIT_FINE)
-		return result;
-	fwrite(reply.body, 1, reply.size, stdout);
-	free(reply.body);
-	return EXIT_FINE;
-}
-
 int command_publish(const struct vipctl *ctl)
 {
 	size_t i;
 	json_t *target, *status = NULL;
 	bool failing = false;
 	if (option_value(ctl, OPTION_DRY_RUN))
-		return dry_run(ctl);
+		return call_show(ctl, "/v1/publish");
 	int result = call_json(ctl, "GET", "/v1/status", &status, NULL);
 	if (result != EXIT_FINE)
 		return result;

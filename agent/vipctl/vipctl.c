@@ -58,13 +58,7 @@ int command_reload(const struct vipctl *ctl)
 
 int command_metrics(const struct vipctl *ctl)
 {
-	struct reply reply;
-	int result = call(ctl, "GET", "/metrics", &reply);
-	if (result != EXIT_FINE)
-		return result;
-	fwrite(reply.body, 1, reply.size, stdout);
-	free(reply.body);
-	return EXIT_FINE;
+	return call_show(ctl, "/metrics");
 }
 
 static bool colour_wanted(void)
