@@ -40,7 +40,7 @@ def test_an_address_that_is_removed_as_it_comes(lab, nodes):
     with open(commands, "w") as out:
         out.write(f"addr del {VIP}/128 dev eth0\n" * 60000)
     snatcher = nodes[1].spawn(["ip", "-6", "-force", "-batch", commands], "snatch")
-    nodes[0].vipctl("drain")
+    nodes[0].drain()
     snatcher.wait()
     lab.wait_holder(nodes[1])
 

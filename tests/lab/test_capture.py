@@ -59,7 +59,7 @@ def capture(node):
 
 
 def test_why_it_moved(lab, nodes):
-    nodes[0].vipctl("drain")
+    nodes[0].drain()
     lab.wait_holder(nodes[1])
     adverts_pass(nodes[1], 3)
     seen = capture(nodes[1])

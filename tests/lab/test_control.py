@@ -59,7 +59,7 @@ def test_events_tell_the_move(lab, nodes):
     connection = UnixConnection(nodes[1].socket_path)
     connection.request("GET", "/v1/events?follow=1&last=0")
     stream = connection.getresponse()
-    nodes[0].vipctl("drain")
+    nodes[0].drain()
     event = {}
     while "to" not in event:  # between them is what members of the group do
         event = json.loads(stream.readline())

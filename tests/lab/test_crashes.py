@@ -185,7 +185,7 @@ def test_an_engine_that_dies_while_it_writes_on_the_board_is_adopted(lab, nodes)
     """Its record stays half written: what it held and its drain are in there."""
     for drained in (False, True):
         if drained:
-            nodes[0].vipctl("drain")
+            nodes[0].drain()
             lab.wait_holder(nodes[1])
         engine = nodes[0].vipd_pids()["engine"]
         with open(f"/proc/{engine}/fd/{FD_BOARD}", "r+b") as file, mmap.mmap(file.fileno(), 0) as board:

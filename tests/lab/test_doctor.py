@@ -409,7 +409,7 @@ def test_bgp_session_is_down(calm):
 
 def test_drained(calm):
     node = calm.nodes[1]
-    node.vipctl("drain")
+    node.drain()
     finds(node, "warning", "router", "drained")
     check = node.vipctl("check", check=False)
     assert check.returncode == 1 and check.stdout.startswith("WARNING: api: drained"), check

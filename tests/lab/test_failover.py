@@ -83,10 +83,10 @@ def test_a_planned_move_loses_no_request(lab, nodes, probe, how):
 
 
 def test_drained_server_does_not_come_back_by_itself(lab, nodes, probe):
-    assert f"now held by {nodes[1].name}" in nodes[0].vipctl("drain").stdout
+    assert f"now held by {nodes[1].name}" in nodes[0].drain().stdout
     assert lab.holders() == [nodes[1].name], "vipctl drain comes back when the move is done"
     goes_on(lab, probe, nodes[1])  # a request that meets two moves is lost
-    nodes[1].vipctl("drain")
+    nodes[1].drain()
     assert lab.holders() == [nodes[2].name]
     goes_on(lab, probe, nodes[2])
     nodes[1].vipctl("resume")
@@ -98,7 +98,7 @@ def test_drained_server_does_not_come_back_by_itself(lab, nodes, probe):
 def test_the_last_one_keeps_the_address_when_it_is_drained(lab, nodes, probe):
     """Until somebody takes over, which it does not hinder; and no request is lost."""
     for node in nodes[1:]:
-        node.vipctl("drain")
+        node.drain()
     wait_for("it knows that", lambda: nodes[0].router()["group"]["can_take_over"], lambda count: count == 0)
     answer = nodes[0].vipctl("drain", check=False)
     assert answer.returncode == 1 and "NOT DRAINED" in answer.stderr and not nodes[0].router()["drained"], answer

@@ -59,7 +59,7 @@ def test_every_server_shows_the_same(lab, nodes):
         assert router["group"]["without_hello"] == []
 
     # Each of these is seen by all others.
-    second.vipctl("drain")
+    second.drain()
     seen(nodes, second, "drained", True)
     seen((first, third), second, "can_take_over", False)
     assert third.router()["group"]["next"]["node"] == third.name

@@ -43,7 +43,7 @@ def test_from_a_program_that_puts_the_address_on_an_interface(lab, nodes, probe)
     lab.wait_holder(first)
     wait_for("all take part", lambda: [node.router()["state"] for node in nodes],
              lambda states: states == ["active", "backup", "backup"])
-    first.vipctl("drain")
+    first.drain()
     lab.wait_holder(nodes[1])
     wait_for("the client is served by the next", probe.answered_by, lambda name: name == nodes[1].name)
     window = probe.mark()
@@ -66,7 +66,7 @@ def test_from_one_server_to_three(lab, nodes, probe):
         node.vipd_start()
         wait_for("it takes part", lambda node=node: node.router()["state"], lambda state: state == "backup")
     assert lab.holders() == [first.name]
-    assert "now held by" in first.vipctl("drain").stdout
+    assert "now held by" in first.drain().stdout
     assert first.name not in lab.holders()
     first.vipctl("resume")
     assert first.router()["state"] == "backup"

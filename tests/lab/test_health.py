@@ -225,7 +225,7 @@ def test_tracked_interface(lab, nodes):
 
 def test_drain_for_a_time(lab, nodes):
     assert nodes[0].http("POST", "/v1/drain?for=10")[0] == 400 and nodes[0].router()["drained"] is False
-    nodes[0].vipctl("drain", "--for", "2s", "api")
+    nodes[0].drain("--for", "2s", "api")
     lab.wait_holder(nodes[1])
     router = nodes[0].router()
     assert router["drained_until"] > router["drained_since"] and router["drained_by"] == 0
@@ -236,7 +236,7 @@ def test_drain_for_a_time(lab, nodes):
 
 
 def test_drain_survives_its_processes(lab, nodes):
-    nodes[0].vipctl("drain", "--for", "1h")
+    nodes[0].drain("--for", "1h")
     until = nodes[0].router()["drained_until"]
     for role in ("engine", "control"):
         pid = nodes[0].vipd_pids()[role]
@@ -250,7 +250,7 @@ def test_drain_survives_its_processes(lab, nodes):
 
 def test_drain_survives_vipd(lab, nodes):
     """A crash at once, a stop, and not a reboot."""
-    nodes[0].vipctl("drain", "--for", "1h")
+    nodes[0].drain("--for", "1h")
     nodes[0].vipd_kill_all()
     drains = nodes[0].socket_path + ".drains"
     kept = wait_for("it is written down", lambda: os.path.exists(drains) and pathlib.Path(drains).read_text())
@@ -278,7 +278,7 @@ def test_notify(lab, nodes):
     os.chmod(script, 0o755)
     nodes[0].reconfigure(notify=script)
     begin = nodes[0].status()["virtual_routers"][0]["counters"]["transitions"]
-    nodes[0].vipctl("drain")
+    nodes[0].drain()
     nodes[0].vipctl("resume")
     lab.wait_holder(nodes[0])
 

@@ -53,7 +53,7 @@ def test_both_families_move_together(dual, lab):
     first, second, third = dual
     wait_reached(lab.client, first)
     assert first.router()["family"] == "ipv4"
-    first.vipctl("drain")
+    first.drain()
     wait_both(dual, second)
     wait_reached(lab.client, second)
     first.vipctl("resume")
@@ -138,7 +138,7 @@ def test_without_ipv4(nodes, lab):
     run("ip", "-n", nodes[0].name, "-4", "addr", "flush", "dev", "eth0")
     nodes[0].reconfigure(router={"priority": 200})
     lab.wait_holder(nodes[0])
-    nodes[0].vipctl("drain")
+    nodes[0].drain()
     lab.wait_holder(nodes[1])
     nodes[0].interface_up()
 
@@ -222,7 +222,7 @@ def test_a_storm_of_arp_moves_nothing(dual, lab):
 
 def test_the_capture_shows_both_families(dual):
     first = dual[0]
-    first.vipctl("drain")
+    first.drain()
     wait_both(dual, dual[1])
     path = f"{first.directory}/both.pcapng"
     first.vipctl("capture", "-o", path)

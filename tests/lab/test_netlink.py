@@ -168,7 +168,7 @@ def test_an_interface_in_a_vrf(lab, nodes):
         wait_for("it is a Backup", lambda: nodes[1].router()["state"], lambda state: state == "backup")
         count = nodes[1].router()["counters"]["adverts_received"]
         wait_for("it hears the holder", lambda: nodes[1].router()["counters"]["adverts_received"], lambda n: n > count + 5)
-        nodes[0].vipctl("drain")
+        nodes[0].drain()
         wait_for("and is heard", lambda: [n.router()["state"] for n in nodes], lambda states: states == ["backup", "active", "backup"])
         wait_for("it has the address", nodes[1].has_address)
         nodes[0].vipctl("resume")

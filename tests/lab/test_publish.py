@@ -56,7 +56,7 @@ def test_a_name_follows_the_servers(lab, nodes, bind):
     leads_to(bind, first, second)
     third.api_start()
     leads_to(bind, *nodes)
-    first.vipctl("drain")  # the next holder says it
+    first.drain()  # the next holder says it
     leads_to(bind, second, third)
     first.vipctl("resume")
     leads_to(bind, *nodes)

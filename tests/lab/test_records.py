@@ -37,7 +37,7 @@ def files(directory):
 
 def move(lab, nodes, probe):
     """There and back; a request that meets both moves would be lost."""
-    nodes[0].vipctl("drain")
+    nodes[0].drain()
     lab.wait_holder(nodes[1])
     wait_for("the client is served", probe.answered_by, lambda name: name == nodes[1].name)
     nodes[0].vipctl("resume")

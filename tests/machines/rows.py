@@ -182,7 +182,8 @@ def network_down_up(m):
 
 
 def drain(m):
-    m.run("vipctl", "drain")
+    wait_for("it is drained, which is refused until another one can take over",
+             lambda: m.run("vipctl", "drain", check=False).returncode == 0)
     wait_for("it moved", lambda: not m.has_address())
     m.run("vipctl", "resume")
 

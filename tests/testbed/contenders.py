@@ -139,7 +139,7 @@ class Vipd(Agent):
         self.node.vipd_kill_all()
 
     def drain(self):
-        self.node.vipctl("drain")
+        self.node.drain()
 
     def end(self):
         if self.node.vipd is not None:

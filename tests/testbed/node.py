@@ -221,6 +221,19 @@ class Node(Host):
         return self.exec(f"{BUILD}/vipctl", "-s", self.socket_path, *arguments, check=check, timeout=30,
                          env=self.testbed.environment)
 
+    def group(self):
+        """How many servers are here, as this one knows, and how many of them can take over."""
+        group = self.router()["group"]
+        return group and (group["here"], group["can_take_over"])
+
+    def drain(self, *arguments):
+        """As somebody does who has looked at the status first: another server can take over, so that nothing refuses it."""
+        def is_safe(router):
+            others = [member for member in router["group"]["members"] if not member["self"]]
+            return router["state"] != "active" or not others or any(member["can_take_over"] for member in others)
+        wait_for("another server can take over", self.router, is_safe)
+        return self.vipctl("drain", *arguments)
+
     def metrics(self):
         return self.exec("curl", "-sS", "--noproxy", "*", "--max-time", "5", "http://[::1]:9752/metrics").stdout
 

@@ -126,6 +126,9 @@ class Cluster(Testbed):
             wait_for(f"{node.name} is {wanted}", node.brief, lambda seen, wanted=wanted: seen == wanted)
         for node in self.nodes:  # one that a restart with other keys has left lasts for some seconds
             wait_for(f"{node.name} knows of no conflict", lambda node=node: node.router()["conflict"], lambda seen: seen is None)
+        count = len(self.nodes)
+        for node in self.nodes:  # who was cut off hears the hellos of the others within a second
+            wait_for(f"{node.name} knows the group", node.group, lambda seen: seen == (count, count - 1))
 
     def holders(self):
         """The names of the servers on whose interface the VIP is, as their kernels say."""
