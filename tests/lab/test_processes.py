@@ -116,7 +116,7 @@ def test_a_second_agent_in_the_network_namespace_stands_back(lab, nodes):
     config["metrics"]["listen"] = ""
     with open(path, "w") as out:
         out.write(config_text(config))
-    second = nodes[0].exec(f"{BUILD}/vipd", "-c", path, check=False, env=lab.environment)
+    second = nodes[0].exec("timeout", "20", f"{BUILD}/vipd", "-c", path, check=False, env=lab.environment)
     assert second.returncode == 1 and f"pid {nodes[0].vipd.pid}, {nodes[0].config_path}" in second.stderr, second.stderr
     released = nodes[0].exec(f"{BUILD}/vipd", "-c", path, "--release", env=lab.environment)
     assert f"pid {nodes[0].vipd.pid}" in released.stderr and nodes[0].has_address()
@@ -251,13 +251,10 @@ def test_the_service_manager_is_told_when_the_engine_is_ready(lab, nodes):
         manager.bind(path)
         node.vipd_stop()
         node.vipd_start(program=programs[0], NOTIFY_SOCKET=path)
-        told = b""
-        while b"READY=1" not in told:
-            told = manager.recv(4096)
-        assert b"\nSTATUS=1 virtual routers" in told
+        ready = wait_for("it is ready", lambda: manager.recv(4096), lambda told: b"READY=1" in told)
+        assert b"\nSTATUS=1 virtual routers" in ready
         os.kill(node.vipd.pid, signal.SIGTERM)
-        while told != b"STOPPING=1":
-            told = manager.recv(4096)
+        wait_for("it stops", lambda: manager.recv(4096), lambda told: told == b"STOPPING=1")
         node.vipd_wait()
 
 
