@@ -4,8 +4,7 @@
  *
  * A follower has no queue. It remembers the number of its next event, and reads that from the ring when its
  * client has taken the line before. A client that reads too slowly for the ring gets a line with the number
- * of lost ones. While there is nothing to send the connection is suspended. libmicrohttpd does not look at a
- * suspended connection, so the follower itself watches for the client's end.
+ * of lost ones.
  */
 #include "control/http/events.h"
 
@@ -13,37 +12,30 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 
 #include "control/group/group.h"
+#include "control/http/followers.h"
 #include "control/text.h"
 #include "vipd/log.h"
 
 #define FOLLOWERS_MAX 32
-#define BLOCK_SIZE    4096
 
-struct follower {
+struct events {
+	const struct board *board;
+	const struct group *group; /* NULL: there is none */
+	struct followers followers;
+};
+
+struct reader {
+	struct follower follower;
 	struct events *events;
-	struct http *http;
-	struct MHD_Connection *connection;
-	sd_event_source *hangup;
-	bool suspended;
-	bool gone; /* the client, or we are stopping */
 	uint64_t next;
 	uint64_t next_news; /* of the group: these have no number */
 	char *line;	    /* being sent; NULL: none */
 	size_t line_size;
 	size_t line_sent;
-	struct follower *after;
-};
-
-struct events {
-	sd_event *event;
-	const struct board *board;
-	const struct group *group; /* NULL: there is none */
-	unsigned count;
-	struct follower *followers;
-	bool stopping;
 };
 
 static uint64_t last_number(const struct events *events)
@@ -82,7 +74,7 @@ static json_t *news_json(const struct group_event *event)
 	    (json_int_t)(news->after_us / USEC_PER_MS));
 }
 
-static json_t *news_step(struct follower *f)
+static json_t *news_step(struct reader *f)
 {
 	const struct group *group = f->events->group;
 	if (!group || f->next_news >= group->event_count)
@@ -93,7 +85,7 @@ static json_t *news_step(struct follower *f)
 }
 
 /* The next line of a stream: an event, or how many were lost. NULL: nothing new, or no memory. */
-static json_t *follower_step(struct follower *f)
+static json_t *reader_step(struct reader *f)
 {
 	struct board_event event;
 	uint64_t first = first_number(f->events);
@@ -109,9 +101,9 @@ static json_t *follower_step(struct follower *f)
 	return json_pack("{s:I}", "lost", (json_int_t)lost);
 }
 
-static bool follower_line(struct follower *f)
+static bool reader_line(struct reader *f)
 {
-	json_t *json = follower_step(f);
+	json_t *json = reader_step(f);
 	f->line = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
 	if (!f->line)
@@ -122,14 +114,11 @@ static bool follower_line(struct follower *f)
 	return true;
 }
 
-static ssize_t follower_read(void *context, uint64_t position, char *out, size_t room)
+static ssize_t reader_fill(struct follower *follower, char *out, size_t room)
 {
-	(void)position;
-	struct follower *f = context;
-	if (f->gone)
-		return MHD_CONTENT_READER_END_OF_STREAM;
+	struct reader *f = (struct reader *)follower;
 	size_t filled = 0;
-	while (filled < room && (f->line || follower_line(f))) {
+	while (filled < room && (f->line || reader_line(f))) {
 		size_t left = f->line_size - f->line_sent;
 		size_t n = left < room - filled ? left : room - filled;
 		memcpy(out + filled, f->line + f->line_sent, n);
@@ -140,42 +129,12 @@ static ssize_t follower_read(void *context, uint64_t position, char *out, size_t
 			f->line = NULL;
 		}
 	}
-	if (!filled) {
-		f->suspended = true;
-		MHD_suspend_connection(f->connection);
-	}
 	return (ssize_t)filled;
 }
 
-static void follower_wake(struct follower *f)
+static void reader_free(struct follower *follower)
 {
-	if (!f->suspended)
-		return;
-	f->suspended = false;
-	MHD_resume_connection(f->connection);
-	http_wake(f->http);
-}
-
-static int on_hangup(sd_event_source *source, int fd, uint32_t events, void *context)
-{
-	(void)fd, (void)events;
-	struct follower *f = context;
-	sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	f->gone = true;
-	follower_wake(f);
-	return 0;
-}
-
-static void follower_free(void *context)
-{
-	struct follower *f = context;
-	struct follower **link = &f->events->followers;
-	while (*link && *link != f)
-		link = &(*link)->after;
-	if (*link)
-		*link = f->after;
-	f->events->count--;
-	sd_event_source_disable_unref(f->hangup);
+	struct reader *f = (struct reader *)follower;
 	free(f->line);
 	free(f);
 }
@@ -185,71 +144,47 @@ struct events *events_new(sd_event *event, const struct board *board, const stru
 	struct events *events = calloc(1, sizeof *events);
 	if (!events)
 		return NULL;
-	events->event = event;
 	events->board = board;
 	events->group = group;
+	/* EPOLLHUP alone: a client that only closes its sending side still reads. */
+	events->followers = (struct followers){.event = event,
+	    .type = "application/x-ndjson",
+	    .gone_when = EPOLLHUP,
+	    .fill = reader_fill,
+	    .free = reader_free};
 	return events;
 }
 
 void events_stop(struct events *events)
 {
-	if (!events)
-		return;
-	events->stopping = true;
-	for (struct follower *f = events->followers; f; f = f->after) {
-		f->gone = true;
-		follower_wake(f);
-	}
+	if (events)
+		followers_stop(&events->followers);
 }
 
 void events_changed(struct events *events)
 {
-	for (struct follower *f = events->followers; f; f = f->after)
-		follower_wake(f);
-}
-
-/* Takes over f; on failure it is freed. */
-static struct MHD_Response *follower_start(struct follower *f, int socket)
-{
-	struct events *events = f->events;
-	f->after = events->followers;
-	events->followers = f;
-	events->count++;
-	struct MHD_Response *response = NULL;
-	/* EPOLLHUP alone: a client that only closes its sending side still reads. */
-	if (sd_event_add_io(events->event, &f->hangup, socket, EPOLLHUP, on_hangup, f) >= 0)
-		response = MHD_create_response_from_callback(
-		    MHD_SIZE_UNKNOWN, BLOCK_SIZE, follower_read, f, follower_free);
-	if (!response) {
-		follower_free(f);
-		return NULL;
-	}
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/x-ndjson");
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	return response;
+	followers_wake(&events->followers);
 }
 
 static void follow(struct events *events, struct http_request *request, uint64_t next)
 {
-	if (events->stopping) {
+	if (events->followers.stopping) {
 		http_reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE, "vipd is stopping");
 		return;
 	}
-	if (events->count >= FOLLOWERS_MAX) {
+	if (events->followers.count >= FOLLOWERS_MAX) {
 		http_reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE,
 		    "%d clients follow the events already; close one, or ask without follow=1",
 		    FOLLOWERS_MAX);
 		return;
 	}
-	struct follower *f = calloc(1, sizeof *f);
+	struct reader *f = calloc(1, sizeof *f);
 	if (f) {
 		f->events = events;
-		f->http = request->http;
-		f->connection = request->connection;
 		f->next = next;
 		f->next_news = events->group ? events->group->event_count : 0;
 	}
-	http_reply(request, MHD_HTTP_OK, f ? follower_start(f, http_socket(request)) : NULL);
+	followers_add(&events->followers, request, f ? &f->follower : NULL);
 }
 
 static const char *time_of(const json_t *item)
@@ -258,7 +193,7 @@ static const char *time_of(const json_t *item)
 }
 
 /* Into the order of time; what happened before `next` was not asked for. */
-static void merge_news(struct follower *reader, json_t *items, uint64_t next)
+static void merge_news(struct reader *reader, json_t *items, uint64_t next)
 {
 	struct board_event before;
 	char since[TEXT_TIME_MAX] = "";
@@ -278,11 +213,11 @@ static void merge_news(struct follower *reader, json_t *items, uint64_t next)
 
 static void list(struct events *events, struct http_request *request, uint64_t next)
 {
-	struct follower reader = {.events = events, .next = next};
+	struct reader reader = {.events = events, .next = next};
 	uint64_t last = last_number(events), lost = 0;
 	json_t *items = json_array();
 	while (reader.next <= last) {
-		json_t *item = follower_step(&reader);
+		json_t *item = reader_step(&reader);
 		json_t *gap = json_object_get(item, "lost");
 		lost += (uint64_t)json_integer_value(gap);
 		if (gap || !item)
