@@ -26,11 +26,18 @@ def alone(nodes):
         node.vipd_stop()
 
 
+def slow_and_alone(nodes):
+    """An address that is gone for an interval would be missed by several requests."""
+    alone(nodes)
+    reload_with(nodes[0], **SLOW)
+    wait_for("the interval is in force", lambda: nodes[0].router()["advert_interval_ms"], lambda ms: ms == 1000)
+
+
 def test_another_vrid_costs_no_moment_without_the_address(lab, nodes, probe):
     """The old router hands over to the new one, which must not take its address for a stray."""
-    alone(nodes)
+    slow_and_alone(nodes)
     probe.mark()
-    reload_with(nodes[0], vrid=101)
+    reload_with(nodes[0], **SLOW, vrid=101)
     wait_for("the new one is Active, the old one has gone",
              lambda: [state_of(nodes[0], vrid) for vrid in (100, 101)], lambda states: states == [None, "active"])
     assert nodes[0].has_address()
@@ -38,9 +45,7 @@ def test_another_vrid_costs_no_moment_without_the_address(lab, nodes, probe):
 
 
 def test_a_router_that_is_put_back_while_it_hands_over_goes_on(lab, nodes, probe):
-    alone(nodes)
-    reload_with(nodes[0], **SLOW)
-    wait_for("the interval is in force", lambda: nodes[0].router()["advert_interval_ms"], lambda ms: ms == 1000)
+    slow_and_alone(nodes)
     probe.mark()
     reload_with(nodes[0], **SLOW, vrid=101)
     reload_with(nodes[0], **SLOW, vrid=100)
