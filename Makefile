@@ -38,7 +38,7 @@ objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel sandbox keeper engine guardian,$(call room,$(r)))
 CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c \
-	   $(addprefix agent/wire/,advert.c auth.c checksum.c hello.c names.c)
+	   $(addprefix agent/wire/,advert.c auth.c checksum.c connections.c frame.c hello.c names.c)
 VIPCTL  := $(foreach r,base config doctor import vipctl,$(call room,$(r))) $(addprefix agent/net/,arp.c socket.c) $(addprefix agent/wire/,advert.c arp.c checksum.c na.c names.c)
 
 VIPD_LIBS    := libconfig libnl-3.0 libseccomp libcap nettle
@@ -92,7 +92,8 @@ unit_na       := agent/wire/na.c $(unit_advert)
 unit_arp      := agent/wire/arp.c agent/wire/names.c
 unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_replay   := $(unit_auth)
-unit_hello    := $(unit_auth) agent/wire/hello.c
+unit_hello    := $(unit_auth) $(addprefix agent/wire/,frame.c hello.c)
+unit_connections := $(unit_hello) agent/wire/connections.c
 unit_router_auth := $(unit_auth) agent/engine/auth.c
 unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c $(TIME)
 unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
@@ -153,7 +154,8 @@ fuzz_advert  := $(addprefix agent/wire/,advert.c na.c auth.c checksum.c names.c)
 fuzz_na      := $(fuzz_advert)
 fuzz_arp     := $(unit_arp)
 fuzz_auth    := $(fuzz_advert)
-fuzz_hello   := $(fuzz_advert) agent/wire/hello.c
+fuzz_hello   := $(fuzz_advert) $(addprefix agent/wire/,frame.c hello.c)
+fuzz_connections := $(fuzz_hello) agent/wire/connections.c
 fuzz_config  := $(call room,config) $(call room,base)
 fuzz_import  := $(call room,import) $(fuzz_config)
 fuzz_netlink :=

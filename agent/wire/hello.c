@@ -16,13 +16,7 @@
 #include "vipd/hello.h"
 
 #include "vipd/advert.h"
-#include "vipd/cursor.h"
-
-#define MAGIC	     "vipd"
-#define VERSION	     1
-#define FLAG_SIGNED  1
-#define HEADER_SIZE  8
-#define FAMILY_OTHER 0
+#include "wire/frame.h"
 
 enum field {
 	FIELD_NODE = 1,
@@ -145,59 +139,15 @@ static enum hello_verdict read_fields(struct reader *r, struct hello *hello)
 	return (found & REQUIRED) == REQUIRED ? HELLO_OK : HELLO_MISSING_FIELD;
 }
 
-static uint8_t family_of(uint8_t number)
-{
-	return number == 6 ? AF_INET6 : number == 4 ? AF_INET : FAMILY_OTHER;
-}
-
-/* As of adverts, RFC 9568 section 5.1.2.1. A unicast peer may be known by an address that is not link-local.
- */
-static bool source_acceptable(const struct hello_envelope *envelope)
-{
-	const struct address *source = &envelope->source;
-	if (address_is_multicast(&envelope->destination) && !address_is_ipv4(source))
-		return address_is_link_local(source);
-	return !address_is_multicast(source) && !address_is_unspecified(source);
-}
-
 enum hello_verdict hello_parse(
     const uint8_t *bytes, size_t size, const struct hello_envelope *envelope, struct hello *hello)
 {
-	if (envelope->hop_limit != HELLO_HOP_LIMIT) /* it comes from this link */
-		return HELLO_BAD_HOP_LIMIT;
-	const struct address *destination = &envelope->destination;
-	if (address_is_ipv4(destination) != address_is_ipv4(&envelope->source) ||
-	    (address_is_multicast(destination) &&
-		!address_equal(destination, &vrrp_family_of(destination)->group)))
-		return HELLO_BAD_DESTINATION;
-	if (!source_acceptable(envelope))
-		return HELLO_BAD_SOURCE;
-	if (size > HELLO_SIZE_MAX)
-		return HELLO_TOO_LONG;
-
-	struct reader r = reader_of(bytes, size);
-	struct hello h = {0};
-	const uint8_t *magic = read_bytes(&r, sizeof MAGIC - 1);
-	uint8_t version = read_u8(&r);
-	uint8_t flags = read_u8(&r);
-	uint8_t family = read_u8(&r);
-	h.vrid = read_u8(&r);
-	if (r.failed)
-		return HELLO_TOO_SHORT;
-	if (memcmp(magic, MAGIC, sizeof MAGIC - 1) != 0)
-		return HELLO_BAD_MAGIC;
-	if (version != VERSION)
-		return HELLO_BAD_VERSION;
-	h.family = family_of(family);
-	if (h.family == FAMILY_OTHER)
-		return HELLO_BAD_FAMILY;
-	h.is_signed = flags & FLAG_SIGNED;
-	if (h.is_signed && reader_left(&r) < ADVERT_TRAILER_SIZE)
-		return HELLO_TOO_SHORT;
-	if (h.is_signed)
-		r.end -= ADVERT_TRAILER_SIZE;
-
-	enum hello_verdict verdict = read_fields(&r, &h);
+	struct frame frame;
+	enum hello_verdict verdict = frame_parse(bytes, size, envelope, FRAME_HELLO, &frame);
+	if (verdict != HELLO_OK)
+		return verdict;
+	struct hello h = {.family = frame.family, .vrid = frame.vrid, .is_signed = frame.is_signed};
+	verdict = read_fields(&frame.fields, &h);
 	if (verdict == HELLO_OK)
 		*hello = h;
 	return verdict;
@@ -261,15 +211,11 @@ static void write_addresses(
 
 size_t hello_build(const struct hello *hello, uint8_t *bytes, size_t room)
 {
-	static const uint8_t no_trailer[ADVERT_TRAILER_SIZE];
 	if (hello->address_count > HELLO_ADDRESSES_MAX || hello->key_count > HELLO_KEYS_MAX)
 		return 0;
-	struct writer w = writer_of(bytes, room < HELLO_SIZE_MAX ? room : HELLO_SIZE_MAX);
-	write_bytes(&w, MAGIC, sizeof MAGIC - 1);
-	write_u8(&w, VERSION);
-	write_u8(&w, hello->is_signed ? FLAG_SIGNED : 0);
-	write_u8(&w, hello->family == AF_INET ? 4 : 6);
-	write_u8(&w, hello->vrid);
+	const struct frame frame = {
+	    .family = hello->family, .vrid = hello->vrid, .is_signed = hello->is_signed};
+	struct writer w = frame_begin(&frame, FRAME_HELLO, bytes, room);
 	write_text(&w, FIELD_NODE, hello->node);
 	write_text(&w, FIELD_VERSION, hello->version);
 	write_boot(&w, hello);
@@ -278,9 +224,7 @@ size_t hello_build(const struct hello *hello, uint8_t *bytes, size_t room)
 	write_text(&w, FIELD_REASON, hello->reason);
 	write_settings(&w, hello);
 	write_addresses(&w, FIELD_ADDRESSES, hello->addresses, hello->address_count);
-	if (hello->is_signed)
-		write_bytes(&w, no_trailer, sizeof no_trailer);
-	return w.failed ? 0 : (size_t)(w.next - bytes);
+	return frame_end(&frame, &w, bytes);
 }
 
 /* ---- authentication ---- */
