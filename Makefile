@@ -39,7 +39,7 @@ objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel sandbox keeper engine guardian,$(call room,$(r)))
 CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c \
 	   $(addprefix agent/wire/,advert.c auth.c checksum.c connections.c frame.c hello.c names.c)
-VIPCTL  := $(foreach r,base config doctor import vipctl,$(call room,$(r))) $(addprefix agent/net/,arp.c socket.c) $(addprefix agent/wire/,advert.c arp.c checksum.c na.c names.c)
+VIPCTL  := $(foreach r,base config status doctor import vipctl,$(call room,$(r))) $(addprefix agent/net/,arp.c socket.c) $(addprefix agent/wire/,advert.c arp.c checksum.c na.c names.c)
 
 VIPD_LIBS    := libconfig libnl-3.0 libseccomp libcap nettle
 CONTROL_LIBS := libmicrohttpd jansson libcurl ldns libcrypto libsystemd libseccomp nettle

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "vipctl/call.h"
-#include "vipctl/router.h"
+#include "vipctl/show.h"
 
 #define LAST_WHEN_FOLLOWING "10"
 

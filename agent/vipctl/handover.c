@@ -9,7 +9,7 @@
 
 #include "vipctl/call.h"
 #include "vipctl/group.h"
-#include "vipctl/router.h"
+#include "vipctl/show.h"
 
 #define POLL_MS 20
 #define WAIT_MS 3000 /* and what the protocol takes */
@@ -94,6 +94,7 @@ static int drain_report(const struct vipctl *ctl, const json_t *router)
 	char holder[CELL_MAX];
 	const char *name = member_text(router, "name"), *state = member_text(router, "state");
 	router_holder_text(router, holder);
+	text_tame(holder);
 	if (is_drained(router) && holder_is_unhealthy(router)) {
 		fprintf(stderr,
 		    "%s: HELD BY AN UNHEALTHY SERVER: drained, now held by %s, whose checks fail or have\n"
@@ -138,6 +139,7 @@ static int resume_report(const struct vipctl *ctl, const json_t *router)
 	char holder[CELL_MAX];
 	const char *name = member_text(router, "name");
 	router_holder_text(router, holder);
+	text_tame(holder);
 	if (is_resumed(router)) {
 		if (!ctl->json)
 			printf("%s: takes part again (%s), held by %s\n", name, member_text(router, "state"),

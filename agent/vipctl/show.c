@@ -119,22 +119,6 @@ char *text_tame(char *text)
 	return text;
 }
 
-const char *show_duration(int64_t ms, char out[static SHOW_TEXT_MAX])
-{
-	long long s = ms > 0 ? ms / 1000 : 0, m = s / 60, h = m / 60, d = h / 24;
-	if (s < 10)
-		snprintf(out, SHOW_TEXT_MAX, "%lld.%llds", s, ms > 0 ? (long long)(ms % 1000 / 100) : 0);
-	else if (s < 60)
-		snprintf(out, SHOW_TEXT_MAX, "%llds", s);
-	else if (h < 1)
-		snprintf(out, SHOW_TEXT_MAX, "%lldm%02llds", m, s % 60);
-	else if (d < 1)
-		snprintf(out, SHOW_TEXT_MAX, "%lldh%02lldm", h, m % 60);
-	else
-		snprintf(out, SHOW_TEXT_MAX, "%lldd%02lldh", d, h % 24);
-	return out;
-}
-
 const char *show_time(const char *text, char out[static SHOW_TEXT_MAX])
 {
 	time_local(text, out);

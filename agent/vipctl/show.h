@@ -48,8 +48,5 @@ char *text_tame(char *text);
 
 #define SHOW_TEXT_MAX TIME_TEXT_MAX
 
-/* "0.3s", "12s", "3m12s", "4h05m", "2d03h" */
-const char *show_duration(int64_t ms, char out[static SHOW_TEXT_MAX]);
-
 /* "2026-11-22 16:00:00.123", local time; `text` itself if it is not a time. */
 const char *show_time(const char *text, char out[static SHOW_TEXT_MAX]);

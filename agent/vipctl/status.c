@@ -10,7 +10,7 @@
 #include "vipctl/call.h"
 #include "vipctl/group.h"
 #include "vipctl/page.h"
-#include "vipctl/router.h"
+#include "vipctl/show.h"
 
 static const char *age_text(int64_t ms, char out[static SHOW_TEXT_MAX])
 {
@@ -229,7 +229,7 @@ static void page_print(struct page *page, const json_t *status)
 		     *checks = json_object_get(status, "checks");
 	char up[SHOW_TEXT_MAX], line[1024];
 	const json_t *engine = json_object_get(status, "engine");
-	page->stale = json_is_object(engine) && !member_true(engine, "responding");
+	page->stale = engine_is_silent(status);
 	snprintf(line, sizeof line, "%s: vipd %s, up %s, %s", member_text(status, "node"),
 	    member_text(status, "version"), age_text(uptime_ms(status), up),
 	    member_text(json_object_get(status, "config"), "path"));

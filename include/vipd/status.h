@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A member that is text, "" if it is not there (or null). */
 const char *member_text(const json_t *object, const char *key);
@@ -23,6 +24,9 @@ int64_t state_age_ms(const json_t *object);
 #define TIME_TEXT_MAX 48
 /* "2026-11-22 16:00:00.123", local time; `text` itself if it is not a time. */
 const char *time_local(const char *text, char out[static TIME_TEXT_MAX]);
+
+/* "0.3s", "12s", "3m12s", "4h05m", "2d03h" */
+const char *show_duration(int64_t ms, char out[static TIME_TEXT_MAX]);
 
 /* The file of the configuration, against what the agent has read; `why` is the first error of a wrong one. */
 enum config_file {
@@ -43,6 +47,10 @@ enum holder {
 	HOLDER_NOBODY	/* none heard */
 };
 enum holder router_holder(const json_t *router);
+
+#define HOLDER_TEXT_MAX 264
+/* "this node", "k8s-node02 (priority 120)", "nobody: fe80::12 silent for 12s", "nobody" */
+const char *router_holder_text(const json_t *router, char out[static HOLDER_TEXT_MAX]);
 
 bool router_is_active(const json_t *router);
 
@@ -71,3 +79,20 @@ enum presence address_presence(const json_t *router, const json_t *address);
 
 /* Neither active nor with any of its addresses on the interface. */
 bool router_has_released(const json_t *router);
+
+/* The engine does not respond: what it says is old, what the kernel says is not. */
+static inline bool engine_is_silent(const json_t *status)
+{
+	const json_t *engine = json_object_get(status, "engine");
+	return json_is_object(engine) && !member_true(engine, "responding");
+}
+
+/* Of a virtual router or a check: it answers, but is not trusted yet. */
+static inline bool is_recovering(const json_t *object)
+{
+	return strcmp(member_text(object, "health"), "recovering") == 0;
+}
+
+/* Called with each thing that needs attention, and what to do about it: one line, any characters. */
+typedef void attention_say(void *context, const char *text);
+void attention_find(const json_t *status, attention_say *say, void *context);

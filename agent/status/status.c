@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent reports what it knows and what the kernel says; whether the two belong together is decided here,
- * for the doctor and for vipctl alike.
+ * for the doctor, for vipctl and for the page alike.
  */
 #include "vipd/status.h"
 
