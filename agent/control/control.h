@@ -13,6 +13,7 @@
 
 #include "control/checks/health.h"
 #include "control/checks/secrets.h"
+#include "vipd/advert.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
 #include "vipd/message.h"
@@ -50,13 +51,13 @@ extern const struct part part_channel, part_checks, part_notify, part_recorder, 
 struct control {
 	sd_event *event;
 	const struct board *board;
-	const struct config *config; /* the image in force; NULL before the first one */
-	struct secrets secrets;	     /* what the image's config_secret point into */
-	int64_t started_us;	     /* wall clock: vipd's start */
-	struct message reloaded;     /* what came of the last reload; type 0: there was none */
-	bool has_metrics;	     /* the guardian gave us a socket for it */
-	bool has_records;	     /* and a directory for these */
-	bool has_hellos;	     /* and a socket for these */
+	const struct config *config;	/* the image in force; NULL before the first one */
+	struct secrets secrets;		/* what the image's config_secret point into */
+	int64_t started_us;		/* wall clock: vipd's start */
+	struct message reloaded;	/* what came of the last reload; type 0: there was none */
+	bool has_metrics;		/* the guardian gave us a socket for it */
+	bool has_records;		/* and a directory for these */
+	bool has_hellos[VRRP_FAMILIES]; /* and a socket for these */
 	void *parts[PARTS];
 };
 

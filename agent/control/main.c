@@ -185,11 +185,11 @@ static bool records_wanted(void)
 	return fstat(FD_RECORDS, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static bool hellos_wanted(void)
+static bool is_datagram(int fd)
 {
 	int type = 0;
 	socklen_t size = sizeof type;
-	return getsockopt(FD_HELLOS, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM;
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM;
 }
 
 static bool started_by_vipd(void)
@@ -216,7 +216,10 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 || !started_by_vipd())
 		return usage(argc, argv);
-	bool has_metrics = metrics_wanted(), has_records = records_wanted(), has_hellos = hellos_wanted();
+	/* First of all: the number of a closed one would be used again. */
+	bool has_metrics = metrics_wanted(), has_records = records_wanted();
+	bool has_hellos[VRRP_FAMILIES] = {
+	    [VRRP_IPV6] = is_datagram(FD_HELLOS), [VRRP_IPV4] = is_datagram(FD_HELLOS_IPV4)};
 	log_open("control");
 	prctl(PR_SET_NAME, "vipd-control");
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -228,10 +231,9 @@ int main(int argc, char **argv)
 	signal(SIGHUP, SIG_IGN);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 
-	struct control control = {.board = board_map(FD_BOARD),
-	    .has_metrics = has_metrics,
-	    .has_records = has_records,
-	    .has_hellos = has_hellos};
+	struct control control = {
+	    .board = board_map(FD_BOARD), .has_metrics = has_metrics, .has_records = has_records};
+	memcpy(control.has_hellos, has_hellos, sizeof has_hellos);
 	int r = control.board ? prepare(&control) : -errno;
 	if (r >= 0)
 		r = sd_event_loop(control.event);

@@ -184,7 +184,7 @@ uint64_t secrets_fingerprint(struct config *config);
 /* listen.c: return a descriptor, or -errno with the error logged. */
 int listen_http(const struct config *config, const struct identity *identity);
 int listen_metrics(const struct config *config);
-int listen_hellos(const struct config *config);
+int listen_hellos(const struct config *config, const struct vrrp_family *family);
 /* Its group, which was not known when it was opened. */
 void listen_give(const char *socket_path, gid_t group);
 /* records.c: the directory of capture files, -1: none, or it cannot be opened (logged). */

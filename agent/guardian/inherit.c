@@ -77,7 +77,13 @@ static int open_metrics(const struct guardian *guardian, int ends[2])
 
 static int open_hellos(const struct guardian *guardian, int ends[2])
 {
-	ends[0] = listen_hellos(&guardian->config);
+	ends[0] = listen_hellos(&guardian->config, &vrrp_families[VRRP_IPV6]);
+	return 0;
+}
+
+static int open_hellos_ipv4(const struct guardian *guardian, int ends[2])
+{
+	ends[0] = listen_hellos(&guardian->config, &vrrp_families[VRRP_IPV4]);
 	return 0;
 }
 
@@ -135,6 +141,7 @@ static const struct {
     {FD_METRICS, open_metrics, {CONTROL}},
     {FD_RECORDS, open_records, {CONTROL}},
     {FD_HELLOS, open_hellos, {CONTROL}},
+    {FD_HELLOS_IPV4, open_hellos_ipv4, {CONTROL}},
     {FD_LOCK, open_lock, {ENGINE | KEEPER}},
     {FD_PROGRAM, open_programs, {ENGINE | KEEPER, CONTROL}},
     {FD_KEEPER_PAGE, open_page, {KEEPER, ENGINE}},

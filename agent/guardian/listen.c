@@ -82,38 +82,54 @@ int listen_metrics(const struct config *config)
 	return fd;
 }
 
+struct option {
+	int level, name, value;
+};
+
+#define HELLO_OPTIONS 7
+static const struct option hello_options[VRRP_FAMILIES][HELLO_OPTIONS] = {
+    [VRRP_IPV6] = {{IPPROTO_IPV6, IPV6_V6ONLY, 1}, {IPPROTO_IPV6, IPV6_RECVPKTINFO, 1},
+	{IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1}, {IPPROTO_IPV6, IPV6_UNICAST_HOPS, HELLO_HOP_LIMIT},
+	{IPPROTO_IPV6, IPV6_MULTICAST_HOPS, HELLO_HOP_LIMIT}, {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0},
+	{SOL_SOCKET, SO_RCVBUF, HELLO_QUEUE}},
+    [VRRP_IPV4] = {{IPPROTO_IP, IP_PKTINFO, 1}, {IPPROTO_IP, IP_RECVTTL, 1},
+	{IPPROTO_IP, IP_TTL, HELLO_HOP_LIMIT}, {IPPROTO_IP, IP_MULTICAST_TTL, HELLO_HOP_LIMIT},
+	{IPPROTO_IP, IP_MULTICAST_LOOP, 0}, {SOL_SOCKET, SO_RCVBUF, HELLO_QUEUE}},
+};
+
+static int bind_port(int fd, const struct vrrp_family *family, uint16_t port)
+{
+	const struct sockaddr_in6 in6 = {
+	    .sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = IN6ADDR_ANY_INIT};
+	const struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = port};
+	int result = family->number == AF_INET ? bind(fd, (const struct sockaddr *)&in4, sizeof in4)
+					       : bind(fd, (const struct sockaddr *)&in6, sizeof in6);
+	return result < 0 ? -errno : 0;
+}
+
 /*
  * Joins no group: the keeper's memberships, without which no advert comes, let hellos in, too (on Linux a
  * socket gets what its host has joined).
  */
-int listen_hellos(const struct config *config)
+int listen_hellos(const struct config *config, const struct vrrp_family *family)
 {
-	const struct sockaddr_in6 any = {
-	    .sin6_family = AF_INET6, .sin6_port = htons(config->group_port), .sin6_addr = IN6ADDR_ANY_INIT};
-	const struct {
-		int level, name, value;
-	} options[] = {
-	    {IPPROTO_IPV6, IPV6_V6ONLY, 1},
-	    {IPPROTO_IPV6, IPV6_RECVPKTINFO, 1},
-	    {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1},
-	    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, HELLO_HOP_LIMIT},
-	    {IPPROTO_IPV6, IPV6_MULTICAST_HOPS, HELLO_HOP_LIMIT},
-	    {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0},
-	    {SOL_SOCKET, SO_RCVBUF, HELLO_QUEUE},
-	};
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(family->number, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 && errno == EAFNOSUPPORT)
+		return -1; /* who needs it is told by its virtual router */
 	int result = fd < 0 ? -errno : 0;
-	for (size_t i = 0; i < sizeof options / sizeof options[0] && !result; i++)
+	const struct option *options = hello_options[vrrp_family_index(family)];
+	for (size_t i = 0; i < HELLO_OPTIONS && options[i].name && !result; i++)
 		if (setsockopt(fd, options[i].level, options[i].name, &options[i].value,
 			sizeof options[i].value) < 0)
 			result = -errno;
-	if (!result && bind(fd, (const struct sockaddr *)&any, sizeof any) < 0)
-		result = -errno;
+	if (!result)
+		result = bind_port(fd, family, htons(config->group_port));
 	if (!result)
 		return fd;
-	log_error("cannot open UDP port %u for hellos (group.port): %s; going on without: status will know "
-		  "nothing of the other servers. See who has it: ss -ulpn sport = :%u",
-	    config->group_port, strerrordesc_np(-result), config->group_port);
+	log_error(
+	    "cannot open UDP port %u of IPv%u for hellos (group.port): %s; going on without: status will "
+	    "know nothing of the other servers. See who has it: ss -ulpn sport = :%u",
+	    config->group_port, family->ip_version, strerrordesc_np(-result), config->group_port);
 	if (fd >= 0)
 		close(fd);
 	return -1;

@@ -35,6 +35,7 @@ enum child_fd {
 	FD_METRICS,	      /* listening TCP socket; closed if metrics are off */
 	FD_RECORDS,	      /* the directory of capture files; closed if there is none */
 	FD_HELLOS,	      /* UDP socket; closed if it could not be opened */
+	FD_HELLOS_IPV4,	      /* the same */
 	FD_LOCK,	      /* see guardian/lock.c; only to be held */
 	FD_PROGRAM,	      /* what it executes; closed by that */
 	FD_KEEPER_PAGE,	      /* memfd: the keeper's answers */

@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from keys import auth, make_key
 from testbed import VIP, VIP_IPV4, run, wait_for
 
 BOTH = [VIP_IPV4, VIP]
@@ -69,6 +70,61 @@ def test_both_families_move_together(dual, lab):
     assert second.vipd_stop(signal.SIGTERM) == 0
     wait_both(dual, third)
     wait_reached(lab.client, third)
+
+
+def members(node):
+    """Of the group, as it shows them: name -> what it knows."""
+    group = node.router()["group"]
+    return {member["node"]: member for member in group["members"]} if group else {}
+
+
+def all_know(nodes, what, wanted):
+    """Each shows this of all: `what` of a member, in the order of the servers."""
+    names = [node.name for node in nodes]
+    for node in nodes:
+        wait_for(f"{node.name} knows {what} of all", lambda node=node: [members(node).get(name, {}).get(what) for name in names],
+                 lambda seen: seen == wanted)
+
+
+SPEAK_UDP = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, int(sys.argv[1]))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+s.sendto(b"vipd", ("224.0.0.18", 9752))
+"""
+
+
+def test_the_group_knows_itself(dual, lab):
+    """Hellos of an IPv4 election: to the group, signed, and to peers."""
+    first, second, third = dual
+    all_know(dual, "address", [node.ipv4 for node in dual])
+    all_know(dual, "advertised", [node.ipv4 for node in dual])
+    all_know(dual, "state", ["active", "backup", "backup"])
+    second.drain()
+    third.drain()
+    all_know(dual, "can_take_over", [False] * 3)
+    refused = first.vipctl("drain", check=False)
+    assert refused.returncode == 1 and second.name in refused.stderr, refused
+    second.vipctl("resume")
+    third.vipctl("resume")
+    for ttl, reason in ((64, "bad_hop_limit"), (255, "too_short")):
+        before = first.status()["group"]["dropped"].get(reason, 0)
+        lab.client.exec("python3", "-c", SPEAK_UDP, str(ttl))
+        wait_for(f"{first.name} counts {reason}", lambda reason=reason: first.status()["group"]["dropped"].get(reason, 0),
+                 lambda now, before=before: now > before)
+
+    path, _ = make_key(lab, 1)
+    for mode in ("receive-only", "enforce"):
+        for node in dual:
+            node.reconfigure(router={"addresses": BOTH, "name": "dual", "auth": auth(mode, 1, {1: path})})
+    all_know(dual, "signed", [True] * 3)
+    for node in dual:
+        peers = [other.ipv4 for other in dual if other is not node]
+        node.reconfigure(router={"addresses": BOTH, "name": "dual", "peers": peers, "auth": auth("enforce", 1, {1: path})})
+    os.kill(first.vipd_pids()["control"], signal.SIGKILL)  # what it knew is forgotten
+    all_know(dual, "presence", ["here"] * 3)
+    wait_both(dual, first)
 
 
 def test_every_state_of_an_arp_entry_is_left_at_once(dual, lab):

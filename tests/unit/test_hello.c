@@ -230,6 +230,34 @@ static void envelope_is_checked(void **state)
 	assert_int_equal(hello_parse(golden_bytes, sizeof golden_bytes, &e, &hello), HELLO_OK);
 }
 
+/* To the group of IPv4, from any address that one router may have; or to one that is known. */
+static void envelope_of_ipv4(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *source, *destination;
+		enum hello_verdict expected;
+	} rows[] = {
+	    {"192.0.2.11", "224.0.0.18", HELLO_OK},
+	    {"169.254.3.4", "224.0.0.18", HELLO_OK},
+	    {"192.0.2.11", "192.0.2.12", HELLO_OK},
+	    {"192.0.2.11", "224.0.0.22", HELLO_BAD_DESTINATION},
+	    {"192.0.2.11", "ff02::12", HELLO_BAD_DESTINATION},
+	    {"fe80::11", "224.0.0.18", HELLO_BAD_DESTINATION},
+	    {"0.0.0.0", "224.0.0.18", HELLO_BAD_SOURCE},
+	    {"224.0.0.18", "192.0.2.12", HELLO_BAD_SOURCE},
+	};
+	struct hello hello;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct hello_envelope e = {.hop_limit = 255};
+		assert_true(address_parse(rows[i].source, &e.source));
+		assert_true(address_parse(rows[i].destination, &e.destination));
+		if (hello_parse(golden_bytes, sizeof golden_bytes, &e, &hello) != rows[i].expected)
+			fail_msg("%s to %s: expected %s", rows[i].source, rows[i].destination,
+			    hello_verdict_name(rows[i].expected));
+	}
+}
+
 /* ---- authentication ---- */
 
 static struct auth_key advert_key, hello_key;
@@ -323,6 +351,30 @@ static void every_flipped_bit_is_refused(void **state)
 	}
 }
 
+/* The MAC covers addresses of IPv4 as ::ffff:a.b.c.d, as others of the same 32 bits do not. */
+static void mac_covers_ipv4_addresses(void **state)
+{
+	(void)state;
+	struct hello ours = golden, hello;
+	struct hello_envelope e = {.hop_limit = 255}, other;
+	struct auth_replay replay = {0};
+	uint8_t bytes[HELLO_SIZE_MAX];
+	ours.is_signed = true;
+	ours.family = AF_INET;
+	assert_true(address_parse("192.0.2.11", &e.source) && address_parse("224.0.0.18", &e.destination));
+	size_t size = hello_build(&ours, bytes, sizeof bytes);
+	hello_sign(&hello_key, &e.source, &e.destination, sequence_of(NOW), bytes, size);
+	assert_int_equal(hello_parse(bytes, size, &e, &hello), HELLO_OK);
+	assert_memory_equal(&hello, &ours, sizeof hello);
+	other = e;
+	assert_true(address_parse("192.0.2.12", &other.source));
+	assert_int_equal(verify(&replay, &other, bytes, size), HELLO_AUTH_BAD_MAC);
+	other = e;
+	assert_true(address_parse("::c000:20b", &other.source)); /* the last 32 bits are the same */
+	assert_int_equal(verify(&replay, &other, bytes, size), HELLO_AUTH_BAD_MAC);
+	assert_int_equal(verify(&replay, &e, bytes, size), HELLO_OK);
+}
+
 /* Control has the derived key only: an advert that is signed with it is refused. */
 static void key_signs_no_adverts(void **state)
 {
@@ -362,9 +414,11 @@ int main(void)
 	    cmocka_unit_test(texts_are_printable),
 	    cmocka_unit_test(every_reason),
 	    cmocka_unit_test(envelope_is_checked),
+	    cmocka_unit_test(envelope_of_ipv4),
 	    cmocka_unit_test(mac_is_hmac),
 	    cmocka_unit_test(taken_once),
 	    cmocka_unit_test(every_flipped_bit_is_refused),
+	    cmocka_unit_test(mac_covers_ipv4_addresses),
 	    cmocka_unit_test(key_signs_no_adverts),
 	    cmocka_unit_test(names),
 	};

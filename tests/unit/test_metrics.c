@@ -121,7 +121,7 @@ static int setup(void **state)
 /* ---- a group ---- */
 
 static struct group_router group_router;
-static struct group group = {.open = true, .sent = 9, .received = 5, .count = 1, .routers = &group_router};
+static struct group group = {.open = {true}, .sent = 9, .received = 5, .count = 1, .routers = &group_router};
 
 static struct hello hello_of(const char *node, uint8_t state)
 {

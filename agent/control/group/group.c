@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The part of control that keeps the groups: one timer, one socket. Nothing here is needed for an election,
- * so whatever happens to it moves no address.
+ * The part of control that keeps the groups: one timer, a socket a family. Nothing here is needed for an
+ * election, so whatever happens to it moves no address.
  */
 #include "control/group/group.h"
 
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "control/control.h"
+#include "control/group/datagram.h"
 #include "vipd/duration.h"
 #include "vipd/log.h"
 
@@ -86,7 +87,7 @@ void group_tell(struct group *group, unsigned index, const struct roster_news *n
 static void hint(struct group *group, unsigned index, struct mono now)
 {
 	struct group_router *router = &group->routers[index];
-	struct mono until = group->control->config->group_hints && group->open
+	struct mono until = group->control->config->group_hints && group_is_open(group, &router->id)
 				? roster_hint(&router->roster, &router->ours, &router->source, now)
 				: MONO_PAST;
 	int64_t left_us = mono_sub(router->hinted, now);
@@ -143,8 +144,9 @@ static struct mono next_look(const struct group *group, struct mono now)
 static void look(struct group *group)
 {
 	struct mono now = mono_now();
-	if (group->open)
-		group_hear(group, now);
+	for (unsigned i = 0; i < VRRP_FAMILIES; i++)
+		if (group->open[i])
+			group_hear(group, &vrrp_families[i]);
 	expire(group, now);
 	group_say(group, now);
 	group->changed = false;
@@ -164,14 +166,18 @@ static int on_pause(sd_event_source *source, uint64_t us, void *context)
 {
 	(void)source, (void)us;
 	struct group *group = context;
-	return sd_event_source_set_enabled(group->io, SD_EVENT_ON);
+	int r = 0;
+	for (unsigned i = 0; i < VRRP_FAMILIES && r >= 0; i++)
+		if (group->io[i])
+			r = sd_event_source_set_enabled(group->io[i], SD_EVENT_ON);
+	return r;
 }
 
 static int on_hellos(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-	(void)fd, (void)events;
+	(void)events;
 	struct group *group = context;
-	bool is_all = group_hear(group, mono_now());
+	bool is_all = group_hear(group, vrrp_family_numbered(fd == FD_HELLOS_IPV4 ? AF_INET : AF_INET6));
 	if (group->changed)
 		look(group);
 	if (is_all)
@@ -276,26 +282,33 @@ static void read_boot(uint8_t boot[static HELLO_BOOT_SIZE])
 		close(fd);
 }
 
+static int listen_to(struct group *group, unsigned family)
+{
+	int r = sd_event_add_io(group->control->event, &group->io[family],
+	    datagram_socket(&vrrp_families[family]), EPOLLIN, on_hellos, group);
+	return r < 0 ? r : sd_event_source_set_priority(group->io[family], PRIORITY_HEAR);
+}
+
 static int group_open(void *part, struct control *control)
 {
 	struct group *group = part;
 	group->control = control;
-	group->open = control->has_hellos;
+	memcpy(group->open, control->has_hellos, sizeof group->open);
 	group->started = mono_now();
 	read_boot(group->boot);
 	int r = sd_event_add_time_relative(
 	    control->event, &group->timer, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_timer, group);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(group->timer, SD_EVENT_OFF); /* until it is configured */
-	if (r < 0 || !group->open)
-		return r;
-	r = sd_event_add_time_relative(
-	    control->event, &group->pause, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_pause, group);
+	if (r >= 0)
+		r = sd_event_add_time_relative(
+		    control->event, &group->pause, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_pause, group);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(group->pause, SD_EVENT_OFF);
-	if (r >= 0)
-		r = sd_event_add_io(control->event, &group->io, FD_HELLOS, EPOLLIN, on_hellos, group);
-	return r < 0 ? r : sd_event_source_set_priority(group->io, PRIORITY_HEAR);
+	for (unsigned i = 0; i < VRRP_FAMILIES && r >= 0; i++)
+		if (group->open[i])
+			r = listen_to(group, i);
+	return r;
 }
 
 /* The others need not wait for three intervals to know. */
@@ -304,7 +317,8 @@ static void group_close(void *part)
 	struct group *group = part;
 	if (group->routers)
 		group_take_leave(group, mono_now());
-	sd_event_source_disable_unref(group->io);
+	for (unsigned i = 0; i < VRRP_FAMILIES; i++)
+		sd_event_source_disable_unref(group->io[i]);
 	sd_event_source_disable_unref(group->pause);
 	sd_event_source_disable_unref(group->timer);
 	wipe(group->routers, group->count);

@@ -8,6 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "control/group/roster.h"
+#include "vipd/advert.h"
 #include "vipd/auth.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
@@ -19,11 +20,12 @@ struct control;
 struct group_router {
 	struct router_id id;
 	struct roster roster;
-	struct hello ours;     /* what was said last; vrid 0: nothing yet */
-	struct address source; /* that it was said from: of our adverts */
-	struct mono said;      /* when */
-	struct mono hinted;    /* until when the engine believes that this node is next; 0: it does not */
-	uint32_t ifindex;      /* 0: unknown */
+	struct hello ours;	   /* what was said last; vrid 0: nothing yet */
+	struct address source;	   /* that it was said from: of our adverts */
+	struct address advertised; /* that others should use; see say.c */
+	struct mono said;	   /* when */
+	struct mono hinted;	   /* until when the engine believes that this node is next; 0: it does not */
+	uint32_t ifindex;	   /* 0: unknown */
 
 	enum config_auth mode;
 	int active; /* index of the key that signs, -1: none */
@@ -45,7 +47,7 @@ struct group_event {
 /* PART_GROUP */
 struct group {
 	struct control *control;
-	bool open; /* the guardian has given us the socket */
+	bool open[VRRP_FAMILIES]; /* the guardian has given us the socket */
 	struct mono started;
 	bool changed;	  /* a member has said something new of itself */
 	struct mono soon; /* of group_soon(); in the past: nothing is expected */
@@ -65,7 +67,7 @@ struct group {
 	struct mono log_from; /* budget of log lines */
 	unsigned logged;
 
-	sd_event_source *timer, *io, *pause;
+	sd_event_source *timer, *pause, *io[VRRP_FAMILIES];
 };
 
 /* group.c: what this node does has changed, or is about to: hellos go out in a moment, not only in a second.
@@ -85,8 +87,14 @@ void group_take_leave(struct group *group, struct mono now);
 void group_take_keys(struct group *group, unsigned index);
 int64_t group_clock_us(const struct group_router *router, struct mono now);
 
-/* hear.c: reads what has come, but not more than a fair share. false: there is more. */
-bool group_hear(struct group *group, struct mono now);
+/* hear.c: reads what has come in that family, but not more than a fair share. false: there is more. */
+bool group_hear(struct group *group, const struct vrrp_family *family);
+
+/* Whether hellos of that router can be sent and heard. */
+static inline bool group_is_open(const struct group *group, const struct router_id *id)
+{
+	return group->open[vrrp_family_index(vrrp_family_numbered(id->family))];
+}
 
 /* The group of a virtual router; NULL: it has none. */
 static inline const struct group_router *group_of(const struct group *group, const struct router_id *id)

@@ -4,43 +4,9 @@
  * cheap things first, and counted by the reason why it was refused. A flood gets a fair share of this process
  * and no more; what the kernel cannot keep meanwhile is lost, which costs nobody an address.
  */
-#include <string.h>
-#include <sys/socket.h>
-
 #include "control/control.h"
+#include "control/group/datagram.h"
 #include "control/group/group.h"
-
-#define BATCH	32
-#define BATCHES 4 /* a call */
-
-union ancillary {
-	struct cmsghdr header;
-	char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
-};
-
-struct datagram {
-	struct hello_envelope envelope;
-	unsigned ifindex;
-	const uint8_t *bytes;
-	size_t size;
-};
-
-static void read_ancillary(struct msghdr *header, struct datagram *datagram)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
-		if (c->cmsg_level != IPPROTO_IPV6)
-			continue;
-		if (c->cmsg_type == IPV6_PKTINFO) {
-			struct in6_pktinfo info;
-			memcpy(&info, CMSG_DATA(c), sizeof info);
-			datagram->envelope.destination.in6 = info.ipi6_addr;
-			datagram->ifindex = info.ipi6_ifindex;
-		} else if (c->cmsg_type == IPV6_HOPLIMIT) {
-			memcpy(
-			    &datagram->envelope.hop_limit, CMSG_DATA(c), sizeof datagram->envelope.hop_limit);
-		}
-	}
-}
 
 static struct group_router *router_of(
     struct group *group, const struct datagram *datagram, const struct hello *hello)
@@ -105,41 +71,17 @@ static enum hello_verdict take(struct group *group, const struct datagram *datag
 	return verdict;
 }
 
-static int receive(struct group *group, struct mono now)
+static void take_and_count(void *context, const struct datagram *datagram)
 {
-	static uint8_t bytes[BATCH][HELLO_SIZE_MAX + 1]; /* one more: a longer one must not look right */
-	static struct sockaddr_in6 from[BATCH];
-	static union ancillary ancillary[BATCH];
-	struct iovec parts[BATCH];
-	struct mmsghdr headers[BATCH];
-	for (unsigned i = 0; i < BATCH; i++) {
-		parts[i] = (struct iovec){bytes[i], sizeof bytes[i]};
-		headers[i].msg_hdr = (struct msghdr){.msg_name = &from[i],
-		    .msg_namelen = sizeof from[i],
-		    .msg_iov = &parts[i],
-		    .msg_iovlen = 1,
-		    .msg_control = ancillary[i].room,
-		    .msg_controllen = sizeof ancillary[i].room};
-	}
-	int count = recvmmsg(FD_HELLOS, headers, BATCH, MSG_DONTWAIT, NULL);
-	for (int i = 0; i < count; i++) {
-		struct datagram datagram = {.bytes = bytes[i],
-		    .size = headers[i].msg_len,
-		    .envelope = {.source = {from[i].sin6_addr}, .hop_limit = -1}};
-		read_ancillary(&headers[i].msg_hdr, &datagram);
-		enum hello_verdict verdict = take(group, &datagram, now);
-		if (verdict == HELLO_OK)
-			group->received++;
-		else
-			group->refused[verdict]++;
-	}
-	return count;
+	struct group *group = context;
+	enum hello_verdict verdict = take(group, datagram, mono_now());
+	if (verdict == HELLO_OK)
+		group->received++;
+	else
+		group->refused[verdict]++;
 }
 
-bool group_hear(struct group *group, struct mono now)
+bool group_hear(struct group *group, const struct vrrp_family *family)
 {
-	for (int batch = 0; batch < BATCHES; batch++)
-		if (receive(group, now) < BATCH)
-			return true;
-	return false;
+	return datagram_receive(datagram_socket(family), take_and_count, group);
 }

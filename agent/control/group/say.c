@@ -3,11 +3,10 @@
  * What this node says of itself: made from the board and the configuration, sent from the address that the
  * adverts are sent from, because the others know us by that one.
  */
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "control/control.h"
+#include "control/group/datagram.h"
 #include "control/group/group.h"
 #include "control/inet6.h"
 #include "vipd/timing.h"
@@ -83,6 +82,14 @@ static void describe_state(const struct board_router *board, bool engine_up, str
 		    board->health_text);
 }
 
+/* In IPv4 adverts come from an address that others can use. */
+static struct address advertised(const struct config *config, const struct group_router *router)
+{
+	return router->id.family == AF_INET && address_is_unspecified(&config->group_advertise)
+		   ? router->source
+		   : router->advertised;
+}
+
 static void describe(
     const struct group *group, unsigned index, const struct board_router *board, struct hello *hello)
 {
@@ -96,7 +103,7 @@ static void describe(
 	strncpy(hello->version, VIPD_VERSION, sizeof hello->version - 1);
 	memcpy(hello->boot, group->boot, sizeof hello->boot);
 	hello->interval_ms = (uint32_t)(config->group_interval_us / USEC_PER_MS);
-	hello->address = group->routers[index].ours.address;
+	hello->address = advertised(config, &group->routers[index]);
 	describe_state(board, board_engine_up(group->control->board, mono_now()), hello);
 	describe_settings(router, hello);
 }
@@ -118,7 +125,7 @@ static void take_address(struct group *group, const struct inet6_entry *entry)
 	if (entry->scope || entry->flags & FLAGS_UNUSABLE || is_virtual(config, &entry->address))
 		return;
 	for (unsigned i = 0; i < group->count; i++) {
-		struct address *address = &group->routers[i].ours.address;
+		struct address *address = &group->routers[i].advertised;
 		if (address_is_unspecified(address) &&
 		    !strcmp(config->routers[i].id.interface, entry->interface))
 			*address = entry->address;
@@ -131,7 +138,7 @@ static void look_for_addresses(struct group *group)
 	char line[128];
 	struct inet6_entry entry;
 	for (unsigned i = 0; i < group->count; i++)
-		group->routers[i].ours.address = config->group_advertise;
+		group->routers[i].advertised = config->group_advertise;
 	FILE *file = address_is_unspecified(&config->group_advertise) ? inet6_open() : NULL;
 	while (file && fgets(line, sizeof line, file))
 		if (inet6_parse(line, &entry))
@@ -141,30 +148,6 @@ static void look_for_addresses(struct group *group)
 }
 
 /* ---- sending ---- */
-
-static int transmit(const struct group_router *router, const struct address *to, uint16_t port,
-    const void *bytes, size_t size)
-{
-	struct sockaddr_in6 where = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = to->in6};
-	struct in6_pktinfo info = {.ipi6_addr = router->source.in6, .ipi6_ifindex = router->ifindex};
-	struct iovec part = {(void *)bytes, size};
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof info)];
-	} control = {
-	    .header = {
-		.cmsg_level = IPPROTO_IPV6, .cmsg_type = IPV6_PKTINFO, .cmsg_len = CMSG_LEN(sizeof info)}};
-	memcpy(CMSG_DATA(&control.header), &info, sizeof info);
-	if (address_is_link_local(to) || address_is_multicast(to))
-		where.sin6_scope_id = router->ifindex;
-	struct msghdr header = {.msg_name = &where,
-	    .msg_namelen = sizeof where,
-	    .msg_iov = &part,
-	    .msg_iovlen = 1,
-	    .msg_control = control.room,
-	    .msg_controllen = sizeof control.room};
-	return sendmsg(FD_HELLOS, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
 
 static void send_to(struct group *group, struct group_router *router, const struct hello *hello,
     const struct address *to, struct mono now)
@@ -176,7 +159,8 @@ static void send_to(struct group *group, struct group_router *router, const stru
 	if (hello->is_signed)
 		hello_sign(&router->keys[router->active], &router->source, to,
 		    auth_sequence_next(&router->sequence, group_clock_us(router, now)), bytes, size);
-	if (transmit(router, to, group->control->config->group_port, bytes, size) < 0)
+	if (datagram_send(
+		&router->source, router->ifindex, to, group->control->config->group_port, bytes, size) < 0)
 		group->send_errors++; /* the link is down, the address goes: the next one follows soon */
 	else
 		group->sent++;
@@ -189,7 +173,7 @@ static void send_hello(struct group *group, unsigned index, struct hello *hello,
 	hello->number = (uint64_t)now.us;
 	router->ours = *hello;
 	router->said = now;
-	if (!group->open || config->id.family != AF_INET6 || !router->ifindex ||
+	if (!group_is_open(group, &config->id) || !router->ifindex ||
 	    address_is_unspecified(&router->source) || (hello->is_signed && router->active < 0))
 		return;
 	for (unsigned i = 0; i < config->peer_count; i++)

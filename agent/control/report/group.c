@@ -177,6 +177,15 @@ json_t *group_router_json(const struct view *view, const struct board_router *ro
 	return json;
 }
 
+/* For each family that a virtual router needs. */
+static bool is_listening(const struct group *group)
+{
+	bool all = true;
+	for (unsigned i = 0; i < group->count; i++)
+		all &= group_is_open(group, &group->routers[i].id);
+	return all;
+}
+
 json_t *group_json(const struct view *view)
 {
 	const struct group *group = view->group;
@@ -186,7 +195,7 @@ json_t *group_json(const struct view *view)
 	for (unsigned i = HELLO_OK + 1; i < HELLO_VERDICTS; i++)
 		if (group->refused[i])
 			put(dropped, hello_verdict_name(i), json_integer((json_int_t)group->refused[i]));
-	put(json, "listening", json_boolean(group->open));
+	put(json, "listening", json_boolean(is_listening(group)));
 	put(json, "port", json_integer(view->config->group_port));
 	put(json, "interval_ms", json_integer(view->config->group_interval_us / USEC_PER_MS));
 	put(json, "sent", json_integer((json_int_t)group->sent));
