@@ -272,6 +272,12 @@ struct command *command_new(sd_event *event, command_done *done, void *context)
 	return command;
 }
 
+void command_kill(struct command *command)
+{
+	if (command->exit && !command->cut)
+		cut_short(command, COMMAND_TIMEOUT);
+}
+
 void command_free(struct command *command)
 {
 	if (!command)

@@ -52,6 +52,9 @@ int command_call(struct command *command, command_main *function, const void *co
 /* Whether this process leads a command that has not been reaped. */
 bool command_running(pid_t pid);
 
+/* Kills what is running; `done` is told COMMAND_TIMEOUT. */
+void command_kill(struct command *command);
+
 /* Kills what is running, without a result. NULL is fine. */
 void command_free(struct command *command);
 

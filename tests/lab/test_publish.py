@@ -77,6 +77,58 @@ def test_a_name_follows_the_servers(lab, nodes, bind):
     assert second.metric("vipd_publish_servers_ready", router="api", target="0", type="dns") == 2
 
 
+def children(node):
+    pid = node.vipd_pids()["control"]
+    with open(f"/proc/{pid}/task/{pid}/children") as text:
+        return text.read().split()
+
+
+def test_a_takeover_during_an_update(nodes, bind):
+    """The name server hangs, which harms nobody; then it reads what the old holder wanted, and what the new one wants."""
+    first, second, third = nodes
+    publish(nodes, bind)
+    leads_to(bind, *nodes)
+    bind.hang()
+    third.api_kill()
+    wait_for("it says why", lambda: target(first)["last_error"], lambda error: error and "no answer within 3 s" in error)
+    assert first.brief() == ("active", True, False, first.priority, True)
+    wait_for("it tries again", lambda: children(first))
+    first.api_kill()
+    wait_for("another one is the holder", lambda: target(first)["state"], lambda state: state == "off")
+    wait_for("the old one has let go", lambda: not children(first))
+    bind.go_on()
+    leads_to(bind, second)
+
+
+def test_two_holders(nodes, bind):
+    """The second one hears nobody, so it does not know of a drain. When it gives way, what it has said is overruled."""
+    first, second, third = nodes
+    publish(nodes, bind)
+    leads_to(bind, *nodes)
+    with second.deaf_to("ff02::12"):
+        wait_for("two holders", lambda: first.has_address() and second.has_address())
+        wait_for("it publishes", lambda: target(second)["state"], lambda state: state == "done")
+        third.drain()
+        leads_to(bind, first, second)
+        second.vipctl("reload")  # it says everything again
+        leads_to(bind, *nodes)
+    leads_to(bind, first, second)
+
+
+def test_an_old_holder_comes_back(lab, nodes, bind):
+    """It was cut off, with the group as it was then; the others have gone on."""
+    first, second, third = nodes
+    publish(nodes, bind)
+    leads_to(bind, *nodes)
+    lab.partition(first)
+    leads_to(bind, second, third)
+    third.api_kill()
+    leads_to(bind, second)
+    wait_for("it cannot say what it thinks", lambda: target(first)["state"], lambda state: state == "failing")
+    first.plug()
+    leads_to(bind, first, second)
+
+
 def test_what_is_no_reason_to_withdraw(lab, nodes, bind):
     """Lost hellos, a new control, and a group in which nobody is well."""
     publish(nodes, bind)
@@ -100,7 +152,8 @@ def test_a_server_that_refuses(lab, nodes, bind):
     assert target(nodes[0])["state"] == "failing" and bind.addresses("k8s-cluster") == ["2001:db8::dead"]
     shown = nodes[0].vipctl("publish", check=False)
     assert shown.returncode == 1 and "FAILING, still trying" in shown.stdout
-    assert "b3Ro" not in "".join(text for _, text in lab.logs())
+    logs = "".join(text for _, text in lab.logs())
+    assert "cannot publish to dns k8s-cluster" in logs and "BADSIG: the secret of" in logs and "b3Ro" not in logs
     bind.end()
     publish(nodes, bind)
     wait_for("it says why", lambda: target(nodes[0])["last_error"], lambda error: error and "no connection by TCP" in error)

@@ -2,6 +2,7 @@
 """A real BIND on a host of the testbed, port 5353, with one zone that a key may update."""
 
 import os
+import signal
 
 from basics import wait_for
 
@@ -40,6 +41,13 @@ class Bind:
             out.write(f"server {self.host.address} 5353\nupdate delete {name}.k8s.lab AAAA\n"
                       f"update add {name}.k8s.lab 5 AAAA {address}\nsend\n")
         self.host.exec("nsupdate", "-k", self.key, self.key + ".update")
+
+    def hang(self):
+        """Connections are taken by the kernel, and nobody reads them."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def go_on(self):
+        os.killpg(self.process.pid, signal.SIGCONT)
 
     def end(self):
         if self.process:

@@ -16,7 +16,7 @@
 #define SEC USEC_PER_SEC
 
 static struct roster roster;
-static struct publish_gone gone;
+static struct publish_members gone;
 static struct publish_set set;
 
 static struct address server(uint8_t number)
@@ -55,7 +55,7 @@ static int begin(void **state)
 {
 	(void)state;
 	roster = (struct roster){0};
-	gone = (struct publish_gone){0};
+	gone = (struct publish_members){0};
 	return 0;
 }
 
@@ -88,7 +88,7 @@ static void test_lost(void **state)
 	assert_string_equal(make(), "n1+ n2+ n3- ");
 	assert_int_equal(publish_set_doubtful(&roster, doubtful), 1);
 	assert_true(address_equal(doubtful[0], &roster.members[0].hello.address));
-	gone = (struct publish_gone){1, {server(1)}};
+	gone = (struct publish_members){1, {server(1)}};
 	assert_string_equal(make(), "n1- n2+ n3- ");
 	roster.members[0].presence = ROSTER_HERE; /* back before anybody looked again */
 	assert_string_equal(make(), "n1+ n2+ n3- ");
@@ -117,8 +117,11 @@ static bool due(int64_t at_us)
 
 static void look(int64_t at_us)
 {
+	struct publish_members rivals;
 	make();
 	publish_target_look(&target, true, &set, (struct mono){at_us});
+	publish_rivals_find(&rivals, &roster);
+	publish_target_rivals(&target, &rivals, (struct mono){at_us});
 }
 
 /* Holder since 100 s, and all is said. */
@@ -208,6 +211,42 @@ static void test_another_holder(void **state)
 	assert_true(due(3001 * SEC));
 }
 
+/* A second holder says what it likes for as long as it is one; what this node knows does not change by it. */
+static void test_a_second_holder(void **state)
+{
+	(void)state;
+	hold();
+	publish_target_succeeded(&target, &set, (struct mono){160 * SEC});
+	roster.members[0].hello.state = VRRP_ACTIVE;
+	look(200 * SEC);
+	assert_false(due(204 * SEC));
+	roster.members[0].hello.state = VRRP_BACKUP;
+	look(205 * SEC);
+	assert_false(due(206 * SEC - 1));
+	assert_true(due(206 * SEC));
+	publish_target_tried(&target);
+	publish_target_succeeded(&target, &set, (struct mono){206 * SEC});
+	look(207 * SEC);
+	assert_false(due(265 * SEC - 1));
+	assert_true(due(265 * SEC)); /* a request of it may have come late */
+}
+
+/* It may have been a holder on the other side of a partition, or stopped in the middle of a request. */
+static void test_lost_and_back(void **state)
+{
+	(void)state;
+	hold();
+	publish_target_succeeded(&target, &set, (struct mono){160 * SEC});
+	roster.members[0].presence = ROSTER_LOST;
+	look(200 * SEC);
+	assert_false(due(204 * SEC));
+	for (int i = 0; i < 9; i++)
+		publish_target_failed(&target, (struct mono){204 * SEC});
+	roster.members[0].presence = ROSTER_HERE;
+	look(205 * SEC);
+	assert_true(due(206 * SEC)); /* what was cut off was the server of names, too */
+}
+
 /* ---- keys ---- */
 
 static const char *parse(const char *text, struct tsig_key *key)
@@ -250,6 +289,8 @@ int main(void)
 	    cmocka_unit_test_setup(test_failures, begin),
 	    cmocka_unit_test_setup(test_never_empty, begin),
 	    cmocka_unit_test_setup(test_another_holder, begin),
+	    cmocka_unit_test_setup(test_a_second_holder, begin),
+	    cmocka_unit_test_setup(test_lost_and_back, begin),
 	    cmocka_unit_test(test_tsig_keys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

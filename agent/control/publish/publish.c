@@ -36,7 +36,7 @@ struct target {
 	struct publish_look look; /* the child's */
 	bool looking;
 	struct mono looked;
-	struct publish_gone gone;
+	struct publish_members gone;
 };
 
 struct publish {
@@ -97,6 +97,8 @@ static void on_done(void *context, const struct command_result *result)
 	struct target *target = context;
 	char said[PUBLISH_ERROR_MAX], how[PUBLISH_ERROR_MAX];
 	target->running = false;
+	if (!target->when.holder) /* killed by tick() */
+		return;
 	text_clean(result->output, result->size, said, sizeof said);
 	command_describe(result, JOB_LIMIT_US, how, sizeof how);
 	if (result->end == COMMAND_EXITED && result->number == 0)
@@ -117,7 +119,7 @@ static void begin(struct target *target)
 {
 	target->job =
 	    (struct publish_job){config_of(target), &target->publish->control->secrets, target->when.wanted};
-	publish_target_tried(&target->when, mono_now());
+	publish_target_tried(&target->when);
 	int r = command_call(target->command, run, &target->job, JOB_LIMIT_US);
 	target->running = r == 0;
 	if (r < 0)
@@ -175,10 +177,16 @@ static void tick(struct target *target, const struct group *group, struct mono n
 	    mono_reached(now, mono_add(group->started, ROSTER_YOUNG * config->group_interval_us)) &&
 	    look(target, &members->roster, now);
 	struct publish_set set;
+	struct publish_members rivals = {0};
 	if (believed)
 		publish_set_make(&set, &members->roster, &members->ours, &target->gone,
 		    address_is_ipv4(&router->addresses[0]));
 	publish_target_look(&target->when, holder, believed ? &set : NULL, now);
+	if (holder)
+		publish_rivals_find(&rivals, &members->roster);
+	publish_target_rivals(&target->when, &rivals, now);
+	if (target->running && !holder)
+		command_kill(target->command);
 	if (!target->running &&
 	    publish_target_due(&target->when, config_of(target)->settle_us, config->group_interval_us, now))
 		begin(target);

@@ -17,10 +17,10 @@ static bool is_ready(const struct hello *hello)
 	return hello->health == VRRP_HEALTHY && !hello->drained && !hello->leaving;
 }
 
-static bool is_gone(const struct publish_gone *gone, const struct address *address)
+static bool is_among(const struct publish_members *members, const struct address *address)
 {
-	for (unsigned i = 0; i < gone->count; i++)
-		if (address_equal(&gone->addresses[i], address))
+	for (unsigned i = 0; i < members->count; i++)
+		if (address_equal(&members->addresses[i], address))
 			return true;
 	return false;
 }
@@ -40,14 +40,14 @@ static void add(struct publish_set *set, const struct hello *hello, bool ready, 
 }
 
 void publish_set_make(struct publish_set *set, const struct roster *roster, const struct hello *ours,
-    const struct publish_gone *gone, bool ipv4)
+    const struct publish_members *gone, bool ipv4)
 {
 	set->count = set->ready = 0;
 	add(set, ours, is_ready(ours), ipv4);
 	for (unsigned i = 0; i < roster->count; i++) {
 		const struct roster_member *member = &roster->members[i];
 		bool here = member->presence == ROSTER_HERE ||
-			    (member->presence == ROSTER_LOST && !is_gone(gone, &member->hello.address));
+			    (member->presence == ROSTER_LOST && !is_among(gone, &member->hello.address));
 		add(set, &member->hello, here && is_ready(&member->hello), ipv4);
 	}
 }
@@ -62,6 +62,18 @@ unsigned publish_set_doubtful(
 			addresses[count++] = &member->hello.address;
 	}
 	return count;
+}
+
+void publish_rivals_find(struct publish_members *rivals, const struct roster *roster)
+{
+	rivals->count = 0;
+	for (unsigned i = 0; i < roster->count; i++) {
+		const struct roster_member *member = &roster->members[i];
+		bool holds = member->presence == ROSTER_HERE &&
+			     (member->hello.state == VRRP_ACTIVE || member->hello.held);
+		if (holds || member->presence == ROSTER_LOST)
+			rivals->addresses[rivals->count++] = member->source;
+	}
 }
 
 bool publish_set_equal(const struct publish_set *a, const struct publish_set *b)
@@ -92,6 +104,20 @@ void publish_target_look(
 	target->wanted_since = now;
 }
 
+void publish_target_rivals(
+    struct publish_target *target, const struct publish_members *rivals, struct mono now)
+{
+	bool left = false;
+	for (unsigned i = 0; i < target->rivals.count; i++)
+		left |= !is_among(rivals, &target->rivals.addresses[i]);
+	target->rivals = *rivals;
+	if (!left || !target->holder)
+		return;
+	target->holder_since = now;
+	target->again = true;
+	target->retry = now; /* the network may be whole again */
+}
+
 static bool is_confirmed(const struct publish_target *target)
 {
 	return target->successes &&
@@ -106,6 +132,8 @@ bool publish_target_due(
 		return false;
 	if (target->failures)
 		return mono_reached(now, target->retry);
+	if (target->again)
+		return true;
 	if (!publish_set_equal(&target->wanted, &target->published))
 		return mono_reached(now, mono_add(target->wanted_since, target->successes ? settle_us : 0));
 	if (!is_confirmed(target))
@@ -113,10 +141,9 @@ bool publish_target_due(
 	return mono_reached(now, mono_add(target->succeeded, PUBLISH_AGAIN_US));
 }
 
-void publish_target_tried(struct publish_target *target, struct mono now)
+void publish_target_tried(struct publish_target *target)
 {
-	target->tries++;
-	target->tried = now;
+	target->again = false;
 }
 
 void publish_target_succeeded(struct publish_target *target, const struct publish_set *set, struct mono now)

@@ -25,24 +25,30 @@ struct publish_set {
 	struct publish_server servers[PUBLISH_SERVERS_MAX]; /* in the order of their addresses */
 };
 
-/* Who is lost to the roster and does not answer either; in any order. */
-struct publish_gone {
+/* Some of the members, in any order. */
+struct publish_members {
 	unsigned count;
 	struct address addresses[ROSTER_MEMBERS_MAX];
 };
 
 /*
  * From the roster and from what this node says of itself. One that is lost stays as ready as it was until it
- * is `gone`: its hellos may be filtered. Servers without an address, or with one of another family than
- * `family`, are left out.
+ * is `gone` (does not answer either): its hellos may be filtered. Servers without an address, or with one of
+ * another family than `family`, are left out.
  */
 void publish_set_make(struct publish_set *set, const struct roster *roster, const struct hello *ours,
-    const struct publish_gone *gone, bool ipv4);
+    const struct publish_members *gone, bool ipv4);
 
 /* The lost ones that are in the set as ready: whether they answer has to be looked at. Returns their number.
  */
 unsigned publish_set_doubtful(
     const struct roster *roster, const struct address *addresses[ROSTER_MEMBERS_MAX]);
+
+/*
+ * Those who may publish as well, and other things than this node: a second holder, and whoever the roster has
+ * lost, because a partition has a holder on each side.
+ */
+void publish_rivals_find(struct publish_members *rivals, const struct roster *roster);
 
 bool publish_set_equal(const struct publish_set *a, const struct publish_set *b);
 
@@ -54,24 +60,33 @@ bool publish_set_equal(const struct publish_set *a, const struct publish_set *b)
 /* One target, while this node is the holder. All zeros: it is not. */
 struct publish_target {
 	bool holder;
-	struct mono holder_since;
+	struct mono holder_since; /* or since the last rival has left */
+	struct publish_members rivals;
+	bool again;			      /* a rival has left: nobody knows what it said */
 	struct publish_set wanted, published; /* published.count 0: nothing yet */
 	struct mono wanted_since;
-	struct mono tried, succeeded; /* the last time; see the counts */
-	unsigned tries, successes;    /* since it is the holder */
-	unsigned failures;	      /* in a row */
-	struct mono retry;	      /* after a failure: not before */
+	struct mono succeeded; /* the last time */
+	unsigned successes;    /* since it is the holder */
+	unsigned failures;     /* in a row */
+	struct mono retry;     /* after a failure: not before */
 };
 
-/* What the roster says now; NULL: this node is not the holder, or the roster is too young to be believed. */
+/* What the roster says now. set, NULL: this node is not the holder, or the roster is too young to be
+ * believed.
+ */
 void publish_target_look(
     struct publish_target *target, bool holder, const struct publish_set *set, struct mono now);
+
+/* Who may publish as well. When one of them leaves, everything is said again as after a takeover. */
+void publish_target_rivals(
+    struct publish_target *target, const struct publish_members *rivals, struct mono now);
 
 /* Whether to publish `wanted` now. first_us: after a takeover nothing is published before. */
 bool publish_target_due(
     const struct publish_target *target, int64_t settle_us, int64_t first_us, struct mono now);
 
-void publish_target_tried(struct publish_target *target, struct mono now);
+/* It begins. */
+void publish_target_tried(struct publish_target *target);
 /* `set` is what was sent. */
 void publish_target_succeeded(struct publish_target *target, const struct publish_set *set, struct mono now);
 void publish_target_failed(struct publish_target *target, struct mono now);
