@@ -19,6 +19,11 @@ union fd_control {
 	char room[CMSG_SPACE(MESSAGE_FDS * sizeof(int))];
 };
 
+static int fd_count(uint32_t type)
+{
+	return type == MESSAGE_CONFIG ? MESSAGE_FDS : type == MESSAGE_CLIENTS ? 1 : 0;
+}
+
 int message_send(int socket, const struct message *message, const int *fds)
 {
 	struct message out = *message;
@@ -27,20 +32,21 @@ int message_send(int socket, const struct message *message, const int *fds)
 	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
 	union fd_control control = {0};
 	if (fds) {
+		size_t size = (size_t)fd_count(message->type) * sizeof(int);
 		header.msg_control = control.room;
-		header.msg_controllen = sizeof control.room;
+		header.msg_controllen = CMSG_SPACE(size);
 		struct cmsghdr *c = CMSG_FIRSTHDR(&header);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(MESSAGE_FDS * sizeof(int));
-		memcpy(CMSG_DATA(c), fds, MESSAGE_FDS * sizeof(int));
+		c->cmsg_len = CMSG_LEN(size);
+		memcpy(CMSG_DATA(c), fds, size);
 	}
 	if (sendmsg(socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return errno == ECONNRESET ? -EPIPE : -errno;
 	return 0;
 }
 
-/* Takes the descriptors out of a received message; closes them all unless there are exactly MESSAGE_FDS. */
+/* Takes the descriptors out of a received message, at most MESSAGE_FDS; closes what is more. */
 static int fds_take(struct msghdr *header, int fds[static MESSAGE_FDS])
 {
 	int count = 0;
@@ -87,8 +93,7 @@ int message_receive(int socket, struct message *message, int fds[static MESSAGE_
 	if (size == 0 && !count)
 		return -EPIPE;
 	bool whole = size == sizeof in && !(header.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
-	if (!whole || in.layout != vipd_layout || in.type >= MESSAGE_TYPES ||
-	    count != (in.type == MESSAGE_CONFIG ? MESSAGE_FDS : 0)) {
+	if (!whole || in.layout != vipd_layout || in.type >= MESSAGE_TYPES || count != fd_count(in.type)) {
 		fds_close(fds);
 		return -EPROTO;
 	}
@@ -131,13 +136,18 @@ int sealed_memfd(const char *name, const void *bytes, size_t size)
 	return result;
 }
 
-const void *sealed_map(int fd, size_t *size)
+const void *sealed_map(int fd, size_t max, size_t *size)
 {
 	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS); /* once it has them its size does not change */
+	if (seals < 0 || (seals & SEALS) != SEALS) {
+		errno = EPERM;
+		return NULL;
+	}
 	if (fstat(fd, &st) < 0)
 		return NULL;
-	if ((fcntl(fd, F_GET_SEALS) & SEALS) != SEALS) {
-		errno = EPERM;
+	if ((uint64_t)st.st_size > max) {
+		errno = EFBIG;
 		return NULL;
 	}
 	if (st.st_size == 0) {

@@ -18,6 +18,7 @@
 #define ADDRESSES_EXAMPLE "[ \"2001:db8::100\" ]"
 #define PEERS_EXAMPLE	  "[ \"fe80::12\", \"fe80::13\" ]"
 #define TRACKS_EXAMPLE	  "[ \"eth1\" ]"
+#define PORTS_EXAMPLE	  "[ 6443 ]"
 
 static const struct key router_keys[] = {
     {"name", &type_text, FIELD(config_router, name), .example = "\"api\"", .refuse = refuse_name},
@@ -72,6 +73,12 @@ static const struct key router_keys[] = {
     {"kernel_lease", &type_duration, FIELD(config_router, kernel_lease_s), .example = "\"3s\"",
 	.min = 2 * SEC, .max = HOUR, .step = SEC, .zero = "for no lease",
 	.note = "the kernel counts whole seconds, and of a single one nothing may be left at once"},
+    {"reset_connections", &type_bool, FIELD(config_router, reset_connections), .example = "true",
+	.note = "clients are told to connect anew when the address moves"},
+    {"ports", &type_list, FIELD_WITH(config_router, ports, port_count), .example = PORTS_EXAMPLE,
+	.max = CONFIG_PORTS_MAX, .note = "of the servers, whose clients are told",
+	.element = &(const struct key){"ports", &type_number, .size = sizeof(uint16_t),
+	    .example = PORTS_EXAMPLE, .min = 1, .max = UINT16_MAX}},
     {"auth", &type_group, FIELD(config_router, auth), .example = "{ mode = \"enforce\"; … }",
 	.group = &auth_group},
     {0},
@@ -82,6 +89,7 @@ static const struct config_router router_defaults = {
     .priority = PRIORITY_DEFAULT,
     .preempt = true,
     .advert_interval_us = 100 * MS,
+    .reset_connections = true,
 };
 
 /* fe80::200:5eff:fe00:2XX: what RFC 4291 appendix A makes of the virtual router's MAC 00:00:5e:00:02:XX. */

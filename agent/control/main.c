@@ -43,7 +43,7 @@ static int map_config(
     const int fds[static MESSAGE_FDS], const struct config **config, struct secrets *secrets)
 {
 	size_t size = 0;
-	const struct config *image = sealed_map(fds[0], &size);
+	const struct config *image = sealed_map(fds[0], sizeof *image, &size);
 	if (!image)
 		return -errno;
 	if (size != sizeof *image) {
@@ -52,7 +52,7 @@ static int map_config(
 		return -EPROTO;
 	}
 	struct secrets found = {0};
-	found.bytes = sealed_map(fds[1], &found.size);
+	found.bytes = sealed_map(fds[1], SIZE_MAX, &found.size);
 	if (!found.bytes) {
 		int error = errno;
 		munmap((void *)image, sizeof *image);

@@ -17,6 +17,7 @@
 #include "vipd/arp.h"
 #include "vipd/auth.h"
 #include "vipd/board.h"
+#include "vipd/clients.h"
 #include "vipd/config.h"
 #include "vipd/flight.h"
 #include "vipd/keeper.h"
@@ -93,6 +94,7 @@ enum {
 	COMPLAINT_TRANSITION,
 	COMPLAINT_DRAIN,
 	COMPLAINT_HEALTH,
+	COMPLAINT_CLIENTS,
 	COMPLAINTS
 };
 
@@ -132,8 +134,9 @@ struct router {
 	struct address preferred;  /* among several that source might be; unspecified: none */
 	struct router_auth auth;
 	struct pending pending;
-	uint32_t order;	  /* generation of the order that was not answered yet, 0: none */
-	uint32_t request; /* vr.request that it carries */
+	const struct clients *clients; /* who is connected to the holder; NULL: nobody */
+	uint32_t order;		       /* generation of the order that was not answered yet, 0: none */
+	uint32_t request;	       /* vr.request that it carries */
 	struct vrrp_found found[VRRP_ADDRESSES_MAX]; /* as the running dump says */
 	enum vrrp_health checks_health;		     /* as control says */
 	uint8_t checks_lowered;			     /* the same */
@@ -352,6 +355,10 @@ void engine_stop(struct engine *engine, struct mono now, const char *why);
 void messages_from_guardian(struct engine *engine, struct mono now);
 void messages_from_control(struct engine *engine, struct mono now);
 
+/* clients.c: who is connected to the holder, and what becomes of them */
+void clients_take(struct engine *engine, const struct message *message, int fd);
+void clients_forget(struct engine *engine, struct router *router);
+
 /* transition.c: noted while packets wait; then on the board; then in the log */
 void transition_note(struct engine *engine, struct router *router, const struct vrrp_effect *effect);
 void transitions_record(struct engine *engine);
@@ -379,3 +386,6 @@ void record_step(struct engine *engine, struct router *router, enum board_step s
 /* busy_us of it were spent in the turn before, for this cause; the rest not scheduled. */
 void record_lateness(struct engine *engine, int64_t us, enum board_late cause, int64_t busy_us);
 void record_resync(struct engine *engine);
+/* How many are in its list. */
+void record_clients(struct engine *engine, const struct router *router);
+void record_list_refused(struct engine *engine, const struct router *router);

@@ -54,8 +54,8 @@ static void take_configuration(
     struct engine *engine, const struct message *message, const int fds[MESSAGE_FDS], struct mono now)
 {
 	struct configuration next = {.generation = message->generation, .may_adopt = message->may_adopt};
-	next.config = sealed_map(fds[0], &next.size);
-	next.secrets = sealed_map(fds[1], &next.secrets_size);
+	next.config = sealed_map(fds[0], sizeof *next.config, &next.size);
+	next.secrets = sealed_map(fds[1], SIZE_MAX, &next.secrets_size);
 	bool usable = next.config && next.size == sizeof *next.config && next.secrets;
 	if (usable && !engine->stopping) {
 		configuration_drop(&engine->next); /* the latest is what counts */
@@ -160,11 +160,11 @@ void messages_from_control(struct engine *engine, struct mono now)
 		case MESSAGE_NEXT: next(engine, &message, now); break;
 		case MESSAGE_DRAIN:
 		case MESSAGE_RESUME: drain(engine, &message, now); break;
-		case MESSAGE_CONFIG: /* only the guardian configures */
-			for (int f = 0; f < MESSAGE_FDS; f++)
-				close(fds[f]);
-			break;
-		default: break;
+		case MESSAGE_CLIENTS: clients_take(engine, &message, fds[0]); break;
+		default: break; /* only the guardian configures */
 		}
+		for (int f = 0; f < MESSAGE_FDS; f++)
+			if (fds[f] >= 0)
+				close(fds[f]);
 	}
 }

@@ -176,3 +176,16 @@ void record_resync(struct engine *engine)
 	board_begin_engine(engine->board)->netlink_resyncs++;
 	board_end_engine(engine->board);
 }
+
+void record_clients(struct engine *engine, const struct router *router)
+{
+	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
+	b->connections.known = router->clients ? router->clients->count : 0;
+	board_end_router(engine->board, index_of(engine, router));
+}
+
+void record_list_refused(struct engine *engine, const struct router *router)
+{
+	board_begin_router(engine->board, index_of(engine, router))->connections.lists_refused++;
+	board_end_router(engine->board, index_of(engine, router));
+}

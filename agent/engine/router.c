@@ -185,6 +185,7 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	}
 	record_identity(engine, router);
 	record_router(engine, router);
+	record_clients(engine, router);
 	router_touch(engine, router);
 	if (!working)
 		record_health(engine, router, router->checks_text);
@@ -196,6 +197,7 @@ void router_free(struct engine *engine, struct router *router)
 	struct link *link = router->link;
 	if (*slot_of(router) == index + 1)
 		*slot_of(router) = 0;
+	clients_forget(engine, router);
 	memset(board_begin_router(engine->board, index), 0, sizeof(struct board_router));
 	board_end_router(engine->board, index);
 	order_clear(engine, index);

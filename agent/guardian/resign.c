@@ -104,7 +104,7 @@ int64_t resign_routers(const struct config *config, const struct board *board, i
 	int fds[VRRP_FAMILIES];
 	for (unsigned i = 0; i < VRRP_FAMILIES; i++)
 		fds[i] = net_open_vrrp(&vrrp_families[i]);
-	notice.secrets = sealed_map(keys, &notice.secrets_size);
+	notice.secrets = sealed_map(keys, SIZE_MAX, &notice.secrets_size);
 	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
 		if (!board_read_router(board, i, &notice.board))
 			break;

@@ -74,6 +74,16 @@ struct board_takeover {
 	int64_t steps_us[BOARD_STEPS];
 };
 
+/* Connections to the addresses of a virtual router. */
+struct board_connections {
+	uint32_t known;		/* clients in the list that control has handed over */
+	uint32_t last_told;	/* told at the last takeover */
+	uint64_t told;		/* clients that were told to connect anew, each once a takeover */
+	uint64_t refused;	/* entries of a list to which nothing is sent */
+	uint64_t ended;		/* our own, ended when the address went to somebody else */
+	uint64_t lists_refused; /* lists that were not what they should be */
+};
+
 /* One virtual router. Everything here is as the engine knows it; `held` is what the kernel notified. */
 struct board_router {
 	char name[CONFIG_NAME_MAX];
@@ -114,7 +124,8 @@ struct board_router {
 	char health_text[BOARD_REASON_MAX]; /* why it is not healthy, or lowered; "" if neither */
 	uint64_t counters[BOARD_COUNTERS];
 	uint64_t dropped[ADVERT_VERDICTS]; /* adverts with our VRID that were refused */
-	struct board_histogram takeover;   /* decision to first NA handed to the kernel */
+	struct board_connections connections;
+	struct board_histogram takeover; /* decision to first NA handed to the kernel */
 	struct board_takeover last_takeover;
 };
 

@@ -27,6 +27,7 @@
 #define CONFIG_FLAPS_MAX     16
 #define CONFIG_WORDS_MAX     16 /* of a command */
 #define CONFIG_PUBLISH_MAX   8
+#define CONFIG_PORTS_MAX     16
 
 #define CONFIG_NAME_MAX	     64
 #define CONFIG_INTERFACE_MAX 16 /* IFNAMSIZ */
@@ -79,11 +80,14 @@ struct config_router {
 	enum config_unhealthy when_unhealthy;
 	enum config_conflict on_conflict;
 	enum config_checksum checksum;
-	int64_t advert_interval_us; /* 10 ms .. 40.95 s in steps of 10 ms */
-	int64_t preempt_delay_us;   /* 0 .. 1 h */
-	int64_t start_delay_us;	    /* 0 .. 1 h */
-	uint32_t kernel_lease_s;    /* valid_lft of the address; 0: for ever */
-	uint32_t address_count;	    /* 1.. */
+	int64_t advert_interval_us;	  /* 10 ms .. 40.95 s in steps of 10 ms */
+	int64_t preempt_delay_us;	  /* 0 .. 1 h */
+	int64_t start_delay_us;		  /* 0 .. 1 h */
+	uint32_t kernel_lease_s;	  /* valid_lft of the address; 0: for ever */
+	bool reset_connections;		  /* clients are told to connect anew when the address moves */
+	uint32_t port_count;		  /* 0: of every port */
+	uint16_t ports[CONFIG_PORTS_MAX]; /* of the servers, whose clients are told */
+	uint32_t address_count;		  /* 1.. */
 	struct address addresses[CONFIG_ADDRESSES_MAX];
 	struct address source; /* of our adverts; unspecified: vipd chooses one of the interface */
 	uint32_t peer_count;   /* 0: multicast */

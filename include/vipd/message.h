@@ -7,7 +7,7 @@
  *	engine -> guardian		READY, CHANGED (a drain)
  *	control -> guardian		READY, RELOAD, ALIVE
  *	guardian -> control		RELOADED
- *	control -> engine		HEALTH, DRAIN, RESUME, NEXT
+ *	control -> engine		HEALTH, DRAIN, RESUME, NEXT, CLIENTS
  *	engine -> control		HELLO, CHANGED
  * A receiver ignores everything else: control speaks to the network and may be an attacker. Nobody waits for
  *an answer, and sending never blocks. The guardian keeps both ends of the pair between engine and control, so
@@ -24,7 +24,7 @@
 #include "vipd/config.h"
 
 #define MESSAGE_TEXT_MAX 3500
-#define MESSAGE_FDS	 2 /* CONFIG: the image and the secrets */
+#define MESSAGE_FDS	 2 /* CONFIG: the image and the secrets; CLIENTS has one, all others none */
 
 /* The descriptors that a child is started with, by their number in it; who gets which: guardian/inherit.c. */
 enum child_fd {
@@ -59,6 +59,7 @@ enum message_type {
 	MESSAGE_CHANGED, /* a transition is on the board */
 	MESSAGE_ALIVE,	 /* control's heartbeat, once a second */
 	MESSAGE_NEXT,	 /* who would take over, see VRRP_EVENT_NEXT */
+	MESSAGE_CLIENTS, /* a descriptor: who is connected, see clients.h */
 	MESSAGE_TYPES
 };
 
@@ -88,6 +89,10 @@ struct message {
 			struct mono until; /* this node is next; in the past: it is not */
 		} next;
 		struct {
+			struct router_id router;
+			uint32_t count; /* as in the list */
+		} clients;
+		struct {
 			bool ok;
 			bool answer;   /* to RELOAD */
 			int64_t at_us; /* wall clock */
@@ -97,13 +102,13 @@ struct message {
 };
 
 /*
- * Sends without blocking. fds: MESSAGE_FDS descriptors for CONFIG, else NULL.
+ * Sends without blocking. fds: the descriptors of CONFIG and CLIENTS, else NULL.
  * Returns 0, -EAGAIN (the other side does not read), -EPIPE (it is gone) or another -errno.
  */
 int message_send(int socket, const struct message *message, const int *fds);
 
 /*
- * Receives one message without blocking; fds[] is filled for CONFIG and set to -1 otherwise.
+ * Receives one message without blocking; what it brings no descriptor for is -1 in fds[].
  * Returns 0, -EAGAIN (none), -EPIPE (end-of-file), -EPROTO (not a message: wrong size, layout, type or
  * descriptors; it is consumed and its descriptors are closed) or another -errno.
  */
@@ -117,7 +122,7 @@ int memfd_seal(int fd);
 int sealed_memfd(const char *name, const void *bytes, size_t size);
 
 /*
- * Maps a sealed memfd read-only after checking its seals. Returns the bytes and *size, or NULL with errno set
- * (EPERM: not sealed). An empty one maps to a valid pointer with *size 0.
+ * Maps a sealed memfd of at most `max` bytes read-only. Returns the bytes and *size, or NULL with errno set
+ * (EPERM: not sealed, EFBIG: too large). An empty one maps to a valid pointer with *size 0.
  */
-const void *sealed_map(int fd, size_t *size);
+const void *sealed_map(int fd, size_t max, size_t *size);

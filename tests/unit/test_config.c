@@ -195,6 +195,8 @@ static void test_defaults(void **state)
 	assert_int_equal(router->kernel_lease_s, 3);
 	assert_int_equal(router->address_count, 1);
 	assert_address(&router->addresses[0], "2001:db8::100");
+	assert_true(router->reset_connections);
+	assert_int_equal(router->port_count, 0);
 	assert_int_equal(router->auth, AUTH_OFF);
 }
 
@@ -229,6 +231,9 @@ static void test_values(void **state)
 	assert_int_equal(router->when_unhealthy, UNHEALTHY_RESIGN);
 	assert_int_equal(router->on_conflict, CONFLICT_WAIT);
 	assert_false(router->preempt);
+	assert_false(router->reset_connections);
+	assert_int_equal(router->port_count, 16);
+	assert_int_equal(router->ports[15], 65535);
 	assert_int_equal(router->kernel_lease_s, 2);
 	assert_address(&router->source, "fe80::3");
 	assert_address(&config.routers[1].source, "2001:db8::1:2");
