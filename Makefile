@@ -246,6 +246,7 @@ interop: all lab-programs
 	VIPD_BUILD=$(B) tests/interop/run
 
 # Faults, what was expected of vipd and what happened, beside keepalived; see tests/faults/rows.py. ROWS=pattern RUNS=n
+# FAMILY=4: with IPv4 addresses.
 faults: override RUNS := $(if $(filter command%,$(origin RUNS)),$(RUNS),1)
 faults: all lab-programs
 	VIPD_BUILD=$(B) tests/faults/run "$(ROWS)" $(RUNS)
@@ -262,7 +263,7 @@ lab-kubernetes: setup-demo
 	@$(MAKE) --no-print-directory -s all
 	@VIPD_BUILD=$(B) tests/kubernetes/run "$(ROWS)" $(RUNS)
 
-# vipd beside keepalived, in numbers; see docs/bench.md. WHAT=failover,cost RUNS=n
+# vipd beside keepalived, in numbers; see docs/bench.md. WHAT=failover,cost RUNS=n FAMILY=4
 bench: override RUNS := $(if $(filter command%,$(origin RUNS)),$(RUNS))
 bench: setup-bench
 	@$(MAKE) --no-print-directory -s all lab-programs $(B)/micro

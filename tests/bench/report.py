@@ -7,10 +7,11 @@ import os
 import statistics
 import subprocess
 
+import contenders
 from basics import stolen_ms
 from testbed import BUILD, ROOT, run
 
-DIRECTORY = os.path.join(BUILD, "bench")
+DIRECTORY = contenders.results("bench")
 HERE = os.path.dirname(os.path.abspath(__file__))
 MAKES = ("vipd", "keepalived")
 

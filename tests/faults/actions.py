@@ -7,7 +7,7 @@ import signal
 import socket
 import struct
 
-from basics import ROOT, VIP, run, wait_for
+from basics import ROOT, run, wait_for
 from contenders import LEASE_S
 from keys import auth, make_key
 
@@ -26,7 +26,7 @@ def kill_guardian(trials):
     one, two, _ = trials.nodes
     one.agent.signal("guardian", signal.SIGKILL)
     trials.held_by(two)
-    wait_for("the first has let go", one.has_address, lambda has: not has)
+    wait_for("the first has let go", one.has_let_go)
     trials.served_by(two)
     trials.watch(0.5)
     one.agent.restart_dead()
@@ -38,11 +38,11 @@ def kill_all(release):
         one.agent.kill_all()
         if release:
             one.release()
-            assert not one.has_address(), "--release has left the address"
+            assert one.has_let_go(), "--release has left the address"
         trials.held_by(two)
         trials.served_by(two)
         with contextlib.suppress(AssertionError) if one.agent.make == "keepalived" else contextlib.nullcontext():
-            wait_for("the address of the dead is gone", one.has_address, lambda has: not has, LEASE_S + 2)
+            wait_for("the address of the dead is gone", one.has_let_go, deadline=LEASE_S + 2)
         one.agent.start()
     return act
 
@@ -113,7 +113,8 @@ def carrier_flap(trials):
 
 
 def address_deleted(trials):
-    trials.nodes[0].exec("ip", "-6", "addr", "del", VIP + "/128", "dev", "eth0")
+    vip = trials.vips[0]
+    trials.nodes[0].exec("ip", "addr", "del", f"{vip}/{128 if ':' in vip else 32}", "dev", "eth0")
     trials.watch(2)
 
 
@@ -255,7 +256,7 @@ def never_reads(trials):
                     client.send(request)
         for _ in range(3):
             one.http("POST", "/v1/drain")
-            wait_for("it has let go", one.has_address, lambda has: not has)
+            wait_for("it has let go", one.has_let_go)
             one.http("POST", "/v1/resume")
             wait_for("it holds it again", one.has_address)
             trials.watch(0.5)  # one request, tried twice, meets one move

@@ -19,7 +19,8 @@ def restarted_before(trials):
     trials.watch(1.5)
     one.api_kill()
     wait_for("another holds the address", lambda: any(node.has_address() for node in others))
-    wait_for("and serves the client", trials.client_probe.answered_by, lambda name: name in [node.name for node in others])
+    for probe in trials.client_probes:
+        wait_for("and serves the client", probe.answered_by, lambda name: name in [node.name for node in others])
     trials.watch(1)
     one.api_start()
     for node in trials.nodes:

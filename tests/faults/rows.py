@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fault matrix: one line a fault. Names are what ROWS= selects by."""
+"""The fault matrix: one line a fault. Names are what ROWS= selects by.
+
+FAMILY=4 runs it with IPv4 addresses. Every fault that moves the address has a row with addresses of both families, too.
+"""
 
 import dataclasses
 import typing
@@ -8,8 +11,8 @@ import actions as act
 import api
 import kernel
 import reloads
-from contenders import Setup
-from rules import ALWAYS_HELD, NO_BURST, NO_MOVE, NONE_LOST, NOT_STUCK, STAYS, TAKEN_OVER
+from contenders import FAMILY, Setup
+from rules import ALWAYS_HELD, NEVER_SPLIT, NO_BURST, NO_MOVE, NONE_LOST, NOT_STUCK, STAYS, TAKEN_OVER
 
 BOTH, VIPD = ("vipd", "keepalived"), ("vipd",)
 
@@ -24,6 +27,11 @@ class Row:
     prepare: typing.Callable = None
     fresh: bool = True  # every run with processes of its own, not only the first
     alternate: bool = False  # the makes take turns, so that both see the same machine
+    ipv6: bool = False  # nothing for routers of IPv4 alone
+
+    def of_both_families(self):
+        return dataclasses.replace(self, name=self.name + ", both families", makes=VIPD, rules=(*self.rules, NEVER_SPLIT),
+                                   setup=dataclasses.replace(self.setup, family="both"))
 
 
 UNNOTICED = (NO_MOVE, ALWAYS_HELD, NONE_LOST)
@@ -65,8 +73,8 @@ ROWS = [
     Row("clock wrong at the start, authentication", act.clock_corrected, (), VIPD, prepare=act.own_clock_and_key),
     *(Row(f"RTNL held {seconds} s", kernel.rtnl_held(seconds), (NO_MOVE, NONE_LOST)) for seconds in (1, 3)),
     Row("notifications lost", kernel.notifications_lost, FAILOVER),
-    Row("MTU below 1280 and back, holder", kernel.mtu_and_back(0), FAILOVER),
-    Row("MTU below 1280 and back, backup", kernel.mtu_and_back(1), (STAYS, ALWAYS_HELD, NONE_LOST)),
+    Row("MTU below 1280 and back, holder", kernel.mtu_and_back(0), FAILOVER, ipv6=True),
+    Row("MTU below 1280 and back, backup", kernel.mtu_and_back(1), (STAYS, ALWAYS_HELD, NONE_LOST), ipv6=True),
     # as many addresses as the kernel adds in a moment; memberships of 255 such routers are a lab test
     Row("24 routers of 16 addresses", kernel.all_move, FAILOVER, VIPD, setup=Setup(count=24, each=16), prepare=kernel.debian_limits),
 
@@ -85,3 +93,4 @@ ROWS = [
     *(Row(f"busy, interval {ms} ms", act.busy(), (NO_MOVE,), setup=Setup(interval_ms=ms), alternate=True)
       for ms in (100, 30, 10)),
 ]
+ROWS = [row for row in ROWS if FAMILY == "6" or not row.ipv6] + [row.of_both_families() for row in ROWS if TAKEN_OVER in row.rules]

@@ -16,6 +16,7 @@ ALWAYS_HELD = Rule("never without a holder", lambda seen: seen.none_ms == 0)
 NONE_LOST = Rule("no request lost", lambda seen: seen.lost == 0)
 TAKEN_OVER = Rule("another takes over", lambda seen: len(seen.held_by) > 1)
 STAYS = Rule("the address stays", lambda seen: seen.held_by == [0])
+NEVER_SPLIT = Rule("the families never split", lambda seen: seen.split_ms == 0)
 NO_BURST = Rule("no burst afterwards", lambda seen: seen.burst <= 5)
 NOT_STUCK = Rule("the client is never stuck (1 s)", lambda seen: seen.gap_ms < 1000)
 

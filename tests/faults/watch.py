@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is seen of a fault: who held the address when, as the kernels tell it; what the client saw; who changed state.
+"""What is seen of a fault: who held the addresses when, as the kernels tell it; what the clients saw; who changed state.
 
-A Watch follows `ip monitor` in every server, so that no moment is too short to be seen; its times are those at which
+With addresses of both families it is as if there were one, which has no holder while one of the two has none, and which is
+split while each is on another server. A Watch follows `ip monitor` in every server, so that no moment is too short to be seen; its times are those at which
 the monitor was told, to be believed to a millisecond on an idle machine.
 """
 
@@ -10,10 +11,10 @@ import os
 import re
 import time
 
-from basics import VIP, run, stolen_ms, wait_for
+from basics import run, stolen_ms, wait_for
 from packets import Sniffer
 
-EVENT = re.compile(rf"\[(\S+?)\]\s+(Deleted )?.*\binet6 {VIP}/")
+EVENT = re.compile(r"\[(\S+?)\]\s+(Deleted )?.*\binet6? ([0-9a-f:.]+)/")
 SETTLED_MS = 1.0  # shorter than this is not told as a step of its own
 SKEW_MS = 5.0  # two monitors are two processes: so far their times may be apart on a busy machine
 
@@ -47,9 +48,11 @@ class Seen:
 
     def __init__(self):
         self.holders, self.none_ms, self.several_ms, self.held_by = "", 0.0, 0.0, []
+        self.split_ms = self.partly_ms = 0.0  # each family on another server; a server with addresses of one family alone
         self.transitions, self.takeovers = [], 0
         self.lost = self.retried = self.answered = 0
-        self.gap_ms = self.late_ms = 0.0
+        self.gap_ms = self.late_ms = 0.0  # of the client that saw the longest
+        self.difference_ms = None  # between the clients of both families
         self.stolen_ms = 0.0  # by the host of a virtual machine, of all processors
         self.burst = 0
         self.seconds = 0.0
@@ -57,10 +60,10 @@ class Seen:
 
 class Watch:
     def __init__(self, trials):
-        self.trials, self.probe = trials, trials.client_probe
+        self.trials = trials
         # before everything but vipd's engine, or a busy machine would shift the times; without that right, as it comes
         punctual = ["chrt", "-f", "10"] if run("chrt", "-f", "10", "true", check=False).returncode == 0 else []
-        self.monitors = [Follower(node, [*punctual, "ip", "-o", "-ts", "-6", "monitor", "address"], "monitor")
+        self.monitors = [Follower(node, [*punctual, "ip", "-o", "-ts", "monitor", "address"], "monitor")
                          for node in trials.nodes]
         self.sniffer = Sniffer(trials.directory, trials.nodes[2].name)
         for monitor, node in zip(self.monitors, trials.nodes):
@@ -80,51 +83,58 @@ class Watch:
     def begin(self):
         for follower in (*self.monitors, self.sniffer):
             follower.mark()
-        self.first = [node.has_address() for node in self.trials.nodes]
+        self.vips = self.trials.vips
+        self.first = [{i for i, node in enumerate(self.trials.nodes) if node.has_address(vip)} for vip in self.vips]
         agents = [node.agent for node in self.trials.nodes]
         self.logs = [os.path.getsize(agent.log_path) if os.path.exists(agent.log_path) else 0 for agent in agents]
         self.before = [agent.counted() for agent in agents]
         self.stolen = stolen_ms()
         self.begun = time.time()
-        self.probe.mark()
+        for probe in self.trials.client_probes:
+            probe.mark()
 
     def end(self):
         """What was seen since begin()."""
-        seen, window, end = Seen(), self.probe.mark(), time.time()
+        seen, windows, end = Seen(), [probe.mark() for probe in self.trials.client_probes], time.time()
         seen.seconds, seen.stolen_ms = end - self.begun, stolen_ms() - self.stolen
-        requests, connect = window["requests"], window["connect"]
-        seen.lost, seen.retried, seen.answered = (requests[key] for key in ("lost", "retried", "ok"))
-        seen.gap_ms, seen.late_ms = connect["gap_ms"], connect["late_ms"]
+        seen.lost, seen.retried, seen.answered = (
+            sum(window["requests"][key] for window in windows) for key in ("lost", "retried", "ok"))
+        gaps = [window["connect"]["gap_ms"] for window in windows]
+        seen.gap_ms, seen.late_ms = max(gaps), max(window["connect"]["late_ms"] for window in windows)
+        if len(gaps) > 1:
+            seen.difference_ms = max(gaps) - min(gaps)
         self.count_holders(seen, end)
         seen.transitions = [self.transitions(i) for i in range(len(self.trials.nodes))]
         seen.burst = burst(self.sniffer.seen(), self.trials.nodes[0], self.begun)
         return seen
 
     def changes(self):
-        """(time, server, whether it has the address from then on), in the order of time."""
+        """(time, server, which address, whether it has it from then on), in the order of time."""
         found = []
         for index, monitor in enumerate(self.monitors):
             for line in monitor.text().splitlines():
                 event = EVENT.match(line)
-                if event:
+                if event and event[3] in self.vips:
                     at = datetime.datetime.fromisoformat(event[1]).timestamp()
-                    found.append((at, index, not event[2]))
+                    found.append((at, index, self.vips.index(event[3]), not event[2]))
         return sorted(found)
 
     def count_holders(self, seen, end):
-        has = list(self.first)
-        steps = [[self.begun, tuple(has)]]
-        for at, index, now in self.changes():
-            if has[index] != now:
-                has[index] = now
-                seen.takeovers += now
-                steps.append([at, tuple(has)])
+        has = [set(holders) for holders in self.first]  # of each address
+        steps = [[self.begun, [set(holders) for holders in has]]]
+        for at, index, vip, now in self.changes():
+            if (index in has[vip]) != now:
+                has[vip] ^= {index}
+                seen.takeovers += now and vip == 0
+                steps.append([at, [set(holders) for holders in has]])
         steps = in_order(steps)
         told = []
         for (at, state), (until, _) in zip(steps, [*steps[1:], [end, None]]):
-            count, lasted = sum(state), (until - at) * 1000
+            count, lasted = fewest(state), (until - at) * 1000
             seen.none_ms += lasted if count == 0 else 0
-            seen.several_ms += lasted if count > 1 else 0
+            seen.several_ms += lasted if max(map(len, state)) > 1 else 0
+            seen.split_ms += lasted if count and not set.intersection(*state) and lasted >= SKEW_MS else 0
+            seen.partly_ms += lasted if any(holders != state[0] for holders in state) else 0
             if told and told[-1][0] == count:
                 told[-1][1] += lasted
             elif count == 0 or lasted >= SETTLED_MS or not told or until == end:
@@ -140,7 +150,7 @@ class Watch:
             seen.holders = f"{min(counts)} to {max(counts)}, {len(merged) - 1} changes"
         else:
             seen.holders = ", ".join(str(count) if count == 1 else f"{count} for {span(lasted)}" for count, lasted in merged)
-        seen.held_by = [i for i in range(len(has)) if any(state[i] for _, state in steps)]
+        seen.held_by = sorted(set.union(*(holders for _, state in steps for holders in state)))
 
     def transitions(self, index):
         agent, before = self.trials.nodes[index].agent, self.before[index]
@@ -150,11 +160,16 @@ class Watch:
         return len(agent.state_change.findall(log_from(agent.log_path, self.logs[index])))
 
 
+def fewest(state):
+    """How many servers have the address that the fewest have."""
+    return min(map(len, state))
+
+
 def in_order(steps):
     """Without the moments in which nobody held it only because the gain of one server was told after the loss of another."""
     kept = steps[:1]
     for before, step, after in zip(steps, steps[1:], [*steps[2:], None]):
-        if after and not any(step[1]) and (after[0] - step[0]) * 1000 < SKEW_MS and before[1] != after[1]:
+        if after and not fewest(step[1]) and (after[0] - step[0]) * 1000 < SKEW_MS and before[1] != after[1]:
             continue
         kept.append(step)
     return kept
@@ -166,8 +181,9 @@ def span(ms):
 
 def burst(packets, node, since, window_s=0.1):
     """The most packets of one kind that this server sent within one advertisement interval of 100 ms."""
-    times = {"advert": [], "announcement": []}
+    times = {}
     for packet in packets:
         if packet.get("from") == f"02:00:00:00:00:{node.number}" and packet["at"] >= since:
-            times["advert" if "advert" in packet else "announcement"].append(packet["at"])
+            kind = "advert" if "advert" in packet else packet.get("arp", "neighbor advertisement")
+            times.setdefault(kind, []).append(packet["at"])
     return max((sum(at <= other < at + window_s for other in kind) for kind in times.values() for at in kind), default=0)

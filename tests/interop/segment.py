@@ -13,7 +13,7 @@ import shutil
 import signal
 
 import keepalived
-from basics import VIP, VIP_IPV4, ip_batch, run, wait_for
+from basics import VIP, ip_batch, run, wait_for
 from hosts import Host
 from node import Node
 from testbed import Testbed
@@ -34,16 +34,10 @@ class Router(Host):
         return f"02:00:00:00:00:{self.number}"
 
     def is_ipv4(self):
-        return self.testbed.vip == VIP_IPV4
+        return ":" not in self.testbed.vip
 
     def source(self):
         return self.ipv4 if self.is_ipv4() else self.link_local
-
-    def addresses_end(self):
-        """Those that an administrator has not given it; a link that goes down keeps those of IPv4."""
-        self.interface_down()
-        run("ip", "-n", self.name, "-4", "addr", "flush", "dev", "eth0")
-        self.interface_up()
 
     def blackhole(self):
         super().blackhole()
@@ -54,7 +48,7 @@ class Router(Host):
         self.connected = True
 
     def holds(self):
-        return self.has_address(self.testbed.vip)
+        return self.has_address()
 
     def is_ready(self):
         """Active, and able to say so."""
@@ -79,7 +73,7 @@ class Vipd(Router, Node):
     settings = {}
 
     def config(self):
-        router = {"name": "api", "interface": "eth0", "vrid": VRID, "addresses": [self.testbed.vip], "priority": self.priority,
+        router = {"name": "api", "interface": "eth0", "vrid": VRID, "addresses": [*self.testbed.vips], "priority": self.priority,
                   "advert_interval": "100ms", "kernel_lease": "0s", "checks": []}
         return {"node": self.name, "virtual_routers": [{**router, **self.settings}],
                 "control": {"socket": self.socket_path, "group": "root", "admin_group": "root"},
@@ -247,7 +241,10 @@ class Frr(Router):
 class Segment(Testbed):
     """with Segment() as segment: …"""
 
-    vip = VIP  # or VIP_IPV4: the family of all that is asked below
+    @property
+    def vip(self):
+        """Its family is that of all that is asked below."""
+        return self.vips[0]
 
     def __init__(self):
         super().__init__(snooping=False)  # a port that comes back hears at once

@@ -29,10 +29,10 @@ s.sendto(bytes.fromhex(packet), ("224.0.0.18", 0))
 
 @pytest.fixture
 def segment(segment):
-    segment.vip = VIP_IPV4
+    segment.vips = (VIP_IPV4,)
     yield segment
     segment.clear()
-    del segment.vip
+    del segment.vips
 
 
 def checksum(data):

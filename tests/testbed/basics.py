@@ -15,6 +15,7 @@ PREFIX = "2001:db8:79fb::"
 VIP = PREFIX + "100"
 PREFIX_IPV4 = "192.0.2."
 VIP_IPV4 = PREFIX_IPV4 + "100"
+BOTH = (VIP_IPV4, VIP)
 NAME = "k8s-api.k8s.lab"
 URL = f"https://[{VIP}]:6443/readyz"
 SANITIZER = re.compile(r"\w+Sanitizer|runtime error:")

@@ -10,13 +10,17 @@ import dataclasses
 import os
 import re
 import signal
-import socket
+import sys
 
 import keepalived
-from basics import PREFIX, VIP, wait_for
+from basics import BOTH, BUILD, PREFIX, VIP, VIP_IPV4, wait_for
 
 LEASE_S = 3  # vipd's default
 FIRST_VRID = 100
+FAMILY = os.environ.get("FAMILY") or "6"  # of what is measured: 4 or 6
+if FAMILY not in ("4", "6"):
+    sys.exit("FAMILY is 4 or 6")
+VIPS = {"4": (VIP_IPV4,), "6": (VIP,), "both": BOTH}  # of each family, the first of its addresses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,17 +30,27 @@ class Setup:
     interval_ms: int = 100
     priorities: tuple = (150, 120, 100)
     count: int = 1  # of virtual routers
-    each: int = 1  # addresses of each
+    each: int = 1  # addresses of each; of both families in turn
     checked: bool = True  # the API server is asked once a second
     settings: dict = dataclasses.field(default_factory=dict)
     check: dict = dataclasses.field(default_factory=dict)  # more of vipd's check; None takes a setting out
+    family: str = FAMILY  # or "both"
+
+    @property
+    def vips(self):
+        """What the clients ask, an address of each family."""
+        return VIPS[self.family]
+
+    def address(self, number):
+        if number < len(self.vips):
+            return self.vips[number]
+        return f"198.18.{number >> 8}.{number & 255}" if "." in self.vips[number % len(self.vips)] else f"{PREFIX}f:{number:x}"
 
     @property
     def lists(self):
-        """The addresses of each virtual router; the first of all is the one that the client asks."""
-        numbers = iter(range(1, self.count * self.each))
-        return [[VIP if first == number == 0 else f"{PREFIX}f:{next(numbers):x}" for number in range(self.each)]
-                for first in range(self.count)]
+        """The addresses of each virtual router; the first has those that the clients ask."""
+        each = max(self.each, len(self.vips))
+        return [[self.address(router * each + place) for place in range(each)] for router in range(self.count)]
 
     @property
     def addresses(self):
@@ -45,6 +59,11 @@ class Setup:
     @property
     def vrids(self):
         return [FIRST_VRID] if self.count == 1 else list(range(1, self.count + 1))
+
+
+def results(name):
+    """The directory of what is measured."""
+    return os.path.join(BUILD, name + ("-ipv4" if FAMILY == "4" else ""))
 
 
 def members(group):
@@ -76,9 +95,7 @@ class Agent:
 
     def held(self):
         """How many of the virtual addresses the kernel has."""
-        with open(f"/proc/{self.node.anchor.pid}/net/if_inet6") as lines:
-            there = {line.split()[0] for line in lines}
-        return sum(socket.inet_pton(socket.AF_INET6, address).hex() in there for address in self.setup.addresses)
+        return self.node.held(self.setup.addresses)
 
     def settled(self, first):
         """It is what it should be at the start: holder of everything or of nothing."""
@@ -174,7 +191,8 @@ class Keepalived(Agent):
 
     def start(self):
         setup = self.setup
-        self.daemon.begin([keepalived.instance(vrid, self.priority, setup.interval_ms, [keepalived.group_link_local(vrid), *addresses],
+        self.daemon.begin([keepalived.instance(vrid, self.priority, setup.interval_ms,
+                                               addresses if "." in addresses[0] else [keepalived.group_link_local(vrid), *addresses],
                                                tracked=setup.checked)
                            for vrid, addresses in zip(setup.vrids, setup.lists)], setup.checked)
 

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 
-from basics import PREFIX, PREFIX_IPV4, VIP, ip_batch, run, wait_for
+from basics import PREFIX, PREFIX_IPV4, ip_batch, run, wait_for
 
 
 class Host:
@@ -74,6 +74,12 @@ class Host:
     def interface_down(self):
         ip_batch(self.name, ["link set eth0 down"])
 
+    def addresses_end(self):
+        """Those that an administrator has not given it; a link that goes down keeps those of IPv4."""
+        self.interface_down()
+        run("ip", "-n", self.name, "-4", "addr", "flush", "dev", "eth0")
+        self.interface_up()
+
     def carrier(self, on):
         ip_batch("switch", [f"link set {self.port} {'up' if on else 'down'}"])
 
@@ -96,14 +102,23 @@ class Host:
         """Nothing that it sends arrives; it hears everything."""
         return self.testbed.switch_drops(f"iifname {self.port}")
 
-    def has_address(self, address=VIP):
-        """What the kernel says."""
-        if ":" not in address:
-            with open(f"/proc/{self.anchor.pid}/net/fib_trie") as lines:
-                return re.search(rf"-- {re.escape(address)}\n +/32 host LOCAL\n", lines.read()) is not None
-        wanted = socket.inet_pton(socket.AF_INET6, address).hex()
+    def held(self, addresses):
+        """How many of these the kernel has."""
         with open(f"/proc/{self.anchor.pid}/net/if_inet6") as lines:
-            return any(line.startswith(wanted) for line in lines)
+            there = {line.split()[0] for line in lines}
+        if not all(":" in address for address in addresses):
+            with open(f"/proc/{self.anchor.pid}/net/fib_trie") as lines:
+                there.update(re.findall(r"-- (\S+)\n +/32 host LOCAL\n", lines.read()))
+        return sum((socket.inet_pton(socket.AF_INET6, address).hex() if ":" in address else address) in there for address in addresses)
+
+    def has_address(self, *addresses):
+        """The kernel has all of these; without any, those that the group moves."""
+        wanted = addresses or self.testbed.vips
+        return self.held(wanted) == len(wanted)
+
+    def has_let_go(self):
+        """The kernel has none of them."""
+        return self.held(self.testbed.vips) == 0
 
     def addresses(self):
         """The addresses of eth0 in the words of `ip -json`."""

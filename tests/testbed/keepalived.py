@@ -81,7 +81,7 @@ class Keepalived:
 
 
 def instance(vrid, priority, interval_ms, addresses, preempt=True, unicast_to=None, tracked=False):
-    """A virtual router as keepalived.conf(5) has it. addresses: the link-local one with them."""
+    """A virtual router as keepalived.conf(5) has it. addresses: of one family, in IPv6 the link-local one with them."""
     lines = [f"    {address}/{64 if address.startswith('fe80') else 128 if ':' in address else 32} dev eth0" for address in addresses]
     more = [] if preempt else ["  nopreempt"]
     if unicast_to:

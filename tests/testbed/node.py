@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 
-from basics import BUILD, VIP, config_text, sample, wait_for
+from basics import BUILD, config_text, sample, wait_for
 from hosts import Host
 from servers import NGINX
 
@@ -97,7 +97,7 @@ class Node(Host):
         return {
             "node": self.name,
             "virtual_routers": [{
-                "name": "api", "interface": "eth0", "vrid": 100, "addresses": [VIP], "priority": self.priority,
+                "name": "api", "interface": "eth0", "vrid": 100, "addresses": [*self.testbed.vips], "priority": self.priority,
                 "advert_interval": "100ms", "kernel_lease": "3s", "checks": ["apiserver"]}],
             "checks": [{
                 "name": "apiserver", "type": "https", "url": "https://[::1]:6443/readyz",

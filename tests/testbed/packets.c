@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * packets: VRRP adverts and Neighbor Advertisements, a line of JSON each, as libpcap finds them on an
- * interface or in a capture file: packets [-b] INTERFACE, or packets -r FILE. With -b it wakes once a second,
- * for those who must not be disturbed. The first line of an interface says that it listens; the last one,
- * after SIGTERM, how many were lost.
+ * packets: VRRP adverts, Neighbor Advertisements and gratuitous ARP, a line of JSON each, as libpcap finds
+ * them on an interface or in a capture file: packets [-b] INTERFACE, or packets -r FILE. With -b it wakes
+ * once a second, for those who must not be disturbed. The first line of an interface says that it listens;
+ * the last one, after SIGTERM, how many were lost.
  */
 #include <arpa/inet.h>
 #include <pcap/pcap.h>
@@ -22,7 +22,7 @@ enum {
 	SNAPLEN = 256,
 	BUFFER = 32 << 20
 };
-#define FILTER "ip6 proto 112 or (icmp6 and ip6[40] == 136)"
+#define FILTER "proto 112 or ip6 proto 112 or (icmp6 and ip6[40] == 136) or (arp and arp[14:4] == arp[24:4])"
 
 static volatile sig_atomic_t over;
 
@@ -32,9 +32,9 @@ static void end(int number)
 	over = 1;
 }
 
-static const char *address(const u_char *bytes, char text[INET6_ADDRSTRLEN])
+static const char *address(int family, const u_char *bytes, char text[INET6_ADDRSTRLEN])
 {
-	return inet_ntop(AF_INET6, bytes, text, INET6_ADDRSTRLEN);
+	return inet_ntop(family, bytes, text, INET6_ADDRSTRLEN);
 }
 
 static void print_mac(const char *name, const u_char *m)
@@ -47,16 +47,30 @@ static const char *yes_no(int bit)
 	return bit ? "true" : "false";
 }
 
+static void print_head(int family, const u_char *source, const u_char *destination, unsigned hop_limit)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	printf(", \"source\": \"%s\"", address(family, source, text));
+	printf(", \"destination\": \"%s\", \"hop_limit\": %u", address(family, destination, text), hop_limit);
+}
+
+static void print_advert(const u_char *payload, size_t size)
+{
+	if (size >= 8)
+		printf(", \"advert\": %u, \"vrid\": %u", payload[2], payload[1]);
+}
+
 static void print_payload(const u_char *ip, const u_char *payload, size_t size)
 {
 	char text[INET6_ADDRSTRLEN];
 
-	if (ip[6] == VRRP && size >= 8) {
-		printf(", \"advert\": %u, \"vrid\": %u", payload[2], payload[1]);
+	if (ip[6] == VRRP) {
+		print_advert(payload, size);
 	} else if (ip[6] == ICMPV6 && size >= 24) {
 		printf(", \"router\": %s, \"solicited\": %s, \"override\": %s, \"target\": \"%s\"",
 		    yes_no(payload[4] & 0x80), yes_no(payload[4] & 0x40), yes_no(payload[4] & 0x20),
-		    address(payload + 8, text));
+		    address(AF_INET6, payload + 8, text));
 		if (size >= 32 && payload[24] == TARGET_LINK_LAYER)
 			print_mac("mac", payload + 26);
 		else
@@ -64,14 +78,39 @@ static void print_payload(const u_char *ip, const u_char *payload, size_t size)
 	}
 }
 
+static void print_ipv4(const u_char *ip, size_t size)
+{
+	size_t header = 4 * (ip[0] & 15u);
+
+	print_head(AF_INET, ip + 12, ip + 16, ip[8]);
+	if (size > header)
+		print_advert(ip + header, size - header);
+}
+
+static void print_ipv6(const u_char *ip, size_t size)
+{
+	print_head(AF_INET6, ip + 8, ip + 24, ip[7]);
+	print_payload(ip, ip + 40, size - 40);
+}
+
+static void print_arp(const u_char *arp)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	printf(", \"arp\": \"%s\", \"target\": \"%s\"", arp[7] == 1 ? "request" : "reply",
+	    address(AF_INET, arp + 24, text));
+	print_mac("mac", arp + 8);
+}
+
 /* `user` is the packet source; a capture file of IPv6 packets has no Ethernet header. */
 static void print_packet(u_char *user, const struct pcap_pkthdr *head, const u_char *frame)
 {
 	const size_t begin = pcap_datalink((pcap_t *)user) == DLT_EN10MB ? 14 : 0;
-	const u_char *ip = frame + begin;
-	char text[INET6_ADDRSTRLEN];
+	const u_char *packet = frame + begin;
+	const size_t size = head->caplen - begin;
+	const bool arp = begin && frame[12] == 8 && frame[13] == 6;
 
-	if (head->caplen < begin + 40)
+	if (head->caplen < begin + (arp ? 28 : packet[0] >> 4 == 4 ? 20 : 40))
 		return;
 	printf(
 	    "{\"at\": %lld.%09ld", (long long)head->ts.tv_sec, (long)head->ts.tv_usec); /* ns, as asked for */
@@ -79,9 +118,12 @@ static void print_packet(u_char *user, const struct pcap_pkthdr *head, const u_c
 		print_mac("to", frame);
 		print_mac("from", frame + 6);
 	}
-	printf(", \"source\": \"%s\"", address(ip + 8, text));
-	printf(", \"destination\": \"%s\", \"hop_limit\": %u", address(ip + 24, text), ip[7]);
-	print_payload(ip, ip + 40, head->caplen - begin - 40);
+	if (arp)
+		print_arp(packet);
+	else if (packet[0] >> 4 == 4)
+		print_ipv4(packet, size);
+	else
+		print_ipv6(packet, size);
 	puts("}");
 }
 

@@ -5,19 +5,20 @@ import json
 import os
 import subprocess
 
-from basics import BUILD, URL, VIP
+from basics import BUILD, VIP
 
 
 class Probe:
     """closed: connects to a port where nobody listens. priority: the thread that connects is real-time, because what it is late
     itself would look like an outage."""
 
-    def __init__(self, host, connect_us=1000, request_ms=10, limit_ms=2000, closed=False, priority=None):
+    def __init__(self, host, vip=VIP, connect_us=1000, request_ms=10, limit_ms=2000, closed=False, priority=None):
         tls = host.testbed.tls
-        self.host = host
+        self.host, self.vip = host, vip
+        url = f"https://{f'[{vip}]' if ':' in vip else vip}:6443/readyz"
         self.process = host.spawn(
             [f"{BUILD}/lab/probe", *(["-n"] if closed else []), "-i", str(connect_us), "-r", str(request_ms), "-l", str(limit_ms),
-             "-a", f"{tls}/ca.crt", "-c", f"{tls}/client.crt", "-k", f"{tls}/client.key", VIP, "1" if closed else "6443", URL],
+             "-a", f"{tls}/ca.crt", "-c", f"{tls}/client.crt", "-k", f"{tls}/client.key", vip, "1" if closed else "6443", url],
             "probe", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if priority:
             self.ask("peek")  # its threads run

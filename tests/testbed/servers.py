@@ -3,7 +3,7 @@
 
 import os
 
-from basics import NAME, PREFIX, VIP, run
+from basics import NAME, PREFIX, VIP, VIP_IPV4, run
 
 
 def make_certificates(directory):
@@ -14,7 +14,7 @@ def make_certificates(directory):
     own = ",".join(f"IP:{a}" for a in ("::1", *(f"{PREFIX}1{i}" for i in (1, 2, 3))))
     for name, subject, more in (
             ("ca", "/CN=lab CA", []),
-            ("server", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName=DNS:{NAME},DNS:kubernetes.default,IP:{VIP},{own}"]),
+            ("server", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName=DNS:{NAME},DNS:kubernetes.default,IP:{VIP},IP:{VIP_IPV4},{own}"]),
             ("server-without-vip", f"/CN={NAME}", [*ca, "-days", "2", "-addext", f"subjectAltName={own}"]),
             ("server-of-vip-alone", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName=DNS:{NAME},IP:{VIP}"]),
             ("stranger", "/CN=stranger", []),
@@ -44,6 +44,7 @@ http {{
   }}
   server {{
     listen [::]:6443 ssl ipv6only=on backlog=4096;
+    listen 6443 ssl backlog=4096;
     ssl_certificate {tls}/{certificate}.crt; ssl_certificate_key {tls}/{certificate}.key;
     ssl_client_certificate {tls}/ca.crt; ssl_verify_client optional;
     ssl_session_cache none; ssl_session_tickets off;

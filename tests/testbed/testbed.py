@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 
-from basics import BUILD, NAME, PREFIX, ROOT, SANITIZED, SANITIZER, URL, VIP, VIP_IPV4, adverts_pass, config_text, ip_batch, \
+from basics import BOTH, BUILD, NAME, PREFIX, ROOT, SANITIZED, SANITIZER, URL, VIP, VIP_IPV4, adverts_pass, config_text, ip_batch, \
     run, sample, transitions, wait_for  # noqa: F401 (the tests import what they need from here)
 from hosts import Host
 from node import Node, UnixConnection  # noqa: F401
@@ -20,7 +20,9 @@ from space import is_inside
 
 
 class Testbed:
-    """with Testbed() as testbed: …; its hosts add themselves as they are made."""
+    """with Testbed() as testbed: …; its hosts add themselves as they are made. vips: the addresses that its group moves."""
+
+    vips = (VIP,)
 
     def __init__(self, forwarding=False, snooping=True):
         if not is_inside():

@@ -21,7 +21,7 @@ class Trials(Cluster):
 
     def __init__(self):
         super().__init__(check_interval="1s")
-        self.client_probe = self.probed = None
+        self.client_probes, self.probed = [], (None, ())
         self.members, self.undo = self.nodes, contextlib.ExitStack()
 
     def begin(self, make, setup, servers=3, probe="usual", prepare=None, deadline=None):
@@ -32,7 +32,7 @@ class Trials(Cluster):
         """
         self.clear()
         self.api_start()
-        self.setup, self.members = setup, self.nodes[:servers]
+        self.setup, self.members, self.vips = setup, self.nodes[:servers], setup.vips
         for node in self.members:
             node.agent = MAKES[make](node, setup, **(prepare(self, node) if prepare else {}))
             node.agent.start()
@@ -44,8 +44,7 @@ class Trials(Cluster):
         for node in self.members:
             first = node is self.nodes[0]
             wait_for(f"{node.name} is what it was", lambda agent=node.agent, first=first: agent.settled(first), deadline=deadline)
-        if self.client_probe:
-            self.served_by(self.nodes[0])
+        self.served_by(self.nodes[0])
         self.watch(0.3 + 2 * self.setup.interval_ms / 1000)
         held = [node.agent.held() for node in self.members]
         assert held == [len(self.setup.addresses)] + [0] * (len(held) - 1), f"the group is not calm: {held} addresses held"
@@ -61,22 +60,25 @@ class Trials(Cluster):
             with open(f"/proc/{node.anchor.pid}/net/dev") as interfaces:
                 if "eth0" not in interfaces.read():
                     node.interface_create()
-            node.interface_down()  # takes with it what was left
-            node.interface_up()
+            node.addresses_end()
             node.plug()
 
+    @property
+    def client_probe(self):
+        return self.client_probes[0]
+
     def set_probe(self, name):
-        if name == self.probed:
+        """A client of each family."""
+        if (name, self.vips) == self.probed:
             return
-        if self.client_probe:
-            self.client_probe.close()
-            self.client_probe = None
-        if name:
-            self.client_probe = Probe(self.client, **PROBES[name])
-        self.probed = name
+        for probe in self.client_probes:
+            probe.close()
+        self.client_probes = [Probe(self.client, vip, **PROBES[name]) for vip in self.vips] if name else []
+        self.probed = name, self.vips
 
     def served_by(self, node):
-        wait_for(f"the client is served by {node.name}", self.client_probe.answered_by, lambda name: name == node.name)
+        for probe in self.client_probes:
+            wait_for(f"the client of {probe.vip} is served by {node.name}", probe.answered_by, lambda name: name == node.name)
 
     def held_by(self, node, deadline=15.0):
         wait_for(f"{node.name} holds the address", node.has_address, deadline=deadline)

@@ -83,6 +83,15 @@ static long number(const char *text, long max)
 	return value;
 }
 
+/* An IPv4 address as the sockets of IPv6 take it. */
+static bool address_read(const char *text, struct in6_addr *address)
+{
+	char mapped[INET6_ADDRSTRLEN];
+
+	snprintf(mapped, sizeof(mapped), "%s%s", strchr(text, ':') ? "" : "::ffff:", text);
+	return inet_pton(AF_INET6, mapped, address) == 1;
+}
+
 static void options_read(int argc, char **argv)
 {
 	for (int o; (o = getopt(argc, argv, "ni:r:l:a:c:k:")) != -1;) {
@@ -101,8 +110,8 @@ static void options_read(int argc, char **argv)
 		errx(2, "%s", usage);
 	options.server.sin6_family = AF_INET6;
 	options.server.sin6_port = htons((uint16_t)number(argv[optind + 1], 65535));
-	if (inet_pton(AF_INET6, argv[optind], &options.server.sin6_addr) != 1)
-		errx(1, "\"%s\" is not an IPv6 address", argv[optind]);
+	if (!address_read(argv[optind], &options.server.sin6_addr))
+		errx(1, "\"%s\" is not an address", argv[optind]);
 	options.url = argv[optind + 2];
 }
 
