@@ -1,183 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""vipctl doctor on a healthy group, and with one thing broken after the other: each gives its line and its exit status.
-
-BIND answers for the name on port 5353 of the client; the first server runs BIRD, as Calico does, with the client as its
-BGP peer. Both are there for this file alone.
-"""
+"""vipctl doctor on a healthy group, and with one thing broken after the other: each gives its line and its exit status."""
 
 import contextlib
-import json
 import os
-from concurrent import futures
 
 import pytest
-from hostile import advert, sequence
-from keys import make_key, use
-from hosts import Host
-from testbed import BUILD, NAME, PREFIX, VIP, adverts_pass, config_text, ip_batch, run, wait_for
+from doctor import NOT_HERE, Doctor, birdc, calm, finds, k3s_config, services, with_name, world, write  # noqa: F401, F811 (fixtures)
+from testbed import NAME, PREFIX, VIP, config_text, wait_for
 
 pytestmark = pytest.mark.together("doctor")
-
-RESOLVER = f"[{PREFIX}50]:5353"
-CALICO_AS, ROUTER_AS = 65010, 65101
-NOT_HERE = {"unit", "kube-proxy", "firewall"}  # no systemd, no Kubernetes; adverts pass in one direction only
-
-NAMED = """
-options {{
-  directory "{dir}"; pid-file none; session-keyfile "{dir}/session.key"; managed-keys-directory "{dir}";
-  listen-on {{ none; }}; listen-on-v6 port 5353 {{ {address}; }};
-  recursion no; empty-zones-enable no; dnssec-validation no; notify no;
-}};
-controls {{ }};
-zone "k8s.lab" {{ type primary; file "{dir}/k8s.lab.zone"; }};
-"""
-ZONE = """$TTL 60
-@ IN SOA ns hostmaster 1 3600 600 86400 60
-@ IN NS ns
-ns IN AAAA {prefix}50
-k8s-api IN AAAA {vip}
-k8s-alias IN CNAME k8s-api
-k8s-mixed IN AAAA {vip}
-k8s-mixed IN AAAA {prefix}12
-k8s-node IN AAAA {prefix}12
-k8s-old IN AAAA {vip}
-k8s-old IN A 192.0.2.7
-k8s-text IN TXT "no address"
-"""
-BIRD = """
-log stderr all;
-router id {router_id};
-protocol device {{ }}
-protocol direct {{ ipv6; interface "eth0"; }}
-protocol bgp neighbour {{
-  local as {own};
-  neighbor {peer} as {other};
-  connect delay time 1; connect retry time 1; error wait time 1, 1;
-  ipv6 {{ import all; export all; }};
-}}
-"""
-
-
-def write(path, text):
-    with open(path, "w") as out:
-        out.write(text)
-    return path
-
-
-def start_bind(host):
-    path = host.directory + "/bind"
-    os.mkdir(path)
-    write(path + "/k8s.lab.zone", ZONE.format(prefix=PREFIX, vip=VIP))
-    conf = write(path + "/named.conf", NAMED.format(dir=path, address=host.address))
-    return host.spawn(["named", "-f", "-g", "-n", "1", "-c", conf], "named")
-
-
-def start_bird(host, own, peer, other):
-    conf = write(host.directory + "/bird.conf",
-                 BIRD.format(router_id=f"192.0.2.{host.number}", own=own, peer=peer.address, other=other))
-    return host.spawn(["bird", "-f", "-c", conf, "-s", host.directory + "/bird.ctl"], "bird")
-
-
-def birdc(host, *command):
-    return run("birdc", "-s", host.directory + "/bird.ctl", *command).stdout
-
-
-def k3s_config(node, tls_san=(VIP, NAME), node_ip=None):
-    lines = ["tls-san:", *(f'  - "{name}"' for name in tls_san)] if tls_san else []
-    if node_ip != "":
-        lines.append(f'node-ip: "{node_ip or node.address}"')
-    return write(node.directory + "/k3s.yaml", "\n".join(["write-kubeconfig-mode: '0640'", *lines, ""]))
-
-
-@pytest.fixture(scope="module")
-def services(session_lab):
-    first, client = session_lab.nodes[0], session_lab.client
-    started = [(client, start_bind(client)), (first, start_bird(first, CALICO_AS, client, ROUTER_AS)),
-               (client, start_bird(client, ROUTER_AS, first, CALICO_AS))]
-    for node in session_lab.nodes:
-        k3s_config(node)
-    wait_for("BIND answers", lambda: with_name(first, "name").sign("name"), "fine".__eq__)
-    yield
-    for host, process in started:
-        host.end(process)
-
-
-@pytest.fixture
-def world(lab, services):
-    wait_for("the BGP session", lambda: birdc(lab.nodes[0], "show", "protocols", "neighbour"),
-             lambda text: "Established" in text)
-    return lab
-
-
-@pytest.fixture
-def calm(world):
-    """Nobody remembers a second holder of an earlier test any more."""
-    for node in world.nodes:
-        wait_for("no conflict is left", lambda node=node: node.router()["conflict"], lambda conflict: conflict is None)
-    return world
-
-
-class Doctor:
-    """One run of it."""
-
-    def __init__(self, node, *options, environment=None, more=(), k3s_config=True):
-        options = [*(["--k3s-config", node.directory + "/k3s.yaml"] if k3s_config else []), *options]
-        if node is node.testbed.nodes[0]:
-            options += ["--bird", node.directory + "/bird.ctl"]
-        done = node.exec(*more, f"{BUILD}/vipctl", "-s", node.socket_path, "doctor", "-c", node.config_path, "-o", "json",
-                         *options, check=False, timeout=60, env={**node.testbed.environment, **(environment or {})})
-        assert not done.stderr, done.stderr
-        answer = json.loads(done.stdout)
-        self.code, self.worst, self.findings = done.returncode, answer["worst"], answer["findings"]
-
-    def __repr__(self):
-        """What is not well."""
-        return "\n".join(f"{f['sign']} {f['check']} {f['subject']}: {f['found']}" for f in self.findings if f["sign"] != "fine")
-
-    def of(self, check):
-        return [finding for finding in self.findings if finding["check"] == check]
-
-    def signs(self, sign):
-        return {finding["check"] for finding in self.findings if finding["sign"] == sign}
-
-    def sign(self, check):
-        """The worst of this check."""
-        order = ["fine", "unknown", "warning", "failure"]
-        return max((finding["sign"] for finding in self.of(check)), key=order.index)
-
-    def says(self, check, sign, text):
-        """That line is there, and says what to do unless all is well; the exit status fits the worst line."""
-        found = [finding for finding in self.of(check) if finding["sign"] == sign and text in finding["found"]]
-        assert found, f"no {sign} of {check} with {text!r}: {self.of(check)}\n{self!r}"
-        assert sign in ("fine", "unknown") or found[0]["advice"], found[0]
-        self.exits()
-
-    def troubles(self):
-        """What is not well. Whether memory can be locked depends on where the lab runs."""
-        return (self.signs("warning") | self.signs("failure")) - {"engine"}
-
-    def exits(self):
-        wanted = 2 if self.signs("failure") else 1 if self.signs("warning") else 0
-        assert self.code == wanted, (self.code, self.worst)
-
-    def only(self, sign, *checks):
-        """Nothing else is worse than unknown."""
-        assert self.troubles() == set(checks), self
-        assert self.worst == sign
-
-
-def finds(node, sign, check, text):
-    """This and nothing else; in one of some looks, because on a busy machine the address moves now and then, which is found, too."""
-    def look():
-        doctor = Doctor(node)
-        doctor.says(check, sign, text)
-        doctor.only(sign, check)
-        return doctor
-    wait_for("the doctor finds it", look, deadline=40)
-
-
-def with_name(node, *checks, name=NAME):
-    return Doctor(node, "--name", name, "--resolver", RESOLVER, *checks)
 
 
 def is_green(node):
@@ -210,20 +41,6 @@ def test_engine_that_may_be_late(world):
     wanted = {"realtime": "no real-time priority", "memory_locked": "memory that can be swapped out"}
     missing = [text for key, text in wanted.items() if not engine[key]]
     doctor.says("engine", "warning" if missing else "fine", " and ".join(missing))
-
-
-def test_two_holders(world):
-    """The second server does not hear the group any more, and takes over what the first still holds."""
-    second, third = world.nodes[1:]
-    with second.deaf_to("ff02::12"):
-        wait_for("the second takes over too", world.holders, lambda names: len(names) == 2)
-        doctor = Doctor(third)
-        doctor.says("wire", "failure", "SPLIT BRAIN")
-        assert "fe80::11" in doctor.of("wire")[0]["found"] and "fe80::12" in doctor.of("wire")[0]["found"]
-        doctor.says("speakers", "failure", "2 routers advertise")
-        assert doctor.sign("foreign") == "fine"
-        check = wait_for("vipd notices", lambda: world.nodes[0].vipctl("check", check=False), lambda done: done.returncode == 2)
-        assert check.stdout.startswith("CRITICAL: api: SPLIT BRAIN: 02:00:00:00:00:12 also claims"), check
 
 
 @pytest.fixture
@@ -287,105 +104,6 @@ def test_name_by_alias(world):
     with_name(world.nodes[1], "name", name="k8s-alias.k8s.lab").says("name", "fine", "nowhere else")
 
 
-def test_no_peers(calm):
-    node = calm.nodes[2]
-    node.blackhole()
-    wait_for("it is alone", lambda: node.router()["state"], "active".__eq__)
-    finds(node, "warning", "peers", "no peers")
-
-
-@contextlib.contextmanager
-def firewall(node, rules, family="inet"):
-    node.exec("nft", f"table {family} doctor {{ {rules}\n }}")
-    try:
-        yield
-    finally:
-        node.exec("nft", f"delete table {family} doctor")
-
-
-DROPPED_IN = [
-    ("inet", "chain c { type filter hook input priority 0; policy drop; iifname lo accept; meta l4proto { tcp, udp, icmpv6 } accept; }"),
-    ("ip6", "map verdicts { type inet_proto : verdict; elements = { 112 : drop }; }\n"
-            "chain c { type filter hook prerouting priority -300; meta l4proto vmap @verdicts; }"),
-    ("ip6", "chain c { type filter hook input priority 0; ip6 saddr fe80::11 ip6 hoplimit 255 meta pkttype multicast drop; }"),
-    ("netdev", "chain c { type filter hook ingress device eth0 priority 0; ip6 nexthdr 112 drop; }"),
-]
-
-
-def test_firewall_in(world):
-    """However it is written: what counts is that adverts come in and do not arrive. On the holder nobody can see that."""
-    holder, backup = world.nodes[0], world.nodes[2]
-    for family, rules in DROPPED_IN:
-        with firewall(backup, rules, family):
-            doctor = Doctor(backup, "firewall")
-            doctor.says("firewall", "failure", "none reached vipd: this machine drops them")
-            assert f"{family} doctor c" in doctor.of("firewall")[0]["advice"], doctor.of("firewall")
-    with firewall(backup, DROPPED_IN[0][1]):
-        Doctor(backup, "firewall", more=["env", "PATH=/nonexistent"]).says("firewall", "failure", "none reached vipd")
-    with firewall(holder, DROPPED_IN[0][1]):
-        Doctor(holder, "firewall").says("firewall", "unknown", "in: nobody else advertises now")
-
-
-def test_firewall_out(world):
-    node = world.nodes[0]
-    for family, rules in [("inet", "chain c { type filter hook output priority 0; ip6 daddr ff02::/16 meta l4proto 112 drop; }"),
-                          ("netdev", "chain c { type filter hook egress device eth0 priority 0; ip6 nexthdr 112 drop; }")]:
-        with firewall(node, rules, family):
-            Doctor(node, "firewall").says("firewall", "failure", "none left: this machine drops them")
-
-
-def test_deaf_without_membership(world):
-    """What the kernel discards because nobody has joined is not the firewall's. Here a rule does it, and the list is hidden."""
-    hidden = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /proc/$$/net && : >/proc/$$/net/igmp6 && exec "$@"', "sh"]
-    with firewall(world.nodes[2], DROPPED_IN[0][1]):
-        Doctor(world.nodes[2], "firewall", more=hidden).says("firewall", "failure", "nobody here is a member of ff02::12")
-
-
-def test_own_adverts_come_back(world):
-    """As a bond or a bridge in the wrong mode sends them: that is not a second holder."""
-    node = world.nodes[0]
-    run("ip", "-n", "switch", "link", "set", node.port, "type", "bridge_slave", "hairpin", "on")
-    try:
-        doctor = Doctor(node, "speakers", "wire", "firewall")
-        doctor.says("speakers", "warning", "come back")
-        assert doctor.signs("failure") == set(), doctor
-    finally:
-        run("ip", "-n", "switch", "link", "set", node.port, "type", "bridge_slave", "hairpin", "off")
-
-
-def test_somebody_else_answers(world):
-    """As MetalLB does on the segment: it answers for the address and knows nothing of VRRP."""
-    stranger = Host(world, "metallb", "77")
-    try:
-        stranger.exec("ip", "addr", "add", VIP + "/128", "dev", "eth0", "nodad")
-        for node in world.nodes[:2]:
-            doctor = Doctor(node)
-            doctor.says("foreign", "failure", "02:00:00:00:00:77")
-            doctor.says("wire", "failure", "SPLIT BRAIN")
-    finally:
-        stranger.close()
-
-
-def test_many_addresses_on_an_interface_with_another_name(world):
-    """All of them are asked for, where they are."""
-    node, client = world.nodes[2], world.client
-    addresses = [f"2001:db8:79fb:1::{number:x}" for number in range(1, 81)]
-    routers = ", ".join(
-        f'{{ name = "r{i}"; interface = "other0"; vrid = {i + 1}; priority = 100; addresses = '
-        f'[{", ".join(f"{chr(34)}{a}{chr(34)}" for a in addresses[16 * i:16 * i + 16])}]; }}' for i in range(5))
-    path = write(node.directory + "/many.conf", f"virtual_routers = ({routers});\n")
-    ip_batch(client.name, [f"addr add {address}/128 dev eth0 nodad" for address in addresses])
-    ip_batch(node.name, ["link property add dev eth0 altname other0"])
-    try:
-        doctor = Doctor(node, "-c", path, "interface", "wire")
-        assert doctor.signs("fine") == {"interface"}, doctor
-        assert all("answered for by 02:00:00:00:00:50" in finding["found"] for finding in doctor.of("wire")), doctor
-        assert len(doctor.of("wire")) == len(addresses)
-    finally:
-        ip_batch(node.name, ["link property del dev eth0 altname other0"])
-        ip_batch(client.name, [f"addr del {address}/128 dev eth0" for address in addresses])
-
-
 def test_route_is_missing(calm):
     first = calm.nodes[0]
     birdc(first, "disable", "direct1")
@@ -413,37 +131,6 @@ def test_drained(calm):
     finds(node, "warning", "router", "drained")
     check = node.vipctl("check", check=False)
     assert check.returncode == 1 and check.stdout.startswith("WARNING: api: drained"), check
-
-
-@contextlib.contextmanager
-def sending(attacker, frame):
-    """It sends that frame a hundred times a second meanwhile."""
-    with futures.ThreadPoolExecutor() as pool:
-        flood = pool.submit(attacker.flood, [frame], 100, 3)
-        yield
-        flood.result()
-
-
-def test_clock_is_off(world, attacker):
-    """What somebody of the group signs is 90 s ahead."""
-    path, _ = make_key(world, 1)
-    for mode in ("receive-only", "permissive"):
-        for node in world.nodes:
-            use(node, mode, 1, {1: path})
-    adverts_pass(world.nodes[0], 2)
-    assert "the holder's" in Doctor(world.nodes[1], "clock").of("clock")[0]["found"]
-    source = attacker.host.link_local
-    with sending(attacker, advert(source, priority=1, auth={"number": sequence(90)})):
-        doctor = Doctor(world.nodes[1])
-    doctor.says("clock", "failure", f"the clock of {source} is ")
-    doctor.says("firewall", "warning", "in: vipd refused ")
-
-
-def test_vrid_of_another_group(world, attacker):
-    source = attacker.host.link_local
-    with sending(attacker, advert(source, priority=1, addresses=("fe80::200", "2001:db8::200"))):
-        doctor = Doctor(world.nodes[1])
-    doctor.says("speakers", "failure", f"vrid 100 is also used for other addresses, by {source} (priority 1,")
 
 
 def test_agent_is_stopped(calm):
