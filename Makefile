@@ -97,10 +97,11 @@ unit_connections := $(unit_hello) agent/wire/connections.c
 unit_router_auth := $(unit_auth) agent/engine/auth.c
 unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c $(TIME)
 unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
+unit_timeline := agent/control/group/timeline.c agent/core/names.c
 unit_certificate := agent/control/checks/certificate.c
 unit_judge    := agent/control/checks/judge.c agent/control/text.c agent/config/names.c
 unit_pace     := agent/control/checks/pace.c
-unit_metrics  := $(call room,control/report) $(addprefix agent/control/,group/roster.c inet6.c text.c) $(unit_health) $(addprefix agent/base/,address.c log.c) \
+unit_metrics  := $(call room,control/report) $(addprefix agent/control/,group/roster.c group/timeline.c inet6.c text.c) $(unit_health) $(addprefix agent/base/,address.c log.c) \
 		 agent/core/timing.c $(foreach r,config core wire,agent/$(r)/names.c)
 unit_address  := agent/base/address.c
 unit_board    := agent/board/board.c agent/board/layout.c $(TIME)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "vipctl/call.h"
+#include "vipctl/moves.h"
 #include "vipctl/show.h"
 
 #define LAST_WHEN_FOLLOWING "10"
@@ -120,7 +121,37 @@ static int list(const struct vipctl *ctl, const char *path)
 	return EXIT_FINE;
 }
 
+/* ---- of the group ---- */
+
+static void move_print(const struct move *move, const json_t *timeline)
+{
+	char time[SHOW_TEXT_MAX], text[CELL_MAX], reason[CELL_MAX];
+	printf("%s  %-8s  %-26s  %s\n", show_time(move->at, time), move->router, move_text(move, text),
+	    move_reason(move, timeline, reason));
+}
+
+/* The last `last` of them; 0: all. */
+static int moves_list(const struct vipctl *ctl, size_t last)
+{
+	json_t *timeline;
+	char *raw;
+	int result = call_json(ctl, "GET", "/v1/timeline", &timeline, &raw);
+	if (result != EXIT_FINE)
+		return result;
+	struct moves moves = moves_of(timeline);
+	size_t first = last && moves.count > last ? moves.count - last : 0;
+	if (ctl->json)
+		raw_print(raw);
+	for (size_t i = first; i < moves.count && !ctl->json; i++)
+		move_print(&moves.items[i], timeline);
+	free(moves.items);
+	free(raw);
+	json_decref(timeline);
+	return EXIT_FINE;
+}
+
 const struct cli_option events_options[] = {
+    {'g', "group", NULL, "who held each address, and why it moved: of the whole group, of a day"},
     {'f', "follow", NULL, "go on with each new one when it happens; begins with the last 10"},
     {'n', "last", "N", "only the last N"},
     {0},
@@ -132,6 +163,10 @@ int command_events(const struct vipctl *ctl)
 	const char *last = option_value(ctl, 'n');
 	if (last && (!*last || strspn(last, "0123456789") != strlen(last) || strlen(last) > 9))
 		usage_error("-n %s: that is not a number of events", last);
+	if (option_value(ctl, 'g') && option_value(ctl, 'f'))
+		usage_error("--group shows what was; without --group, -f goes on with what happens");
+	if (option_value(ctl, 'g'))
+		return moves_list(ctl, last ? (size_t)atoi(last) : 0);
 	if (option_value(ctl, 'f'))
 		return follow(ctl, last ? last : LAST_WHEN_FOLLOWING);
 	snprintf(path, sizeof path, "/v1/events%s%s", last ? "?last=" : "", last ? last : "");

@@ -10,6 +10,7 @@
  *	6 reason	text
  *	7 settings	interval of adverts in ms (4), preempt (1), auth mode (1), count and ids of its keys
  *(1 each) 8 addresses	virtual ones (16 each)
+ *	9 cause		reason of its state (1), age of that in ms (4), text
  *
  * A value may be longer than what is known of it: a later version may have added to its end.
  */
@@ -27,6 +28,7 @@ enum field {
 	FIELD_REASON,
 	FIELD_SETTINGS,
 	FIELD_ADDRESSES,
+	FIELD_CAUSE,
 	FIELDS
 };
 #define REQUIRED (1U << FIELD_NODE | 1U << FIELD_BOOT | 1U << FIELD_STATUS | 1U << FIELD_SETTINGS)
@@ -40,6 +42,8 @@ static bool read_text(struct reader *r, char *text, size_t room)
 {
 	size_t size = reader_left(r), kept = size < room ? size : room - 1;
 	const uint8_t *bytes = read_bytes(r, size);
+	if (!bytes)
+		return false;
 	for (size_t i = 0; i < kept; i++)
 		text[i] = (char)(bytes[i] >= 0x20 && bytes[i] < 0x7f ? bytes[i] : '?');
 	text[kept] = '\0';
@@ -100,6 +104,13 @@ static bool read_addresses(struct reader *r, struct hello *hello)
 	return true;
 }
 
+static bool read_cause(struct reader *r, struct hello *hello)
+{
+	hello->cause = read_u8(r);
+	hello->state_ms = read_u32(r);
+	return hello->cause && read_text(r, hello->cause_text, sizeof hello->cause_text);
+}
+
 static bool read_field(enum field type, struct reader *r, struct hello *hello)
 {
 	switch (type) {
@@ -115,6 +126,7 @@ static bool read_field(enum field type, struct reader *r, struct hello *hello)
 	case FIELD_REASON: return read_text(r, hello->reason, sizeof hello->reason);
 	case FIELD_SETTINGS: return read_settings(r, hello);
 	case FIELD_ADDRESSES: return read_addresses(r, hello);
+	case FIELD_CAUSE: return read_cause(r, hello);
 	case FIELDS: break;
 	}
 	return true;
@@ -209,6 +221,18 @@ static void write_addresses(
 	write_bytes(w, addresses, count * sizeof *addresses);
 }
 
+static void write_cause(struct writer *w, const struct hello *hello)
+{
+	size_t size = strlen(hello->cause_text);
+	if (!hello->cause)
+		return;
+	write_u8(w, FIELD_CAUSE);
+	write_u16(w, (uint16_t)(5 + size));
+	write_u8(w, hello->cause);
+	write_u32(w, hello->state_ms);
+	write_bytes(w, hello->cause_text, size);
+}
+
 size_t hello_build(const struct hello *hello, uint8_t *bytes, size_t room)
 {
 	if (hello->address_count > HELLO_ADDRESSES_MAX || hello->key_count > HELLO_KEYS_MAX)
@@ -224,6 +248,7 @@ size_t hello_build(const struct hello *hello, uint8_t *bytes, size_t room)
 	write_text(&w, FIELD_REASON, hello->reason);
 	write_settings(&w, hello);
 	write_addresses(&w, FIELD_ADDRESSES, hello->addresses, hello->address_count);
+	write_cause(&w, hello);
 	return frame_end(&frame, &w, bytes);
 }
 

@@ -25,6 +25,7 @@
 #define HELLO_NODE_MAX	    64
 #define HELLO_VERSION_MAX   32
 #define HELLO_REASON_MAX    96
+#define HELLO_CAUSE_MAX	    96
 #define HELLO_BOOT_SIZE	    16
 #define HELLO_ADDRESSES_MAX 16
 #define HELLO_KEYS_MAX	    4
@@ -87,6 +88,9 @@ struct hello {
 	bool held;		       /* its kernel has the addresses */
 	bool leaving;		       /* vipd stops: the last hello */
 	char reason[HELLO_REASON_MAX]; /* why it is not healthy; "" if it is */
+	uint8_t cause; /* enum vrrp_reason, or one of a later version: why it is in its state; 0: not said */
+	uint32_t state_ms;		  /* for how long, if there is a cause */
+	char cause_text[HELLO_CAUSE_MAX]; /* the same in words */
 
 	/* what must be equal in the group */
 	uint32_t advert_interval_ms;

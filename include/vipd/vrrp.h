@@ -35,7 +35,7 @@ enum vrrp_health {
 
 enum vrrp_state { VRRP_INITIALIZE, VRRP_BACKUP, VRRP_ACTIVE, VRRP_FAULT, VRRP_STATES };
 
-/* Why a router is in its state. The text is for people: see vrrp_reason_text(). */
+/* Why a router is in its state. The numbers are said in hellos: a new one stands at the end. */
 enum vrrp_reason {
 	VRRP_REASON_NONE,
 	VRRP_REASON_STARTED,

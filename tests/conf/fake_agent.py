@@ -51,6 +51,7 @@ class Agent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.path = path
         self.status = healthy_status()
         self.on_post = lambda path: (200, {})
+        self.timeline = {"since": at(86400), "holdings": []}
         self.stream = []
         self.followed = []
         self.hangs = threading.Event()
@@ -90,6 +91,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.flush()
             if not self.server.stream:
                 self.server.awake.wait(30)
+        elif self.path == "/v1/timeline":
+            self.answer(200, self.server.timeline)
         elif self.path == "/v1/capture":
             self.answer(200, CAPTURE)
         elif self.path == "/metrics":
@@ -203,6 +206,15 @@ def grouped(status, *members, can_take_over=2, following="k8s-node02", without_h
     status["virtual_routers"][0]["group"] = {
         "members": found, "can_take_over": can_take_over, "without_hello": list(without_hello),
         "next": following and {"node": following, "health": "healthy"}}
+
+
+def holding(number, since, until=None, code="no_advert", reason="no advertisement for 310ms", end=None, **more):
+    """Node `number` held it from second `since` of a day until `until`, and this is how it ended: (code, reason)."""
+    def second(s):
+        return None if s is None else f"2026-11-22T16:{int(s) // 60:02}:{s % 60:06.3f}Z"
+    return {"router": "api", "vrid": 100, "interface": "eth0", "node": f"k8s-node0{number}", "address": f"fe80::1{number}",
+            "self": number == 1, "from": second(since), "until": second(until), "code": code, "reason": reason,
+            "end_code": end and end[0], "end_reason": end and end[1], **more}
 
 
 def drained(status):

@@ -65,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_text(hello.node, sizeof hello.node);
 		check_text(hello.version, sizeof hello.version);
 		check_text(hello.reason, sizeof hello.reason);
+		check_text(hello.cause_text, sizeof hello.cause_text);
 		if (hello.state >= HELLO_STATES || hello.health >= HELLO_HEALTHS || hello.auth >= HELLO_AUTHS)
 			abort();
 		replay = (struct auth_replay){0};

@@ -46,9 +46,12 @@ static const struct hello golden = {
     .keys = {1, 7},
     .address_count = 1,
     .addresses = {{{{{0x20, 0x01, 0x0d, 0xb8, [14] = 1}}}}},
+    .cause = 4,
+    .state_ms = 5000,
+    .cause_text = "fe80::1 resigned",
 };
 
-static const uint8_t golden_bytes[124] = "vipd\x01\x00\x06\x64" /* version, flags, family, VRID */
+static const uint8_t golden_bytes[148] = "vipd\x01\x00\x06\x64" /* version, flags, family, VRID */
 					 "\x01\x00\x0a"
 					 "k8s-node02"
 					 "\x02\x00\x05"
@@ -66,8 +69,12 @@ static const uint8_t golden_bytes[124] = "vipd\x01\x00\x06\x64" /* version, flag
 					 "\x07\x00\x09" /* settings */
 					 "\x00\x00\x00\x64\x01\x03\x02\x01\x07"
 					 "\x08\x00\x10" /* virtual addresses */
-					 "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\x01\x00";
-#define STATUS_AT 79 /* its type */
+					 "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\x01\x00"
+					 "\x09\x00\x15" /* cause */
+					 "\x04\x00\x00\x13\x88"
+					 "fe80::1 resigned";
+#define STATUS_AT  79 /* its type */
+#define CAUSE_SIZE 24
 
 static enum hello_verdict parse(const uint8_t *bytes, size_t size, struct hello *hello)
 {
@@ -109,24 +116,25 @@ static void the_longest_fits(void **state)
 	memset(hello.node, 'n', sizeof hello.node - 1);
 	memset(hello.version, 'v', sizeof hello.version - 1);
 	memset(hello.reason, 'r', sizeof hello.reason - 1);
+	memset(hello.cause_text, 'c', sizeof hello.cause_text - 1);
 	hello.key_count = HELLO_KEYS_MAX;
 	hello.address_count = HELLO_ADDRESSES_MAX;
 	size_t size = hello_build(&hello, bytes, sizeof bytes);
-	assert_in_range(size, 400, HELLO_SIZE_MAX / 2);
+	assert_in_range(size, 400, HELLO_SIZE_MAX / 5 * 3);
 	assert_int_equal(parse(bytes, size, &again), HELLO_OK);
 	assert_memory_equal(&hello, &again, sizeof hello);
 	hello.address_count++;
 	assert_int_equal(hello_build(&hello, bytes, sizeof bytes), 0);
 }
 
-/* The virtual addresses are the last field and may be missing. */
+/* The cause and the virtual addresses are the last fields and may be missing. */
 static void every_truncation_is_refused(void **state)
 {
 	(void)state;
 	struct hello hello;
 	for (size_t size = 0; size < sizeof golden_bytes; size++) {
 		enum hello_verdict verdict = parse(golden_bytes, size, &hello);
-		if (size != sizeof golden_bytes - 19)
+		if (size != sizeof golden_bytes - CAUSE_SIZE && size != sizeof golden_bytes - CAUSE_SIZE - 19)
 			assert_int_not_equal(verdict, HELLO_OK);
 	}
 }
@@ -179,7 +187,7 @@ static void every_reason(void **state)
 		enum hello_verdict expected;
 	} bad[] = {
 	    {0, 'V', HELLO_BAD_MAGIC}, {4, 2, HELLO_BAD_VERSION}, {6, 5, HELLO_BAD_FAMILY},
-	    {8, 9, HELLO_MISSING_FIELD},	 /* no node */
+	    {8, 99, HELLO_MISSING_FIELD},	 /* no node */
 	    {8, 2, HELLO_BAD_FIELD},		 /* two versions */
 	    {10, 0, HELLO_BAD_FIELD},		 /* an empty name, and what follows is no field */
 	    {9, 1, HELLO_BAD_FIELD},		 /* runs past the end */
@@ -187,10 +195,11 @@ static void every_reason(void **state)
 	    {STATUS_AT + 3, 4, HELLO_BAD_FIELD}, /* no such state */
 	    {STATUS_AT + 4, 3, HELLO_BAD_FIELD}, /* no such health */
 	    {STATUS_AT, 50, HELLO_MISSING_FIELD},
-	    {STATUS_AT + 14 + 8, 4, HELLO_BAD_FIELD}, /* no such auth mode */
-	    {STATUS_AT + 14 + 9, 5, HELLO_BAD_FIELD}, /* more keys than there can be */
-	    {STATUS_AT + 14 + 9, 3, HELLO_BAD_FIELD}, /* more keys than there are */
-	    {STATUS_AT + 28, 15, HELLO_BAD_FIELD},    /* not whole addresses */
+	    {STATUS_AT + 14 + 8, 4, HELLO_BAD_FIELD},			/* no such auth mode */
+	    {STATUS_AT + 14 + 9, 5, HELLO_BAD_FIELD},			/* more keys than there can be */
+	    {STATUS_AT + 14 + 9, 3, HELLO_BAD_FIELD},			/* more keys than there are */
+	    {STATUS_AT + 28, 15, HELLO_BAD_FIELD},			/* not whole addresses */
+	    {sizeof golden_bytes - CAUSE_SIZE + 2, 4, HELLO_BAD_FIELD}, /* no whole time */
 	};
 	struct hello hello, untouched;
 	memset(&untouched, 0x5a, sizeof untouched);

@@ -114,8 +114,10 @@ static void expire(struct group *group, struct mono now)
 {
 	struct roster_news news;
 	for (unsigned i = 0; i < group->count; i++)
-		while (roster_expire(&group->routers[i].roster, now, realtime_us(), &news))
+		while (roster_expire(&group->routers[i].roster, now, realtime_us(), &news)) {
 			group_tell(group, i, &news);
+			history_lose(group, i, &news.source, now);
+		}
 }
 
 /* Often enough to renew a hint before it ends. */
@@ -149,6 +151,7 @@ static void look(struct group *group)
 			group_hear(group, &vrrp_families[i]);
 	expire(group, now);
 	group_say(group, now);
+	history_look(group, now);
 	group->changed = false;
 	for (unsigned i = 0; i < group->count; i++)
 		hint(group, i, now);
@@ -294,7 +297,7 @@ static int group_open(void *part, struct control *control)
 	struct group *group = part;
 	group->control = control;
 	memcpy(group->open, control->has_hellos, sizeof group->open);
-	group->started = mono_now();
+	group->started = group->timeline.since = mono_now();
 	read_boot(group->boot);
 	int r = sd_event_add_time_relative(
 	    control->event, &group->timer, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_timer, group);

@@ -8,6 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "control/group/roster.h"
+#include "control/group/timeline.h"
 #include "vipd/advert.h"
 #include "vipd/auth.h"
 #include "vipd/board.h"
@@ -62,8 +63,13 @@ struct group {
 
 	uint64_t event_count; /* ever; the last is at (event_count - 1) % GROUP_EVENTS_MAX */
 	struct group_event events[GROUP_EVENTS_MAX];
-	void (*on_news)(void *context); /* there is one more; NULL: nobody asks */
+	void (*on_news)(
+	    void *context); /* there is one more, or the timeline has changed; NULL: nobody asks */
 	void *news_context;
+
+	struct timeline timeline;
+	uint64_t board_events; /* of the board's transitions, those that it has */
+
 	struct mono log_from; /* budget of log lines */
 	unsigned logged;
 
@@ -86,6 +92,13 @@ void group_take_leave(struct group *group, struct mono now);
 /* auth of router `index`, from the configuration. */
 void group_take_keys(struct group *group, unsigned index);
 int64_t group_clock_us(const struct group_router *router, struct mono now);
+
+/* history.c: who holds what, for the timeline: by this node's own transitions and by the adverts that it
+ * hears; by a member's hello; by its silence. */
+void history_look(struct group *group, struct mono now);
+void history_hear(struct group *group, unsigned index, const struct address *source,
+    const struct hello *hello, struct mono now);
+void history_lose(struct group *group, unsigned index, const struct address *source, struct mono now);
 
 /* hear.c: reads what has come in that family, but not more than a fair share. false: there is more. */
 bool group_hear(struct group *group, const struct vrrp_family *family);

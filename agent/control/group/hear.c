@@ -68,6 +68,7 @@ static enum hello_verdict take(struct group *group, const struct datagram *datag
 		return verdict;
 	group->changed |= news.changed;
 	group_tell(group, index, &news);
+	history_hear(group, index, source, &hello, now);
 	return verdict;
 }
 

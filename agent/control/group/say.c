@@ -90,8 +90,18 @@ static struct address advertised(const struct config *config, const struct group
 		   : router->advertised;
 }
 
-static void describe(
-    const struct group *group, unsigned index, const struct board_router *board, struct hello *hello)
+/* How it came into its state. The time runs, so it is no news. */
+static void describe_cause(const struct board_router *board, struct mono now, struct hello *hello)
+{
+	int64_t age_ms = mono_sub(now, board->since) / USEC_PER_MS;
+	hello->cause = board->reason;
+	hello->state_ms = (uint32_t)(age_ms < 0 ? 0 : age_ms < UINT32_MAX ? age_ms : UINT32_MAX);
+	snprintf(hello->cause_text, sizeof hello->cause_text, "%.*s", (int)sizeof hello->cause_text - 1,
+	    board->reason_text);
+}
+
+static void describe(const struct group *group, unsigned index, const struct board_router *board,
+    struct mono now, struct hello *hello)
 {
 	const struct config *config = group->control->config;
 	const struct config_router *router = &config->routers[index];
@@ -104,7 +114,8 @@ static void describe(
 	memcpy(hello->boot, group->boot, sizeof hello->boot);
 	hello->interval_ms = (uint32_t)(config->group_interval_us / USEC_PER_MS);
 	hello->address = advertised(config, &group->routers[index]);
-	describe_state(board, board_engine_up(group->control->board, mono_now()), hello);
+	describe_state(board, board_engine_up(group->control->board, now), hello);
+	describe_cause(board, now, hello);
 	describe_settings(router, hello);
 }
 
@@ -187,6 +198,7 @@ static bool is_news(const struct group_router *router, const struct hello *hello
 {
 	struct hello before = router->ours;
 	before.number = hello->number;
+	before.state_ms = hello->state_ms;
 	return memcmp(&before, hello, sizeof before) != 0;
 }
 
@@ -201,7 +213,7 @@ static void look_at(struct group *group, unsigned index, const struct board_rout
 	if (board->active_known && !board->active_self &&
 	    mono_sub(now, board->active_seen) < vrrp_silence_limit(board->advert_interval_us))
 		roster_active(&router->roster, &board->active_address, now);
-	describe(group, index, board, &hello);
+	describe(group, index, board, now, &hello);
 	if (moved || is_news(router, &hello) ||
 	    mono_sub(now, router->said) >= group->control->config->group_interval_us)
 		send_hello(group, index, &hello, now);
@@ -240,6 +252,9 @@ void group_take_leave(struct group *group, struct mono now)
 		hello.state = VRRP_INITIALIZE;
 		hello.candidate = hello.held = false;
 		hello.leaving = true;
+		hello.cause = VRRP_REASON_STOPPED;
+		hello.state_ms = 0;
+		snprintf(hello.cause_text, sizeof hello.cause_text, "stopped");
 		send_hello(group, i, &hello, now);
 	}
 }

@@ -17,6 +17,7 @@
 
 #include "control/group/group.h"
 #include "control/http/followers.h"
+#include "control/report/timeline.h"
 #include "control/text.h"
 #include "vipd/log.h"
 
@@ -33,6 +34,8 @@ struct reader {
 	struct events *events;
 	uint64_t next;
 	uint64_t next_news; /* of the group: these have no number */
+	bool moves;	    /* who holds what, too */
+	uint64_t move;	    /* the last change of the timeline that it has */
 	char *line;	    /* being sent; NULL: none */
 	size_t line_size;
 	size_t line_sent;
@@ -84,13 +87,27 @@ static json_t *news_step(struct reader *f)
 	return news_json(&group->events[f->next_news++ % GROUP_EVENTS_MAX]);
 }
 
+/* Who has begun or ceased to hold it. */
+static json_t *move_step(struct reader *f)
+{
+	const struct holding *holding = f->moves ? timeline_next(&f->events->group->timeline, f->move) : NULL;
+	if (!holding)
+		return NULL;
+	f->move = holding->change;
+	json_t *json = holding_json(holding);
+	json_object_set_new(json, "event", json_string("holder"));
+	return json;
+}
+
 /* The next line of a stream: an event, or how many were lost. NULL: nothing new, or no memory. */
 static json_t *reader_step(struct reader *f)
 {
 	struct board_event event;
 	uint64_t first = first_number(f->events);
-	if (f->next > last_number(f->events))
-		return news_step(f);
+	if (f->next > last_number(f->events)) {
+		json_t *news = news_step(f);
+		return news ? news : move_step(f);
+	}
 	if (f->next >= first && board_read_event(f->events->board, f->next, &event)) {
 		f->next++;
 		return event_json(&event);
@@ -166,7 +183,7 @@ void events_changed(struct events *events)
 	followers_wake(&events->followers);
 }
 
-static void follow(struct events *events, struct http_request *request, uint64_t next)
+static void follow(struct events *events, struct http_request *request, uint64_t next, bool moves)
 {
 	if (events->followers.stopping) {
 		http_reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE, "vipd is stopping");
@@ -183,6 +200,8 @@ static void follow(struct events *events, struct http_request *request, uint64_t
 		f->events = events;
 		f->next = next;
 		f->next_news = events->group ? events->group->event_count : 0;
+		f->moves = events->group && moves;
+		f->move = events->group ? events->group->timeline.changes : 0;
 	}
 	followers_add(&events->followers, request, f ? &f->follower : NULL);
 }
@@ -249,6 +268,17 @@ static bool number_argument(struct http_request *request, const char *name, uint
 	return true;
 }
 
+/* The same for ?name=0 or 1; without it, 0. */
+static bool flag_argument(struct http_request *request, const char *name, bool *value)
+{
+	const char *text = http_argument(request, name);
+	*value = text && strcmp(text, "1") == 0;
+	if (!text || *value || strcmp(text, "0") == 0)
+		return true;
+	http_reply_error(request, MHD_HTTP_BAD_REQUEST, "%s=%s: it is 0 or 1", name, text);
+	return false;
+}
+
 void events_get(struct events *events, struct http_request *request)
 {
 	uint64_t since = 0, last = 0, end = last_number(events);
@@ -256,19 +286,17 @@ void events_get(struct events *events, struct http_request *request)
 	if (!number_argument(request, "since", &since, &has_since) ||
 	    !number_argument(request, "last", &last, &has_last))
 		return;
-	const char *follows = http_argument(request, "follow");
-	if (follows && strcmp(follows, "0") && strcmp(follows, "1")) {
-		http_reply_error(request, MHD_HTTP_BAD_REQUEST, "follow=%s: it is 0 or 1", follows);
+	bool follows, moves;
+	if (!flag_argument(request, "follow", &follows) || !flag_argument(request, "group", &moves))
 		return;
-	}
 	/* Without `since`, what has left the ring was not asked for. */
 	uint64_t next = has_since ? since + 1 : first_number(events);
 	if (next > end + 1) /* of an earlier vipd: numbers begin at 1 when it starts */
 		next = first_number(events);
 	if (has_last && end + 1 - (end < last ? end : last) > next)
 		next = end + 1 - (end < last ? end : last);
-	if (follows && *follows == '1')
-		follow(events, request, next);
+	if (follows)
+		follow(events, request, next, moves);
 	else
 		list(events, request, next);
 }

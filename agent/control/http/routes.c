@@ -19,6 +19,7 @@
 #include "control/publish/publish.h"
 #include "control/records/capture.h"
 #include "control/report/report.h"
+#include "control/report/timeline.h"
 #include "control/text.h"
 #include "vipd/duration.h"
 #include "vipd/log.h"
@@ -30,7 +31,7 @@
 
 #define CAPTURE_TYPE "application/x-pcapng"
 
-#define ARGUMENTS_MAX 4
+#define ARGUMENTS_MAX 5
 
 struct route {
 	const char *path;
@@ -107,6 +108,12 @@ static void get_healthz(struct service *service, struct http_request *request)
 static void get_events(struct service *service, struct http_request *request)
 {
 	events_get(service->events, request);
+}
+
+static void get_timeline(struct service *service, struct http_request *request)
+{
+	const struct group *group = service->control->parts[PART_GROUP];
+	http_reply_json(request, MHD_HTTP_OK, timeline_json(&group->timeline, mono_now(), realtime_us()));
 }
 
 static void get_capture(struct service *service, struct http_request *request)
@@ -240,7 +247,8 @@ static void post_forget(struct service *service, struct http_request *request)
 
 static const struct route routes[] = {
     {"/v1/status", "GET", LOCAL, {NULL}, get_status},
-    {"/v1/events", "GET", LOCAL, {"follow", "since", "last", NULL}, get_events},
+    {"/v1/events", "GET", LOCAL, {"follow", "since", "last", "group", NULL}, get_events},
+    {"/v1/timeline", "GET", LOCAL, {NULL}, get_timeline},
     {"/v1/capture", "GET", LOCAL, {NULL}, get_capture},
     {"/v1/publish", "GET", LOCAL, {NULL}, get_publish},
     {"/v1/drain", "POST", ADMIN, {"router", "for", NULL}, post_drain},

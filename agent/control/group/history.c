@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the timeline is made from: this node's transitions, which the board keeps while control is away; the
+ * hellos of the others; and the adverts of whoever sends no hello.
+ */
+#include <string.h>
+
+#include "control/control.h"
+#include "control/group/group.h"
+#include "vipd/timing.h"
+
+static void changed(struct group *group, bool is_news)
+{
+	if (is_news && group->on_news)
+		group->on_news(group->news_context);
+}
+
+static void say(struct timeline_why *why, uint8_t cause, const char *text, size_t room)
+{
+	why->word = cause ? TIMELINE_SAID : TIMELINE_NOT_SAID;
+	why->cause = cause;
+	snprintf(why->text, sizeof why->text, "%.*s", (int)(room - 1), text);
+}
+
+void history_hear(struct group *group, unsigned index, const struct address *source,
+    const struct hello *hello, struct mono now)
+{
+	const struct config_router *config = &group->control->config->routers[index];
+	struct timeline_state state = {.id = &config->id,
+	    .router = config->name,
+	    .address = source,
+	    .node = hello->node,
+	    .active = hello->state == VRRP_ACTIVE && !hello->leaving};
+	if (hello->cause)
+		state.since = mono_add(now, -(int64_t)hello->state_ms * USEC_PER_MS);
+	say(&state.why, hello->cause, hello->cause_text, sizeof hello->cause_text);
+	changed(group, timeline_take(&group->timeline, &state, now, realtime_us()));
+}
+
+void history_lose(struct group *group, unsigned index, const struct address *source, struct mono now)
+{
+	const struct roster_member *member = roster_find(&group->routers[index].roster, source);
+	changed(group, timeline_lose(&group->timeline, &group->routers[index].id, source,
+			   member ? member->heard : now, now, realtime_us()));
+}
+
+/* ---- this node ---- */
+
+static void take_event(struct group *group, const struct board_event *event, struct mono now)
+{
+	const struct config *config = group->control->config;
+	int64_t now_us = realtime_us();
+	struct timeline_state state = {.id = &event->id,
+	    .router = event->router,
+	    .node = config->node,
+	    .self = true,
+	    .active = event->to == VRRP_ACTIVE,
+	    .since = mono_add(now, event->at_realtime_us - now_us)};
+	for (unsigned i = 0; i < group->count; i++)
+		if (router_id_equal(&group->routers[i].id, &event->id))
+			state.address = &group->routers[i].source;
+	if (!state.address || address_is_unspecified(state.address))
+		return;
+	say(&state.why, event->reason, event->reason_text, sizeof event->reason_text);
+	changed(group, timeline_take(&group->timeline, &state, now, now_us));
+}
+
+static void look_at_events(struct group *group, struct mono now)
+{
+	const struct board *board = group->control->board;
+	uint64_t count = atomic_load(&board->event_count);
+	struct board_event event;
+	if (count - group->board_events > BOARD_EVENTS_MAX)
+		group->board_events = count - BOARD_EVENTS_MAX;
+	while (group->board_events < count)
+		if (board_read_event(board, ++group->board_events, &event))
+			take_event(group, &event, now);
+}
+
+/* ---- who sends no hello ---- */
+
+static void look_at_adverts(
+    struct group *group, unsigned index, const struct board_router *board, struct mono now)
+{
+	const struct group_router *router = &group->routers[index];
+	struct timeline *timeline = &group->timeline;
+	const struct address *active = &board->active_address;
+	bool heard = board->active_known && !board->active_self && !board->active_foreign &&
+		     mono_sub(now, board->active_seen) < vrrp_silence_limit(board->advert_interval_us);
+	for (unsigned i = 0; i < router->roster.stranger_count && heard; i++) {
+		const struct roster_stranger *stranger = &router->roster.strangers[i];
+		struct timeline_state state = {.id = &router->id,
+		    .router = board->name,
+		    .address = active,
+		    .node = (const char[HELLO_NODE_MAX]){0},
+		    .active = true,
+		    .since = stranger->since,
+		    .why.word = TIMELINE_NOT_SAID};
+		if (address_equal(&stranger->source, active) && roster_is_stranger(&router->roster, stranger))
+			changed(group, timeline_take(timeline, &state, now, realtime_us()));
+	}
+	for (unsigned i = 0; i < timeline->count; i++) {
+		const struct holding *holding = &timeline->holdings[i];
+		if (!holding->node[0] && !holding->over && router_id_equal(&holding->id, &router->id) &&
+		    !(heard && address_equal(&holding->address, active)))
+			changed(group,
+			    timeline_lose(timeline, &router->id, &holding->address, now, now, realtime_us()));
+	}
+}
+
+void history_look(struct group *group, struct mono now)
+{
+	struct board_router board;
+	look_at_events(group, now);
+	for (unsigned i = 0; board_read_router(group->control->board, i, &board); i++)
+		for (unsigned k = 0; k < group->count; k++)
+			if (router_id_equal(&group->routers[k].id, &board.id))
+				look_at_adverts(group, k, &board, now);
+	timeline_expire(&group->timeline, now);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See timeline.h. */
+#include "control/group/timeline.h"
+
+#include <string.h>
+
+#include "vipd/vrrp.h"
+
+#define DAY_US	 (24 * 3600 * USEC_PER_SEC)
+#define SLACK_US USEC_PER_SEC /* what a time from a hello may be wrong by */
+
+/* This node is the same whatever its address is. */
+static struct holding *find(
+    struct timeline *timeline, const struct router_id *id, const struct address *address, bool self)
+{
+	for (unsigned i = timeline->count; i > 0; i--) {
+		struct holding *holding = &timeline->holdings[i - 1];
+		if (router_id_equal(&holding->id, id) && holding->self == self &&
+		    (self || address_equal(&holding->address, address)))
+			return holding;
+	}
+	return NULL;
+}
+
+static void remove_at(struct timeline *timeline, unsigned index)
+{
+	struct holding *holding = &timeline->holdings[index];
+	timeline->count--;
+	memmove(holding, holding + 1, (timeline->count - index) * sizeof *holding);
+}
+
+/* Who holds is forgotten last. */
+static void make_room(struct timeline *timeline)
+{
+	unsigned oldest = 0;
+	if (timeline->count < TIMELINE_MAX)
+		return;
+	while (oldest < timeline->count - 1 && !timeline->holdings[oldest].over)
+		oldest++;
+	remove_at(timeline, oldest);
+}
+
+static int64_t wall_of(struct mono at, struct mono now, int64_t now_us)
+{
+	return now_us - mono_sub(now, at);
+}
+
+static struct mono not_later(struct mono at, struct mono now)
+{
+	return at.us > 0 ? mono_min(at, now) : now;
+}
+
+static void begin(
+    struct timeline *timeline, const struct timeline_state *state, struct mono now, int64_t now_us)
+{
+	make_room(timeline);
+	struct mono from = not_later(state->since, now);
+	unsigned at = timeline->count;
+	while (at > 0 && mono_sub(timeline->holdings[at - 1].from, from) > 0)
+		at--;
+	struct holding *holding = &timeline->holdings[at];
+	memmove(holding + 1, holding, (timeline->count++ - at) * sizeof *holding);
+	memset(holding, 0, sizeof *holding);
+	holding->id = *state->id;
+	memcpy(holding->router, state->router, sizeof holding->router);
+	holding->address = *state->address;
+	memcpy(holding->node, state->node, sizeof holding->node);
+	holding->self = state->self;
+	holding->from = from;
+	holding->from_us = wall_of(from, now, now_us);
+	holding->began = state->why;
+	holding->change = ++timeline->changes;
+}
+
+static void end(struct timeline *timeline, struct holding *holding, struct mono at,
+    const struct timeline_why *why, struct mono now, int64_t now_us)
+{
+	holding->over = true;
+	holding->until = mono_max(not_later(at, now), holding->from);
+	holding->until_us = wall_of(holding->until, now, now_us);
+	holding->ended = *why;
+	holding->change = ++timeline->changes;
+}
+
+/* A restarted engine goes on with what the one before held. */
+static bool is_another(const struct holding *holding, const struct timeline_state *state)
+{
+	bool adopted = state->why.word == TIMELINE_SAID && state->why.cause == VRRP_REASON_ADOPTED;
+	return state->since.us > 0 && !adopted && mono_sub(state->since, holding->from) > SLACK_US;
+}
+
+/* Lost meanwhile, and Active all the time. */
+static bool goes_on(const struct holding *holding, const struct timeline_state *state)
+{
+	return holding->over && holding->ended.word != TIMELINE_SAID && state->since.us > 0 &&
+	       mono_sub(state->since, holding->from) <= SLACK_US;
+}
+
+bool timeline_take(
+    struct timeline *timeline, const struct timeline_state *state, struct mono now, int64_t now_us)
+{
+	static const struct timeline_why not_seen = {.word = TIMELINE_NOT_SEEN};
+	struct holding *holding = find(timeline, state->id, state->address, state->self);
+	bool holds = holding && !holding->over;
+	if (!state->active) {
+		if (holds)
+			end(timeline, holding, state->since, &state->why, now, now_us);
+		return holds;
+	}
+	if (holds && !is_another(holding, state))
+		return false;
+	if (holds)
+		end(timeline, holding, state->since, &not_seen, now, now_us);
+	if (holding && !holds && goes_on(holding, state)) {
+		holding->over = false;
+		holding->change = ++timeline->changes;
+	} else {
+		begin(timeline, state, now, now_us);
+	}
+	return true;
+}
+
+/* Nobody knows when it ended; at the latest when somebody else took over. */
+static struct mono succeeded(const struct timeline *timeline, const struct holding *lost, struct mono heard)
+{
+	struct mono first = MONO_NEVER;
+	for (unsigned i = 0; i < timeline->count; i++) {
+		const struct holding *other = &timeline->holdings[i];
+		if (other != lost && router_id_equal(&other->id, &lost->id) &&
+		    mono_reached(other->from, heard))
+			first = mono_min(first, other->from);
+	}
+	return mono_is_never(first) ? heard : first;
+}
+
+bool timeline_lose(struct timeline *timeline, const struct router_id *id, const struct address *address,
+    struct mono heard, struct mono now, int64_t now_us)
+{
+	static const struct timeline_why lost = {.word = TIMELINE_LOST};
+	struct holding *holding = find(timeline, id, address, false);
+	if (!holding || holding->over)
+		return false;
+	end(timeline, holding, succeeded(timeline, holding, heard), &lost, now, now_us);
+	return true;
+}
+
+void timeline_expire(struct timeline *timeline, struct mono now)
+{
+	for (unsigned i = timeline->count; i > 0; i--) {
+		const struct holding *holding = &timeline->holdings[i - 1];
+		if (holding->over && mono_sub(now, holding->until) > DAY_US)
+			remove_at(timeline, i - 1);
+	}
+}
+
+const struct holding *timeline_next(const struct timeline *timeline, uint64_t after)
+{
+	const struct holding *next = NULL;
+	for (unsigned i = 0; i < timeline->count; i++) {
+		const struct holding *holding = &timeline->holdings[i];
+		if (holding->change > after && (!next || holding->change < next->change))
+			next = holding;
+	}
+	return next;
+}
+
+const char *timeline_why_code(const struct timeline_why *why)
+{
+	switch (why->word) {
+	case TIMELINE_SAID: return vrrp_reason_name(why->cause);
+	case TIMELINE_LOST: return "lost";
+	default: return "unknown";
+	}
+}

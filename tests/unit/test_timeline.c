@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The timeline, as transcripts: who said what at which second, and what is remembered of it:
+ * "NODE FROM-UNTIL why it began/why it ended".
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "control/group/timeline.h"
+#include "vipd/vrrp.h"
+
+#define WALL  (INT64_C(1795365540) * USEC_PER_SEC)
+#define START 1000 /* seconds after the boot */
+#define DAY   (24 * 3600)
+
+static struct timeline timeline;
+static const struct router_id api = {.interface = "eth0", .family = AF_INET6, .vrid = 100};
+
+static struct mono at(double s)
+{
+	return (struct mono){(int64_t)((START + s) * 1000) * USEC_PER_MS};
+}
+
+static int64_t wall(double s)
+{
+	return WALL + (int64_t)(s * 1000) * USEC_PER_MS;
+}
+
+static struct address address_of(unsigned n)
+{
+	return (struct address){{{{0xfe, 0x80, [15] = (uint8_t)n}}}};
+}
+
+/* Node nN (n1 is this one) said at second `now` that it has been Active, or not, since second `since`. */
+static bool say(double now, unsigned n, bool active, double since, enum vrrp_reason cause)
+{
+	char node[HELLO_NODE_MAX] = "", router[CONFIG_NAME_MAX] = "api";
+	struct address address = address_of(n);
+	snprintf(node, sizeof node, "n%u", n);
+	struct timeline_state state = {.id = &api,
+	    .router = router,
+	    .address = &address,
+	    .node = node,
+	    .self = n == 1,
+	    .active = active,
+	    .since = at(since),
+	    .why = {.word = TIMELINE_SAID, .cause = (uint8_t)cause}};
+	if (cause == VRRP_REASON_NONE) {
+		state.since = (struct mono){0};
+		state.why.word = TIMELINE_NOT_SAID;
+	}
+	return timeline_take(&timeline, &state, at(now), wall(now));
+}
+
+static bool lose(double now, unsigned n, double heard)
+{
+	struct address address = address_of(n);
+	return timeline_lose(&timeline, &api, &address, at(heard), at(now), wall(now));
+}
+
+static double seconds(int64_t wall_us)
+{
+	return (double)(wall_us - WALL) / USEC_PER_SEC;
+}
+
+static void expect(const char *expected)
+{
+	char text[1024] = "";
+	for (unsigned i = 0; i < timeline.count; i++) {
+		const struct holding *h = &timeline.holdings[i];
+		size_t length = strlen(text);
+		length += (size_t)snprintf(text + length, sizeof text - length, "%s%s %g-", i ? ", " : "",
+		    h->node, seconds(h->from_us));
+		if (h->over)
+			length +=
+			    (size_t)snprintf(text + length, sizeof text - length, "%g", seconds(h->until_us));
+		snprintf(text + length, sizeof text - length, " %s%s%s", timeline_why_code(&h->began),
+		    h->over ? "/" : "", h->over ? timeline_why_code(&h->ended) : "");
+		assert_int_equal(h->from_us - WALL, h->from.us - at(0).us);
+	}
+	assert_string_equal(text, expected);
+}
+
+static int begin_anew(void **state)
+{
+	(void)state;
+	memset(&timeline, 0, sizeof timeline);
+	return 0;
+}
+
+static void a_drain(void **state)
+{
+	(void)state;
+	assert_true(say(5, 1, true, 5, VRRP_REASON_NO_ADVERT));
+	assert_false(say(6, 2, false, 1, VRRP_REASON_STARTED));
+	assert_true(say(20, 1, false, 20, VRRP_REASON_DRAINED));
+	assert_true(
+	    say(21, 2, true, 20.005, VRRP_REASON_RESIGNED)); /* the time is its own, not the hello's */
+	assert_false(say(22, 2, true, 20.005, VRRP_REASON_RESIGNED));
+	expect("n1 5-20 no_advert/drained, n2 20.005- resigned");
+}
+
+/* Its last hello may be a second older than its death. */
+static void a_silent_death(void **state)
+{
+	(void)state;
+	say(1, 2, true, 0, VRRP_REASON_PREEMPTED_LOWER);
+	say(10.4, 3, true, 10.4, VRRP_REASON_NO_ADVERT);
+	expect("n2 0- preempted_lower, n3 10.4- no_advert");
+	assert_true(lose(12.5, 2, 9.5));
+	assert_false(lose(13, 2, 9.5));
+	expect("n2 0-10.4 preempted_lower/lost, n3 10.4- no_advert");
+}
+
+static void nobody_takes_over(void **state)
+{
+	(void)state;
+	say(1, 2, true, 0, VRRP_REASON_NO_ADVERT);
+	assert_true(lose(12.5, 2, 9.5));
+	expect("n2 0-9.5 no_advert/lost");
+}
+
+/* The partition heals, and it was Active all the time. */
+static void lost_and_back(void **state)
+{
+	(void)state;
+	say(1, 2, true, 0, VRRP_REASON_NO_ADVERT);
+	lose(12.5, 2, 9.5);
+	say(9.9, 1, true, 9.9, VRRP_REASON_NO_ADVERT);
+	assert_true(say(30, 2, true, 0.4, VRRP_REASON_NO_ADVERT));
+	expect("n2 0- no_advert, n1 9.9- no_advert");
+	say(31, 2, false, 31, VRRP_REASON_HIGHER_PRIORITY);
+	expect("n2 0-31 no_advert/higher_priority, n1 9.9- no_advert");
+}
+
+/* It was rebooted meanwhile, and has taken over anew. */
+static void lost_and_anew(void **state)
+{
+	(void)state;
+	say(1, 2, true, 0, VRRP_REASON_NO_ADVERT);
+	lose(12.5, 2, 9.5);
+	say(60, 2, true, 50, VRRP_REASON_PREEMPTED_LOWER);
+	expect("n2 0-9.5 no_advert/lost, n2 50- preempted_lower");
+}
+
+/* Its hellos were lost while it left and came back. */
+static void an_absence_that_was_not_seen(void **state)
+{
+	(void)state;
+	say(1, 2, true, 0, VRRP_REASON_NO_ADVERT);
+	say(9, 2, true, 8, VRRP_REASON_PREEMPTED_LOWER);
+	expect("n2 0-8 no_advert/unknown, n2 8- preempted_lower");
+}
+
+static void an_engine_is_restarted(void **state)
+{
+	(void)state;
+	say(1, 1, true, 0, VRRP_REASON_NO_ADVERT);
+	assert_false(say(9, 1, true, 9, VRRP_REASON_ADOPTED));
+	expect("n1 0- no_advert");
+}
+
+/* An older vipd says only that it is Active. */
+static void without_a_cause(void **state)
+{
+	(void)state;
+	say(3, 2, true, 0, VRRP_REASON_NONE);
+	assert_false(say(9, 2, true, 0, VRRP_REASON_NONE));
+	say(10, 2, false, 0, VRRP_REASON_NONE);
+	expect("n2 3-10 unknown/unknown");
+}
+
+/* In the order in which they began, whoever was heard first. */
+static void late_news(void **state)
+{
+	(void)state;
+	say(10, 3, true, 10, VRRP_REASON_RESIGNED);
+	say(10.5, 2, true, 4, VRRP_REASON_NO_ADVERT);
+	expect("n2 4- no_advert, n3 10- resigned");
+}
+
+static void a_clock_that_lies(void **state)
+{
+	(void)state;
+	say(10, 2, true, 99, VRRP_REASON_RESIGNED);    /* in the future */
+	say(11, 2, false, -2000, VRRP_REASON_DRAINED); /* before the boot */
+	expect("n2 10-11 resigned/drained");
+}
+
+static void of_a_day(void **state)
+{
+	(void)state;
+	say(0, 2, true, 0, VRRP_REASON_NO_ADVERT);
+	say(5, 1, true, 5, VRRP_REASON_PREEMPTED_LOWER);
+	say(6, 2, false, 6, VRRP_REASON_HIGHER_PRIORITY);
+	timeline_expire(&timeline, at(DAY + 5));
+	assert_int_equal(timeline.count, 2);
+	timeline_expire(&timeline, at(DAY + 7));
+	expect("n1 5- preempted_lower");
+	timeline_expire(&timeline, at(9 * DAY));
+	expect("n1 5- preempted_lower");
+}
+
+/* Who holds it is not forgotten, however often others come and go. */
+static void it_is_bounded(void **state)
+{
+	(void)state;
+	say(0, 1, true, 0, VRRP_REASON_NO_ADVERT);
+	for (int i = 1; i < 2 * TIMELINE_MAX; i++) {
+		say(10 * i, 2, true, 10 * i, VRRP_REASON_NO_ADVERT);
+		say(10 * i + 5, 2, false, 10 * i + 5, VRRP_REASON_HIGHER_PRIORITY);
+	}
+	assert_int_equal(timeline.count, TIMELINE_MAX);
+	assert_false(timeline.holdings[0].over);
+	assert_true(timeline.holdings[1].self == false && timeline.holdings[1].over);
+	assert_int_equal(timeline.holdings[TIMELINE_MAX - 1].until.us, at(20 * TIMELINE_MAX - 5).us);
+}
+
+static void changes_are_told_in_order(void **state)
+{
+	(void)state;
+	say(1, 1, true, 1, VRRP_REASON_NO_ADVERT);
+	say(2, 2, true, 2, VRRP_REASON_NO_ADVERT);
+	say(3, 1, false, 3, VRRP_REASON_HIGHER_PRIORITY);
+	const struct holding *first = timeline_next(&timeline, 0);
+	assert_string_equal(first->node, "n2"); /* n1 has changed since */
+	const struct holding *second = timeline_next(&timeline, first->change);
+	assert_string_equal(second->node, "n1");
+	assert_true(second->over);
+	assert_null(timeline_next(&timeline, second->change));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(a_drain, begin_anew),
+	    cmocka_unit_test_setup(a_silent_death, begin_anew),
+	    cmocka_unit_test_setup(nobody_takes_over, begin_anew),
+	    cmocka_unit_test_setup(lost_and_back, begin_anew),
+	    cmocka_unit_test_setup(lost_and_anew, begin_anew),
+	    cmocka_unit_test_setup(an_absence_that_was_not_seen, begin_anew),
+	    cmocka_unit_test_setup(an_engine_is_restarted, begin_anew),
+	    cmocka_unit_test_setup(without_a_cause, begin_anew),
+	    cmocka_unit_test_setup(late_news, begin_anew),
+	    cmocka_unit_test_setup(a_clock_that_lies, begin_anew),
+	    cmocka_unit_test_setup(of_a_day, begin_anew),
+	    cmocka_unit_test_setup(it_is_bounded, begin_anew),
+	    cmocka_unit_test_setup(changes_are_told_in_order, begin_anew),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
