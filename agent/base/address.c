@@ -40,6 +40,18 @@ bool address_of_sockaddr(const struct sockaddr *sockaddr, struct address *addres
 	return true;
 }
 
+socklen_t endpoint_of(const struct address *address, uint16_t port, union endpoint *endpoint)
+{
+	if (address_is_ipv4(address)) {
+		endpoint->in4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+		memcpy(&endpoint->in4.sin_addr, address_bytes(address), sizeof endpoint->in4.sin_addr);
+		return sizeof endpoint->in4;
+	}
+	endpoint->in6 = (struct sockaddr_in6){
+	    .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = address->in6};
+	return sizeof endpoint->in6;
+}
+
 const char *mac_format(const uint8_t mac[static 6], char text[static MAC_TEXT_MAX])
 {
 	snprintf(text, MAC_TEXT_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],

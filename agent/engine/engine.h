@@ -168,9 +168,9 @@ struct engine {
 	int nd_socket;
 	int arp_socket;
 	bool hears_arp;
-	int route_socket;   /* below 0: none */
-	int keeper_ring;    /* eventfd: wakes the keeper */
-	int ring_of_keeper; /* eventfd: it has an answer */
+	int route_sockets[VRRP_FAMILIES]; /* below 0: none */
+	int keeper_ring;		  /* eventfd: wakes the keeper */
+	int ring_of_keeper;		  /* eventfd: it has an answer */
 	struct kernel kernel;
 	struct board *board;
 	const struct keeper_page *page;

@@ -36,7 +36,8 @@ int packets_open(struct engine *engine)
 	if (engine->arp_socket < 0)
 		log_warning("cannot open a socket for ARP: %s; IPv4 addresses cannot be announced",
 		    strerrordesc_np(-engine->arp_socket));
-	engine->route_socket = net_open_route(); /* without it any address is as good as another */
+	for (unsigned i = 0; i < VRRP_FAMILIES; i++) /* without it any address is as good as another */
+		engine->route_sockets[i] = net_open_route(&vrrp_families[i]);
 	return 0;
 }
 
@@ -54,6 +55,7 @@ void packets_hear_arp(struct engine *engine)
 void packets_route_source(
     const struct engine *engine, const struct address *destination, struct address *source)
 {
-	if (engine->route_socket >= 0)
-		net_route_source(engine->route_socket, destination, source);
+	int fd = engine->route_sockets[vrrp_family_index(vrrp_family_of(destination))];
+	if (fd >= 0)
+		net_route_source(fd, destination, source);
 }

@@ -57,24 +57,25 @@ int listen_metrics(const struct config *config)
 {
 	if (config->metrics_address.sin6_family != AF_INET6)
 		return -1;
+	const struct address address = {config->metrics_address.sin6_addr};
+	union endpoint endpoint;
+	socklen_t size = endpoint_of(&address, ntohs(config->metrics_address.sin6_port), &endpoint);
 	int one = 1, zero = 0, result = 0;
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(endpoint.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		result = -errno;
 	if (!result) {
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
-		setsockopt(
-		    fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof one); /* the address may come later */
-		if (bind(fd, (const struct sockaddr *)&config->metrics_address,
-			sizeof config->metrics_address) < 0 ||
-		    listen(fd, BACKLOG) < 0)
+		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof one); /* the address may come later */
+		if (bind(fd, &endpoint.any, size) < 0 || listen(fd, BACKLOG) < 0)
 			result = -errno;
 	}
 	if (result) {
 		log_error("cannot listen on metrics.listen = \"%s\": %s; going on without metrics there "
-			  "(`vipctl metrics` works)",
-		    config->metrics_listen, strerrordesc_np(-result));
+			  "(`vipctl metrics` works)%s",
+		    config->metrics_listen, strerrordesc_np(-result),
+		    result == -EAFNOSUPPORT ? "; write 127.0.0.1:PORT" : "");
 		if (fd >= 0)
 			close(fd);
 		return -1;

@@ -147,27 +147,23 @@ int net_send(int fd, const struct net_outgoing *packets, unsigned count)
 	return sent < 0 ? -errno : sent;
 }
 
-int net_open_route(void)
+int net_open_route(const struct vrrp_family *family)
 {
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	set_option(fd, &(struct option){IPPROTO_IPV6, IPV6_V6ONLY, 0}); /* IPv4 as ::ffff:a.b.c.d */
-	return fd;
+	int fd = socket(family->number, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return fd < 0 ? -errno : fd;
 }
 
 int net_route_source(int fd, const struct address *destination, struct address *source)
 {
-	struct sockaddr_in6 from,
-	    to = {.sin6_family = AF_INET6, .sin6_addr = destination->in6, .sin6_port = 9};
+	union endpoint from, to;
 	struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
 	socklen_t size = sizeof from;
-	int result = connect(fd, (struct sockaddr *)&to, sizeof to) < 0 ||
-			     getsockname(fd, (struct sockaddr *)&from, &size) < 0
+	int result = connect(fd, &to.any, endpoint_of(destination, 9, &to)) < 0 ||
+			     getsockname(fd, &from.any, &size) < 0
 			 ? -errno
 			 : 0;
 	(void)connect(fd, &nowhere, sizeof nowhere); /* or the next one keeps this source */
 	if (!result)
-		source->in6 = from.sin6_addr;
+		address_of_sockaddr(&from.any, source);
 	return result;
 }

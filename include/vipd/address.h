@@ -106,5 +106,15 @@ bool address_parse(const char *text, struct address *address);
 /* The address of a socket or of an interface. false: it is NULL or of a family that vipd does not know. */
 bool address_of_sockaddr(const struct sockaddr *sockaddr, struct address *address);
 
+/* Where to bind or to connect. */
+union endpoint {
+	struct sockaddr any;
+	struct sockaddr_in6 in6;
+	struct sockaddr_in in4;
+};
+
+/* For a socket of the address's own family, because a kernel may lack the other one. Returns the size. */
+socklen_t endpoint_of(const struct address *address, uint16_t port, union endpoint *endpoint);
+
 /* "00:00:5e:00:02:01". Returns text. */
 const char *mac_format(const uint8_t mac[static 6], char text[static MAC_TEXT_MAX]);

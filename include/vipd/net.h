@@ -63,9 +63,9 @@ int net_open_arp(void);
 int net_arp_listen(int fd);
 int net_send_arp(int fd, unsigned ifindex, const uint8_t bytes[static ARP_SIZE]);
 
-/* The address that a route to `destination` would be used from. fd: of net_open_route(), which sends nothing.
- */
-int net_open_route(void);
+/* The address that a route to `destination` would be used from. fd: of net_open_route() of its family, which
+ * sends nothing. */
+int net_open_route(const struct vrrp_family *family);
 int net_route_source(int fd, const struct address *destination, struct address *source);
 
 /*

@@ -3,9 +3,10 @@
 
 import pytest
 
+from families import wait_both
 from hostile import Attacker
 from plugin import watched
-from testbed import Cluster, Probe, wait_for
+from testbed import BOTH, Cluster, Probe, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +26,18 @@ def lab(session_lab, request):
 @pytest.fixture
 def nodes(lab):
     return lab.nodes
+
+
+@pytest.fixture
+def dual(nodes):
+    """The three servers, elected in IPv4, with one address of each family; the first has taken it over from IPv6."""
+    for node in nodes:
+        node.reconfigure(router={"addresses": [*BOTH], "name": "dual"})
+    wait_both(nodes, nodes[0])
+    for node in nodes:
+        wait_for(f"{node.name} knows the holder", lambda node=node: node.router()["active_router"]["address"],
+                 lambda address: address == nodes[0].ipv4)
+    return nodes
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Virtual routers with addresses of both families, and of IPv4 alone: one election, one holder, one ARP cache."""
+"""Virtual routers with addresses of both families: one election, one holder, one ARP cache."""
 
 import json
 import os
@@ -10,44 +10,6 @@ import pytest
 
 from keys import auth, make_key
 from testbed import VIP, VIP_IPV4, run, wait_for
-
-BOTH = [VIP_IPV4, VIP]
-
-
-def has(node):
-    return node.has_address(VIP_IPV4), node.has_address(VIP)
-
-
-def wait_both(nodes, holder):
-    """`holder` has the addresses of both families, and nobody else has any."""
-    wait_for(f"{holder.name} has both", lambda: [has(node) for node in nodes],
-             lambda seen: seen == [(node is holder,) * 2 for node in nodes])
-
-
-def neighbour(host, address):
-    """The MAC address that `host` has for another address, after it has sent something there."""
-    host.exec("bash", "-c", f"echo >/dev/udp/{address}/9", check=False)
-    [entry] = json.loads(run("ip", "-n", host.name, "-json", "neigh", "show", address).stdout)
-    return entry.get("lladdr")
-
-
-def wait_reached(host, node):
-    for address in BOTH:
-        wait_for(f"{host.name} reaches {address} on {node.name}", lambda address=address: neighbour(host, address),
-                 lambda mac: mac == f"02:00:00:00:00:{node.number}")
-
-
-@pytest.fixture
-def dual(nodes):
-    """The three servers, elected in IPv4, with one address of each family; the first has taken it over from IPv6."""
-    for node in nodes:
-        node.reconfigure(router={"addresses": BOTH, "name": "dual"})
-    wait_both(nodes, nodes[0])
-    for node in nodes:
-        wait_for(f"{node.name} knows the holder", lambda node=node: node.router()["active_router"]["address"],
-                 lambda address: address == nodes[0].ipv4)
-    return nodes
-
 
 def test_both_families_move_together(dual, lab):
     """A planned move, a dead server, a process that is killed and its return."""
@@ -117,11 +79,11 @@ def test_the_group_knows_itself(dual, lab):
     path, _ = make_key(lab, 1)
     for mode in ("receive-only", "enforce"):
         for node in dual:
-            node.reconfigure(router={"addresses": BOTH, "name": "dual", "auth": auth(mode, 1, {1: path})})
+            node.reconfigure(router={"addresses": [*BOTH], "name": "dual", "auth": auth(mode, 1, {1: path})})
     all_know(dual, "signed", [True] * 3)
     for node in dual:
         peers = [other.ipv4 for other in dual if other is not node]
-        node.reconfigure(router={"addresses": BOTH, "name": "dual", "peers": peers, "auth": auth("enforce", 1, {1: path})})
+        node.reconfigure(router={"addresses": [*BOTH], "name": "dual", "peers": peers, "auth": auth("enforce", 1, {1: path})})
     os.kill(first.vipd_pids()["control"], signal.SIGKILL)  # what it knew is forgotten
     all_know(dual, "presence", ["here"] * 3)
     wait_both(dual, first)
@@ -148,7 +110,7 @@ def test_unicast_peers_and_an_engine_that_dies_again_and_again(dual):
     """Priority 0 of the guardian goes to the peers, too."""
     first, second, _ = dual
     for node in dual:
-        node.reconfigure(router={"addresses": BOTH, "name": "dual", "peers": [other.ipv4 for other in dual if other is not node]})
+        node.reconfigure(router={"addresses": [*BOTH], "name": "dual", "peers": [other.ipv4 for other in dual if other is not node]})
     wait_both(dual, first)
     wait_for("the second hears it", lambda: second.router()["active_router"]["address"], lambda address: address == first.ipv4)
     for _ in range(3):
@@ -170,33 +132,6 @@ def test_the_address_is_never_a_source(dual):
     for target in ("192.0.2.77", "198.51.100.1"):
         [route] = json.loads(run("ip", "-n", first.name, "-json", "route", "get", target).stdout)
         assert route["prefsrc"] == first.ipv4, route
-
-
-def test_without_ipv6(nodes):
-    """IPv4 routers need no IPv6 on the interface; it comes and goes."""
-    for node in nodes:
-        node.sysctl({"eth0/disable_ipv6": 1})
-        node.reconfigure(router={"addresses": [VIP_IPV4]})
-    try:
-        wait_for("the first is the holder", lambda: [node.has_address(VIP_IPV4) for node in nodes],
-                 lambda seen: seen == [True, False, False])
-        assert nodes[0].vipd_stop() == 0
-        wait_for("the second is the holder", lambda: [node.has_address(VIP_IPV4) for node in nodes],
-                 lambda seen: seen == [False, True, False])
-    finally:
-        for node in nodes:
-            node.sysctl({"eth0/disable_ipv6": 0})
-            node.interface_up()
-
-
-def test_without_ipv4(nodes, lab):
-    """IPv6 routers need no IPv4."""
-    run("ip", "-n", nodes[0].name, "-4", "addr", "flush", "dev", "eth0")
-    nodes[0].reconfigure(router={"priority": 200})
-    lab.wait_holder(nodes[0])
-    nodes[0].drain()
-    lab.wait_holder(nodes[1])
-    nodes[0].interface_up()
 
 
 SPEAK_ARP = """

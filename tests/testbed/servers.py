@@ -11,7 +11,7 @@ def make_certificates(directory):
     os.mkdir(directory, 0o755)
     new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "365"]
     ca = ["-CA", f"{directory}/ca.crt", "-CAkey", f"{directory}/ca.key", "-addext", "basicConstraints=CA:FALSE"]
-    own = ",".join(f"IP:{a}" for a in ("::1", *(f"{PREFIX}1{i}" for i in (1, 2, 3))))
+    own = ",".join(f"IP:{a}" for a in ("::1", "127.0.0.1", *(f"{PREFIX}1{i}" for i in (1, 2, 3))))
     for name, subject, more in (
             ("ca", "/CN=lab CA", []),
             ("server", "/CN=k8s-api", [*ca, "-addext", f"subjectAltName=DNS:{NAME},DNS:kubernetes.default,IP:{VIP},IP:{VIP_IPV4},{own}"]),

@@ -18,12 +18,6 @@ int datagram_socket(const struct vrrp_family *family)
 
 /* ---- sending ---- */
 
-union where {
-	struct sockaddr any;
-	struct sockaddr_in6 in6;
-	struct sockaddr_in in4;
-};
-
 union ancillary {
 	struct cmsghdr header;
 	char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
@@ -42,24 +36,19 @@ static void fill_source(
 int datagram_send(const struct address *source, unsigned ifindex, const struct address *to, uint16_t port,
     const void *bytes, size_t size)
 {
-	union where where = {0};
+	union endpoint where;
 	union ancillary ancillary;
 	struct iovec part = {(void *)bytes, size};
 	struct msghdr header = {.msg_name = &where, .msg_iov = &part, .msg_iovlen = 1};
+	header.msg_namelen = endpoint_of(to, port, &where);
 	if (address_is_ipv4(to)) {
 		struct in_pktinfo info = {.ipi_ifindex = (int)ifindex};
 		memcpy(&info.ipi_spec_dst, address_bytes(source), sizeof info.ipi_spec_dst);
-		where.in4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
-		memcpy(&where.in4.sin_addr, address_bytes(to), sizeof where.in4.sin_addr);
-		header.msg_namelen = sizeof where.in4;
 		fill_source(&header, &ancillary, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
 	} else {
 		struct in6_pktinfo info = {.ipi6_addr = source->in6, .ipi6_ifindex = ifindex};
-		where.in6 = (struct sockaddr_in6){
-		    .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = to->in6};
 		if (address_is_link_local(to) || address_is_multicast(to))
 			where.in6.sin6_scope_id = ifindex;
-		header.msg_namelen = sizeof where.in6;
 		fill_source(&header, &ancillary, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
 	}
 	int socket = datagram_socket(vrrp_family_of(to));
@@ -105,7 +94,7 @@ static void read_ancillary(struct msghdr *header, struct datagram *datagram)
 static int receive(int socket, datagram_taker *taker, void *context)
 {
 	static uint8_t bytes[BATCH][HELLO_SIZE_MAX + 1]; /* one more: a longer one must not look right */
-	static union where from[BATCH];
+	static union endpoint from[BATCH];
 	static union ancillary ancillary[BATCH];
 	struct iovec parts[BATCH];
 	struct mmsghdr headers[BATCH];

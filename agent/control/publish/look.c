@@ -15,10 +15,10 @@
 /* Returns a socket that is connecting, or -1: it cannot. */
 static int begin(const struct address *address, uint16_t port)
 {
-	struct sockaddr_in6 to = {
-	    .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = address->in6};
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd >= 0 && (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 || errno == EINPROGRESS))
+	union endpoint to;
+	socklen_t size = endpoint_of(address, port, &to);
+	int fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 && (connect(fd, &to.any, size) == 0 || errno == EINPROGRESS))
 		return fd;
 	if (fd >= 0)
 		close(fd);
