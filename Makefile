@@ -89,6 +89,7 @@ unit_rfc      := $(call room,core)
 unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_advert_ipv4 = $(unit_auth)
 unit_na       := agent/wire/na.c $(unit_advert)
+unit_tickle   := $(addprefix agent/wire/,tickle.c checksum.c) agent/base/address.c
 unit_arp      := agent/wire/arp.c agent/wire/names.c
 unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_replay   := $(unit_auth)
