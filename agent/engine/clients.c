@@ -9,10 +9,15 @@
 
 #include <sys/mman.h>
 
+void clients_unmap(const struct clients *clients)
+{
+	if (clients)
+		munmap((void *)clients, clients_size(clients->count));
+}
+
 void clients_forget(struct engine *engine, struct router *router)
 {
-	if (router->clients)
-		munmap((void *)router->clients, clients_size(router->clients->count));
+	clients_unmap(router->clients);
 	router->clients = NULL;
 	record_clients(engine, router);
 }

@@ -94,7 +94,8 @@ struct schedule {
 
 static struct schedule schedule(void)
 {
-	struct schedule next = {.act = mono_min(tell_at, engine.dump_at), .takeover = MONO_NEVER};
+	struct schedule next = {
+	    .act = mono_min(mono_min(tell_at, engine.dump_at), engine.tickle_at), .takeover = MONO_NEVER};
 	for (unsigned i = 0; i < engine.router_count; i++) {
 		next.act = mono_min(next.act, engine.due[i]);
 		next.takeover = mono_min(next.takeover, engine.takeover[i]);
@@ -251,6 +252,7 @@ static void turn(void)
 	read_sources(ready, now);
 	fire_timers(now);
 	engine_flush(&engine, now);
+	telling_turn(&engine, now);
 	late_did(BOARD_LATE_SEND);
 	tell_later(now);
 	late_did(BOARD_LATE_LOG);
@@ -289,7 +291,7 @@ static int open_everything(void)
 {
 	for (unsigned i = 0; i < ROUTERS_MAX; i++)
 		engine.due[i] = engine.takeover[i] = MONO_NEVER;
-	engine.dump_at = MONO_NEVER;
+	engine.dump_at = engine.tickle_at = MONO_NEVER;
 	engine.guardian = FD_GUARDIAN;
 	engine.channel = FD_CHANNEL;
 	engine.keeper_ring = FD_KEEPER_RING;

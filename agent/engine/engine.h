@@ -125,6 +125,17 @@ struct router_auth {
 	int64_t clock_offset_us; /* our time is CLOCK_BOOTTIME plus this; see auth.c */
 };
 
+/* Of the clients of the holder before; see telling.c. */
+struct telling {
+	const struct clients *clients; /* NULL: nobody is told */
+	struct mono began;	       /* with the first announcement */
+	struct mono next;
+	unsigned round;
+	uint32_t at;   /* the next of them */
+	uint32_t told; /* in the first round */
+	bool reported;
+};
+
 struct router {
 	bool used;
 	struct config_router config; /* a copy: a router that is stopping outlives its configuration */
@@ -135,8 +146,9 @@ struct router {
 	struct router_auth auth;
 	struct pending pending;
 	const struct clients *clients; /* who is connected to the holder; NULL: nobody */
-	uint32_t order;		       /* generation of the order that was not answered yet, 0: none */
-	uint32_t request;	       /* vr.request that it carries */
+	struct telling telling;
+	uint32_t order;	  /* generation of the order that was not answered yet, 0: none */
+	uint32_t request; /* vr.request that it carries */
 	struct vrrp_found found[VRRP_ADDRESSES_MAX]; /* as the running dump says */
 	enum vrrp_health checks_health;		     /* as control says */
 	uint8_t checks_lowered;			     /* the same */
@@ -168,9 +180,10 @@ struct engine {
 	int nd_socket;
 	int arp_socket;
 	bool hears_arp;
-	int route_sockets[VRRP_FAMILIES]; /* below 0: none */
-	int keeper_ring;		  /* eventfd: wakes the keeper */
-	int ring_of_keeper;		  /* eventfd: it has an answer */
+	int route_sockets[VRRP_FAMILIES];  /* below 0: none */
+	int tickle_sockets[VRRP_FAMILIES]; /* below 0: none */
+	int keeper_ring;		   /* eventfd: wakes the keeper */
+	int ring_of_keeper;		   /* eventfd: it has an answer */
 	struct kernel kernel;
 	struct board *board;
 	const struct keeper_page *page;
@@ -196,9 +209,11 @@ struct engine {
 	struct mono dump_at;	 /* when to ask again */
 	int64_t dump_again_us;	 /* the pause before that; grows while dumps fail */
 	struct complaint dump_complaint;
-	bool ring;    /* there is something for the keeper */
-	bool crowded; /* packets follow close on each other */
-	bool flooded; /* more packets or messages than a turn reads */
+	struct mono tickle_at; /* when the next client is told */
+	bool tickle_waited;    /* for something more urgent */
+	bool ring;	       /* there is something for the keeper */
+	bool crowded;	       /* packets follow close on each other */
+	bool flooded;	       /* more packets or messages than a turn reads */
 };
 
 /* engine.c: the loop. Returns the exit status of the process. */
@@ -358,6 +373,14 @@ void messages_from_control(struct engine *engine, struct mono now);
 /* clients.c: who is connected to the holder, and what becomes of them */
 void clients_take(struct engine *engine, const struct message *message, int fd);
 void clients_forget(struct engine *engine, struct router *router);
+void clients_unmap(const struct clients *clients);
+
+/* telling.c: clients of the holder before are told to connect anew */
+/* It has announced its addresses for the first time as Active. */
+void telling_begin(struct engine *engine, struct router *router, struct mono now);
+void telling_end(struct router *router);
+/* At the end of a turn: some of them. */
+void telling_turn(struct engine *engine, struct mono now);
 
 /* transition.c: noted while packets wait; then on the board; then in the log */
 void transition_note(struct engine *engine, struct router *router, const struct vrrp_effect *effect);
@@ -388,4 +411,6 @@ void record_lateness(struct engine *engine, int64_t us, enum board_late cause, i
 void record_resync(struct engine *engine);
 /* How many are in its list. */
 void record_clients(struct engine *engine, const struct router *router);
+/* So many clients were told to connect anew, and so many could or may not be. */
+void record_told(struct engine *engine, const struct router *router, uint32_t told, uint32_t refused);
 void record_list_refused(struct engine *engine, const struct router *router);

@@ -36,6 +36,8 @@ static void announce(struct engine *engine, struct router *router, struct mono n
 		if (!result)
 			record_count(engine, router, BOARD_ANNOUNCEMENTS_SENT);
 	}
+	if (!mono_is_never(router->takeover_from)) /* the first time */
+		telling_begin(engine, router, now);
 	record_step(engine, router, BOARD_STEP_ANNOUNCED, mono_now());
 	sharing_announced(engine, router, now);
 }

@@ -24,6 +24,18 @@ static int open_vrrp(struct engine *engine)
 	return 0;
 }
 
+static void open_tickles(struct engine *engine)
+{
+	for (unsigned i = 0; i < VRRP_FAMILIES; i++) {
+		int fd = net_open_tickle(&vrrp_families[i]);
+		engine->tickle_sockets[i] = fd;
+		if (fd < 0 && fd != -EAFNOSUPPORT)
+			log_warning("cannot open a raw socket: %s; after a takeover the clients of the old "
+				    "holder wait for their own timeout",
+			    strerrordesc_np(-fd));
+	}
+}
+
 int packets_open(struct engine *engine)
 {
 	int result = open_vrrp(engine);
@@ -38,6 +50,7 @@ int packets_open(struct engine *engine)
 		    strerrordesc_np(-engine->arp_socket));
 	for (unsigned i = 0; i < VRRP_FAMILIES; i++) /* without it any address is as good as another */
 		engine->route_sockets[i] = net_open_route(&vrrp_families[i]);
+	open_tickles(engine);
 	return 0;
 }
 

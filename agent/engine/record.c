@@ -189,3 +189,12 @@ void record_list_refused(struct engine *engine, const struct router *router)
 	board_begin_router(engine->board, index_of(engine, router))->connections.lists_refused++;
 	board_end_router(engine->board, index_of(engine, router));
 }
+
+void record_told(struct engine *engine, const struct router *router, uint32_t told, uint32_t refused)
+{
+	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
+	b->connections.last_told = told;
+	b->connections.told += told;
+	b->connections.refused += refused;
+	board_end_router(engine->board, index_of(engine, router));
+}

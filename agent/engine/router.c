@@ -198,6 +198,7 @@ void router_free(struct engine *engine, struct router *router)
 	if (*slot_of(router) == index + 1)
 		*slot_of(router) = 0;
 	clients_forget(engine, router);
+	telling_end(router);
 	memset(board_begin_router(engine->board, index), 0, sizeof(struct board_router));
 	board_end_router(engine->board, index);
 	order_clear(engine, index);

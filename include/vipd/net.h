@@ -14,7 +14,9 @@
 #include "vipd/advert.h"
 #include "vipd/arp.h"
 #include "vipd/auth.h"
+#include "vipd/clients.h"
 #include "vipd/config.h"
+#include "vipd/tickle.h"
 
 #define NET_BATCH      64 /* packets a call */
 #define NET_PACKET_MAX (ADVERT_HEADER_SIZE + 16 * ADVERT_ADDRESSES_MAX + ADVERT_TRAILER_SIZE)
@@ -62,6 +64,17 @@ bool net_receive(int fd, net_taker *taker, void *context);
 int net_open_arp(void);
 int net_arp_listen(int fd);
 int net_send_arp(int fd, unsigned ifindex, const uint8_t bytes[static ARP_SIZE]);
+
+/*
+ * Sockets that send tickles; the kernel finds the way. net_send_tickles() is as net_send().
+ */
+struct net_tickle {
+	struct address destination;
+	size_t size;
+	uint8_t bytes[TICKLE_SIZE_MAX]; /* with the IP header */
+};
+int net_open_tickle(const struct vrrp_family *family);
+int net_send_tickles(int fd, struct net_tickle *packets, unsigned count);
 
 /* The address that a route to `destination` would be used from. fd: of net_open_route() of its family, which
  * sends nothing. */

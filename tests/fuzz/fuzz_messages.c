@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "engine/engine.h"
@@ -143,7 +144,24 @@ void packets_resign(struct engine *e, struct router *router, struct mono now)
 
 void packets_route_source(const struct engine *e, const struct address *destination, struct address *source)
 {
-	(void)e, (void)destination, (void)source;
+	(void)e, (void)destination;
+	source->in6.s6_addr[15] |= 1;
+}
+
+/* Whatever a list says: only from an address that is held, and to nobody who is no client. */
+int net_send_tickles(int fd, struct net_tickle *packets, unsigned count)
+{
+	(void)fd;
+	for (unsigned i = 0; i < count; i++) {
+		const struct net_tickle *packet = &packets[i];
+		const uint8_t *source = packet->bytes + 8, *to = packet->destination.in6.s6_addr;
+		bool is_virtual = memcmp(to, config.routers[0].addresses[0].in6.s6_addr, 15) == 0 &&
+				  to[15] >= 0x10 && to[15] < 0x10 + ROUTERS;
+		if (packet->size != 60 || memcmp(packet->bytes + 24, to, 16) || !held[source[15]] ||
+		    is_virtual || to[0] == 0xff)
+			abort();
+	}
+	return (int)count;
 }
 
 void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct address *group)
@@ -200,6 +218,7 @@ static struct mono deadline(void)
 	struct mono at = MONO_NEVER;
 	for (unsigned i = 0; i < engine.router_count; i++)
 		at = mono_min(at, router_deadline(&engine.routers[i]));
+	at = mono_min(at, engine.tickle_at);
 	return at;
 }
 
@@ -219,6 +238,7 @@ static void turn(void)
 			router_timers(&engine, router, now_);
 	}
 	engine_flush(&engine, now_);
+	telling_turn(&engine, now_);
 	keeper_carry_out(&keeper);
 	keeper_join(&keeper);
 	keeper_dump(&keeper);
@@ -253,7 +273,7 @@ static uint32_t take(struct input *in, unsigned bytes)
 	return value;
 }
 
-static void send_bytes(const void *bytes, size_t size, int fds)
+static void send_bytes_with(const void *bytes, size_t size, int fds, int fd)
 {
 	union {
 		struct cmsghdr header;
@@ -262,7 +282,7 @@ static void send_bytes(const void *bytes, size_t size, int fds)
 	struct iovec part = {(void *)bytes, size};
 	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
 	if (fds) {
-		int list[4] = {far, far, far, far};
+		int list[4] = {fd, fd, fd, fd};
 		header.msg_control = passed.room;
 		header.msg_controllen = CMSG_SPACE((size_t)fds * sizeof(int));
 		struct cmsghdr *c = CMSG_FIRSTHDR(&header);
@@ -272,6 +292,11 @@ static void send_bytes(const void *bytes, size_t size, int fds)
 		memcpy(CMSG_DATA(c), list, (size_t)fds * sizeof(int));
 	}
 	sendmsg(far, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void send_bytes(const void *bytes, size_t size, int fds)
+{
+	send_bytes_with(bytes, size, fds, far);
 }
 
 static void name_router(struct router_id *router, unsigned which)
@@ -292,11 +317,40 @@ static void scribble(struct input *in, struct message *message)
 	in->left -= size;
 }
 
+/* A list of clients, perhaps a wrong one: bits of `how` say what is wrong. */
+static void send_clients(struct input *in, unsigned how)
+{
+	static struct {
+		uint32_t count;
+		struct client items[256];
+	} list;
+	struct message message = {.layout = vipd_layout, .type = MESSAGE_CLIENTS};
+	unsigned which = take(in, 1), count = take(in, 1);
+	name_router(&message.clients.router, which);
+	list.count = message.clients.count = count;
+	for (unsigned i = 0; i < count; i++) {
+		list.items[i] = (struct client){.port = (uint16_t)take(in, 1), .local_port = 6443};
+		list.items[i].local = config.routers[which % ROUTERS].addresses[0];
+		list.items[i].address = list.items[i].local;
+		list.items[i].address.in6.s6_addr[take(in, 1) % 16] = (uint8_t)take(in, 1);
+	}
+	message.clients.count += how & 1;
+	list.count += how >> 1 & 1;
+	size_t size = clients_size(count) + (how >> 2 & 1);
+	int fd = memfd_create("clients", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0 || write(fd, &list, size) != (ssize_t)size)
+		abort();
+	if (!(how & 8))
+		memfd_seal(fd);
+	send_bytes_with(&message, sizeof message, 1, how & 16 ? far : fd);
+	close(fd);
+}
+
 static void act(struct input *in)
 {
 	struct message message = {.layout = vipd_layout};
 	unsigned command = take(in, 1);
-	switch (command % 7) {
+	switch (command % 8) {
 	case 0: { /* no message at all */
 		size_t size = take(in, 1);
 		size = size > in->left ? in->left : size;
@@ -319,7 +373,7 @@ static void act(struct input *in)
 		break;
 	case 3:
 	case 4:
-		message.type = command % 7 == 3 ? MESSAGE_DRAIN : MESSAGE_RESUME;
+		message.type = command % 8 == 3 ? MESSAGE_DRAIN : MESSAGE_RESUME;
 		name_router(&message.drain.router, take(in, 1));
 		message.drain.uid = take(in, 1);
 		message.drain.for_ms = take(in, 4);
@@ -332,6 +386,7 @@ static void act(struct input *in)
 		send_bytes(&message, sizeof message, 0);
 		break;
 	case 6: run_until(mono_add(now_, take(in, 2) * USEC_PER_MS)); return;
+	case 7: send_clients(in, take(in, 1)); break;
 	}
 	if (command & 32)
 		turn();
@@ -351,6 +406,7 @@ static void configure(void)
 		    .kernel_lease_s = i == 1 ? 0 : 6,
 		    .address_count = 1,
 		    .addresses = {{{{{0x20, 0x01, 0x0d, 0xb8, [15] = (uint8_t)(0x10 + i)}}}}},
+		    .reset_connections = true,
 		    .checks = CHECKED(i)};
 		snprintf(config.routers[i].name, sizeof config.routers[i].name, "vr%u", i);
 	}
@@ -382,7 +438,7 @@ static void start(void)
 	engine.guardian = -1;
 	engine.keeper_ring = engine.ring_of_keeper = rings;
 	engine.page = &page;
-	engine.dump_at = MONO_NEVER;
+	engine.dump_at = engine.tickle_at = MONO_NEVER;
 	configure();
 	struct configuration next = {.config = &config, .secrets = (const uint8_t *)""};
 	engine_configure(&engine, &next, now_);
@@ -425,10 +481,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = {data, size};
 	int lowest = lowest_free();
 	start();
-	run_until(mono_add(now_, 5 * USEC_PER_SEC));
+	run_until(mono_add(now_, (size & 1 ? 1 : 5) * USEC_PER_SEC)); /* a Backup, or Active */
 	for (int i = 0; in.left && i < COMMANDS_MAX; i++)
 		act(&in);
 	recover();
+	for (unsigned i = 0; i < engine.router_count; i++) {
+		clients_forget(&engine, &engine.routers[i]);
+		telling_end(&engine.routers[i]);
+	}
 	close(engine.channel);
 	close(far);
 	if (lowest_free() != lowest)

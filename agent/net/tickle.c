@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sockets that send whole packets, IP header and all, and hear nothing: one of protocol TCP would hear all
+ * TCP.
+ */
+#include <errno.h>
+#include <linux/filter.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "vipd/net.h"
+
+/* Clients that are gone, too, keep their packet here until their neighbour entry has failed. */
+#define SEND_BUFFER (4 * CLIENTS_MAX * 1024)
+
+int net_open_tickle(const struct vrrp_family *family)
+{
+	struct sock_filter none[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+	struct sock_fprog program = {1, none};
+	int buffer = SEND_BUFFER;
+	int fd = socket(family->number, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof buffer); /* needs NET_ADMIN */
+	return fd;
+}
+
+int net_send_tickles(int fd, struct net_tickle *packets, unsigned count)
+{
+	struct mmsghdr headers[NET_BATCH];
+	struct iovec parts[NET_BATCH];
+	union {
+		struct sockaddr_in6 in6;
+		struct sockaddr_in in4;
+	} to[NET_BATCH];
+	count = count < NET_BATCH ? count : NET_BATCH;
+	for (unsigned i = 0; i < count; i++) {
+		struct net_tickle *packet = &packets[i];
+		bool is_ipv4 = address_is_ipv4(&packet->destination);
+		parts[i] = (struct iovec){packet->bytes, packet->size};
+		headers[i].msg_hdr = (struct msghdr){.msg_name = &to[i],
+		    .msg_namelen = is_ipv4 ? sizeof to[i].in4 : sizeof to[i].in6,
+		    .msg_iov = &parts[i],
+		    .msg_iovlen = 1};
+		if (is_ipv4) {
+			to[i].in4 = (struct sockaddr_in){.sin_family = AF_INET};
+			memcpy(&to[i].in4.sin_addr, address_bytes(&packet->destination), 4);
+		} else {
+			to[i].in6 = (struct sockaddr_in6){
+			    .sin6_family = AF_INET6, .sin6_addr = packet->destination.in6};
+		}
+	}
+	int sent = sendmmsg(fd, headers, count, MSG_DONTWAIT);
+	return sent < 0 ? -errno : sent;
+}
