@@ -97,6 +97,7 @@ unit_hello    := $(unit_auth) $(addprefix agent/wire/,frame.c hello.c) agent/bas
 unit_connections := $(unit_hello) agent/wire/connections.c
 unit_router_auth := $(unit_auth) agent/engine/auth.c
 unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c $(TIME)
+unit_rivals   := agent/control/group/rivals.c agent/base/address.c
 unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
 unit_timeline := agent/control/group/timeline.c agent/core/names.c
 unit_certificate := agent/control/checks/certificate.c

@@ -54,6 +54,15 @@ static void judge_settings(struct doctor *doctor, const char *name, const json_t
 	}
 }
 
+static void judge_rivals(struct doctor *doctor, const json_t *router, const json_t *group)
+{
+	size_t i;
+	json_t *rival;
+	char text[RIVAL_TEXT_MAX];
+	json_array_foreach(json_object_get(group, "rivals"), i, rival) finding_add(doctor, DOCTOR_FAILURE,
+	    member_text(router, "name"), ADVICE_RIVAL, "SPLIT GROUP: %s", rival_text(router, rival, text));
+}
+
 static void judge_spare(struct doctor *doctor, const char *name, const json_t *group)
 {
 	unsigned candidates = (unsigned)member_number(group, "can_take_over");
@@ -76,6 +85,7 @@ static void group_judge(struct doctor *doctor, const json_t *router)
 	char list[DOCTOR_WHY_MAX];
 	if (!json_is_object(group))
 		return;
+	judge_rivals(doctor, router, group);
 	if (json_array_size(json_object_get(group, "members")) == 1) {
 		finding_add(doctor, DOCTOR_WARNING, name,
 		    "start vipd on the others; if it runs there, open the UDP port of `group` between the "

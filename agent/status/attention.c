@@ -132,6 +132,16 @@ static void judge_conflict(const struct judge *judge, const json_t *router)
 		    member_text(router, "name"), address);
 }
 
+static void judge_rivals(const struct judge *judge, const json_t *router)
+{
+	size_t i;
+	json_t *rival;
+	char text[RIVAL_TEXT_MAX];
+	json_array_foreach(json_object_get(json_object_get(router, "group"), "rivals"), i, rival)
+	    attention(judge, "%s: SPLIT GROUP: %s. " ADVICE_RIVAL, member_text(router, "name"),
+		rival_text(router, rival, text));
+}
+
 static void judge_router(const struct judge *judge, const json_t *router)
 {
 	char holder[HOLDER_TEXT_MAX];
@@ -139,6 +149,7 @@ static void judge_router(const struct judge *judge, const json_t *router)
 	bool drained = member_true(router, "drained");
 	judge_addresses(judge, router);
 	judge_conflict(judge, router);
+	judge_rivals(judge, router);
 	if (strcmp(state, "fault") == 0)
 		attention(
 		    judge, "%s: fault: %s; this node cannot hold it", name, member_text(router, "reason"));

@@ -157,3 +157,19 @@ bool router_has_released(const json_t *router)
 	}
 	return !router_is_active(router);
 }
+
+static const char *family_text(const json_t *object)
+{
+	return strcmp(member_text(object, "family"), "ipv4") == 0 ? "IPv4" : "IPv6";
+}
+
+const char *rival_text(const json_t *router, const json_t *rival, char out[static RIVAL_TEXT_MAX])
+{
+	snprintf(out, RIVAL_TEXT_MAX,
+	    "%.63s (%.45s) has %.45s in VRID %d of %s, here it is in VRID %d of %s: they do not hear each "
+	    "other, so both will hold the address",
+	    member_text(rival, "node"), member_text(rival, "address"), member_text(rival, "claims"),
+	    (int)member_number(rival, "vrid"), family_text(rival), (int)member_number(router, "vrid"),
+	    family_text(router));
+	return out;
+}

@@ -67,6 +67,14 @@ bool holder_is_unhealthy(const json_t *router);
 #define CAUSE_MAX 256
 const char *refusal_cause(const json_t *router, char out[static CAUSE_MAX]);
 
+/*
+ * Of a server in `group.rivals`: "k8s-node02 (fe80::12) has 192.0.2.100 in VRID 100 of IPv4, here it is in
+ * VRID 100 of IPv6: they do not hear each other, so both will hold the address".
+ */
+#define RIVAL_TEXT_MAX 320
+const char *rival_text(const json_t *router, const json_t *rival, char out[static RIVAL_TEXT_MAX]);
+#define ADVICE_RIVAL "Write the same vrid, and the addresses in the same order, on every server"
+
 /* What the kernel has of one address (an item of `addresses`), against what the state asks for. */
 enum presence {
 	PRESENCE_RIGHT,

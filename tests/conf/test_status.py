@@ -88,6 +88,16 @@ def test_what_is_wrong_with_the_group(agent, members, more, shown, warned):
         assert done.returncode == 0, done.stdout
 
 
+def test_our_address_in_another_virtual_router(agent):
+    grouped(agent.status, member(2))
+    agent.status["virtual_routers"][0]["group"]["rivals"] = [
+        {"node": "k8s-node03", "address": "fe80::13", "vrid": 100, "family": "ipv4", "claims": VIP}]
+    found = f"SPLIT GROUP: k8s-node03 (fe80::13) has {VIP} in VRID 100 of IPv4, here it is in VRID 100 of IPv6"
+    assert found in agent.run("status").stdout
+    done = agent.run("check")
+    assert done.returncode == 2 and found in done.stdout, done.stdout
+
+
 def test_names_instead_of_addresses(agent):
     backup(agent.status)["active_router"]["node"] = "k8s-node02"
     assert "k8s-node02 (priority 120)" in agent.run("status").stdout

@@ -89,6 +89,22 @@ def test_the_group_knows_itself(dual, lab):
     wait_both(dual, first)
 
 
+def test_another_order_of_addresses_is_a_split_group(dual, lab):
+    """Two elections with the same addresses: all servers name the one that is different, and it names them."""
+    first, second, third = dual
+    third.reconfigure(router={"addresses": BOTH[::-1], "name": "dual"})
+    for node, others in ((first, [third]), (second, [third]), (third, [first, second])):
+        rivals = wait_for(f"{node.name} names {[other.name for other in others]}", lambda node=node: (node.router()["group"] or {}).get("rivals", []),
+                          lambda found, others=others: {rival["node"] for rival in found} == {other.name for other in others})
+        assert all(rival["claims"] in BOTH and rival["vrid"] == 100 for rival in rivals)
+        assert "SPLIT GROUP" in node.vipctl("status", check=False).stdout
+        critical = node.vipctl("check", check=False)
+        assert critical.returncode == 2 and "SPLIT GROUP" in critical.stdout, critical
+    third.reconfigure(router={"addresses": BOTH, "name": "dual"})
+    for node in dual:
+        wait_for(f"{node.name} names nobody", lambda node=node: node.router()["group"]["rivals"], lambda found: found == [])
+
+
 def test_every_state_of_an_arp_entry_is_left_at_once(dual, lab):
     first, second, _ = dual
     for state in ("reachable", "stale", "failed", "none"):

@@ -171,6 +171,12 @@ static void make_group(void)
 	}
 	assert_true(
 	    roster_expire(&group_router.roster, (struct mono){10 * USEC_PER_SEC}, STARTED_US + 1, &news));
+	group_router.rivals = (struct rivals){.count = 1,
+	    .items = {{.node = "n5",
+		.source = {{{{0xfe, 0x80, [15] = 5}}}},
+		.address = group_router.ours.addresses[0],
+		.family = AF_INET,
+		.vrid = 7}}};
 }
 
 static void has_line(const char *text, const char *line)
@@ -228,6 +234,10 @@ static void test_group(void **state)
 	assert_int_equal(json_integer_value(json_object_get(found, "here")), 3);
 	assert_int_equal(json_integer_value(json_object_get(found, "can_take_over")), 1);
 	assert_string_equal(json_string_value(json_object_get(json_object_get(found, "next"), "node")), "n1");
+	char *rivals = json_dumps(json_object_get(found, "rivals"), JSON_COMPACT);
+	assert_string_equal(rivals, "[{\"node\":\"n5\",\"address\":\"fe80::5\",\"vrid\":7,"
+				    "\"family\":\"ipv4\",\"claims\":\"" VIP "\"}]");
+	free(rivals);
 	const json_t *all = json_object_get(status, "group");
 	assert_int_equal(json_integer_value(json_object_get(all, "received")), 5);
 	assert_int_equal(
@@ -238,6 +248,7 @@ static void test_group(void **state)
 	has_line(text, "vipd_group_members{" ROUTER "} 3");
 	has_line(text, "vipd_group_candidates{" ROUTER "} 1");
 	has_line(text, "vipd_group_without_hello{" ROUTER "} 0");
+	has_line(text, "vipd_group_rivals{" ROUTER "} 1");
 	has_line(text, "vipd_group_hellos_dropped_total{reason=\"auth_missing\"} 4");
 #define MEMBER(n) ROUTER ",member=\"n" #n "\",member_address=\"fe80::" #n "\""
 	has_line(text, "vipd_group_member_info{" MEMBER(2) ",version=\"0.2.0\"} 1");

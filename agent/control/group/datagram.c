@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "vipd/message.h"
 
@@ -33,6 +34,14 @@ static void fill_source(
 	header->msg_controllen = CMSG_SPACE(size);
 }
 
+static socklen_t where_of(const struct address *to, unsigned ifindex, uint16_t port, union endpoint *where)
+{
+	socklen_t size = endpoint_of(to, port, where);
+	if (where->any.sa_family == AF_INET6 && (address_is_link_local(to) || address_is_multicast(to)))
+		where->in6.sin6_scope_id = ifindex;
+	return size;
+}
+
 int datagram_send(const struct address *source, unsigned ifindex, const struct address *to, uint16_t port,
     const void *bytes, size_t size)
 {
@@ -40,19 +49,36 @@ int datagram_send(const struct address *source, unsigned ifindex, const struct a
 	union ancillary ancillary;
 	struct iovec part = {(void *)bytes, size};
 	struct msghdr header = {.msg_name = &where, .msg_iov = &part, .msg_iovlen = 1};
-	header.msg_namelen = endpoint_of(to, port, &where);
+	header.msg_namelen = where_of(to, ifindex, port, &where);
 	if (address_is_ipv4(to)) {
 		struct in_pktinfo info = {.ipi_ifindex = (int)ifindex};
 		memcpy(&info.ipi_spec_dst, address_bytes(source), sizeof info.ipi_spec_dst);
 		fill_source(&header, &ancillary, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
 	} else {
 		struct in6_pktinfo info = {.ipi6_addr = source->in6, .ipi6_ifindex = ifindex};
-		if (address_is_link_local(to) || address_is_multicast(to))
-			where.in6.sin6_scope_id = ifindex;
 		fill_source(&header, &ancillary, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
 	}
 	int socket = datagram_socket(vrrp_family_of(to));
 	return sendmsg(socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* The kernel's choice, which takes no lock: a list of all addresses would. */
+int datagram_source(const struct vrrp_family *family, unsigned ifindex, struct address *source)
+{
+	const struct ip_mreqn by = {.imr_ifindex = (int)ifindex};
+	union endpoint where;
+	socklen_t size = sizeof where, to_size = where_of(&family->group, ifindex, HELLO_PORT, &where);
+	int fd = socket(family->number, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	bool chosen = family->number == AF_INET
+			  ? setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &by, sizeof by) == 0
+			  : true;
+	chosen = chosen && connect(fd, &where.any, to_size) == 0 && getsockname(fd, &where.any, &size) == 0 &&
+		 address_of_sockaddr(&where.any, source);
+	int result = chosen ? 0 : -errno;
+	close(fd);
+	return result;
 }
 
 /* ---- receiving ---- */

@@ -24,6 +24,9 @@ struct datagram {
 int datagram_send(const struct address *source, unsigned ifindex, const struct address *to, uint16_t port,
     const void *bytes, size_t size);
 
+/* The address of that interface by which the group of `family` is spoken to. Returns 0 or -errno. */
+int datagram_source(const struct vrrp_family *family, unsigned ifindex, struct address *source);
+
 /* Hands what waits on one socket to `taker`, but not more than a fair share. false: there is more. */
 typedef void datagram_taker(void *context, const struct datagram *datagram);
 bool datagram_receive(int socket, datagram_taker *taker, void *context);

@@ -77,6 +77,20 @@ void group_tell(struct group *group, unsigned index, const struct roster_news *n
 		group->on_news(group->news_context);
 }
 
+void group_tell_rival(struct group *group, unsigned index, const struct rival *rival)
+{
+	const struct config_router *config = &group->control->config->routers[index];
+	char source[ADDRESS_TEXT_MAX], address[ADDRESS_TEXT_MAX];
+	if (rival && may_log(group))
+		log_error("%s: %s (%s) has %s in VRID %u of IPv%u, here it is in VRID %u of IPv%u: they do "
+			  "not hear each other, so both will hold the address. Write the same vrid, and the "
+			  "addresses in the same order, on every server",
+		    config->name, rival->node, address_format(&rival->source, source),
+		    address_format(&rival->address, address), rival->vrid,
+		    vrrp_family_numbered(rival->family)->ip_version, config->id.vrid,
+		    vrrp_family_numbered(config->id.family)->ip_version);
+}
+
 /* ---- who is next ---- */
 
 /*
@@ -113,11 +127,13 @@ static void arm(struct group *group, int64_t us)
 static void expire(struct group *group, struct mono now)
 {
 	struct roster_news news;
-	for (unsigned i = 0; i < group->count; i++)
+	for (unsigned i = 0; i < group->count; i++) {
 		while (roster_expire(&group->routers[i].roster, now, realtime_us(), &news)) {
 			group_tell(group, i, &news);
 			history_lose(group, i, &news.source, now);
 		}
+		rivals_expire(&group->routers[i].rivals, now);
+	}
 }
 
 /* Often enough to renew a hint before it ends. */

@@ -7,6 +7,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "control/group/rivals.h"
 #include "control/group/roster.h"
 #include "control/group/timeline.h"
 #include "vipd/advert.h"
@@ -21,12 +22,15 @@ struct control;
 struct group_router {
 	struct router_id id;
 	struct roster roster;
-	struct hello ours;	   /* what was said last; vrid 0: nothing yet */
-	struct address source;	   /* that it was said from: of our adverts */
-	struct address advertised; /* that others should use; see say.c */
-	struct mono said;	   /* when */
-	struct mono hinted;	   /* until when the engine believes that this node is next; 0: it does not */
-	uint32_t ifindex;	   /* 0: unknown */
+	struct rivals rivals;
+	struct hello ours;	     /* what was said last; vrid 0: nothing yet */
+	struct address source;	     /* that it was said from: of our adverts */
+	struct address advertised;   /* that others should use; see say.c */
+	struct address other_source; /* of hellos in the other family; unspecified: there are none */
+	struct mono next_other;	     /* when to look for it again */
+	struct mono said;	     /* when */
+	struct mono hinted; /* until when the engine believes that this node is next; 0: it does not */
+	uint32_t ifindex;   /* 0: unknown */
 
 	enum config_auth mode;
 	int active; /* index of the key that signs, -1: none */
@@ -84,6 +88,9 @@ void group_soon(struct group *group);
 unsigned group_forget(struct group *group, const char *node);
 /* Records and logs what the roster of router `index` has to tell. */
 void group_tell(struct group *group, unsigned index, const struct roster_news *news);
+
+/* Logs it; NULL: nothing. */
+void group_tell_rival(struct group *group, unsigned index, const struct rival *rival);
 
 /* say.c: looks at the board and sends what is due. */
 void group_say(struct group *group, struct mono now);

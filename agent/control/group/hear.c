@@ -29,16 +29,40 @@ static bool is_peer(const struct config_router *config, const struct address *so
 }
 
 /* The modes are those of adverts, see engine/auth.c. */
-static enum hello_verdict authenticate(const struct group *group, struct group_router *router,
-    const struct datagram *datagram, const struct hello *hello, struct mono now)
+static enum hello_verdict authenticate(const struct group *group, const struct group_router *router,
+    struct auth_replay *replay, const struct datagram *datagram, const struct hello *hello, struct mono now)
 {
 	if (router->mode == AUTH_OFF)
 		return hello->is_signed ? HELLO_AUTH_UNEXPECTED : HELLO_OK;
 	if (!hello->is_signed)
 		return router->mode == AUTH_ENFORCE ? HELLO_AUTH_MISSING : HELLO_OK;
-	return hello_verify(router->keys, router->key_count, &router->replay, &datagram->envelope,
-	    datagram->bytes, datagram->size, group_clock_us(router, now),
-	    group->control->config->group_interval_us);
+	return hello_verify(router->keys, router->key_count, replay, &datagram->envelope, datagram->bytes,
+	    datagram->size, group_clock_us(router, now), group->control->config->group_interval_us);
+}
+
+/*
+ * A hello of a virtual router that is not ours: an address of ours has no business there. It is sent in both
+ * families for this. The sequences of one sender's routers are not in one order, so a repeated one is
+ * believed.
+ */
+static bool look_for_rivals(
+    struct group *group, const struct datagram *datagram, const struct hello *hello, struct mono now)
+{
+	const struct address *source = &datagram->envelope.source;
+	bool found = false;
+	for (unsigned i = 0; i < group->count; i++) {
+		struct group_router *router = &group->routers[i];
+		const struct config_router *config = &group->control->config->routers[i];
+		struct auth_replay replay = {0};
+		if (router->ifindex != datagram->ifindex || address_equal(source, &router->source) ||
+		    (config->peer_count && !is_peer(config, source)) ||
+		    !rivals_concern(&router->rivals, hello, &router->ours) ||
+		    authenticate(group, router, &replay, datagram, hello, now) != HELLO_OK)
+			continue;
+		group_tell_rival(group, i, rivals_hear(&router->rivals, source, hello, &router->ours, now));
+		found = true;
+	}
+	return found;
 }
 
 static enum hello_verdict take(struct group *group, const struct datagram *datagram, struct mono now)
@@ -50,9 +74,11 @@ static enum hello_verdict take(struct group *group, const struct datagram *datag
 	    hello_parse(datagram->bytes, datagram->size, &datagram->envelope, &hello);
 	if (verdict != HELLO_OK)
 		return verdict;
-	struct group_router *router = router_of(group, datagram, &hello);
+	bool is_copy = address_is_ipv4(source) != (hello.family == AF_INET);
+	struct group_router *router = is_copy ? NULL : router_of(group, datagram, &hello);
 	if (!router)
-		return HELLO_UNKNOWN_ROUTER;
+		return look_for_rivals(group, datagram, &hello, now) || is_copy ? HELLO_OK
+										: HELLO_UNKNOWN_ROUTER;
 	unsigned index = (unsigned)(router - group->routers);
 	const struct config_router *config = &group->control->config->routers[index];
 	if (address_equal(source, &router->source))
@@ -61,7 +87,7 @@ static enum hello_verdict take(struct group *group, const struct datagram *datag
 		return HELLO_UNKNOWN_PEER;
 	if (!config->peer_count && !address_is_multicast(&datagram->envelope.destination))
 		return HELLO_BAD_DESTINATION;
-	verdict = authenticate(group, router, datagram, &hello, now);
+	verdict = authenticate(group, router, &router->replay, datagram, &hello, now);
 	if (verdict == HELLO_OK)
 		verdict = roster_hear(&router->roster, source, &hello, now, realtime_us(), &news);
 	if (verdict != HELLO_OK)

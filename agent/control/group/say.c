@@ -3,6 +3,7 @@
  * What this node says of itself: made from the board and the configuration, sent from the address that the
  * adverts are sent from, because the others know us by that one.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "control/control.h"
@@ -160,21 +161,43 @@ static void look_for_addresses(struct group *group)
 
 /* ---- sending ---- */
 
-static void send_to(struct group *group, struct group_router *router, const struct hello *hello,
-    const struct address *to, struct mono now)
+static int send_to(struct group *group, struct group_router *router, const struct hello *hello,
+    const struct address *source, const struct address *to, struct mono now)
 {
 	uint8_t bytes[HELLO_SIZE_MAX];
 	size_t size = hello_build(hello, bytes, sizeof bytes);
 	if (!size)
-		return;
+		return -EMSGSIZE;
 	if (hello->is_signed)
-		hello_sign(&router->keys[router->active], &router->source, to,
+		hello_sign(&router->keys[router->active], source, to,
 		    auth_sequence_next(&router->sequence, group_clock_us(router, now)), bytes, size);
-	if (datagram_send(
-		&router->source, router->ifindex, to, group->control->config->group_port, bytes, size) < 0)
+	int result =
+	    datagram_send(source, router->ifindex, to, group->control->config->group_port, bytes, size);
+	if (result < 0)
 		group->send_errors++; /* the link is down, the address goes: the next one follows soon */
 	else
 		group->sent++;
+	return result;
+}
+
+/*
+ * Also in the other family, if the interface has it: who has our address there, by another order of
+ * addresses, hears nothing else of us.
+ */
+static void send_in_other_family(
+    struct group *group, struct group_router *router, const struct hello *hello, struct mono now)
+{
+	unsigned family = router->id.family == AF_INET ? VRRP_IPV6 : VRRP_IPV4;
+	const struct vrrp_family *other = &vrrp_families[family];
+	if (mono_reached(now, router->next_other)) {
+		router->next_other = mono_add(now, ADDRESSES_EVERY_US);
+		router->other_source = (struct address){0};
+		if (group->open[family])
+			datagram_source(other, router->ifindex, &router->other_source);
+	}
+	if (!address_is_unspecified(&router->other_source) &&
+	    send_to(group, router, hello, &router->other_source, &other->group, now) < 0)
+		router->other_source = (struct address){0};
 }
 
 static void send_hello(struct group *group, unsigned index, struct hello *hello, struct mono now)
@@ -184,13 +207,17 @@ static void send_hello(struct group *group, unsigned index, struct hello *hello,
 	hello->number = (uint64_t)now.us;
 	router->ours = *hello;
 	router->said = now;
-	if (!group_is_open(group, &config->id) || !router->ifindex ||
-	    address_is_unspecified(&router->source) || (hello->is_signed && router->active < 0))
+	if (!router->ifindex || (hello->is_signed && router->active < 0))
 		return;
-	for (unsigned i = 0; i < config->peer_count; i++)
-		send_to(group, router, hello, &config->peers[i], now);
-	if (!config->peer_count)
-		send_to(group, router, hello, &vrrp_family_numbered(config->id.family)->group, now);
+	bool ready = group_is_open(group, &config->id) && !address_is_unspecified(&router->source);
+	for (unsigned i = 0; ready && i < config->peer_count; i++)
+		send_to(group, router, hello, &router->source, &config->peers[i], now);
+	if (config->peer_count)
+		return;
+	if (ready)
+		send_to(group, router, hello, &router->source,
+		    &vrrp_family_numbered(config->id.family)->group, now);
+	send_in_other_family(group, router, hello, now);
 }
 
 /* Whether it says something new. */
@@ -207,6 +234,8 @@ static void look_at(struct group *group, unsigned index, const struct board_rout
 	struct group_router *router = &group->routers[index];
 	struct hello hello;
 	bool moved = !address_equal(&router->source, &board->own_address);
+	if (router->ifindex != board->ifindex)
+		router->next_other = MONO_PAST;
 	router->source = board->own_address;
 	router->ifindex = board->ifindex;
 	router->clock_us = board->auth_clock_us;

@@ -153,6 +153,22 @@ static json_t *strangers_json(const struct roster *roster)
 	return json;
 }
 
+static json_t *rivals_json(const struct rivals *rivals)
+{
+	json_t *json = json_array();
+	for (unsigned i = 0; i < rivals->count; i++) {
+		const struct rival *rival = &rivals->items[i];
+		json_t *item = json_object();
+		put(item, "node", TEXT(rival->node));
+		put(item, "address", address_text(&rival->source));
+		put(item, "vrid", json_integer(rival->vrid));
+		put(item, "family", json_string(rival->family == AF_INET ? "ipv4" : "ipv6"));
+		put(item, "claims", address_text(&rival->address));
+		json_array_append_new(json, item);
+	}
+	return json;
+}
+
 json_t *group_router_json(const struct view *view, const struct board_router *router)
 {
 	const struct group_router *group = router_of(view, &router->id);
@@ -174,6 +190,7 @@ json_t *group_router_json(const struct view *view, const struct board_router *ro
 		? json_null()
 		: json_integer(mono_sub(group->hinted, view->now) / USEC_PER_MS));
 	put(json, "without_hello", strangers_json(&group->roster));
+	put(json, "rivals", rivals_json(&group->rivals));
 	return json;
 }
 
@@ -235,6 +252,11 @@ static int64_t count_strangers(const struct group_router *group)
 	for (unsigned i = 0; i < group->roster.stranger_count; i++)
 		count += roster_is_stranger(&group->roster, &group->roster.strangers[i]);
 	return count;
+}
+
+static int64_t count_rivals(const struct group_router *group)
+{
+	return group->rivals.count;
 }
 
 static void router_gauge(FILE *out, const struct view *view, const char *name, const char *help,
@@ -349,6 +371,8 @@ void group_metrics(FILE *out, const struct view *view)
 	    "Healthy servers that could take over if the holder went.", count_candidates);
 	router_gauge(out, view, "vipd_group_without_hello",
 	    "Routers that have advertised as Active and send no hello.", count_strangers);
+	router_gauge(out, view, "vipd_group_rivals",
+	    "Servers that have an address of ours in another VRID or family.", count_rivals);
 	member_metrics(out, view, "vipd_group_member_info",
 	    "Always 1; a series for each member that sends hellos.", info_series);
 	if (any_member(view))
