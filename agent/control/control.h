@@ -57,6 +57,7 @@ struct control {
 	struct message reloaded;	/* what came of the last reload; type 0: there was none */
 	bool has_metrics;		/* the guardian gave us a socket for it */
 	bool has_records;		/* and a directory for these */
+	bool has_timeline;		/* and memory for it */
 	bool has_hellos[VRRP_FAMILIES]; /* and a socket for these */
 	void *parts[PARTS];
 };

@@ -185,6 +185,12 @@ static bool records_wanted(void)
 	return fstat(FD_RECORDS, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+static bool timeline_wanted(void)
+{
+	struct stat st;
+	return fstat(FD_TIMELINE, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == TIMELINE_SIZE;
+}
+
 static bool is_datagram(int fd)
 {
 	int type = 0;
@@ -217,7 +223,7 @@ int main(int argc, char **argv)
 	if (argc > 1 || !started_by_vipd())
 		return usage(argc, argv);
 	/* First of all: the number of a closed one would be used again. */
-	bool has_metrics = metrics_wanted(), has_records = records_wanted();
+	bool has_metrics = metrics_wanted(), has_records = records_wanted(), has_timeline = timeline_wanted();
 	bool has_hellos[VRRP_FAMILIES] = {
 	    [VRRP_IPV6] = is_datagram(FD_HELLOS), [VRRP_IPV4] = is_datagram(FD_HELLOS_IPV4)};
 	log_open("control");
@@ -231,8 +237,10 @@ int main(int argc, char **argv)
 	signal(SIGHUP, SIG_IGN);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 
-	struct control control = {
-	    .board = board_map(FD_BOARD), .has_metrics = has_metrics, .has_records = has_records};
+	struct control control = {.board = board_map(FD_BOARD),
+	    .has_metrics = has_metrics,
+	    .has_records = has_records,
+	    .has_timeline = has_timeline};
 	memcpy(control.has_hellos, has_hellos, sizeof has_hellos);
 	int r = control.board ? prepare(&control) : -errno;
 	if (r >= 0)

@@ -17,7 +17,7 @@
 #include "guardian/guardian.h"
 #include "vipd/log.h"
 
-#define FILE_NAME_MAX (CONFIG_SOCKET_MAX + 16)
+#define NAME	      "drains"
 #define LINE_MAX_SIZE 128
 #define BOOT_ID_MAX   64
 
@@ -31,11 +31,6 @@ static void boot_id(char out[static BOOT_ID_MAX])
 		snprintf(out, BOOT_ID_MAX, "unknown\n");
 	if (file)
 		fclose(file);
-}
-
-static void path_of(const struct guardian *guardian, const char *suffix, char out[static FILE_NAME_MAX])
-{
-	snprintf(out, FILE_NAME_MAX, "%s.drains%s", guardian->config.socket, suffix);
 }
 
 /* ---- to the file ---- */
@@ -59,36 +54,18 @@ static void drains_print(const struct board *board, char *out, size_t size)
 	}
 }
 
-static int write_file(const char *path, const char *beside, const char *text)
-{
-	unlink(beside);
-	int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	size_t size = strlen(text);
-	ssize_t n = write(fd, text, size);
-	int r = n < 0 ? -errno : n != (ssize_t)size ? -ENOSPC : 0;
-	if (close(fd) < 0 && !r)
-		r = -errno;
-	if (!r && rename(beside, path) < 0)
-		r = -errno;
-	return r;
-}
-
 void drains_save(const struct guardian *guardian)
 {
 	static char now[sizeof saved];
-	char path[FILE_NAME_MAX], beside[FILE_NAME_MAX];
+	char path[SAVED_PATH_MAX];
 	drains_print(guardian->board, now, sizeof now);
 	if (strcmp(now, saved) == 0)
 		return;
-	path_of(guardian, "", path);
-	path_of(guardian, ".new", beside);
 	memcpy(saved, now, sizeof saved);
-	int r = *now ? write_file(path, beside, now) : unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+	int r = saved_write(guardian, NAME, now, strlen(now));
 	if (r)
 		log_error("cannot write %s: %s; a drain would not be known any more when vipd is restarted",
-		    path, strerrordesc_np(-r));
+		    saved_path(guardian, NAME, path), strerrordesc_np(-r));
 }
 
 /* ---- from the file ---- */
@@ -147,24 +124,12 @@ static bool line_parse(const char *line, struct board_router *drain)
 	return true;
 }
 
-/* Only what root wrote: whoever may write elsewhere must not drain this node. */
-static FILE *file_open(const char *path)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != 0 || st.st_mode & 022)) {
-		close(fd);
-		fd = -1;
-	}
-	return fd < 0 ? NULL : fdopen(fd, "r");
-}
-
 void drains_load(const struct guardian *guardian)
 {
-	char path[FILE_NAME_MAX], boot[BOOT_ID_MAX], line[LINE_MAX_SIZE];
+	char boot[BOOT_ID_MAX], line[LINE_MAX_SIZE];
 	struct board_router drain;
-	path_of(guardian, "", path);
-	FILE *file = file_open(path);
+	int fd = saved_open(guardian, NAME);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 	if (!file)
 		return;
 	boot_id(boot);

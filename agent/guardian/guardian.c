@@ -378,6 +378,7 @@ static int run(const char *path)
 	guardian.may_adopt = true;
 	loop(signals);
 	remover_run(&guardian, REMOVE_ALL);
+	timeline_save(&guardian);
 	unlink(guardian.config.socket);
 	log_notice("stopped");
 	return EXIT_SUCCESS;

@@ -241,6 +241,18 @@ bool remover_run(struct guardian *guardian, enum remover_job job);
 /* Whether this child that has ended was the remover. */
 bool remover_ended(struct guardian *guardian, pid_t pid);
 
+/* saved.c: a file beside the socket, for the next life of vipd. Writes it anew (of no bytes: removes it); 0
+ * or -errno. Opens it, if root has written it and nobody else can; a descriptor, or -1. */
+#define SAVED_PATH_MAX (CONFIG_SOCKET_MAX + 16)
+const char *saved_path(const struct guardian *guardian, const char *name, char out[static SAVED_PATH_MAX]);
+int saved_write(const struct guardian *guardian, const char *name, const void *bytes, size_t size);
+int saved_open(const struct guardian *guardian, const char *name);
+
+/* timeline.c: the memory of control's timeline (a descriptor, or -1), from the life before and for the next.
+ */
+int timeline_open(const struct guardian *guardian);
+void timeline_save(const struct guardian *guardian);
+
 /* drains.c: what an operator has drained, for the next life of vipd, and from the one before. */
 void drains_load(const struct guardian *guardian);
 void drains_save(const struct guardian *guardian);

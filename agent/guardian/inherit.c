@@ -87,6 +87,12 @@ static int open_hellos_ipv4(const struct guardian *guardian, int ends[2])
 	return 0;
 }
 
+static int open_timeline(const struct guardian *guardian, int ends[2])
+{
+	ends[0] = timeline_open(guardian);
+	return 0;
+}
+
 static int open_records(const struct guardian *guardian, int ends[2])
 {
 	if (guardian->record_dir_hangs)
@@ -142,6 +148,7 @@ static const struct {
     {FD_RECORDS, open_records, {CONTROL}},
     {FD_HELLOS, open_hellos, {CONTROL}},
     {FD_HELLOS_IPV4, open_hellos_ipv4, {CONTROL}},
+    {FD_TIMELINE, open_timeline, {CONTROL}},
     {FD_LOCK, open_lock, {ENGINE | KEEPER}},
     {FD_PROGRAM, open_programs, {ENGINE | KEEPER, CONTROL}},
     {FD_KEEPER_PAGE, open_page, {KEEPER, ENGINE}},

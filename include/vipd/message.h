@@ -36,6 +36,7 @@ enum child_fd {
 	FD_RECORDS,	      /* the directory of capture files; closed if there is none */
 	FD_HELLOS,	      /* UDP socket; closed if it could not be opened */
 	FD_HELLOS_IPV4,	      /* the same */
+	FD_TIMELINE,	      /* memfd of TIMELINE_SIZE, of control alone; closed if there is none */
 	FD_LOCK,	      /* see guardian/lock.c; only to be held */
 	FD_PROGRAM,	      /* what it executes; closed by that */
 	FD_KEEPER_PAGE,	      /* memfd: the keeper's answers */
@@ -45,6 +46,8 @@ enum child_fd {
 	FD_GROUPS_COUNT = 16, /* 364 memberships each, where net.core.optmem_max is 20480 */
 	FD_END = FD_GROUPS + FD_GROUPS_COUNT
 };
+
+#define TIMELINE_SIZE (512 * 1024)
 
 enum message_type {
 	MESSAGE_CONFIG,	  /* two descriptors */

@@ -2,6 +2,8 @@
 """Who held the address when, as every server of the group tells it."""
 
 import json
+import os
+import signal
 
 from testbed import wait_for
 
@@ -10,8 +12,16 @@ def timeline(node):
     return json.loads(node.http("GET", "/v1/timeline")[1])["holdings"]
 
 
-def last_moves(node, count):
-    return [(h["node"], h["code"], h["end_code"]) for h in timeline(node)[-count:]]
+def tells(node, *moves):
+    """Waits until the node knows of these holdings, one after the other: (node, why it ended). Returns them."""
+    def found():
+        holdings = timeline(node)
+        for i in range(len(holdings)):
+            part = holdings[i:i + len(moves)]
+            if [(h["node"], h["end_code"]) for h in part] == list(moves):
+                return part
+        raise LookupError([(h["node"], h["end_code"]) for h in holdings])
+    return wait_for(f"{node.name} knows all of it", found)
 
 
 def test_every_server_tells_the_same_moves(lab, nodes):
@@ -22,19 +32,23 @@ def test_every_server_tells_the_same_moves(lab, nodes):
     lab.wait_holder(first)
     first.vipd_kill_all()
     lab.wait_holder(second)
-    expected = [(first.name, "drained"), (second.name, "higher_priority"), (first.name, "lost"), (second.name, None)]
+    moves = [(first.name, "drained"), (second.name, "higher_priority"), (first.name, "lost")]
     for node in (second, third):
-        wait_for(f"{node.name} knows all of it", lambda node=node: [(name, end) for name, _, end in last_moves(node, 4)],
-                 lambda moves: moves == expected)
-        assert [code for _, code, _ in last_moves(node, 4)][1:] == ["resigned", "preempted_lower", "no_advert"]
-        moved = timeline(node)[-4:]
-        assert [h["self"] for h in moved] == [h["node"] == node.name for h in moved]
-        assert moved[0]["until"] <= moved[2]["from"] and moved[2]["until"] == moved[3]["from"]
-    shown = third.vipctl("events", "--group", "-n", "3").stdout.splitlines()
-    assert [line[25:].split() for line in shown] == [
-        ["api", first.name, "->", second.name, first.name + ":", "drained"],
-        ["api", second.name, "->", first.name, "preempted", second.name, "of", "lower", "priority", str(second.priority)],
-        ["api", first.name, "->", second.name, "no", "advertisement", "for", shown[-1].split()[-1]]]
+        told = tells(node, *moves, (second.name, None))
+        assert [holding["code"] for holding in told][1:] == ["resigned", "preempted_lower", "no_advert"]
+        assert [holding["self"] for holding in told] == [holding["node"] == node.name for holding in told]
+        assert told[0]["until"] <= told[2]["from"] and told[2]["until"] == told[3]["from"]
+    shown = third.vipctl("events", "--group").stdout
+    assert f"{first.name} -> {second.name}    {first.name}: drained" in shown
+    assert f"preempted {second.name} of lower priority {second.priority}" in shown
+    # Neither the end of control nor a restart of vipd forgets it.
+    os.kill(third.vipd_pids()["control"], signal.SIGKILL)
+    tells(third, *moves, (second.name, None))
+    for node in (third, second):
+        node.vipd_stop()
+        node.vipd_start()
+    tells(second, *moves, (second.name, "stopped"))
+    tells(third, *moves, (second.name, "stopped"))
     first.vipd_end_orphans()
     first.vipd_start()
     lab.wait_holder(first)

@@ -235,6 +235,43 @@ static void changes_are_told_in_order(void **state)
 	assert_null(timeline_next(&timeline, second->change));
 }
 
+/* The vipd of before has died with the address. */
+static void a_life_ends(void **state)
+{
+	(void)state;
+	say(1, 1, true, 0, VRRP_REASON_NO_ADVERT);
+	say(1, 2, true, 0, VRRP_REASON_NO_ADVERT);
+	timeline_interrupt(&timeline, at(30), at(31), wall(31));
+	expect("n1 0-30 no_advert/unknown, n2 0- no_advert");
+	say(40, 1, true, 40, VRRP_REASON_NO_ADVERT);
+	expect("n1 0-30 no_advert/unknown, n2 0- no_advert, n1 40- no_advert");
+}
+
+static void what_cannot_be_one_is_refused(void **state)
+{
+	(void)state;
+	static struct timeline good;
+	say(1, 1, true, 0, VRRP_REASON_NO_ADVERT);
+	say(9, 1, false, 8, VRRP_REASON_DRAINED);
+	good = timeline;
+	assert_true(timeline_check(&timeline, at(10)));
+	assert_memory_equal(&timeline, &good, sizeof good);
+	assert_false(timeline_check(&timeline, at(7))); /* of the future */
+	memset(timeline.holdings[0].node, 'n', HELLO_NODE_MAX);
+	memset(timeline.holdings[0].ended.text, 't', TIMELINE_TEXT_MAX);
+	assert_true(timeline_check(&timeline, at(10)));
+	assert_int_equal(strlen(timeline.holdings[0].node), HELLO_NODE_MAX - 1);
+	assert_int_equal(strlen(timeline.holdings[0].ended.text), TIMELINE_TEXT_MAX - 1);
+	timeline = good, timeline.count = TIMELINE_MAX + 1;
+	assert_false(timeline_check(&timeline, at(10)));
+	timeline = good, timeline.holdings[0].over = 2;
+	assert_false(timeline_check(&timeline, at(10)));
+	timeline = good, timeline.holdings[0].from_us = INT64_MAX;
+	assert_false(timeline_check(&timeline, at(10)));
+	timeline = good, timeline.holdings[0].until.us = INT64_MIN;
+	assert_false(timeline_check(&timeline, at(10)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +287,8 @@ int main(void)
 	    cmocka_unit_test_setup(a_clock_that_lies, begin_anew),
 	    cmocka_unit_test_setup(of_a_day, begin_anew),
 	    cmocka_unit_test_setup(it_is_bounded, begin_anew),
+	    cmocka_unit_test_setup(a_life_ends, begin_anew),
+	    cmocka_unit_test_setup(what_cannot_be_one_is_refused, begin_anew),
 	    cmocka_unit_test_setup(changes_are_told_in_order, begin_anew),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -313,10 +313,12 @@ static int group_open(void *part, struct control *control)
 	struct group *group = part;
 	group->control = control;
 	memcpy(group->open, control->has_hellos, sizeof group->open);
-	group->started = group->timeline.since = mono_now();
+	group->started = mono_now();
 	read_boot(group->boot);
-	int r = sd_event_add_time_relative(
-	    control->event, &group->timer, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_timer, group);
+	int r = history_open(group, group->started);
+	if (r >= 0)
+		r = sd_event_add_time_relative(
+		    control->event, &group->timer, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_timer, group);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(group->timer, SD_EVENT_OFF); /* until it is configured */
 	if (r >= 0)
@@ -334,8 +336,10 @@ static int group_open(void *part, struct control *control)
 static void group_close(void *part)
 {
 	struct group *group = part;
-	if (group->routers)
+	if (group->routers) {
+		history_look(group, mono_now()); /* the engine's last transitions */
 		group_take_leave(group, mono_now());
+	}
 	for (unsigned i = 0; i < VRRP_FAMILIES; i++)
 		sd_event_source_disable_unref(group->io[i]);
 	sd_event_source_disable_unref(group->pause);

@@ -19,6 +19,15 @@
 
 struct control;
 
+/* The guardian carries its memory from one control, and one vipd, to the next. */
+struct history {
+	uint32_t layout;
+	uint8_t boot[HELLO_BOOT_SIZE];
+	struct mono created; /* the board of whose transitions it has so many: */
+	uint64_t board_events;
+	struct timeline timeline;
+};
+
 struct group_router {
 	struct router_id id;
 	struct roster roster;
@@ -71,8 +80,7 @@ struct group {
 	    void *context); /* there is one more, or the timeline has changed; NULL: nobody asks */
 	void *news_context;
 
-	struct timeline timeline;
-	uint64_t board_events; /* of the board's transitions, those that it has */
+	struct history *history;
 
 	struct mono log_from; /* budget of log lines */
 	unsigned logged;
@@ -102,6 +110,7 @@ int64_t group_clock_us(const struct group_router *router, struct mono now);
 
 /* history.c: who holds what, for the timeline: by this node's own transitions and by the adverts that it
  * hears; by a member's hello; by its silence. */
+int history_open(struct group *group, struct mono now); /* 0 or -ENOMEM */
 void history_look(struct group *group, struct mono now);
 void history_hear(struct group *group, unsigned index, const struct address *source,
     const struct hello *hello, struct mono now);

@@ -3,11 +3,51 @@
  * What the timeline is made from: this node's transitions, which the board keeps while control is away; the
  * hellos of the others; and the adverts of whoever sends no hello.
  */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "control/control.h"
 #include "control/group/group.h"
+#include "vipd/message.h"
 #include "vipd/timing.h"
+
+#define UNHEARD_US (10 * USEC_PER_SEC) /* who held it before this process began, and does not say so */
+
+/* ---- memory ---- */
+
+static void *memory(const struct control *control)
+{
+	_Static_assert(sizeof(struct history) <= TIMELINE_SIZE, "the guardian has room for it");
+	void *shared = control->has_timeline ? mmap(NULL, sizeof(struct history), PROT_READ | PROT_WRITE,
+						   MAP_SHARED, FD_TIMELINE, 0)
+					     : MAP_FAILED;
+	return shared != MAP_FAILED ? shared : calloc(1, sizeof(struct history));
+}
+
+int history_open(struct group *group, struct mono now)
+{
+	struct history *history = group->history = memory(group->control);
+	struct mono created = group->control->board->created;
+	if (!history)
+		return -ENOMEM;
+	if (history->layout != vipd_layout || memcmp(history->boot, group->boot, sizeof history->boot) != 0 ||
+	    !timeline_check(&history->timeline, now)) {
+		memset(history, 0, sizeof *history);
+		history->layout = vipd_layout;
+		memcpy(history->boot, group->boot, sizeof history->boot);
+		history->timeline.since = now;
+	}
+	if (history->created.us != created.us) {
+		timeline_interrupt(&history->timeline, created, now, realtime_us());
+		history->created = created;
+		history->board_events = 0;
+	}
+	return 0;
+}
+
+/* ---- what is said ---- */
 
 static void changed(struct group *group, bool is_news)
 {
@@ -34,13 +74,13 @@ void history_hear(struct group *group, unsigned index, const struct address *sou
 	if (hello->cause)
 		state.since = mono_add(now, -(int64_t)hello->state_ms * USEC_PER_MS);
 	say(&state.why, hello->cause, hello->cause_text, sizeof hello->cause_text);
-	changed(group, timeline_take(&group->timeline, &state, now, realtime_us()));
+	changed(group, timeline_take(&group->history->timeline, &state, now, realtime_us()));
 }
 
 void history_lose(struct group *group, unsigned index, const struct address *source, struct mono now)
 {
 	const struct roster_member *member = roster_find(&group->routers[index].roster, source);
-	changed(group, timeline_lose(&group->timeline, &group->routers[index].id, source,
+	changed(group, timeline_lose(&group->history->timeline, &group->routers[index].id, source,
 			   member ? member->heard : now, now, realtime_us()));
 }
 
@@ -62,7 +102,7 @@ static void take_event(struct group *group, const struct board_event *event, str
 	if (!state.address || address_is_unspecified(state.address))
 		return;
 	say(&state.why, event->reason, event->reason_text, sizeof event->reason_text);
-	changed(group, timeline_take(&group->timeline, &state, now, now_us));
+	changed(group, timeline_take(&group->history->timeline, &state, now, now_us));
 }
 
 static void look_at_events(struct group *group, struct mono now)
@@ -70,10 +110,10 @@ static void look_at_events(struct group *group, struct mono now)
 	const struct board *board = group->control->board;
 	uint64_t count = atomic_load(&board->event_count);
 	struct board_event event;
-	if (count - group->board_events > BOARD_EVENTS_MAX)
-		group->board_events = count - BOARD_EVENTS_MAX;
-	while (group->board_events < count)
-		if (board_read_event(board, ++group->board_events, &event))
+	if (count - group->history->board_events > BOARD_EVENTS_MAX)
+		group->history->board_events = count - BOARD_EVENTS_MAX;
+	while (group->history->board_events < count)
+		if (board_read_event(board, ++group->history->board_events, &event))
 			take_event(group, &event, now);
 }
 
@@ -83,7 +123,7 @@ static void look_at_adverts(
     struct group *group, unsigned index, const struct board_router *board, struct mono now)
 {
 	const struct group_router *router = &group->routers[index];
-	struct timeline *timeline = &group->timeline;
+	struct timeline *timeline = &group->history->timeline;
 	const struct address *active = &board->active_address;
 	bool heard = board->active_known && !board->active_self && !board->active_foreign &&
 		     mono_sub(now, board->active_seen) < vrrp_silence_limit(board->advert_interval_us);
@@ -108,6 +148,23 @@ static void look_at_adverts(
 	}
 }
 
+/* ---- who was there before this process was ---- */
+
+static void look_for_the_unheard(struct group *group, struct mono now)
+{
+	struct timeline *timeline = &group->history->timeline;
+	if (mono_sub(now, group->started) < UNHEARD_US)
+		return;
+	for (unsigned i = 0; i < timeline->count; i++) {
+		const struct holding *holding = &timeline->holdings[i];
+		const struct group_router *router = group_of(group, &holding->id);
+		if (!holding->over && !holding->self && holding->node[0] &&
+		    !(router && roster_find(&router->roster, &holding->address)))
+			changed(group, timeline_lose(timeline, &holding->id, &holding->address,
+					   group->started, now, realtime_us()));
+	}
+}
+
 void history_look(struct group *group, struct mono now)
 {
 	struct board_router board;
@@ -116,5 +173,6 @@ void history_look(struct group *group, struct mono now)
 		for (unsigned k = 0; k < group->count; k++)
 			if (router_id_equal(&group->routers[k].id, &board.id))
 				look_at_adverts(group, k, &board, now);
-	timeline_expire(&group->timeline, now);
+	look_for_the_unheard(group, now);
+	timeline_expire(&group->history->timeline, now);
 }

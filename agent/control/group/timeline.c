@@ -6,8 +6,11 @@
 
 #include "vipd/vrrp.h"
 
-#define DAY_US	 (24 * 3600 * USEC_PER_SEC)
-#define SLACK_US USEC_PER_SEC /* what a time from a hello may be wrong by */
+#define DAY_US	    (24 * 3600 * USEC_PER_SEC)
+#define WALL_MAX_US (INT64_C(1) << 53)
+#define SLACK_US    USEC_PER_SEC /* what a time from a hello may be wrong by */
+
+static const struct timeline_why not_seen = {.word = TIMELINE_NOT_SEEN};
 
 /* This node is the same whatever its address is. */
 static struct holding *find(
@@ -99,7 +102,6 @@ static bool goes_on(const struct holding *holding, const struct timeline_state *
 bool timeline_take(
     struct timeline *timeline, const struct timeline_state *state, struct mono now, int64_t now_us)
 {
-	static const struct timeline_why not_seen = {.word = TIMELINE_NOT_SEEN};
 	struct holding *holding = find(timeline, state->id, state->address, state->self);
 	bool holds = holding && !holding->over;
 	if (!state->active) {
@@ -142,6 +144,38 @@ bool timeline_lose(struct timeline *timeline, const struct router_id *id, const 
 		return false;
 	end(timeline, holding, succeeded(timeline, holding, heard), &lost, now, now_us);
 	return true;
+}
+
+static bool is_possible(const struct holding *holding, struct mono now)
+{
+	return holding->self <= 1 && holding->over <= 1 && holding->from.us >= 0 &&
+	       mono_reached(now, holding->from) && holding->until.us >= 0 &&
+	       mono_reached(now, holding->until) && holding->from_us >= 0 && holding->from_us < WALL_MAX_US &&
+	       holding->until_us >= 0 && holding->until_us < WALL_MAX_US;
+}
+
+bool timeline_check(struct timeline *timeline, struct mono now)
+{
+	if (timeline->count > TIMELINE_MAX || timeline->since.us < 0 || !mono_reached(now, timeline->since))
+		return false;
+	for (unsigned i = 0; i < timeline->count; i++) {
+		struct holding *holding = &timeline->holdings[i];
+		if (!is_possible(holding, now))
+			return false;
+		holding->id.interface[sizeof holding->id.interface - 1] = '\0';
+		holding->router[sizeof holding->router - 1] = '\0';
+		holding->node[sizeof holding->node - 1] = '\0';
+		holding->began.text[TIMELINE_TEXT_MAX - 1] = '\0';
+		holding->ended.text[TIMELINE_TEXT_MAX - 1] = '\0';
+	}
+	return true;
+}
+
+void timeline_interrupt(struct timeline *timeline, struct mono away, struct mono now, int64_t now_us)
+{
+	for (unsigned i = 0; i < timeline->count; i++)
+		if (timeline->holdings[i].self && !timeline->holdings[i].over)
+			end(timeline, &timeline->holdings[i], away, &not_seen, now, now_us);
 }
 
 void timeline_expire(struct timeline *timeline, struct mono now)

@@ -36,8 +36,7 @@ struct holding {
 	char router[CONFIG_NAME_MAX];
 	struct address address;	   /* that its adverts come from */
 	char node[HELLO_NODE_MAX]; /* "": it sends no hello */
-	bool self;
-	bool over;
+	uint8_t self, over;	   /* 0 or 1 */
 	struct mono from, until;   /* until: if it is over */
 	int64_t from_us, until_us; /* the same as wall clock */
 	struct timeline_why began, ended;
@@ -71,6 +70,12 @@ bool timeline_take(
 /* Nothing is heard any more of the router at that address; `heard`: when it was, last. */
 bool timeline_lose(struct timeline *timeline, const struct router_id *id, const struct address *address,
     struct mono heard, struct mono now, int64_t now_us);
+
+/* Of memory that another process has written: whether it can be one. It is made safe to be read. */
+bool timeline_check(struct timeline *timeline, struct mono now);
+
+/* This node was not there from `away` on: what it held it does not hold any more. */
+void timeline_interrupt(struct timeline *timeline, struct mono away, struct mono now, int64_t now_us);
 
 /* Forgets what ended more than a day ago. */
 void timeline_expire(struct timeline *timeline, struct mono now);

@@ -90,7 +90,8 @@ static json_t *news_step(struct reader *f)
 /* Who has begun or ceased to hold it. */
 static json_t *move_step(struct reader *f)
 {
-	const struct holding *holding = f->moves ? timeline_next(&f->events->group->timeline, f->move) : NULL;
+	const struct holding *holding =
+	    f->moves ? timeline_next(&f->events->group->history->timeline, f->move) : NULL;
 	if (!holding)
 		return NULL;
 	f->move = holding->change;
@@ -201,7 +202,7 @@ static void follow(struct events *events, struct http_request *request, uint64_t
 		f->next = next;
 		f->next_news = events->group ? events->group->event_count : 0;
 		f->moves = events->group && moves;
-		f->move = events->group ? events->group->timeline.changes : 0;
+		f->move = events->group ? events->group->history->timeline.changes : 0;
 	}
 	followers_add(&events->followers, request, f ? &f->follower : NULL);
 }

@@ -113,7 +113,8 @@ static void get_events(struct service *service, struct http_request *request)
 static void get_timeline(struct service *service, struct http_request *request)
 {
 	const struct group *group = service->control->parts[PART_GROUP];
-	http_reply_json(request, MHD_HTTP_OK, timeline_json(&group->timeline, mono_now(), realtime_us()));
+	http_reply_json(
+	    request, MHD_HTTP_OK, timeline_json(&group->history->timeline, mono_now(), realtime_us()));
 }
 
 static void get_capture(struct service *service, struct http_request *request)
