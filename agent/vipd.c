@@ -24,15 +24,18 @@ static const char usage_text[] =
     "  -n           check the configuration and exit: 0 it is right, 2 it is not\n"
     "  -nv          also print it with every default filled in\n"
     "  --release    remove every address that a dead vipd left behind, and exit\n"
+    "  --arp-socket open the socket for ARP and leave it with systemd; the unit does so before it starts "
+    "vipd\n"
     "  --version    print the version and exit\n"
     "  --help       print this and exit\n"
     "\n"
     "vipd stays in the foreground; systemd starts it (systemctl start vipd). Ask it with vipctl(1).\n";
 
-enum { OPTION_RELEASE = 256, OPTION_VERSION, OPTION_HELP };
+enum { OPTION_RELEASE = 256, OPTION_ARP_SOCKET, OPTION_VERSION, OPTION_HELP };
 
 static const struct option options[] = {
     {"release", no_argument, NULL, OPTION_RELEASE},
+    {"arp-socket", no_argument, NULL, OPTION_ARP_SOCKET},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},
     {0},
@@ -87,6 +90,7 @@ int main(int argc, char **argv)
 		case 'E': return engine_main();
 		case 'K': return keeper_main();
 		case OPTION_RELEASE: return release(path);
+		case OPTION_ARP_SOCKET: return store_arp();
 		case OPTION_VERSION: puts("vipd " VIPD_VERSION); return EXIT_SUCCESS;
 		case OPTION_HELP: fputs(usage_text, stdout); return EXIT_SUCCESS;
 		default: fputs(usage_text, stderr); return 2;

@@ -44,7 +44,8 @@ int packets_open(struct engine *engine)
 	engine->nd_socket = net_open_icmp(&(uint8_t){ND_NEIGHBOR_ADVERT}, 1);
 	if (engine->nd_socket < 0 && engine->nd_socket != -EAFNOSUPPORT)
 		return engine->nd_socket;
-	engine->arp_socket = net_open_arp();
+	engine->arp_socket = net_is_arp(FD_ARP) ? FD_ARP : net_open_arp();
+	net_arp_forget(engine->arp_socket); /* an engine before this one may have left it */
 	if (engine->arp_socket < 0)
 		log_warning("cannot open a socket for ARP: %s; IPv4 addresses cannot be announced",
 		    strerrordesc_np(-engine->arp_socket));

@@ -105,7 +105,7 @@ static void finish_handover(struct mono now)
 	if (!mono_reached(now, guardian.release_at))
 		remover_run(&guardian, REMOVE_RESIGNED);
 	else if (guardian.children[CHILD_KEEPER].pid)
-		kill(guardian.children[CHILD_KEEPER].pid, SIGKILL);
+		child_kill(&guardian, &guardian.children[CHILD_KEEPER]);
 	else if (remover_run(&guardian, REMOVE_ALL))
 		guardian.release_at = MONO_NEVER;
 }
@@ -193,7 +193,7 @@ static void kill_at_stop(struct child *child, const char *name)
 	if (!child->killed)
 		log_error("%s does not stop: killing it", name);
 	child->killed = true; /* one that waits in the kernel dies when that answers */
-	kill(child->pid, SIGKILL);
+	child_kill(&guardian, child);
 }
 
 static void tick(void)
@@ -241,8 +241,8 @@ static void stop_child(enum child_kind kind)
 {
 	struct child *child = &guardian.children[kind];
 	if (child->pid && message_send(child->socket, &(struct message){.type = MESSAGE_STOP}, NULL) < 0)
-		kill(child->pid,
-		    SIGKILL); /* it does not listen; its addresses are removed when it is reaped */
+		child_kill(
+		    &guardian, child); /* it does not listen; its addresses are removed when it is reaped */
 }
 
 static void begin_stop(void)

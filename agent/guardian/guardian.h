@@ -140,6 +140,8 @@ void trial_look(struct reading *reading, const char *path);
 /* identity.c, in the reader: 0, or -ENOENT with the error in *errors. */
 int identity_user(const struct config *config, struct identity *identity, struct config_errors *errors);
 void identity_groups(const struct config *config, struct identity *identity);
+/* In the guardian: a file of root gets another group, without CAP_CHOWN. Returns 0 or -errno. */
+int identity_give(const char *path, gid_t group);
 
 /* spawn.c: what each child is and may do. */
 struct child_plan {
@@ -160,6 +162,8 @@ extern const struct child_plan child_plans[CHILDREN];
  * pid, socket and started of it, or -errno.
  */
 int child_spawn(struct guardian *guardian, enum child_kind kind);
+/* By SIGKILL, and without CAP_KILL: as the user that it runs as. */
+void child_kill(const struct guardian *guardian, const struct child *child);
 
 /* inherit.c: opens what the children are started with, and maps the board. Returns 0 or -errno. */
 int inheritance_open(struct guardian *guardian);
@@ -210,6 +214,12 @@ int lock_guardian(struct guardian *guardian);
  * does not listen now.
  */
 __attribute__((format(printf, 1, 2))) bool notify(const char *format, ...);
+/* The same with a descriptor, -1: none. */
+bool notify_with(int fd, const char *text);
+
+/* store.c: `vipd --arp-socket`, which returns the exit status, and what it has left for us; -1: nothing. */
+int store_arp(void);
+int store_take_arp(void);
 
 /*
  * resign.c: sends priority 0 for every virtual router of which the board says that the engine was Active a

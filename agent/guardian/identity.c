@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names of users and groups become numbers, once and in the reader: whoever answers (LDAP, sssd) may be slow,
- * or start later than vipd does.
+ * or start later than vipd does. And what is done with such a number.
  */
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "guardian/guardian.h"
 #include "vipd/log.h"
@@ -50,4 +51,12 @@ void identity_groups(const struct config *config, struct identity *identity)
 	found.has_socket_group = find_group(config->group, &found.socket_group);
 	found.has_admin_group = find_group(config->admin_group, &found.admin_group);
 	*identity = found;
+}
+
+int identity_give(const char *path, gid_t group)
+{
+	gid_t own = getegid();
+	int result =
+	    setegid(group) < 0 || chown(path, (uid_t)-1, group) < 0 ? -errno : 0; /* one of its groups */
+	return setegid(own) < 0 ? -errno : result;
 }

@@ -105,6 +105,13 @@ static int open_records(const struct guardian *guardian, int ends[2])
 	return 0;
 }
 
+static int open_arp(const struct guardian *guardian, int ends[2])
+{
+	(void)guardian;
+	ends[0] = store_take_arp();
+	return 0;
+}
+
 /*
  * vipd itself, and vipd-control, which is beside it (a build tree) or in the libexec of the same prefix
  * (`make install`). Opened once: the files may be replaced while we run, and those of another version would
@@ -149,6 +156,7 @@ static const struct {
     {FD_HELLOS, open_hellos, {CONTROL}},
     {FD_HELLOS_IPV4, open_hellos_ipv4, {CONTROL}},
     {FD_TIMELINE, open_timeline, {CONTROL}},
+    {FD_ARP, open_arp, {ENGINE}},
     {FD_LOCK, open_lock, {ENGINE | KEEPER}},
     {FD_PROGRAM, open_programs, {ENGINE | KEEPER, CONTROL}},
     {FD_KEEPER_PAGE, open_page, {KEEPER, ENGINE}},

@@ -28,8 +28,9 @@ static int unix_socket(const struct config *config, gid_t group)
 	mode_t before = umask(0177);
 	int result = bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ? -errno : 0;
 	umask(before);
-	if (!result && (chown(config->socket, (uid_t)-1, group) < 0 || chmod(config->socket, 0660) < 0 ||
-			   listen(fd, BACKLOG) < 0))
+	if (!result)
+		result = identity_give(config->socket, group);
+	if (!result && (chmod(config->socket, 0660) < 0 || listen(fd, BACKLOG) < 0))
 		result = -errno;
 	if (result) {
 		close(fd);
@@ -40,8 +41,9 @@ static int unix_socket(const struct config *config, gid_t group)
 
 void listen_give(const char *socket_path, gid_t group)
 {
-	if (chown(socket_path, (uid_t)-1, group) < 0 && errno != ENOENT) /* it may not be there yet */
-		log_error("cannot give %s to group %u: %s", socket_path, group, strerrordesc_np(errno));
+	int result = identity_give(socket_path, group);
+	if (result && result != -ENOENT) /* it may not be there yet */
+		log_error("cannot give %s to group %u: %s", socket_path, group, strerrordesc_np(-result));
 }
 
 int listen_http(const struct config *config, const struct identity *identity)

@@ -17,31 +17,52 @@
 
 #include "guardian/guardian.h"
 
-bool notify(const char *format, ...)
+/* Returns its size; 0: nobody asks for messages. */
+static socklen_t destination(struct sockaddr_un *to)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	size_t length = path ? strlen(path) : 0;
-	if (length < 2 || length >= sizeof to.sun_path || (*path != '/' && *path != '@'))
-		return true;
-	memcpy(to.sun_path, path, length);
+	*to = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (length < 2 || length >= sizeof to->sun_path || (*path != '/' && *path != '@'))
+		return 0;
+	memcpy(to->sun_path, path, length);
 	if (*path == '@') /* an abstract one */
-		to.sun_path[0] = '\0';
+		to->sun_path[0] = '\0';
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+}
 
-	char text[512];
+bool notify_with(int fd, const char *text)
+{
+	struct sockaddr_un to;
+	socklen_t to_size = destination(&to);
+	if (!to_size)
+		return true;
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof fd)];
+	} passed = {
+	    .header = {.cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+	struct iovec data = {(void *)text, strlen(text)};
+	struct msghdr message = {.msg_name = &to, .msg_namelen = to_size, .msg_iov = &data, .msg_iovlen = 1};
+	if (fd >= 0) {
+		memcpy(CMSG_DATA(&passed.header), &fd, sizeof fd);
+		message.msg_control = &passed;
+		message.msg_controllen = sizeof passed;
+	}
+	int out = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (out < 0)
+		return false;
+	bool sent = sendmsg(out, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)data.iov_len;
+	close(out);
+	return sent;
+}
+
+bool notify(const char *format, ...)
+{
+	char text[512]; /* of a long path in STATUS= the end is missing */
 	va_list arguments;
 	va_start(arguments, format);
 	int size = vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	if (size < 0)
-		return true;
-	if ((size_t)size >= sizeof text) /* a long path in STATUS=: its end is missing */
-		size = sizeof text - 1;
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	bool sent = sendto(fd, text, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
-			(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) == size;
-	close(fd);
-	return sent;
+	return size < 0 || notify_with(-1, text);
 }

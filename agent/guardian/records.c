@@ -11,12 +11,22 @@
 #include "guardian/guardian.h"
 #include "vipd/log.h"
 
-/* A new one belongs to run_as; an existing one stays as the administrator made it. */
+/*
+ * In a new one the group of run_as may write (sticky: files, not those of others); an existing one stays as
+ * the administrator made it.
+ */
 static int make_directory(const char *path, const struct identity *identity)
 {
-	if (mkdir(path, 0750) < 0)
+	if (mkdir(path, 0700) < 0)
 		return errno == EEXIST ? 0 : -errno;
-	return chown(path, identity->uid, identity->gid) < 0 ? -errno : 0;
+	int result = identity_give(path, identity->gid);
+	return result || chmod(path, 01770) == 0 ? result : -errno;
+}
+
+static bool may_write(const struct identity *identity, const struct stat *st)
+{
+	return !identity->uid || st->st_uid == identity->uid || st->st_mode & S_IWOTH ||
+	       (st->st_gid == identity->gid && st->st_mode & S_IWGRP);
 }
 
 int records_open(const struct config *config, const struct identity *identity)
@@ -34,7 +44,7 @@ int records_open(const struct config *config, const struct identity *identity)
 		    path, strerrordesc_np(result ? -result : errno));
 		return -1;
 	}
-	if (fstat(fd, &st) == 0 && identity->uid && st.st_uid != identity->uid && !(st.st_mode & S_IWOTH))
+	if (fstat(fd, &st) == 0 && !may_write(identity, &st))
 		log_warning(
 		    "record_dir = \"%s\" does not belong to %s, which writes there; run chown %s on it", path,
 		    config->run_as, config->run_as);

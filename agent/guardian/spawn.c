@@ -187,3 +187,14 @@ int child_spawn(struct guardian *guardian, enum child_kind kind)
 	child->ready = 0;
 	return 0;
 }
+
+void child_kill(const struct guardian *guardian, const struct child *child)
+{
+	if (kill(child->pid, SIGKILL) == 0 || errno != EPERM)
+		return;
+	/* Real and saved user stay root, so the child cannot answer in kind. */
+	if (seteuid(guardian->identity.uid) == 0)
+		kill(child->pid, SIGKILL);
+	if (seteuid(0) < 0)
+		abort(); /* cannot happen: the saved user is root */
+}

@@ -65,7 +65,7 @@ static bool watch_child(struct guardian *guardian, enum child_kind kind, struct 
 		log_error("%s has given no sign of life for %lld s: killing it", child_plans[kind].name,
 		    (long long)(age / USEC_PER_SEC));
 	child->killed = true;
-	kill(child->pid, SIGKILL);
+	child_kill(guardian, child);
 	return false;
 }
 

@@ -20,6 +20,8 @@
 #define SENDER	  14
 #define TARGET	  24
 
+#define FORGOTTEN_MAX 4096 /* more than its buffer holds */
+
 /* Sender and target address are the same, or it is a reply to nobody: to who asked from 0.0.0.0. */
 static const struct sock_filter filter[] = {
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SENDER),
@@ -48,6 +50,20 @@ int net_open_arp(void)
 	setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
 	return fd;
+}
+
+bool net_is_arp(int fd)
+{
+	int domain = 0;
+	socklen_t size = sizeof domain;
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_PACKET;
+}
+
+void net_arp_forget(int fd)
+{
+	uint8_t byte;
+	for (int i = 0; i < FORGOTTEN_MAX && recv(fd, &byte, sizeof byte, MSG_DONTWAIT) >= 0; i++)
+		;
 }
 
 int net_arp_listen(int fd)

@@ -37,6 +37,7 @@ enum child_fd {
 	FD_HELLOS,	      /* UDP socket; closed if it could not be opened */
 	FD_HELLOS_IPV4,	      /* the same */
 	FD_TIMELINE,	      /* memfd of TIMELINE_SIZE, of control alone; closed if there is none */
+	FD_ARP,		      /* packet socket; closed if the engine opens it itself */
 	FD_LOCK,	      /* see guardian/lock.c; only to be held */
 	FD_PROGRAM,	      /* what it executes; closed by that */
 	FD_KEEPER_PAGE,	      /* memfd: the keeper's answers */

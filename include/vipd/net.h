@@ -62,6 +62,10 @@ bool net_receive(int fd, net_taker *taker, void *context);
 /* ARP on all interfaces, of which announcements and answers to probes are received. listen: until then it
  * only sends. Each packet is broadcast. */
 int net_open_arp(void);
+/* Whether it is one, that net_open_arp() may have opened in another process. */
+bool net_is_arp(int fd);
+/* What it has heard until now is old. */
+void net_arp_forget(int fd);
 int net_arp_listen(int fd);
 int net_send_arp(int fd, unsigned ifindex, const uint8_t bytes[static ARP_SIZE]);
 

@@ -5,12 +5,20 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 
-from basics import BUILD, config_text, sample, wait_for
+from basics import BUILD, ROOT, config_text, sample, wait_for
 from hosts import Host
 from servers import NGINX
+
+
+def limits_of_unit():
+    """Words before a command that give it no more capabilities than the unit does."""
+    with open(f"{ROOT}/init/vipd.service") as unit:
+        rights = re.findall(r"CAP_(\w+)", " ".join(re.findall("^CapabilityBoundingSet=(.*)", unit.read(), re.M)))
+    return ["setpriv", "--no-new-privs", "--bounding-set", ",".join(["-all"] + ["+" + right.lower() for right in rights])]
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -141,7 +149,7 @@ class Node(Host):
         """log: a descriptor instead of vipd.log. wrap: words before the command."""
         assert self.vipd is None
         output = {} if log is None else {"stdout": log, "stderr": log}
-        self.vipd = self.spawn([*wrap, program, "-c", self.config_path], "vipd",
+        self.vipd = self.spawn([*wrap, *limits_of_unit(), program, "-c", self.config_path], "vipd",
                                env={**self.testbed.environment, **environment}, **output)
         self.special = bool(environment or wrap)
 
