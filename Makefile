@@ -100,6 +100,8 @@ unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(cal
 unit_rivals   := agent/control/group/rivals.c agent/base/address.c
 unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
 unit_timeline := agent/control/group/timeline.c agent/core/names.c
+unit_roster_next := $(unit_roster)
+unit_health_router := $(unit_health)
 unit_certificate := agent/control/checks/certificate.c
 unit_judge    := agent/control/checks/judge.c agent/control/text.c agent/config/names.c
 unit_pace     := agent/control/checks/pace.c
@@ -140,9 +142,9 @@ $(B)/sim: $(call objects,$(SIM))
 sim: $(B)/sim
 	@VERBOSE=$(VERBOSE) $(EMULATOR) $(B)/sim $(SEED) $(RUNS)
 # Whether unit test and simulator notice when the core is broken.
-mutants: $(B)/sim $(TRANSCRIPTS:%=$(B)/unit/%) $(B)/unit/health $(B)/unit/replay $(B)/unit/roster
+mutants: $(B)/sim $(TRANSCRIPTS:%=$(B)/unit/%) $(B)/unit/health $(B)/unit/replay $(B)/unit/roster $(B)/unit/roster_next
 	@CC="$(CC) $(SANITIZE)" OBJECTS_health="$(call objects,$(unit_health))" OBJECTS_replay="$(call objects,$(unit_replay))" \
-		OBJECTS_roster="$(call objects,$(unit_roster))" \
+		OBJECTS_roster="$(call objects,$(unit_roster))" OBJECTS_roster_next="$(call objects,$(unit_roster))" \
 		tests/sim/mutants $(B)/mutants $(TRANSCRIPTS)
 
 # ---- the two commands of the README, and what they are made of ----
