@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One cluster for all tests: each begins with three healthy servers of which the first holds the VIP, and ends as it likes."""
+"""One cluster for all tests: each begins with three healthy servers of which the first holds the VIP, and ends as it likes.
+
+The mark `vips(address, …)` gives a test other addresses than the one of IPv6; those in a row that have the same cost no restart.
+"""
 
 import pytest
 
-from families import wait_both
 from hostile import Attacker
 from plugin import watched
-from testbed import BOTH, Cluster, Probe, wait_for
+from testbed import VIP, Cluster, Probe, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +20,8 @@ def session_lab():
 
 @pytest.fixture
 def lab(session_lab, request):
+    mark = request.node.get_closest_marker("vips")
+    session_lab.vips = mark.args if mark else (VIP,)
     with watched(session_lab, request):
         session_lab.restore()
         yield session_lab
@@ -26,18 +30,6 @@ def lab(session_lab, request):
 @pytest.fixture
 def nodes(lab):
     return lab.nodes
-
-
-@pytest.fixture
-def dual(nodes):
-    """The three servers, elected in IPv4, with one address of each family; the first has taken it over from IPv6."""
-    for node in nodes:
-        node.reconfigure(router={"addresses": [*BOTH], "name": "dual"})
-    wait_both(nodes, nodes[0])
-    for node in nodes:
-        wait_for(f"{node.name} knows the holder", lambda node=node: node.router()["active_router"]["address"],
-                 lambda address: address == nodes[0].ipv4)
-    return nodes
 
 
 @pytest.fixture

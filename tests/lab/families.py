@@ -16,11 +16,16 @@ def wait_both(nodes, holder):
              lambda seen: seen == [(node is holder,) * 2 for node in nodes])
 
 
+def entry(host, address):
+    """The MAC address that `host` has for another address."""
+    [found] = json.loads(run("ip", "-n", host.name, "-json", "neigh", "show", address).stdout)
+    return found.get("lladdr")
+
+
 def neighbour(host, address):
-    """The MAC address that `host` has for another address, after it has sent something there."""
+    """The same, after it has sent something there."""
     host.exec("bash", "-c", f"echo >/dev/udp/{address}/9", check=False)
-    [entry] = json.loads(run("ip", "-n", host.name, "-json", "neigh", "show", address).stdout)
-    return entry.get("lladdr")
+    return entry(host, address)
 
 
 def wait_reached(host, node):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interfaces and machines that lack one of the families, and those that come and go."""
 
+import pytest
+
 from families import wait_both
-from testbed import VIP_IPV4, run, wait_for
+from testbed import BOTH, VIP_IPV4, run, wait_for
 
 # No socket of IPv6, as with the kernel's parameter ipv6.disable=1.
 WITHOUT_IPV6 = """
@@ -20,9 +22,8 @@ os.execvp(sys.argv[1], sys.argv[1:])
 
 
 def without_ipv6(node):
-    """Its vipd has IPv4 alone, for the virtual router, the check and the metrics."""
+    """Its vipd has IPv4 alone, also for the check and the metrics."""
     config = node.config()
-    config["virtual_routers"][0]["addresses"] = [VIP_IPV4]
     config["checks"][0]["url"] = "https://127.0.0.1:6443/readyz"
     config["metrics"] = {"listen": "127.0.0.1:9752"}
     assert node.vipd_stop() == 0
@@ -36,50 +37,48 @@ def with_ipv6(node):
     node.interface_up()
 
 
-def wait_holder(nodes, holder):
-    wait_for(f"{holder.name} is the holder", lambda: [node.has_address(VIP_IPV4) for node in nodes],
-             lambda seen: seen == [node is holder for node in nodes])
-
-
-def test_a_machine_without_ipv6(nodes):
+@pytest.mark.vips(VIP_IPV4)
+def test_a_machine_without_ipv6(lab, nodes):
     """Every process runs; there are checks, metrics, hellos and the socket of vipctl."""
     try:
         for node in nodes:
             without_ipv6(node)
-        wait_holder(nodes, nodes[0])
+        lab.wait_holder(nodes[0])
         for node in nodes:
             wait_for(f"{node.name} knows the group", node.group, lambda seen: seen == (3, 2))
             wait_for(f"{node.name} is healthy", lambda node=node: node.router()["healthy"])
             assert node.vipd_pids().keys() == {"guardian", "keeper", "engine", "control"}
             assert "vipd_router_state" in node.exec("curl", "-sS", "http://127.0.0.1:9752/metrics").stdout
         nodes[0].drain()
-        wait_holder(nodes, nodes[1])
+        lab.wait_holder(nodes[1])
         assert nodes[1].vipd_stop() == 0
-        wait_holder(nodes, nodes[2])
+        lab.wait_holder(nodes[2])
     finally:
         for node in nodes:
             with_ipv6(node)
 
 
-def test_ipv6_comes_and_goes(dual):
+@pytest.mark.vips(*BOTH)
+def test_ipv6_comes_and_goes(nodes):
     """The holder of both cannot hold one of them, so another server has both."""
-    first, second, _ = dual
+    first, second, _ = nodes
     first.sysctl({"eth0/disable_ipv6": 1})
     try:
-        wait_both(dual, second)
+        wait_both(nodes, second)
     finally:
         first.sysctl({"eth0/disable_ipv6": 0})
         first.interface_up()
-    wait_both(dual, first)
+    wait_both(nodes, first)
 
 
-def test_ipv4_comes_and_goes(dual):
+@pytest.mark.vips(*BOTH)
+def test_ipv4_comes_and_goes(nodes):
     """Its election is in IPv4: without an address of its own it cannot take part."""
-    first, second, _ = dual
+    first, second, _ = nodes
     run("ip", "-n", first.name, "-4", "addr", "flush", "dev", "eth0")
-    wait_both(dual, second)
+    wait_both(nodes, second)
     first.interface_up()
-    wait_both(dual, first)
+    wait_both(nodes, first)
 
 
 def test_without_ipv4(nodes, lab):

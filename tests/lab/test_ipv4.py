@@ -8,29 +8,34 @@ import signal
 
 import pytest
 
+from families import entry, has, neighbour, wait_both, wait_reached
+from hosts import Host
 from keys import auth, make_key
-from testbed import VIP, VIP_IPV4, run, wait_for
+from testbed import BOTH, VIP_IPV4, run, wait_for
 
-def test_both_families_move_together(dual, lab):
+pytestmark = pytest.mark.vips(*BOTH)
+
+
+def test_both_families_move_together(nodes, lab):
     """A planned move, a dead server, a process that is killed and its return."""
-    first, second, third = dual
+    first, second, third = nodes
     wait_reached(lab.client, first)
     assert first.router()["family"] == "ipv4"
     first.drain()
-    wait_both(dual, second)
+    wait_both(nodes, second)
     wait_reached(lab.client, second)
     first.vipctl("resume")
-    wait_both(dual, first)
+    wait_both(nodes, first)
     first.blackhole()
     wait_for("the second has both", lambda: has(second), lambda seen: seen == (True, True))
     wait_reached(lab.client, second)
     first.plug()
-    wait_both(dual, first)
+    wait_both(nodes, first)
     first.vipd_kill_all()
-    wait_both(dual, second)
+    wait_both(nodes, second)
     wait_reached(lab.client, second)
     assert second.vipd_stop(signal.SIGTERM) == 0
-    wait_both(dual, third)
+    wait_both(nodes, third)
     wait_reached(lab.client, third)
 
 
@@ -57,15 +62,15 @@ s.sendto(b"vipd", ("224.0.0.18", 9752))
 """
 
 
-def test_the_group_knows_itself(dual, lab):
+def test_the_group_knows_itself(nodes, lab):
     """Hellos of an IPv4 election: to the group, signed, and to peers."""
-    first, second, third = dual
-    all_know(dual, "address", [node.ipv4 for node in dual])
-    all_know(dual, "advertised", [node.ipv4 for node in dual])
-    all_know(dual, "state", ["active", "backup", "backup"])
+    first, second, third = nodes
+    all_know(nodes, "address", [node.ipv4 for node in nodes])
+    all_know(nodes, "advertised", [node.ipv4 for node in nodes])
+    all_know(nodes, "state", ["active", "backup", "backup"])
     second.drain()
     third.drain()
-    all_know(dual, "can_take_over", [False] * 3)
+    all_know(nodes, "can_take_over", [False] * 3)
     refused = first.vipctl("drain", check=False)
     assert refused.returncode == 1 and second.name in refused.stderr, refused
     second.vipctl("resume")
@@ -78,21 +83,21 @@ def test_the_group_knows_itself(dual, lab):
 
     path, _ = make_key(lab, 1)
     for mode in ("receive-only", "enforce"):
-        for node in dual:
-            node.reconfigure(router={"addresses": [*BOTH], "name": "dual", "auth": auth(mode, 1, {1: path})})
-    all_know(dual, "signed", [True] * 3)
-    for node in dual:
-        peers = [other.ipv4 for other in dual if other is not node]
-        node.reconfigure(router={"addresses": [*BOTH], "name": "dual", "peers": peers, "auth": auth("enforce", 1, {1: path})})
+        for node in nodes:
+            node.reconfigure(router={"auth": auth(mode, 1, {1: path})})
+    all_know(nodes, "signed", [True] * 3)
+    for node in nodes:
+        peers = [other.ipv4 for other in nodes if other is not node]
+        node.reconfigure(router={"peers": peers, "auth": auth("enforce", 1, {1: path})})
     os.kill(first.vipd_pids()["control"], signal.SIGKILL)  # what it knew is forgotten
-    all_know(dual, "presence", ["here"] * 3)
-    wait_both(dual, first)
+    all_know(nodes, "presence", ["here"] * 3)
+    wait_both(nodes, first)
 
 
-def test_another_order_of_addresses_is_a_split_group(dual, lab):
+def test_another_order_of_addresses_is_a_split_group(nodes, lab):
     """Two elections with the same addresses: all servers name the one that is different, and it names them."""
-    first, second, third = dual
-    third.reconfigure(router={"addresses": BOTH[::-1], "name": "dual"})
+    first, second, third = nodes
+    third.reconfigure(router={"addresses": [*BOTH[::-1]]})
     for node, others in ((first, [third]), (second, [third]), (third, [first, second])):
         rivals = wait_for(f"{node.name} names {[other.name for other in others]}", lambda node=node: (node.router()["group"] or {}).get("rivals", []),
                           lambda found, others=others: {rival["node"] for rival in found} == {other.name for other in others})
@@ -100,34 +105,53 @@ def test_another_order_of_addresses_is_a_split_group(dual, lab):
         assert "SPLIT GROUP" in node.vipctl("status", check=False).stdout
         critical = node.vipctl("check", check=False)
         assert critical.returncode == 2 and "SPLIT GROUP" in critical.stdout, critical
-    third.reconfigure(router={"addresses": BOTH, "name": "dual"})
-    for node in dual:
+    third.reconfigure()
+    for node in nodes:
         wait_for(f"{node.name} names nobody", lambda node=node: node.router()["group"]["rivals"], lambda found: found == [])
 
 
-def test_every_state_of_an_arp_entry_is_left_at_once(dual, lab):
-    first, second, _ = dual
-    for state in ("reachable", "stale", "failed", "none"):
-        wait_reached(lab.client, first)
-        if state == "none":
-            run("ip", "-n", "client", "neigh", "flush", "to", VIP_IPV4)
-        else:
-            lladdr = [] if state == "failed" else ["lladdr", f"02:00:00:00:00:{first.number}"]
-            run("ip", "-n", "client", "neigh", "replace", VIP_IPV4, *lladdr, "nud", state, "dev", "eth0")
-        first.blackhole()
-        wait_for("the second has both", lambda: has(second), lambda seen: seen == (True, True))
-        wait_for(f"the announcement is believed instead of a {state} entry", lambda: neighbour(lab.client, VIP_IPV4),
-                 lambda mac: mac == f"02:00:00:00:00:{second.number}")
-        first.plug()
-        wait_both(dual, first)
+@pytest.fixture
+def clients(lab):
+    """Linux; and what it takes from nobody who was not asked: on the one replies, as Windows does, on the other requests."""
+    made = []
+    for number, ignored in enumerate(("reply", "request"), start=60):
+        host = Host(lab, f"no-{ignored}", str(number))
+        made.append(host)
+        host.exec("nft", f"table arp t {{ chain c {{ type filter hook input priority 0; "
+                         f"arp operation {ignored} arp saddr ip {VIP_IPV4} arp daddr ip {VIP_IPV4} counter drop; }}; }}")
+    yield [lab.client, *made]
+    for host in made:
+        assert "counter packets 0" not in host.exec("nft", "list", "ruleset").stdout, f"{host.name} has ignored nothing"
+        host.close()
 
 
-def test_unicast_peers_and_an_engine_that_dies_again_and_again(dual):
+def test_every_state_of_an_arp_entry_is_left_at_once(nodes, clients):
+    """Without sending anything, where there was an entry with a MAC address. Each state sees a move of its own."""
+    first, second, _ = nodes
+    old, new = first, second
+    for state in ("reachable", "stale", "delay", "probe", "failed", "none"):
+        for client in clients:
+            wait_reached(client, old)
+            if state == "none":
+                run("ip", "-n", client.name, "neigh", "flush", "to", VIP_IPV4)
+            else:
+                lladdr = [] if state == "failed" else ["lladdr", f"02:00:00:00:00:{old.number}"]
+                run("ip", "-n", client.name, "neigh", "replace", VIP_IPV4, *lladdr, "nud", state, "dev", "eth0")
+        first.drain() if new is second else first.vipctl("resume")
+        wait_both(nodes, new)
+        for client in clients:
+            wait_for(f"{client.name} believes the announcement instead of an entry that is {state}",
+                     lambda client=client: (neighbour if state in ("failed", "none") else entry)(client, VIP_IPV4),
+                     lambda mac: mac == f"02:00:00:00:00:{new.number}", 2.5)
+        old, new = new, old
+
+
+def test_unicast_peers_and_an_engine_that_dies_again_and_again(nodes):
     """Priority 0 of the guardian goes to the peers, too."""
-    first, second, _ = dual
-    for node in dual:
-        node.reconfigure(router={"addresses": [*BOTH], "name": "dual", "peers": [other.ipv4 for other in dual if other is not node]})
-    wait_both(dual, first)
+    first, second, _ = nodes
+    for node in nodes:
+        node.reconfigure(router={"peers": [other.ipv4 for other in nodes if other is not node]})
+    wait_both(nodes, first)
     wait_for("the second hears it", lambda: second.router()["active_router"]["address"], lambda address: address == first.ipv4)
     for _ in range(3):
         engine = wait_for("there is an engine", lambda: first.vipd_pids()["engine"])
@@ -137,13 +161,13 @@ def test_unicast_peers_and_an_engine_that_dies_again_and_again(dual):
     wait_for("the second took over", lambda: second.router()["reason"], lambda reason: reason == f"{first.ipv4} resigned")
 
 
-def test_the_address_is_never_a_source(dual):
+def test_the_address_is_never_a_source(nodes):
     """Also when the host's own address comes back after it."""
-    first = dual[0]
+    first = nodes[0]
     run("ip", "-n", first.name, "addr", "del", f"{first.ipv4}/24", "dev", "eth0")
-    wait_for("without an address of its own it cannot be the holder", lambda: has(dual[1]), lambda seen: seen == (True, True))
+    wait_for("without an address of its own it cannot be the holder", lambda: has(nodes[1]), lambda seen: seen == (True, True))
     run("ip", "-n", first.name, "addr", "add", f"{first.ipv4}/24", "dev", "eth0")
-    wait_both(dual, first)
+    wait_both(nodes, first)
     run("ip", "-n", first.name, "route", "replace", "198.51.100.0/24", "dev", "eth0")
     for target in ("192.0.2.77", "198.51.100.1"):
         [route] = json.loads(run("ip", "-n", first.name, "-json", "route", "get", target).stdout)
@@ -160,22 +184,22 @@ s.send(bytes([255] * 6) + mac + bytes.fromhex("08060001080006040002") + mac + ad
 """
 
 
-def test_a_foreign_holder_is_found_and_answered(dual, lab):
+def test_a_foreign_holder_is_found_and_answered(nodes, lab):
     """Somebody has the IPv4 address by hand; he answers when he is asked, and he announces."""
-    first = dual[0]
+    first = nodes[0]
     client = lab.client
     wait_reached(client, first)
     before = first.router()["counters"]["foreign_announcements"]
-    assert dual[2].vipd_stop() == 0  # it would remove the address
-    run("ip", "-n", dual[2].name, "addr", "add", f"{VIP_IPV4}/24", "dev", "eth0")
+    assert nodes[2].vipd_stop() == 0  # it would remove the address
+    run("ip", "-n", nodes[2].name, "addr", "add", f"{VIP_IPV4}/24", "dev", "eth0")
     try:
         conflict = wait_for("it is found by a question", lambda: first.router()["conflict"],
                             lambda conflict: conflict["address"] == VIP_IPV4, deadline=20)
         assert conflict["kind"] == "address"
-        assert conflict["mac"] == f"02:00:00:00:00:{dual[2].number}"
+        assert conflict["mac"] == f"02:00:00:00:00:{nodes[2].number}"
     finally:
-        run("ip", "-n", dual[2].name, "addr", "del", f"{VIP_IPV4}/24", "dev", "eth0", check=False)
-    dual[2].exec("python3", "-c", SPEAK_ARP, "reply", VIP_IPV4, f"02:00:00:00:00:{dual[2].number}")
+        run("ip", "-n", nodes[2].name, "addr", "del", f"{VIP_IPV4}/24", "dev", "eth0", check=False)
+    nodes[2].exec("python3", "-c", SPEAK_ARP, "reply", VIP_IPV4, f"02:00:00:00:00:{nodes[2].number}")
     wait_for("its announcement is counted", lambda: first.router()["counters"]["foreign_announcements"],
              lambda now: now > before)
     wait_reached(client, first)
@@ -187,8 +211,8 @@ def doctor(node):
     return [(finding["sign"], finding["found"]) for finding in json.loads(node.vipctl(*words, check=False).stdout)["findings"]]
 
 
-def test_the_doctor_asks_by_arp(dual):
-    first, second, third = dual
+def test_the_doctor_asks_by_arp(nodes):
+    first, second, third = nodes
     found = doctor(first)
     for address in BOTH:
         assert ("fine", f"{address}: held here, and nobody else answers for it") in found, found
@@ -216,21 +240,21 @@ for i in range(10000):
 """
 
 
-def test_a_storm_of_arp_moves_nothing(dual, lab):
-    first, second, _ = dual
-    before = [node.router()["counters"]["transitions"] for node in dual]
+def test_a_storm_of_arp_moves_nothing(nodes, lab):
+    first, second, _ = nodes
+    before = [node.router()["counters"]["transitions"] for node in nodes]
     lab.client.exec("python3", "-c", STORM)
-    wait_both(dual, first)
-    assert [node.router()["counters"]["transitions"] for node in dual] == before
+    wait_both(nodes, first)
+    assert [node.router()["counters"]["transitions"] for node in nodes] == before
     wait_reached(second, first)
-    for node in dual:
+    for node in nodes:
         assert node.vipctl("status", check=False).stdout.count("CONFLICT") <= 1
 
 
-def test_the_capture_shows_both_families(dual):
-    first = dual[0]
+def test_the_capture_shows_both_families(nodes):
+    first = nodes[0]
     first.drain()
-    wait_both(dual, dual[1])
+    wait_both(nodes, nodes[1])
     path = f"{first.directory}/both.pcapng"
     first.vipctl("capture", "-o", path)
     shown = run("tcpdump", "-n", "-r", path, check=False).stdout
