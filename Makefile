@@ -262,7 +262,8 @@ lab-bgp: setup-bgp
 	@$(MAKE) --no-print-directory -s all lab-programs
 	@VIPD_BUILD=$(B) ONLY="$(ONLY)" tests/bgp/run $(RUNS)
 
-# vipd before real API servers, which are built first, once; see tests/kubernetes/rows.py. ROWS=pattern RUNS=n
+# vipd before real API servers, which are built first, once; see tests/kubernetes/rows.py. ROWS=pattern RUNS=n;
+# ROWS=endpoints: the object that the holder publishes, and its RBAC.
 lab-kubernetes: override RUNS := $(if $(filter command%,$(origin RUNS)),$(RUNS),1)
 lab-kubernetes: setup-demo
 	@$(MAKE) --no-print-directory -s all

@@ -10,6 +10,7 @@ import ipaddress
 import json
 import os
 
+from calico import Calico
 from hosts import Host
 from node import Node
 from segment import Frr
@@ -23,10 +24,11 @@ BFD_MS, BFD_MULTIPLIER = 300, 3
 
 
 class Variant:
-    """A manifest, and what of it reaches BIRD. learned: whether a server passes on what it has learned from another."""
+    """A manifest, and what of it reaches BIRD. learned: whether a server passes on what it has learned from another. published:
+    the holder keeps the list of the Service."""
 
-    def __init__(self, name, service=False, learned=False, bfd=False):
-        self.name, self.service, self.learned, self.bfd = name, service, learned, bfd
+    def __init__(self, name, service=False, learned=False, bfd=False, published=False):
+        self.name, self.service, self.learned, self.bfd, self.published = name, service, learned, bfd, published
 
     def paths(self, holder):
         """Through whom the router reaches the VIP while all is well."""
@@ -40,14 +42,27 @@ class Server(Node):
         super().interface_up()
         ip_batch(self.name, [f"route replace default via {ROUTER} dev eth0"])
 
-    def bird_start(self, variant):
+    def config(self):
+        calico = self.testbed.calico
+        return {**super().config(), **({"publish": [calico.target()]} if calico else {})}
+
+    def bird_write(self, variant, advertises):
         path = os.path.join(self.directory, "bird.conf")
         with open(path, "w") as out:
-            out.write(bird_config(self, variant))
+            out.write(bird_config(self, variant, advertises))
+        return path
+
+    def bird_start(self, variant):
+        path = self.bird_write(variant, True)
         self.bird = self.spawn(["bird", "-f", "-c", path, "-s", self.directory + "/bird.ctl"], "bird")
         if variant.service:
-            self.exec("nft", f"table ip6 proxy {{ chain c {{ type nat hook prerouting priority dstnat; "
-                      f"ip6 daddr {VIP} tcp dport 6443 dnat to [{self.address}]:6443; }}; }}")
+            self.exec("nft", PROXY.format(vip=VIP, to=f"dnat to [{self.address}]:6443"))
+
+    def follow(self, variant, advertises):
+        """Its place in the list of the Service has changed."""
+        self.bird_write(variant, advertises)
+        self.birdc("configure")
+        self.exec("nft", "delete table ip6 proxy; " + PROXY.format(vip=VIP, to=f"dnat to [{self.address}]:6443" if advertises else "drop"))
 
     def bird_stop(self, variant):
         self.end(self.bird)
@@ -107,7 +122,7 @@ class Remote(Host):
 class World(Cluster):
     """with World() as world: …"""
 
-    node_class = Server
+    node_class, calico = Server, None
 
     def __init__(self):
         super().__init__()
@@ -116,12 +131,18 @@ class World(Cluster):
 
     def bgp_start(self, variant):
         self.variant = variant
+        if variant.published:
+            self.calico = Calico(self, lambda node, advertises: node.follow(variant, advertises))
+            self.restore()  # with `publish`
         self.router.bgp_start(self.nodes, variant)
         for node in self.nodes:
             node.bird_start(variant)
         self.bgp_settles()
 
     def bgp_stop(self):
+        if self.calico:
+            self.calico.end()
+            self.calico = None
         for node in self.nodes:
             node.bird_stop(self.variant)
         self.router.bgp_stop()
@@ -140,13 +161,16 @@ class World(Cluster):
         if self.variant.bfd:
             wait_for("BFD", lambda: json.loads(self.router.vtysh("bfdd", "show bfd peers json")),
                      lambda peers: [peer["status"] for peer in peers] == ["up"] * len(self.nodes), 30)
+        if self.calico:  # the holder's own route would hide that its place in the list is not there yet
+            wait_for("the list of the Service", lambda: self.calico.ready(), lambda ready: all(ready.values()), 30)
+            wait_for("BIRD follows it", lambda: all(self.calico.advertises.values()))
         wait_for("the paths of the router", lambda: self.paths(self.router), lambda names: names == self.variant.paths(self.nodes[0]), 30)
 
 
 
-def bird_config(server, variant):
+def bird_config(server, variant, advertises):
     others = [node for node in server.testbed.nodes if node is not server]
-    static = f"protocol static service {{\n  ipv6;\n  route {VIP}/128 blackhole;\n}}\n" if variant.service else ""
+    static = f"protocol static service {{\n  ipv6;\n  route {VIP}/128 blackhole;\n}}\n" if variant.service and advertises else ""
     bfd = (f"protocol bfd {{\n  interface \"eth0\" {{ interval {BFD_MS} ms; multiplier {BFD_MULTIPLIER}; }};\n}}\n"
            if variant.bfd else "")
     mesh = "".join(MESH.format(number=node.number, address=node.address, own=server.address, cluster=CLUSTER_AS,
@@ -159,6 +183,7 @@ def bird_config(server, variant):
         learned="" if variant.learned else "if source = RTS_BGP then reject; ")
 
 
+PROXY = "table ip6 proxy {{ chain c {{ type nat hook prerouting priority dstnat; ip6 daddr {vip} tcp dport 6443 {to}; }}; }}"
 BIRD = """
 log stderr all;
 router id 192.0.2.{number};

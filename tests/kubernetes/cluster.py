@@ -42,7 +42,7 @@ def example(server, settings):
     for key, value in settings.items():
         text = re.sub(rf"(?m)^\s*{key}\s*=.*\n", "", text)
         text = re.sub(r"(?m)^(\s*)vrid +=", rf"\1{key} = {value};\n\1vrid =", text)
-    return f'node = "{server.name}";\nrun_as = "root";\n{text}'
+    return f'node = "{server.name}";\nrun_as = "root";\n{text}{server.testbed.more}'
 
 
 class Server(Node):
@@ -138,7 +138,7 @@ class ControlPlane(Cluster):
     node_class = Server
 
     def __init__(self, programs):
-        self.programs, self.etcd_readiness = programs, False
+        self.programs, self.etcd_readiness, self.more = programs, False, ""
         super().__init__()
         self.kubeconfig = os.path.join(self.directory, "kubeconfig")
         self.make_admin()
@@ -161,14 +161,17 @@ class ControlPlane(Cluster):
         return self.client.inside([self.programs + "/kubectl", "--kubeconfig", self.kubeconfig, "--request-timeout", "5s",
                                    *arguments])
 
-    def begin(self, settings, delay_s):
-        """Three healthy servers and one holder, which is returned; vipd has just been started, with these settings."""
+    def begin(self, settings, delay_s, prepare=None):
+        """Three healthy servers and one holder, which is returned; vipd has just been started, with these settings. prepare: what
+        is done before that, and returns more of the configuration."""
+        self.more = ""
         for node in self.nodes:
             node.settings = settings
             node.recover(delay_s)
         for node in self.nodes:
             node.api_ready()
         self.etcd_readiness = "etcd-readiness" in self.nodes[0].api_answer("/readyz?verbose")[1]
+        self.more = prepare(self) if prepare else ""
         for node in self.nodes:
             node.write_config()
             node.vipd_start()

@@ -11,6 +11,7 @@ import signal
 import time
 import typing
 
+import endpoints
 from testbed import wait_for
 
 
@@ -21,6 +22,7 @@ class Row:
     expected: dict  # what observe.Seen or the row's notes say: the greatest value allowed, or the only one
     settings: dict = dataclasses.field(default_factory=dict)  # of the virtual router
     delay_s: int = 0  # kube-apiserver --shutdown-delay-duration
+    prepare: typing.Callable = None  # see ControlPlane.begin
 
 
 def pass_time(seconds):
@@ -150,4 +152,6 @@ ROWS = [
     Row("etcd elects a leader, resign", election, {"moves": 0, "none_s": 0, "well_failed": 0}, settings=RESIGN),
     Row("partition, demote", partition, {"majority_none_s": 0}, settings=DEMOTE),
     Row("partition, resign", partition, {"majority_none_s": 0, "several_s": 15}, settings=RESIGN),
+    Row("Endpoints follow the servers", endpoints.endpoints_follow,
+        {"API_death_s": 5, "drain_s": 5, "node_death_s": 20, "holder_API_death_s": 10}, prepare=endpoints.prepare),
 ]
