@@ -8,7 +8,7 @@ import pytest
 
 from hostile import Attacker
 from plugin import watched
-from testbed import VIP, Cluster, Probe, wait_for
+from testbed import VIP, Cluster, Probe, Probes, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +34,8 @@ def nodes(lab):
 
 @pytest.fixture
 def probe(lab):
-    """A client that has had its first answers from the first server."""
-    probe = Probe(lab.client, request_ms=20)
+    """A client that has had its first answers from the first server; with several addresses one of each."""
+    probe = Probe(lab.client, request_ms=20) if lab.vips == (VIP,) else Probes(lab.client, lab.vips, request_ms=20)
     wait_for("the client is served by the first server", probe.answered_by, lambda name: name == lab.nodes[0].name)
     probe.mark()
     yield probe

@@ -15,7 +15,9 @@ import pytest
 
 from keys import auth, make_key, roll_out, write_auth, write_key
 from packets import Sniffer
-from testbed import BUILD, VIP, adverts_pass, ip_batch, transitions, wait_for
+from testbed import BUILD, VIP, VIP_IPV4, adverts_pass, ip_batch, transitions, wait_for
+
+pytestmark = pytest.mark.vips(VIP, VIP_IPV4)
 
 FD_BOARD = 5  # include/vipd/message.h
 KILLS = int(os.environ.get("VIPD_KILLS", "2"))
@@ -103,7 +105,7 @@ def test_a_keeper_that_starts_after_a_handover_puts_nothing_back(lab, nodes):
     adverts_pass(nodes[0], 1)
     os.kill(nodes[0].vipd_pids()["engine"], signal.SIGKILL)
     os.kill(keeper, signal.SIGKILL)
-    wait_for("the address is removed", nodes[0].has_address, lambda has: not has, 30)
+    wait_for("the address is removed", nodes[0].has_let_go, deadline=30)
     wait_for("another keeper runs", nodes[0].vipd_pids, lambda pids: pids.get("keeper") not in (None, keeper), 30)
     wait_for("it is a Backup", lambda: nodes[0].router()["state"], lambda state: state == "backup")
     nodes[0].end(watcher)
@@ -231,10 +233,10 @@ def test_a_stopped_engine_resumes_quietly(lab, nodes):
     assert lab.holders() == [nodes[0].name]
     own = [packet for packet in sniffer.seen() if packet["from"] == "02:00:00:00:00:11"]
     sniffer.close()
-    announced = [packet for packet in own if "target" in packet]
+    announced = [packet.get("arp", "neighbor") for packet in own if "target" in packet]
     adverts = [packet for packet in own if "advert" in packet]
     assert adverts[0]["advert"] == 150 and own[0] is adverts[0]  # it speaks when it is elected, not before
-    assert len(announced) <= 10 and len(adverts) <= 35, own  # a schedule twice, for the loser's last word
+    assert max(map(announced.count, announced)) <= 10 and len(adverts) <= 35, own  # a schedule twice, for the loser's last word
     windows = [sum(a["at"] <= b["at"] < a["at"] + 0.05 for b in adverts) for a in adverts]
     assert max(windows) <= 4, own
 
@@ -245,7 +247,7 @@ def test_release_beside_a_running_one_whose_configuration_was_spoilt(lab, nodes)
     assert nodes[0].has_address()
     nodes[0].vipd_kill_all()
     nodes[0].release()
-    assert not nodes[0].has_address()
+    assert nodes[0].has_let_go()
 
 
 def test_release_waits_for_an_engine_that_hands_over(lab, nodes, probe):
@@ -258,7 +260,7 @@ def test_release_waits_for_an_engine_that_hands_over(lab, nodes, probe):
     wait_for("it waits", lambda: "waiting for the engine" in dict(nodes[0].logs())[f"{nodes[0].name}/release.log"])
     assert release.poll() is None
     os.kill(pids["engine"], signal.SIGKILL)
-    assert release.wait(timeout=15) == 0 and not nodes[0].has_address()
+    assert release.wait(timeout=15) == 0 and nodes[0].has_let_go()
     nodes[0].processes.remove(release)
     os.kill(pids["control"], signal.SIGCONT)
 

@@ -45,3 +45,24 @@ class Probe:
         self.host.end(self.process)
         self.process.stdin.close()
         self.process.stdout.close()
+
+
+class Probes:
+    """Clients of several addresses, which should see the same."""
+
+    def __init__(self, host, vips, request_ms):
+        self.probes = [Probe(host, vip, request_ms=request_ms * len(vips)) for vip in vips]
+
+    def mark(self):
+        windows = [probe.mark() for probe in self.probes]
+        requests = {key: sum(window["requests"][key] for window in windows) for key in ("ok", "retried", "lost")}
+        return {"requests": {**requests, "error": [window["requests"]["error"] for window in windows]}}
+
+    def answered_by(self):
+        """The server that gave all of them the last good answer; None if they differ."""
+        names = {probe.answered_by() for probe in self.probes}
+        return names.pop() if len(names) == 1 else None
+
+    def close(self):
+        for probe in self.probes:
+            probe.close()

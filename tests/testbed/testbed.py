@@ -14,7 +14,7 @@ from basics import BOTH, BUILD, NAME, PREFIX, ROOT, SANITIZED, SANITIZER, URL, V
     run, sample, transitions, wait_for  # noqa: F401 (the tests import what they need from here)
 from hosts import Host
 from node import Node, UnixConnection  # noqa: F401
-from probe import Probe  # noqa: F401
+from probe import Probe, Probes  # noqa: F401
 from servers import make_certificates
 from space import is_inside
 
