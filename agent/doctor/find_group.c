@@ -43,14 +43,19 @@ static void judge_settings(struct doctor *doctor, const char *name, const json_t
 {
 	size_t i, k;
 	json_t *member, *setting;
+	char theirs[SETTING_TEXT_MAX], ours[SETTING_TEXT_MAX];
 	json_array_foreach(json_object_get(group, "members"), i, member)
 	{
 		if (strcmp(member_text(member, "presence"), "here") != 0)
 			continue;
-		json_array_foreach(json_object_get(member, "differs"), k, setting) finding_add(doctor,
-		    DOCTOR_WARNING, name,
-		    "write the same into vipd.conf on every server; vipctl status -o json shows both",
-		    "%s has another setting of %s", member_text(member, "node"), json_string_value(setting));
+		json_array_foreach(json_object_get(member, "differs"), k, setting)
+		{
+			const char *key = json_string_value(setting);
+			finding_add(doctor, DOCTOR_WARNING, name,
+			    "write the same into vipd.conf on every server", "%s has %s = %s, this node %s",
+			    member_text(member, "node"), key, setting_text(member, key, theirs),
+			    setting_text(group_self(group), key, ours));
+		}
 	}
 }
 

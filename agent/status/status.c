@@ -173,3 +173,52 @@ const char *rival_text(const json_t *router, const json_t *rival, char out[stati
 	    family_text(router));
 	return out;
 }
+
+const json_t *group_self(const json_t *group)
+{
+	size_t i;
+	json_t *member;
+	json_array_foreach(json_object_get(group, "members"), i, member)
+	{
+		if (member_true(member, "self"))
+			return member;
+	}
+	return NULL;
+}
+
+#define LIST_ITEM_MAX 64
+
+/* Addresses as they are, numbers in decimal. */
+static void list_text(const json_t *list, const char *separator, char *out, size_t room)
+{
+	size_t i, used = strlen(out);
+	json_t *item;
+	json_array_foreach(list, i, item)
+	{
+		if (used + LIST_ITEM_MAX > room)
+			return;
+		used +=
+		    (size_t)(json_is_string(item) ? snprintf(out + used, room - used, "%s%.45s",
+							i ? ", " : separator, json_string_value(item))
+						  : snprintf(out + used, room - used, "%s%d",
+							i ? ", " : separator, (int)json_integer_value(item)));
+	}
+}
+
+const char *setting_text(const json_t *member, const char *setting, char out[static SETTING_TEXT_MAX])
+{
+	const json_t *settings = json_object_get(member, "settings");
+	strcpy(out, json_is_object(settings) ? "" : "?");
+	if (*out)
+		return out;
+	if (!strcmp(setting, "advert_interval"))
+		snprintf(out, SETTING_TEXT_MAX, "%dms", (int)member_number(settings, "advert_interval_ms"));
+	else if (!strcmp(setting, "auth")) {
+		snprintf(out, SETTING_TEXT_MAX, "%.31s", member_text(settings, "auth"));
+		list_text(json_object_get(settings, "keys"), ", keys ", out, SETTING_TEXT_MAX);
+	} else if (!strcmp(setting, "addresses"))
+		list_text(json_object_get(settings, "addresses"), "", out, SETTING_TEXT_MAX);
+	else
+		strcpy(out, member_true(settings, setting) ? "true" : "false");
+	return out;
+}

@@ -108,8 +108,9 @@ __attribute__((format(printf, 3, 4))) static void note(FILE *out, bool colour, c
 }
 
 /* What is not as it should be with a member, in words. */
-static void notes_of(FILE *out, bool colour, const json_t *member, const char *version)
+static void notes_of(FILE *out, bool colour, const json_t *member, const json_t *self, const char *version)
 {
+	char theirs[SETTING_TEXT_MAX], ours[SETTING_TEXT_MAX];
 	const char *node = member_text(member, "node"), *reason = member_text(member, "reason");
 	size_t i;
 	json_t *setting;
@@ -119,8 +120,12 @@ static void notes_of(FILE *out, bool colour, const json_t *member, const char *v
 		note(out, colour, "%s: %s", node, reason);
 	if (strcmp(member_text(member, "version"), version))
 		note(out, colour, "%s: vipd %s, here %s", node, member_text(member, "version"), version);
-	json_array_foreach(json_object_get(member, "differs"), i, setting) note(
-	    out, colour, "%s: %s is not what it is here; it must be equal", node, json_string_value(setting));
+	json_array_foreach(json_object_get(member, "differs"), i, setting)
+	{
+		const char *name = json_string_value(setting);
+		note(out, colour, "%s: %s is %s, here %s; it must be equal", node, name,
+		    setting_text(member, name, theirs), setting_text(self, name, ours));
+	}
 }
 
 static void strangers_note(FILE *out, bool colour, const json_t *group)
@@ -153,7 +158,8 @@ void group_print(FILE *out, bool colour, const json_t *status)
 		else
 			note(out, colour, "they are known only where UDP port %d is open between the servers",
 			    (int)member_number(hellos, "port"));
-		json_array_foreach(members, k, member) notes_of(out, colour, member, version);
+		json_array_foreach(members, k, member)
+		    notes_of(out, colour, member, group_self(group), version);
 		strangers_note(out, colour, group);
 	}
 }

@@ -68,6 +68,15 @@ bool holder_is_unhealthy(const json_t *router);
 const char *refusal_cause(const json_t *router, char out[static CAUSE_MAX]);
 
 /*
+ * What a member of a group has for a setting that must be equal, by the name that `differs` gives it:
+ * "100ms", "true", "enforce, keys 1, 7", "192.0.2.100, 2001:db8::100"; "?" if it does not say.
+ */
+#define SETTING_TEXT_MAX 320
+const char *setting_text(const json_t *member, const char *setting, char out[static SETTING_TEXT_MAX]);
+/* This node among the members of a group; NULL: it is not there. */
+const json_t *group_self(const json_t *group);
+
+/*
  * Of a server in `group.rivals`: "k8s-node02 (fe80::12) has 192.0.2.100 in VRID 100 of IPv4, here it is in
  * VRID 100 of IPv6: they do not hear each other, so both will hold the address".
  */

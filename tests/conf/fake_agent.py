@@ -196,7 +196,8 @@ VERSION = subprocess.run([VIPCTL, "--version"], capture_output=True, text=True).
 def member(number, **more):
     return {"node": f"k8s-node0{number}", "address": f"fe80::5054:ff:fe12:345{number}", "self": number == 1, "version": VERSION, "presence": "here",
             "last_seen_ms": 400, "state": "backup", "priority": 100, "effective_priority": 100, "health": "healthy", "reason": None,
-            "drained": False, "can_take_over": True, "differs": [], **more}
+            "drained": False, "can_take_over": True, "differs": [],
+            "settings": {"addresses": [VIP], "advert_interval_ms": 100, "preempt": True, "auth": "off", "keys": []}, **more}
 
 
 def grouped(status, *members, can_take_over=2, following="k8s-node02", without_hello=()):

@@ -74,7 +74,12 @@ def test_the_group(agent):
      "nobody else can take over"),
     ([member(2, drained=True)], {"can_take_over": 0, "following": None}, "0 of 2 servers can take over", "nobody else can take over"),
     ([member(2, version="0.9\033[2J")], {}, "k8s-node02: vipd 0.9?[2J, here ", ": k8s-node02"),
-    ([member(2, differs=["auth"])], {}, "k8s-node02: auth is not what it is here", "k8s-node02 has another setting of auth"),
+    ([member(2, differs=["auth"], settings={"auth": "enforce", "keys": [1, 7]})], {},
+     "k8s-node02: auth is enforce, keys 1, 7, here off; it must be equal", "k8s-node02 has auth = enforce, keys 1, 7, this node off"),
+    ([member(2, differs=["addresses"], settings={"addresses": ["192.0.2.100", VIP]})], {},
+     f"k8s-node02: addresses is 192.0.2.100, {VIP}, here {VIP}; it must", f"has addresses = 192.0.2.100, {VIP}, this node {VIP}"),
+    ([member(2, differs=["advert_interval", "preempt"], settings={"advert_interval_ms": 1000, "preempt": False})], {},
+     "k8s-node02: advert_interval is 1000ms, here 100ms", "has advert_interval = 1000ms, this node 100ms; api: k8s-node02 has preempt = false"),
     ([member(2)], {"without_hello": ["fe80::99"]}, "fe80::99 advertises and sends no hello", None),
 ])
 def test_what_is_wrong_with_the_group(agent, members, more, shown, warned):

@@ -76,6 +76,8 @@ def test_every_server_shows_the_same(lab, nodes):
     assert "2001:db8:6::77" in group(first)[third.name]["settings"]["addresses"]
     third.reconfigure()
     seen((first, second), third, "differs", [])
+    log = dict(first.logs())[f"{first.name}/vipd.log"]
+    assert f"{third.name} has another setting of addresses" in log and f"{third.name} has the same setting of addresses again" in log
 
 
 def test_lost_back_and_stopped(lab, nodes):

@@ -205,6 +205,30 @@ static void full(void **state)
 
 /* ---- differences ---- */
 
+/* What has changed is told once, in both directions; not of one that stops. */
+static void differences_are_told_once(void **state)
+{
+	(void)state;
+	struct hello ours = hello_of(1, 0), theirs = hello_of(2, 1);
+	struct address source = address_of(2);
+	struct roster_news news;
+	struct mono now = {SECOND};
+	roster = (struct roster){0};
+	assert_int_equal(roster_compare(&roster, &ours, &source), 0);
+	theirs.preempt = !ours.preempt;
+	assert_int_equal(roster_hear(&roster, &source, &theirs, now, WALL, &news), HELLO_OK);
+	assert_int_equal(roster_compare(&roster, &ours, &source), ROSTER_PREEMPT);
+	assert_int_equal(roster.members[0].differed, ROSTER_PREEMPT);
+	assert_int_equal(roster_compare(&roster, &ours, &source), 0);
+	theirs.leaving = true, theirs.advert_interval_ms++, theirs.number++;
+	assert_int_equal(roster_hear(&roster, &source, &theirs, now, WALL, &news), HELLO_OK);
+	assert_int_equal(roster_compare(&roster, &ours, &source), 0);
+	theirs.leaving = false, theirs.advert_interval_ms--, theirs.number++, theirs.preempt = ours.preempt;
+	assert_int_equal(roster_hear(&roster, &source, &theirs, now, WALL, &news), HELLO_OK);
+	assert_int_equal(roster_compare(&roster, &ours, &source), ROSTER_PREEMPT);
+	assert_int_equal(roster.members[0].differed, 0);
+}
+
 static void differences(void **state)
 {
 	(void)state;
@@ -289,6 +313,7 @@ int main(void)
 	    cmocka_unit_test(old_ones_are_refused),
 	    cmocka_unit_test(full),
 	    cmocka_unit_test(differences),
+	    cmocka_unit_test(differences_are_told_once),
 	    cmocka_unit_test(strangers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

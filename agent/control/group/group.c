@@ -77,6 +77,25 @@ void group_tell(struct group *group, unsigned index, const struct roster_news *n
 		group->on_news(group->news_context);
 }
 
+void group_compare(struct group *group, unsigned index, const struct address *source)
+{
+	struct group_router *router = &group->routers[index];
+	const char *name = group->control->config->routers[index].name;
+	unsigned changed = router->ours.vrid ? roster_compare(&router->roster, &router->ours, source) : 0;
+	const struct roster_member *member = roster_find(&router->roster, source);
+	for (unsigned i = 0; i < ROSTER_SETTINGS; i++) {
+		if (!(changed >> i & 1) || !may_log(group))
+			continue;
+		if (member->differed >> i & 1)
+			log_warning("%s: %s has another setting of %s; it must be equal on every server "
+				    "(vipctl status shows both)",
+			    name, member->hello.node, roster_setting_name(i));
+		else
+			log_info("%s: %s has the same setting of %s again", name, member->hello.node,
+			    roster_setting_name(i));
+	}
+}
+
 void group_tell_rival(struct group *group, unsigned index, const struct rival *rival)
 {
 	const struct config_router *config = &group->control->config->routers[index];

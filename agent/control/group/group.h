@@ -97,6 +97,8 @@ unsigned group_forget(struct group *group, const char *node);
 /* Records and logs what the roster of router `index` has to tell. */
 void group_tell(struct group *group, unsigned index, const struct roster_news *news);
 
+/* Logs which settings of the member at `source` differ from ours, or do not any more. */
+void group_compare(struct group *group, unsigned index, const struct address *source);
 /* Logs it; NULL: nothing. */
 void group_tell_rival(struct group *group, unsigned index, const struct rival *rival);
 

@@ -94,6 +94,7 @@ static enum hello_verdict take(struct group *group, const struct datagram *datag
 		return verdict;
 	group->changed |= news.changed;
 	group_tell(group, index, &news);
+	group_compare(group, index, source);
 	history_hear(group, index, source, &hello, now);
 	return verdict;
 }

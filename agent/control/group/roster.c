@@ -380,3 +380,13 @@ unsigned roster_differences(const struct hello *ours, const struct hello *theirs
 	       (ours->preempt == theirs->preempt ? 0U : ROSTER_PREEMPT) |
 	       (same_auth(ours, theirs) ? 0U : ROSTER_AUTH);
 }
+
+unsigned roster_compare(struct roster *roster, const struct hello *ours, const struct address *source)
+{
+	struct roster_member *member = find(roster, source);
+	if (!member || member->hello.leaving)
+		return 0;
+	unsigned now = roster_differences(ours, &member->hello), changed = now ^ member->differed;
+	member->differed = now;
+	return changed;
+}

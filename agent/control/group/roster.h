@@ -30,6 +30,7 @@ struct roster_member {
 	enum roster_presence presence;
 	struct mono heard; /* when that came */
 	int64_t since_us;  /* wall clock: of the presence */
+	unsigned differed; /* what was told of its settings last, see roster_differences() */
 };
 
 /* A router that advertises as Active and sends no hello. */
@@ -126,6 +127,10 @@ enum { ROSTER_ADDRESSES = 1, ROSTER_INTERVAL = 2, ROSTER_PREEMPT = 4, ROSTER_AUT
 #define ROSTER_SETTINGS 4
 /* "addresses", "advert_interval", "preempt", "auth": keys of the configuration */
 const char *roster_setting_name(unsigned bit);
+
+/* Of the member at `source`: stores which settings differ now, and returns what has changed in that since the
+ * last call. */
+unsigned roster_compare(struct roster *roster, const struct hello *ours, const struct address *source);
 
 /* Which of them differ. */
 unsigned roster_differences(const struct hello *ours, const struct hello *theirs);
