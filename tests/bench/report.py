@@ -53,6 +53,8 @@ def configurations(name, trials):
     """Both sides', as the first server has them: printed, and kept beside the results."""
     one = trials.nodes[0]
     for make, path in (("vipd", one.config_path), ("keepalived", os.path.join(one.directory, "keepalived.conf"))):
+        if not os.path.exists(path):  # this make was left out
+            continue
         with open(path) as source:
             text = source.read()
         with open(os.path.join(DIRECTORY, f"{name}-{make}.conf"), "w") as out:
