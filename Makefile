@@ -37,7 +37,7 @@ room = $(wildcard agent/$(1)/*.c agent/$(1)/*/*.c)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel sandbox keeper engine guardian,$(call room,$(r)))
-CONTROL := $(foreach r,base board control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c \
+CONTROL := $(foreach r,base board status control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c \
 	   $(addprefix agent/wire/,advert.c auth.c checksum.c connections.c frame.c hello.c names.c)
 VIPCTL  := $(foreach r,base config status doctor import vipctl,$(call room,$(r))) $(addprefix agent/net/,arp.c socket.c) $(addprefix agent/wire/,advert.c arp.c checksum.c na.c names.c)
 
@@ -73,8 +73,10 @@ $(B)/obj/agent/board/layout.o build/fuzz/obj/agent/board/layout.o: $(wildcard in
 $(B)/obj/agent/import/%.o: override CFLAGS += $(if $(SAN),-fno-sanitize=pointer-overflow)
 build/fuzz/obj/agent/import/%.o: override FUZZ_FLAGS += -fno-sanitize=pointer-overflow
 
-# Linked in as they are; see agent/vipctl/template.h.
+# Linked in as they are; see agent/vipctl/template.h and agent/control/page/page.h.
 $(B)/obj/agent/vipctl/template.o: $(wildcard agent/vipctl/manifest/*)
+PAGE := $(filter-out %.c %.h,$(wildcard agent/control/page/*))
+$(B)/obj/agent/control/page/page.o build/fuzz/obj/agent/control/page/page.o: $(PAGE)
 
 # A unit test links exactly the files it names, and no other.
 TIME          := agent/base/mono.c
@@ -107,6 +109,7 @@ unit_judge    := agent/control/checks/judge.c agent/control/text.c agent/config/
 unit_pace     := agent/control/checks/pace.c
 unit_metrics  := $(call room,control/report) $(addprefix agent/control/,group/roster.c group/timeline.c inet6.c text.c) $(unit_health) $(addprefix agent/base/,address.c log.c) \
 		 agent/core/timing.c $(foreach r,config core wire,agent/$(r)/names.c)
+unit_page     := $(foreach r,control/page status,$(call room,$(r))) $(addprefix agent/control/,text.c http/host.c)
 unit_address  := agent/base/address.c
 unit_board    := agent/board/board.c agent/board/layout.c $(TIME)
 unit_sandbox  := agent/sandbox/sandbox.c agent/base/log.c

@@ -129,11 +129,24 @@ const struct group control_group = {.where = "control = { … }",
 	{0},
     }};
 
+/* What the page shows is for those who are on this server. Elsewhere somebody has to want it. */
+static void finish_metrics(struct report *report, config_setting_t *setting, void *base)
+{
+	(void)report;
+	struct config *config = base;
+	if (!config_setting_get_member(setting, "page"))
+		config->metrics_page =
+		    config->metrics_address.sin6_family == AF_INET6 &&
+		    address_is_loopback(&(struct address){config->metrics_address.sin6_addr});
+}
+
 const struct group metrics_group = {.where = "metrics = { … }",
+    .finish = finish_metrics,
     .keys = (const struct key[]){
 	{"listen", &type_endpoint, FIELD_WITH(config, metrics_listen, metrics_address),
 	    .example = "\"[::1]:9752\"",
 	    .zero = ", \"[::]:9752\" for every address of this host (IPv4 too), or \"\" to turn it off"},
+	{"page", &type_bool, FIELD(config, metrics_page), .example = "true"},
 	{0},
     }};
 

@@ -32,6 +32,7 @@ static void set_defaults(struct config *config)
 	set_text(config->metrics_listen, sizeof(config->metrics_listen), "[::1]:9752");
 	config->metrics_address = (struct sockaddr_in6){
 	    .sin6_family = AF_INET6, .sin6_port = htons(9752), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	config->metrics_page = true;
 }
 
 static void set_default_node(struct report *report, struct config *config)

@@ -15,15 +15,15 @@ struct judge {
 };
 
 /* What is wrong and what to do. */
-__attribute__((format(printf, 2, 3))) static void attention(
-    const struct judge *judge, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void attention(
+    const struct judge *judge, enum attention grade, const char *format, ...)
 {
 	char text[1024];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	judge->say(judge->context, text);
+	judge->say(judge->context, grade, text);
 }
 
 static void judge_engine(const struct judge *judge, const json_t *engine)
@@ -32,19 +32,20 @@ static void judge_engine(const struct judge *judge, const json_t *engine)
 	if (!judge->stale)
 		return;
 	if (json_is_number(json_object_get(engine, "heartbeat_ms")))
-		attention(judge,
+		attention(judge, ATTENTION_BAD,
 		    "the engine does not respond (last sign of life %s ago): what stands above is old, "
 		    "except KERNEL. It is restarted by itself; if not: journalctl -u vipd",
 		    show_duration(member_number(engine, "heartbeat_ms"), silent));
 	else
-		attention(judge, "the engine has not started yet; if this stays: journalctl -u vipd");
+		attention(judge, ATTENTION_BAD,
+		    "the engine has not started yet; if this stays: journalctl -u vipd");
 }
 
 static void judge_recorder(const struct judge *judge, const json_t *recorder)
 {
 	if (json_is_string(json_object_get(recorder, "last_error")))
-		attention(judge, "no capture files are written to %s: %s", member_text(recorder, "directory"),
-		    member_text(recorder, "last_error"));
+		attention(judge, ATTENTION_WARNING, "no capture files are written to %s: %s",
+		    member_text(recorder, "directory"), member_text(recorder, "last_error"));
 }
 
 static void judge_publish(const struct judge *judge, const json_t *targets)
@@ -54,7 +55,7 @@ static void judge_publish(const struct judge *judge, const json_t *targets)
 	json_array_foreach(targets, i, target)
 	{
 		if (!strcmp(member_text(target, "state"), "failing"))
-			attention(judge, "%s cannot be told which servers are ready: %s",
+			attention(judge, ATTENTION_WARNING, "%s cannot be told which servers are ready: %s",
 			    member_text(target, "target"), member_text(target, "last_error"));
 	}
 }
@@ -64,12 +65,12 @@ static void judge_missing(const struct judge *judge, const json_t *router, const
 {
 	const char *name = member_text(router, "name"), *interface = member_text(router, "interface");
 	if (judge->stale)
-		attention(judge,
+		attention(judge, ATTENTION_WARNING,
 		    "%s: this node was active, but the kernel no longer has %s on %s: another node has "
 		    "probably taken over; see vipctl status there",
 		    name, address, interface);
 	else
-		attention(judge,
+		attention(judge, ATTENTION_BAD,
 		    "%s: ACTIVE WITHOUT ITS ADDRESS: the kernel does not have %s on %s, so nobody answers "
 		    "for it. Move it away: vipctl drain %s; why: journalctl -u vipd",
 		    name, address, interface, name);
@@ -86,15 +87,15 @@ static void judge_addresses(const struct judge *judge, const json_t *router)
 		switch (address_presence(router, item)) {
 		case PRESENCE_MISSING: judge_missing(judge, router, address); break;
 		case PRESENCE_LEFT:
-			attention(judge,
+			attention(judge, ATTENTION_BAD,
 			    "%s: ADDRESS LEFT BEHIND: this node is %s, but the kernel has %s on %s, so "
 			    "two servers may answer for it. Remove it: ip address del %s/%s dev %s",
 			    name, member_text(router, "state"), address, interface, address,
 			    strchr(address, ':') ? "128" : "32", interface);
 			break;
 		case PRESENCE_UNKNOWN:
-			attention(judge, "%s: the kernel did not say whether %s is on %s", name, address,
-			    interface);
+			attention(judge, ATTENTION_WARNING, "%s: the kernel did not say whether %s is on %s",
+			    name, address, interface);
 			break;
 		case PRESENCE_RIGHT:
 		case PRESENCE_HANDOVER: break;
@@ -111,22 +112,22 @@ static void judge_conflict(const struct judge *judge, const json_t *router)
 		return;
 	refusal_cause(router, cause);
 	if (*mac && *cause)
-		attention(judge,
+		attention(judge, ATTENTION_BAD,
 		    "%s: CONFLICT: %s also claims %s, so clients may reach either. Most likely: %s",
 		    member_text(router, "name"), mac, address, cause);
 	else if (*mac)
-		attention(judge,
+		attention(judge, ATTENTION_BAD,
 		    "%s: CONFLICT: %s also claims %s, so clients may reach either. Find that host (a "
 		    "vipd that was killed, a MetalLB or kube-vip speaker, a static address) and stop it",
 		    member_text(router, "name"), mac, address);
 	else if (json_is_integer(json_object_get(conflict, "vrid")))
-		attention(judge,
+		attention(judge, ATTENTION_BAD,
 		    "%s: CONFLICT: VRID %d lists the same address %s, and elects a holder of its own. Give "
 		    "them the "
 		    "same VRID or other addresses",
 		    member_text(router, "name"), (int)member_number(conflict, "vrid"), address);
 	else
-		attention(judge,
+		attention(judge, ATTENTION_BAD,
 		    "%s: CONFLICT: another host advertises from %s, the address of this node: their "
 		    "adverts are refused. Give one of them another link-local address, or look for a loop",
 		    member_text(router, "name"), address);
@@ -138,7 +139,7 @@ static void judge_rivals(const struct judge *judge, const json_t *router)
 	json_t *rival;
 	char text[RIVAL_TEXT_MAX];
 	json_array_foreach(json_object_get(json_object_get(router, "group"), "rivals"), i, rival)
-	    attention(judge, "%s: SPLIT GROUP: %s. " ADVICE_RIVAL, member_text(router, "name"),
+	    attention(judge, ATTENTION_BAD, "%s: SPLIT GROUP: %s. " ADVICE_RIVAL, member_text(router, "name"),
 		rival_text(router, rival, text));
 }
 
@@ -151,33 +152,35 @@ static void judge_router(const struct judge *judge, const json_t *router)
 	judge_conflict(judge, router);
 	judge_rivals(judge, router);
 	if (strcmp(state, "fault") == 0)
-		attention(
-		    judge, "%s: fault: %s; this node cannot hold it", name, member_text(router, "reason"));
+		attention(judge, ATTENTION_WARNING, "%s: fault: %s; this node cannot hold it", name,
+		    member_text(router, "reason"));
 	else if (strcmp(state, "initialize") == 0)
-		attention(judge, "%s: has not started yet: %s", name, member_text(router, "reason"));
+		attention(judge, ATTENTION_WARNING, "%s: has not started yet: %s", name,
+		    member_text(router, "reason"));
 	else if (router_holder(router) == HOLDER_FOREIGN)
-		attention(judge,
+		attention(judge, ATTENTION_BAD,
 		    "%s: VRID TAKEN: %s advertises VRID %d with other addresses: NOBODY HOLDS OURS. Give one "
 		    "of "
 		    "the two groups another vrid",
 		    name, member_text(json_object_get(router, "active_router"), "address"),
 		    (int)member_number(router, "vrid"));
 	else if (router_holder(router) == HOLDER_NOBODY || router_holder(router) == HOLDER_SILENT)
-		attention(judge, "%s: this node hears no holder: %s%s%s", name,
+		attention(judge, ATTENTION_BAD, "%s: this node hears no holder: %s%s%s", name,
 		    router_holder_text(router, holder), drained ? "; take it back: vipctl resume " : "",
 		    drained ? name : "");
 	if (router_is_kept(router))
-		attention(judge,
+		attention(judge, ATTENTION_WARNING,
 		    "%s: drained, but no other server took over, so this node keeps the address until one "
 		    "does. Look there why: vipctl status",
 		    name);
 	if (holder_is_unhealthy(router))
-		attention(judge,
+		attention(judge, ATTENTION_BAD,
 		    "%s: the holder is unhealthy: %s; no healthy server takes part. Look there why: vipctl "
 		    "status",
 		    name, router_holder_text(router, holder));
 	if (!member_true(router, "healthy"))
-		attention(judge, "%s: unhealthy: %s", name, member_text(router, "health_reason"));
+		attention(judge, ATTENTION_WARNING, "%s: unhealthy: %s", name,
+		    member_text(router, "health_reason"));
 }
 
 static void judge_certificate(const struct judge *judge, const char *check, const json_t *certificate)
@@ -185,12 +188,13 @@ static void judge_certificate(const struct judge *judge, const char *check, cons
 	size_t i;
 	json_t *address;
 	int64_t expires = time_parse(member_text(certificate, "expires"));
-	json_array_foreach(json_object_get(certificate, "missing"), i, address) attention(judge,
-	    "check %s: the server's certificate does not name %s: clients that come by it will refuse to "
-	    "talk to this server; %s",
-	    check, json_string_value(address), member_text(certificate, "advice"));
+	json_array_foreach(json_object_get(certificate, "missing"), i, address)
+	    attention(judge, ATTENTION_WARNING,
+		"check %s: the server's certificate does not name %s: clients that come by it will refuse to "
+		"talk to this server; %s",
+		check, json_string_value(address), member_text(certificate, "advice"));
 	if (expires >= 0 && expires < time_now_ms())
-		attention(judge, "check %s: the server's certificate has expired", check);
+		attention(judge, ATTENTION_WARNING, "check %s: the server's certificate has expired", check);
 }
 
 static void judge_checks(const struct judge *judge, const json_t *checks)
@@ -200,12 +204,12 @@ static void judge_checks(const struct judge *judge, const json_t *checks)
 	json_array_foreach(checks, i, check)
 	{
 		if (strcmp(member_text(check, "state"), "failing") == 0)
-			attention(judge, "check %s: %s: %s", member_text(check, "name"),
+			attention(judge, ATTENTION_WARNING, "check %s: %s: %s", member_text(check, "name"),
 			    is_recovering(check) ? "recovering" : "failing",
 			    member_text(check, "last_error"));
 		else if (member_true(check, "unauthorized"))
-			attention(judge, "check %s: passing, but blind: %s", member_text(check, "name"),
-			    member_text(check, "last_error"));
+			attention(judge, ATTENTION_WARNING, "check %s: passing, but blind: %s",
+			    member_text(check, "name"), member_text(check, "last_error"));
 		judge_certificate(judge, member_text(check, "name"), json_object_get(check, "certificate"));
 	}
 }

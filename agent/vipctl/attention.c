@@ -7,8 +7,9 @@
 #include "vipctl/page.h"
 #include "vipctl/show.h"
 
-static void print(void *context, const char *text)
+static void print(void *context, enum attention grade, const char *text)
 {
+	(void)grade;
 	struct page *page = context;
 	char line[1024];
 	snprintf(line, sizeof line, "%s", text);
@@ -26,7 +27,7 @@ __attribute__((format(printf, 2, 3))) static void attention(struct page *page, c
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	print(page, text);
+	print(page, ATTENTION_WARNING, text);
 }
 
 /* The next start would have what the file says, or fail. */

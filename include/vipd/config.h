@@ -206,6 +206,7 @@ struct config {
 	uint32_t admin_gid;
 	char metrics_listen[CONFIG_NAME_MAX]; /* as written; "": off */
 	struct sockaddr_in6 metrics_address;  /* sin6_family 0: off */
+	bool metrics_page;		      /* for browsers, there too */
 	uint16_t group_port;		      /* of hellos */
 	int64_t group_interval_us;	      /* between them */
 	bool group_hints;		      /* the next Backup does not wait for Skew_Time */

@@ -110,6 +110,9 @@ static inline bool is_recovering(const json_t *object)
 	return strcmp(member_text(object, "health"), "recovering") == 0;
 }
 
+/* Whether clients get no answer, or the wrong server's; or may, if it stays so or something else happens. */
+enum attention { ATTENTION_BAD, ATTENTION_WARNING };
+
 /* Called with each thing that needs attention, and what to do about it: one line, any characters. */
-typedef void attention_say(void *context, const char *text);
+typedef void attention_say(void *context, enum attention grade, const char *text);
 void attention_find(const json_t *status, attention_say *say, void *context);

@@ -172,6 +172,7 @@ static void test_defaults(void **state)
 	assert_int_equal(config.metrics_address.sin6_family, AF_INET6);
 	assert_int_equal(ntohs(config.metrics_address.sin6_port), 9752);
 	assert_address(&(struct address){config.metrics_address.sin6_addr}, "::1");
+	assert_true(config.metrics_page);
 	assert_int_equal(config.group_port, 9752);
 	assert_int_equal(config.group_interval_us, 1000000);
 	assert_address(&config.group_advertise, "::");
@@ -205,6 +206,7 @@ static void test_values(void **state)
 	(void)state;
 	assert_int_equal(config_load("tests/conf/good-unusual.conf", &config, &errors), 0);
 	assert_int_equal(config.metrics_address.sin6_family, 0);
+	assert_false(config.metrics_page);
 	assert_int_equal(config.group_port, 9753);
 	assert_int_equal(config.group_interval_us, 2000000);
 	assert_address(&config.group_advertise, "2001:db8::11");
@@ -246,6 +248,32 @@ static void test_values(void **state)
 }
 
 /* A text is zeroed behind its end: a longer default must not show through. */
+/* Elsewhere than on loopback somebody has to want it. */
+static void test_page(void **state)
+{
+	static const struct {
+		const char *metrics;
+		bool has_page;
+	} cases[] = {
+	    {"", true},
+	    {"metrics = { listen = \"[::1]:1\"; };", true},
+	    {"metrics = { listen = \"127.0.0.1:1\"; };", true},
+	    {"metrics = { listen = \"[::]:1\"; };", false},
+	    {"metrics = { listen = \"192.0.2.1:1\"; };", false},
+	    {"metrics = { listen = \"\"; };", false},
+	    {"metrics = { page = false; };", false},
+	    {"metrics = { listen = \"[::]:1\"; page = true; };", true},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char text[512];
+		snprintf(text, sizeof text, "%s%s", MINIMAL, cases[i].metrics);
+		assert_int_equal(read_text(text), 0);
+		if (config.metrics_page != cases[i].has_page)
+			fail_msg("%s", cases[i].metrics);
+	}
+}
+
 static void test_no_remains(void **state)
 {
 	(void)state;
@@ -467,6 +495,7 @@ int main(void)
 	    cmocka_unit_test(test_warnings),
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_values),
+	    cmocka_unit_test(test_page),
 	    cmocka_unit_test(test_no_remains),
 	    cmocka_unit_test(test_print_auth),
 	    cmocka_unit_test(test_unreadable),

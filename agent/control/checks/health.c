@@ -89,12 +89,33 @@ static enum check_state next_state(const struct check_health *health, const stru
 	return health_penalty_us(health, config, now) ? CHECK_RECOVERING : CHECK_PASSING;
 }
 
+static void past_add(struct check_past *past, int64_t us, struct mono now)
+{
+	int64_t slot = now.us / CHECK_PAST_SLOT_US + 1;
+	for (int64_t i = 0; i < CHECK_PAST_SLOTS && past->last < slot - i; i++)
+		past->longest_us[(slot - i) % CHECK_PAST_SLOTS] = -1;
+	past->last = slot;
+	int64_t *longest_us = &past->longest_us[slot % CHECK_PAST_SLOTS];
+	if (us > *longest_us)
+		*longest_us = us;
+}
+
+int64_t health_past_us(const struct check_health *health, unsigned ago, struct mono now)
+{
+	const struct check_past *past = &health->past;
+	int64_t slot = now.us / CHECK_PAST_SLOT_US + 1 - ago;
+	if (!past->last || slot < 1 || slot > past->last || slot <= past->last - CHECK_PAST_SLOTS)
+		return -1;
+	return past->longest_us[slot % CHECK_PAST_SLOTS];
+}
+
 bool health_result(struct check_health *health, const struct config_check *config,
     const struct check_result *result, struct mono now, int64_t now_us)
 {
 	bool is_good =
 	    result->outcome == CHECK_SUCCESS || (result->outcome == CHECK_UNAUTHORIZED && !health->answered);
 	result_record(health, result, is_good, now_us);
+	past_add(&health->past, result->duration_us, now);
 	health->answered |= result->outcome == CHECK_SUCCESS;
 	if (is_good && !health->good)
 		health->good_since = now;

@@ -43,6 +43,15 @@ struct check_result {
 /* Upper bounds of check_health.duration, 1 ms .. 10 s. */
 extern const int64_t check_duration_bounds_us[BOARD_BUCKETS_MAX];
 
+/* The longest probe of each slot: what a graph of the last five minutes needs. */
+#define CHECK_PAST_SLOTS   60
+#define CHECK_PAST_SLOT_US (5 * USEC_PER_SEC)
+struct check_past {
+	int64_t last; /* slot of the last probe; 0: there was none */
+	int64_t
+	    longest_us[CHECK_PAST_SLOTS]; /* of slot i: at i % CHECK_PAST_SLOTS; -1: no probe ended in it */
+};
+
 /* One check since it was first configured; all zeros is a check that has no result yet. */
 struct check_health {
 	enum check_state state;
@@ -58,6 +67,7 @@ struct check_health {
 	char failure[CHECK_TEXT_MAX];	 /* of the last probe that failed */
 	uint64_t results[CHECK_OUTCOMES];
 	struct board_histogram duration;
+	struct check_past past;
 	struct certificate certificate;	     /* the last that was seen */
 	unsigned fall_count;		     /* times it became failing, ever */
 	struct mono falls[CONFIG_FLAPS_MAX]; /* the last of them, at fall_count modulo that */
@@ -75,6 +85,10 @@ struct check_health {
  */
 bool health_result(struct check_health *health, const struct config_check *config,
     const struct check_result *result, struct mono now, int64_t now_us);
+
+/* The longest probe of the slot that was `ago` slots (0 .. CHECK_PAST_SLOTS - 1) before now, in
+ * microseconds; -1: none. */
+int64_t health_past_us(const struct check_health *health, unsigned ago, struct mono now);
 
 /* What the check says of a router; healthy while there is no result. */
 enum vrrp_health health_grade(const struct check_health *health);

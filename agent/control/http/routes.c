@@ -14,6 +14,8 @@
 #include "control/group/group.h"
 #include "control/http/access.h"
 #include "control/http/events.h"
+#include "control/http/host.h"
+#include "control/http/pages.h"
 #include "control/http/reload.h"
 #include "control/http/service.h"
 #include "control/publish/publish.h"
@@ -35,29 +37,18 @@
 
 struct route {
 	const char *path;
-	const char *method;		    /* GET also stands for HEAD */
-	enum { OPEN, LOCAL, ADMIN } access; /* on both listeners; on the socket; there, for those who may */
+	const char *method; /* GET also stands for HEAD */
+	/* On both listeners; there, too, unless metrics.page is false; on the socket; there, for those who
+	 * may. */
+	enum { OPEN, PAGE, LOCAL, ADMIN } access;
 	const char *arguments[ARGUMENTS_MAX];
 	void (*answer)(struct service *service, struct http_request *request);
 };
 
-static int look(struct control *control, struct view *view)
-{
-	int r = view_take(
-	    view, control->board, control->config, checks_health(control->parts[PART_CHECKS]), mono_now());
-	view->started_us = control->started_us;
-	view->reloaded = control->reloaded.type == MESSAGE_RELOADED ? &control->reloaded : NULL;
-	view->group = control->parts[PART_GROUP];
-	view->recorder = recorder_state(control->parts[PART_RECORDER]);
-	view->publish = publish_views(control->parts[PART_PUBLISH]);
-	view->pid = getppid(); /* the guardian started us */
-	return r;
-}
-
 static void get_status(struct service *service, struct http_request *request)
 {
 	struct view view;
-	json_t *json = look(service->control, &view) < 0 ? NULL : status_json(&view);
+	json_t *json = service_look(service, &view) < 0 ? NULL : status_json(&view);
 	view_free(&view);
 	http_reply_json(request, MHD_HTTP_OK, json);
 }
@@ -67,7 +58,7 @@ static void metrics_renew(struct service *service)
 	struct view view;
 	free(service->metrics_text);
 	service->metrics_text = NULL;
-	if (look(service->control, &view) == 0)
+	if (service_look(service, &view) == 0)
 		service->metrics_text = metrics_text(&view, &service->metrics_length);
 	view_free(&view);
 	service->metrics_at = mono_now();
@@ -246,6 +237,21 @@ static void post_forget(struct service *service, struct http_request *request)
 		http_reply_json(request, MHD_HTTP_OK, json_pack("{s:i}", "forgotten", (int)count));
 }
 
+static void get_page(struct service *service, struct http_request *request)
+{
+	pages_get_document(service->pages, request);
+}
+
+static void get_page_model(struct service *service, struct http_request *request)
+{
+	pages_get_model(service->pages, request);
+}
+
+static void get_page_events(struct service *service, struct http_request *request)
+{
+	pages_get_events(service->pages, request);
+}
+
 static const struct route routes[] = {
     {"/v1/status", "GET", LOCAL, {NULL}, get_status},
     {"/v1/events", "GET", LOCAL, {"follow", "since", "last", "group", NULL}, get_events},
@@ -256,17 +262,26 @@ static const struct route routes[] = {
     {"/v1/resume", "POST", ADMIN, {"router", NULL}, post_resume},
     {"/v1/forget", "POST", ADMIN, {"node", NULL}, post_forget},
     {"/v1/reload", "POST", ADMIN, {NULL}, post_reload},
+    {"/", "GET", PAGE, {NULL}, get_page},
+    {"/page.json", "GET", PAGE, {NULL}, get_page_model},
+    {"/page/events", "GET", PAGE, {NULL}, get_page_events},
     {"/metrics", "GET", OPEN, {NULL}, get_metrics},
     {"/healthz", "GET", OPEN, {NULL}, get_healthz},
 };
 #define ROUTES (sizeof routes / sizeof routes[0])
 
-static void unknown_path(struct http_request *request, bool open_only)
+static bool is_served(const struct service *service, const struct route *route, bool is_local)
+{
+	return is_local || route->access == OPEN ||
+	       (route->access == PAGE && service->control->config->metrics_page);
+}
+
+static void unknown_path(const struct service *service, struct http_request *request, bool is_local)
 {
 	char known[256];
 	size_t length = 0;
 	for (size_t i = 0; i < ROUTES; i++) {
-		if (routes[i].access == OPEN || !open_only)
+		if (is_served(service, &routes[i], is_local))
 			length += (size_t)snprintf(known + length, sizeof known - length, "%s%s",
 			    length ? ", " : "", routes[i].path);
 	}
@@ -279,15 +294,15 @@ static bool method_fits(const struct route *route, const char *method)
 	return !strcmp(route->method, method) || (!strcmp(route->method, "GET") && !strcmp(method, "HEAD"));
 }
 
-static void answer(struct service *service, struct http_request *request, bool open_only)
+static void answer(struct service *service, struct http_request *request, bool is_local)
 {
 	const struct route *route = NULL;
 	for (size_t i = 0; i < ROUTES; i++) {
-		if (!strcmp(routes[i].path, request->path) && (routes[i].access == OPEN || !open_only))
+		if (!strcmp(routes[i].path, request->path) && is_served(service, &routes[i], is_local))
 			route = &routes[i];
 	}
 	if (!route) {
-		unknown_path(request, open_only);
+		unknown_path(service, request, is_local);
 		return;
 	}
 	if (!method_fits(route, request->method)) {
@@ -295,6 +310,14 @@ static void answer(struct service *service, struct http_request *request, bool o
 		http_reply_error(request, MHD_HTTP_METHOD_NOT_ALLOWED, "%s takes %s, not %s", route->path,
 		    allow, request->method);
 		MHD_add_response_header(request->response, MHD_HTTP_HEADER_ALLOW, allow);
+		return;
+	}
+	if (route->access == PAGE && !is_local &&
+	    !host_is_literal(http_header(request, MHD_HTTP_HEADER_HOST))) {
+		http_reply_error(request, MHD_HTTP_MISDIRECTED_REQUEST,
+		    "ask for the page by an address or by localhost, as in http://[::1]:9752/: another name "
+		    "may "
+		    "be of somebody else's page");
 		return;
 	}
 	/* Not ignored: /v1/drain?roter=api would drain every router. */
@@ -308,10 +331,10 @@ static void answer(struct service *service, struct http_request *request, bool o
 
 void routes_local(void *context, struct http_request *request)
 {
-	answer(context, request, false);
+	answer(context, request, true);
 }
 
 void routes_metrics(void *context, struct http_request *request)
 {
-	answer(context, request, true);
+	answer(context, request, false);
 }

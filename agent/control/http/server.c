@@ -278,6 +278,11 @@ const char *http_argument_unknown(const struct http_request *request, const char
 	return search.found;
 }
 
+const char *http_header(const struct http_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
 int http_socket(const struct http_request *request)
 {
 	const union MHD_ConnectionInfo *info =

@@ -58,6 +58,9 @@ const char *http_argument(const struct http_request *request, const char *name);
 /* The first argument that is not in `known` (ends with NULL), NULL if there is none. */
 const char *http_argument_unknown(const struct http_request *request, const char *const *known);
 
+/* The value of a header, NULL if it is not there. */
+const char *http_header(const struct http_request *request, const char *name);
+
 /* The client's socket. */
 int http_socket(const struct http_request *request);
 

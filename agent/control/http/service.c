@@ -7,19 +7,38 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "control/checks/checks.h"
 #include "control/control.h"
 #include "control/group/group.h"
 #include "control/http/events.h"
+#include "control/http/pages.h"
 #include "control/http/reload.h"
+#include "control/publish/publish.h"
+#include "control/report/report.h"
 
 #define LOCAL_CONNECTIONS   128
-#define METRICS_CONNECTIONS 32
+#define METRICS_CONNECTIONS 192 /* open pages are 128 of them at most */
 #define LOCAL_OF_ONE	    32
 #define LOCAL_OF_ROOT	    16
 #define METRICS_OF_ONE	    8
 #define LOCAL_IDLE_S	    10
 #define METRICS_IDLE_S	    5
+
+int service_look(struct service *service, struct view *view)
+{
+	struct control *control = service->control;
+	int r = view_take(
+	    view, control->board, control->config, checks_health(control->parts[PART_CHECKS]), mono_now());
+	view->started_us = control->started_us;
+	view->reloaded = control->reloaded.type == MESSAGE_RELOADED ? &control->reloaded : NULL;
+	view->group = control->parts[PART_GROUP];
+	view->recorder = recorder_state(control->parts[PART_RECORDER]);
+	view->publish = publish_views(control->parts[PART_PUBLISH]);
+	view->pid = getppid(); /* the guardian started us */
+	return r;
+}
 
 static bool start(struct service *service)
 {
@@ -54,6 +73,7 @@ static void service_changed(void *part)
 {
 	struct service *service = part;
 	events_changed(service->events);
+	pages_changed(service->pages);
 }
 
 void http_reloaded(struct service *service, const struct message *message)
@@ -72,7 +92,8 @@ static int service_open(void *part, struct control *control)
 		group->news_context = service;
 	}
 	service->reload = reload_new(control->event);
-	return service->events && service->reload ? 0 : -ENOMEM;
+	service->pages = pages_new(service, control->event);
+	return service->events && service->reload && service->pages ? 0 : -ENOMEM;
 }
 
 /* Whoever waits is answered before the server stops. */
@@ -80,10 +101,12 @@ static void service_close(void *part)
 {
 	struct service *service = part;
 	events_stop(service->events);
+	pages_stop(service->pages);
 	reload_free(service->reload);
 	http_stop(service->local);
 	http_stop(service->metrics);
 	free(service->events);
+	pages_free(service->pages);
 	free(service->metrics_text);
 }
 

@@ -9,12 +9,14 @@
 #include "vipd/mono.h"
 
 struct control;
+struct view;
 
 /* PART_HTTP; of the http room alone. */
 struct service {
 	struct control *control;
 	struct events *events;
 	struct reload *reload;
+	struct pages *pages;
 	struct http *local;   /* the Unix socket */
 	struct http *metrics; /* NULL: off */
 	char *metrics_text;   /* the last answer, shared for a moment: see routes.c */
@@ -24,6 +26,9 @@ struct service {
 
 /* MESSAGE_RELOADED has come. */
 void http_reloaded(struct service *service, const struct message *message);
+
+/* What an answer is made from. Returns as view_take(); view_free() it after either. */
+int service_look(struct service *service, struct view *view);
 
 /* http_handler; context: struct service. All routes, and those that are for the metrics listener. */
 void routes_local(void *context, struct http_request *request);

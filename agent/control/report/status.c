@@ -240,6 +240,17 @@ static json_t *certificate_json(
 	return json;
 }
 
+/* The oldest first. */
+static json_t *recent_json(const struct view *view, const struct check_health *health)
+{
+	json_t *list = json_array();
+	for (unsigned ago = CHECK_PAST_SLOTS; ago-- > 0;) {
+		int64_t us = health_past_us(health, ago, view->now);
+		json_array_append_new(list, us < 0 ? json_null() : json_real((double)us / 1000.0));
+	}
+	return list;
+}
+
 /* `state` knows no third one: readers were made before there were grades. */
 static json_t *check_json(const struct view *view, unsigned index)
 {
@@ -260,6 +271,7 @@ static json_t *check_json(const struct view *view, unsigned index)
 	put(json, "since", text_json_time(health->since_us));
 	put(json, "state_ms", known ? age_json(view, health->since) : json_null());
 	put(json, "last_ms", known ? json_real((double)health->last_us / 1000.0) : json_null());
+	put(json, "recent_ms", recent_json(view, health));
 	put(json, "last_error", text_json_or_null(trouble, sizeof trouble));
 	put(json, "last_success", text_json_time(health->last_success_us));
 	put(json, "unauthorized", json_boolean(health_is_blind(health)));

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See pages.h. What is sent is a frame, the same bytes for every viewer, kept until the last of them has
+ * taken it. A viewer that is not done with one when the next is made gets the newest when it is; one that
+ * takes too long is dropped. Nobody waits for a viewer.
+ */
+#include "control/http/pages.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "control/control.h"
+#include "control/group/group.h"
+#include "control/http/followers.h"
+#include "control/http/service.h"
+#include "control/page/model.h"
+#include "control/page/page.h"
+#include "control/report/report.h"
+#include "control/report/timeline.h"
+#include "vipd/address.h"
+#include "vipd/mono.h"
+
+#define VIEWERS_MAX    128
+#define VIEWERS_OF_ONE 4 /* address or user: half of the connections that one may have are left */
+#define AGE_MAX_US     USEC_PER_SEC
+#define AGE_MIN_US     (100 * USEC_PER_MS) /* when something has changed */
+#define BEAT_US	       (5 * USEC_PER_SEC)  /* page.js waits for 12 s */
+#define SLOW_US	       (10 * USEC_PER_SEC)
+
+struct frame {
+	unsigned users;
+	size_t size;
+	char *bytes;
+};
+
+struct pages {
+	struct service *service;
+	struct followers viewers;
+	sd_event_source *timer;
+	struct mono made; /* all of what follows */
+	bool changed;	  /* since then */
+	json_t *model;
+	char *document;
+	size_t document_size;
+	struct frame *frame;
+	uint64_t frames, beats; /* ever */
+	struct mono spoke;	/* when the last frame or beat began */
+};
+
+/* Who is at the other end: a user of this machine, or an address. */
+struct peer {
+	uid_t uid;
+	struct in6_addr address;
+};
+
+struct viewer {
+	struct follower follower;
+	struct pages *pages;
+	struct peer peer;
+	struct frame *frame; /* being sent; NULL: none */
+	size_t sent;
+	struct mono began;
+	uint64_t frames, beats; /* what it has had */
+};
+
+static void frame_drop(struct frame *frame)
+{
+	if (!frame || --frame->users)
+		return;
+	free(frame->bytes);
+	free(frame);
+}
+
+static struct frame *frame_new(char *bytes, size_t size)
+{
+	struct frame *frame = bytes ? malloc(sizeof *frame) : NULL;
+	if (!frame) {
+		free(bytes);
+		return NULL;
+	}
+	*frame = (struct frame){.users = 1, .size = size, .bytes = bytes};
+	return frame;
+}
+
+/* ---- what is shown ---- */
+
+static json_t *make_model(struct service *service)
+{
+	struct view view;
+	json_t *status = service_look(service, &view) < 0 ? NULL : status_json(&view);
+	view_free(&view);
+	const struct group *group = service->control->parts[PART_GROUP];
+	int64_t now_us = realtime_us();
+	json_t *timeline = timeline_json(&group->history->timeline, mono_now(), now_us);
+	json_t *model = status ? page_model(status, timeline, now_us / USEC_PER_MS) : NULL;
+	json_decref(timeline);
+	json_decref(status);
+	return model;
+}
+
+static void renew_frame(struct pages *pages)
+{
+	size_t size = 0;
+	char *bytes = page_event(pages->model, &size);
+	const struct frame *before = pages->frame;
+	if (bytes && before && before->size == size && !memcmp(before->bytes, bytes, size)) {
+		free(bytes);
+		return;
+	}
+	struct frame *frame = frame_new(bytes, size);
+	if (!frame)
+		return;
+	frame_drop(pages->frame);
+	pages->frame = frame;
+	pages->frames++;
+}
+
+static void renew(struct pages *pages)
+{
+	struct mono now = mono_now();
+	if (pages->made.us && mono_sub(now, pages->made) < (pages->changed ? AGE_MIN_US : AGE_MAX_US))
+		return;
+	json_decref(pages->model);
+	free(pages->document);
+	pages->model = make_model(pages->service);
+	pages->document = pages->model ? page_document(pages->model, &pages->document_size) : NULL;
+	pages->made = now;
+	pages->changed = false;
+	if (pages->model)
+		renew_frame(pages);
+}
+
+/* ---- viewers ---- */
+
+static char beat_bytes[] = "event:beat\ndata:\n\n";
+static struct frame beat = {.users = 1, .size = sizeof beat_bytes - 1, .bytes = beat_bytes};
+
+static bool viewer_next(struct viewer *v)
+{
+	const struct pages *pages = v->pages;
+	if (v->frames != pages->frames)
+		v->frame = pages->frame;
+	else if (v->beats != pages->beats)
+		v->frame = &beat;
+	if (!v->frame)
+		return false;
+	v->frame->users++;
+	v->frames = pages->frames;
+	v->beats = pages->beats;
+	v->sent = 0;
+	v->began = mono_now();
+	return true;
+}
+
+static ssize_t viewer_fill(struct follower *follower, char *out, size_t room)
+{
+	struct viewer *v = (struct viewer *)follower;
+	if (!v->frame && !viewer_next(v))
+		return 0;
+	if (mono_sub(mono_now(), v->began) > SLOW_US)
+		return -1;
+	size_t left = v->frame->size - v->sent, n = left < room ? left : room;
+	memcpy(out, v->frame->bytes + v->sent, n);
+	v->sent += n;
+	if (n == left) {
+		frame_drop(v->frame);
+		v->frame = NULL;
+	}
+	return (ssize_t)n;
+}
+
+static void viewer_free(struct follower *follower)
+{
+	struct viewer *v = (struct viewer *)follower;
+	frame_drop(v->frame);
+	free(v);
+}
+
+static struct peer peer_of(const struct http_request *request)
+{
+	struct peer peer = {.uid = (uid_t)-1};
+	struct sockaddr_in6 address = {0};
+	struct ucred user;
+	socklen_t size = sizeof address, user_size = sizeof user;
+	int fd = http_socket(request);
+	if (getpeername(fd, (struct sockaddr *)&address, &size) == 0 && address.sin6_family == AF_INET6)
+		peer.address = address.sin6_addr;
+	else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &user_size) == 0)
+		peer.uid = user.uid;
+	return peer;
+}
+
+static unsigned viewers_of(const struct pages *pages, const struct peer *peer)
+{
+	unsigned count = 0;
+	for (const struct follower *f = pages->viewers.first; f; f = f->after) {
+		const struct peer *other = &((const struct viewer *)f)->peer;
+		count += other->uid == peer->uid && IN6_ARE_ADDR_EQUAL(&other->address, &peer->address);
+	}
+	return count;
+}
+
+static void arm(struct pages *pages, int64_t us)
+{
+	sd_event_source_set_time_relative(pages->timer, us > 0 ? (uint64_t)us : 0);
+	sd_event_source_set_enabled(pages->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_timer(sd_event_source *source, uint64_t us, void *context)
+{
+	(void)source, (void)us;
+	struct pages *pages = context;
+	uint64_t before = pages->frames;
+	struct mono now = mono_now();
+	if (!pages->viewers.count)
+		return 0;
+	renew(pages);
+	if (pages->frames != before || mono_sub(now, pages->spoke) >= BEAT_US) {
+		pages->beats += pages->frames == before;
+		pages->spoke = now;
+		followers_wake(&pages->viewers);
+	}
+	arm(pages, AGE_MAX_US);
+	return 0;
+}
+
+/* ---- requests ---- */
+
+/* What keeps others' pages from using ours. */
+static void put_headers(struct http_request *request)
+{
+	static const char *const headers[][2] = {
+	    {"X-Content-Type-Options", "nosniff"}, {"Referrer-Policy", "no-referrer"},
+	    {"Cross-Origin-Resource-Policy", "same-origin"}, {"Cross-Origin-Opener-Policy", "same-origin"},
+	    {MHD_HTTP_HEADER_CONNECTION, "close"}, /* one may have few */
+	};
+	MHD_add_response_header(request->response, "Content-Security-Policy", page_policy());
+	for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
+		MHD_add_response_header(request->response, headers[i][0], headers[i][1]);
+}
+
+void pages_get_document(struct pages *pages, struct http_request *request)
+{
+	renew(pages);
+	http_reply_copy(
+	    request, MHD_HTTP_OK, pages->document, pages->document_size, "text/html; charset=utf-8");
+	put_headers(request);
+}
+
+void pages_get_model(struct pages *pages, struct http_request *request)
+{
+	renew(pages);
+	http_reply_json(request, MHD_HTTP_OK, json_incref(pages->model));
+	put_headers(request);
+}
+
+void pages_get_events(struct pages *pages, struct http_request *request)
+{
+	const char *site = http_header(request, "Sec-Fetch-Site");
+	struct peer peer = peer_of(request);
+	if (site && strcmp(site, "same-origin") && strcmp(site, "none")) {
+		http_reply_error(request, MHD_HTTP_FORBIDDEN, "only the page itself may follow it");
+		return;
+	}
+	if (pages->viewers.stopping || pages->viewers.count >= VIEWERS_MAX ||
+	    viewers_of(pages, &peer) >= VIEWERS_OF_ONE) {
+		http_reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+		    "too many pages are open: at most %d, and %d of one address or user", VIEWERS_MAX,
+		    VIEWERS_OF_ONE);
+		return;
+	}
+	struct viewer *v = calloc(1, sizeof *v);
+	if (v) {
+		v->pages = pages;
+		v->peer = peer;
+		v->beats = pages->beats;
+	}
+	renew(pages);
+	if (!pages->viewers.count)
+		arm(pages, AGE_MAX_US);
+	followers_add(&pages->viewers, request, v ? &v->follower : NULL);
+}
+
+void pages_changed(struct pages *pages)
+{
+	pages->changed = true;
+	if (pages->viewers.count)
+		arm(pages, AGE_MIN_US - mono_sub(mono_now(), pages->made));
+}
+
+struct pages *pages_new(struct service *service, sd_event *event)
+{
+	struct pages *pages = calloc(1, sizeof *pages);
+	if (!pages)
+		return NULL;
+	pages->service = service;
+	/* No browser closes its sending side and reads on. */
+	pages->viewers = (struct followers){.event = event,
+	    .type = "text/event-stream",
+	    .gone_when = EPOLLHUP | EPOLLRDHUP,
+	    .fill = viewer_fill,
+	    .free = viewer_free};
+	if (sd_event_add_time(event, &pages->timer, CLOCK_MONOTONIC, 0, 0, on_timer, pages) < 0) {
+		free(pages);
+		return NULL;
+	}
+	sd_event_source_set_enabled(pages->timer, SD_EVENT_OFF);
+	return pages;
+}
+
+void pages_stop(struct pages *pages)
+{
+	if (pages)
+		followers_stop(&pages->viewers);
+}
+
+void pages_free(struct pages *pages)
+{
+	if (!pages)
+		return;
+	sd_event_source_disable_unref(pages->timer);
+	frame_drop(pages->frame);
+	json_decref(pages->model);
+	free(pages->document);
+	free(pages);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What somebody who opens the page must know first, in one sentence: the worst that is wrong and what to do,
+ * or who holds what and who would take over.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/page/model.h"
+#include "control/text.h"
+#include "vipd/status.h"
+
+#define SENTENCE_MAX 1024
+
+const char *page_grade(const char *state)
+{
+	static const struct {
+		const char *state, *grade;
+	} grades[] = {{"active", "good"}, {"healthy", "good"}, {"passing", "good"}, {"done", "good"},
+	    {"recovering", "warn"}, {"waiting", "warn"}, {"drained", "warn"}, {"stopped", "warn"},
+	    {"unknown", "warn"}, {"initialize", "warn"}, {"failing", "bad"}, {"fault", "bad"},
+	    {"lost", "bad"}};
+	for (size_t i = 0; i < sizeof grades / sizeof grades[0]; i++)
+		if (!strcmp(grades[i].state, state))
+			return grades[i].grade;
+	return "";
+}
+
+static void add_problem(json_t *problems, const char *grade, const char *text)
+{
+	json_array_append_new(
+	    problems, json_pack("{s:s, s:o}", "grade", grade, "text", text_json(text, SENTENCE_MAX)));
+}
+
+__attribute__((format(printf, 3, 4))) static void problem(
+    json_t *problems, const char *grade, const char *format, ...)
+{
+	char text[SENTENCE_MAX];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	add_problem(problems, grade, text);
+}
+
+static void say(void *problems, enum attention grade, const char *text)
+{
+	add_problem(problems, grade == ATTENTION_BAD ? "bad" : "warn", text);
+}
+
+const char *page_holder(const json_t *status, const json_t *router)
+{
+	const json_t *active = json_object_get(router, "active_router");
+	const char *node = member_text(active, "node");
+	switch (router_holder(router)) {
+	case HOLDER_SELF: return member_text(status, "node");
+	case HOLDER_OTHER: return *node ? node : member_text(active, "address");
+	default: return NULL;
+	}
+}
+
+/* Adds ", " between elements. */
+__attribute__((format(printf, 2, 3))) static void list_add(
+    char list[static SENTENCE_MAX], const char *format, ...)
+{
+	size_t length = strlen(list);
+	va_list args;
+	if (length)
+		length += (size_t)snprintf(list + length, SENTENCE_MAX - length, ", ");
+	if (length >= SENTENCE_MAX)
+		return;
+	va_start(args, format);
+	vsnprintf(list + length, SENTENCE_MAX - length, format, args);
+	va_end(args);
+}
+
+static bool is_here(const json_t *member)
+{
+	return !strcmp(member_text(member, "presence"), "here");
+}
+
+/* Why each of those that do not hold the address cannot take over. */
+static void judge_successors(json_t *problems, const json_t *router, const char *holder, const json_t *group)
+{
+	char why[SENTENCE_MAX] = "";
+	size_t i;
+	json_t *member;
+	const char *name = member_text(router, "name");
+	if (!holder || !json_is_object(group) || member_number(group, "can_take_over") ||
+	    json_array_size(json_object_get(group, "without_hello")))
+		return;
+	json_array_foreach(json_object_get(group, "members"), i, member)
+	{
+		const char *presence = member_text(member, "presence"),
+			   *reason = member_text(member, "reason");
+		if (!is_here(member))
+			list_add(why, "%s is %s", member_text(member, "node"), presence);
+		else if (strcmp(member_text(member, "state"), "active"))
+			list_add(why, "%s: %s", member_text(member, "node"),
+			    *reason ? reason : member_text(member, "health"));
+	}
+	if (*why)
+		problem(problems, "warn", "If %s fails, nobody can take over %s (%s). Mend one of them.",
+		    holder, name, why);
+	else
+		problem(problems, "warn",
+		    "If %s fails, nobody can take over %s: no other server has sent a hello. Is vipd running "
+		    "there, and UDP port 9752 open between the servers?",
+		    holder, name);
+}
+
+static void judge_group(json_t *problems, const json_t *router, const json_t *group)
+{
+	char actives[SENTENCE_MAX] = "";
+	unsigned count = 0;
+	size_t i;
+	json_t *member;
+	json_array_foreach(json_object_get(group, "members"), i, member)
+	{
+		const char *node = member_text(member, "node");
+		if (is_here(member) && !strcmp(member_text(member, "state"), "active")) {
+			list_add(actives, "%s", node);
+			count++;
+		}
+		if (!strcmp(member_text(member, "presence"), "lost"))
+			problem(problems, "warn",
+			    "%s is silent and did not say that it stops. Look there: systemctl status vipd",
+			    node);
+	}
+	if (count > 1)
+		problem(problems, "bad",
+		    "%u servers hold %s at once (%s): clients may reach any of them. They do not hear each "
+		    "other's adverts: look at the link and the firewall between them with vipctl doctor",
+		    count, member_text(router, "name"), actives);
+}
+
+static void judge_holder(json_t *problems, const json_t *status, const json_t *router, const json_t *group)
+{
+	const char *name = member_text(router, "name");
+	const json_t *next = json_object_get(group, "next");
+	if (page_holder(status, router) || router_holder(router) == HOLDER_FOREIGN)
+		return;
+	if (member_number(group, "can_take_over"))
+		problem(problems, "bad", "Nobody holds %s at this moment: %s is about to take over.", name,
+		    member_text(next, "node"));
+	else
+		problem(problems, "bad",
+		    "Nobody holds %s, and nobody can take it: mend the checks of a server, or start vipd on "
+		    "another one.",
+		    name);
+}
+
+static void praise(json_t *model, const json_t *routers, char text[static SENTENCE_MAX])
+{
+	const json_t *first = json_array_get(routers, 0);
+	size_t count = json_array_size(routers);
+	const char *holder = member_text(first, "holder"), *next = member_text(first, "next");
+	if (count == 1)
+		snprintf(text, SENTENCE_MAX, "%s holds %s. If it fails, %s takes over.", holder,
+		    member_text(first, "name"), next);
+	else
+		snprintf(text, SENTENCE_MAX,
+		    "%zu virtual routers: each has a holder, and somebody who would take over.", count);
+	json_object_set_new(model, "grade", json_string("good"));
+	json_object_set_new(model, "word", json_string("All is well:"));
+	json_object_set_new(model, "sentence", text_json(text, SENTENCE_MAX));
+}
+
+/* Takes the worst out of the others. */
+static void blame(json_t *model, json_t *problems)
+{
+	size_t i, worst = 0;
+	json_t *item;
+	json_array_foreach(problems, i, item)
+	{
+		if (!strcmp(member_text(item, "grade"), "bad")) {
+			worst = i;
+			break;
+		}
+	}
+	item = json_array_get(problems, worst);
+	bool is_bad = !strcmp(member_text(item, "grade"), "bad");
+	json_object_set(model, "grade", json_object_get(item, "grade"));
+	json_object_set_new(model, "word", json_string(is_bad ? "Trouble:" : "Attention:"));
+	json_object_set(model, "sentence", json_object_get(item, "text"));
+	json_array_remove(problems, worst);
+}
+
+void page_judge(json_t *model, const json_t *status)
+{
+	json_t *problems = json_array(), *router;
+	char text[SENTENCE_MAX];
+	size_t i;
+	bool stale = engine_is_silent(status);
+	json_array_foreach(json_object_get(status, "virtual_routers"), i, router)
+	{
+		const json_t *group = json_object_get(router, "group");
+		if (stale) /* what stands there is old */
+			continue;
+		judge_group(problems, router, group);
+		judge_holder(problems, status, router, group);
+		judge_successors(problems, router, page_holder(status, router), group);
+	}
+	attention_find(status, say, problems);
+	if (json_array_size(problems))
+		blame(model, problems);
+	else
+		praise(model, json_object_get(model, "virtual_routers"), text);
+	json_object_set_new(model, "has_problems", json_boolean(json_array_size(problems)));
+	json_object_set_new(model, "problems", problems);
+}

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page without a browser: who may ask for what, by which name, and how many may. In a browser: tests/page."""
+
+import contextlib
+import ctypes
+import json
+import os
+import socket
+
+from testbed import UnixConnection, wait_for
+
+PATHS = ("/", "/page.json", "/page/events")
+CLONE_NEWNET = 0x40000000
+OF_ONE, VIEWERS_OF_ONE = 8, 4  # docs/api.md
+
+
+def connect(host, address, port=9752):
+    """A socket of this process that is in the network of that host."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/thread-self/ns/net") as ours, open(f"/run/netns/{host.name}") as theirs:
+        assert libc.setns(theirs.fileno(), CLONE_NEWNET) == 0
+        try:
+            return socket.create_connection((address, port), timeout=5)
+        finally:
+            assert libc.setns(ours.fileno(), CLONE_NEWNET) == 0
+
+
+def ask(host, path, address="::1", **headers):
+    """Status, headers and the first bytes of the answer to a GET by TCP; ends when something of the body has come."""
+    headers = {"Host": f"[{address}]:9752", **headers}
+    with connect(host, address) as s:
+        s.sendall(f"GET {path} HTTP/1.1\r\n".encode() + b"".join(f"{k.replace('_', '-')}: {v}\r\n".encode() for k, v in headers.items()) + b"\r\n")
+        answer = b""
+        while not answer.partition(b"\r\n\r\n")[2]:
+            read = s.recv(65536)
+            if not read:
+                break
+            answer += read
+    head, _, body = answer.decode().partition("\r\n\r\n")
+    return int(head.split()[1]), head.lower(), body
+
+
+def test_the_page_is_served_and_says_who_holds(lab, nodes):
+    for node in nodes:
+        status, head, body = ask(node, "/")
+        assert status == 200 and "<!doctype html>" in body.lower() and nodes[0].name in body
+        assert "access-control" not in head and "unsafe" not in head and "default-src 'none'" in head
+    code, model = nodes[1].http("GET", "/page.json")
+    router = json.loads(model)["virtual_routers"][0]
+    assert code == 200 and (router["holder"], router["next"]) == (nodes[0].name, nodes[1].name)
+    assert [row["node"] for row in router["rows"]] == [node.name for node in nodes]
+    for private in ("config", "digest", nodes[1].config_path, "drained_by"):
+        assert private not in model, private
+
+
+def test_only_by_an_address_and_only_for_itself(nodes):
+    for path in PATHS:
+        assert ask(nodes[0], path, Host="evil.example:9752")[0] == 421
+        assert ask(nodes[0], path, Host="localhost:9752")[0] == 200
+    assert ask(nodes[0], "/page/events", Sec_Fetch_Site="cross-site")[0] == 403
+    assert ask(nodes[0], "/metrics", Host="k8s-node01.example:9752")[0] == 200, "Prometheus may ask by a name"
+
+
+def test_it_can_be_turned_off(nodes):
+    node = nodes[0]
+    node.reconfigure(metrics={"listen": "[::1]:9752", "page": False})
+    assert [ask(node, path)[0] for path in PATHS] == [404, 404, 404]
+    assert "/page" not in ask(node, "/x")[2] and node.http("GET", "/")[0] == 200 and ask(node, "/metrics")[0] == 200
+    node.reconfigure()
+    assert ask(node, "/")[0] == 200
+
+
+def follow(node):
+    """A stream of the page, and its first message."""
+    connection = UnixConnection(node.socket_path)
+    connection.request("GET", "/page/events")
+    stream = connection.getresponse()
+    return connection, stream
+
+
+def message(stream):
+    lines = []
+    while (line := stream.readline().decode().rstrip("\n")) or not lines:
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def test_the_stream_tells_the_move(lab, nodes):
+    connection, stream = follow(nodes[2])
+    assert stream.getheader("Content-Type") == "text/event-stream" and nodes[0].name in message(stream)
+    nodes[0].drain()
+    wait_for("the page says who holds it", lambda: message(stream),
+             lambda text: f'<dt>Holder</dt><dd class="good">{nodes[1].name}</dd>' in text)
+    connection.close()
+
+
+def test_one_user_follows_four_times(nodes):
+    with contextlib.ExitStack() as stack:
+        streams = [follow(nodes[0]) for _ in range(VIEWERS_OF_ONE + 1)]
+        for connection, _ in streams:
+            stack.callback(connection.close)
+        assert [stream.status for _, stream in streams] == [200] * VIEWERS_OF_ONE + [503]
+        assert nodes[0].http("GET", "/")[0] == 200
+    def again():
+        connection, stream = follow(nodes[0])
+        connection.close()
+        return stream.status
+    wait_for("who has gone has made room", again, lambda status: status == 200)
+
+
+def test_one_address_does_not_stop_scrapes(lab, nodes):
+    """On every address, as for a Prometheus elsewhere: then there is no page by itself, and a host of the segment that holds
+    connections keeps nobody else from asking."""
+    node = nodes[2]
+    node.vipd_stop()
+    config = node.config()
+    config["metrics"] = {"listen": "[::]:9752"}
+    node.write_config(config)
+    node.vipd_start()
+    wait_for("it answers", lambda: node.http("GET", "/healthz"), lambda answer: answer == (200, "ok\n"))
+    assert ask(lab.client, "/", node.address)[0] == 404
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(connect(lab.client, node.address)) for _ in range(33)]
+        for s in held:
+            s.sendall(b"GET /metrics HTTP/1.1\r\n")
+
+        def refused():
+            closed = 0
+            for s in held:
+                s.setblocking(False)
+                with contextlib.suppress(BlockingIOError, ConnectionResetError):
+                    closed += s.recv(1) == b""
+            return closed
+        wait_for("all but the allowed are closed", refused, lambda closed: closed >= 33 - OF_ONE)
+        for other, address in ((nodes[0], node.address), (node, "::1")):
+            assert ask(other, "/metrics", address)[0] == 200
