@@ -24,6 +24,16 @@ bool address_parse(const char *text, struct address *address)
 	return true;
 }
 
+bool address_in_prefix(const struct address *address, const struct address *prefix, unsigned bits)
+{
+	const uint8_t *a = address->in6.s6_addr, *b = prefix->in6.s6_addr;
+	bits += address_is_ipv4(prefix) ? 96 : 0;
+	for (unsigned i = 0; i < bits && i < 128; i++)
+		if ((a[i / 8] ^ b[i / 8]) & 0x80 >> i % 8)
+			return false;
+	return true;
+}
+
 bool address_of_sockaddr(const struct sockaddr *sockaddr, struct address *address)
 {
 	struct sockaddr_in6 in6;

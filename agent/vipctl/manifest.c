@@ -68,6 +68,18 @@ static void servers_check(const struct manifest *manifest, const char *vip)
 	}
 }
 
+/* What is not in it Kubernetes gives to nobody. */
+static bool cidr_check(const struct manifest *manifest, const char *vip)
+{
+	struct address address;
+	if (!manifest->service_cidr || (address_parse(vip, &address) &&
+					   address_in_prefix(&address, &manifest->cidr, manifest->cidr_bits)))
+		return true;
+	fprintf(stderr, "vipctl: %s is not in the service CIDR %s, so there is nothing to reserve\n", vip,
+	    manifest->service_cidr);
+	return false;
+}
+
 static const char *node_address(const struct manifest *manifest, const char *node)
 {
 	for (size_t i = 0; i < manifest->server_count; i++) {
@@ -109,6 +121,7 @@ static void manifest_print(
 	    {"PORT", manifest->port},
 	    {"NODE", config->node},
 	    {"NODE_ADDRESS", node_address(manifest, config->node)},
+	    {"SERVICE_CIDR", manifest->service_cidr},
 	    {"ENDPOINTS", endpoints},
 	    {"API_GROUP", manifest->endpoints ? "" : "discovery.k8s.io"},
 	    {"RESOURCE", manifest->endpoints ? "endpoints" : "endpointslices"},
@@ -143,6 +156,8 @@ int command_manifest(const struct vipctl *ctl)
 	if (!router || !vip_find(&config, router, manifest.address, vip))
 		return EXIT_USAGE;
 	servers_check(&manifest, vip);
+	if (!cidr_check(&manifest, vip))
+		return EXIT_USAGE;
 	if (manifest.kind->needs_metrics && config.metrics_address.sin6_family == 0) {
 		fprintf(stderr, "vipctl: %s: metrics.listen is empty, so there is nothing to scrape\n",
 		    config.path);

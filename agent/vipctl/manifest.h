@@ -22,6 +22,7 @@ struct kind {
 	const char *pieces[PIECES_MAX]; /* templates, one behind the other */
 	bool needs_servers;
 	bool needs_zone;
+	bool needs_cidr;
 	bool needs_metrics; /* metrics.listen of vipd.conf */
 	bool is_pod;	    /* not about an address: manifest_pod_print() prints all of it */
 	bool any_family;    /* the addresses of servers need not be of the family of the virtual one */
@@ -39,6 +40,9 @@ struct manifest {
 	const char *dns_port;
 	const char *key;
 	bool endpoints, publish;
+	const char *service_cidr; /* NULL: not given */
+	struct address cidr;
+	unsigned cidr_bits;
 	struct server servers[SERVERS_MAX];
 	size_t server_count;
 };

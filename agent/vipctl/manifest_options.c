@@ -23,6 +23,7 @@ static const struct kind kinds[] = {
 	.pieces = {template_calico, template_slice, template_calico_end},
 	.needs_servers = true},
     {.option = "calico-holder", .pieces = {template_calico_holder}},
+    {.option = "reserve", .pieces = {template_reserve}, .needs_cidr = true},
     {.option = "k3s", .pieces = {template_k3s}, .needs_servers = true},
     {.option = "dns", .pieces = {template_zone}, .needs_zone = true},
     {.option = "kubeconfig", .pieces = {template_kubeconfig}},
@@ -36,6 +37,7 @@ static const struct kind kinds[] = {
 enum {
 	KIND_CALICO,
 	KIND_CALICO_HOLDER,
+	KIND_RESERVE,
 	KIND_K3S,
 	KIND_DNS,
 	KIND_KUBECONFIG,
@@ -148,6 +150,21 @@ static void server_read(struct manifest *manifest, const char *text)
 	manifest->servers[manifest->server_count++] = server;
 }
 
+/* ADDRESS/BITS */
+static void cidr_read(struct manifest *manifest, const char *text)
+{
+	char address[ADDRESS_TEXT_MAX] = "";
+	size_t length = strcspn(text, "/");
+	if (length < sizeof address)
+		memcpy(address, text, length);
+	const char *bits = text + length + (text[length] == '/');
+	bool parsed = address_parse(address, &manifest->cidr) && is_made_of(bits, DIGITS, 3);
+	manifest->cidr_bits = parsed ? (unsigned)strtol(bits, NULL, 10) : 0;
+	if (!parsed || manifest->cidr_bits > (address_is_ipv4(&manifest->cidr) ? 32 : 128))
+		usage_error("--service-cidr %s: write ADDRESS/BITS, such as 2001:db8::ff00:0/112", text);
+	manifest->service_cidr = text;
+}
+
 static const char *checked(bool right, const char *option, const char *text, const char *what)
 {
 	if (!right)
@@ -167,12 +184,13 @@ enum {
 	OPTION_DNS_SERVER,
 	OPTION_DNS_PORT,
 	OPTION_KEY,
-	OPTION_PUBLISH
+	OPTION_PUBLISH,
+	OPTION_SERVICE_CIDR
 };
 
 const char manifest_help[] =
     "Made from vipd.conf; vipd need not run. Each choice is explained in what is printed.\n"
-    "One kind at a time: --calico, --calico-holder, --k3s, --dns, --kubeconfig,\n"
+    "One kind at a time: --calico, --calico-holder, --reserve, --k3s, --dns, --kubeconfig,\n"
     "--prometheus or --static-pod.\n";
 
 const struct cli_option manifest_options[] = {
@@ -180,6 +198,7 @@ const struct cli_option manifest_options[] = {
 	"the route by BGP from every server, by a Service; the default"},
     {OPTION_KINDS + KIND_CALICO_HOLDER, "calico-holder", NULL,
 	"the route by BGP from the holder alone, by an IPPool"},
+    {OPTION_KINDS + KIND_RESERVE, "reserve", NULL, "an IPAddress object: no Service is given the address"},
     {OPTION_KINDS + KIND_K3S, "k3s", NULL, "tls-san and node-ip for config.yaml"},
     {OPTION_KINDS + KIND_DNS, "dns", NULL,
 	"the name: a zone line, or with --dns-server a script for\nnsupdate"},
@@ -194,6 +213,7 @@ const struct cli_option manifest_options[] = {
 	"prometheus)"},
     {OPTION_ENDPOINTS, "endpoints", NULL, "for Calico 3.30 and older (calico)"},
     {OPTION_PUBLISH, "publish", NULL, "and what vipd needs to mark the servers that are not ready\n(calico)"},
+    {OPTION_SERVICE_CIDR, "service-cidr", "CIDR", "of the cluster (reserve)"},
     {OPTION_NAME, "name", "NAME", "of the Service and in the DNS, default k8s-api"},
     {OPTION_ZONE, "zone", "ZONE", "where that name is, such as k8s.example.com"},
     {OPTION_PORT, "port", "PORT", "of the API server, default " APISERVER_PORT},
@@ -226,6 +246,7 @@ static void option_read(struct manifest *manifest, int option, const char *value
 	case OPTION_SERVER: server_read(manifest, value); break;
 	case OPTION_ENDPOINTS: manifest->endpoints = true; break;
 	case OPTION_PUBLISH: manifest->publish = true; break;
+	case OPTION_SERVICE_CIDR: cidr_read(manifest, value); break;
 	case OPTION_NAME: /* of a Service: begins with a letter (RFC 1035) */
 		manifest->name =
 		    checked(is_label(value, strlen(value)) && strchr(LOWER, value[0]), "name", value,
@@ -257,6 +278,8 @@ static void options_check(struct manifest *manifest)
 		    "--key belongs to --dns-server: without a server there is nobody to send an update to");
 	if ((manifest->endpoints || manifest->publish) && manifest->kind != &kinds[KIND_CALICO])
 		usage_error("--endpoints and --publish belong to --calico");
+	if (manifest->kind->needs_cidr != !!manifest->service_cidr)
+		usage_error("--reserve and --service-cidr belong together");
 	if (manifest->kind->needs_servers && manifest->server_count == 0)
 		usage_error(
 		    "--%s needs every server: --server NAME=ADDRESS, once for each", manifest->kind->option);

@@ -23,6 +23,7 @@ TEMPLATE(endpoints, "endpoints.sh");
 TEMPLATE(publish, "publish.sh");
 TEMPLATE(calico_end, "calico-end.sh");
 TEMPLATE(calico_holder, "calico-holder.sh");
+TEMPLATE(reserve, "reserve.yaml");
 TEMPLATE(k3s, "k3s.yaml");
 TEMPLATE(zone, "zone.txt");
 TEMPLATE(nsupdate, "nsupdate.sh");

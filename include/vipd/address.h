@@ -103,6 +103,9 @@ const char *address_format(const struct address *address, char text[static ADDRE
 /* Takes either family. *address is written only if it is one. */
 bool address_parse(const char *text, struct address *address);
 
+/* Whether the first `bits` of both, as their family counts them, are the same. */
+bool address_in_prefix(const struct address *address, const struct address *prefix, unsigned bits);
+
 /* The address of a socket or of an interface. false: it is NULL or of a family that vipd does not know. */
 bool address_of_sockaddr(const struct sockaddr *sockaddr, struct address *address);
 

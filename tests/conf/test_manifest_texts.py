@@ -10,6 +10,18 @@ import yaml
 from manifests import NODES, SERVERS, VIP, VIPCTL, conf, printed, vipctl  # noqa: F401, F811 (fixtures)
 
 
+def test_reserve(conf):
+    path = conf()
+    thing = yaml.safe_load(printed(path, "--reserve", "--service-cidr", "2001:a61:1162:79fb:ff00::/112"))
+    assert thing == {"apiVersion": "networking.k8s.io/v1", "kind": "IPAddress",
+                     "metadata": {"name": VIP, "labels": {"ipaddress.kubernetes.io/ip-family": "IPv6"}},
+                     "spec": {"parentRef": {"resource": "nodes", "name": "k8s-node02"}}}
+    for cidr in ("2001:a61:1162:79fb:ff01::/112", "10.43.0.0/16"):
+        done = vipctl(path, "--reserve", "--service-cidr", cidr)
+        assert done.returncode == 2 and f"{VIP} is not in the service CIDR {cidr}" in done.stderr and not done.stdout
+    assert 'name: "10.43.0.10"' in printed(conf('"10.43.0.10"'), "--reserve", "--service-cidr", "10.43.0.0/16")
+
+
 def test_k3s(conf):
     text = printed(conf(), "--k3s", "--zone", "k8s.lzadm.com", *SERVERS)
     fragment = yaml.safe_load(text)
@@ -129,6 +141,12 @@ SERVER = "k8s-node01=2001:db8::11"
     (["--kubeconfig", "--port", "65536"], "not a port"),
     (["--kubeconfig", "--port", "x"], "not a port"),
     (["--kubeconfig", "--dns-server", "2001:db8::53"], "belong to --dns"),
+    (["--reserve"], "belong together"),
+    (["--kubeconfig", "--service-cidr", "2001:db8::/112"], "belong together"),
+    (["--reserve", "--service-cidr", "2001:db8::"], "write ADDRESS/BITS"),
+    (["--reserve", "--service-cidr", "2001:db8::/129"], "write ADDRESS/BITS"),
+    (["--reserve", "--service-cidr", "10.43.0.0/33"], "write ADDRESS/BITS"),
+    (["--reserve", "--service-cidr", "services/112"], "write ADDRESS/BITS"),
     (["--kubeconfig", "--endpoints"], "--endpoints and --publish belong to --calico"),
     (["--kubeconfig", "more"], "what is 'more'?"),
     (["--nonsense"], "manifest takes no --nonsense"),
@@ -197,7 +215,7 @@ def test_static_pod_of_a_distribution(tmp_path):
 
 def test_commands_of_the_guide():
     """Each `vipctl manifest` of the guide works with the example configuration."""
-    lines = pathlib.Path("docs/k3s-calico.md").read_text().splitlines()
+    lines = [line.strip() for line in pathlib.Path("docs/k3s-calico.md").read_text().splitlines()]
     commands = [line for line in lines if line.startswith("vipctl manifest")]
     servers = [line for line in lines if line.startswith("servers=")]
     assert servers
@@ -206,8 +224,8 @@ def test_commands_of_the_guide():
         done = subprocess.run(["sh", "-c", script, VIPCTL], capture_output=True, text=True, timeout=30)
         assert done.returncode == 0 and done.stdout, (command, done.stderr)
     kinds = {word for command in commands for word in command.split() if word in (
-        "--calico", "--calico-holder", "--k3s", "--dns", "--kubeconfig", "--prometheus")}
-    assert len(kinds) == 6
+        "--calico", "--calico-holder", "--reserve", "--k3s", "--dns", "--kubeconfig", "--prometheus")}
+    assert len(kinds) == 7
 
 
 def test_too_many_servers(conf):

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import sys
 
 import pytest
 from doctor import NOT_HERE, Doctor, birdc, calm, finds, k3s_config, services, with_name, world, write  # noqa: F401, F811 (fixtures)
@@ -193,6 +194,39 @@ def test_kube_proxy_in_ipvs_mode(calm):
         assert doctor.troubles() == set(), doctor
     finally:
         node.exec("ip", "link", "del", "kube-ipvs0")
+
+
+KUBE_PROXY = """table ip6 kube-proxy {{
+  map service-ips {{ type ipv6_addr . inet_proto . inet_service : verdict; elements = {{ {service} . tcp . 6443 : accept }}; }}
+  chain cluster-ips-check {{ ip6 daddr {cidr} drop; }}
+}}"""
+MODE = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.wfile.write(b"HTTP/1.0 200 OK\\r\\n\\r\\nnftables")
+http.server.HTTPServer(("127.0.0.1", 10249), Handler).serve_forever()
+"""
+
+
+def test_kube_proxy_in_nftables_mode(calm):
+    """Its rules as it makes them: what goes to the service CIDR is dropped unless a Service has the address."""
+    node = calm.nodes[1]
+    mode = node.spawn([sys.executable, "-c", MODE], "kube-proxy")
+    try:
+        wait_for("it says its mode", lambda: Doctor(node, "kube-proxy"), lambda doctor: "nftables" in doctor.of("kube-proxy")[0]["found"])
+        Doctor(node, "kube-proxy").says("kube-proxy", "unknown", "its rules cannot be read")
+        for service, cidr, sign, text in [
+                (PREFIX + "1", PREFIX + "/112", "warning", "in the service CIDR and no Service has it"),
+                (PREFIX + "1", f"{{ {PREFIX}/112, 2001:db8:1::/112 }}", "warning", "in the service CIDR and no Service has it"),
+                (VIP, PREFIX + "/112", "fine", f"a Service has {VIP}"),
+                (PREFIX + "1", "2001:db8:1::/112", "fine", "is not in the service CIDR")]:
+            node.exec("nft", KUBE_PROXY.format(service=service, cidr=cidr))
+            Doctor(node, "kube-proxy").says("kube-proxy", sign, text)
+            node.exec("nft", "delete table ip6 kube-proxy")
+    finally:
+        node.end(mode)
+        node.exec("nft", "destroy table ip6 kube-proxy", check=False)
 
 
 @contextlib.contextmanager

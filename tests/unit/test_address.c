@@ -100,6 +100,26 @@ static void only_known_families_of_sockets(void **state)
 	assert_true(address_equal(&out, &expected));
 }
 
+static void prefixes_of_both_families(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *address, *prefix;
+		unsigned bits;
+		bool in;
+	} rows[] = {
+	    {"2001:db8::100", "2001:db8::", 112, true}, {"2001:db8::1:0", "2001:db8::", 112, false},
+	    {"2001:db8::1", "2001:db8::", 127, true}, {"2001:db8::2", "2001:db8::", 127, false},
+	    {"2001:db8::1", "2001:db8::1", 128, true}, {"2001:db8::1", "::", 0, true},
+	    {"10.43.255.1", "10.43.0.0", 16, true}, {"10.44.0.1", "10.43.0.0", 16, false},
+	    {"2001:db8::1", "0.0.0.0", 0, false}, {"192.0.2.1", "::", 0, true}, /* a mapped address */
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct address one = address(rows[i].address), prefix = address(rows[i].prefix);
+		assert_int_equal(address_in_prefix(&one, &prefix, rows[i].bits), rows[i].in);
+	}
+}
+
 static void routers_are_told_apart(void **state)
 {
 	(void)state;
@@ -127,6 +147,7 @@ int main(void)
 	    cmocka_unit_test(kinds_of_both_families),
 	    cmocka_unit_test(order_is_that_of_unsigned_bytes),
 	    cmocka_unit_test(only_known_families_of_sockets),
+	    cmocka_unit_test(prefixes_of_both_families),
 	    cmocka_unit_test(routers_are_told_apart),
 	    cmocka_unit_test(mac_as_text),
 	};

@@ -12,8 +12,8 @@
 # BGP's hold time, or BFD, ends the session. Other nodes and their pods learn the route by the mesh between the nodes and prefer it
 # to Neighbor Discovery, so they follow a silent death when that session ends: after up to 240 s.
 #
-# If the address lies in the cluster's service CIDR and kube-proxy runs in nftables mode, nodes and pods that are not
-# the holder cannot reach it: kube-proxy drops what goes to an address of that CIDR that no Service has.
+# If the address lies in the cluster's service CIDR and kube-proxy runs in nftables mode, nodes and pods cannot reach it,
+# not even on the holder: kube-proxy drops what goes to an address of that CIDR that no Service has.
 #
 # Not together with `vipctl manifest --calico`: take back the one before the other.
 set -eu
