@@ -30,6 +30,17 @@ const char *text_time(int64_t us, char out[static TEXT_TIME_MAX])
 	return out;
 }
 
+bool text_time_parse(const char *text, int64_t *us)
+{
+	struct tm tm = {0};
+	int ms, end = 0;
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (!rest || sscanf(rest, ".%3dZ%n", &ms, &end) != 1 || !end || rest[end] || ms < 0)
+		return false;
+	*us = (int64_t)timegm(&tm) * USEC_PER_SEC + ms * USEC_PER_MS;
+	return true;
+}
+
 void text_clean(const char *bytes, size_t size, char *out, size_t room)
 {
 	size_t length = 0;

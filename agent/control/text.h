@@ -5,6 +5,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,9 @@
 
 /* RFC 3339 in UTC with milliseconds: "2026-11-22T16:00:00.000Z". us: since 1970. */
 const char *text_time(int64_t us, char out[static TEXT_TIME_MAX]);
+
+/* The same, read again. */
+bool text_time_parse(const char *text, int64_t *us);
 
 /*
  * Copies at most `size` bytes of `bytes` (a NUL ends them sooner) to `out`: white space becomes one blank,

@@ -123,11 +123,12 @@ static int list(const struct vipctl *ctl, const char *path)
 
 /* ---- of the group ---- */
 
-static void move_print(const struct move *move, const json_t *timeline)
+/* number: for `explain` */
+static void move_print(size_t number, const struct move *move, const json_t *timeline)
 {
 	char time[SHOW_TEXT_MAX], text[CELL_MAX], reason[CELL_MAX];
-	printf("%s  %-8s  %-26s  %s\n", show_time(move->at, time), move->router, move_text(move, text),
-	    move_reason(move, timeline, reason));
+	printf("%3zu  %s  %-8s  %-26s  %s\n", number, show_time(move->at, time), move->router,
+	    move_text(move, text), move_reason(move, timeline, reason));
 }
 
 /* The last `last` of them; 0: all. */
@@ -143,7 +144,7 @@ static int moves_list(const struct vipctl *ctl, size_t last)
 	if (ctl->json)
 		raw_print(raw);
 	for (size_t i = first; i < moves.count && !ctl->json; i++)
-		move_print(&moves.items[i], timeline);
+		move_print(moves.count - i, &moves.items[i], timeline);
 	free(moves.items);
 	free(raw);
 	json_decref(timeline);

@@ -7,7 +7,7 @@
 
 #define BOTH_MS 1000 /* a handover is over by then */
 
-static const char *name_of(const json_t *holding)
+const char *holding_name(const json_t *holding)
 {
 	const char *node = member_text(holding, "node");
 	return *node ? node : member_text(holding, "address");
@@ -129,16 +129,16 @@ const char *move_text(const struct move *move, char out[static CELL_MAX])
 	bool nobody = move->to && move->gap_ms > BOTH_MS;
 	snprintf(out, CELL_MAX, "%s -> %s%s%s",
 	    nobody	 ? "nobody"
-	    : move->from ? name_of(move->from)
+	    : move->from ? holding_name(move->from)
 			 : "?",
-	    move->to ? name_of(move->to) : "nobody", both ? " and still " : "",
-	    both ? name_of(move->from) : "");
+	    move->to ? holding_name(move->to) : "nobody", both ? " and still " : "",
+	    both ? holding_name(move->from) : "");
 	return text_tame(out);
 }
 
 /* Writes `text` with the addresses of the group as names: a word that is one, or begins with one and a ','.
  */
-static void name_addresses(const json_t *timeline, const char *text, char *out, size_t room)
+void name_addresses(const json_t *timeline, const char *text, char *out, size_t room)
 {
 	size_t i, length = 0;
 	json_t *holding;
@@ -150,7 +150,7 @@ static void name_addresses(const json_t *timeline, const char *text, char *out, 
 		{
 			const char *address = member_text(holding, "address");
 			if (strlen(address) == word && strncmp(address, text, word) == 0)
-				name = name_of(holding);
+				name = holding_name(holding);
 		}
 		length += (size_t)snprintf(out + length, room - length, "%.*s%.*s",
 		    (int)(name ? strlen(name) : word), name ? name : text, (int)after, text + word);
@@ -165,6 +165,6 @@ const char *move_reason(const struct move *move, const json_t *timeline, char ou
 	if (move->said_by == move->to)
 		snprintf(out, CELL_MAX, "%s", words);
 	else
-		snprintf(out, CELL_MAX, "%.100s: %s", name_of(move->said_by), words);
+		snprintf(out, CELL_MAX, "%.100s: %s", holding_name(move->said_by), words);
 	return text_tame(out);
 }

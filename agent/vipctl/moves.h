@@ -28,6 +28,35 @@ struct moves moves_of(const json_t *timeline);
 /* "k8s-node01 -> k8s-node02" */
 const char *move_text(const struct move *move, char out[static CELL_MAX]);
 
-/* Why, and who says so if it is not who holds it now: "k8s-node01: drained". The addresses in it are those of
- * the group; they are replaced by the names that `timeline` has. */
+/* Why, and who says so if it is not who holds it now: "k8s-node01: drained". */
 const char *move_reason(const struct move *move, const json_t *timeline, char out[static CELL_MAX]);
+
+/* "k8s-node01", or its address */
+const char *holding_name(const json_t *holding);
+
+/* Copies `text` with names for the addresses of those that `timeline` knows. */
+void name_addresses(const json_t *timeline, const char *text, char *out, size_t room);
+
+/* For how long both held it, in ms; 0: they did not. INT64_MAX: they still do. */
+int64_t move_overlap_ms(const struct move *move);
+
+/* Why an address moved, as far as can be known from what both have said. */
+enum cause {
+	CAUSE_UNKNOWN,
+	CAUSE_FIRST, /* nobody is known to have held it before */
+	CAUSE_DRAINED,
+	CAUSE_STOPPED,	   /* vipd was, in order */
+	CAUSE_ENGINE_DIED, /* again and again: the guardian gave it up */
+	CAUSE_LINK,
+	CAUSE_REFUSED, /* by the kernel */
+	CAUSE_LATE,    /* its engine did not run */
+	CAUSE_UNHEALTHY,
+	CAUSE_PREFERRED, /* the new one is, and can again */
+	CAUSE_PARTITION, /* it was Active all the time, and not heard */
+	CAUSE_DIED,	 /* silent, and then started anew */
+	CAUSE_SILENT,	 /* and it still is, as far as is known */
+	CAUSES
+};
+enum cause move_cause(const struct move *move);
+/* "unknown", "first", "drained", … */
+const char *cause_name(enum cause cause);

@@ -104,6 +104,27 @@ void table_print(struct table *table, bool colour, FILE *out)
 		row_print(table, &table->cells[i * table->columns], widths, colour, out);
 }
 
+/* `hang` columns of the first line are taken. */
+void sentence_print(FILE *out, int width, int hang, const char *text)
+{
+	int column = hang;
+	while (*text) {
+		int bytes = (int)strcspn(text, " "), word = 0;
+		for (int i = 0; i < bytes; i++)
+			word += ((unsigned char)text[i] & 0xc0) != 0x80;
+		if (width && column > hang && column + 1 + word > width) {
+			fprintf(out, "\n%*s", hang, "");
+			column = hang;
+		}
+		bool first = column == hang;
+		fprintf(out, "%s%.*s", first ? "" : " ", bytes, text);
+		column += word + !first;
+		text += bytes;
+		text += *text == ' ';
+	}
+	fputc('\n', out);
+}
+
 void table_free(struct table *table)
 {
 	free(table->cells);

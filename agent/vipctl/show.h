@@ -39,6 +39,9 @@ struct cell *table_row(struct table *table);
 __attribute__((format(printf, 3, 4))) void cell_set(
     struct cell *cell, enum colour colour, const char *format, ...);
 void table_print(struct table *table, bool colour, FILE *out);
+/* Prints a line of words, broken between words where it would be longer than `width` (0: nowhere); what
+ * follows is indented by `hang`. */
+void sentence_print(FILE *out, int width, int hang, const char *text);
 /* Columns of the terminal; 0: standard output is something else. */
 int terminal_width(void);
 void table_free(struct table *table);

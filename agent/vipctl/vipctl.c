@@ -17,6 +17,8 @@ const struct command commands[] = {
     {"watch", command_watch, "", .summary = "the same, again every second; Ctrl-C ends it"},
     {"events", command_events, "", .options = events_options,
 	.summary = "the last transitions; -f: and those to come"},
+    {"explain", command_explain, "[EVENT]",
+	.summary = "the last move of an address, or one of `events --group`, in ten lines"},
     {"capture", command_capture, "", .options = capture_options,
 	.summary = "the last packets, as a file for Wireshark"},
     {"drain", command_drain, "[ROUTER]", .options = drain_options,

@@ -74,6 +74,7 @@ __attribute__((noreturn, format(printf, 1, 2))) void usage_error(const char *for
 int command_status(const struct vipctl *ctl);
 int command_watch(const struct vipctl *ctl);
 int command_events(const struct vipctl *ctl);
+int command_explain(const struct vipctl *ctl);
 int command_capture(const struct vipctl *ctl);
 int command_drain(const struct vipctl *ctl);
 int command_resume(const struct vipctl *ctl);

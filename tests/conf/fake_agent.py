@@ -52,6 +52,7 @@ class Agent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.status = healthy_status()
         self.on_post = lambda path: (200, {})
         self.timeline = {"since": at(86400), "holdings": []}
+        self.moment = {}
         self.stream = []
         self.followed = []
         self.hangs = threading.Event()
@@ -93,6 +94,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.server.awake.wait(30)
         elif self.path == "/v1/timeline":
             self.answer(200, self.server.timeline)
+        elif self.path.startswith("/v1/moment?"):
+            self.answer(200, self.server.moment)
         elif self.path == "/v1/capture":
             self.answer(200, CAPTURE)
         elif self.path == "/metrics":

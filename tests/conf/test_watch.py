@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What vipctl tells of the group over time, against an agent of a few lines (fake_agent.py)."""
 
-from fake_agent import agent, holding
+import json
+
+import pytest
+
+from fake_agent import agent, grouped, holding, member
 
 
 def moves(agent, *holdings):
     agent.timeline["holdings"] = list(holdings)
     done = agent.run("events", "--group", env={"TZ": "UTC"})
     assert done.returncode == 0, done.stderr
-    return [line[len("2026-11-22 "):].rstrip() for line in done.stdout.splitlines()]
+    return [line[len("  1  2026-11-22 "):].rstrip() for line in done.stdout.splitlines()]
 
 
 def test_moves_of_the_group(agent):
@@ -36,3 +40,58 @@ def test_two_holders(agent):
 def test_what_the_network_says_never_reaches_the_terminal(agent):
     shown = moves(agent, holding(1, 10, node="a\033[2Jb", reason="c\033]0;d\007\n"))
     assert shown == ["16:00:10.000  api       ? -> a?[2Jb                 c?]0;d??"]
+
+
+# ---- explain ----
+
+BETTER = ("higher_priority", "fe80::11 has higher priority 150")
+SILENCE = "nothing was heard of it any more"
+
+
+@pytest.mark.parametrize("before, after, cause, says", [
+    ({"until": 70, "end": ("drained", "drained")}, {"code": "resigned"}, "drained", "an operator has drained k8s-node01"),
+    ({"until": 70, "end": ("stopped", "stopped")}, {"code": "resigned"}, "stopped", "vipd on k8s-node01 was stopped"),
+    ({"until": 70, "end": ("started", "started")}, {"code": "resigned"}, "engine_died", "the engine of k8s-node01 has died again and again"),
+    ({"until": 70, "end": ("link_down", "interface eth0 has no carrier")}, {}, "link", "k8s-node01 has lost its link: interface eth0 has no carrier"),
+    ({"until": 69, "end": ("address_failed", "it was removed again and again")}, {"code": "resigned"}, "refused", "it was removed again and again"),
+    ({"until": 70, "end": ("late", "the engine was late: no advertisement sent for 1.0s")}, {}, "late", "did not get to run: the engine was late"),
+    ({"until": 70, "end": BETTER, "end_health_reason": "apiserver: HTTP 500"}, {"code": "peer_unhealthy"}, "unhealthy",
+     "k8s-node01 was unhealthy: apiserver: HTTP 500"),
+    ({"until": 70, "end": BETTER}, {"code": "preempted_lower"}, "preferred", "k8s-node02 is preferred"),
+    ({"until": 90, "end": BETTER}, {}, "partition", "k8s-node01 went on as Active, but k8s-node02 did not hear it"),
+    ({}, {}, "partition", "the network between them was broken"),
+    ({"until": 70, "end": ("started", "started")}, {}, "died", "fell silent (no advertisement for 310ms), and its vipd was started anew"),
+    ({"until": 70, "end": ("lost", SILENCE)}, {}, "silent", "fell silent (no advertisement for 310ms) and has not been heard since"),
+    ({"until": 70, "end": ("unknown", None)}, {"code": "unknown", "reason": None}, "unknown", "k8s-node02 says: nothing"),
+])
+def test_explain_finds_the_cause(agent, before, after, cause, says):
+    agent.timeline["holdings"] = [holding(1, 10, **before), holding(2, 70, **after)]
+    grouped(agent.status, member(2))
+    done = agent.run("explain")
+    assert done.returncode == 0, done.stderr
+    assert says in done.stdout and len(done.stdout.splitlines()) == 10 and "fe80::1" not in done.stdout, done.stdout
+    assert json.loads(agent.run("explain", "-o", "json").stdout)["cause"] == cause
+
+
+def test_explain_tells_what_was_recorded(agent):
+    agent.timeline["holdings"] = [holding(2, 10, 70, end=("lost", SILENCE)), holding(1, 70)]
+    agent.status["virtual_routers"][0]["last_takeover"] = {
+        "at": "2026-11-22T16:01:10.001Z", "steps_us": {"woke": 90, "advert_sent": 200, "address_notified": 700, "announced": 812}}
+    agent.moment = {"recorded_from": "2026-11-22T16:00:30.000Z", "heard": {"at": "2026-11-22T16:01:09.690Z", "address": "fe80::12", "priority": 150},
+                    "announced": {"at": "2026-11-22T16:01:10.000Z", "by_self": True}, "announcements": 5, "refused": {"auth_bad_mac": 7}}
+    shown = agent.run("explain", env={"TZ": "UTC"}).stdout
+    for words in ("Heard      last from k8s-node02 at 16:01:09.690, 310 ms before, with priority 150. Refused in the ten seconds before: "
+                  "7 adverts (auth_bad_mac).",
+                  "Usable     on eth0 0.7 ms after the decision, announced 0.8 ms after it, and again up to a second later.",
+                  "Clients    had no answer for about 311 ms: from the last sign of k8s-node02 to the announcement of k8s-node01, "
+                  "unless only vipd was dead there: then the kernel went on to answer."):
+        assert words in shown, shown
+
+
+def test_explain_of_an_event(agent):
+    assert "nobody has held an address in the last day" in agent.run("explain").stderr
+    agent.timeline["holdings"] = [holding(1, 10, 70, end=("drained", "drained")), holding(2, 70, code="resigned")]
+    assert "? -> k8s-node01" in agent.run("explain", "2").stdout
+    done = agent.run("explain", "3")
+    assert done.returncode == 1 and "not so many moves" in done.stderr
+    assert agent.run("explain", "0").returncode == 2 and agent.run("explain", "x").returncode == 2

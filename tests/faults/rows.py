@@ -28,6 +28,7 @@ class Row:
     fresh: bool = True  # every run with processes of its own, not only the first
     alternate: bool = False  # the makes take turns, so that both see the same machine
     ipv6: bool = False  # nothing for routers of IPv4 alone
+    cause: str = ""  # of the first move, as `vipctl explain` is to say it
 
     def of_both_families(self):
         return dataclasses.replace(self, name=self.name + ", both families", makes=VIPD, rules=(*self.rules, NEVER_SPLIT),
@@ -40,43 +41,43 @@ PLANNED = (TAKEN_OVER, ALWAYS_HELD, NONE_LOST)
 
 ROWS = [
     Row("engine killed", act.kill("engine"), UNNOTICED),
-    Row("engine killed three times", act.kill_thrice, PLANNED, VIPD),
+    Row("engine killed three times", act.kill_thrice, PLANNED, VIPD, cause="engine_died"),
     Row("control killed", act.kill("control"), UNNOTICED, VIPD),
-    Row("guardian killed", act.kill_guardian, PLANNED),
-    Row("all killed", act.kill_all(release=False), FAILOVER),
-    Row("all killed, then --release", act.kill_all(release=True), FAILOVER, VIPD),
+    Row("guardian killed", act.kill_guardian, PLANNED, cause="stopped"),
+    Row("all killed", act.kill_all(release=False), FAILOVER, cause="died"),
+    Row("all killed, then --release", act.kill_all(release=True), FAILOVER, VIPD, cause="died"),
 
     Row("engine stopped 0.1 s", act.stop("engine", 0.1), UNNOTICED),
-    Row("engine stopped 1 s", act.stop("engine", 1), (*FAILOVER, NO_BURST)),
-    Row("engine stopped 8 s", act.stop("engine", 8), (*FAILOVER, NO_BURST)),
+    Row("engine stopped 1 s", act.stop("engine", 1), (*FAILOVER, NO_BURST), cause="late"),
+    Row("engine stopped 8 s", act.stop("engine", 8), (*FAILOVER, NO_BURST), cause="late"),
     *(Row(f"{role} stopped {seconds:g} s", act.stop(role, seconds), UNNOTICED, makes)
       for role, makes in (("control", VIPD), ("guardian", BOTH)) for seconds in (0.1, 1, 8)),
-    Row("all stopped 8 s", act.stop("all", 8), (*FAILOVER, NO_BURST)),
+    Row("all stopped 8 s", act.stop("all", 8), (*FAILOVER, NO_BURST), cause="late"),
 
-    Row("partition", act.partition, FAILOVER),
-    Row("holder hears, is not heard", act.holder_mute, FAILOVER),
+    Row("partition", act.partition, FAILOVER, cause="partition"),
+    Row("holder hears, is not heard", act.holder_mute, FAILOVER, cause="partition"),
     Row("holder is heard, does not hear", act.holder_deaf, (STAYS,)),
     Row("backup is heard, does not hear", act.backup_deaf, (NONE_LOST, NOT_STUCK)),
     Row("silence of 200 ms", act.silence(200), UNNOTICED),
     Row("carrier lost for 200 ms", act.carrier_flap, (NOT_STUCK,)),
     Row("address deleted", act.address_deleted, (NO_MOVE, STAYS, NONE_LOST)),
-    Row("interface deleted", act.interface_deleted, FAILOVER),
+    Row("interface deleted", act.interface_deleted, FAILOVER, cause="link"),
     Row("two backups take over together", act.both_take_over, (TAKEN_OVER, NOT_STUCK, NONE_LOST),
-        setup=Setup(priorities=(150, 100, 100)), fresh=False),
+        setup=Setup(priorities=(150, 100, 100)), fresh=False, cause="partition"),
 
-    Row("disk full", act.without_a_disk, FAILOVER, VIPD, prepare=act.on_full_disk),
-    Row("log that nobody reads", act.away_and_back, FAILOVER, VIPD, prepare=act.with_full_pipe),
+    Row("disk full", act.without_a_disk, FAILOVER, VIPD, prepare=act.on_full_disk, cause="partition"),
+    Row("log that nobody reads", act.away_and_back, FAILOVER, VIPD, prepare=act.with_full_pipe, cause="partition"),
     Row("wall clock +1 h", act.clock_stepped(+1), UNNOTICED, VIPD, prepare=act.own_clock),
     Row("wall clock -1 h", act.clock_stepped(-1), UNNOTICED, VIPD, prepare=act.own_clock),
     Row("wall clock +1 h, authentication", act.clock_stepped(+1), UNNOTICED, VIPD, prepare=act.own_clock_and_key),
     Row("wall clock -1 h, authentication", act.clock_stepped(-1), UNNOTICED, VIPD, prepare=act.own_clock_and_key),
     Row("clock wrong at the start, authentication", act.clock_corrected, (), VIPD, prepare=act.own_clock_and_key),
     *(Row(f"RTNL held {seconds} s", kernel.rtnl_held(seconds), (NO_MOVE, NONE_LOST)) for seconds in (1, 3)),
-    Row("notifications lost", kernel.notifications_lost, FAILOVER),
-    Row("MTU below 1280 and back, holder", kernel.mtu_and_back(0), FAILOVER, ipv6=True),
+    Row("notifications lost", kernel.notifications_lost, FAILOVER, cause="partition"),
+    Row("MTU below 1280 and back, holder", kernel.mtu_and_back(0), FAILOVER, ipv6=True, cause="link"),
     Row("MTU below 1280 and back, backup", kernel.mtu_and_back(1), (STAYS, ALWAYS_HELD, NONE_LOST), ipv6=True),
     # as many addresses as the kernel adds in a moment; memberships of 255 such routers are a lab test
-    Row("24 routers of 16 addresses", kernel.all_move, FAILOVER, VIPD, setup=Setup(count=24, each=16), prepare=kernel.debian_limits),
+    Row("24 routers of 16 addresses", kernel.all_move, FAILOVER, VIPD, setup=Setup(count=24, each=16), prepare=kernel.debian_limits, cause="partition"),
 
     *(Row(f"router {how} and put back", reloads.put_back(how), (NONE_LOST,), VIPD, setup=Setup(count=2))
       for how in ("removed", "renumbered")),
@@ -84,8 +85,8 @@ ROWS = [
     Row("second agent", reloads.second_agent, UNNOTICED, VIPD),
 
     Row("API servers restarted, then one dies", api.restarted_before, (TAKEN_OVER, NOT_STUCK), VIPD,
-        setup=Setup(check={"flap_count": None})),
-    Row("API server refuses while it starts", api.refuses_while_starting, (TAKEN_OVER,), VIPD),
+        setup=Setup(check={"flap_count": None}), cause="unhealthy"),
+    Row("API server refuses while it starts", api.refuses_while_starting, (TAKEN_OVER,), VIPD, cause="unhealthy"),
 
     Row("control flooded", act.flooded, UNNOTICED, VIPD),
     Row("clients that never read", act.never_reads, (ALWAYS_HELD, NONE_LOST), VIPD),

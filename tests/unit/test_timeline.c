@@ -138,6 +138,30 @@ static void lost_and_back(void **state)
 	expect("n2 0-31 no_advert/higher_priority, n1 9.9- no_advert");
 }
 
+/* Heard again, it says why. */
+static void lost_and_explained(void **state)
+{
+	(void)state;
+	say(1, 2, true, 0, VRRP_REASON_NO_ADVERT);
+	say(9.9, 1, true, 9.9, VRRP_REASON_NO_ADVERT);
+	lose(12.5, 2, 9.5);
+	assert_true(say(30, 2, false, 29, VRRP_REASON_STARTED));
+	expect("n2 0-9.9 no_advert/started, n1 9.9- no_advert");
+	assert_false(say(40, 2, false, 39, VRRP_REASON_LINK_UP));
+	expect("n2 0-9.9 no_advert/started, n1 9.9- no_advert");
+}
+
+/* It was Active until it heard a better one. */
+static void lost_and_gave_way(void **state)
+{
+	(void)state;
+	say(1, 2, true, 0, VRRP_REASON_NO_ADVERT);
+	say(9.9, 1, true, 9.9, VRRP_REASON_NO_ADVERT);
+	lose(12.5, 2, 9.5);
+	say(30, 2, false, 29, VRRP_REASON_HIGHER_PRIORITY);
+	expect("n2 0-29 no_advert/higher_priority, n1 9.9- no_advert");
+}
+
 /* It was rebooted meanwhile, and has taken over anew. */
 static void lost_and_anew(void **state)
 {
@@ -279,6 +303,8 @@ int main(void)
 	    cmocka_unit_test_setup(a_silent_death, begin_anew),
 	    cmocka_unit_test_setup(nobody_takes_over, begin_anew),
 	    cmocka_unit_test_setup(lost_and_back, begin_anew),
+	    cmocka_unit_test_setup(lost_and_explained, begin_anew),
+	    cmocka_unit_test_setup(lost_and_gave_way, begin_anew),
 	    cmocka_unit_test_setup(lost_and_anew, begin_anew),
 	    cmocka_unit_test_setup(an_absence_that_was_not_seen, begin_anew),
 	    cmocka_unit_test_setup(an_engine_is_restarted, begin_anew),

@@ -70,7 +70,8 @@ void history_hear(struct group *group, unsigned index, const struct address *sou
 	    .router = config->name,
 	    .address = source,
 	    .node = hello->node,
-	    .active = hello->state == VRRP_ACTIVE && !hello->leaving};
+	    .active = hello->state == VRRP_ACTIVE && !hello->leaving,
+	    .trouble = hello->health == VRRP_HEALTHY ? NULL : hello->reason};
 	if (hello->cause)
 		state.since = mono_add(now, -(int64_t)hello->state_ms * USEC_PER_MS);
 	say(&state.why, hello->cause, hello->cause_text, sizeof hello->cause_text);
@@ -96,9 +97,13 @@ static void take_event(struct group *group, const struct board_event *event, str
 	    .self = true,
 	    .active = event->to == VRRP_ACTIVE,
 	    .since = mono_add(now, event->at_realtime_us - now_us)};
-	for (unsigned i = 0; i < group->count; i++)
-		if (router_id_equal(&group->routers[i].id, &event->id))
-			state.address = &group->routers[i].source;
+	for (unsigned i = 0; i < group->count; i++) {
+		const struct group_router *router = &group->routers[i];
+		if (!router_id_equal(&router->id, &event->id))
+			continue;
+		state.address = &router->source;
+		state.trouble = router->ours.health == VRRP_HEALTHY ? NULL : router->ours.reason;
+	}
 	if (!state.address || address_is_unspecified(state.address))
 		return;
 	say(&state.why, event->reason, event->reason_text, sizeof event->reason_text);

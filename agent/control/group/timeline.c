@@ -99,14 +99,39 @@ static bool goes_on(const struct holding *holding, const struct timeline_state *
 	       mono_sub(state->since, holding->from) <= SLACK_US;
 }
 
+/*
+ * Who was lost is heard again, and is Active no more: now it can say why. What it holds no more since then
+ * because it has heard a better one, it has held until then.
+ */
+static bool explain(
+    struct timeline *timeline, struct holding *holding, const struct timeline_state *state, int64_t wall_us)
+{
+	bool gave_way =
+	    state->why.cause == VRRP_REASON_HIGHER_PRIORITY || state->why.cause == VRRP_REASON_HIGHER_ADDRESS;
+	if (holding->ended.word != TIMELINE_LOST || state->why.word != TIMELINE_SAID ||
+	    mono_sub(state->since, holding->until) <= 0)
+		return false;
+	holding->ended = state->why;
+	if (gave_way) {
+		holding->until = state->since;
+		holding->until_us = wall_us;
+	}
+	holding->change = ++timeline->changes;
+	return true;
+}
+
 bool timeline_take(
     struct timeline *timeline, const struct timeline_state *state, struct mono now, int64_t now_us)
 {
 	struct holding *holding = find(timeline, state->id, state->address, state->self);
 	bool holds = holding && !holding->over;
 	if (!state->active) {
+		if (holding && holding->over)
+			return explain(timeline, holding, state, wall_of(state->since, now, now_us));
 		if (holds)
 			end(timeline, holding, state->since, &state->why, now, now_us);
+		if (holds && state->trouble)
+			memcpy(holding->trouble, state->trouble, sizeof holding->trouble);
 		return holds;
 	}
 	if (holds && !is_another(holding, state))
@@ -115,6 +140,7 @@ bool timeline_take(
 		end(timeline, holding, state->since, &not_seen, now, now_us);
 	if (holding && !holds && goes_on(holding, state)) {
 		holding->over = false;
+		holding->trouble[0] = '\0';
 		holding->change = ++timeline->changes;
 	} else {
 		begin(timeline, state, now, now_us);
@@ -165,6 +191,7 @@ bool timeline_check(struct timeline *timeline, struct mono now)
 		holding->id.interface[sizeof holding->id.interface - 1] = '\0';
 		holding->router[sizeof holding->router - 1] = '\0';
 		holding->node[sizeof holding->node - 1] = '\0';
+		holding->trouble[sizeof holding->trouble - 1] = '\0';
 		holding->began.text[TIMELINE_TEXT_MAX - 1] = '\0';
 		holding->ended.text[TIMELINE_TEXT_MAX - 1] = '\0';
 	}

@@ -40,7 +40,8 @@ struct holding {
 	struct mono from, until;   /* until: if it is over */
 	int64_t from_us, until_us; /* the same as wall clock */
 	struct timeline_why began, ended;
-	uint64_t change; /* number of the last change to it */
+	char trouble[HELLO_REASON_MAX]; /* if it is over: why it was not healthy then; "" if it was */
+	uint64_t change;		/* number of the last change to it */
 };
 
 /* All zeros is an empty one. */
@@ -61,6 +62,7 @@ struct timeline_state {
 	bool active;
 	struct mono since; /* of the state; 0: not known, so since now */
 	struct timeline_why why;
+	const char *trouble; /* HELLO_REASON_MAX: why it is not healthy; NULL or "": it is, or nobody knows */
 };
 
 /* Takes in what a router says of itself. Returns whether that is news. */

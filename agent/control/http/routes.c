@@ -20,6 +20,7 @@
 #include "control/http/service.h"
 #include "control/publish/publish.h"
 #include "control/records/capture.h"
+#include "control/report/moment.h"
 #include "control/report/report.h"
 #include "control/report/timeline.h"
 #include "control/text.h"
@@ -106,6 +107,35 @@ static void get_timeline(struct service *service, struct http_request *request)
 	const struct group *group = service->control->parts[PART_GROUP];
 	http_reply_json(
 	    request, MHD_HTTP_OK, timeline_json(&group->history->timeline, mono_now(), realtime_us()));
+}
+
+static bool address_argument(struct http_request *request, const char *name, struct address *address)
+{
+	const char *text = http_argument(request, name);
+	if (!text || address_parse(text, address))
+		return true;
+	http_reply_error(request, MHD_HTTP_BAD_REQUEST, "%s=%s is not an address", name, text);
+	return false;
+}
+
+static void unknown_router(struct service *service, struct http_request *request, const char *name);
+
+static void get_moment(struct service *service, struct http_request *request)
+{
+	const char *name = http_argument(request, "router"), *at = http_argument(request, "at");
+	struct moment moment = {.board = service->control->board};
+	if (!address_argument(request, "from", &moment.from) || !address_argument(request, "to", &moment.to))
+		return;
+	for (unsigned i = 0; name && i < service->control->config->router_count; i++)
+		if (!strcmp(name, service->control->config->routers[i].name))
+			moment.router = &service->control->config->routers[i];
+	if (!at || !text_time_parse(at, &moment.at_us))
+		http_reply_error(request, MHD_HTTP_BAD_REQUEST,
+		    "at=%s is not a time as in at=2026-11-22T16:00:00.310Z", at ? at : "");
+	else if (!moment.router)
+		unknown_router(service, request, name ? name : "");
+	else
+		http_reply_json(request, MHD_HTTP_OK, moment_json(&moment));
 }
 
 static void get_capture(struct service *service, struct http_request *request)
@@ -256,6 +286,7 @@ static const struct route routes[] = {
     {"/v1/status", "GET", LOCAL, {NULL}, get_status},
     {"/v1/events", "GET", LOCAL, {"follow", "since", "last", "group", NULL}, get_events},
     {"/v1/timeline", "GET", LOCAL, {NULL}, get_timeline},
+    {"/v1/moment", "GET", LOCAL, {"router", "at", "from", "to", NULL}, get_moment},
     {"/v1/capture", "GET", LOCAL, {NULL}, get_capture},
     {"/v1/publish", "GET", LOCAL, {NULL}, get_publish},
     {"/v1/drain", "POST", ADMIN, {"router", "for", NULL}, post_drain},

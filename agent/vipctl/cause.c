@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why an address moved. The new holder knows only what it heard; who held it before knows more, but may not
+ * be able to say so. So the one who left is believed first, and silence is explained by what it said when it
+ * was heard again.
+ */
+#include <string.h>
+
+#include "vipctl/moves.h"
+
+#define BOTH_MS 1000 /* a handover is over by then */
+
+const char *cause_name(enum cause cause)
+{
+	static const char *const names[CAUSES] = {
+	    [CAUSE_UNKNOWN] = "unknown",
+	    [CAUSE_FIRST] = "first",
+	    [CAUSE_DRAINED] = "drained",
+	    [CAUSE_STOPPED] = "stopped",
+	    [CAUSE_ENGINE_DIED] = "engine_died",
+	    [CAUSE_LINK] = "link",
+	    [CAUSE_REFUSED] = "refused",
+	    [CAUSE_LATE] = "late",
+	    [CAUSE_UNHEALTHY] = "unhealthy",
+	    [CAUSE_PREFERRED] = "preferred",
+	    [CAUSE_PARTITION] = "partition",
+	    [CAUSE_DIED] = "died",
+	    [CAUSE_SILENT] = "silent",
+	};
+	return names[cause];
+}
+
+/* INT64_MAX: it still holds it */
+static int64_t end_of(const json_t *holding)
+{
+	const char *until = member_text(holding, "until");
+	return *until ? time_parse(until) : INT64_MAX;
+}
+
+int64_t move_overlap_ms(const struct move *move)
+{
+	if (!move->from || !move->to)
+		return 0;
+	int64_t from = end_of(move->from), to = end_of(move->to), both = from < to ? from : to;
+	if (both == INT64_MAX)
+		return both;
+	return both > move->at_ms ? both - move->at_ms : 0;
+}
+
+/* What the one who left says of itself. */
+static enum cause leaving_cause(const char *code)
+{
+	static const struct {
+		const char *code;
+		enum cause cause;
+	} causes[] = {
+	    {"drained", CAUSE_DRAINED},
+	    {"no_successor", CAUSE_DRAINED},
+	    {"stopped", CAUSE_STOPPED},
+	    {"link_down", CAUSE_LINK},
+	    {"link_up", CAUSE_LINK},
+	    {"address_failed", CAUSE_REFUSED},
+	    {"address_retry", CAUSE_REFUSED},
+	    {"late", CAUSE_LATE},
+	    {"unhealthy", CAUSE_UNHEALTHY},
+	};
+	for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++)
+		if (strcmp(code, causes[i].code) == 0)
+			return causes[i].cause;
+	return CAUSE_UNKNOWN;
+}
+
+/* Nothing was heard of the one before. */
+static enum cause silence_cause(const struct move *move, const char *end)
+{
+	if (!*end || strcmp(end, "higher_priority") == 0 || strcmp(end, "higher_address") == 0)
+		return CAUSE_PARTITION;
+	if (strcmp(end, "started") == 0)
+		return CAUSE_DIED;
+	return move_overlap_ms(move) > BOTH_MS ? CAUSE_PARTITION : CAUSE_SILENT;
+}
+
+enum cause move_cause(const struct move *move)
+{
+	const char *end = member_text(move->from, "end_code"), *code = member_text(move->to, "code");
+	enum cause cause = leaving_cause(end);
+	if (!move->from)
+		return CAUSE_FIRST;
+	if (cause != CAUSE_UNKNOWN)
+		return cause;
+	if (!move->to)
+		return silence_cause(move, end);
+	if (*member_text(move->from, "end_health_reason") || strcmp(code, "peer_unhealthy") == 0)
+		return CAUSE_UNHEALTHY;
+	if (strcmp(code, "preempted_lower") == 0)
+		return CAUSE_PREFERRED;
+	if (strcmp(code, "no_advert") == 0)
+		return silence_cause(move, end);
+	if (strcmp(code, "resigned") == 0)
+		return strcmp(end, "started") == 0 ? CAUSE_ENGINE_DIED : CAUSE_STOPPED;
+	return CAUSE_UNKNOWN;
+}

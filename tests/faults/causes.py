@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `vipctl explain` says of the faults: the cause that it finds, against what the row did.
+
+Asked is whoever took over from the first server, when that is back: at 3 a.m. somebody looks at the server that holds the address."""
+
+import json
+
+
+def explained(node, number):
+    """What it says of the move with that number (1: the last), None if there was none."""
+    done = node.vipctl("-o", "json", "explain", str(number), check=False)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def newest(trials):
+    """When the last move was that anybody knows of, by the clock that all have in common."""
+    stories = [explained(node, 1) for node in trials.members]
+    return max((story["at"] for story in stories if story), default="")
+
+
+def moves_away(node, first, since):
+    """The moves from the first server to this one after that time, the oldest first."""
+    found, number = [], 1
+    while (story := explained(node, number)) and story["at"] > since:
+        holders = [(story[end] or {}).get("node") for end in ("from", "to")]
+        if holders == [first.name, node.name]:
+            found.insert(0, (story, node.vipctl("explain", str(number)).stdout))
+        number += 1
+    return found
+
+
+def complaints(trials, row, since):
+    if not row.cause:
+        return []
+    first, *others = trials.members
+    told = [move for node in others for move in moves_away(node, first, since)]
+    if not told:
+        return ["vipctl explain knows of no move"]
+    story, text = told[0]
+    if story["cause"] != row.cause:
+        return [f"vipctl explain says {story['cause']}, and it was {row.cause}:\n{text}"]
+    return [] if len(text.splitlines()) == 10 and first.name in text else [f"vipctl explain is not clear:\n{text}"]
