@@ -45,7 +45,7 @@ void vr_transition(
 	effect->detail = detail;
 	vr->state = to;
 	vr->reason = reason;
-	vr->kept = vr->kept && to == VRRP_ACTIVE;
+	vr->kept = vr->kept && to != VRRP_INITIALIZE;
 	vr->adver = vr->active_down = vr->retry = vr->confirm_by = vr->answer = MONO_NEVER;
 	vr->active_down_short = false;
 	vr_conflict_schedule(vr, vr->seen);
@@ -53,7 +53,7 @@ void vr_transition(
 
 void vr_set_active_down(struct vrrp *vr, struct mono at, enum vrrp_reason meaning, int64_t detail)
 {
-	vr->active_down = vr_is_candidate(vr) ? at : MONO_NEVER;
+	vr->active_down = vr_may_stay(vr) ? at : MONO_NEVER;
 	vr->down_reason = meaning;
 	vr->down_detail = detail;
 	vr->active_down_short = false;

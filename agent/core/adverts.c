@@ -9,6 +9,7 @@ static void hear(struct vrrp *vr, struct mono now, const struct vrrp_event *even
 	if (vr->heard && !address_equal(&vr->active_address, &event->advert.source))
 		vr_hear_rival(vr, now);
 	vr->heard = event->advert.priority != VRRP_PRIORITY_RESIGN;
+	vr->kept = vr->kept && !vr->heard;
 	vr->heard_at = now;
 	vr->met = true;
 	vr->active_address = event->advert.source;

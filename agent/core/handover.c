@@ -30,6 +30,7 @@ static void leave(struct vrrp *vr, struct mono now)
 void vr_hand_over(struct vrrp *vr, struct mono now, enum vrrp_state to, enum vrrp_reason reason,
     int64_t detail, struct vrrp_effects *out)
 {
+	vr->kept = false;
 	vr_send_advert(vr, now, VRRP_PRIORITY_RESIGN, out);
 	vr_transition(vr, to, reason, detail, out);
 	vr->announce = MONO_NEVER;
@@ -38,7 +39,8 @@ void vr_hand_over(struct vrrp *vr, struct mono now, enum vrrp_state to, enum vrr
 
 /*
  * A drain is not to be an outage. If nobody has advertised, and nobody else is known to answer for the
- * address, it is kept, by an Active like any other but that every other router is better.
+ * address, it is kept, by an Active like any other but that every other router is better. Should it lose the
+ * address by itself (late, a link that flaps), it takes it again as one, as long as nobody else is heard.
  */
 void vr_leave_or_keep(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 {
@@ -56,7 +58,11 @@ void vr_leave_or_keep(struct vrrp *vr, struct mono now, struct vrrp_effects *out
 
 void vr_leave_to_other(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 {
-	vr_hand_over(vr, now, VRRP_BACKUP, VRRP_REASON_DRAINED, 1, out);
+	if (vr->state == VRRP_ACTIVE)
+		vr_hand_over(vr, now, VRRP_BACKUP, VRRP_REASON_DRAINED, 1, out);
+	vr->kept = false;
+	if (vr->state == VRRP_BACKUP)
+		vr_stand_back(vr, now);
 	vr_hear_its_announcement(vr, now);
 }
 

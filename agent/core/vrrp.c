@@ -55,8 +55,9 @@ static void link_up(
 	vr->next_until = MONO_PAST;
 	vr->deaf_until = mono_add(now, vr->params.start_delay_us);
 	vr->preempt_after = mono_add(now, vr->params.preempt_delay_us);
-	if (is_adopted(vr, now) && (vr_is_candidate(vr) || vr_may_keep(vr))) {
-		vr->kept = vr->drained;
+	bool was_active = vr->state == VRRP_INITIALIZE && vr->may_adopt;
+	vr->kept |= was_active && vr_may_keep(vr);
+	if (is_adopted(vr, now) && vr_may_stay(vr)) {
 		vr->on_link = vr->present = event->present & vr_all_addresses(vr);
 		vr_become_active(vr, now, VRRP_REASON_ADOPTED, 0, out);
 	} else {
@@ -95,10 +96,10 @@ static void move_active_down(struct vrrp *vr, struct mono now, int64_t old_down)
 static void candidacy(struct vrrp *vr, struct mono now, enum vrrp_reason why, bool was_candidate,
     int64_t old_down, struct vrrp_effects *out)
 {
-	bool candidate = vr_is_candidate(vr);
+	bool candidate = vr_may_stay(vr);
 	vr->next_until = MONO_PAST;
 	if (vr->state == VRRP_ACTIVE) {
-		if (!vr_may_stay(vr)) {
+		if (!candidate) {
 			vr_hand_over(vr, now, VRRP_BACKUP, why, 0, out);
 		} else { /* design: a changed priority is adverted at once */
 			vr_send_advert(vr, now, vrrp_effective_priority(vr), out);
@@ -122,7 +123,7 @@ static void candidacy(struct vrrp *vr, struct mono now, enum vrrp_reason why, bo
 static void standing_changed(
     struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out)
 {
-	bool was_candidate = vr_is_candidate(vr);
+	bool was_candidate = vr_may_stay(vr);
 	int64_t old_down = vr_active_down_interval(vr);
 	bool is_health = event->type == VRRP_EVENT_HEALTH;
 	enum vrrp_health health = is_health ? event->health : vr->health;
@@ -164,7 +165,7 @@ static void reconfigure(
 		if (vr->present != vr_all_addresses(vr))
 			vr_request(vr, now, out);
 		vr_await_addresses(vr, now);
-	} else if (vr->state == VRRP_BACKUP && !vr_is_candidate(vr)) {
+	} else if (vr->state == VRRP_BACKUP && !vr_may_stay(vr)) {
 		vr_stand_back(vr, now);
 	} else if (vr->state == VRRP_BACKUP && mono_is_never(vr->active_down)) {
 		vr_set_active_down(vr, mono_add(now, vr_active_down_interval(vr)), VRRP_REASON_NO_ADVERT, 0);

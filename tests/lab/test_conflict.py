@@ -2,6 +2,7 @@
 """Somebody who does not speak VRRP has the address, or advertises from ours: it is found, told and, if so configured, waited for."""
 
 import contextlib
+import json
 import re
 
 from hostile import MAC, advert, dropped, neighbor_advertisement
@@ -115,3 +116,46 @@ def test_an_answer_is_no_announcement_of_a_successor(lab, nodes, attacker):
     assert nodes[0].has_address() and nodes[0].router()["state"] == "backup"
     attacker.send(neighbor_advertisement())
     wait_for("the address goes", nodes[0].has_address, lambda has: not has)
+
+
+def told(node, status, check, advice=None):
+    """It is CRITICAL in each of the three places where people look."""
+    shown = node.vipctl("status", check=False)
+    assert shown.returncode == 1 and status in shown.stdout, shown.stdout
+    wait_for("check tells, too", lambda: node.vipctl("check", check=False),
+             lambda done: done.returncode == 2 and done.stdout.startswith("CRITICAL") and check in done.stdout)
+    if advice:
+        found = json.loads(node.vipctl("doctor", "-c", node.config_path, "-o", "json", "speakers", check=False).stdout)["findings"]
+        assert any(one["sign"] == "failure" and advice in one["found"] for one in found), found
+
+
+def test_another_group_has_our_vrid(lab, nodes):
+    """The other group's holder is better than ours, so all of ours follow it, and nobody holds our address."""
+    first, second, third = nodes
+    third.reconfigure(router={"addresses": ["2001:db8:79fb::66"], "priority": 254})
+    for node in (first, second):
+        wait_for(f"{node.name} follows it", lambda node=node: node.router()["active_router"],
+                 lambda seen: seen and seen["foreign"] and seen["address"] == third.link_local)
+    wait_for("nobody has our address", lab.holders, lambda holders: holders == [])
+    for node in (first, second):
+        told(node, "VRID TAKEN", "VRID 100", "vrid 100 is also used for other addresses")
+    third.reconfigure()
+    lab.wait_holder(first)
+
+
+def test_two_servers_with_one_link_local_address(lab, nodes):
+    """Each refuses the other's adverts as its own, so both are Active. That both claim the VIP follows from it, and hides it from nobody."""
+    first, second, _ = nodes
+    ip_batch(second.name, [f"addr add {first.link_local}/64 dev eth0 nodad", f"addr del {second.link_local}/64 dev eth0"])
+    try:
+        for node in (first, second):
+            wait_for(f"{node.name} knows the cause", lambda node=node: (conflict(node) or {}).get("kind"), lambda kind: kind == "source")
+        claims = {node: node.router()["counters"]["foreign_announcements"] for node in (first, second)}
+        for node, before in claims.items():
+            wait_for(f"{node.name} hears the other claim the VIP again", lambda node=node: node.router()["counters"]["foreign_announcements"],
+                     lambda now, before=before: now > before + 1)
+            assert conflict(node)["kind"] == "source" and conflict(node)["address"] == first.link_local
+            told(node, f"another host advertises from {first.link_local}", first.link_local)
+    finally:
+        ip_batch(second.name, [f"addr add {second.link_local}/64 dev eth0 nodad", f"addr del {first.link_local}/64 dev eth0"])
+    lab.wait_holder(first)

@@ -214,7 +214,7 @@ static void check_takeover(
 	default: break;
 	}
 	if (!good || event->type != VRRP_EVENT_TIMER || before->state != VRRP_BACKUP ||
-	    !mono_reached(now, before->active_down) || !is_candidate_priority(vr))
+	    !mono_reached(now, before->active_down) || !stands(vr))
 		violate(
 		    "node %u takes over without a reason (%s)", node->number, vrrp_reason_name(vr->reason));
 }
@@ -265,9 +265,9 @@ static void check_timers(const struct node *node, const struct vrrp *before, str
 	if (set && !mono_is_never(vr->active_down) && mono_sub(vr->active_down, now) > bound)
 		violate("node %u: Active_Down_Timer is %lld us away", node->number,
 		    (long long)mono_sub(vr->active_down, now));
-	if (vr->state == VRRP_BACKUP && is_candidate_priority(vr) == mono_is_never(vr->active_down))
+	if (vr->state == VRRP_BACKUP && stands(vr) == mono_is_never(vr->active_down))
 		violate("node %u: a Backup %s Active_Down_Timer", node->number,
-		    is_candidate_priority(vr) ? "has no" : "that is no candidate has an");
+		    stands(vr) ? "has no" : "that is no candidate has an");
 	if (vr->state == VRRP_FAULT && vr->link_up && mono_is_never(vr->retry))
 		violate("node %u will never try again", node->number);
 	if (vr->state == VRRP_ACTIVE && (mono_is_never(vr->adver) || mono_sub(vr->adver, now) > own))
@@ -362,6 +362,21 @@ static void check_departure(
 		    "node %u is drained and lets the address go, although nobody took over", node->number);
 }
 
+/* Of a drained one: nobody took over, and until somebody else is heard it takes the address again. */
+static void check_kept(const struct node *node, const struct vrrp *before, const struct vrrp_event *event)
+{
+	const struct vrrp *vr = &node->vr;
+	bool begins = vr->kept && !before->kept;
+	bool hears = (event->type == VRRP_EVENT_ADVERT && event->advert.priority) ||
+		     (event->type == VRRP_EVENT_CLAIM && event->claim <= VRRP_CLAIM_ANSWERED);
+	if (vr->kept && !vr->drained)
+		violate("node %u is not drained, and thinks that it keeps the address", node->number);
+	if (begins && vr->reason != VRRP_REASON_NO_SUCCESSOR && event->type != VRRP_EVENT_LINK_UP)
+		violate("node %u thinks that nobody took over, without a reason", node->number);
+	if (vr->kept && vr->state != VRRP_ACTIVE && hears)
+		violate("node %u has heard somebody else, and would take the address back", node->number);
+}
+
 void check_step(struct node *node, const struct vrrp *before, struct mono now, const struct vrrp_event *event,
     const struct vrrp_effects *effects)
 {
@@ -389,6 +404,7 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
 	if (before->state == VRRP_ACTIVE && node->vr.state == VRRP_ACTIVE && is_late(before, now))
 		violate("node %u is late and goes on", node->number);
 	check_departure(node, before, event);
+	check_kept(node, before, event);
 	check_timers(node, before, now);
 	check_answers(node, before, event);
 	if (before->state == VRRP_FAULT && node->vr.state != VRRP_FAULT)

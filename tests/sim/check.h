@@ -24,9 +24,15 @@ static inline bool may_keep(const struct vrrp *vr)
 	return vr->drained && !vr->stopping && (vr->health != VRRP_FAILING || !vr->params.resign_unhealthy);
 }
 
+/* May take over: also one that has kept it, and lost it by itself. */
+static inline bool stands(const struct vrrp *vr)
+{
+	return is_candidate_priority(vr) || (vr->kept && may_keep(vr));
+}
+
 static inline uint8_t priority_of(const struct vrrp *vr)
 {
-	if (vr->state == VRRP_ACTIVE && may_keep(vr))
+	if (may_keep(vr) && (vr->state == VRRP_ACTIVE || vr->kept))
 		return 1;
 	if (!is_candidate_priority(vr))
 		return 0;

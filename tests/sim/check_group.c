@@ -14,8 +14,8 @@
 bool check_is_candidate(const struct node *node)
 {
 	bool plays = node->vr.state == VRRP_BACKUP || node->vr.state == VRRP_ACTIVE;
-	return node->running && !node->stalls && kernel_link_up(node) && plays &&
-	       is_candidate_priority(&node->vr) && !is_waiting(node);
+	return node->running && !node->stalls && kernel_link_up(node) && plays && stands(&node->vr) &&
+	       !is_waiting(node);
 }
 
 /* The address is on its interface, and an engine answers for that. */

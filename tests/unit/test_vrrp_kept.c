@@ -168,6 +168,80 @@ static void test_kept_is_adopted(void **state)
 	assert_true(vr.kept);
 }
 
+/* Late: nobody else has been heard, so it takes the address again, as the worst of all. */
+static void test_kept_and_late(void **state)
+{
+	(void)state;
+	begin_kept(&plain);
+	now.us += 10000 * MS;
+	event("timer", VRRP_EVENT_TIMER);
+	assert_true(vr.state == VRRP_BACKUP && vr.reason == VRRP_REASON_LATE && vrrp_wanted(&vr) == 0);
+	until(13400 * MS);
+	assert_true(vr.state == VRRP_ACTIVE && vr.kept && vrrp_effective_priority(&vr) == VRRP_PRIORITY_KEPT);
+}
+
+static void flap(void)
+{
+	event("link down", VRRP_EVENT_LINK_DOWN);
+	assert_true(vr.state == VRRP_FAULT && vrrp_wanted(&vr) == 0);
+	until(now.us + 5000 * MS);
+	step("link up", &(struct vrrp_event){.type = VRRP_EVENT_LINK_UP, .own_address = node(5)});
+	assert_int_equal(vr.state, VRRP_BACKUP);
+}
+
+static void test_kept_and_a_link_that_flaps(void **state)
+{
+	(void)state;
+	begin_kept(&plain);
+	flap();
+	until(now.us + 390 * MS);
+	assert_int_equal(vr.state, VRRP_BACKUP);
+	until(now.us + 20 * MS); /* Active_Down_Interval of priority 1 */
+	assert_true(vr.state == VRRP_ACTIVE && vr.kept);
+}
+
+/* Then it is a drained router like any other. */
+static void test_not_kept_once_somebody_else_was_there(void **state)
+{
+	(void)state;
+	begin_kept(&plain);
+	flap();
+	hear(9, 2);
+	assert_false(vr.kept);
+	until(now.us + 60000 * MS);
+	assert_int_equal(vr.state, VRRP_BACKUP);
+
+	begin_kept(&plain);
+	flap();
+	claim(VRRP_CLAIM_ANNOUNCED);
+	assert_false(vr.kept);
+	until(now.us + 60000 * MS);
+	assert_int_equal(vr.state, VRRP_BACKUP);
+
+	begin_kept(&plain);
+	flap();
+	event("resume", VRRP_EVENT_RESUME);
+	assert_false(vr.kept);
+	until(now.us + 400 * MS);
+	assert_true(vr.state == VRRP_ACTIVE && vrrp_effective_priority(&vr) == 150);
+}
+
+/* An engine that is back too late to adopt. */
+static void test_kept_by_a_late_engine(void **state)
+{
+	(void)state;
+	begin_kept(&plain);
+	struct mono sent_at = vr.sent_at;
+	now.us += 5000 * MS;
+	vrrp_init(&vr, &plain, VRRP_HEALTHY);
+	vr.drained = true;
+	vrrp_succeed(&vr, sent_at);
+	step("link up", &(struct vrrp_event){.type = VRRP_EVENT_LINK_UP, .own_address = node(5)});
+	assert_int_equal(vr.state, VRRP_BACKUP);
+	until(now.us + 400 * MS);
+	assert_true(vr.state == VRRP_ACTIVE && vr.kept);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +253,10 @@ int main(void)
 	    cmocka_unit_test(test_kept_is_resumed_or_stopped),
 	    cmocka_unit_test(test_kept_and_failing),
 	    cmocka_unit_test(test_kept_is_adopted),
+	    cmocka_unit_test(test_kept_and_late),
+	    cmocka_unit_test(test_kept_and_a_link_that_flaps),
+	    cmocka_unit_test(test_not_kept_once_somebody_else_was_there),
+	    cmocka_unit_test(test_kept_by_a_late_engine),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,7 +71,7 @@ static void describe_state(const struct board_router *board, bool engine_up, str
 	hello->priority = board->priority;
 	hello->effective_priority = board->effective_priority;
 	hello->drained = board->drained;
-	hello->candidate = engine_up && takes_part && board->effective_priority;
+	hello->candidate = engine_up && takes_part && board->effective_priority && !board->drained;
 	hello->held = board->address_count && board->held == (1ULL << board->address_count) - 1;
 	if (!engine_up)
 		strcpy(hello->reason, "the engine does not respond");
