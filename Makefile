@@ -109,6 +109,7 @@ unit_judge    := agent/control/checks/judge.c agent/control/text.c agent/config/
 unit_pace     := agent/control/checks/pace.c
 unit_metrics  := $(call room,control/report) $(addprefix agent/control/,group/roster.c group/timeline.c inet6.c text.c) $(unit_health) $(addprefix agent/base/,address.c log.c) \
 		 agent/core/timing.c $(foreach r,config core wire,agent/$(r)/names.c)
+unit_status   := $(unit_metrics)
 unit_page     := $(foreach r,control/page status,$(call room,$(r))) $(addprefix agent/control/,text.c http/host.c)
 unit_address  := agent/base/address.c
 unit_board    := agent/board/board.c agent/board/layout.c $(TIME)
@@ -121,6 +122,7 @@ unit_duration := agent/base/duration.c
 unit_log      := agent/base/log.c
 unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.c) $(TIME)
 unit_include  := $(unit_config)
+unit_config_text := $(unit_config)
 unit_kubernetes := $(unit_config)
 TRANSCRIPTS   := vrrp vrrp_leave vrrp_kept vrrp_health vrrp_address vrrp_conflict vrrp_next
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
