@@ -41,6 +41,7 @@ static const struct {
     {"wire", SEGMENT, NULL, find_wire},
     {"foreign", SEGMENT, NULL, find_foreign},
     {"firewall", SEGMENT, NULL, find_firewall},
+    {"arp", CONFIG, NULL, find_arp},
     {"clock", SEGMENT, NULL, find_clock},
     {"health", AGENT, find_health, NULL},
     {"api", CONFIG, find_api, NULL},

@@ -63,6 +63,10 @@ bool is_active_here(const struct doctor *doctor, const struct config_router *rou
 /* Adds a text to a list of texts with ", " between them; what does not fit is cut off. */
 void list_add(char *list, size_t room, const char *text);
 
+/* Adds chains of nft that may drop something: "inet filter input, …"; none if nft is not there. family: one
+ * of nft's, or "". */
+void chains_find(char *list, size_t room, const char *family);
+
 /* Whether this user's files and packets are root's. */
 bool is_root(void);
 
@@ -80,4 +84,4 @@ doctor_finder find_configuration, find_secrets, find_agent, find_engine, find_un
     find_holder, find_conflict, find_group, find_health, find_api, find_name, find_k3s, find_kube_proxy,
     find_bgp, find_published;
 doctor_router_finder find_interface, find_peers, find_speakers, find_kernel, find_wire, find_foreign,
-    find_firewall, find_clock, find_route;
+    find_firewall, find_arp, find_clock, find_route;

@@ -76,17 +76,18 @@ static bool may_drop(const json_t *rule)
 	return found;
 }
 
-static void chain_add(char list[static CHAINS_MAX], const json_t *object, const char *chain)
+static void chain_add(char *list, size_t room, const char *family, const json_t *object, const char *chain)
 {
 	char item[CHAINS_MAX];
+	if (*family && strcmp(member_text(object, "family"), family) != 0)
+		return;
 	snprintf(item, sizeof item, "%s %s %s", member_text(object, "family"), member_text(object, "table"),
 	    member_text(object, chain));
 	if (!strstr(list, item))
-		list_add(list, CHAINS_MAX, item);
+		list_add(list, room, item);
 }
 
-/* "inet filter input, …"; "" if nft knows of none, or is not there. */
-static void chains_find(char list[static CHAINS_MAX])
+void chains_find(char *list, size_t room, const char *family)
 {
 	size_t i;
 	json_t *item;
@@ -96,9 +97,9 @@ static void chains_find(char list[static CHAINS_MAX])
 	{
 		const json_t *chain = json_object_get(item, "chain"), *rule = json_object_get(item, "rule");
 		if (strcmp(member_text(chain, "policy"), "drop") == 0)
-			chain_add(list, chain, "name");
+			chain_add(list, room, family, chain, "name");
 		else if (rule && may_drop(rule))
-			chain_add(list, rule, "chain");
+			chain_add(list, room, family, rule, "chain");
 	}
 	json_decref(ruleset);
 	free(text);
@@ -149,7 +150,7 @@ static void blocked_tell(struct doctor *doctor, const struct config_router *rout
 	char chains[CHAINS_MAX] = "", some[32];
 	bool in = strcmp(way->name, "in") == 0;
 	snprintf(some, sizeof some, way->passed ? "but only %lld" : "and none", way->passed);
-	chains_find(chains);
+	chains_find(chains, sizeof chains, "");
 	finding_add(doctor, way->passed ? DOCTOR_WARNING : DOCTOR_FAILURE, router->name, NULL,
 	    in ? "in: %lld advertisements came in on %s, %s reached vipd: this machine drops them"
 	       : "out: vipd sent %lld advertisements on %s, %s left: this machine drops them",

@@ -211,8 +211,10 @@ static void answers_judge(struct doctor *doctor, const struct config_router *rou
 		    "SPLIT BRAIN: %s is %sanswered for by %s", address, here ? "held here, and also " : "",
 		    list);
 	else if (count == 0)
-		finding_add(doctor, DOCTOR_FAILURE, router->name, "see vipctl status on every server",
-		    "%s: nobody answers for it", address);
+		finding_add(doctor, DOCTOR_FAILURE, router->name,
+		    *holder ? "run vipctl doctor on the holder" : "see vipctl status on every server",
+		    "%s: nobody answers for it%s%s%s", address, *holder ? ", but by VRRP " : "", holder,
+		    *holder ? " is the holder" : "");
 	else if (*holder && *owner && strcmp(owner, holder) != 0)
 		finding_add(doctor, DOCTOR_FAILURE, router->name, "run vipctl doctor on both",
 		    "%s is answered for by %s, but by VRRP %s is the holder", address, list, holder);

@@ -205,9 +205,9 @@ def test_a_foreign_holder_is_found_and_answered(nodes, lab):
     wait_reached(client, first)
 
 
-def doctor(node):
-    """What it found of the segment, as pairs of sign and text."""
-    words = ["doctor", "-c", node.config_path, "-o", "json", "peers", "speakers", "wire", "foreign", "firewall"]
+def doctor(node, *names):
+    """What it found of the segment, or by finders of these names, as pairs of sign and text."""
+    words = ["doctor", "-c", node.config_path, "-o", "json", *(names or ("peers", "speakers", "wire", "foreign", "firewall"))]
     return [(finding["sign"], finding["found"]) for finding in json.loads(node.vipctl(*words, check=False).stdout)["findings"]]
 
 
@@ -227,6 +227,45 @@ def test_the_doctor_asks_by_arp(nodes):
         assert any(grade == "failure" and text.startswith(f"SPLIT BRAIN: {VIP_IPV4}") for grade, text in found), found
     finally:
         run("ip", "-n", third.name, "addr", "del", f"{VIP_IPV4}/24", "dev", "eth0")
+
+
+def test_the_doctor_knows_what_hides_an_address(nodes):
+    """Settings of the kernel, rules, and routes by which nobody finds it, or nothing that comes to it is taken."""
+    node = nodes[2]
+
+    def setting(name, value, where="eth0"):
+        node.exec("sh", "-c", f"echo {value} > /proc/sys/net/ipv4/conf/{where}/{name}")
+
+    def found():
+        [finding] = doctor(node, "arp")
+        return finding
+    assert found()[0] == "fine" and "answers for the address" in found()[1], found()
+    for where, value in (("eth0", 3), ("all", 8)):
+        setting("arp_ignore", value, where)
+        assert found()[0] == "failure" and f"net.ipv4.conf.{where}.arp_ignore is {value}" in found()[1], found()
+        setting("arp_ignore", 0, where)
+    setting("arp_ignore", 2)
+    assert found()[0] == "fine", found()  # it lies in a subnet of the interface
+    setting("arp_ignore", 0)
+    node.exec("nft", "table arp t { chain c { type filter hook output priority 0; arp operation reply drop; }; }")
+    assert found() == ("warning", "there are rules for ARP that drop something: arp t c"), found()
+    node.exec("nft", "delete table arp t")
+    run("ip", "-n", node.name, "link", "add", "name", "other0", "type", "bridge")
+    run("ip", "-n", node.name, "addr", "add", "198.51.100.1/24", "dev", "other0")
+    run("ip", "-n", node.name, "link", "set", "other0", "up")
+    try:
+        run("ip", "-n", node.name, "route", "add", "default", "via", "198.51.100.2")
+        assert found()[0] == "fine", found()
+        setting("rp_filter", 1)
+        assert found()[0] == "warning" and "the default route leads to other0" in found()[1], found()
+        run("ip", "-n", node.name, "route", "add", nodes[0].ipv4, "via", "198.51.100.2")
+        wait_for("it hears nobody any more", lambda: node.router()["state"], lambda state: state == "active")
+        said = doctor(node, "arp", "speakers")
+        assert any(sign == "failure" and text.startswith(f"adverts of {nodes[0].ipv4} come in on eth0, and the route to it leads to other0")
+                   for sign, text in said), said
+    finally:
+        setting("rp_filter", 0)
+        run("ip", "-n", node.name, "link", "delete", "other0")
 
 
 STORM = """
