@@ -147,6 +147,7 @@ struct router {
 	struct pending pending;
 	const struct clients *clients; /* who is connected to the holder; NULL: nobody */
 	struct telling telling;
+	uint64_t ended;	  /* connections that the keeper has ended, as far as they are counted */
 	uint32_t order;	  /* generation of the order that was not answered yet, 0: none */
 	uint32_t request; /* vr.request that it carries */
 	struct vrrp_found found[VRRP_ADDRESSES_MAX]; /* as the running dump says */
@@ -413,4 +414,6 @@ void record_resync(struct engine *engine);
 void record_clients(struct engine *engine, const struct router *router);
 /* So many clients were told to connect anew, and so many could or may not be. */
 void record_told(struct engine *engine, const struct router *router, uint32_t told, uint32_t refused);
+/* The keeper has ended connections. */
+void record_ended(struct engine *engine, struct router *router);
 void record_list_refused(struct engine *engine, const struct router *router);

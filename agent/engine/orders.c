@@ -37,6 +37,13 @@ void order_keep(struct engine *engine, const struct router *router)
 	    &engine->board->keep_until_us[index], vrrp_keep_until(&router->vr).us, memory_order_release);
 }
 
+/* Somebody else advertises, and a handover has ended: whatever clients send now goes there. */
+static bool is_elsewhere(const struct router *router)
+{
+	const struct vrrp *vr = &router->vr;
+	return router->config.reset_connections && !vrrp_wanted(vr) && vr->state != VRRP_ACTIVE && vr->heard;
+}
+
 void order_write(struct engine *engine, struct router *router)
 {
 	unsigned index = index_of(engine, router);
@@ -47,6 +54,9 @@ void order_write(struct engine *engine, struct router *router)
 	order->ifindex = router->link->ifindex;
 	order->lease_s = router->config.kernel_lease_s;
 	order->wanted = vrrp_wanted(vr);
+	order->reset = is_elsewhere(router);
+	order->port_count = router->config.port_count;
+	memcpy(order->ports, router->config.ports, sizeof order->ports);
 	order->address_count = router->config.address_count;
 	memcpy(order->addresses, router->config.addresses, sizeof order->addresses);
 	memcpy(order->strays, vr->remove, sizeof order->strays);
@@ -56,11 +66,17 @@ void order_write(struct engine *engine, struct router *router)
 	engine->ring = true;
 }
 
-/* The slot may get another router: what the keeper still holds for this one goes. */
+/* The slot may get another router: what the keeper still holds for this one goes, and its connections as they
+ * would have. */
 void order_clear(struct engine *engine, unsigned index)
 {
 	struct board_order *order = board_begin_order(engine->board, index);
-	*order = (struct board_order){.generation = order->generation + 1};
+	order->generation++;
+	order->reset &= !order->wanted;
+	order->ifindex = order->lease_s = 0;
+	order->wanted = order->address_count = 0;
+	memset(order->strays, 0, sizeof order->strays);
+	memset(order->addresses, 0, sizeof order->addresses);
 	board_end_order(engine->board, index);
 	engine->ring = true;
 }
@@ -104,6 +120,7 @@ void answers_read(struct engine *engine, struct mono now)
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
 		struct keeper_answer answer = keeper_answer(engine->page, i);
+		record_ended(engine, r);
 		if (!r->used || !r->order || answer.generation != r->order)
 			continue;
 		r->order = 0; /* answered */

@@ -198,3 +198,14 @@ void record_told(struct engine *engine, const struct router *router, uint32_t to
 	b->connections.refused += refused;
 	board_end_router(engine->board, index_of(engine, router));
 }
+
+void record_ended(struct engine *engine, struct router *router)
+{
+	unsigned index = index_of(engine, router);
+	uint64_t ended = atomic_load(&engine->page->ended[index]);
+	if (!router->used || ended == router->ended)
+		return;
+	board_begin_router(engine->board, index)->connections.ended += ended - router->ended;
+	board_end_router(engine->board, index);
+	router->ended = ended;
+}

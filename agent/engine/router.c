@@ -156,6 +156,7 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	router_params(&router->config, &params);
 	vrrp_init(&router->vr, &params, health);
 	router->takeover_from = MONO_NEVER;
+	router->ended = atomic_load(&engine->page->ended[router - engine->routers]);
 	router->health_until = router->config.checks && working ? mono_add(now, HEALTH_GRACE_US) : MONO_NEVER;
 	router->link = link_of(engine, router->config.id.interface);
 	*slot_of(router) = (uint8_t)(router - engine->routers + 1);

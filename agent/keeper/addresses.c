@@ -141,6 +141,37 @@ static bool assign(
 	return true;
 }
 
+/* false: there is nothing to end. */
+static bool begin_ending(const struct keeper *keeper, unsigned router, const struct board_order *order)
+{
+	const struct keeper_held *held = &keeper->page->held[router];
+	struct ending_task task = {.router = (uint8_t)router, .generation = order->generation};
+	for (unsigned i = 0; i < held->count && i < CONFIG_ADDRESSES_MAX; i++)
+		if (!somebody_wants(keeper, held->ifindex, &held->addresses[i]))
+			task.addresses[task.address_count++] = held->addresses[i];
+	task.port_count =
+	    (uint8_t)(order->port_count < CONFIG_PORTS_MAX ? order->port_count : CONFIG_PORTS_MAX);
+	memcpy(task.ports, order->ports, sizeof task.ports);
+	return task.address_count && ending_begin(&task);
+}
+
+/* Whether what it gives away must stay for a moment. */
+static bool must_wait(struct keeper *keeper, unsigned router, const struct board_order *order)
+{
+	struct keeper_wait *wait = &keeper->waits[router];
+	struct mono now = mono_now();
+	if (!order->reset || order->wanted)
+		return false;
+	if (wait->generation != order->generation) {
+		wait->generation = order->generation;
+		wait->until = begin_ending(keeper, router, order) ? mono_add(now, ENDING_WAIT_US) : now;
+	}
+	if (mono_reached(now, wait->until) || ending_is_done(router, order->generation))
+		return false;
+	keeper->look_at = mono_min(keeper->look_at, wait->until);
+	return true;
+}
+
 static void carry_out(struct keeper *keeper, unsigned router, const struct board_order *order)
 {
 	struct keeper_answer answer = {.generation = order->generation};
@@ -198,7 +229,8 @@ void keeper_carry_out(struct keeper *keeper)
 		struct board_order order;
 		bool again = repeat && keeper->unfinished[i];
 		drop_stale(keeper, i);
-		for (; board_read_order(keeper->board, i, &order) && is_to_do(keeper, i, &order, again);
+		for (; board_read_order(keeper->board, i, &order) && is_to_do(keeper, i, &order, again) &&
+		       !must_wait(keeper, i, &order);
 		     again = false)
 			carry_out(keeper, i, &order);
 		if (keeper->unfinished[i])

@@ -36,6 +36,13 @@ void keeper_ring(void)
 		log_error("cannot wake the engine: %s", strerrordesc_np(errno));
 }
 
+void keeper_wake(void)
+{
+	static const uint64_t one = 1;
+	if (write(FD_KEEPER_RING, &one, sizeof one) != sizeof one && errno != EAGAIN)
+		log_error("cannot wake the keeper: %s", strerrordesc_np(errno));
+}
+
 static bool holds_anything(void)
 {
 	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++)
@@ -75,6 +82,7 @@ static void turn(void)
 	keeper_join(&keeper);
 	if (keeper_dump(&keeper))
 		keeper_ring();
+	ending_complain();
 	struct pollfd polls[] = {{.fd = FD_KEEPER_RING, .events = POLLIN},
 	    {.fd = keeper.stopping ? -1 : FD_GUARDIAN, .events = POLLIN}};
 	uint64_t rings;
@@ -119,9 +127,10 @@ int keeper_main(void)
 		return EXIT_FAILURE;
 	}
 	claim_punctuality(&punctuality);
+	ending_open(keeper.board, keeper.page);
 	sandbox_enter(SANDBOX_KEEPER);
 	do
 		turn();
-	while (!keeper.stopping || holds_anything());
+	while (!keeper.stopping || holds_anything() || ending_is_busy());
 	return EXIT_SUCCESS;
 }

@@ -12,6 +12,12 @@ struct keeper_link {
 	bool failed; /* at least one join */
 };
 
+/* When the address that an order gives away may go. */
+struct keeper_wait {
+	uint32_t generation; /* of that order */
+	struct mono until;
+};
+
 struct keeper {
 	const struct board *board;
 	struct keeper_page *page;
@@ -20,8 +26,9 @@ struct keeper {
 	uint32_t seen;			  /* board->order_count when the orders were last looked at */
 	uint32_t done[BOARD_ROUTERS_MAX]; /* generation of the last order that was carried out */
 	bool unfinished[BOARD_ROUTERS_MAX]; /* that order was stale, or something could not be removed */
-	struct mono again_at;		    /* when what is unfinished is tried again */
-	struct mono look_at; /* the earliest time at which something is stale or is tried again */
+	struct keeper_wait waits[BOARD_ROUTERS_MAX];
+	struct mono again_at; /* when what is unfinished is tried again */
+	struct mono look_at;  /* the earliest time at which something is stale or is tried again */
 	struct keeper_link links[BOARD_LINKS_MAX];
 	int groups_list;		       /* of the kernel; -1: cannot be read */
 	struct mono join_again;		       /* a join has failed; MONO_NEVER: none */
@@ -43,5 +50,27 @@ void keeper_join(struct keeper *keeper);
 /* Returns whether a dump is ready that the engine has asked for. */
 bool keeper_dump(struct keeper *keeper);
 
+/* ending.c: connections to addresses that have gone to another server are ended */
+#define ENDING_WAIT_US (20 * USEC_PER_MS) /* at most so long an address waits for it */
+struct ending_task {
+	uint8_t router;
+	uint8_t address_count;
+	uint8_t port_count;  /* 0: of every port */
+	uint32_t generation; /* of the order */
+	uint16_t ports[CONFIG_PORTS_MAX];
+	struct address addresses[CONFIG_ADDRESSES_MAX];
+};
+/* Before the sandbox. Says itself what does not work; the rest does nothing then. */
+void ending_open(const struct board *board, struct keeper_page *page);
+/* Replaces what was to do for that router. Waits for nothing. false: it cannot be done. */
+bool ending_begin(const struct ending_task *task);
+bool ending_is_done(unsigned router, uint32_t generation);
+/* Whether there is anything left to end. */
+bool ending_is_busy(void);
+/* Logs once what the kernel refuses. */
+void ending_complain(void);
+
 /* keeper.c: wakes the engine */
 void keeper_ring(void);
+/* Wakes the keeper. */
+void keeper_wake(void);

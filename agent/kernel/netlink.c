@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "kernel/exchange.h"
 #include "kernel/messages.h"
 
 #ifndef IFA_PROTO /* since Linux 5.18 */
@@ -44,10 +45,10 @@ static int system_error(int result)
 	return result == -NLE_NOMEM || !errno ? -ENOMEM : -errno;
 }
 
-static struct nl_sock *socket_open(void)
+static struct nl_sock *socket_open(int protocol)
 {
 	struct nl_sock *sock = nl_socket_alloc();
-	int result = sock ? nl_connect(sock, NETLINK_ROUTE) : 0;
+	int result = sock ? nl_connect(sock, protocol) : 0;
 	if (sock && !result) {
 		nl_socket_disable_auto_ack(sock);
 		return sock;
@@ -73,8 +74,13 @@ static int monitor_listen(struct nl_sock *sock)
 
 int kernel_open_requests(struct kernel *kernel)
 {
+	return exchange_open(kernel, NETLINK_ROUTE);
+}
+
+int exchange_open(struct kernel *kernel, int protocol)
+{
 	*kernel = (struct kernel){.monitor = -1, .message = nlmsg_alloc_size(REQUEST_BYTES)};
-	kernel->requests = kernel->message ? socket_open() : NULL;
+	kernel->requests = kernel->message ? socket_open(protocol) : NULL;
 	if (!kernel->requests) {
 		int error = errno;
 		kernel_close(kernel);
@@ -89,7 +95,7 @@ int kernel_open_requests(struct kernel *kernel)
 
 int kernel_open_monitor(struct kernel *kernel)
 {
-	*kernel = (struct kernel){.monitor = -1, .monitor_socket = socket_open()};
+	*kernel = (struct kernel){.monitor = -1, .monitor_socket = socket_open(NETLINK_ROUTE)};
 	int result = kernel->monitor_socket ? monitor_listen(kernel->monitor_socket) : -errno;
 	if (result)
 		kernel_close(kernel);
@@ -110,9 +116,8 @@ void kernel_close(struct kernel *kernel)
 
 /* ---- requests ---- */
 
-/* Builds the one message anew. It has room for the largest request of this file, so nothing below can fail.
- */
-static struct nl_msg *request_begin(
+/* The message has room for the largest request of this room, so nothing below can fail. */
+struct nl_msg *exchange_begin(
     struct kernel *kernel, uint16_t type, int flags, const void *header, size_t size)
 {
 	struct nl_msg *message = kernel->message;
@@ -130,7 +135,7 @@ static struct nl_msg *address_begin(struct kernel *kernel, uint16_t type, int fl
 	    .ifa_prefixlen = (uint8_t)(prefix - KERNEL_PREFIX_BASE(address)),
 	    .ifa_scope = ipv4 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE,
 	    .ifa_index = ifindex};
-	struct nl_msg *message = request_begin(kernel, type, NLM_F_ACK | flags, &m, sizeof m);
+	struct nl_msg *message = exchange_begin(kernel, type, NLM_F_ACK | flags, &m, sizeof m);
 	nla_put(message, IFA_LOCAL, (int)address_size(address), address_bytes(address));
 	nla_put(message, IFA_ADDRESS, (int)address_size(address), address_bytes(address));
 	return message;
@@ -162,8 +167,7 @@ static int error_of(const struct nlmsghdr *h)
 	return error > 0 ? -EBADMSG : error;
 }
 
-/* Sends the message and reads its acknowledgement. */
-static int request(struct kernel *kernel)
+int exchange_request(struct kernel *kernel)
 {
 	int result = request_send(kernel);
 	if (result)
@@ -189,14 +193,14 @@ int kernel_address_add(
 	nla_put(message, IFA_CACHEINFO, sizeof lifetime, &lifetime);
 	nla_put_u32(message, IFA_FLAGS, ADDRESS_FLAGS);
 	nla_put_u8(message, IFA_PROTO, KERNEL_ADDRESS_PROTO);
-	return request(kernel);
+	return exchange_request(kernel);
 }
 
 int kernel_address_remove(
     struct kernel *kernel, unsigned ifindex, const struct address *address, uint8_t prefix)
 {
 	address_begin(kernel, RTM_DELADDR, 0, ifindex, address, prefix);
-	return request(kernel);
+	return exchange_request(kernel);
 }
 
 /* ---- what the kernel says ---- */
@@ -252,26 +256,22 @@ int kernel_read(struct kernel *kernel, kernel_handler *handler, void *context)
 	return kernel->lost ? monitor_drain(kernel) : 0;
 }
 
-typedef void dump_handler(struct nlmsghdr *h, void *context);
-
 /* Asks for everything of one type. The family is the first byte of each of the headers; unspecified: all. */
-static int dump_begin(struct kernel *kernel, uint16_t type)
+static void dump_begin(struct kernel *kernel, uint16_t type)
 {
 	uint8_t header[sizeof(struct ifinfomsg)] = {type == RTM_GETNETCONF ? AF_INET6 : AF_UNSPEC};
 	size_t size = type == RTM_GETLINK    ? sizeof(struct ifinfomsg)
 		      : type == RTM_GETADDR  ? sizeof(struct ifaddrmsg)
 		      : type == RTM_GETNEIGH ? sizeof(struct ndmsg)
 					     : sizeof(struct netconfmsg);
-	request_begin(kernel, type, NLM_F_DUMP, header, size);
-	return request_send(kernel);
+	exchange_begin(kernel, type, NLM_F_DUMP, header, size);
 }
 
-/* 0, -EINTR (things changed meanwhile: half of the truth), or another -errno. */
-static int dump(struct kernel *kernel, uint16_t type, dump_handler *each, void *context)
+int exchange_dump(struct kernel *kernel, exchange_handler *each, void *context)
 {
 	_Alignas(struct nlmsghdr) char buffer[ANSWER_BYTES];
 	bool interrupted = false;
-	int result = dump_begin(kernel, type);
+	int result = request_send(kernel);
 	while (!result) {
 		ssize_t size = answer_receive(kernel, buffer, sizeof buffer);
 		if (size < 0)
@@ -290,6 +290,12 @@ static int dump(struct kernel *kernel, uint16_t type, dump_handler *each, void *
 		}
 	}
 	return result;
+}
+
+static int dump(struct kernel *kernel, uint16_t type, exchange_handler *each, void *context)
+{
+	dump_begin(kernel, type);
+	return exchange_dump(kernel, each, context);
 }
 
 /* A dump that was interrupted is repeated. One that always is has failed: what it lacks would look lost. */
@@ -343,9 +349,9 @@ int kernel_forget_unresolved(
 		struct ndmsg m = {
 		    .ndm_family = address_is_ipv4(address) ? AF_INET : AF_INET6, .ndm_ifindex = (int)ifindex};
 		between(context);
-		struct nl_msg *message = request_begin(kernel, RTM_DELNEIGH, NLM_F_ACK, &m, sizeof m);
+		struct nl_msg *message = exchange_begin(kernel, RTM_DELNEIGH, NLM_F_ACK, &m, sizeof m);
 		nla_put(message, NDA_DST, (int)address_size(address), address_bytes(address));
-		request(kernel); /* not there any more is as good */
+		exchange_request(kernel); /* not there any more is as good */
 	}
 	return result == -EINTR ? 0 : result; /* those that it shows are not resolved, whatever it lacks */
 }

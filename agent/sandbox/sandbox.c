@@ -73,6 +73,8 @@ static int filter(enum sandbox who)
 	if (!context)
 		return -ENOMEM;
 	int result = sandbox_make(who, context);
+	if (!result) /* of all threads */
+		result = seccomp_attr_set(context, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (!result)
 		result = seccomp_load(context);
 	seccomp_release(context);

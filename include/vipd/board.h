@@ -144,8 +144,11 @@ struct board_link {
 struct board_order {
 	uint32_t generation; /* changes with each order; 0: there was none yet */
 	uint32_t ifindex;
-	uint32_t lease_s; /* 0: for ever */
-	uint32_t wanted;  /* bit i: addresses[i]; those that are not wanted are removed */
+	uint32_t lease_s;    /* 0: for ever */
+	uint32_t wanted;     /* bit i: addresses[i]; those that are not wanted are removed */
+	bool reset;	     /* another server has them: connections to them are ended before */
+	uint32_t port_count; /* of these ports; 0: of every one */
+	uint16_t ports[CONFIG_PORTS_MAX];
 	uint32_t address_count;
 	uint8_t strays[CONFIG_ADDRESSES_MAX]; /* prefix length with which addresses[i] must go; 0: none */
 	struct address addresses[CONFIG_ADDRESSES_MAX];

@@ -36,6 +36,7 @@ struct keeper_page {
 	_Atomic uint32_t dumped;      /* board->dump_wanted when this dump began */
 	int32_t dump_result;	      /* 0 or -errno: the events are not complete */
 	uint32_t event_count;
+	_Atomic uint64_t ended[BOARD_ROUTERS_MAX]; /* connections, ever */
 	/* For the next keeper. */
 	struct keeper_held held[BOARD_ROUTERS_MAX];
 	struct net_groups groups;

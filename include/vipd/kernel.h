@@ -107,5 +107,27 @@ int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context, u
 int kernel_forget_unresolved(
     struct kernel *kernel, unsigned ifindex, void (*between)(void *context), void *context);
 
+/*
+ * Ends the TCP connections to an address of this host: its server gets an error, its client a reset, as long
+ * as the address is here. It waits for the lock of each connection, which a process may hold for long.
+ */
+struct kernel_ending {
+	const struct address *address;
+	const uint16_t *ports;		/* of this host */
+	unsigned port_count;		/* 0: of every port */
+	uint32_t idle_ms;		/* only those without traffic for so long; 0: of any */
+	bool (*may_end)(void *context); /* asked before each */
+	void *context;
+};
+struct kernel_ended {
+	unsigned count;
+	unsigned left; /* that are not idle, or may not be ended */
+	int error;     /* -errno of the last one that was refused; -EOPNOTSUPP: this kernel ends none */
+};
+int kernel_open_diag(struct kernel *kernel); /* needs NET_ADMIN to end any; 0 or -errno */
+/* Adds to *ended. Both are of kernel_open_diag(): one is read while the other ends. */
+void kernel_end_connections(struct kernel *dumps, struct kernel *requests, const struct kernel_ending *of,
+    struct kernel_ended *ended);
+
 /* Whether an address event shows a usable address as kernel_address_add() asks for. */
 bool kernel_address_usable(const struct kernel_event *event);

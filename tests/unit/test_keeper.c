@@ -22,6 +22,9 @@ static struct keeper_page page;
 static struct keeper keeper;
 static bool there;
 static int remove_result;
+static struct ending_task task; /* the last one */
+static unsigned tasks;
+static bool done; /* its connections have ended */
 
 int kernel_address_add(
     struct kernel *kernel, unsigned ifindex, const struct address *address, uint32_t lease_s)
@@ -46,6 +49,18 @@ void keeper_ring(void)
 {
 }
 
+bool ending_begin(const struct ending_task *begun)
+{
+	task = *begun;
+	tasks++;
+	return true;
+}
+
+bool ending_is_done(unsigned router, uint32_t generation)
+{
+	return done && router == task.router && generation == task.generation;
+}
+
 static int prepare(void **state)
 {
 	(void)state;
@@ -55,6 +70,8 @@ static int prepare(void **state)
 	keeper = (struct keeper){.board = &board, .page = &page};
 	there = false;
 	remove_result = 0;
+	tasks = 0;
+	done = false;
 	return 0;
 }
 
@@ -74,6 +91,18 @@ static uint32_t order(uint32_t wanted)
 	    .addresses = {{{{{0x20, 1}}}}}};
 	board_end_order(&board, ROUTER);
 	return order->generation;
+}
+
+/* Another server has the address. */
+static uint32_t order_away(void)
+{
+	uint32_t generation = order(0);
+	struct board_order *away = board_begin_order(&board, ROUTER);
+	away->reset = true;
+	away->port_count = 1;
+	away->ports[0] = 6443;
+	board_end_order(&board, ROUTER);
+	return generation;
 }
 
 /* A tick later. */
@@ -142,11 +171,92 @@ static void time_that_goes_back_is_noticed(void **state)
 	assert_false(there);
 }
 
+static int hold(void **state)
+{
+	prepare(state);
+	keep_for(USEC_PER_SEC * 60);
+	order(1);
+	turn();
+	return there ? 0 : -1;
+}
+
+static void connections_end_before_the_address_goes(void **state)
+{
+	(void)state;
+	uint32_t generation = order_away();
+	turn();
+	turn();
+	assert_true(there);
+	assert_int_equal(tasks, 1);
+	assert_int_equal(task.generation, generation);
+	assert_int_equal(task.address_count, 1);
+	assert_int_equal(task.addresses[0].in6.s6_addr[0], 0x20);
+	assert_int_equal(task.port_count, 1);
+	assert_int_equal(task.ports[0], 6443);
+	assert_true(mono_sub(keeper.look_at, mono_now()) <= ENDING_WAIT_US);
+	done = true;
+	turn();
+	assert_false(there);
+	assert_int_equal(keeper_answer(&page, ROUTER).generation, generation);
+}
+
+static void nothing_waits_longer_for_connections(void **state)
+{
+	(void)state;
+	order_away();
+	turn();
+	keeper.waits[ROUTER].until = mono_now();
+	turn();
+	assert_false(there);
+}
+
+static void what_is_stale_does_not_wait_for_connections(void **state)
+{
+	(void)state;
+	order_away();
+	keep_for(-1);
+	turn();
+	assert_false(there);
+}
+
+static void an_address_that_comes_back_stays(void **state)
+{
+	(void)state;
+	order_away();
+	turn();
+	order(1);
+	done = true;
+	turn();
+	assert_true(there);
+}
+
+/* Nobody has taken it, or another router here has. */
+static void connections_live_on_here(void **state)
+{
+	(void)state;
+	order(0);
+	turn();
+	assert_false(there);
+	order(1);
+	turn();
+	struct board_order *other = board_begin_order(&board, 0);
+	*other = board.orders[ROUTER].value;
+	board_end_order(&board, 0);
+	order_away();
+	turn();
+	assert_int_equal(tasks, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(a_failed_removal_is_tried_again, prepare),
 	    cmocka_unit_test_setup(a_stale_order_waits, prepare),
 	    cmocka_unit_test_setup(a_late_engine_keeps_what_it_has, prepare),
-	    cmocka_unit_test_setup(time_that_goes_back_is_noticed, prepare)};
+	    cmocka_unit_test_setup(time_that_goes_back_is_noticed, prepare),
+	    cmocka_unit_test_setup(connections_end_before_the_address_goes, hold),
+	    cmocka_unit_test_setup(nothing_waits_longer_for_connections, hold),
+	    cmocka_unit_test_setup(what_is_stale_does_not_wait_for_connections, hold),
+	    cmocka_unit_test_setup(an_address_that_comes_back_stays, hold),
+	    cmocka_unit_test_setup(connections_live_on_here, hold)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
