@@ -42,7 +42,7 @@ CONTROL := $(foreach r,base board status control,$(call room,$(r))) agent/config
 VIPCTL  := $(foreach r,base config status doctor import vipctl,$(call room,$(r))) $(addprefix agent/net/,arp.c socket.c) $(addprefix agent/wire/,advert.c arp.c checksum.c na.c names.c)
 
 VIPD_LIBS    := libconfig libnl-3.0 libseccomp libcap nettle
-CONTROL_LIBS := libmicrohttpd jansson libcurl ldns libcrypto libsystemd libseccomp nettle
+CONTROL_LIBS := libmicrohttpd jansson libcurl ldns libcrypto libsystemd libseccomp nettle libnl-3.0
 VIPCTL_LIBS  := libcurl jansson libconfig libcrypto ldns yaml-0.1 libpcap
 
 libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
@@ -100,6 +100,7 @@ unit_connections := $(unit_hello) agent/wire/connections.c
 unit_router_auth := $(unit_auth) agent/engine/auth.c
 unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c $(TIME)
 unit_rivals   := agent/control/group/rivals.c agent/base/address.c
+unit_list     := agent/control/clients/list.c agent/wire/connections.c $(unit_hello)
 unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
 unit_timeline := agent/control/group/timeline.c agent/core/names.c
 unit_roster_next := $(unit_roster)
@@ -107,7 +108,7 @@ unit_health_router := $(unit_health)
 unit_certificate := agent/control/checks/certificate.c
 unit_judge    := agent/control/checks/judge.c agent/control/text.c agent/config/names.c
 unit_pace     := agent/control/checks/pace.c
-unit_metrics  := $(call room,control/report) $(addprefix agent/control/,group/roster.c group/timeline.c inet6.c text.c) $(unit_health) $(addprefix agent/base/,address.c log.c) \
+unit_metrics  := $(call room,control/report) $(addprefix agent/control/,clients/judge.c group/roster.c group/timeline.c inet6.c text.c) $(unit_health) $(addprefix agent/base/,address.c log.c) \
 		 agent/core/timing.c $(foreach r,config core wire,agent/$(r)/names.c)
 unit_status   := $(unit_metrics)
 unit_page     := $(foreach r,control/page status,$(call room,$(r))) $(addprefix agent/control/,text.c http/host.c)
@@ -317,7 +318,7 @@ install: all
 	install -D -m 644 -t $(docdir)/examples conf/vipd.conf
 	install -D -m 644 -t $(docdir)/prometheus conf/prometheus/alerts.yml
 	install -D -m 644 -t $(docdir)/grafana conf/grafana/vipd.json
-	install -m 644 docs/k3s-calico.md docs/from-keepalived.md docs/metrics.md docs/api.md $(docdir)/
+	install -m 644 docs/k3s-calico.md docs/from-keepalived.md docs/metrics.md docs/api.md docs/connections.md $(docdir)/
 	install -m 644 docs/vipctl.1 $(mandir)/man1/
 	install -m 644 docs/vipd.conf.5 $(mandir)/man5/
 	install -m 644 docs/vipd.8 $(mandir)/man8/

@@ -121,15 +121,6 @@ static void check_peers(struct report *report, const struct config_router *route
 	}
 }
 
-bool config_has_address(const struct config *config, const struct address *address)
-{
-	for (unsigned i = 0; i < config->router_count; i++)
-		for (unsigned a = 0; a < config->routers[i].address_count; a++)
-			if (address_equal(&config->routers[i].addresses[a], address))
-				return true;
-	return false;
-}
-
 /* RFC 9568 section 5.1.2.1 for the group; the peers know us by an address of the kind that theirs are. */
 static void check_source(
     struct report *report, const struct config *config, const struct config_router *router)

@@ -41,12 +41,13 @@ enum part_name {
 	PART_NOTIFY,
 	PART_RECORDER,
 	PART_GROUP,
+	PART_CLIENTS,
 	PART_PUBLISH,
 	PART_HTTP,
 	PARTS
 };
-extern const struct part part_channel, part_checks, part_notify, part_recorder, part_group, part_publish,
-    part_http;
+extern const struct part part_channel, part_checks, part_notify, part_recorder, part_group, part_clients,
+    part_publish, part_http;
 
 struct control {
 	sd_event *event;

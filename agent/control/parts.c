@@ -13,6 +13,7 @@ static const struct part *const parts[PARTS] = {
     [PART_NOTIFY] = &part_notify,
     [PART_RECORDER] = &part_recorder,
     [PART_GROUP] = &part_group,
+    [PART_CLIENTS] = &part_clients,
     [PART_PUBLISH] = &part_publish,
     [PART_HTTP] = &part_http,
 };

@@ -138,6 +138,23 @@ static void strangers_note(FILE *out, bool colour, const json_t *group)
 	    json_string_value(address));
 }
 
+/* Who has open connections, which end at once when the address moves. */
+static void connections_print(FILE *out, const json_t *connections)
+{
+	char text[512];
+	int known = (int)member_number(connections, "known");
+	const char *reason = member_text(connections, "reason");
+	if (!json_is_object(connections))
+		return;
+	if (known)
+		snprintf(text, sizeof text, "%d client%s would be told to connect anew", known,
+		    known == 1 ? "" : "s");
+	else
+		snprintf(text, sizeof text, "no client would be told to connect anew%s%s",
+		    *reason ? ": " : "", reason);
+	fprintf(out, "  %s\n", text_tame(text));
+}
+
 void group_print(FILE *out, bool colour, const json_t *status)
 {
 	const json_t *hellos = json_object_get(status, "group");
@@ -161,5 +178,6 @@ void group_print(FILE *out, bool colour, const json_t *status)
 		json_array_foreach(members, k, member)
 		    notes_of(out, colour, member, group_self(group), version);
 		strangers_note(out, colour, group);
+		connections_print(out, json_object_get(router, "connections"));
 	}
 }

@@ -79,6 +79,8 @@ const char *hello_verdict_name(enum hello_verdict verdict)
 	    [HELLO_UNSIGNED] = "unsigned",
 	    [HELLO_OLD] = "old",
 	    [HELLO_ROSTER_FULL] = "roster_full",
+	    [HELLO_NOT_MEMBER] = "not_member",
+	    [HELLO_NOT_ACTIVE] = "not_active",
 	};
 	return verdict < HELLO_VERDICTS ? names[verdict] : "unknown";
 }

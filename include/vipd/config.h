@@ -288,8 +288,22 @@ static inline bool config_has_family(const struct config_router *router, uint8_t
 	return false;
 }
 
-/* Whether it is an address of one of the virtual routers. */
-bool config_has_address(const struct config *config, const struct address *address);
+/* Whether it is an address of this one; of any of them. */
+static inline bool config_router_has(const struct config_router *router, const struct address *address)
+{
+	for (unsigned i = 0; i < router->address_count; i++)
+		if (address_equal(&router->addresses[i], address))
+			return true;
+	return false;
+}
+
+static inline bool config_has_address(const struct config *config, const struct address *address)
+{
+	for (unsigned i = 0; i < config->router_count; i++)
+		if (config_router_has(&config->routers[i], address))
+			return true;
+	return false;
+}
 
 /* Prints the configuration with every default filled in, in the syntax that config_load() reads. */
 void config_print(const struct config *config, FILE *out);

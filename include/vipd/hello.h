@@ -61,6 +61,8 @@ enum hello_verdict {
 	HELLO_UNSIGNED, /* of a member that signs */
 	HELLO_OLD,	/* one with a greater number came before */
 	HELLO_ROSTER_FULL,
+	HELLO_NOT_MEMBER, /* a list of connections of somebody who sends no hello */
+	HELLO_NOT_ACTIVE, /* or who is not the Active that is followed here */
 	HELLO_VERDICTS
 };
 

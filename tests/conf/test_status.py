@@ -66,6 +66,17 @@ def test_the_group(agent):
     assert agent.run("check").stdout.startswith("OK: ")
 
 
+@pytest.mark.parametrize("connections, shown", [
+    ({"known": 37, "reason": None}, "  37 clients would be told to connect anew\n"),
+    ({"known": 1, "reason": None}, "  1 client would be told to connect anew\n"),
+    ({"known": 0, "reason": "no client is connected"}, "  no client would be told to connect anew: no client is connected\n"),
+])
+def test_who_is_connected(agent, connections, shown):
+    grouped(agent.status, member(2))
+    agent.status["virtual_routers"][0]["connections"] = connections
+    assert shown in agent.run("status").stdout
+
+
 @pytest.mark.parametrize("members, more, shown, warned", [
     ([], {"can_take_over": 0, "following": None}, "UDP port 9752", "no other server has sent a hello"),
     ([member(2, presence="lost", last_seen_ms=72000)], {"can_take_over": 0, "following": None}, "lost    100   -        1m12s ago",

@@ -14,6 +14,7 @@
 #include "vipd/auth.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
+#include "vipd/connections.h"
 
 #define GROUP_EVENTS_MAX 64
 
@@ -82,6 +83,11 @@ struct group {
 
 	struct history *history;
 
+	/* A member has sent something of connections to router `index`. */
+	enum hello_verdict (*on_connections)(void *context, unsigned index, const struct address *source,
+	    const struct connections *connections);
+	void *connections_context;
+
 	struct mono log_from; /* budget of log lines */
 	unsigned logged;
 
@@ -104,6 +110,8 @@ void group_tell_rival(struct group *group, unsigned index, const struct rival *r
 
 /* say.c: looks at the board and sends what is due. */
 void group_say(struct group *group, struct mono now);
+/* To the others of router `index`, which is filled in. */
+void group_send(struct group *group, unsigned index, struct connections *connections, struct mono now);
 /* The last hello of each router. */
 void group_take_leave(struct group *group, struct mono now);
 /* auth of router `index`, from the configuration. */

@@ -109,7 +109,6 @@ static void describe(const struct group *group, unsigned index, const struct boa
 	memset(hello, 0, sizeof *hello);
 	hello->family = router->id.family;
 	hello->vrid = router->id.vrid;
-	hello->is_signed = signs(&group->routers[index]);
 	memcpy(hello->node, config->node, sizeof hello->node);
 	strncpy(hello->version, VIPD_VERSION, sizeof hello->version - 1);
 	memcpy(hello->boot, group->boot, sizeof hello->boot);
@@ -122,19 +121,10 @@ static void describe(const struct group *group, unsigned index, const struct boa
 
 /* ---- the address that others should use ---- */
 
-static bool is_virtual(const struct config *config, const struct address *address)
-{
-	for (unsigned i = 0; i < config->router_count; i++)
-		for (unsigned a = 0; a < config->routers[i].address_count; a++)
-			if (address_equal(&config->routers[i].addresses[a], address))
-				return true;
-	return false;
-}
-
 static void take_address(struct group *group, const struct inet6_entry *entry)
 {
 	const struct config *config = group->control->config;
-	if (entry->scope || entry->flags & FLAGS_UNUSABLE || is_virtual(config, &entry->address))
+	if (entry->scope || entry->flags & FLAGS_UNUSABLE || config_has_address(config, &entry->address))
 		return;
 	for (unsigned i = 0; i < group->count; i++) {
 		struct address *address = &group->routers[i].advertised;
@@ -161,14 +151,11 @@ static void look_for_addresses(struct group *group)
 
 /* ---- sending ---- */
 
-static int send_to(struct group *group, struct group_router *router, const struct hello *hello,
-    const struct address *source, const struct address *to, struct mono now)
+/* bytes: with room for the trailer, if the router signs. */
+static int send_to(struct group *group, struct group_router *router, const struct address *source,
+    const struct address *to, uint8_t *bytes, size_t size, struct mono now)
 {
-	uint8_t bytes[HELLO_SIZE_MAX];
-	size_t size = hello_build(hello, bytes, sizeof bytes);
-	if (!size)
-		return -EMSGSIZE;
-	if (hello->is_signed)
+	if (signs(router))
 		hello_sign(&router->keys[router->active], source, to,
 		    auth_sequence_next(&router->sequence, group_clock_us(router, now)), bytes, size);
 	int result =
@@ -180,12 +167,31 @@ static int send_to(struct group *group, struct group_router *router, const struc
 	return result;
 }
 
+static bool can_sign(const struct group_router *router)
+{
+	return !signs(router) || router->active >= 0;
+}
+
+static void send_to_all(struct group *group, unsigned index, uint8_t *bytes, size_t size, struct mono now)
+{
+	struct group_router *router = &group->routers[index];
+	const struct config_router *config = &group->control->config->routers[index];
+	if (!size || !router->ifindex || !can_sign(router) || !group_is_open(group, &config->id) ||
+	    address_is_unspecified(&router->source))
+		return;
+	for (unsigned i = 0; i < config->peer_count; i++)
+		send_to(group, router, &router->source, &config->peers[i], bytes, size, now);
+	if (!config->peer_count)
+		send_to(group, router, &router->source, &vrrp_family_numbered(config->id.family)->group,
+		    bytes, size, now);
+}
+
 /*
  * Also in the other family, if the interface has it: who has our address there, by another order of
  * addresses, hears nothing else of us.
  */
 static void send_in_other_family(
-    struct group *group, struct group_router *router, const struct hello *hello, struct mono now)
+    struct group *group, struct group_router *router, uint8_t *bytes, size_t size, struct mono now)
 {
 	unsigned family = router->id.family == AF_INET ? VRRP_IPV6 : VRRP_IPV4;
 	const struct vrrp_family *other = &vrrp_families[family];
@@ -196,28 +202,32 @@ static void send_in_other_family(
 			datagram_source(other, router->ifindex, &router->other_source);
 	}
 	if (!address_is_unspecified(&router->other_source) &&
-	    send_to(group, router, hello, &router->other_source, &other->group, now) < 0)
+	    send_to(group, router, &router->other_source, &other->group, bytes, size, now) < 0)
 		router->other_source = (struct address){0};
 }
 
 static void send_hello(struct group *group, unsigned index, struct hello *hello, struct mono now)
 {
 	struct group_router *router = &group->routers[index];
-	const struct config_router *config = &group->control->config->routers[index];
+	uint8_t bytes[HELLO_SIZE_MAX];
 	hello->number = (uint64_t)now.us;
+	hello->is_signed = signs(router);
 	router->ours = *hello;
 	router->said = now;
-	if (!router->ifindex || (hello->is_signed && router->active < 0))
-		return;
-	bool ready = group_is_open(group, &config->id) && !address_is_unspecified(&router->source);
-	for (unsigned i = 0; ready && i < config->peer_count; i++)
-		send_to(group, router, hello, &router->source, &config->peers[i], now);
-	if (config->peer_count)
-		return;
-	if (ready)
-		send_to(group, router, hello, &router->source,
-		    &vrrp_family_numbered(config->id.family)->group, now);
-	send_in_other_family(group, router, hello, now);
+	size_t size = hello_build(hello, bytes, sizeof bytes);
+	send_to_all(group, index, bytes, size, now);
+	if (size && router->ifindex && can_sign(router) && !group->control->config->routers[index].peer_count)
+		send_in_other_family(group, router, bytes, size, now);
+}
+
+void group_send(struct group *group, unsigned index, struct connections *connections, struct mono now)
+{
+	const struct group_router *router = &group->routers[index];
+	uint8_t bytes[HELLO_SIZE_MAX];
+	connections->family = router->id.family;
+	connections->vrid = router->id.vrid;
+	connections->is_signed = signs(router);
+	send_to_all(group, index, bytes, connections_build(connections, bytes, sizeof bytes), now);
 }
 
 /* Whether it says something new. */

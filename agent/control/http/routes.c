@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "control/checks/checks.h"
+#include "control/clients/clients.h"
 #include "control/control.h"
 #include "control/group/group.h"
 #include "control/http/access.h"
@@ -220,6 +221,7 @@ static void drain_or_resume(struct service *service, struct http_request *reques
 	}
 	char why[128];
 	int r = 0;
+	clients_look(service->control->parts[PART_CLIENTS]); /* before the address may go */
 	if (name && !json_array_size(names)) {
 		unknown_router(service, request, name);
 	} else if (engine_silent(service->control->board, why, sizeof why)) {

@@ -36,6 +36,7 @@ int service_look(struct service *service, struct view *view)
 	view->group = control->parts[PART_GROUP];
 	view->recorder = recorder_state(control->parts[PART_RECORDER]);
 	view->publish = publish_views(control->parts[PART_PUBLISH]);
+	view->clients = control->parts[PART_CLIENTS];
 	view->pid = getppid(); /* the guardian started us */
 	return r;
 }

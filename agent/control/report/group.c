@@ -9,8 +9,6 @@
 #include "control/report/prometheus.h"
 #include "control/text.h"
 
-#define LABELS_MAX (3 * PROMETHEUS_TEXT_MAX)
-
 static void put(json_t *object, const char *key, json_t *value)
 {
 	json_object_set_new(object, key, value);
@@ -224,15 +222,6 @@ json_t *group_json(const struct view *view)
 
 /* ---- metrics ---- */
 
-static const char *labels_of(const struct board_router *router, char out[static LABELS_MAX])
-{
-	char name[PROMETHEUS_TEXT_MAX], interface[PROMETHEUS_TEXT_MAX];
-	snprintf(out, LABELS_MAX, "router=\"%s\",vrid=\"%u\",interface=\"%s\"",
-	    prometheus_escape(router->name, name), router->id.vrid,
-	    prometheus_escape(router->id.interface, interface));
-	return out;
-}
-
 static int64_t count_here(const struct group_router *group)
 {
 	int64_t count = 1;
@@ -262,13 +251,13 @@ static int64_t count_rivals(const struct group_router *group)
 static void router_gauge(FILE *out, const struct view *view, const char *name, const char *help,
     int64_t (*value)(const struct group_router *group))
 {
-	char labels[LABELS_MAX];
+	char labels[PROMETHEUS_LABELS_MAX];
 	prometheus_family(out, name, "gauge", help);
 	for (unsigned i = 0; i < view->router_count; i++) {
 		const struct group_router *group = router_of(view, &view->routers[i].id);
 		if (group)
 			prometheus_series(
-			    out, name, labels_of(&view->routers[i], labels), value(group), false);
+			    out, name, prometheus_router(&view->routers[i], labels), value(group), false);
 	}
 }
 
@@ -305,15 +294,16 @@ static void differs_series(FILE *out, const char *labels, const struct hello *ou
 static void member_metrics(
     FILE *out, const struct view *view, const char *name, const char *help, member_series *series)
 {
-	char labels[LABELS_MAX], all[LABELS_MAX + 2 * PROMETHEUS_TEXT_MAX], node[PROMETHEUS_TEXT_MAX],
-	    address[ADDRESS_TEXT_MAX];
+	char labels[PROMETHEUS_LABELS_MAX], all[PROMETHEUS_LABELS_MAX + 2 * PROMETHEUS_TEXT_MAX],
+	    node[PROMETHEUS_TEXT_MAX], address[ADDRESS_TEXT_MAX];
 	prometheus_family(out, name, "gauge", help);
 	for (unsigned r = 0; r < view->router_count; r++) {
 		const struct group_router *group = router_of(view, &view->routers[r].id);
 		for (unsigned i = 0; group && i <= group->roster.count; i++) {
 			struct shown shown = shown_at(group, i);
 			snprintf(all, sizeof all, "%s,member=\"%s\",member_address=\"%s\"",
-			    labels_of(&view->routers[r], labels), prometheus_escape(shown.hello->node, node),
+			    prometheus_router(&view->routers[r], labels),
+			    prometheus_escape(shown.hello->node, node),
 			    address_format(shown.source, address));
 			series(out, all, &group->ours, &shown);
 		}

@@ -10,26 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "control/report/connections.h"
 #include "control/report/group.h"
 #include "control/report/prometheus.h"
 #include "control/report/published.h"
 #include "vipd/log.h"
 
-#define LABELS_MAX (3 * PROMETHEUS_TEXT_MAX)
-
-static const char *router_labels(const struct board_router *router, char out[static LABELS_MAX])
-{
-	char name[PROMETHEUS_TEXT_MAX], interface[PROMETHEUS_TEXT_MAX];
-	snprintf(out, LABELS_MAX, "router=\"%s\",vrid=\"%u\",interface=\"%s\"",
-	    prometheus_escape(router->name, name), router->id.vrid,
-	    prometheus_escape(router->id.interface, interface));
-	return out;
-}
-
-static const char *check_label(const struct config_check *check, char out[static LABELS_MAX])
+static const char *check_label(const struct config_check *check, char out[static PROMETHEUS_LABELS_MAX])
 {
 	char name[PROMETHEUS_TEXT_MAX];
-	snprintf(out, LABELS_MAX, "check=\"%s\"", prometheus_escape(check->name, name));
+	snprintf(out, PROMETHEUS_LABELS_MAX, "check=\"%s\"", prometheus_escape(check->name, name));
 	return out;
 }
 
@@ -98,7 +88,7 @@ static void state_series(FILE *out, const char *name, const char *labels, const 
 static void state_metrics(FILE *out, const struct view *view)
 {
 	const char *states[VRRP_STATES], *grades[VRRP_HEALTHS];
-	char labels[LABELS_MAX];
+	char labels[PROMETHEUS_LABELS_MAX];
 	for (unsigned i = 0; i < VRRP_STATES; i++)
 		states[i] = vrrp_state_name(i);
 	for (unsigned i = 0; i < VRRP_HEALTHS; i++)
@@ -106,13 +96,13 @@ static void state_metrics(FILE *out, const struct view *view)
 	prometheus_family(out, "vipd_router_state", "gauge",
 	    "1 for the state that the virtual router is in, 0 for the others.");
 	for (unsigned i = 0; i < view->router_count; i++)
-		state_series(out, "vipd_router_state", router_labels(&view->routers[i], labels), "state",
+		state_series(out, "vipd_router_state", prometheus_router(&view->routers[i], labels), "state",
 		    states, VRRP_STATES, view->routers[i].state);
 	prometheus_family(out, "vipd_router_health", "gauge",
 	    "1 for the grade of health that the virtual router has, 0 for the others.");
 	for (unsigned i = 0; i < view->router_count; i++)
-		state_series(out, "vipd_router_health", router_labels(&view->routers[i], labels), "health",
-		    grades, VRRP_HEALTHS, view->routers[i].health);
+		state_series(out, "vipd_router_health", prometheus_router(&view->routers[i], labels),
+		    "health", grades, VRRP_HEALTHS, view->routers[i].health);
 }
 
 enum router_value {
@@ -178,8 +168,8 @@ static void router_gauges(FILE *out, const struct view *view)
 		prometheus_family(out, gauges[g].name, "gauge", gauges[g].help);
 		for (unsigned i = 0; i < view->router_count; i++) {
 			const struct board_router *router = &view->routers[i];
-			char labels[LABELS_MAX];
-			prometheus_series(out, gauges[g].name, router_labels(router, labels),
+			char labels[PROMETHEUS_LABELS_MAX];
+			prometheus_series(out, gauges[g].name, prometheus_router(router, labels),
 			    router_value(router, g), gauges[g].is_time);
 		}
 	}
@@ -212,11 +202,11 @@ static void router_counters(FILE *out, const struct view *view)
 	    [BOARD_FOREIGN_ANNOUNCEMENTS] = {"vipd_foreign_announcements_total",
 		"Neighbor Advertisements of somebody else for an address, received while it was held here."},
 	};
-	char labels[LABELS_MAX];
+	char labels[PROMETHEUS_LABELS_MAX];
 	for (unsigned c = 0; c < BOARD_COUNTERS; c++) {
 		prometheus_family(out, counters[c].name, "counter", counters[c].help);
 		for (unsigned i = 0; i < view->router_count; i++)
-			prometheus_series(out, counters[c].name, router_labels(&view->routers[i], labels),
+			prometheus_series(out, counters[c].name, prometheus_router(&view->routers[i], labels),
 			    (int64_t)view->routers[i].counters[c], false);
 	}
 }
@@ -271,13 +261,13 @@ static void held_metrics(FILE *out, const struct view *view)
 
 static void takeover_metrics(FILE *out, const struct view *view)
 {
-	char labels[LABELS_MAX];
+	char labels[PROMETHEUS_LABELS_MAX];
 	prometheus_family(out, "vipd_takeover_duration_seconds", "histogram",
 	    "From the decision to take over until the first Neighbor Advertisement was handed to the "
 	    "kernel.");
 	for (unsigned i = 0; i < view->router_count; i++)
 		prometheus_histogram(out, "vipd_takeover_duration_seconds",
-		    router_labels(&view->routers[i], labels), &view->routers[i].takeover,
+		    prometheus_router(&view->routers[i], labels), &view->routers[i].takeover,
 		    board_takeover_bounds_us);
 }
 
@@ -285,7 +275,7 @@ static void takeover_metrics(FILE *out, const struct view *view)
 static void check_gauge(FILE *out, const struct view *view, const char *name, const char *help,
     int64_t (*value)(const struct check_health *health), bool is_time)
 {
-	char labels[LABELS_MAX];
+	char labels[PROMETHEUS_LABELS_MAX];
 	bool any = false;
 	for (unsigned i = 0; i < view->config->check_count; i++) {
 		int64_t is = value(&view->checks[i]);
@@ -326,7 +316,7 @@ static int64_t certificate_expiry(const struct check_health *health)
 static void check_metrics(FILE *out, const struct view *view)
 {
 	const struct config *config = view->config;
-	char labels[LABELS_MAX];
+	char labels[PROMETHEUS_LABELS_MAX];
 	check_gauge(out, view, "vipd_check_up", "1 if the check passes; 0 if it fails or has no result yet.",
 	    is_up, false);
 	check_gauge(out, view, "vipd_check_recovering",
@@ -355,7 +345,7 @@ static void check_metrics(FILE *out, const struct view *view)
 static void certificate_metrics(FILE *out, const struct view *view)
 {
 	const struct config *config = view->config;
-	char labels[LABELS_MAX], address[ADDRESS_TEXT_MAX];
+	char labels[PROMETHEUS_LABELS_MAX], address[ADDRESS_TEXT_MAX];
 	bool any = false;
 	check_gauge(out, view, "vipd_check_certificate_expiry_timestamp_seconds",
 	    "When the certificate that the server presents expires, in seconds since 1970.",
@@ -415,6 +405,7 @@ char *metrics_text(const struct view *view, size_t *length)
 		certificate_metrics(out, view);
 	}
 	group_metrics(out, view);
+	connections_metrics(out, view);
 	if (fclose(out) != 0) {
 		free(text);
 		return NULL;

@@ -79,3 +79,12 @@ void prometheus_histogram(FILE *out, const char *name, const char *labels,
 	prometheus_series(out, sum, labels, (int64_t)values->sum_us, true);
 	prometheus_series(out, count, labels, (int64_t)values->count, false);
 }
+
+const char *prometheus_router(const struct board_router *router, char out[static PROMETHEUS_LABELS_MAX])
+{
+	char name[PROMETHEUS_TEXT_MAX], interface[PROMETHEUS_TEXT_MAX];
+	snprintf(out, PROMETHEUS_LABELS_MAX, "router=\"%s\",vrid=\"%u\",interface=\"%s\"",
+	    prometheus_escape(router->name, name), router->id.vrid,
+	    prometheus_escape(router->id.interface, interface));
+	return out;
+}

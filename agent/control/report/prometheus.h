@@ -10,7 +10,8 @@
 
 #include "vipd/board.h"
 
-#define PROMETHEUS_TEXT_MAX (2 * CONFIG_NAME_MAX)
+#define PROMETHEUS_TEXT_MAX   (2 * CONFIG_NAME_MAX)
+#define PROMETHEUS_LABELS_MAX (3 * PROMETHEUS_TEXT_MAX)
 
 void prometheus_family(FILE *out, const char *name, const char *type, const char *help);
 
@@ -27,3 +28,6 @@ void prometheus_time(FILE *out, const char *name, const char *help, int64_t us);
 
 /* A label's value with the escapes of the format. Returns out. */
 const char *prometheus_escape(const char *value, char out[static PROMETHEUS_TEXT_MAX]);
+
+/* The labels of a virtual router. Returns out. */
+const char *prometheus_router(const struct board_router *router, char out[static PROMETHEUS_LABELS_MAX]);

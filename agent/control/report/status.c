@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/report/connections.h"
 #include "control/report/group.h"
 #include "control/report/published.h"
 #include "control/text.h"
@@ -199,6 +200,7 @@ static json_t *router_json(const struct view *view, const struct board_router *r
 	put(json, "last_takeover", takeover_json(&router->last_takeover));
 	put(json, "conflict", conflict_json(router));
 	put(json, "group", group_router_json(view, router));
+	put(json, "connections", connections_json(view, router));
 	return json;
 }
 

@@ -16,6 +16,7 @@
 #include "vipd/config.h"
 #include "vipd/message.h"
 
+struct client_lists;
 struct group;
 
 struct view {
@@ -29,6 +30,7 @@ struct view {
 	const struct recorder_state *recorder; /* NULL: not asked */
 	const struct group *group;	       /* the same */
 	const struct publish_view *publish;    /* the same */
+	const struct client_lists *clients;    /* the same */
 	bool engine_up;
 	int64_t heartbeat_age_us; /* -1: no engine has ever run */
 	struct board_engine engine;

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The part of control that knows who is connected. One timer; whatever is lost or refused here costs clients
+ * the time of their own timeout, as without it, and moves no address.
+ */
+#include "control/clients/clients.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "control/control.h"
+#include "control/group/group.h"
+#include "vipd/log.h"
+
+#define TIMER_EXACT_US (5 * USEC_PER_MS)
+#define EVERY_US       USEC_PER_SEC	  /* walks, and what is said of the list */
+#define COST_SHARE     100		  /* walks take at most this part of the time */
+#define WALK_NOW_US    (50 * USEC_PER_MS) /* a longer one is not made between two others */
+#define SOON_US	       (20 * USEC_PER_MS) /* several datagrams come at once */
+#define HAND_EVERY_US  USEC_PER_SEC	  /* each list wakes a realtime process */
+
+/* ---- what is sent ---- */
+
+struct receiver {
+	struct client_lists *lists;
+	unsigned index;
+	struct mono now;
+};
+
+static void send_to_group(void *context, const struct connections *datagram)
+{
+	const struct receiver *to = context;
+	struct connections copy = *datagram;
+	group_send(to->lists->group, to->index, &copy, to->now);
+}
+
+static void ask(struct client_lists *lists, unsigned index, struct mono now)
+{
+	struct copy *copy = lists->routers[index].copy;
+	if (!copy || lists->routers[index].is_active || !copy_asks(copy, now))
+		return;
+	struct connections question = {.kind = CONNECTIONS_ASK, .list = copy->number};
+	group_send(lists->group, index, &question, now);
+}
+
+/* ---- the board ---- */
+
+static void forget(struct client_router *router)
+{
+	free(router->own);
+	free(router->copy);
+	router->own = NULL;
+	router->copy = NULL;
+}
+
+/* A new Active begins a list of its own; its engine tells those of the one before, which it has. */
+static void become_active(struct client_router *router)
+{
+	free(router->copy);
+	router->copy = NULL;
+	router->is_new = true;
+	if (!router->own)
+		router->own = calloc(1, sizeof *router->own);
+	else
+		memset(router->own, 0, sizeof *router->own);
+	if (router->own && getrandom(&router->own->number, sizeof router->own->number, GRND_NONBLOCK) < 0)
+		router->own->number = (uint64_t)mono_now().us;
+}
+
+static void look_at(struct client_router *router, const struct board_router *board)
+{
+	bool is_active = board->state == VRRP_ACTIVE;
+	if (is_active && !(router->is_active && router->own))
+		become_active(router);
+	router->is_active = is_active;
+	router->active =
+	    board->active_known && !board->active_self ? board->active_address : (struct address){0};
+}
+
+static void look_at_board(struct client_lists *lists)
+{
+	const struct board *board = lists->control->board;
+	unsigned places = atomic_load(&board->router_count);
+	struct board_router record;
+	for (unsigned i = 0; i < places && i < BOARD_ROUTERS_MAX; i++)
+		for (unsigned r = 0; board_read_router(board, i, &record) && r < lists->count; r++)
+			if (router_id_equal(&lists->routers[r].id, &record.id))
+				look_at(&lists->routers[r], &record);
+}
+
+/* ---- the kernel ---- */
+
+static bool is_wanted(const struct client_lists *lists, unsigned index)
+{
+	return lists->control->config->routers[index].reset_connections;
+}
+
+static bool is_told(const struct client_lists *lists, unsigned index)
+{
+	return is_wanted(lists, index) && lists->routers[index].is_active && lists->routers[index].own;
+}
+
+static void see(void *context, const struct client *client)
+{
+	struct client_lists *lists = context;
+	const struct config *config = lists->control->config;
+	for (unsigned i = 0; i < lists->count; i++)
+		if (is_told(lists, i) &&
+		    client_judge(client, config, &config->routers[i], &lists->listeners) == CLIENT_OK)
+			own_list_see(lists->routers[i].own, client);
+}
+
+static int walk_once(struct client_lists *lists, struct mono now)
+{
+	static struct address addresses[CONFIG_ROUTERS_MAX * CONFIG_ADDRESSES_MAX];
+	const struct config *config = lists->control->config;
+	unsigned count = 0;
+	for (unsigned i = 0; i < lists->count; i++) {
+		if (!is_told(lists, i))
+			continue;
+		own_list_begin(lists->routers[i].own);
+		for (unsigned a = 0; a < config->routers[i].address_count; a++)
+			addresses[count++] = config->routers[i].addresses[a];
+	}
+	int result = walk_clients(&lists->walk, addresses, count, see, lists);
+	for (unsigned i = 0; i < lists->count && !result; i++) {
+		struct receiver to = {lists, i, now};
+		if (is_told(lists, i) && own_list_end(lists->routers[i].own, send_to_group, &to))
+			lists->routers[i].is_new = true;
+	}
+	return result;
+}
+
+static int look_for_listeners(struct client_lists *lists)
+{
+	struct listeners now;
+	int result = walk_listeners(&lists->walk, &now);
+	if (result || (lists->listeners_known && memcmp(&now, &lists->listeners, sizeof now) == 0))
+		return result;
+	lists->listeners = now;
+	lists->listeners_known = true;
+	for (unsigned i = 0; i < lists->count; i++)
+		lists->routers[i].is_new = true;
+	return 0;
+}
+
+/* What it costs is measured, and the next one waits accordingly. */
+static void walk(struct client_lists *lists, struct mono now)
+{
+	bool any = false;
+	for (unsigned i = 0; i < lists->count; i++)
+		any |= is_wanted(lists, i);
+	int before = lists->error;
+	lists->error = 0;
+	if (any && !lists->walk.socket)
+		lists->error = walk_open(&lists->walk);
+	if (any && !lists->error)
+		lists->error = look_for_listeners(lists);
+	if (any && !lists->error)
+		lists->error = walk_once(lists, now);
+	if (lists->error)
+		walk_close(&lists->walk);
+	if (lists->error && lists->error != before)
+		log_warning("the kernel does not say who is connected (sock_diag: %s): after a move of the "
+			    "address clients wait for their own timeout",
+		    strerrordesc_np(-lists->error));
+	lists->cost_us = mono_sub(mono_now(), now);
+	int64_t wait_us = lists->cost_us * COST_SHARE;
+	lists->next_walk = mono_add(now, wait_us > EVERY_US ? wait_us : EVERY_US);
+}
+
+/* ---- the engine ---- */
+
+/* What it should have; NULL: what it has. */
+static const struct list *list_for_engine(const struct client_router *router)
+{
+	if (router->is_active)
+		return router->own ? &router->own->list : NULL;
+	return router->copy && router->copy->whole ? &router->copy->list : NULL;
+}
+
+static void hand_over(struct client_lists *lists, unsigned index, struct mono now)
+{
+	const struct config *config = lists->control->config;
+	struct client_router *router = &lists->routers[index];
+	const struct list *list = list_for_engine(router);
+	if (!router->is_new || !list || !is_wanted(lists, index) ||
+	    (router->handed.us && mono_sub(now, router->handed) < HAND_EVERY_US))
+		return;
+	struct clients *clients =
+	    clients_select(list, config, &config->routers[index], &lists->listeners, router->refused);
+	int fds[MESSAGE_FDS] = {-1, -1};
+	if (clients)
+		fds[0] = sealed_memfd("vipd-clients", clients, clients_size(clients->count));
+	if (fds[0] < 0) {
+		free(clients);
+		return; /* tried again in a second */
+	}
+	struct message message = {
+	    .type = MESSAGE_CLIENTS, .clients = {.router = router->id, .count = clients->count}};
+	router->is_new = message_send(FD_CHANNEL, &message, fds) != 0;
+	router->handed = now;
+	close(fds[0]);
+	free(clients);
+}
+
+/* ---- the loop ---- */
+
+static void arm(struct client_lists *lists, int64_t us)
+{
+	sd_event_source_set_time_relative(lists->timer, us > 0 ? (uint64_t)us : 0);
+	sd_event_source_set_enabled(lists->timer, SD_EVENT_ONESHOT);
+}
+
+static void say(struct client_lists *lists, struct mono now)
+{
+	for (unsigned i = 0; i < lists->count; i++) {
+		struct receiver to = {lists, i, now};
+		if (is_told(lists, i) && !own_list_say_all(lists->routers[i].own, now, send_to_group, &to))
+			own_list_say(lists->routers[i].own, send_to_group, &to);
+		ask(lists, i, now);
+	}
+	lists->next_say = mono_add(now, EVERY_US);
+}
+
+static void look(struct client_lists *lists)
+{
+	struct mono now = mono_now();
+	look_at_board(lists);
+	if (mono_reached(now, lists->next_walk))
+		walk(lists, now);
+	if (mono_reached(now, lists->next_say))
+		say(lists, now);
+	for (unsigned i = 0; i < lists->count; i++)
+		hand_over(lists, i, now);
+	arm(lists, mono_sub(lists->next_say, now));
+}
+
+static int on_timer(sd_event_source *source, uint64_t us, void *context)
+{
+	(void)source, (void)us;
+	look(context);
+	return 0;
+}
+
+void clients_look(struct client_lists *lists)
+{
+	if (!lists->routers || lists->cost_us > WALK_NOW_US)
+		return;
+	lists->next_walk = (struct mono){0};
+	look(lists);
+}
+
+/* ---- what comes from the group ---- */
+
+static enum hello_verdict take(
+    void *context, unsigned index, const struct address *source, const struct connections *datagram)
+{
+	struct client_lists *lists = context;
+	const struct config_router *config = &lists->control->config->routers[index];
+	if (index >= lists->count || !router_id_equal(&lists->routers[index].id, &config->id) ||
+	    !config->reset_connections)
+		return HELLO_OK; /* the first two: in the middle of a reload */
+	struct client_router *router = &lists->routers[index];
+	struct mono now = mono_now();
+	if (datagram->kind == CONNECTIONS_ASK) {
+		struct receiver to = {lists, index, now};
+		if (is_told(lists, index)) {
+			router->own->asked = true;
+			own_list_say_all(router->own, now, send_to_group, &to);
+		}
+		return HELLO_OK;
+	}
+	if (router->is_active || !address_equal(source, &router->active))
+		return HELLO_NOT_ACTIVE;
+	if (!router->copy)
+		router->copy = calloc(1, sizeof *router->copy);
+	if (!router->copy)
+		return HELLO_OK;
+	if (copy_take(router->copy, datagram)) {
+		router->is_new = true;
+		arm(lists, SOON_US);
+	}
+	ask(lists, index, now);
+	return HELLO_OK;
+}
+
+/* ---- the part ---- */
+
+static void clients_configure(void *part)
+{
+	struct client_lists *lists = part;
+	const struct config *config = lists->control->config;
+	struct client_router *before = lists->routers;
+	struct client_router *routers = calloc(config->router_count, sizeof *routers);
+	if (!routers) {
+		log_error("no memory for the clients of %u virtual routers", config->router_count);
+		sd_event_exit(lists->control->event, EXIT_FAILURE);
+		return;
+	}
+	for (unsigned i = 0; i < config->router_count; i++) {
+		for (unsigned b = 0; b < lists->count; b++) {
+			if (!router_id_equal(&before[b].id, &config->routers[i].id))
+				continue;
+			routers[i] = before[b];
+			before[b].own = NULL;
+			before[b].copy = NULL;
+		}
+		routers[i].id = config->routers[i].id;
+		routers[i].is_new = true;
+	}
+	for (unsigned b = 0; b < lists->count; b++)
+		forget(&before[b]);
+	free(before);
+	lists->routers = routers;
+	lists->count = config->router_count;
+	look(lists);
+}
+
+/* Also when the engine is new: it has no list. */
+static void clients_changed(void *part)
+{
+	struct client_lists *lists = part;
+	for (unsigned i = 0; i < lists->count; i++)
+		lists->routers[i].is_new = true;
+	if (lists->routers)
+		look(lists);
+}
+
+static int clients_open(void *part, struct control *control)
+{
+	struct client_lists *lists = part;
+	lists->control = control;
+	lists->group = control->parts[PART_GROUP];
+	lists->group->on_connections = take;
+	lists->group->connections_context = lists;
+	int r = sd_event_add_time_relative(
+	    control->event, &lists->timer, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_timer, lists);
+	return r < 0 ? r : sd_event_source_set_enabled(lists->timer, SD_EVENT_OFF);
+}
+
+static void clients_close(void *part)
+{
+	struct client_lists *lists = part;
+	for (unsigned i = 0; i < lists->count; i++)
+		forget(&lists->routers[i]);
+	free(lists->routers);
+	walk_close(&lists->walk);
+	sd_event_source_disable_unref(lists->timer);
+}
+
+const struct part part_clients = {.size = sizeof(struct client_lists),
+    .open = clients_open,
+    .configure = clients_configure,
+    .changed = clients_changed,
+    .close = clients_close};
