@@ -49,7 +49,7 @@ libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-image image deb lintian deb-arm64 setup-trees machines dist fmt \
+.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-page page-test pictures setup-image image deb lintian deb-arm64 setup-trees machines dist fmt \
 	fmt-check tidy install uninstall clean
 all: $(PROGRAMS)
 
@@ -243,6 +243,20 @@ lab-together: all lab-programs
 	VIPD_BUILD=$(B) tests/lab/run --workers $(LAB_WORKERS) -m "not alone"
 lab-alone: all lab-programs
 	VIPD_BUILD=$(B) tests/lab/run -m alone
+
+# The page in Chromium, and whether it has barriers (axe-core). Both are large, so `make check` does without.
+page-test: all
+	@if command -v chromium >/dev/null; then VIPD_BUILD=$(B) tests/page/run; else echo "page: skipped: no chromium; make setup-page"; fi
+setup-page:
+	@tests/setup page
+	@mkdir -p build/page && cp tests/page/axe/package*.json build/page
+	@if command -v npm >/dev/null; then cd build/page && npm ci --silent --no-audit --no-fund --ignore-scripts; \
+	    else echo "page: no npm, so no axe-core: nobody will look for barriers"; fi
+# What the README and the manual show, as the tests saw it.
+pictures: setup-page
+	@$(MAKE) --no-print-directory -s all
+	VIPD_BUILD=$(B) VIPD_PICTURES=12 tests/page/run -k test_state
+	tests/page/pictures build/page/pictures docs/pictures
 
 # Minutes: the engine killed 20 times and stopped for 8 s, a hostile control, 10,000 commands, servers that close idle connections.
 soak: all lab-programs

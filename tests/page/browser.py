@@ -32,7 +32,7 @@ class Browser:
                    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
                    "--disable-features=Translate,OptimizationHints,MediaRouter", "--hide-scrollbars", "--force-device-scale-factor=1",
                    f"--window-size={WIDTH},{HEIGHT}", f"--user-data-dir={self.profile}", "--remote-debugging-pipe", "about:blank"]
-        self.process = host.spawn(["sh", "-c", f'exec "$@" 3<&{ours[0]} 4>&{theirs[1]}', "sh", *command], "chromium",
+        self.process = host.spawn(["bash", "-c", f'exec "$@" 3<&{ours[0]} 4>&{theirs[1]}', "bash", *command], "chromium",
                                   pass_fds=(ours[0], theirs[1]), env={**os.environ, "HOME": host.directory, "TZ": "UTC"})
         self.host, self.out, self.into = host, ours[1], theirs[0]
         os.close(ours[0])
@@ -100,6 +100,12 @@ class Browser:
 
     def text(self, selector="main"):
         return self.js(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''")
+
+    def key(self, name):
+        code, text = {"Tab": (9, ""), "Enter": (13, "\r")}[name]
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code,
+                      **({"text": text} if text and kind == "keyDown" else {}))
 
     def picture(self, path):
         height = self.js("document.documentElement.scrollHeight")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The last day of one virtual router: a row of bars for each server, one unit a minute, and the last moves in
- * words.
+ * The last day of one virtual router, or less while less is known: a row of bars for each server, and the
+ * last moves in words.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,11 +11,38 @@
 #include "vipd/status.h"
 
 #define MINUTE_MS  INT64_C(60000)
-#define DAY_WIDTH  1440 /* minutes; the viewBox of main.html */
-#define BAR_MIN	   2	/* what can be seen */
+#define WIDTH	   1440 /* units: the viewBox of main.html */
+#define BAR_MIN	   3	/* what can be seen */
 #define TITLES_MAX 100	/* the oldest bars of a restless day go without */
 #define MOVES_MAX  10
 #define TEXT_MAX   512
+
+struct day {
+	const json_t *holdings;
+	int64_t now_ms;
+	int64_t unit_ms; /* of 1440 */
+	const char *name, *half;
+};
+
+/* The shortest that has room for what is known since then. */
+static struct day day_of(const json_t *timeline, int64_t now_ms)
+{
+	static const struct {
+		int minutes;
+		const char *name, *half;
+	} spans[] = {{2, "2 minutes", "1 minute"}, {10, "10 minutes", "5 minutes"},
+	    {60, "60 minutes", "30 minutes"}, {6 * 60, "6 hours", "3 hours"},
+	    {24 * 60, "24 hours", "12 hours"}};
+	int64_t since = time_parse(member_text(timeline, "since"));
+	size_t i = 0;
+	while (i + 1 < sizeof spans / sizeof spans[0] && now_ms - since > spans[i].minutes * MINUTE_MS)
+		i++;
+	return (struct day){.holdings = json_object_get(timeline, "holdings"),
+	    .now_ms = now_ms,
+	    .unit_ms = spans[i].minutes * MINUTE_MS / WIDTH,
+	    .name = spans[i].name,
+	    .half = spans[i].half};
+}
 
 static const char *node_of(const json_t *holding)
 {
@@ -29,57 +56,56 @@ static bool is_of(const json_t *holding, const json_t *router)
 	       member_number(holding, "vrid") == member_number(router, "vrid");
 }
 
-static int64_t end_of(const json_t *holding, int64_t now_ms)
+static int64_t end_of(const struct day *day, const json_t *holding)
 {
 	int64_t until = time_parse(member_text(holding, "until"));
-	return until < 0 ? now_ms : until;
+	return until < 0 ? day->now_ms : until;
 }
 
-/* In minutes since the day began, 0 at least. Whole ones, so that what is sent changes once a minute. */
-static int place_of(int64_t ms, int64_t now_ms)
+/* Whole units, so that what is sent changes once a minute, when the day is known. */
+static int place_of(const struct day *day, int64_t ms)
 {
-	int64_t ago = now_ms / MINUTE_MS - ms / MINUTE_MS;
-	return ago > DAY_WIDTH ? 0 : ago < 0 ? DAY_WIDTH : (int)(DAY_WIDTH - ago);
+	int64_t ago = day->now_ms / day->unit_ms - ms / day->unit_ms;
+	return ago > WIDTH ? 0 : ago < 0 ? WIDTH : (int)(WIDTH - ago);
 }
 
-static json_t *bar_json(const json_t *holding, bool has_title, int64_t now_ms)
+static json_t *bar_json(const struct day *day, const json_t *holding, bool has_title)
 {
 	char title[TEXT_MAX], lasted[TIME_TEXT_MAX];
 	const char *from = member_text(holding, "from"), *until = member_text(holding, "until"),
 		   *reason = member_text(holding, "reason");
-	int x = place_of(time_parse(from), now_ms), width = place_of(end_of(holding, now_ms), now_ms) - x;
+	int x = place_of(day, time_parse(from)), width = place_of(day, end_of(day, holding)) - x;
 	if (*until)
 		snprintf(title, sizeof title, "%s for %s%s%s", from,
 		    show_duration(time_parse(until) - time_parse(from), lasted), *reason ? ": " : "", reason);
 	else
 		snprintf(title, sizeof title, "since %s%s%s", from, *reason ? ": " : "", reason);
-	if (x > DAY_WIDTH - BAR_MIN)
-		x = DAY_WIDTH - BAR_MIN;
+	if (x > WIDTH - BAR_MIN)
+		x = WIDTH - BAR_MIN;
 	return json_pack("{s:i, s:i, s:o}", "x", x, "width", width < BAR_MIN ? BAR_MIN : width, "tips",
 	    has_title ? json_pack("[{s:o}]", "tip", text_json(title, sizeof title)) : json_array());
 }
 
-static json_t *row_json(const char *node, const json_t *router, const json_t *holdings, int64_t now_ms)
+static json_t *row_json(const struct day *day, const char *node, const json_t *router)
 {
 	char summary[TEXT_MAX], text[TIME_TEXT_MAX];
 	json_t *bars = json_array(), *holding;
 	bool holds = false;
-	int64_t minutes = 0;
-	size_t i;
-	json_array_foreach(holdings, i, holding)
+	int64_t units = 0;
+	size_t i, count = json_array_size(day->holdings);
+	json_array_foreach(day->holdings, i, holding)
 	{
-		int64_t from = time_parse(member_text(holding, "from")), until = end_of(holding, now_ms);
+		int64_t from = time_parse(member_text(holding, "from")), until = end_of(day, holding);
 		if (!is_of(holding, router) || strcmp(node_of(holding), node) || from < 0 ||
-		    until < now_ms - DAY_WIDTH * MINUTE_MS)
+		    place_of(day, until) == 0)
 			continue;
-		json_array_append_new(
-		    bars, bar_json(holding, json_array_size(holdings) - i <= TITLES_MAX, now_ms));
+		json_array_append_new(bars, bar_json(day, holding, count - i <= TITLES_MAX));
 		holds |= !*member_text(holding, "until");
-		minutes += place_of(until, now_ms) - place_of(from, now_ms);
+		units += place_of(day, until) - place_of(day, from);
 	}
-	snprintf(summary, sizeof summary, "%s; %zu times, %s of the last 24 hours",
-	    holds ? "holds it" : "does not hold it", json_array_size(bars),
-	    show_duration(minutes * MINUTE_MS, text));
+	snprintf(summary, sizeof summary, "%s; in the last %s %zu times, %s in all",
+	    holds ? "holds it" : "does not hold it", day->name, json_array_size(bars),
+	    show_duration(units * day->unit_ms, text));
 	return json_pack("{s:s, s:s, s:o}", "node", node, "summary", summary, "bars", bars);
 }
 
@@ -95,7 +121,7 @@ static bool has_row(const json_t *rows, const char *node)
 	return false;
 }
 
-static json_t *rows_json(const json_t *router, const json_t *holdings, int64_t now_ms)
+static json_t *rows_json(const struct day *day, const json_t *router)
 {
 	json_t *rows = json_array(), *item;
 	size_t i;
@@ -103,28 +129,28 @@ static json_t *rows_json(const json_t *router, const json_t *holdings, int64_t n
 	{
 		const char *node = member_text(item, "node");
 		if (!has_row(rows, node))
-			json_array_append_new(rows, row_json(node, router, holdings, now_ms));
+			json_array_append_new(rows, row_json(day, node, router));
 	}
-	json_array_foreach(holdings, i, item)
+	json_array_foreach(day->holdings, i, item)
 	{
 		if (is_of(item, router) && !has_row(rows, node_of(item)))
-			json_array_append_new(rows, row_json(node_of(item), router, holdings, now_ms));
+			json_array_append_new(rows, row_json(day, node_of(item), router));
 	}
 	return rows;
 }
 
 /* The newest first. */
-static json_t *moves_json(const json_t *router, const json_t *holdings, int64_t now_ms)
+static json_t *moves_json(const struct day *day, const json_t *router)
 {
 	json_t *moves = json_array();
-	for (size_t i = json_array_size(holdings); i-- > 0 && json_array_size(moves) < MOVES_MAX;) {
-		const json_t *holding = json_array_get(holdings, i);
+	for (size_t i = json_array_size(day->holdings); i-- > 0 && json_array_size(moves) < MOVES_MAX;) {
+		const json_t *holding = json_array_get(day->holdings, i);
 		const char *reason = member_text(holding, "reason"), *until = member_text(holding, "until");
 		char text[TEXT_MAX], lasted[TIME_TEXT_MAX];
 		int64_t from = time_parse(member_text(holding, "from"));
 		if (!is_of(holding, router))
 			continue;
-		show_duration(end_of(holding, now_ms) - from, lasted);
+		show_duration(end_of(day, holding) - from, lasted);
 		snprintf(text, sizeof text, "%s%s%s%s", *reason ? reason : "took over",
 		    *until ? ", for " : "", *until ? lasted : "", *until ? "" : "; holds it");
 		json_array_append_new(
@@ -136,11 +162,13 @@ static json_t *moves_json(const json_t *router, const json_t *holdings, int64_t 
 
 void page_day(json_t *shown, const json_t *router, const json_t *timeline, int64_t now_ms)
 {
-	const json_t *holdings = json_object_get(timeline, "holdings");
-	json_t *moves = moves_json(router, holdings, now_ms);
+	const struct day day = day_of(timeline, now_ms);
 	int64_t since = time_parse(member_text(timeline, "since"));
-	json_object_set_new(shown, "unknown", json_integer(since < 0 ? DAY_WIDTH : place_of(since, now_ms)));
-	json_object_set_new(shown, "rows", rows_json(router, holdings, now_ms));
+	json_t *moves = moves_json(&day, router);
+	json_object_set_new(shown, "day", json_string(day.name));
+	json_object_set_new(shown, "half_day", json_string(day.half));
+	json_object_set_new(shown, "unknown", json_integer(since < 0 ? WIDTH : place_of(&day, since)));
+	json_object_set_new(shown, "rows", rows_json(&day, router));
 	json_object_set_new(shown, "has_moves", json_boolean(json_array_size(moves)));
 	json_object_set_new(shown, "moves", moves);
 }

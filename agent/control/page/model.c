@@ -68,6 +68,16 @@ static json_t *members_json(const json_t *members)
 	return list;
 }
 
+static void put_holder(json_t *shown, const json_t *router, const char *holder, const json_t *group)
+{
+	char names[PAGE_NAMES_MAX];
+	bool is_split = page_actives(group, names) > 1;
+	bool is_good = holder && !is_split && !holder_is_unhealthy(router);
+	put(shown, "holder",
+	    is_split ? text_json(names, sizeof names) : json_string(holder ? holder : "nobody"));
+	put(shown, "holder_grade", json_string(is_good ? "good" : "bad"));
+}
+
 static void put_next(json_t *shown, const json_t *group)
 {
 	const json_t *next = json_object_get(group, "next");
@@ -87,7 +97,6 @@ static json_t *router_json(
     const json_t *status, const json_t *router, const json_t *timeline, size_t index, int64_t now_ms)
 {
 	const json_t *group = json_object_get(router, "group");
-	const char *holder = page_holder(status, router);
 	json_t *shown = CHOSEN(router, "name", "vrid", "interface", "state", "since"),
 	       *addresses = json_array();
 	json_t *address;
@@ -96,8 +105,7 @@ static json_t *router_json(
 	    json_array_append_new(addresses, CHOSEN(address, "address", "held"));
 	put(shown, "index", json_integer((json_int_t)index));
 	put(shown, "addresses", addresses);
-	put(shown, "holder", json_string(holder ? holder : "nobody"));
-	put(shown, "holder_grade", json_string(!holder || holder_is_unhealthy(router) ? "bad" : "good"));
+	put_holder(shown, router, page_holder(status, router), group);
 	put_next(shown, group);
 	put_list(shown, "members", "has_members", members_json(json_object_get(group, "members")));
 	put(shown, "conflict", json_deep_copy(json_object_get(router, "conflict")));

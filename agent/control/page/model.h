@@ -17,5 +17,9 @@ const char *page_grade(const char *state);
 /* The name of the holder as this node knows it, its address if it has none; NULL: nobody. */
 const char *page_holder(const json_t *status, const json_t *router);
 
-/* day.c: "rows" of bars and the last "moves" of one router (of the status). */
+/* Writes the names of the servers that say that they are active, and returns how many they are. */
+#define PAGE_NAMES_MAX 1024
+unsigned page_actives(const json_t *group, char names[static PAGE_NAMES_MAX]);
+
+/* day.c: "rows" of bars, 1440 units wide, and the last "moves" of one router (of the status). */
 void page_day(json_t *shown, const json_t *router, const json_t *timeline, int64_t now_ms);

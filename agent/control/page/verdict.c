@@ -11,7 +11,7 @@
 #include "control/text.h"
 #include "vipd/status.h"
 
-#define SENTENCE_MAX 1024
+#define SENTENCE_MAX PAGE_NAMES_MAX
 
 const char *page_grade(const char *state)
 {
@@ -88,8 +88,9 @@ static void judge_successors(json_t *problems, const json_t *router, const char 
 	json_t *member;
 	const char *name = member_text(router, "name");
 	if (!holder || !json_is_object(group) || member_number(group, "can_take_over") ||
-	    json_array_size(json_object_get(group, "without_hello")))
+	    json_array_size(json_object_get(group, "without_hello")) || page_actives(group, why) > 1)
 		return;
+	*why = '\0';
 	json_array_foreach(json_object_get(group, "members"), i, member)
 	{
 		const char *presence = member_text(member, "presence"),
@@ -106,33 +107,44 @@ static void judge_successors(json_t *problems, const json_t *router, const char 
 	else
 		problem(problems, "warn",
 		    "If %s fails, nobody can take over %s: no other server has sent a hello. Is vipd running "
-		    "there, and UDP port 9752 open between the servers?",
+		    "there, and its UDP port (group.port) open between the servers?",
 		    holder, name);
+}
+
+unsigned page_actives(const json_t *group, char names[static PAGE_NAMES_MAX])
+{
+	unsigned count = 0;
+	size_t i;
+	json_t *member;
+	*names = '\0';
+	json_array_foreach(json_object_get(group, "members"), i, member)
+	{
+		if (!is_here(member) || strcmp(member_text(member, "state"), "active"))
+			continue;
+		list_add(names, "%s", member_text(member, "node"));
+		count++;
+	}
+	return count;
 }
 
 static void judge_group(json_t *problems, const json_t *router, const json_t *group)
 {
-	char actives[SENTENCE_MAX] = "";
-	unsigned count = 0;
+	char actives[SENTENCE_MAX];
+	unsigned count = page_actives(group, actives);
 	size_t i;
 	json_t *member;
-	json_array_foreach(json_object_get(group, "members"), i, member)
-	{
-		const char *node = member_text(member, "node");
-		if (is_here(member) && !strcmp(member_text(member, "state"), "active")) {
-			list_add(actives, "%s", node);
-			count++;
-		}
-		if (!strcmp(member_text(member, "presence"), "lost"))
-			problem(problems, "warn",
-			    "%s is silent and did not say that it stops. Look there: systemctl status vipd",
-			    node);
-	}
 	if (count > 1)
 		problem(problems, "bad",
 		    "%u servers hold %s at once (%s): clients may reach any of them. They do not hear each "
 		    "other's adverts: look at the link and the firewall between them with vipctl doctor",
 		    count, member_text(router, "name"), actives);
+	json_array_foreach(json_object_get(group, "members"), i, member)
+	{
+		if (!strcmp(member_text(member, "presence"), "lost"))
+			problem(problems, "warn",
+			    "%s is silent and did not say that it stops. Look there: systemctl status vipd",
+			    member_text(member, "node"));
+	}
 }
 
 static void judge_holder(json_t *problems, const json_t *status, const json_t *router, const json_t *group)
@@ -142,8 +154,10 @@ static void judge_holder(json_t *problems, const json_t *status, const json_t *r
 	if (page_holder(status, router) || router_holder(router) == HOLDER_FOREIGN)
 		return;
 	if (member_number(group, "can_take_over"))
-		problem(problems, "bad", "Nobody holds %s at this moment: %s is about to take over.", name,
-		    member_text(next, "node"));
+		problem(problems, "bad",
+		    "Nobody holds %s at this moment: %s is about to take over. If this stays, look there: "
+		    "vipctl status",
+		    name, member_text(next, "node"));
 	else
 		problem(problems, "bad",
 		    "Nobody holds %s, and nobody can take it: mend the checks of a server, or start vipd on "

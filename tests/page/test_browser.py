@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page as somebody sees it who has it open while things happen: nobody loads it anew. Pictures of it are left in
+build/page/pictures."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from testbed import VIP, wait_for
+
+SLOWLY = float(os.environ.get("VIPD_PICTURES", "0"))  # seconds
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def healthy(lab):
+    """After moves, so that there is something to tell of the day; for pictures it is a longer one."""
+    first, second, _ = lab.nodes
+    for _ in range(5 if SLOWLY else 1):
+        time.sleep(SLOWLY)  # sleep-ok: what is told of is how long
+        first.drain()
+        lab.wait_holder(second)
+        time.sleep(SLOWLY / 2)  # sleep-ok: as above
+        first.vipctl("resume")
+        lab.wait_holder(first)
+
+
+def failover(lab):
+    """The holder dies while the ports of the others do not forward yet: so it lasts long enough to be looked at."""
+    for node in lab.nodes[1:]:
+        node.reconfigure(router={"start_delay": "1m"})
+        node.interface_down()
+    lab.nodes[0].vipd_kill_all()
+    lab.nodes[0].interface_down()
+    for node in lab.nodes[1:]:
+        node.interface_up()
+
+
+def split(lab):
+    """Adverts are lost between all servers, and hellos are not."""
+    drops = lab.switch_drops("ip6 nexthdr vrrp")
+    drops.__enter__()
+    return lambda: drops.__exit__(None, None, None)
+
+
+def alone(lab):
+    for node in lab.nodes[1:]:
+        node.api_kill()
+
+
+def gone(lab):
+    lab.nodes[1].vipd_stop()
+
+
+STATES = [
+    # name, what happens, where, what a person reads there
+    ("healthy", healthy, "h1", "All is well: k8s-node01 holds api. If it fails, k8s-node02 takes over."),
+    ("failover", failover, "h1", "Trouble: Nobody holds api at this moment: k8s-node02 is about to take over."),
+    ("split-brain", split, "h1", "servers hold api at once (k8s-node01, k8s-node02"),
+    ("nobody-can-take-over", alone, "h1", "nobody can take over api (k8s-node02: "),
+    ("agent-gone", gone, "#gone", "No answer from vipd on k8s-node02 since"),
+]
+
+
+def barriers(browser, axe):
+    """What keeps people out who do not see the page, or see it otherwise, by axe-core."""
+    browser.js(axe + "; 0")
+    found = browser.js(f"axe.run({{runOnly: {json.dumps(RULES)}}}).then(r => r.violations.map("
+                       "v => v.id + ': ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | ')))")
+    return found
+
+
+@pytest.mark.parametrize("name, make, where, says", STATES, ids=[state[0] for state in STATES])
+def test_state(lab, browser, pictures, axe, name, make, where, says):
+    undo = make(lab)
+    try:
+        wait_for(f"the page says {says!r}", lambda: browser.text(where), lambda text: says in " ".join(text.split()), 30)
+        for dark in (False, True):
+            browser.look(dark)
+            browser.picture(pictures / f"{name}-{'dark' if dark else 'light'}.png")
+            assert not axe or barriers(browser, axe) == []
+    finally:
+        if undo:
+            undo()
+
+
+def test_axe_has_looked(axe):
+    if not axe:
+        pytest.skip("nobody looked for barriers: axe-core is not there (make setup-page; it needs npm)")
+
+
+def test_a_replaced_control_is_not_an_outage(nodes, browser):
+    os.kill(nodes[1].vipd_pids()["control"], signal.SIGKILL)
+    wait_for("control is there again", lambda: nodes[1].http("GET", "/healthz")[0], lambda status: status == 200)
+    nodes[0].drain()
+    wait_for("the page is live again", lambda: browser.text("h1"), lambda text: nodes[1].name + " holds api" in text)
+    assert browser.text("#gone") == ""
+
+
+def test_without_scripts(nodes, browser):
+    browser.open(scripts=False)
+    document = browser.call("DOM.getDocument")["root"]["nodeId"]
+    text = browser.call("DOM.getOuterHTML", nodeId=document)["outerHTML"]
+    for word in (f"{nodes[0].name} holds api", VIP, "reload to see it anew", "apiserver"):
+        assert word in text
+
+
+def test_keyboard(lab, nodes, browser):
+    """Everything that can be scrolled or opened can be reached, and news do not take the focus away or close it."""
+    healthy(lab)
+    wait_for("there are moves", lambda: browser.js("!!document.querySelector('summary')"))
+    reached = []
+    for _ in range(12):
+        browser.key("Tab")
+        reached.append(browser.js("document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText"))
+        if reached[-1] == "The last moves":
+            break
+    assert "Servers of api" in reached and reached[-1] == "The last moves", reached
+    browser.key("Enter")
+    nodes[2].drain()
+    wait_for("there is news", lambda: browser.text("table"), lambda text: "drained" in text)
+    assert browser.js("document.querySelector('details').open && document.activeElement.innerText") == "The last moves"
+
+
+def test_on_a_telephone(browser):
+    browser.look(False, width=360)
+    assert browser.js("document.documentElement.scrollWidth") <= 360
+
+
+def test_what_others_wrote_stays_text(nodes, browser):
+    evil = "<img src=x onerror=alert(1)><script>window.evil = 1</script>"
+    nodes[1].reconfigure(more={"name": "evil", "type": "exec", "command": ["/bin/sh", "-c", f"echo '{evil}'; exit 1"]})
+    wait_for("the page shows it as it is", browser.text, lambda text: evil in text)
+    assert browser.js("document.images.length + document.scripts.length + (window.evil ?? 0)") == 1
+
+
+def test_the_policy_stops_what_is_not_ours(browser):
+    """And so the other tests would see it."""
+    browser.js("""for (const [tag, text] of [['script', 'window.evil = 1'], ['style', 'body { color: red }']])
+        document.body.append(Object.assign(document.createElement(tag), {textContent: text})); 0""")
+    assert browser.js("window.evil ?? 0") == 0
+    wait_for("the browser complains", lambda: browser.js("0") == 0 and len(browser.complaints), lambda count: count >= 2)
+    browser.complaints.clear()
