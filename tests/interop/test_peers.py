@@ -175,7 +175,7 @@ def test_a_peer_adopts_the_interval_of_vipd(segment, vipd, peer):
 def test_unicast(segment, vipd, peer):
     """On a segment without multicast: adverts go straight to the other one. FRR has no such thing."""
     vipd.begin_with(priority=200, peers=[peer.link_local])
-    peer.begin_with(priority=100, unicast_to=vipd.link_local)
+    peer.begin_with(priority=100, unicast_to=[vipd.link_local])
     segment.settles(vipd, vipd)
     vipd.blackhole()
     segment.becomes_holder(peer)

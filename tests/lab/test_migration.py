@@ -9,19 +9,20 @@ import threading
 import pytest
 
 import keepalived
-from basics import BUILD, VIP, wait_for
+from basics import BUILD, VIP, VIP_IPV4, wait_for
 
 VRID, INTERVAL_MS, HIGHEST = 100, 200, 254
 pytestmark = pytest.mark.skipif(not keepalived.installed, reason="keepalived is not installed")
 
 
 class Server:
-    def __init__(self, node):
-        self.node, self.daemon = node, keepalived.Keepalived(node)
+    def __init__(self, lab, node):
+        self.node, self.daemon, self.vip = node, keepalived.Keepalived(node), lab.vips[0]
+        self.others = [other.ipv4 for other in lab.nodes if other is not node]
 
-    def keepalived_start(self):
-        addresses = [keepalived.group_link_local(VRID), VIP]
-        self.daemon.begin([keepalived.instance(VRID, self.node.priority, INTERVAL_MS, addresses)])
+    def keepalived_start(self, unicast):
+        addresses = [self.vip] if "." in self.vip else [keepalived.group_link_local(VRID), self.vip]
+        self.daemon.begin([keepalived.instance(VRID, self.node.priority, INTERVAL_MS, addresses, unicast_to=unicast and self.others)])
 
     def keepalived_stop(self):
         """As systemd does it."""
@@ -60,14 +61,17 @@ class Server:
             self.node.interface_up()
 
 
-@pytest.fixture
-def servers(lab):
+in_ipv4 = pytest.mark.vips(VIP_IPV4)
+
+
+@pytest.fixture(params=["multicast", pytest.param("multicast", id="ipv4", marks=in_ipv4), pytest.param("unicast", id="ipv4-unicast", marks=in_ipv4)])
+def servers(lab, request):
     """keepalived on all, where vipd was."""
-    servers = [Server(node) for node in lab.nodes]
+    servers = [Server(lab, node) for node in lab.nodes]
     for server in servers:
         server.node.vipd_stop()
     for server in servers:
-        server.keepalived_start()
+        server.keepalived_start(request.param == "unicast")
     lab.wait_holder(lab.nodes[0])
     yield servers
     for server in servers:

@@ -85,7 +85,7 @@ def instance(vrid, priority, interval_ms, addresses, preempt=True, unicast_to=No
     lines = [f"    {address}/{64 if address.startswith('fe80') else 128 if ':' in address else 32} dev eth0" for address in addresses]
     more = [] if preempt else ["  nopreempt"]
     if unicast_to:
-        more += ["  unicast_ttl 255", "  unicast_peer {", f"    {unicast_to}", "  }"]
+        more += ["  unicast_ttl 255", "  unicast_peer {", *(f"    {peer}" for peer in unicast_to), "  }"]
     if tracked:
         more += ["  track_script {", "    apiserver", "  }", "  track_file {", "    drain", "  }"]
     return "\n".join([
