@@ -28,14 +28,14 @@
 #define RECORDS_MAX_US	   (2 * USEC_PER_SEC)
 
 /* No more of them than an answer has: a file may have a thousand errors, and somebody may try it again. */
-static void log_lines(const char *all)
+static void log_lines(enum log_level level, const char *all)
 {
 	char shorter[MESSAGE_TEXT_MAX];
 	config_errors_shorten(all, shorter, sizeof shorter);
 	const char *text = shorter;
 	while (*text) {
 		size_t length = strcspn(text, "\n");
-		log_error("%.*s", (int)length, text);
+		log_line(level, "%.*s", (int)length, text);
 		text += length + (text[length] == '\n');
 	}
 }
@@ -124,7 +124,7 @@ void configuration_reload(struct guardian *guardian, bool asked_by_control)
 
 static void reload_failed(struct guardian *guardian, const char *text)
 {
-	log_lines(text);
+	log_lines(LOG_LEVEL_ERROR, text);
 	log_error("the configuration was not reloaded; the one before stays in force");
 	answer_reload(guardian, false, text);
 	notify("READY=1");
@@ -175,9 +175,12 @@ void configuration_in_force(struct guardian *guardian)
 			return;
 	if (!guardian->reload_pending)
 		return;
+	static struct config_errors warnings;
 	guardian->reload_pending = false;
 	log_notice("reloaded %s", guardian->path);
-	answer_reload(guardian, true, "");
+	config_warn(&guardian->config, &warnings);
+	log_lines(LOG_LEVEL_WARNING, warnings.text);
+	answer_reload(guardian, true, warnings.text);
 }
 
 /* ---- files and groups that change ---- */
@@ -197,7 +200,7 @@ static void changes_read(struct guardian *guardian, struct mono now)
 		return;
 	if (reading->result) {
 		guardian->fingerprint = reading->fingerprint;
-		log_lines(describe_failure(guardian));
+		log_lines(LOG_LEVEL_ERROR, describe_failure(guardian));
 		log_error(
 		    "a key of adverts was replaced by something unusable; the one before stays in force");
 		return;
@@ -307,7 +310,7 @@ int configuration_first(struct guardian *guardian)
 	reader_wait(guardian);
 	struct reading *reading = guardian->reader.reading;
 	if (reading->result || reading->stage == READING_BEGINS) {
-		log_lines(describe_failure(guardian));
+		log_lines(LOG_LEVEL_ERROR, describe_failure(guardian));
 		return reading->result == -EINVAL ? EXIT_WRONG_CONFIGURATION : EXIT_FAILURE;
 	}
 	if (reading->stage != READING_DONE)

@@ -11,6 +11,7 @@
 
 #include "vipctl/call.h"
 #include "vipctl/cli.h"
+#include "vipd/status.h"
 
 const struct command commands[] = {
     {"status", command_status, "", .summary = "who holds what, since when and why, and what needs attention"},
@@ -46,15 +47,19 @@ const struct command commands[] = {
 
 int command_reload(const struct vipctl *ctl)
 {
-	struct reply reply;
-	int result = call(ctl, "POST", "/v1/reload", &reply);
+	json_t *answer;
+	char *text;
+	int result = call_json(ctl, "POST", "/v1/reload", &answer, &text);
 	if (result != EXIT_FINE)
 		return result;
-	if (ctl->json)
-		raw_print(reply.body);
-	else
+	if (ctl->json) {
+		raw_print(text);
+	} else {
+		fputs(member_text(answer, "warnings"), stderr);
 		puts("the configuration is reloaded and in force");
-	free(reply.body);
+	}
+	json_decref(answer);
+	free(text);
 	return EXIT_FINE;
 }
 

@@ -108,6 +108,9 @@ def test_refusals(agent):
     agent.on_post = lambda path: (403, {"error": "only root may do this"})
     done = agent.run("drain")
     assert done.returncode == 4 and done.stderr == "vipctl: only root may do this\n"
+    agent.on_post = lambda path: (200, {"reloaded": True, "warnings": "c: warning: this\n"})
+    done = agent.run("reload")
+    assert (done.returncode, done.stderr, done.stdout) == (0, "c: warning: this\n", "the configuration is reloaded and in force\n")
     agent.on_post = lambda path: (422, {"error": "c:1: first\nc:2: second\n"})
     done = agent.run("reload")
     assert done.returncode == 4 and done.stderr.endswith(":\nc:1: first\nc:2: second\n") and done.stdout == ""

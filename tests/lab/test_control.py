@@ -92,6 +92,15 @@ def test_a_failing_reload_changes_nothing(lab, nodes):
     assert (router["state"], router["priority"], router["advert_interval_ms"]) == ("active", 150, 100)
     assert transitions(nodes) == before and lab.holders() == [nodes[0].name]
 
+    # What is right and will hardly do what was meant is said as well.
+    nodes[0].reconfigure(more={"name": "haproxy", "type": "exec", "command": ["/usr/bin/killall", "-0", "haproxy"], "fall": 10})
+    warned = nodes[0].vipctl("reload")
+    last = nodes[0].status()["config"]["last_reload"]
+    assert "warning: check \"haproxy\"" in warned.stderr and last["successful"] and last["error"] is None, (warned, last)
+    assert last["warnings"] == warned.stderr and dict(nodes[0].logs())["k8s-node01/vipd.log"].count("killall") == 2
+    nodes[0].reconfigure()
+    assert nodes[0].status()["config"]["last_reload"]["warnings"] is None
+
 
 def test_a_reload_survives_what_a_configuration_includes(nodes):
     """libconfig itself would end the guardian at a directory, and wait at a FIFO for ever."""

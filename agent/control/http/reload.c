@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/text.h"
 #include "vipd/log.h"
 #include "vipd/mono.h"
 
@@ -96,7 +97,9 @@ void reload_answered(struct reload *reload, const struct message *message)
 	while (reload->asked) {
 		struct http_request *request = take(reload);
 		if (message->reloaded.ok)
-			http_reply_json(request, MHD_HTTP_OK, json_pack("{s:b}", "reloaded", 1));
+			http_reply_json(request, MHD_HTTP_OK,
+			    json_pack("{s:b, s:o}", "reloaded", 1, "warnings",
+				text_json_or_null(message->reloaded.text, sizeof message->reloaded.text)));
 		else
 			http_reply_error(request, MHD_HTTP_UNPROCESSABLE_CONTENT, "%.*s",
 			    (int)sizeof message->reloaded.text, message->reloaded.text);

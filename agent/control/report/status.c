@@ -304,7 +304,9 @@ static json_t *reload_json(const struct message *message)
 	json_t *json = json_object();
 	put(json, "successful", json_boolean(message->reloaded.ok));
 	put(json, "at", text_json_time(message->reloaded.at_us));
-	put(json, "error", text_json_or_null(message->reloaded.text, sizeof message->reloaded.text));
+	put(json, message->reloaded.ok ? "warnings" : "error",
+	    text_json_or_null(message->reloaded.text, sizeof message->reloaded.text));
+	put(json, message->reloaded.ok ? "error" : "warnings", json_null());
 	return json;
 }
 
