@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * BGP, where BIRD runs: of Calico (its socket is on the host) or of Debian. A session that is not established
- * brings nobody to this node, and a holder without the /128 in BIRD's table announces nothing.
+ * brings nobody to this node.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,8 +27,7 @@ static const char *socket_find(const struct doctor *doctor)
 	return "";
 }
 
-/* Asks; where it cannot it says so, once for all BGP checks. Returns whether there is an answer. */
-static bool ask(struct doctor *doctor, const char *command, struct bird_answer *answer, bool tell)
+bool bird_answers(struct doctor *doctor, const char *command, struct bird_answer *answer, bool tell)
 {
 	const char *path = socket_find(doctor);
 	int fd = *path ? bird_connect(path) : -ENOENT;
@@ -70,7 +69,7 @@ void find_bgp(struct doctor *doctor)
 	struct bird_answer answer;
 	unsigned sessions = 0, up = 0;
 	char down[LIST_MAX] = "";
-	if (!ask(doctor, "show protocols", &answer, true))
+	if (!bird_answers(doctor, "show protocols", &answer, true))
 		return;
 	for (unsigned i = 0; i < answer.count; i++) {
 		struct protocol protocol;
@@ -94,42 +93,4 @@ void find_bgp(struct doctor *doctor)
 	else
 		finding_add(
 		    doctor, DOCTOR_FINE, "", NULL, "%u of %u BGP sessions are established", up, sessions);
-}
-
-/* The line that names the route; the next ones say through what. */
-static const char *route_line(const struct bird_answer *answer, const char *address)
-{
-	for (unsigned i = 0; i < answer->count; i++) {
-		if (strncmp(answer->lines[i], address, strlen(address)) == 0)
-			return answer->lines[i];
-	}
-	return NULL;
-}
-
-static void route_judge(struct doctor *doctor, const struct config_router *router, const char *address,
-    const struct bird_answer *answer)
-{
-	const char *route = route_line(answer, address);
-	if (route)
-		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "BIRD has %.120s", route);
-	else if (is_active_here(doctor, router))
-		finding_add(doctor, DOCTOR_FAILURE, router->name,
-		    "vipctl manifest prints what makes Calico advertise it; then: birdcl show route",
-		    "this node is the holder, but BIRD has no route for %s/128", address);
-	else
-		finding_add(doctor, DOCTOR_UNKNOWN, router->name, "run it on the holder",
-		    "BIRD has no route for %s/128; that is right on a backup if the route follows the holder",
-		    address);
-}
-
-void find_route(struct doctor *doctor, const struct config_router *router)
-{
-	struct bird_answer answer;
-	for (unsigned i = 0; i < router->address_count; i++) {
-		char text[ADDRESS_TEXT_MAX], command[96];
-		address_format(&router->addresses[i], text);
-		snprintf(command, sizeof command, "show route %s/128", text);
-		if (ask(doctor, command, &answer, false))
-			route_judge(doctor, router, text, &answer);
-	}
 }

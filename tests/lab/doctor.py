@@ -48,7 +48,7 @@ protocol bgp neighbour {{
   connect delay time 1; connect retry time 1; error wait time 1, 1;
   ipv6 {{ import all; export all; }};
 }}
-"""
+{more}"""
 
 
 def write(path, text):
@@ -65,9 +65,13 @@ def start_bind(host):
     return host.spawn(["named", "-f", "-g", "-n", "1", "-c", conf], "named")
 
 
+def bird_config(host, own, peer, other, more=""):
+    return write(host.directory + "/bird.conf",
+                 BIRD.format(router_id=f"192.0.2.{host.number}", own=own, peer=peer.address, other=other, more=more))
+
+
 def start_bird(host, own, peer, other):
-    conf = write(host.directory + "/bird.conf",
-                 BIRD.format(router_id=f"192.0.2.{host.number}", own=own, peer=peer.address, other=other))
+    conf = bird_config(host, own, peer, other)
     return host.spawn(["bird", "-f", "-c", conf, "-s", host.directory + "/bird.ctl"], "bird")
 
 

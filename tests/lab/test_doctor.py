@@ -6,7 +6,8 @@ import os
 import sys
 
 import pytest
-from doctor import NOT_HERE, Doctor, birdc, calm, finds, k3s_config, services, with_name, world, write  # noqa: F401, F811 (fixtures)
+from doctor import CALICO_AS, NOT_HERE, ROUTER_AS, Doctor, bird_config, birdc, calm, finds, k3s_config, services, with_name, world, write  # noqa: F401, F811 (fixtures)
+from slices import Slices
 from testbed import NAME, PREFIX, VIP, config_text, wait_for
 
 pytestmark = pytest.mark.together("doctor")
@@ -113,6 +114,45 @@ def test_route_is_missing(calm):
     finally:
         birdc(first, "enable", "direct1")
     wait_for("the route is back", lambda: Doctor(first, "route").sign("route"), "fine".__eq__)
+
+
+@pytest.fixture
+def routes(calm):
+    """The holder publishes a slice. routes(own=…, other=…): whether the first server has its route, and that of the second."""
+    first, second, client = calm.nodes[0], calm.nodes[1], calm.client
+    slices = Slices(client)
+
+    def routes(own, other):
+        static = "protocol static service {{ ipv6; route {vip}/128 {to}; }}\n"
+        bird_config(first, CALICO_AS, client, ROUTER_AS, static.format(vip=VIP, to="blackhole") if own else "")
+        bird_config(client, ROUTER_AS, first, CALICO_AS, static.format(vip=VIP, to=f"via {second.address}") if other else "")
+        for host in (first, client):
+            birdc(host, "configure")
+    for node in calm.nodes:
+        node.write_config({**node.config(), "publish": [slices.target()]})
+        node.vipctl("reload")
+    yield routes
+    routes(own=False, other=False)
+    slices.end()
+
+
+def test_the_routes_of_the_servers_that_are_ready(calm, routes):
+    """Its own is static, as Calico makes it of a Service; the others' come by BGP."""
+    first, second, third = calm.nodes
+
+    def says(sign, text):
+        wait_for(text, lambda: Doctor(first, "route").says("route", sign, text) is None)
+    routes(own=True, other=False)
+    says("unknown", "so those of k8s-node02, k8s-node03 are not known")
+    routes(own=False, other=False)
+    says("failure", "BIRD has none to who is: k8s-node01")
+    routes(own=True, other=True)
+    says("failure", "BIRD has none to who is: k8s-node03")
+    third.drain()
+    says("fine", "the routes of exactly the 2 servers that are ready")
+    second.drain()
+    says("failure", "a route to who is not ready: k8s-node02")
+    Doctor(first, "publish").says("publish", "fine", "leads to the 1 servers that are ready")
 
 
 def test_bgp_session_is_down(calm):

@@ -100,6 +100,41 @@ def test_a_takeover_during_an_update(nodes, bind):
     leads_to(bind, second)
 
 
+def test_secrets_stay_inside(lab, nodes, bind):
+    """Nobody finds them in what is said, in the environment of a child, or in a core dump, which there is none of."""
+    first, secrets = nodes[0], ("c2VjcmV0IG9mIHRoZSBs", "token.of.the.lab")
+    token, environment = (os.path.join(first.directory, name) for name in ("token", "environment"))
+    for path, text in ((token, secrets[1]), (environment, "")):
+        with open(path, "w") as out:
+            out.write(text)
+    os.chmod(environment, 0o666)
+    server = f"[{bind.host.address}]:5353"
+    config = {**first.config(), "run_as": "nobody", "publish": [
+        {"type": "dns", "server": server, "zone": "k8s.lab", "name": "k8s-cluster", "key": bind.key},
+        {"type": "endpoints", "url": f"https://{server}", "ca": f"{lab.tls}/ca.crt", "token": token, "service": "k8s-api"}]}
+    config["checks"].append({"name": "look", "type": "exec", "command": ["/bin/sh", "-c", f"env >{environment}"]})
+    config["virtual_routers"][0]["checks"].append("look")
+    bind.hang()
+    first.vipd_stop()
+    first.write_config(config)
+    first.vipd_start()
+    wait_for("both are being told", lambda: len(children(first)) >= 2)
+    for pid in (first.vipd_pids()["control"], *children(first)):
+        assert os.stat(f"/proc/{pid}/environ").st_uid == 0, "it can be dumped: it belongs to its user"
+        for name in ("environ", "cmdline"):
+            with open(f"/proc/{pid}/{name}") as file:
+                text = file.read()
+            assert text and not any(secret in text for secret in secrets), (pid, name)
+    bind.go_on()
+    wait_for("one is told", lambda: target(first)["state"], lambda state: state == "done")
+    wait_for("one refuses", lambda: first.status()["publish"][1]["state"], lambda state: state == "failing")
+    with open(environment) as file:
+        said = [file.read(), json.dumps(first.status()), first.metrics(), "".join(text for _, text in first.logs()),
+                *(first.vipctl(*words, check=False).stdout for words in (["publish"], ["publish", "--dry-run"], ["events"]))]
+    for text in said:
+        assert text and not any(secret in text for secret in secrets), (said.index(text), text)
+
+
 def test_two_holders(nodes, bind):
     """The second one hears nobody, so it does not know of a drain. When it gives way, what it has said is overruled."""
     first, second, third = nodes
