@@ -11,13 +11,8 @@ static void print(void *context, enum attention grade, const char *text)
 {
 	(void)grade;
 	struct page *page = context;
-	char line[1024];
-	snprintf(line, sizeof line, "%s", text);
 	page->attention = true;
-	colour_set(page->out, page->colour, COLOUR_BAD);
-	fprintf(page->out, "! %s", text_tame(line));
-	colour_set(page->out, page->colour, COLOUR_NONE);
-	fputc('\n', page->out);
+	page_sentence(page, COLOUR_BAD, 0, "! %s", text);
 }
 
 __attribute__((format(printf, 2, 3))) static void attention(struct page *page, const char *format, ...)

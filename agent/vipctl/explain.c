@@ -40,6 +40,7 @@ __attribute__((format(printf, 3, 4))) static void line(
 	printf("%-*s", TITLE_WIDTH, title);
 	colour_set(stdout, story->ctl->colour, COLOUR_NONE);
 	sentence_print(stdout, terminal_width(), TITLE_WIDTH, text_tame(named));
+	putchar('\n');
 }
 
 /* "16:00:00.310", local time */

@@ -60,22 +60,23 @@ static void member_cells(struct cell *row, const json_t *member)
 		    show_duration(member_number(member, "last_seen_ms"), seen));
 }
 
-static void table_of(FILE *out, bool colour, const json_t *members)
+void group_table(struct page *page, const json_t *group)
 {
 	static const char *const titles[] = {"NODE", "ADDRESS", "STATE", "PRIO", "HEALTH", "HEARD"};
-	struct table table = {.columns = COLUMNS};
+	static const unsigned expendable[] = {ADDRESS, SEEN, PRIORITY, COLUMNS};
+	struct table table = {.columns = COLUMNS, .width = page->width, .expendable = expendable};
 	struct cell *row = table_row(&table);
 	size_t i;
 	json_t *member;
 	for (unsigned c = 0; row && c < COLUMNS; c++)
 		cell_set(&row[c], COLOUR_DIM, "%s", titles[c]);
-	json_array_foreach(members, i, member)
+	json_array_foreach(json_object_get(group, "members"), i, member)
 	{
 		row = table_row(&table);
 		if (row)
 			member_cells(row, member);
 	}
-	table_print(&table, colour, out);
+	table_print(&table, page->colour, page->out);
 	table_free(&table);
 }
 
@@ -94,21 +95,10 @@ void group_sentence(const json_t *router, char *text, size_t room)
 		    strcmp(health, "healthy") ? ", which is " : "", strcmp(health, "healthy") ? health : "");
 }
 
-__attribute__((format(printf, 3, 4))) static void note(FILE *out, bool colour, const char *format, ...)
-{
-	char text[1024];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	colour_set(out, colour, COLOUR_WARN);
-	fprintf(out, "  %s", text_tame(text));
-	colour_set(out, colour, COLOUR_NONE);
-	fputc('\n', out);
-}
+#define note(page, ...) page_sentence(page, COLOUR_WARN, 2, __VA_ARGS__)
 
 /* What is not as it should be with a member, in words. */
-static void notes_of(FILE *out, bool colour, const json_t *member, const json_t *self, const char *version)
+static void notes_of(struct page *page, const json_t *member, const json_t *self, const char *version)
 {
 	char theirs[SETTING_TEXT_MAX], ours[SETTING_TEXT_MAX];
 	const char *node = member_text(member, "node"), *reason = member_text(member, "reason");
@@ -117,45 +107,43 @@ static void notes_of(FILE *out, bool colour, const json_t *member, const json_t 
 	if (!is_here(member))
 		return;
 	if (*reason)
-		note(out, colour, "%s: %s", node, reason);
+		note(page, "%s: %s", node, reason);
 	if (strcmp(member_text(member, "version"), version))
-		note(out, colour, "%s: vipd %s, here %s", node, member_text(member, "version"), version);
+		note(page, "%s: vipd %s, here %s", node, member_text(member, "version"), version);
 	json_array_foreach(json_object_get(member, "differs"), i, setting)
 	{
 		const char *name = json_string_value(setting);
-		note(out, colour, "%s: %s is %s, here %s; it must be equal", node, name,
+		note(page, "%s: %s is %s, here %s; it must be equal", node, name,
 		    setting_text(member, name, theirs), setting_text(self, name, ours));
 	}
 }
 
-static void strangers_note(FILE *out, bool colour, const json_t *group)
+static void strangers_note(struct page *page, const json_t *group)
 {
 	size_t i;
 	json_t *address;
-	json_array_foreach(json_object_get(group, "without_hello"), i, address) note(out, colour,
+	json_array_foreach(json_object_get(group, "without_hello"), i, address) note(page,
 	    "%s advertises and sends no hello: of another make, an older vipd, or a firewall "
 	    "drops its hellos",
 	    json_string_value(address));
 }
 
 /* Who has open connections, which end at once when the address moves. */
-static void connections_print(FILE *out, const json_t *connections)
+static void connections_print(struct page *page, const json_t *connections)
 {
-	char text[512];
 	int known = (int)member_number(connections, "known");
 	const char *reason = member_text(connections, "reason");
 	if (!json_is_object(connections))
 		return;
 	if (known)
-		snprintf(text, sizeof text, "%d client%s would be told to connect anew", known,
+		page_sentence(page, COLOUR_NONE, 2, "%d client%s would be told to connect anew", known,
 		    known == 1 ? "" : "s");
 	else
-		snprintf(text, sizeof text, "no client would be told to connect anew%s%s",
+		page_sentence(page, COLOUR_NONE, 2, "no client would be told to connect anew%s%s",
 		    *reason ? ": " : "", reason);
-	fprintf(out, "  %s\n", text_tame(text));
 }
 
-void group_print(FILE *out, bool colour, const json_t *status)
+void group_print(struct page *page, const json_t *status)
 {
 	const json_t *hellos = json_object_get(status, "group");
 	const char *version = member_text(status, "version");
@@ -169,15 +157,15 @@ void group_print(FILE *out, bool colour, const json_t *status)
 		if (!json_is_object(group))
 			continue;
 		group_sentence(router, sentence, sizeof sentence);
-		fprintf(out, "\n%s: %s\n", member_text(router, "name"), text_tame(sentence));
+		fputc('\n', page->out);
+		page_sentence(page, COLOUR_NONE, 0, "%s: %s", member_text(router, "name"), sentence);
 		if (json_array_size(members) > 1)
-			table_of(out, colour, members);
+			group_table(page, group);
 		else
-			note(out, colour, "they are known only where UDP port %d is open between the servers",
+			note(page, "they are known only where UDP port %d is open between the servers",
 			    (int)member_number(hellos, "port"));
-		json_array_foreach(members, k, member)
-		    notes_of(out, colour, member, group_self(group), version);
-		strangers_note(out, colour, group);
-		connections_print(out, json_object_get(router, "connections"));
+		json_array_foreach(members, k, member) notes_of(page, member, group_self(group), version);
+		strangers_note(page, group);
+		connections_print(page, json_object_get(router, "connections"));
 	}
 }

@@ -223,7 +223,8 @@ static int look_before(const struct vipctl *ctl)
 		result = EXIT_ATTENTION;
 	}
 	if (result != EXIT_FINE)
-		group_print(stderr, ctl->colour, status);
+		group_print(
+		    &(struct page){.out = stderr, .colour = ctl->colour, .width = terminal_width()}, status);
 	json_decref(status);
 	return result;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vipctl/show.h"
 #include "vipd/status.h"
 
 struct page {
@@ -16,6 +17,10 @@ struct page {
 	bool attention;
 	bool stale; /* the engine does not respond */
 };
+
+/* A sentence on lines of its own, broken between words; control characters become '?'. */
+__attribute__((format(printf, 4, 5))) void page_sentence(
+    struct page *page, enum colour colour, int indent, const char *format, ...);
 
 /* Everything that needs attention, and what to do about it, a line each. */
 void attention_print(struct page *page, const json_t *status);

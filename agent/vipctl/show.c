@@ -13,6 +13,7 @@
 #include "vipd/status.h"
 
 #define COLUMN_GAP 2
+#define CUT_MIN	   4 /* columns of a cell that are always shown */
 
 void colour_set(FILE *out, bool enabled, enum colour colour)
 {
@@ -58,6 +59,27 @@ static int text_width(const char *text)
 	return width;
 }
 
+/* Where the character at that column begins. */
+static int bytes_of(const char *text, int columns)
+{
+	int bytes = 0;
+	for (; text[bytes] && (columns > 0 || ((unsigned char)text[bytes] & 0xc0) == 0x80); bytes++)
+		columns -= ((unsigned char)text[bytes] & 0xc0) != 0x80;
+	return bytes;
+}
+
+/* What is cut off ends with '~'. Returns how many columns it took. */
+static int cell_print(const struct cell *cell, int width, bool colour, FILE *out)
+{
+	int wanted = text_width(cell->text);
+	bool cut = wanted > width;
+	colour_set(out, colour && cell->colour, cell->colour);
+	fprintf(out, "%.*s%s", cut ? bytes_of(cell->text, width - 1) : (int)strlen(cell->text), cell->text,
+	    cut ? "~" : "");
+	colour_set(out, colour && cell->colour, COLOUR_NONE);
+	return cut ? width : wanted;
+}
+
 static void row_print(
     const struct table *table, const struct cell *row, const int *widths, bool colour, FILE *out)
 {
@@ -69,18 +91,17 @@ static void row_print(
 	for (unsigned i = 0; i <= last; i++) {
 		if (table->hidden[i])
 			continue;
-		colour_set(out, colour && row[i].colour, row[i].colour);
-		fputs(row[i].text, out);
-		colour_set(out, colour && row[i].colour, COLOUR_NONE);
+		int width = cell_print(&row[i], widths[i], colour, out);
 		if (i < last)
-			fprintf(out, "%*s", widths[i] - text_width(row[i].text) + COLUMN_GAP, "");
+			fprintf(out, "%*s", widths[i] - width + COLUMN_GAP, "");
 	}
 	fputc('\n', out);
 }
 
-/* Leaves out what can be, until a row fits: rows that wrap cannot be read. */
-static void columns_hide(struct table *table, const int *widths)
+/* Leaves out what can be, until a row fits: rows that wrap cannot be read. Then the widest column is cut. */
+static void columns_fit(struct table *table, int *widths)
 {
+	unsigned widest = 0;
 	int total = -COLUMN_GAP;
 	for (unsigned i = 0; i < table->columns; i++)
 		total += widths[i] + COLUMN_GAP;
@@ -88,6 +109,11 @@ static void columns_hide(struct table *table, const int *widths)
 		table->hidden[*c] = true;
 		total -= widths[*c] + COLUMN_GAP;
 	}
+	for (unsigned i = 1; i < table->columns; i++)
+		if (!table->hidden[i] && widths[i] > widths[widest])
+			widest = i;
+	if (total > table->width && widths[widest] > total - table->width + CUT_MIN)
+		widths[widest] -= total - table->width;
 }
 
 void table_print(struct table *table, bool colour, FILE *out)
@@ -99,12 +125,11 @@ void table_print(struct table *table, bool colour, FILE *out)
 			widths[i % table->columns] = width;
 	}
 	if (table->width)
-		columns_hide(table, widths);
+		columns_fit(table, widths);
 	for (size_t i = 0; i < table->rows; i++)
 		row_print(table, &table->cells[i * table->columns], widths, colour, out);
 }
 
-/* `hang` columns of the first line are taken. */
 void sentence_print(FILE *out, int width, int hang, const char *text)
 {
 	int column = hang;
@@ -122,7 +147,6 @@ void sentence_print(FILE *out, int width, int hang, const char *text)
 		text += bytes;
 		text += *text == ' ';
 	}
-	fputc('\n', out);
 }
 
 void table_free(struct table *table)
@@ -134,6 +158,9 @@ void table_free(struct table *table)
 char *text_tame(char *text)
 {
 	for (char *c = text; *c; c++) {
+		/* U+0080 to U+009F, too: some terminals take them for the beginning of a command. */
+		if ((unsigned char)*c == 0xc2 && (unsigned char)c[1] >= 0x80 && (unsigned char)c[1] < 0xa0)
+			c[0] = c[1] = '?';
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
 	}

@@ -39,8 +39,8 @@ struct cell *table_row(struct table *table);
 __attribute__((format(printf, 3, 4))) void cell_set(
     struct cell *cell, enum colour colour, const char *format, ...);
 void table_print(struct table *table, bool colour, FILE *out);
-/* Prints a line of words, broken between words where it would be longer than `width` (0: nowhere); what
- * follows is indented by `hang`. */
+/* Prints words, broken between them where a line would be longer than `width` (0: nowhere): `hang` columns of
+ * the first line are taken, the others are indented by as many. The last line is not ended. */
 void sentence_print(FILE *out, int width, int hang, const char *text);
 /* Columns of the terminal; 0: standard output is something else. */
 int terminal_width(void);

@@ -141,11 +141,10 @@ static void reasons_print(struct page *page, const json_t *routers)
 	json_t *router;
 	json_array_foreach(routers, i, router)
 	{
-		char since[SHOW_TEXT_MAX], line[1024];
-		snprintf(line, sizeof line, "%s: %s since %s: %s", member_text(router, "name"),
+		char since[SHOW_TEXT_MAX];
+		page_sentence(page, COLOUR_NONE, 0, "%s: %s since %s: %s", member_text(router, "name"),
 		    member_text(router, "state"), show_time(member_text(router, "since"), since),
 		    member_text(router, "reason"));
-		fprintf(page->out, "%s\n", text_tame(line));
 	}
 }
 
@@ -194,17 +193,16 @@ static void drains_print(struct page *page, const json_t *routers)
 	json_t *router;
 	json_array_foreach(routers, i, router)
 	{
-		char since[SHOW_TEXT_MAX], line[512];
+		char since[SHOW_TEXT_MAX];
 		if (!member_true(router, "drained"))
 			continue;
 		const char *until = member_text(router, "drained_until");
 		char end[SHOW_TEXT_MAX];
-		snprintf(line, sizeof line,
+		page_sentence(page, COLOUR_NONE, 0,
 		    "%s: drained since %s by uid %d%s%s; take part again: vipctl resume %s",
 		    member_text(router, "name"), show_time(member_text(router, "drained_since"), since),
 		    (int)member_number(router, "drained_by"), *until ? " until " : "",
 		    *until ? show_time(until, end) : "", member_text(router, "name"));
-		fprintf(page->out, "%s\n", text_tame(line));
 	}
 }
 
@@ -215,31 +213,30 @@ static void punctuality_print(struct page *page, const json_t *engine)
 	     locked = !json_is_false(json_object_get(engine, "memory_locked"));
 	if (realtime && locked)
 		return;
-	colour_set(page->out, page->colour, COLOUR_WARN);
-	fprintf(page->out, "engine: %s%s%s: on a busy machine takeovers may be late; the unit needs %s%s%s\n",
+	page_sentence(page, COLOUR_WARN, 0,
+	    "engine: %s%s%s: on a busy machine takeovers may be late; the unit needs %s%s%s",
 	    realtime ? "" : "no real-time priority", realtime || locked ? "" : ", ",
 	    locked ? "" : "memory is not locked", realtime ? "" : "LimitRTPRIO=20",
 	    realtime || locked ? "" : " and ", locked ? "" : "LimitMEMLOCK=infinity");
-	colour_set(page->out, page->colour, COLOUR_NONE);
 }
 
 static void page_print(struct page *page, const json_t *status)
 {
 	const json_t *routers = json_object_get(status, "virtual_routers"),
 		     *checks = json_object_get(status, "checks");
-	char up[SHOW_TEXT_MAX], line[1024];
+	char up[SHOW_TEXT_MAX];
 	const json_t *engine = json_object_get(status, "engine");
 	page->stale = engine_is_silent(status);
-	snprintf(line, sizeof line, "%s: vipd %s, up %s, %s", member_text(status, "node"),
+	page_sentence(page, COLOUR_NONE, 0, "%s: vipd %s, up %s, %s", member_text(status, "node"),
 	    member_text(status, "version"), age_text(uptime_ms(status), up),
 	    member_text(json_object_get(status, "config"), "path"));
-	fprintf(page->out, "%s\n\n", text_tame(line));
+	fputc('\n', page->out);
 	routers_print(page, routers);
 	checks_print(page, checks);
 	fputc('\n', page->out);
 	reasons_print(page, routers);
 	drains_print(page, routers);
-	group_print(page->out, page->colour, status);
+	group_print(page, status);
 	punctuality_print(page, engine);
 	attention_print(page, status);
 }

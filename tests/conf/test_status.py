@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from terminal import Terminal
+
 from fake_agent import (
     VIP, VIPCTL, address_elsewhere, address_left, address_missing, address_unknown, agent, at, backup, certificate,
     certificate_expired, certificate_without_vip, check_fails, check_not_allowed, check_recovers, engine_hangs, fault,
@@ -221,3 +223,22 @@ def test_times_are_local(agent):
     backup(agent.status).update(drained=True, drained_since="2026-11-22T16:00:00.000Z", drained_by=0, drained_until=None)
     done = agent.run("check", env={"TZ": "UTC-2"})
     assert done.stdout.startswith("WARNING: api: drained since 2026-11-22 18:00:00.000: "), done
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_rows_never_wrap_and_sentences_do_between_words(agent, width):
+    """With names as long as they can be, and texts from outside that are no better."""
+    long, check = "n" * 63, "c" * 31
+    grouped(agent.status, member(2, node=long, health="failing", reason="check " + "because of this and that " * 4), following=long)
+    backup(agent.status)["active_router"]["node"] = long
+    agent.status["checks"][0].update(name=check, state="failing", last_error="the server says no, " * 6 + "\x9b2J")
+    with Terminal(VIPCTL, "-s", agent.path, "status", width=width, height=80) as terminal:
+        text = terminal.shows("ENDED")
+        shown = text[:text.index("ENDED")]
+        joined = "\n".join(terminal.screen("-J"))
+        assert joined.startswith(shown.rstrip("\n")) or width < 80, shown
+        assert max(map(len, shown.splitlines())) <= width and "\x9b" not in shown
+        for words in ("because of this and that because", "the server says no, the server"):
+            assert words in " ".join(shown.split()), shown
+        if width == 80:
+            assert f"\n{long}  backup  failing\n" in shown and "n~\n" in shown, shown
