@@ -137,9 +137,9 @@ class Keepalived(Router):
         self.daemon = keepalived.Keepalived(self)
         self.learned_interval_ms = self.daemon.learned_interval_ms
 
-    def begin_with(self, priority, interval_ms=100, preempt=True, addresses=None, unicast_to=None):
+    def begin_with(self, priority, interval_ms=100, preempt=True, addresses=None, unicast_to=None, version=3):
         addresses = addresses or ([] if self.is_ipv4() else [GROUP_LINK_LOCAL]) + [self.testbed.vip]
-        self.daemon.begin([keepalived.instance(VRID, priority, interval_ms, addresses, preempt, unicast_to)])
+        self.daemon.begin([keepalived.instance(VRID, priority, interval_ms, addresses, preempt, unicast_to, version=version)])
 
     def leave(self):
         """As systemd stops it; it takes a second to go, the address does not."""

@@ -174,8 +174,8 @@ def test_a_peer_adopts_the_interval_of_vipd(segment, vipd, peer):
 @pytest.mark.parametrize("peer", ["keepalived"], indirect=True)
 def test_unicast(segment, vipd, peer):
     """On a segment without multicast: adverts go straight to the other one. FRR has no such thing."""
-    vipd.begin_with(priority=200, peers=[peer.link_local])
-    peer.begin_with(priority=100, unicast_to=[vipd.link_local])
+    vipd.begin_with(priority=200, peers=[peer.source()])
+    peer.begin_with(priority=100, unicast_to=[vipd.source()])
     segment.settles(vipd, vipd)
     vipd.blackhole()
     segment.becomes_holder(peer)
@@ -183,7 +183,7 @@ def test_unicast(segment, vipd, peer):
     segment.settles(vipd, vipd)
     vipd.leave()
     segment.becomes_holder(peer)
-    vipd.begin_with(priority=50, peers=[peer.link_local])
+    vipd.begin_with(priority=50, peers=[peer.source()])
     segment.settles(peer, vipd)
     peer.leave()
     segment.settles(vipd, vipd)

@@ -80,7 +80,7 @@ class Keepalived:
         return int(line[1])
 
 
-def instance(vrid, priority, interval_ms, addresses, preempt=True, unicast_to=None, tracked=False):
+def instance(vrid, priority, interval_ms, addresses, preempt=True, unicast_to=None, tracked=False, version=3):
     """A virtual router as keepalived.conf(5) has it. addresses: of one family, in IPv6 the link-local one with them."""
     lines = [f"    {address}/{64 if address.startswith('fe80') else 128 if ':' in address else 32} dev eth0" for address in addresses]
     more = [] if preempt else ["  nopreempt"]
@@ -89,7 +89,8 @@ def instance(vrid, priority, interval_ms, addresses, preempt=True, unicast_to=No
     if tracked:
         more += ["  track_script {", "    apiserver", "  }", "  track_file {", "    drain", "  }"]
     return "\n".join([
-        f"vrrp_instance r{vrid} {{", "  state BACKUP", "  interface eth0", f"  virtual_router_id {vrid}", f"  priority {priority}",
+        f"vrrp_instance r{vrid} {{", "  state BACKUP", "  interface eth0", f"  version {version}",
+        f"  virtual_router_id {vrid}", f"  priority {priority}",
         f"  advert_int {interval_ms / 1000:g}", *more, "  virtual_ipaddress {", *lines, "  }", "}", ""])
 
 
