@@ -3,21 +3,24 @@
 
 import contextlib
 import socket
+import struct
 
 import pytest
 
-from hostile import namespace
+from hostile import field, group_datagram, namespace, packed
+from keys import make_key, roll_out
 from testbed import VIP, VIP_IPV4, wait_for
 
 PORT = 7443  # of a listener for both families, so that IPv4 clients have mapped addresses
+CHANGES, ASK = 1, 3
 
 
 @contextlib.contextmanager
-def listening(node, port=PORT):
+def listening(node):
     with namespace(node.name):
-        listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+        listener = socket.create_server(("::", PORT), family=socket.AF_INET6, dualstack_ipv6=True)
     with listener:
-        yield listener
+        yield
 
 
 @contextlib.contextmanager
@@ -36,35 +39,83 @@ def know(nodes, count):
         wait_for(f"{node.name} knows {count} clients", lambda node=node: connections(node), lambda c: c["known"] == count)
 
 
-@pytest.fixture
-def dual(nodes):
-    """An address of each family, and a server on both of them on each node."""
+@pytest.mark.vips(VIP, VIP_IPV4)
+def test_every_server_knows_the_clients(lab, nodes):
+    first, second, third = nodes
+    for node in nodes:
+        wait_for("nobody is connected", lambda node=node: connections(node)["reason"], lambda why: why == "no client is connected")
     with contextlib.ExitStack() as stack:
         for node in nodes:
-            node.reconfigure(router={"addresses": [VIP, VIP_IPV4]})
             stack.enter_context(listening(node))
-        wait_for("the first has both", lambda: nodes[0].has_address(VIP, VIP_IPV4), bool)
-        yield nodes
-
-
-def test_every_server_knows_the_clients(lab, dual):
-    first, second, third = dual
-    for node in dual:
-        why = wait_for("nobody is connected", lambda node=node: connections(node)["reason"], lambda why: why == "no client is connected")
-    with connected(lab.client, (VIP, PORT), (VIP, PORT), (VIP_IPV4, PORT), (VIP_IPV4, 6443), (VIP, 6443),
-                   (first.address, PORT)) as sockets:
-        know(dual, 5)
+        sockets = stack.enter_context(connected(lab.client, (VIP, PORT), (VIP, PORT), (VIP_IPV4, PORT), (VIP_IPV4, 6443), (VIP, 6443),
+                                                (first.address, PORT)))
+        know(nodes, 5)
         assert connections(second)["reason"] is None and connections(second)["there"] == 5
         # A joiner has nothing and asks.
         third.vipd_stop()
         third.vipd_start()
         know([third], 5)
         assert third.metric("vipd_connections_known") == third.metric("vipd_connections") == 5
-        # What does not arrive is made good, and hellos that are lost change nothing of it.
-        with second.testbed.switch_drops(f"oifname {second.port} udp dport 9752"):
+        # What does not arrive is made good.
+        with lab.switch_drops(f"oifname {second.port} udp dport 9752"):
             sockets.pop(0).close()
             know((first, third), 4)
             sockets.pop(0).close()
             know((first, third), 3)
             assert connections(second)["known"] == 5
-        know(dual, 3)
+        know(nodes, 3)
+
+
+# ---- somebody else's lists ----
+
+def forged(source, *clients, kind=CHANGES, number=77, **more):
+    """A frame with a list. clients: (address, port, virtual address, its port)."""
+    entries = b"".join(packed(local) + struct.pack("!H", local_port) + packed(address) + struct.pack("!H", port)
+                       for address, port, local, local_port in clients)
+    return group_datagram(source, b"vipc", field(1, struct.pack("!BQQIHH", kind, number, 1, len(clients), 0, 0))
+                          + (field(2, entries) if clients else b""), **more)
+
+
+def refused(node, reason):
+    return node.status()["group"]["dropped"].get(reason, 0)
+
+
+def test_a_forged_list_names_clients_and_never_sources(lab, nodes, attacker):
+    """Without keys it is believed of the holder, and of nobody else."""
+    first, second, third = nodes
+    me, never_was = "fe80::66", (lab.client.address, 5555, VIP, 6443)
+    for source, reason in ((me, "not_member"), (third.link_local, "not_active"), (second.link_local, "own_packet")):
+        before = refused(second, reason)
+        attacker.send(forged(source, never_was))
+        wait_for(f"the second counts {reason}", lambda reason=reason: refused(second, reason), lambda count, before=before: count > before)
+    assert connections(second)["known"] == 0
+    bad_local = [(lab.client.address, 5555, local, 6443) for local in (second.address, lab.client.address, "ff02::1", "::")]
+    bad_address = [(address, 5555, VIP, 6443) for address in (VIP, "ff02::1", "::", "::1", "::ffff:10.6.6.7")]
+    bad_address += [(lab.client.address, 0, VIP, 6443)]
+    with lab.switch_drops(f"iifname {first.port} udp dport 9752"):  # the holder does not contradict
+        attacker.send(forged(first.link_local, never_was, (second.address, 5555, VIP, 6443), (lab.client.address, 5555, VIP, 9),
+                             *bad_local, *bad_address))
+        wait_for("it is believed", lambda: connections(second), lambda c: c["known"] == 2)
+        assert connections(second)["refused"] == {"bad_local": 4, "bad_address": 6, "no_listener": 1}
+        told = connections(second)["told"]
+        first.vipd_kill_all()
+        lab.wait_holder(second)
+        # The second's own address is refused by its engine: it is the route that knows.
+        wait_for("the client is told", lambda: connections(second), lambda c: c["told"] == told + 1)
+        assert connections(second)["last_told"] == 1
+        assert second.metric("vipd_connections_refused_total") >= 1
+
+
+def test_with_keys_nobody_else_is_believed(lab, nodes, attacker):
+    first, second, _ = nodes
+    path, _ = make_key(lab, 1)
+    roll_out(nodes, {1: path})
+    with connected(lab.client, (VIP, 6443)):
+        know(nodes, 1)
+        clients = [(lab.client.address, port, VIP, 6443) for port in range(1, 25)]
+        for reason, packet in {"auth_missing": forged(first.link_local, *clients),
+                               "auth_bad_mac": forged(first.link_local, *clients, key=b"a wrong key")}.items():
+            before = refused(second, reason)
+            attacker.send(packet)
+            wait_for(f"it is counted as {reason}", lambda reason=reason: refused(second, reason), lambda n, before=before: n > before)
+        assert connections(second)["known"] == connections(second)["there"] == 1

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What servers know of each other from hellos: who is there, in which state, with which settings; and what nobody can forge."""
 
-import hashlib
-import hmac
 import json
 import os
 import signal
@@ -10,11 +8,10 @@ import struct
 
 import pytest
 
-from hostile import GROUP, frame, packed, put_checksum, sequence
+from hostile import GROUP, HELLO_PORT as PORT, UDP, field, frame, group_datagram, packed, put_checksum, sequence
 from keys import make_key, roll_out
 from testbed import SANITIZED, VIP, transitions, wait_for
 
-UDP, PORT = 17, 9752
 PER_SECOND, SECONDS = 1000 if SANITIZED else 2000, 3  # as in test_hostile.py
 
 
@@ -109,22 +106,11 @@ def test_lost_back_and_stopped(lab, nodes):
 
 # ---- somebody else's hellos ----
 
-def field(kind, value):
-    return struct.pack("!BH", kind, len(value)) + value
-
-
-def hello(source, node="forged", vrid=100, number=None, state=2, priority=254, key=None, hops=255, content=None, flags=None, shift=0.0):
-    """A frame. key: of adverts; without one it is not signed."""
-    data = b"vipd" + bytes((1, (1 if key else 0) if flags is None else flags, 6, vrid)) + (content if content is not None else (
+def hello(source, node="forged", vrid=100, number=None, state=2, priority=254, content=None, flags=None, **more):
+    """A frame; more: see group_datagram()."""
+    return group_datagram(source, b"vipd", content if content is not None else (
         field(1, node.encode()) + field(3, bytes(16) + struct.pack("!QI", number or sequence(), 1000))
-        + field(5, bytes((state, 2, priority, priority, 2))) + field(7, struct.pack("!IBBB", 100, 1, 0, 0))))
-    if key:
-        begin = struct.pack("!BBHQ", 1, 1, 0, sequence(shift))
-        derived = hmac.new(key, b"vipd hello 1", hashlib.sha256).digest()
-        covered = packed(source) + packed(GROUP) + data + begin + bytes(16)
-        data += begin + hmac.new(derived, covered, hashlib.sha256).digest()[:16]
-    udp = struct.pack("!HHHH", PORT, PORT, 8 + len(data), 0) + data
-    return frame(put_checksum(udp, 6, source, GROUP, UDP), source, GROUP, UDP, hops)
+        + field(5, bytes((state, 2, priority, priority, 2))) + field(7, struct.pack("!IBBB", 100, 1, 0, 0))), vrid=vrid, flags=flags, **more)
 
 
 def refused(node):

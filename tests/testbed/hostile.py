@@ -19,7 +19,7 @@ from basics import VIP
 from hosts import Host
 from plugin import LATE
 
-VRRP, ICMPV6 = 112, 58
+VRRP, ICMPV6, UDP, HELLO_PORT = 112, 58, 17, 9752
 GROUP, ALL_NODES, VRID = "ff02::12", "ff02::1", 100
 ETH_P_IPV6 = 0x86dd
 MAC = "02:00:00:00:00:66"
@@ -83,6 +83,22 @@ def advert(source, priority=254, interval_cs=10, vrid=VRID, version=3, kind=1, c
     if wrong_checksum:
         pdu = pdu[:6] + bytes((pdu[6] ^ 1,)) + pdu[7:]
     return frame(pdu, source, destination, VRRP, hops, mac)
+
+
+def field(kind, value):
+    return struct.pack("!BH", kind, len(value)) + value
+
+
+def group_datagram(source, magic, content, vrid=VRID, key=None, hops=255, flags=None, shift=0.0):
+    """A frame with what vipds tell each other. key: of adverts; without one it is not signed."""
+    data = magic + bytes((1, (1 if key else 0) if flags is None else flags, 6, vrid)) + content
+    if key:
+        begin = struct.pack("!BBHQ", 1, 1, 0, sequence(shift))
+        derived = hmac.new(key, b"vipd hello 1", hashlib.sha256).digest()
+        covered = packed(source) + packed(GROUP) + data + begin + bytes(16)
+        data += begin + hmac.new(derived, covered, hashlib.sha256).digest()[:16]
+    udp = struct.pack("!HHHH", HELLO_PORT, HELLO_PORT, 8 + len(data), 0) + data
+    return frame(put_checksum(udp, 6, source, GROUP, UDP), source, GROUP, UDP, hops)
 
 
 def neighbor_advertisement(target=VIP, claims=MAC, asked_by=None):
