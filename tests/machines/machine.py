@@ -72,6 +72,10 @@ def remove_cgroups():
             os.rmdir(directory)
 
 
+class NotHere(Exception):
+    """What a row needs is not on this machine."""
+
+
 class Machine:
     def __init__(self, name, number, priority, tls):
         self.name, self.number, self.priority, self.tls = name, number, priority, tls
@@ -174,14 +178,26 @@ class Machine:
         return run("nsenter", "-t", str(self.init()), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", *command,
                    check=check, timeout=timeout, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TERM": "dumb"})
 
+    def processes(self, words, inside=True):
+        """Ids, inside the machine or as seen from here, of processes whose command line begins with these words and
+        whose program has exactly that name."""
+        pattern = rf"^(/[^ ]*/)?{words}( |$)"
+        if inside:
+            return self.run("pgrep", "-f", pattern, check=False).stdout.split()
+        space = os.readlink(f"/proc/{self.init()}/ns/pid")
+        return [pid for pid in run("pgrep", "-f", pattern, check=False).stdout.split() if os.readlink(f"/proc/{pid}/ns/pid") == space]
+
     def unit(self, name="vipd.service", key="ActiveState"):
         return self.run("systemctl", "show", "-P", key, name).stdout.strip()
 
-    def state(self, router="api"):
+    def state(self, name="api", among="virtual_routers"):
         """Of its virtual router; "" while vipd does not answer."""
         done = self.run("vipctl", "-o", "json", "status", check=False)
-        routers = json.loads(done.stdout)["virtual_routers"] if done.stdout else []
-        return next((found["state"] for found in routers if found["name"] == router), "")
+        all_of_them = json.loads(done.stdout)[among] if done.stdout else []
+        return next((found["state"] for found in all_of_them if found["name"] == name), "")
+
+    def check(self, name):
+        return self.state(name, "checks")
 
     def main_pid(self):
         return int(self.unit(key="MainPID"))

@@ -2,15 +2,21 @@
 """What is done to the first machine, and what is expected.
 
 planned: nobody may lose a request. moves: another machine must have held the address meanwhile; None: either.
-needs: a command of systemctl that older ones do not have; without it the row is left out.
+needs: a command that fails on a machine where there is no such thing; the row is left out there.
+managed: who manages the interface meanwhile, and before and after the row is measured; None: systemd-networkd.
 """
 
+import contextlib
+
 from basics import PREFIX, wait_for
+from features import captures, hungry_check, ipv4, late_user, process_check, stopped_control
+from networks import ifdown_ifup, ifupdown, network_manager
 
 
 class Row:
-    def __init__(self, name, act, planned=True, moves=None, needs=""):
-        self.name, self.act, self.planned, self.moves, self.needs = name, act, planned, moves, needs
+    def __init__(self, name, act, planned=True, moves=None, needs="true", managed=None):
+        self.name, self.act, self.planned, self.moves = name, act, planned, moves
+        self.needs, self.managed = needs, managed or (lambda m: contextlib.nullcontext())
 
 
 def systemctl(*words):
@@ -104,7 +110,7 @@ def kill(words):
     def act(m):
         before = m.unit(key="NRestarts")
         m.run("kill", "-KILL", *(m.run("systemctl", "show", "-P", "MainPID", "vipd").stdout.split() if words == "main"
-                                 else children_of(m, "(/usr/sbin/)?vipd")))
+                                 else m.processes("vipd(-control)?")))
         wait_for("systemd starts it again", lambda: m.unit(key="NRestarts"), lambda now: now != before, 60)
     return act
 
@@ -116,16 +122,11 @@ def watchdog(m):
     wait_for("the watchdog of systemd", lambda: m.unit(key="NRestarts"), lambda now: now != before, 60)
 
 
-def children_of(m, words):
-    """Process ids inside the machine whose command line has these words."""
-    return m.run("pgrep", "-f", "^" + words, check=False).stdout.split()
-
-
 def crash_loop(m):
     for _ in range(3):
-        first = wait_for("an engine", lambda: children_of(m, "vipd -E"), bool, 30)
+        first = wait_for("an engine", lambda: m.processes("vipd -E"), bool, 30)
         m.run("kill", "-KILL", *first)
-        wait_for("another engine", lambda old=first: children_of(m, "vipd -E") not in ([], old), bool, 30)
+        wait_for("another engine", lambda old=first: m.processes("vipd -E") not in ([], old), bool, 30)
 
 
 PROGRAMS = ("/usr/sbin/vipd", "/usr/libexec/vipd/vipd-control")
@@ -139,9 +140,9 @@ def replaced_files(m):
         m.run("mv", path + ".new", path)
     try:
         for words in ("vipd-control", "vipd -E"):
-            old = wait_for("it runs", lambda words=words: children_of(m, words))
+            old = wait_for("it runs", lambda words=words: m.processes(words))
             m.run("kill", "-KILL", *old)
-            wait_for("another one", lambda old=old, words=words: children_of(m, words) not in ([], old), bool, 30)
+            wait_for("another one", lambda old=old, words=words: m.processes(words) not in ([], old), bool, 30)
         wait_for("it is Active", m.state, lambda state: state == "active", 30)
     finally:
         for path in PROGRAMS:
@@ -197,6 +198,12 @@ ROWS = [
     Row("key as a credential", credential, moves=True),
     Row("interface comes late", late_interface, moves=False),
     Row("group comes late", late_group, moves=True),
+    Row("user comes late", late_user, moves=True),
+    Row("IPv4, engine killed", ipv4),
+    Row("capture files", captures, moves=True),
+    Row("check of a process", process_check, moves=True),
+    Row("check out of memory", hungry_check, moves=False),
+    Row("control stopped: killed", stopped_control),
     Row("upgrade of the package", upgrade, moves=True),
     Row("files replaced, engine and control killed", replaced_files, moves=False),
     Row("engine killed three times", crash_loop, moves=True),
@@ -207,8 +214,10 @@ ROWS = [
     Row("networkctl reconfigure", networkctl("reconfigure", "host0")),
     Row("networkctl down, up", network_down_up, planned=False, moves=True),
     Row("systemd-networkd restarted", systemctl("restart", "systemd-networkd"), moves=False),
+    Row("NetworkManager restarted", systemctl("restart", "NetworkManager"), moves=False, needs="command -v nmcli", managed=network_manager),
+    Row("ifdown, ifup", ifdown_ifup, planned=False, moves=True, needs="command -v ifup", managed=ifupdown),
     Row("reboot without a drain", reboot, moves=True),
     Row("poweroff without a drain", poweroff, moves=True),
-    Row("soft-reboot", soft_reboot, moves=True, needs="soft-reboot"),
+    Row("soft-reboot", soft_reboot, moves=True, needs="systemctl --help | grep -q soft-reboot"),
     Row("power cut", power_cut, planned=False, moves=True),
 ]
