@@ -49,7 +49,7 @@ libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-page page-test pictures setup-image image deb lintian deb-arm64 setup-trees machines dist fmt \
+.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-page page-test pictures setup-image image pod rpm deb lintian deb-arm64 setup-trees machines dist fmt \
 	fmt-check tidy install uninstall clean
 all: $(PROGRAMS)
 
@@ -364,6 +364,12 @@ deb: setup-deb
 	$(call there,$(DEB),sh -c 'cd source && dpkg-buildpackage -us -uc -b $(DEB_FLAGS)')
 lintian: deb
 	$(call there,$(DEB),sh -c 'lintian --fail-on error$(COMMA)warning vipd_*.changes')
+# A package for machines with rpm, in build/rpm/RPMS. On Debian, whose packages rpm does not know, without a look at what it needs.
+rpm:
+	@tests/setup rpm
+	mkdir -p build/rpm/SOURCES
+	git archive --prefix=vipd-$(VERSION)/ -o build/rpm/SOURCES/vipd-$(VERSION).tar.gz HEAD
+	rpmbuild -bb $(if $(wildcard /etc/debian_version),--nodeps) -D "_topdir $(CURDIR)/build/rpm" -D "vipd_version $(VERSION)" rpm/vipd.spec
 # For arm64: the package, unit tests, simulator and vipd -n by qemu-user, with the transcripts of this machine.
 deb-arm64: setup-trees $(B)/sim
 	@$(call unpack,build/deb-arm64)
@@ -376,6 +382,10 @@ image: setup-image all
 	@init/image $(B) $(VERSION) build/vipd-image.tar
 setup-image:
 	@tests/setup image
+# That image, run as the manifest says.
+pod: image lab-programs
+	@tests/setup pod
+	VIPD_BUILD=$(B) tests/lab/run pod_image.py
 setup-deb:
 	@tests/setup deb
 
