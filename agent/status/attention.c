@@ -148,6 +148,7 @@ static void judge_router(const struct judge *judge, const json_t *router)
 	char holder[HOLDER_TEXT_MAX];
 	const char *name = member_text(router, "name"), *state = member_text(router, "state");
 	bool drained = member_true(router, "drained");
+	const char *take_back = drained ? "; take it back: vipctl resume " : "";
 	judge_addresses(judge, router);
 	judge_conflict(judge, router);
 	judge_rivals(judge, router);
@@ -164,10 +165,12 @@ static void judge_router(const struct judge *judge, const json_t *router)
 		    "the two groups another vrid",
 		    name, member_text(json_object_get(router, "active_router"), "address"),
 		    (int)member_number(router, "vrid"));
-	else if (router_holder(router) == HOLDER_NOBODY || router_holder(router) == HOLDER_SILENT)
-		attention(judge, ATTENTION_BAD, "%s: this node hears no holder: %s%s%s", name,
-		    router_holder_text(router, holder), drained ? "; take it back: vipctl resume " : "",
+	else if (router_holder(router) == HOLDER_NOBODY)
+		attention(judge, ATTENTION_BAD, "%s: this node hears no holder%s%s", name, take_back,
 		    drained ? name : "");
+	else if (router_holder(router) == HOLDER_SILENT)
+		attention(judge, ATTENTION_BAD, "%s: this node hears no holder: %s%s%s", name,
+		    router_holder_text(router, holder), take_back, drained ? name : "");
 	if (router_is_kept(router))
 		attention(judge, ATTENTION_WARNING,
 		    "%s: drained, but no other server took over, so this node keeps the address until one "
