@@ -228,6 +228,18 @@ def test_commands_of_the_guide():
     assert len(kinds) == 7
 
 
+@pytest.mark.parametrize("path", ["README.md", "docs/k3s-calico.md"])
+def test_configurations_of_the_texts(path, tmp_path):
+    """Each is a whole one."""
+    blocks = [block for block in pathlib.Path(path).read_text().split("```")[1::2] if block.startswith("\nvirtual_routers")]
+    assert blocks
+    for block in blocks:
+        conf = tmp_path / "vipd.conf"
+        conf.write_text(block + 'run_as = "root";\n')
+        done = subprocess.run([VIPCTL.replace("vipctl", "vipd"), "-n", "-c", str(conf)], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, (block, done.stderr)
+
+
 def test_too_many_servers(conf):
     many = [word for i in range(33) for word in ("--server", f"n{i}=2001:db8::{i:x}1")]
     assert "more than 32" in vipctl(conf(), *many).stderr
