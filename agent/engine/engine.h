@@ -147,9 +147,10 @@ struct router {
 	struct pending pending;
 	const struct clients *clients; /* who is connected to the holder; NULL: nobody */
 	struct telling telling;
-	uint64_t ended;	  /* connections that the keeper has ended, as far as they are counted */
-	uint32_t order;	  /* generation of the order that was not answered yet, 0: none */
-	uint32_t request; /* vr.request that it carries */
+	uint64_t ended;	      /* connections that the keeper has ended, as far as they are counted */
+	uint32_t order;	      /* generation of the order that was not answered yet, 0: none */
+	uint32_t request;     /* vr.request that it carries */
+	bool has_connections; /* it has had the addresses, and clients may still think that it has */
 	struct vrrp_found found[VRRP_ADDRESSES_MAX]; /* as the running dump says */
 	enum vrrp_health checks_health;		     /* as control says */
 	uint8_t checks_lowered;			     /* the same */
@@ -303,6 +304,8 @@ void link_read(struct engine *engine, struct mono now);
 
 /* orders.c: what the keeper shall do, and what it answers */
 void order_write(struct engine *engine, struct router *router);
+/* It has given away its addresses, and now somebody else has them. */
+void order_end_connections(struct engine *engine, struct router *router);
 /* Until when its addresses are not stale. */
 void order_keep(struct engine *engine, const struct router *router);
 void order_clear(struct engine *engine, unsigned index);
@@ -377,8 +380,10 @@ void clients_forget(struct engine *engine, struct router *router);
 void clients_unmap(const struct clients *clients);
 
 /* telling.c: clients of the holder before are told to connect anew */
-/* It has announced its addresses for the first time as Active. */
-void telling_begin(struct engine *engine, struct router *router, struct mono now);
+/* It has become Active: the list that it has now is that of the holder before. */
+void telling_begin(struct engine *engine, struct router *router);
+/* It has announced its addresses. */
+void telling_announced(struct engine *engine, struct router *router, struct mono now);
 void telling_end(struct router *router);
 /* At the end of a turn: some of them. */
 void telling_turn(struct engine *engine, struct mono now);

@@ -36,8 +36,7 @@ static void announce(struct engine *engine, struct router *router, struct mono n
 		if (!result)
 			record_count(engine, router, BOARD_ANNOUNCEMENTS_SENT);
 	}
-	if (!mono_is_never(router->takeover_from)) /* the first time */
-		telling_begin(engine, router, now);
+	telling_announced(engine, router, now);
 	record_step(engine, router, BOARD_STEP_ANNOUNCED, mono_now());
 	sharing_announced(engine, router, now);
 }
@@ -81,6 +80,7 @@ static void settle(struct engine *engine, struct router *router)
 	engine->due[index] = router_deadline(router);
 	engine->takeover[index] = router->vr.active_down;
 	order_keep(engine, router);
+	order_end_connections(engine, router);
 	record_router(engine, router);
 }
 

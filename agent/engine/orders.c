@@ -55,6 +55,7 @@ void order_write(struct engine *engine, struct router *router)
 	order->lease_s = router->config.kernel_lease_s;
 	order->wanted = vrrp_wanted(vr);
 	order->reset = is_elsewhere(router);
+	router->has_connections = order->wanted || (router->has_connections && !order->reset);
 	order->port_count = router->config.port_count;
 	memcpy(order->ports, router->config.ports, sizeof order->ports);
 	order->address_count = router->config.address_count;
@@ -64,6 +65,13 @@ void order_write(struct engine *engine, struct router *router)
 	router->request = vr->request;
 	board_end_order(engine->board, index);
 	engine->ring = true;
+}
+
+/* One that was late, or had no link, could not know that somebody else would take over. */
+void order_end_connections(struct engine *engine, struct router *router)
+{
+	if (router->has_connections && is_elsewhere(router))
+		order_write(engine, router);
 }
 
 /* The slot may get another router: what the keeper still holds for this one goes, and its connections as they

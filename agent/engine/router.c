@@ -59,6 +59,8 @@ static void note_transition(struct engine *engine, struct router *router, struct
 	memset(router->takeover_steps_us, 0, sizeof router->takeover_steps_us);
 	record_step(engine, router, BOARD_STEP_WOKE, now);
 	router->pending.announce &= effect->to == VRRP_ACTIVE; /* no word of one that has left */
+	if (effect->to == VRRP_ACTIVE)
+		telling_begin(engine, router);
 	transition_note(engine, router, effect);
 }
 

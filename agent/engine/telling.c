@@ -27,19 +27,26 @@ static bool is_takeover(enum vrrp_reason reason)
 	       reason == VRRP_REASON_PEER_UNHEALTHY || reason == VRRP_REASON_PREEMPTED_LOWER;
 }
 
-void telling_begin(struct engine *engine, struct router *router, struct mono now)
+void telling_begin(struct engine *engine, struct router *router)
 {
-	struct telling *t = &router->telling;
 	enum vrrp_reason reason = router->vr.reason;
 	telling_end(router);
 	if (!router->clients || !router->config.reset_connections || !is_takeover(reason))
 		return;
-	*t = (struct telling){.clients = router->clients,
-	    .began = now,
-	    .round = reason == VRRP_REASON_NO_ADVERT ? 0 : ROUNDS - 1};
-	t->next = mono_add(now, rounds_us[t->round]);
+	router->telling = (struct telling){.clients = router->clients,
+	    .round = reason == VRRP_REASON_NO_ADVERT ? 0 : ROUNDS - 1,
+	    .next = MONO_NEVER};
 	router->clients = NULL;
 	record_clients(engine, router);
+}
+
+void telling_announced(struct engine *engine, struct router *router, struct mono now)
+{
+	struct telling *t = &router->telling;
+	if (!t->clients || !mono_is_never(t->next))
+		return;
+	t->began = now;
+	t->next = mono_add(now, rounds_us[t->round]);
 	engine->tickle_at = mono_min(engine->tickle_at, t->next);
 }
 

@@ -145,10 +145,14 @@ static bool assign(
 static bool begin_ending(const struct keeper *keeper, unsigned router, const struct board_order *order)
 {
 	const struct keeper_held *held = &keeper->page->held[router];
+	bool is_cleared = !order->address_count; /* the router is gone, what it held is not */
+	const struct address *addresses = is_cleared ? held->addresses : order->addresses;
+	uint32_t ifindex = is_cleared ? held->ifindex : order->ifindex;
+	unsigned count = is_cleared ? held->count : order->address_count;
 	struct ending_task task = {.router = (uint8_t)router, .generation = order->generation};
-	for (unsigned i = 0; i < held->count && i < CONFIG_ADDRESSES_MAX; i++)
-		if (!somebody_wants(keeper, held->ifindex, &held->addresses[i]))
-			task.addresses[task.address_count++] = held->addresses[i];
+	for (unsigned i = 0; i < count && i < CONFIG_ADDRESSES_MAX; i++)
+		if (!somebody_wants(keeper, ifindex, &addresses[i]))
+			task.addresses[task.address_count++] = addresses[i];
 	task.port_count =
 	    (uint8_t)(order->port_count < CONFIG_PORTS_MAX ? order->port_count : CONFIG_PORTS_MAX);
 	memcpy(task.ports, order->ports, sizeof task.ports);

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients with connections that are kept, and what they get when the address moves, by the kernel's own time stamps."""
+
+import contextlib
+import errno
+import socket
+import ssl
+import struct
+
+from basics import wait_for
+from hostile import namespace
+
+PORT = 6443
+ETH_P_ALL, SO_TIMESTAMPNS = 3, 35
+TCP, ICMPV6, ACK, RST = 6, 58, 0x10, 0x04
+READY = b"GET /readyz HTTP/1.1\r\nHost: api\r\n\r\n"
+BEGUN = b"GET /readyz HTTP/1.1\r\n"
+
+
+def answer(connection):
+    """Reads the whole of it."""
+    text = b""
+    while not text.endswith(b"ok"):
+        text += connection.recv(4096)
+    return text
+
+
+@contextlib.contextmanager
+def connected(lab, *addresses, waiting=()):
+    """A connection to each of these that has had its answer and is idle, and one to each of `waiting` whose request has not
+    been answered yet, as that of somebody who watches."""
+    context = ssl.create_default_context(cafile=f"{lab.tls}/ca.crt")
+    context.load_cert_chain(f"{lab.tls}/client.crt", f"{lab.tls}/client.key")
+    with contextlib.ExitStack() as stack, namespace(lab.client.name):
+        sockets = []
+        for address in (*addresses, *waiting):
+            plain = socket.create_connection((address, PORT), timeout=5)
+            sockets.append(stack.enter_context(context.wrap_socket(plain, server_hostname=address)))
+        for each in sockets:
+            each.sendall(READY)
+            assert answer(each).startswith(b"HTTP/1.1 200")
+        for each in sockets[len(addresses):]:
+            each.sendall(BEGUN)
+        yield sockets
+
+
+def knows(connection):
+    """Whether the client has got a reset; TLS would take it for an end."""
+    return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
+
+
+def wait_reset(*connections, deadline=15.0):
+    for connection in connections:
+        wait_for("the client gets a reset", lambda connection=connection: knows(connection), bool, deadline)
+
+
+class Ears:
+    """What passes eth0 of a host, from now on."""
+
+    def __init__(self, host):
+        with namespace(host.name):
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+            self.socket.bind(("eth0", ETH_P_ALL))
+        self.socket.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)  # SO_RCVBUFFORCE
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self.socket.setblocking(False)
+
+    def frames(self):
+        """(seconds, bytes) of all that has come."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                data, more, _, _ = self.socket.recvmsg(2048, 64)
+                seconds, nanoseconds = struct.unpack("=qq", more[0][2][:16])
+                yield seconds + nanoseconds / 1e9, data
+
+    def close(self):
+        self.socket.close()
+
+
+def packed(address):
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
+def is_announcement(data, vip, mac):
+    """Of this address by the host with this MAC."""
+    if data[6:12] != bytes.fromhex(mac.replace(":", "")):
+        return False
+    if ":" in vip:
+        return data[12:14] == b"\x86\xdd" and data[20] == ICMPV6 and data[54] == 136 and data[62:78] == packed(vip)
+    return data[12:14] == b"\x08\x06" and data[28:32] == data[38:42] == packed(vip)
+
+
+def tcp_of(data, vip):
+    """(port of the client, flags) of a TCP segment from this address; None: it is something else."""
+    if ":" in vip:
+        is_from, begin = data[12:14] == b"\x86\xdd" and data[20] == TCP and data[22:38] == packed(vip), 54
+    else:
+        is_from, begin = data[12:14] == b"\x08\x00" and data[23] == TCP and data[26:30] == packed(vip), 34
+    return (struct.unpack("!H", data[begin + 2:begin + 4])[0], data[begin + 13]) if is_from else None
