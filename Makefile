@@ -49,7 +49,7 @@ libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-page page-test pictures setup-image image pod rpm deb lintian deb-arm64 setup-trees machines dist fmt \
+.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-page page-test page-load pictures setup-image image pod rpm deb lintian deb-arm64 setup-trees machines dist fmt \
 	fmt-check tidy install uninstall clean
 all: $(PROGRAMS)
 
@@ -247,6 +247,9 @@ lab-alone: all lab-programs
 # The page in Chromium, and whether it has barriers (axe-core). Both are large, so `make check` does without.
 page-test: all
 	@if command -v chromium >/dev/null; then VIPD_BUILD=$(B) tests/page/run; else echo "page: skipped: no chromium; make setup-page"; fi
+# What 100 open pages cost the engine and control, in numbers.
+page-load: all
+	@VIPD_BUILD=$(B) /usr/bin/python3 tests/page/load.py
 setup-page:
 	@tests/setup page
 	@mkdir -p build/page && cp tests/page/axe/package*.json build/page

@@ -12,7 +12,7 @@ import time
 from basics import wait_for
 
 DEADLINE_S = 20
-WIDTH, HEIGHT = 1000, 900
+WIDTH, HEIGHT = 1000, 600
 
 
 def find():

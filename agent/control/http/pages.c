@@ -27,6 +27,7 @@
 #define AGE_MAX_US     USEC_PER_SEC
 #define AGE_MIN_US     (100 * USEC_PER_MS) /* when something has changed */
 #define BEAT_US	       (5 * USEC_PER_SEC)  /* page.js waits for 12 s */
+#define BEAT	       "event:beat\ndata:\n\n"
 #define SLOW_US	       (10 * USEC_PER_SEC)
 
 struct frame {
@@ -45,6 +46,7 @@ struct pages {
 	char *document;
 	size_t document_size;
 	struct frame *frame;
+	struct frame *beat;	/* what is sent when nothing is new */
 	uint64_t frames, beats; /* ever */
 	struct mono spoke;	/* when the last frame or beat began */
 };
@@ -134,16 +136,13 @@ static void renew(struct pages *pages)
 
 /* ---- viewers ---- */
 
-static char beat_bytes[] = "event:beat\ndata:\n\n";
-static struct frame beat = {.users = 1, .size = sizeof beat_bytes - 1, .bytes = beat_bytes};
-
 static bool viewer_next(struct viewer *v)
 {
 	const struct pages *pages = v->pages;
 	if (v->frames != pages->frames)
 		v->frame = pages->frame;
 	else if (v->beats != pages->beats)
-		v->frame = &beat;
+		v->frame = pages->beat;
 	if (!v->frame)
 		return false;
 	v->frame->users++;
@@ -302,8 +301,10 @@ struct pages *pages_new(struct service *service, sd_event *event)
 	    .gone_when = EPOLLHUP | EPOLLRDHUP,
 	    .fill = viewer_fill,
 	    .free = viewer_free};
-	if (sd_event_add_time(event, &pages->timer, CLOCK_MONOTONIC, 0, 0, on_timer, pages) < 0) {
-		free(pages);
+	pages->beat = frame_new(strdup(BEAT), strlen(BEAT));
+	if (!pages->beat ||
+	    sd_event_add_time(event, &pages->timer, CLOCK_MONOTONIC, 0, 0, on_timer, pages) < 0) {
+		pages_free(pages);
 		return NULL;
 	}
 	sd_event_source_set_enabled(pages->timer, SD_EVENT_OFF);
@@ -322,6 +323,7 @@ void pages_free(struct pages *pages)
 		return;
 	sd_event_source_disable_unref(pages->timer);
 	frame_drop(pages->frame);
+	frame_drop(pages->beat);
 	json_decref(pages->model);
 	free(pages->document);
 	free(pages);
