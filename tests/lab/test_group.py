@@ -4,11 +4,10 @@
 import json
 import os
 import signal
-import struct
 
 import pytest
 
-from hostile import GROUP, HELLO_PORT as PORT, UDP, field, frame, group_datagram, packed, put_checksum, sequence
+from hostile import GROUP, HELLO_PORT as PORT, UDP, field, frame, hello, packed, put_checksum
 from keys import make_key, roll_out
 from testbed import SANITIZED, VIP, transitions, wait_for
 
@@ -105,13 +104,6 @@ def test_lost_back_and_stopped(lab, nodes):
 
 
 # ---- somebody else's hellos ----
-
-def hello(source, node="forged", vrid=100, number=None, state=2, priority=254, content=None, flags=None, **more):
-    """A frame; more: see group_datagram()."""
-    return group_datagram(source, b"vipd", content if content is not None else (
-        field(1, node.encode()) + field(3, bytes(16) + struct.pack("!QI", number or sequence(), 1000))
-        + field(5, bytes((state, 2, priority, priority, 2))) + field(7, struct.pack("!IBBB", 100, 1, 0, 0))), vrid=vrid, flags=flags, **more)
-
 
 def refused(node):
     return node.status()["group"]["dropped"]

@@ -101,6 +101,13 @@ def group_datagram(source, magic, content, vrid=VRID, key=None, hops=255, flags=
     return frame(put_checksum(udp, 6, source, GROUP, UDP), source, GROUP, UDP, hops)
 
 
+def hello(source, node="forged", vrid=100, number=None, state=2, priority=254, content=None, flags=None, **more):
+    """A frame; more: see group_datagram()."""
+    return group_datagram(source, b"vipd", content if content is not None else (
+        field(1, node.encode()) + field(3, bytes(16) + struct.pack("!QI", number or sequence(), 1000))
+        + field(5, bytes((state, 2, priority, priority, 2))) + field(7, struct.pack("!IBBB", 100, 1, 0, 0))), vrid=vrid, flags=flags, **more)
+
+
 def neighbor_advertisement(target=VIP, claims=MAC, asked_by=None):
     """Unsolicited, O set: what a holder sends, with somebody else's MAC. Or the answer to a server that has asked."""
     to, mac = (asked_by.link_local, f"02:00:00:00:00:{asked_by.number}") if asked_by else (ALL_NODES, None)

@@ -164,6 +164,7 @@ static pcap_t *interface_open(const char *name, bool batched)
 	pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO);
 	if (batched)
 		pcap_set_buffer_size(pcap, BUFFER);
+	pcap_set_promisc(pcap, batched); /* a bridge that snoops keeps groups from itself */
 	if (pcap_activate(pcap) < 0 || !filter(pcap)) {
 		pcap_close(pcap);
 		return NULL;
