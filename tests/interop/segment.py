@@ -6,7 +6,6 @@ Debian's keepalived and one with Debian's FRR, and a client. Who takes part is f
 them. What somebody holds is what its kernel says, never what the daemon believes.
 """
 
-import contextlib
 import json
 import os
 import shutil
@@ -99,8 +98,7 @@ class Vipd(Router, Node):
     def finish(self):
         if self.vipd is not None:
             self.vipd_kill_all()
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.socket_path + ".drains")  # a drain outlives it
+            self.forget_drains()
             self.addresses_end()
 
     def events(self):

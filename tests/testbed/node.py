@@ -174,6 +174,11 @@ class Node(Host):
                 os.killpg(self.ended, signal.SIGKILL)
             self.ended = None
 
+    def forget_drains(self):
+        """Those of a vipd that has ended; they outlive it."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.socket_path + ".drains")
+
     def vipd_pids(self):
         """{"guardian": pid, "keeper": pid, "engine": pid, "control": pid}, without those that are not running."""
         pids = {"guardian": self.vipd.pid} if self.vipd and self.vipd.poll() is None else {}

@@ -55,6 +55,7 @@ class Trials(Cluster):
             if node.agent:
                 node.agent.end()
                 node.agent = None
+            node.forget_drains()
         self.undo.close()
         for node in self.nodes:
             with open(f"/proc/{node.anchor.pid}/net/dev") as interfaces:
