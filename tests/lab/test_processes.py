@@ -184,9 +184,11 @@ def test_what_control_starts_is_not_protected_from_the_out_of_memory_killer(lab,
     assert scores == {"guardian": -900, "keeper": -900, "engine": -900, "control": 0}
 
 
-def test_a_hung_control_is_replaced(lab, nodes):
-    """Before the results of the checks, which are valid for three times (interval + timeout), have expired."""
-    nodes[0].reconfigure(check={"timeout": "4s"})
+def test_a_hung_control_is_replaced(lab, nodes, unprivileged):
+    """Before the results of the checks, which are valid for three times (interval + timeout), have expired. Its user is
+    another one, and the guardian has no CAP_KILL: neither in the unit nor here."""
+    config = unprivileged.config()
+    nodes[0].reconfigure(check={"timeout": "4s"}, run_as="nobody", control={**config["control"], "group": "nogroup"})
     before, pids = transitions(nodes), all_running(nodes[0])
     os.kill(pids["control"], signal.SIGSTOP)
     wait_for("another control runs", nodes[0].vipd_pids, lambda now: now.get("control") not in (None, pids["control"]), 30)
