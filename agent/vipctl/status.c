@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `status` and `watch`: who holds what, since when and why; what needs attention stands last, where the eye
+ * `status`: who holds what, since when and why; what needs attention stands last, where the eye
  * is.
  */
 #include <stdlib.h>
@@ -241,48 +241,26 @@ static void page_print(struct page *page, const json_t *status)
 	attention_print(page, status);
 }
 
-/* Shows the status in one write, so that a redrawn screen does not flicker. `clear` may be "". */
-static int status_show(const struct vipctl *ctl, const char *clear)
+int command_status(const struct vipctl *ctl)
 {
 	json_t *status;
-	char *raw, *text = NULL;
-	size_t size;
+	char *raw;
 	int result = call_json(ctl, "GET", "/v1/status", &status, &raw);
 	if (result != EXIT_FINE)
 		return result;
-	struct page page = {
-	    .out = open_memstream(&text, &size), .colour = ctl->colour, .width = terminal_width()};
+	struct page page = {.out = ctl->json ? fopen("/dev/null", "we") : stdout,
+	    .colour = ctl->colour,
+	    .width = terminal_width()};
 	if (!page.out) {
-		fputs("vipctl: out of memory\n", stderr);
-		exit(EXIT_ATTENTION);
+		fputs("vipctl: /dev/null cannot be opened\n", stderr);
+		return EXIT_ATTENTION;
 	}
-	fputs(clear, page.out);
 	page_print(&page, status);
-	fclose(page.out);
-	if (ctl->json)
+	if (ctl->json) {
+		fclose(page.out);
 		raw_print(raw);
-	else
-		fwrite(text, 1, size, stdout);
-	free(text);
+	}
 	free(raw);
 	json_decref(status);
 	return page.attention ? EXIT_ATTENTION : EXIT_FINE;
-}
-
-int command_status(const struct vipctl *ctl)
-{
-	return status_show(ctl, "");
-}
-
-/* Goes on while the agent is away, because that is when one watches. Ends with Ctrl-C or with its output. */
-int command_watch(const struct vipctl *ctl)
-{
-	const char *clear = isatty(STDOUT_FILENO) && !ctl->json ? "\033[H\033[2J" : "";
-	for (;;) {
-		if (status_show(ctl, clear) >= EXIT_UNREACHABLE)
-			fputc('\n', stderr);
-		if (fflush(stdout) != 0)
-			return EXIT_ATTENTION;
-		sleep(1);
-	}
 }

@@ -15,7 +15,8 @@
 
 const struct command commands[] = {
     {"status", command_status, "", .summary = "who holds what, since when and why, and what needs attention"},
-    {"watch", command_watch, "", .summary = "the same, again every second; Ctrl-C ends it"},
+    {"watch", command_watch, "", .help = watch_help,
+	.summary = "the group, live: who holds what, who can take over, checks, moves"},
     {"events", command_events, "", .options = events_options,
 	.summary = "the last transitions; -f: and those to come"},
     {"explain", command_explain, "[EVENT]",

@@ -49,7 +49,8 @@ class Terminal:
             time.sleep(0.02)
 
     def shows(self, *words):
-        return self.wait(lambda text: all(word in text for word in words), " and ".join(words))
+        """Words, or sentences, which may be broken between words."""
+        return self.wait(lambda text: all(word in text or word in " ".join(text.split()) for word in words), " and ".join(words))
 
     def __enter__(self):
         return self

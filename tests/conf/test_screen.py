@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vipctl watch` on a terminal (tmux), and without one, against an agent of a few lines (fake_agent.py)."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+from fake_agent import VIPCTL, Agent, agent, backup, check_fails, grouped, healthy_status, holder_unknown, holding, member
+from terminal import Terminal
+
+KEYS = "d drain  r resume  e events  q quit"
+HEADLINE = "api: held by node1 (this node); 2 of 3 servers can take over; next: k8s-node02"
+
+
+def watch(agent, *arguments, **more):
+    return Terminal(VIPCTL, "-s", agent.path, "watch", *arguments, **more)
+
+
+@pytest.fixture
+def group(agent):
+    grouped(agent.status, member(2), member(3))
+    agent.timeline["holdings"] = [holding(2, 10, 70, end=("drained", "drained")), holding(1, 70.005, code="resigned")]
+    return agent
+
+
+def test_the_group_fits_80_by_24(group):
+    check_fails(group.status)
+    with watch(group) as terminal:
+        lines = terminal.shows(KEYS, "16:01:10").splitlines()
+        assert len(lines) == 24 and lines[23] == KEYS and HEADLINE in lines, lines
+        assert "! check apiserver: failing: HTTP 500" in lines
+        assert any(line.split() == ["k8s-node03", "fe80::5054:ff:fe12:3453", "backup", "100", "healthy", "0.4s", "ago"] for line in lines)
+        assert any(re.match(r"16:01:10  api: k8s-node02 -> k8s-node01  for .* so far +k8s-node02: drained", line) for line in lines), lines
+        assert terminal.screen("-J") == lines  # nothing was wrapped by the terminal
+        terminal.wait(lambda text: "failing       3.1ms  !!" in text)
+
+
+def test_it_is_drawn_anew_for_another_size(group):
+    with watch(group) as terminal:
+        for width, height in ((60, 12), (200, 50), (20, 3), (80, 24)):
+            terminal.resize(width, height)
+            terminal.wait(lambda text, h=height, w=width: text.startswith("node1: vipd") and text.split("\n")[h - 1:] == [KEYS[:w].rstrip()])
+        assert HEADLINE in terminal.shows(HEADLINE)
+
+
+def test_what_happens_is_shown_at_once(group):
+    with watch(group) as terminal:
+        terminal.shows(HEADLINE)
+        holder_unknown(group.status)
+        terminal.shows("api: HELD BY NOBODY: nobody")
+        group.status.update(healthy_status())
+        grouped(group.status, member(2, drained=True), can_take_over=0, following=None)
+        terminal.shows("0 of 2 servers can take over", "drained")
+
+
+def test_keys(group):
+    asked = []
+    group.on_post = lambda path: asked.append(path) or (403, {"error": "only root may do this"})
+    with watch(group) as terminal:
+        terminal.shows(KEYS)
+        terminal.keys("e")
+        assert "apiserver" not in terminal.shows("e group")
+        terminal.keys("e")
+        terminal.shows(KEYS, "apiserver")
+        terminal.keys("d")
+        terminal.shows("drain this node", "y yes")
+        terminal.keys("x")
+        terminal.shows(KEYS)
+        assert not asked
+        for key, command in (("d", "drain"), ("r", "resume")):
+            terminal.keys(key, "y")
+            terminal.shows(f"vipctl {command}\nvipctl: only root may do this", "press Return")
+            terminal.keys("Enter")
+            terminal.shows(KEYS)
+        assert asked == ["/v1/drain", "/v1/resume"]
+        terminal.keys("q")
+        assert "ENDED 0" in terminal.shows("ENDED")
+
+
+def is_usual(terminal):
+    """The terminal is as it was."""
+    shown = terminal.shows("ENDED", " echo")
+    assert " icanon" in shown and "-icanon" not in shown and "-echo " not in shown, shown
+    assert terminal.tmux("display", "-p", "#{alternate_on} #{cursor_flag} #{wrap_flag}").split() == ["0", "1", "1"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_the_terminal_is_given_back(group, number):
+    with watch(group) as terminal:
+        terminal.shows(KEYS)
+        os.kill(terminal.pid(), number)
+        is_usual(terminal)
+
+
+def test_it_can_be_stopped_and_goes_on(group):
+    with Terminal("bash", "--norc", "-i") as terminal:
+        terminal.keys(f"{VIPCTL} -s {group.path} watch", "Enter")
+        terminal.shows(KEYS)
+        terminal.keys("C-z")
+        terminal.wait(lambda text: "Stopped" in text and KEYS not in text)
+        assert terminal.tmux("display", "-p", "#{alternate_on}").strip() == "0"
+        terminal.keys("fg", "Enter")
+        terminal.shows(KEYS)
+        terminal.keys("q")
+        terminal.wait(lambda text: KEYS not in text)
+        terminal.keys("exit", "Enter")
+        is_usual(terminal)
+
+
+def test_an_agent_that_goes_and_comes_back(group):
+    with watch(group) as terminal:
+        terminal.shows(HEADLINE)
+        group.server_close()
+        os.unlink(group.path)
+        terminal.shows("THE AGENT OF THIS NODE DOES NOT ANSWER: the agent is not running here", "Below stands what was at")
+        again = Agent(group.path)
+        again.status = group.status
+        terminal.wait(lambda text: "DOES NOT ANSWER" not in text and HEADLINE in text)
+        again.awake.set()
+        again.shutdown()
+        again.server_close()
+
+
+@pytest.mark.parametrize("environment, coloured", [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colours(group, environment, coloured):
+    with watch(group, **environment) as terminal:
+        terminal.shows(KEYS)
+        assert ("\033[32m" in "".join(terminal.screen("-e"))) == coloured
+
+
+def test_nothing_from_outside_commands_the_terminal(group):
+    evil = "a\033[2Jb\033]0;title\007c\x9b31m\n\rd"
+    grouped(group.status, member(2, node=evil, health="failing", reason=evil), member(3), following=evil)
+    group.status["checks"][0].update(state="failing", last_error=evil, name=evil)
+    group.timeline["holdings"] = [holding(2, 10, 70, node=evil, reason=evil, end=("drained", evil)), holding(1, 70, reason=evil)]
+    out = drawn(group, 1.5)
+    ours = re.compile(rb"\033\[(\d+;1H|K|[0-9;]*m|\?(1049|25|7)[hl]|2J)")
+    rest = ours.sub(b"", out)
+    assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]", rest), rest
+    assert b"a?[2Jb?]0;title?c??31m??d" in rest
+
+
+def drawn(agent, seconds):
+    """What it writes to a terminal in that time."""
+    pid, end = pty.fork()
+    if pid == 0:
+        os.environ.update(TERM="xterm", LC_ALL="C.UTF-8", TZ="UTC")
+        os.execv(VIPCTL, [VIPCTL, "-s", agent.path, "watch"])
+    out, until = b"", time.monotonic() + seconds
+    while time.monotonic() < until:
+        if select.select([end], [], [], 0.05)[0]:
+            out += os.read(end, 65536)
+    os.write(end, b"q")
+    os.waitpid(pid, 0)
+    os.close(end)
+    return out
+
+
+def test_only_what_has_changed_is_drawn_again(group):
+    out = drawn(group, 3.5)
+    rows = [int(row) for row in re.findall(rb"\033\[(\d+);1H", out)]
+    assert len(rows) > 24 and rows[:24] == list(range(1, 25))
+    assert 4 not in rows[24:] and 24 not in rows[24:], rows  # the table and the keys stay as they are
+
+
+def test_lines_where_there_is_no_terminal(group):
+    with subprocess.Popen([VIPCTL, "-s", group.path, "watch"], stdout=subprocess.PIPE, text=True, env={"TZ": "UTC"}) as program:
+        def line():
+            return program.stdout.readline().rstrip("\n")[len("2026-11-22 16:00:00  "):]
+        assert line() == HEADLINE
+        check_fails(group.status)
+        assert line() == "! check apiserver: failing: HTTP 500"
+        backup(group.status)["active_router"]["node"] = "k8s-node02"
+        assert line() == HEADLINE.replace("node1 (this node)", "k8s-node02")
+        group.server_close()
+        os.unlink(group.path)
+        assert line().startswith("! the agent of this node does not answer: the agent is not running here")
+        program.kill()
+    with subprocess.Popen([VIPCTL, "-s", group.path, "-o", "json", "watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert "the agent is not running" in program.stderr.readline()
+        again = Agent(group.path)
+        again.status = group.status
+        assert json.loads(program.stdout.readline())["node"] == "node1"
+        program.kill()
+        again.awake.set()
+        again.shutdown()
+        again.server_close()
