@@ -60,6 +60,7 @@ struct control {
 	bool has_records;		/* and a directory for these */
 	bool has_timeline;		/* and memory for it */
 	bool has_hellos[VRRP_FAMILIES]; /* and a socket for these */
+	bool has_translated;		/* and one for translated connections */
 	void *parts[PARTS];
 };
 

@@ -191,6 +191,13 @@ static bool timeline_wanted(void)
 	return fstat(FD_TIMELINE, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == TIMELINE_SIZE;
 }
 
+static bool is_netlink(int fd)
+{
+	int domain = 0;
+	socklen_t size = sizeof domain;
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_NETLINK;
+}
+
 static bool is_datagram(int fd)
 {
 	int type = 0;
@@ -226,6 +233,7 @@ int main(int argc, char **argv)
 	bool has_metrics = metrics_wanted(), has_records = records_wanted(), has_timeline = timeline_wanted();
 	bool has_hellos[VRRP_FAMILIES] = {
 	    [VRRP_IPV6] = is_datagram(FD_HELLOS), [VRRP_IPV4] = is_datagram(FD_HELLOS_IPV4)};
+	bool has_translated = is_netlink(FD_TRANSLATED);
 	log_open("control");
 	prctl(PR_SET_NAME, "vipd-control");
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -240,7 +248,8 @@ int main(int argc, char **argv)
 	struct control control = {.board = board_map(FD_BOARD),
 	    .has_metrics = has_metrics,
 	    .has_records = has_records,
-	    .has_timeline = has_timeline};
+	    .has_timeline = has_timeline,
+	    .has_translated = has_translated};
 	memcpy(control.has_hellos, has_hellos, sizeof has_hellos);
 	int r = control.board ? prepare(&control) : -errno;
 	if (r >= 0)

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "vipd/kernel.h"
 #include "vipd/log.h"
 
 #define CALM_TICK_US	    (1 * USEC_PER_SEC) /* to the limits of silence it is short */
@@ -34,6 +35,7 @@
 #define LOGGED_DEATHS	    4 /* of a child that cannot live; then one a minute */
 #define LOGGED_DEATHS_EVERY 12
 #define FAILURE_PAUSE_S	    5
+#define TRANSLATED_EVERY_US (500 * USEC_PER_MS) /* a walk through all of conntrack each */
 #define MESSAGES_A_TURN	    16
 #define STOP_MAX_US	    (15 * USEC_PER_SEC) /* past the longest handover */
 #define DYING_US	    (2 * USEC_PER_SEC)	/* after that it was SIGKILL */
@@ -158,6 +160,17 @@ static void reap(void)
 	}
 }
 
+/* The request is ours, and control cannot have it sent more often than the kernel can bear. */
+static void ask_for_translated(void)
+{
+	int fd = guardian.inheritance[CHILD_CONTROL].fds[FD_TRANSLATED];
+	struct mono now = mono_now();
+	if (fd < 0 || mono_sub(now, guardian.translated_asked) < TRANSLATED_EVERY_US)
+		return;
+	guardian.translated_asked = now;
+	kernel_translated_ask(fd); /* control waits for an answer in vain and says so */
+}
+
 static void hear_child(enum child_kind kind)
 {
 	struct child *child = &guardian.children[kind];
@@ -171,10 +184,10 @@ static void hear_child(enum child_kind kind)
 		if (result)
 			return; /* end-of-file: SIGCHLD follows */
 		child->heard = mono_now();
-		if (message.type == MESSAGE_CONFIG) {
-			close(fds[0]);
-			close(fds[1]);
-		} else if (message.type == MESSAGE_READY) {
+		for (int f = 0; f < MESSAGE_FDS; f++) /* nobody has to hand us any */
+			if (fds[f] >= 0)
+				close(fds[f]);
+		if (message.type == MESSAGE_READY) {
 			child->ready = message.generation;
 			if (kind == CHILD_ENGINE)
 				guardian.may_adopt = true;
@@ -182,6 +195,8 @@ static void hear_child(enum child_kind kind)
 		} else if (message.type == MESSAGE_RELOAD && kind == CHILD_CONTROL && !guardian.stopping &&
 			   !guardian.reload_asked) { /* control asks again when it has an answer */
 			configuration_reload(&guardian, true);
+		} else if (message.type == MESSAGE_TRANSLATED && kind == CHILD_CONTROL) {
+			ask_for_translated();
 		}
 	}
 }

@@ -96,12 +96,13 @@ struct guardian {
 	uint64_t fingerprint;
 	struct mono next_look, next_groups;
 	struct mono next_reload;
-	bool record_dir_hangs;	 /* or could not be asked, before it is opened */
-	bool reload_wanted;	 /* when the reader has time for it */
-	uint64_t announced;	 /* generation for which READY=1 was sent */
-	bool reload_pending;	 /* somebody waits for this generation to be in force */
-	bool reload_asked;	 /* that somebody is control */
-	struct message reloaded; /* what came of the last reload; type 0: there was none */
+	bool record_dir_hangs;	      /* or could not be asked, before it is opened */
+	bool reload_wanted;	      /* when the reader has time for it */
+	uint64_t announced;	      /* generation for which READY=1 was sent */
+	bool reload_pending;	      /* somebody waits for this generation to be in force */
+	struct mono translated_asked; /* when control last had this done */
+	bool reload_asked;	      /* that somebody is control */
+	struct message reloaded;      /* what came of the last reload; type 0: there was none */
 	struct mono resigned_at,
 	    release_at;	   /* begin and end of a handover in place of the engine, else MONO_NEVER */
 	bool may_adopt;	   /* false: what the last engine held was released, so the next one adopts nothing */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "guardian/guardian.h"
+#include "vipd/kernel.h"
 #include "vipd/log.h"
 
 /* Opens what a row stands for: ends[0], ends[1] or both; an end that stays -1 does not exist. */
@@ -93,6 +94,15 @@ static int open_timeline(const struct guardian *guardian, int ends[2])
 	return 0;
 }
 
+/* A kernel without it translates nothing. */
+static int open_translated(const struct guardian *guardian, int ends[2])
+{
+	(void)guardian;
+	int fd = kernel_translated_open();
+	ends[0] = fd < 0 ? -1 : fd;
+	return 0;
+}
+
 static int open_records(const struct guardian *guardian, int ends[2])
 {
 	if (guardian->record_dir_hangs)
@@ -157,6 +167,7 @@ static const struct {
     {FD_HELLOS_IPV4, open_hellos_ipv4, {CONTROL}},
     {FD_TIMELINE, open_timeline, {CONTROL}},
     {FD_ARP, open_arp, {ENGINE}},
+    {FD_TRANSLATED, open_translated, {CONTROL}},
     {FD_LOCK, open_lock, {ENGINE | KEEPER}},
     {FD_PROGRAM, open_programs, {ENGINE | KEEPER, CONTROL}},
     {FD_KEEPER_PAGE, open_page, {KEEPER, ENGINE}},

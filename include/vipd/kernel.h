@@ -129,5 +129,12 @@ int kernel_open_diag(struct kernel *kernel); /* needs NET_ADMIN to end any; 0 or
 void kernel_end_connections(struct kernel *dumps, struct kernel *requests, const struct kernel_ending *of,
     struct kernel_ended *ended);
 
+/*
+ * A socket for connections whose destination was translated, and the request for all of them, which needs
+ * NET_ADMIN. The answers wait in the socket. Return the descriptor or 0, or -errno.
+ */
+int kernel_translated_open(void);
+int kernel_translated_ask(int socket);
+
 /* Whether an address event shows a usable address as kernel_address_add() asks for. */
 bool kernel_address_usable(const struct kernel_event *event);

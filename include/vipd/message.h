@@ -5,7 +5,7 @@
  * Who may say what:
  *	guardian -> engine, control	CONFIG, STOP
  *	engine -> guardian		READY, CHANGED (a drain)
- *	control -> guardian		READY, RELOAD, ALIVE
+ *	control -> guardian		READY, RELOAD, ALIVE, TRANSLATED
  *	guardian -> control		RELOADED
  *	control -> engine		HEALTH, DRAIN, RESUME, NEXT, CLIENTS
  *	engine -> control		HELLO, CHANGED
@@ -38,6 +38,7 @@ enum child_fd {
 	FD_HELLOS_IPV4,	      /* the same */
 	FD_TIMELINE,	      /* memfd of TIMELINE_SIZE, of control alone; closed if there is none */
 	FD_ARP,		      /* packet socket; closed if the engine opens it itself */
+	FD_TRANSLATED,	      /* netlink: the guardian asks, control reads; see kernel/translated.c */
 	FD_LOCK,	      /* see guardian/lock.c; only to be held */
 	FD_PROGRAM,	      /* what it executes; closed by that */
 	FD_KEEPER_PAGE,	      /* memfd: the keeper's answers */
@@ -59,11 +60,12 @@ enum message_type {
 	MESSAGE_HEALTH,
 	MESSAGE_DRAIN,
 	MESSAGE_RESUME,
-	MESSAGE_HELLO,	 /* the engine is new: send every HEALTH again */
-	MESSAGE_CHANGED, /* a transition is on the board */
-	MESSAGE_ALIVE,	 /* control's heartbeat, once a second */
-	MESSAGE_NEXT,	 /* who would take over, see VRRP_EVENT_NEXT */
-	MESSAGE_CLIENTS, /* a descriptor: who is connected, see clients.h */
+	MESSAGE_HELLO,	    /* the engine is new: send every HEALTH again */
+	MESSAGE_CHANGED,    /* a transition is on the board */
+	MESSAGE_ALIVE,	    /* control's heartbeat, once a second */
+	MESSAGE_TRANSLATED, /* ask the kernel for translated connections, see FD_TRANSLATED */
+	MESSAGE_NEXT,	    /* who would take over, see VRRP_EVENT_NEXT */
+	MESSAGE_CLIENTS,    /* a descriptor: who is connected, see clients.h */
 	MESSAGE_TYPES
 };
 

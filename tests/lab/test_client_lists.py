@@ -119,3 +119,33 @@ def test_with_keys_nobody_else_is_believed(lab, nodes, attacker):
             attacker.send(packet)
             wait_for(f"it is counted as {reason}", lambda reason=reason: refused(second, reason), lambda n, before=before: n > before)
         assert connections(second)["known"] == connections(second)["there"] == 1
+
+
+# ---- a proxy of the kernel ----
+
+@contextlib.contextmanager
+def proxied(*nodes, port=443):
+    """As kube-proxy does it for an external IP: what comes to that port of the VIP goes on to an API server."""
+    for node in nodes:
+        node.exec("nft", "table ip6 proxy { chain services { type nat hook prerouting priority dstnat; "
+                  f"ip6 daddr {VIP} tcp dport {port} dnat to [{node.address}]:6443 ; }} ; }}")
+    try:
+        yield
+    finally:
+        for node in nodes:
+            node.exec("nft", "delete table ip6 proxy")
+
+
+def test_clients_behind_a_proxy_of_the_kernel(lab, nodes):
+    """No socket has the virtual address; conntrack knows who is connected to it."""
+    first, second, _ = nodes
+    with proxied(*nodes), connected(lab.client, (VIP, 443)) as [client]:
+        wait_for("the status says what to do", lambda: connections(first), lambda c: c["refused"] == {"no_listener": 1})
+        assert connections(first)["known"] == 0 and "set `ports`" in connections(first)["reason"]
+        for node in nodes:
+            node.reconfigure(router={"ports": [6443, 443]})
+        know(nodes, 1)
+        first.vipd_kill_all()
+        lab.wait_holder(second)
+        client.setblocking(False)
+        wait_for("the client is told", lambda: pytest.raises(OSError, client.recv, 1).type, lambda error: error is ConnectionResetError)

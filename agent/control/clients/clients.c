@@ -107,10 +107,25 @@ static void see(void *context, const struct client *client)
 {
 	struct client_lists *lists = context;
 	const struct config *config = lists->control->config;
-	for (unsigned i = 0; i < lists->count; i++)
-		if (is_told(lists, i) &&
-		    client_judge(client, config, &config->routers[i], &lists->listeners) == CLIENT_OK)
+	for (unsigned i = 0; i < lists->count; i++) {
+		if (!is_told(lists, i) || !config_router_has(&config->routers[i], &client->local))
+			continue;
+		enum client_verdict verdict =
+		    client_judge(client, config, &config->routers[i], &lists->listeners);
+		if (verdict == CLIENT_OK)
 			own_list_see(lists->routers[i].own, client);
+		else
+			lists->routers[i].refused[verdict]++;
+	}
+}
+
+static bool is_translated_wanted(void *context, const struct address *address)
+{
+	const struct client_lists *lists = context;
+	for (unsigned i = 0; i < lists->count; i++)
+		if (is_told(lists, i) && config_router_has(&lists->control->config->routers[i], address))
+			return true;
+	return false;
 }
 
 static int walk_once(struct client_lists *lists, struct mono now)
@@ -122,10 +137,13 @@ static int walk_once(struct client_lists *lists, struct mono now)
 		if (!is_told(lists, i))
 			continue;
 		own_list_begin(lists->routers[i].own);
+		memset(lists->routers[i].refused, 0, sizeof lists->routers[i].refused);
 		for (unsigned a = 0; a < config->routers[i].address_count; a++)
 			addresses[count++] = config->routers[i].addresses[a];
 	}
 	int result = walk_clients(&lists->walk, addresses, count, see, lists);
+	for (unsigned i = 0; i < lists->translated.list.count; i++)
+		see(lists, &lists->translated.list.of[i]);
 	for (unsigned i = 0; i < lists->count && !result; i++) {
 		struct receiver to = {lists, i, now};
 		if (is_told(lists, i) && own_list_end(lists->routers[i].own, send_to_group, &to))
@@ -190,8 +208,11 @@ static void hand_over(struct client_lists *lists, unsigned index, struct mono no
 	if (!router->is_new || !list || !is_wanted(lists, index) ||
 	    (router->handed.us && mono_sub(now, router->handed) < HAND_EVERY_US))
 		return;
+	unsigned refused[CLIENT_VERDICTS];
 	struct clients *clients =
-	    clients_select(list, config, &config->routers[index], &lists->listeners, router->refused);
+	    clients_select(list, config, &config->routers[index], &lists->listeners, refused);
+	if (!router->is_active) /* in our own list there are none of them */
+		memcpy(router->refused, refused, sizeof refused);
 	int fds[MESSAGE_FDS] = {-1, -1};
 	if (clients)
 		fds[0] = sealed_memfd("vipd-clients", clients, clients_size(clients->count));
@@ -229,7 +250,12 @@ static void say(struct client_lists *lists, struct mono now)
 static void look(struct client_lists *lists)
 {
 	struct mono now = mono_now();
+	bool any = false;
 	look_at_board(lists);
+	for (unsigned i = 0; i < lists->count; i++)
+		any |= is_told(lists, i);
+	if (any)
+		translated_look(&lists->translated, now);
 	if (mono_reached(now, lists->next_walk))
 		walk(lists, now);
 	if (mono_reached(now, lists->next_say))
@@ -337,7 +363,13 @@ static int clients_open(void *part, struct control *control)
 	lists->group = control->parts[PART_GROUP];
 	lists->group->on_connections = take;
 	lists->group->connections_context = lists;
-	int r = sd_event_add_time_relative(
+	lists->translated.open = control->has_translated;
+	lists->translated.is_wanted = is_translated_wanted;
+	lists->translated.context = lists;
+	int r = translated_open(&lists->translated, control->event);
+	if (r < 0)
+		return r;
+	r = sd_event_add_time_relative(
 	    control->event, &lists->timer, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_timer, lists);
 	return r < 0 ? r : sd_event_source_set_enabled(lists->timer, SD_EVENT_OFF);
 }
@@ -349,6 +381,7 @@ static void clients_close(void *part)
 		forget(&lists->routers[i]);
 	free(lists->routers);
 	walk_close(&lists->walk);
+	translated_close(&lists->translated);
 	sd_event_source_disable_unref(lists->timer);
 }
 

@@ -9,6 +9,7 @@
 #include <systemd/sd-event.h>
 
 #include "control/clients/list.h"
+#include "control/clients/translated.h"
 #include "control/clients/walk.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
@@ -51,6 +52,7 @@ struct client_lists {
 	struct mono next_walk, next_say;
 	struct listeners listeners;
 	bool listeners_known;
+	struct translated translated;
 	sd_event_source *timer;
 };
 

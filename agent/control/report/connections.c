@@ -28,6 +28,18 @@ static bool is_served(const struct client_lists *lists, const struct config_rout
 	return config->port_count > 0;
 }
 
+/* Of the holder. */
+static const char *reason_of_active(const struct client_lists *all, const struct client_router *lists)
+{
+	if (lists->refused[CLIENT_NO_LISTENER])
+		return "clients are connected to ports on which nobody listens here; where a proxy such as "
+		       "kube-proxy takes them, set `ports` on all servers";
+	if (all->translated.error)
+		return "no socket has a client, and the kernel does not say which connections it translates "
+		       "for a proxy such as kube-proxy (conntrack)";
+	return "no client is connected";
+}
+
 static const char *reason_of_backup(const struct view *view, const struct client_router *lists)
 {
 	const struct group_router *group = view->group ? group_of(view->group, &lists->id) : NULL;
@@ -40,7 +52,8 @@ static const char *reason_of_backup(const struct view *view, const struct client
 	if (!lists->copy->whole)
 		return "the list of the holder is not complete yet";
 	if (lists->copy->list.count && lists->refused[CLIENT_NO_LISTENER])
-		return "nobody listens here on the ports that the clients are connected to";
+		return "nobody listens here on the ports that the clients are connected to; where a proxy "
+		       "such as kube-proxy takes them, set `ports` on all servers";
 	return "no client is connected";
 }
 
@@ -65,7 +78,7 @@ static void reason(const struct view *view, const struct board_router *router, c
 	else if (!lists->is_active)
 		why = reason_of_backup(view, lists);
 	else
-		why = "no client is connected";
+		why = reason_of_active(view->clients, lists);
 	snprintf(text, REASON_MAX, "%s", why);
 }
 
