@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include "control/checks/certificate.h"
+#include "control/checks/https.h"
 #include "control/checks/judge.h"
 #include "control/text.h"
 #include "vipd/duration.h"
@@ -273,53 +274,14 @@ static int on_timeout(CURLM *multi, long ms, void *context)
 	return sd_event_source_set_enabled(probe->timer, SD_EVENT_ONESHOT) < 0 ? -1 : 0;
 }
 
-static void set_blob(struct net_probe *probe, CURLoption option, const struct secrets *secrets,
-    const struct config_secret *secret)
-{
-	const uint8_t *bytes;
-	size_t size;
-	int r = secrets_find(secrets, secret, &bytes, &size);
-	if (!secret->path[0])
-		return;
-	if (r < 0) {
-		if (!probe->refusal[0])
-			snprintf(probe->refusal, sizeof probe->refusal, "cannot read %s: %s", secret->path,
-			    r == -ENODATA ? "the file is empty" : strerror(-r));
-		return;
-	}
-	struct curl_blob blob = {.data = (void *)bytes, .len = size, .flags = CURL_BLOB_COPY};
-	curl_easy_setopt(probe->easy, option, &blob);
-}
-
-/*
- * With server_name the URL is asked of that name, in TLS and in the request, at the place where it really is.
- * Returns false without memory.
- */
+/* Returns false without memory. */
 static bool set_url(struct net_probe *probe)
 {
 	const struct config_check *config = &probe->base.config;
-	char *host = NULL, *port = NULL, *url = NULL, from[CONFIG_URL_MAX + sizeof "http://"];
+	char url[CONFIG_URL_MAX + sizeof "http://"];
 	bool is_tcp = config->type == CHECK_TCP;
-	snprintf(from, sizeof from, "%s%s", is_tcp ? "http://" : "", is_tcp ? config->address : config->url);
-	CURLU *parts = curl_url();
-	bool done = parts && !curl_url_set(parts, CURLUPART_URL, from, 0) &&
-		    !curl_url_get(parts, CURLUPART_HOST, &host, 0) &&
-		    !curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
-	const char *name = config->server_name;
-	if (done && *name) {
-		char to[CONFIG_URL_MAX];
-		snprintf(to, sizeof to, "::%s:%s", host, port);
-		probe->connect_to = curl_slist_append(NULL, to);
-		done = probe->connect_to && !curl_url_set(parts, CURLUPART_HOST, name, 0);
-		curl_easy_setopt(probe->easy, CURLOPT_CONNECT_TO, probe->connect_to);
-	}
-	done = done && !curl_url_get(parts, CURLUPART_URL, &url, 0) &&
-	       !curl_easy_setopt(probe->easy, CURLOPT_URL, url);
-	curl_free(host);
-	curl_free(port);
-	curl_free(url);
-	curl_url_cleanup(parts);
-	return done;
+	snprintf(url, sizeof url, "%s%s", is_tcp ? "http://" : "", is_tcp ? config->address : config->url);
+	return https_set_url(probe->easy, url, config->server_name, &probe->connect_to);
 }
 
 static void set_options(struct net_probe *probe)
@@ -356,14 +318,9 @@ static void set_secrets(struct net_probe *probe, const struct secrets *secrets)
 		    "no API server of k3s, RKE2, kubeadm or k0s was found on this server; write ca, cert, "
 		    "key and "
 		    "port if it is of another make");
-	if (probe->base.config.ca.path[0]) {
-		/* Debian's libcurl would trust its own store as well. */
-		curl_easy_setopt(probe->easy, CURLOPT_CAINFO, NULL);
-		curl_easy_setopt(probe->easy, CURLOPT_CAPATH, NULL);
-	}
-	set_blob(probe, CURLOPT_CAINFO_BLOB, secrets, &probe->base.config.ca);
-	set_blob(probe, CURLOPT_SSLCERT_BLOB, secrets, &probe->base.config.cert);
-	set_blob(probe, CURLOPT_SSLKEY_BLOB, secrets, &probe->base.config.key);
+	const struct config_check *config = &probe->base.config;
+	const struct https_identity identity = {&config->ca, &config->cert, &config->key};
+	https_set_identity(probe->easy, secrets, &identity, probe->refusal, sizeof probe->refusal);
 	struct certificate client;
 	const uint8_t *bytes;
 	size_t size;

@@ -23,6 +23,11 @@ int secrets_find(
 	return 0;
 }
 
+const char *secrets_error(int r)
+{
+	return r == -ENODATA ? "the file is empty" : strerrordesc_np(-r);
+}
+
 bool secrets_equal(const struct secrets *a_secrets, const struct config_secret *a,
     const struct secrets *b_secrets, const struct config_secret *b)
 {

@@ -22,6 +22,9 @@ struct secrets {
 int secrets_find(
     const struct secrets *secrets, const struct config_secret *secret, const uint8_t **bytes, size_t *size);
 
+/* What the -errno of secrets_find() means, for people. */
+const char *secrets_error(int r);
+
 /* Whether two secrets, each in its own bytes, are equal, errors included. */
 bool secrets_equal(const struct secrets *a_secrets, const struct config_secret *a,
     const struct secrets *b_secrets, const struct config_secret *b);

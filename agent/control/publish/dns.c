@@ -88,7 +88,7 @@ static bool sign(const struct publish_job *job, ldns_pkt *update, struct tsig_ke
 	if (!*path)
 		return true;
 	if (r) {
-		printf("cannot read %s: %s", path, r == -ENODATA ? "the file is empty" : strerrordesc_np(-r));
+		printf("cannot read %s: %s", path, secrets_error(r));
 		return false;
 	}
 	const char *wrong = tsig_key_parse((const char *)bytes, size, key);

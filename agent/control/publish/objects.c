@@ -4,12 +4,12 @@
  * set as a whole, and the API server says if somebody else has edited it.
  */
 #include <curl/curl.h>
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/checks/https.h"
 #include "control/publish/target.h"
 
 #define TIME_MS	   8000L /* an API server whose etcd hangs answers after 34 s */
@@ -97,30 +97,6 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *context)
 	return one * size;
 }
 
-/* Prints why if it cannot be used. */
-static bool find_secret(
-    const struct publish_job *job, const struct config_secret *secret, const uint8_t **bytes, size_t *size)
-{
-	int r = secrets_find(job->secrets, secret, bytes, size);
-	if (r)
-		printf("cannot read %s: %s", secret->path,
-		    r == -ENODATA ? "the file is empty" : strerrordesc_np(-r));
-	return !r;
-}
-
-static bool set_blob(
-    CURL *easy, CURLoption option, const struct publish_job *job, const struct config_secret *secret)
-{
-	const uint8_t *bytes;
-	size_t size;
-	if (!secret->path[0])
-		return true;
-	if (!find_secret(job, secret, &bytes, &size))
-		return false;
-	struct curl_blob blob = {.data = (void *)bytes, .len = size, .flags = CURL_BLOB_NOCOPY};
-	return curl_easy_setopt(easy, option, &blob) == CURLE_OK;
-}
-
 /* A token in a file ends with a newline. */
 static bool set_token(CURL *easy, const struct publish_job *job)
 {
@@ -129,8 +105,11 @@ static bool set_token(CURL *easy, const struct publish_job *job)
 	size_t size;
 	if (!job->config->token.path[0])
 		return true;
-	if (!find_secret(job, &job->config->token, &bytes, &size))
+	int r = secrets_find(job->secrets, &job->config->token, &bytes, &size);
+	if (r) {
+		printf("cannot read %s: %s", job->config->token.path, secrets_error(r));
 		return false;
+	}
 	snprintf(token, sizeof token, "%.*s", (int)(size < sizeof token ? size : 0), (const char *)bytes);
 	token[strcspn(token, " \t\r\n")] = '\0';
 	if (!*token)
@@ -139,21 +118,14 @@ static bool set_token(CURL *easy, const struct publish_job *job)
 	       curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, token) == CURLE_OK;
 }
 
-static bool set_name(CURL *easy, const struct config_publish *config, char *url)
+static bool set_identity(CURL *easy, const struct publish_job *job)
 {
-	const char *name = config->server_name;
-	char *host = NULL, *port = NULL, *whole = NULL, to[CONFIG_URL_MAX];
-	CURLU *parts = curl_url();
-	if (!*name || !parts)
-		return true;
-	if (curl_url_set(parts, CURLUPART_URL, url, 0) || curl_url_get(parts, CURLUPART_HOST, &host, 0) ||
-	    curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT))
-		return false;
-	snprintf(to, sizeof to, "::%s:%s", host, port);
-	if (curl_url_set(parts, CURLUPART_HOST, name, 0) || curl_url_get(parts, CURLUPART_URL, &whole, 0))
-		return false;
-	snprintf(url, URL_SIZE, "%s", whole);
-	return curl_easy_setopt(easy, CURLOPT_CONNECT_TO, curl_slist_append(NULL, to)) == CURLE_OK;
+	const struct config_publish *config = job->config;
+	const struct https_identity identity = {&config->ca, &config->cert, &config->key};
+	char why[CONFIG_PATH_MAX + 128] = "";
+	https_set_identity(easy, job->secrets, &identity, why, sizeof why);
+	printf("%s", why);
+	return !*why && set_token(easy, job);
 }
 
 /* The process ends with the job, so nothing is freed. Returns false and prints why if there is no answer. */
@@ -161,19 +133,13 @@ static bool apply(const struct publish_job *job, const char *body, bool force, s
 {
 	char url[URL_SIZE];
 	CURL *easy = curl_easy_init();
+	struct curl_slist *connect_to = NULL;
 	struct curl_slist *type = curl_slist_append(NULL, "Content-Type: application/apply-patch+yaml");
 	*answer = (struct answer){0};
 	url_of(job->config, force, url);
-	if (!easy || !type || !set_name(easy, job->config, url) ||
-	    !set_blob(easy, CURLOPT_CAINFO_BLOB, job, &job->config->ca) ||
-	    !set_blob(easy, CURLOPT_SSLCERT_BLOB, job, &job->config->cert) ||
-	    !set_blob(easy, CURLOPT_SSLKEY_BLOB, job, &job->config->key) || !set_token(easy, job))
+	if (!easy || !type || !https_set_url(easy, url, job->config->server_name, &connect_to) ||
+	    !set_identity(easy, job))
 		return false;
-	if (job->config->ca.path[0]) { /* Debian's libcurl would trust its own store as well */
-		curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
-		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-	}
-	curl_easy_setopt(easy, CURLOPT_URL, url);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
 	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PATCH");
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, type);
