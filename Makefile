@@ -269,7 +269,7 @@ $(B)/lab/hostile_control: $(call objects,tests/lab/hostile_control.c agent/board
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libseccomp)
 
-# keepalived and FRR as peers; tshark on what we send.
+# keepalived and FRR as peers; tshark on what we send. VIPD_OLD=DIRECTORY: the programs of an older vipd, as a peer.
 interop: all lab-programs
 	VIPD_BUILD=$(B) tests/interop/run
 

@@ -76,7 +76,7 @@ class Vipd(Router, Node):
                   "advert_interval": "100ms", "kernel_lease": "0s", "checks": []}
         return {"node": self.name, "virtual_routers": [{**router, **self.settings}],
                 "control": {"socket": self.socket_path, "group": "root", "admin_group": "root"},
-                "metrics": {"listen": ""}, "run_as": "root"}
+                "group": {"interval": "200ms"}, "metrics": {"listen": ""}, "run_as": "root"}
 
     def begin_with(self, **settings):
         """Starts it with these settings of the virtual router, and waits until it listens."""
