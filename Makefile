@@ -100,6 +100,7 @@ unit_connections := $(unit_hello) agent/wire/connections.c
 unit_router_auth := $(unit_auth) agent/engine/auth.c
 unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c $(TIME)
 unit_rivals   := agent/control/group/rivals.c agent/base/address.c
+unit_clients  := $(addprefix agent/control/clients/,judge.c walk.c) agent/base/address.c
 unit_list     := agent/control/clients/list.c agent/wire/connections.c $(unit_hello)
 unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
 unit_timeline := agent/control/group/timeline.c agent/core/names.c
@@ -131,7 +132,7 @@ UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c
 define unit_rule
 $(B)/unit/$(1): $$(call objects,tests/unit/test_$(1).c $$(unit_$(1)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call libs,cmocka libconfig nettle libcrypto jansson libseccomp)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call libs,cmocka libconfig nettle libcrypto jansson libseccomp libnl-3.0)
 endef
 $(foreach u,$(UNITS),$(eval $(call unit_rule,$(u))))
 

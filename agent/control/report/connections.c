@@ -167,5 +167,5 @@ void connections_metrics(FILE *out, const struct view *view)
 	}
 	left_out_metrics(out, view);
 	prometheus_time(out, "vipd_connections_walk_seconds",
-	    "How long the last look at the connections took.", view->clients->cost_us);
+	    "Time of a processor that the last look at the connections took.", view->clients->cost_us);
 }

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which clients of a list may be told; and what the kernel says of connections over loopback, where a kernel
+ * answers at all.
+ */
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "control/clients/clients.h"
+
+static struct config config;
+static struct listeners listeners;
+
+static struct address address_of(const char *text)
+{
+	struct address address;
+	assert_true(address_parse(text, &address));
+	return address;
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	struct config_router *router = &config.routers[0];
+	config.router_count = 2;
+	router->address_count = 2;
+	router->addresses[0] = address_of("2001:db8::100");
+	router->addresses[1] = address_of("192.0.2.100");
+	router->port_count = 0;
+	config.routers[1].address_count = 1;
+	config.routers[1].addresses[0] = address_of("2001:db8::200");
+	memset(&listeners, 0, sizeof listeners);
+	listeners.any[0][6443 / 8] |= 1U << 6443 % 8;
+	listeners.any[1][6443 / 8] |= 1U << 6443 % 8;
+	listeners.bound_count = 1;
+	listeners.bound[0].address = router->addresses[0];
+	listeners.bound[0].port = 443;
+	return 0;
+}
+
+static struct client client_of(const char *address, uint16_t port, const char *local, uint16_t local_port)
+{
+	return (struct client){.address = address_of(address),
+	    .port = port,
+	    .local = address_of(local),
+	    .local_port = local_port};
+}
+
+static void who_may_be_told(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *address;
+		uint16_t port;
+		const char *local;
+		uint16_t local_port;
+		enum client_verdict expected;
+	} rows[] = {
+	    {"2001:db8::9", 40000, "2001:db8::100", 6443, CLIENT_OK},
+	    {"192.0.2.9", 40000, "192.0.2.100", 6443, CLIENT_OK},
+	    {"fe80::9", 40000, "2001:db8::100", 6443, CLIENT_OK},
+	    {"2001:db8::9", 40000, "2001:db8::100", 443, CLIENT_OK},
+	    {"192.0.2.9", 40000, "192.0.2.100", 443, CLIENT_NO_LISTENER},
+	    {"2001:db8::9", 40000, "2001:db8::100", 22, CLIENT_NO_LISTENER},
+	    {"2001:db8::9", 40000, "2001:db8::200", 6443, CLIENT_BAD_LOCAL}, /* of another router */
+	    {"2001:db8::9", 40000, "2001:db8::1", 6443, CLIENT_BAD_LOCAL},
+	    {"2001:db8::9", 0, "2001:db8::100", 6443, CLIENT_BAD_ADDRESS},
+	    {"192.0.2.9", 40000, "2001:db8::100", 6443, CLIENT_BAD_ADDRESS},
+	    {"2001:db8::9", 40000, "192.0.2.100", 6443, CLIENT_BAD_ADDRESS},
+	    {"2001:db8::200", 40000, "2001:db8::100", 6443, CLIENT_BAD_ADDRESS},
+	    {"ff02::1", 40000, "2001:db8::100", 6443, CLIENT_BAD_ADDRESS},
+	    {"224.0.0.1", 40000, "192.0.2.100", 6443, CLIENT_BAD_ADDRESS},
+	    {"::1", 40000, "2001:db8::100", 6443, CLIENT_BAD_ADDRESS},
+	    {"127.0.0.1", 40000, "192.0.2.100", 6443, CLIENT_BAD_ADDRESS},
+	    {"::", 40000, "2001:db8::100", 6443, CLIENT_BAD_ADDRESS},
+	    {"0.0.0.0", 40000, "192.0.2.100", 6443, CLIENT_BAD_ADDRESS},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct client client =
+		    client_of(rows[i].address, rows[i].port, rows[i].local, rows[i].local_port);
+		enum client_verdict is = client_judge(&client, &config, &config.routers[0], &listeners);
+		if (is != rows[i].expected)
+			fail_msg("row %zu: %s instead of %s", i, client_verdict_name(is),
+			    client_verdict_name(rows[i].expected));
+	}
+}
+
+/* They say what cannot be seen here, and nothing else is told then. */
+static void ports_replace_listeners(void **state)
+{
+	(void)state;
+	struct config_router *router = &config.routers[0];
+	struct client client = client_of("2001:db8::9", 40000, "2001:db8::100", 8443);
+	router->ports[router->port_count++] = 8443;
+	assert_int_equal(client_judge(&client, &config, router, &listeners), CLIENT_OK);
+	client.local_port = 6443;
+	assert_int_equal(client_judge(&client, &config, router, &listeners), CLIENT_NO_LISTENER);
+}
+
+static void the_rest_is_counted(void **state)
+{
+	(void)state;
+	static struct list list;
+	unsigned refused[CLIENT_VERDICTS];
+	list.count = 3;
+	list.of[0] = client_of("2001:db8::9", 1, "2001:db8::100", 22);
+	list.of[1] = client_of("2001:db8::9", 1, "2001:db8::100", 6443);
+	list.of[2] = client_of("ff02::1", 1, "2001:db8::100", 6443);
+	struct clients *clients = clients_select(&list, &config, &config.routers[0], &listeners, refused);
+	assert_int_equal(clients->count, 1);
+	assert_memory_equal(&clients->items[0], &list.of[1], sizeof list.of[1]);
+	assert_int_equal(refused[CLIENT_NO_LISTENER], 1);
+	assert_int_equal(refused[CLIENT_BAD_ADDRESS], 1);
+	free(clients);
+}
+
+/* ---- the kernel ---- */
+
+static struct walk walk;
+static uint16_t port;
+static int ears = -1, ours[2] = {-1, -1};
+
+/* A listener for both families and a connection of each, over loopback. */
+static int connect_over_loopback(void)
+{
+	struct sockaddr_in6 at = {.sin6_family = AF_INET6};
+	socklen_t size = sizeof at;
+	ears = socket(AF_INET6, SOCK_STREAM, 0);
+	if (ears < 0 || setsockopt(ears, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int)) < 0 ||
+	    bind(ears, (struct sockaddr *)&at, sizeof at) < 0 || listen(ears, 8) < 0 ||
+	    getsockname(ears, (struct sockaddr *)&at, &size) < 0)
+		return -1;
+	port = ntohs(at.sin6_port);
+	struct sockaddr_in ipv4 = {
+	    .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	at.sin6_addr = in6addr_loopback;
+	ours[0] = socket(AF_INET6, SOCK_STREAM, 0);
+	ours[1] = socket(AF_INET, SOCK_STREAM, 0);
+	return connect(ours[0], (struct sockaddr *)&at, sizeof at) < 0 ||
+		       connect(ours[1], (struct sockaddr *)&ipv4, sizeof ipv4) < 0
+		   ? -1
+		   : 0;
+}
+
+static void hang_up(void)
+{
+	for (int i = 0; i < 2; i++)
+		if (ours[i] >= 0)
+			close(ours[i]);
+	if (ears >= 0)
+		close(ears);
+	walk_close(&walk);
+}
+
+static void count_ours(void *context, const struct client *client)
+{
+	unsigned *counts = context;
+	if (client->local_port == port)
+		counts[address_is_ipv4(&client->local)]++;
+}
+
+/* The wanted addresses are the first and the last of so many that it takes several walks. */
+static void connections_are_found(void **state)
+{
+	(void)state;
+	static struct address addresses[2 * WALK_ADDRESSES_MAX + 3];
+	unsigned counts[2] = {0}, count = sizeof addresses / sizeof addresses[0];
+	struct listeners here;
+	if (walk_open(&walk) < 0 || connect_over_loopback() < 0 || walk_listeners(&walk, &here) < 0) {
+		hang_up();
+		skip();
+	}
+	for (unsigned i = 0; i < count; i++) {
+		addresses[i] = address_of(i % 2 ? "2001:db8::1" : "192.0.2.1");
+		addresses[i].in6.s6_addr[15] = (uint8_t)i;
+	}
+	assert_int_equal(walk_clients(&walk, addresses, count, count_ours, counts), 0);
+	assert_int_equal(counts[0] + counts[1], 0);
+	addresses[0] = address_of("::1");
+	addresses[count - 1] = address_of("127.0.0.1");
+	int result = walk_clients(&walk, addresses, count, count_ours, counts);
+	hang_up();
+	assert_int_equal(result, 0);
+	assert_int_equal(counts[0], 1);
+	assert_int_equal(counts[1], 1);
+	assert_true(listeners_have(&here, &addresses[0], port));
+	assert_true(listeners_have(&here, &addresses[count - 1], port));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(who_may_be_told, begin),
+	    cmocka_unit_test_setup(ports_replace_listeners, begin),
+	    cmocka_unit_test_setup(the_rest_is_counted, begin),
+	    cmocka_unit_test(connections_are_found),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
