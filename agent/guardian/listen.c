@@ -55,15 +55,26 @@ int listen_http(const struct config *config, const struct identity *identity)
 	return fd;
 }
 
+/* "[::1]" is this machine, which on a kernel without IPv6 is 127.0.0.1. */
+static int metrics_socket(struct address *address)
+{
+	int fd = socket(
+	    address_is_ipv4(address) ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 || errno != EAFNOSUPPORT || !address_is_loopback(address))
+		return fd;
+	*address = address_of_bytes((const uint8_t[]){127, 0, 0, 1}, 4);
+	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
 int listen_metrics(const struct config *config)
 {
 	if (config->metrics_address.sin6_family != AF_INET6)
 		return -1;
-	const struct address address = {config->metrics_address.sin6_addr};
+	struct address address = {config->metrics_address.sin6_addr};
 	union endpoint endpoint;
-	socklen_t size = endpoint_of(&address, ntohs(config->metrics_address.sin6_port), &endpoint);
 	int one = 1, zero = 0, result = 0;
-	int fd = socket(endpoint.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = metrics_socket(&address);
+	socklen_t size = endpoint_of(&address, ntohs(config->metrics_address.sin6_port), &endpoint);
 	if (fd < 0)
 		result = -errno;
 	if (!result) {
@@ -75,9 +86,8 @@ int listen_metrics(const struct config *config)
 	}
 	if (result) {
 		log_error("cannot listen on metrics.listen = \"%s\": %s; going on without metrics there "
-			  "(`vipctl metrics` works)%s",
-		    config->metrics_listen, strerrordesc_np(-result),
-		    result == -EAFNOSUPPORT ? "; write 127.0.0.1:PORT" : "");
+			  "(`vipctl metrics` works)",
+		    config->metrics_listen, strerrordesc_np(-result));
 		if (fd >= 0)
 			close(fd);
 		return -1;
