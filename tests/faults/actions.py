@@ -22,6 +22,23 @@ def kill(role):
     return act
 
 
+def drain(trials):
+    one, two, _ = trials.nodes
+    one.agent.drain()
+    trials.served_by(two)
+    trials.watch(0.5)
+    one.agent.resume()
+
+
+def terminate(trials):
+    """As systemd stops and starts the service."""
+    one, two, _ = trials.nodes
+    one.agent.terminate()
+    trials.served_by(two)
+    trials.watch(0.5)
+    one.agent.restart_dead()
+
+
 def kill_guardian(trials):
     one, two, _ = trials.nodes
     one.agent.signal("guardian", signal.SIGKILL)

@@ -40,6 +40,8 @@ FAILOVER = (TAKEN_OVER, NONE_LOST)
 PLANNED = (TAKEN_OVER, ALWAYS_HELD, NONE_LOST)
 
 ROWS = [
+    Row("drain", act.drain, PLANNED),
+    Row("stop", act.terminate, PLANNED),
     Row("engine killed", act.kill("engine"), UNNOTICED),
     Row("engine killed three times", act.kill_thrice, PLANNED, VIPD, cause="engine_died"),
     Row("control killed", act.kill("control"), UNNOTICED, VIPD),

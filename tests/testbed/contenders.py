@@ -158,6 +158,9 @@ class Vipd(Agent):
     def drain(self):
         self.node.drain()
 
+    def resume(self):
+        self.node.vipctl("resume")
+
     def end(self):
         if self.node.vipd is not None:
             self.node.end(self.node.vipd)
@@ -182,6 +185,7 @@ class Keepalived(Agent):
     def __init__(self, node, setup, **_):
         super().__init__(node, setup)
         self.daemon = keepalived.Keepalived(node)
+        self.resume = lambda: self.daemon.drain("0")
         self.log_path, self.pids, self.end, self.drain = (
             self.daemon.log_path, self.daemon.pids, self.daemon.end, self.daemon.drain)
 
