@@ -13,16 +13,18 @@ static void cut_between(const struct fault *fault, int change)
 			bool apart = (fault->mask >> a & 1) != (fault->mask >> b & 1);
 			if (fault->type == FAULT_CUT) /* it hears and is not heard, or by some only */
 				apart = a == fault->node && (fault->amount < 50 || fault->mask >> b & 1);
-			if (apart)
-				world.net.cut[a][b] += (unsigned)change;
+			for (unsigned type = 0; apart && type < PACKET_TYPES; type++)
+				if (fault->type != FAULT_FAMILY || type == fault->amount % 2)
+					world.net.cut[type][a][b] += (unsigned)change;
 		}
 }
 
 /* Whether, while it lasts, nothing can be expected of the group. */
 static bool is_breakage(enum fault_type type)
 {
-	return type == FAULT_PARTITION || type == FAULT_CUT || type == FAULT_LOSS || type == FAULT_REORDER ||
-	       type == FAULT_STALL || type == FAULT_REMOVE_EARLY || type == FAULT_LOCK || type == FAULT_RIVAL;
+	return type == FAULT_PARTITION || type == FAULT_CUT || type == FAULT_FAMILY || type == FAULT_LOSS ||
+	       type == FAULT_REORDER || type == FAULT_STALL || type == FAULT_REMOVE_EARLY ||
+	       type == FAULT_LOCK || type == FAULT_RIVAL;
 }
 
 static bool is_gentle(const struct fault *fault)
@@ -52,7 +54,8 @@ static void lasting(const struct fault *fault, int change)
 	struct node *node = &world.nodes[fault->node];
 	switch (fault->type) {
 	case FAULT_PARTITION:
-	case FAULT_CUT: cut_between(fault, change); break;
+	case FAULT_CUT:
+	case FAULT_FAMILY: cut_between(fault, change); break;
 	case FAULT_LOSS: world.net.loss_percent += (unsigned)((int)(fault->amount * 6 / 10) * change); break;
 	case FAULT_REORDER: world.net.reorder_us += change * fault->reorder_us; break;
 	case FAULT_DOUBLE: world.net.double_percent += (unsigned)(30 * change); break;

@@ -14,8 +14,8 @@ void foreign_announces(void)
 /* By a node's question that leaves at that time. */
 void foreign_is_asked(const struct node *by, int64_t at)
 {
-	bool heard = world.foreign_holders && kernel_link_up(by) && !world.net.cut[by->number][FOREIGN] &&
-		     !random_chance(world.net.loss_percent);
+	bool heard = world.foreign_holders && kernel_link_up(by) &&
+		     !world.net.cut[PACKET_NA][by->number][FOREIGN] && !random_chance(world.net.loss_percent);
 	if (heard)
 		net_send(FOREIGN, &(struct packet){.type = PACKET_NA, .from = FOREIGN, .answer = true},
 		    at + random_in(20, world.net.delay_us), (int)by->number);

@@ -57,7 +57,7 @@ static void put(unsigned from, const struct packet *packet, int64_t at, unsigned
 static void send_to(unsigned from, const struct packet *packet, int64_t at, unsigned to)
 {
 	bool sender_up = from == FOREIGN || kernel_link_up(&world.nodes[from]);
-	if (!sender_up || world.net.cut[from][to] || random_chance(world.net.loss_percent)) {
+	if (!sender_up || world.net.cut[packet->type][from][to] || random_chance(world.net.loss_percent)) {
 		net_dropped(packet, to);
 		return;
 	}

@@ -10,6 +10,7 @@
 static const char *const names[FAULTS] = {
     [FAULT_PARTITION] = "partition",
     [FAULT_CUT] = "one-way cut",
+    [FAULT_FAMILY] = "partition of one family",
     [FAULT_LOSS] = "loss",
     [FAULT_REORDER] = "reordering",
     [FAULT_DOUBLE] = "duplicates",

@@ -36,7 +36,7 @@ enum hints { HINTS_NONE, HINTS_RIGHT, HINTS_WRONG };
 
 /* ---- network ---- */
 
-enum packet_type { PACKET_ADVERT, PACKET_NA };
+enum packet_type { PACKET_ADVERT, PACKET_NA, PACKET_TYPES };
 
 struct packet {
 	enum packet_type type;
@@ -50,7 +50,7 @@ struct packet {
 };
 
 struct net {
-	unsigned cut[STATIONS][STATIONS]; /* so many faults hold back packets from, to */
+	unsigned cut[PACKET_TYPES][STATIONS][STATIONS]; /* so many faults hold back packets from, to */
 	unsigned loss_percent, double_percent;
 	int64_t reorder_us; /* additional delay, at most; order is not kept */
 	int64_t delay_us;   /* at most, without a fault; order is kept */
@@ -189,6 +189,8 @@ struct happening {
 enum fault_type {
 	FAULT_PARTITION,
 	FAULT_CUT,
+	FAULT_FAMILY, /* a partition of one family: of all adverts, or of the announcements that others need
+		       */
 	FAULT_LOSS,
 	FAULT_REORDER,
 	FAULT_DOUBLE,
