@@ -197,6 +197,16 @@ static unsigned who_is_active(const struct fault *fault)
 	return fault->mask % world.node_count;
 }
 
+/* One that is drained and keeps the address for want of a successor leaves it to anybody who answers for it.
+ */
+static bool is_kept(void)
+{
+	for (unsigned i = 0; i < world.node_count; i++)
+		if (world.nodes[i].running && world.nodes[i].vr.kept)
+			return true;
+	return false;
+}
+
 void fault_begin(struct fault *fault)
 {
 	if (fault->node == NODES_MAX)
@@ -211,8 +221,8 @@ void fault_begin(struct fault *fault)
 	check_disturbed(is_gentle(fault));
 	/* One in Fault starts anew as a candidate, and may preempt. */
 	bool adopts = fault->type == FAULT_CRASH && node->vr.state != VRRP_FAULT;
-	bool freezes = fault->type == FAULT_FOREIGN_HOLDER || fault->type == FAULT_MAC ||
-		       fault->type == FAULT_LOCK || fault->type == FAULT_RIVAL ||
+	bool claims = fault->type == FAULT_FOREIGN_HOLDER || fault->type == FAULT_RIVAL;
+	bool freezes = (claims && !is_kept()) || fault->type == FAULT_MAC || fault->type == FAULT_LOCK ||
 		       fault->type == FAULT_INTERVAL;
 	world.frozen = world.gentle && (adopts || freezes);
 	int64_t reorder_us = world.interval_us * fault->amount / 50;
