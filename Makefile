@@ -266,7 +266,7 @@ pictures: setup-page
 soak: all lab-programs
 	VIPD_BUILD=$(B) VIPD_KILLS=20 VIPD_STOPPED_S=8 HOSTILE_S=20 tests/lab/run -s test_crashes.py test_hostile_control.py soak_health.py soak_limits.py
 
-$(B)/lab/hostile_control: $(call objects,tests/lab/hostile_control.c agent/board/message.c agent/board/layout.c agent/control/confine.c agent/base/log.c agent/base/mono.c)
+$(B)/lab/hostile_control: $(call objects,tests/lab/hostile_control.c agent/board/message.c agent/board/layout.c agent/control/confine.c agent/base/address.c agent/base/log.c agent/base/mono.c)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libseccomp)
 

@@ -15,6 +15,8 @@
 
 #include "kernel/exchange.h"
 
+#define FILTER_MAX (sizeof(struct inet_diag_bc_op) + sizeof(struct inet_diag_hostcond) + 16)
+
 int kernel_open_diag(struct kernel *kernel)
 {
 	return exchange_open(kernel, NETLINK_SOCK_DIAG);
@@ -74,28 +76,32 @@ static void look_at(struct nlmsghdr *h, void *context)
 		walk->ended->error = result;
 }
 
+/* "The local address is this": one condition. To its end means yes, beyond it no. Returns its size. */
+static uint8_t build_filter(const struct address *address, uint8_t filter[static FILTER_MAX])
+{
+	unsigned size = address_size(address);
+	struct inet_diag_hostcond condition = {
+	    .family = size == 4 ? AF_INET : AF_INET6, .prefix_len = (uint8_t)(8 * size), .port = -1};
+	struct inet_diag_bc_op op = {
+	    .code = INET_DIAG_BC_S_COND, .yes = (uint8_t)(sizeof op + sizeof condition + size)};
+	op.no = (uint16_t)(op.yes + sizeof op);
+	memcpy(filter, &op, sizeof op);
+	memcpy(filter + sizeof op, &condition, sizeof condition);
+	memcpy(filter + sizeof op + sizeof condition, address_bytes(address), size);
+	return op.yes;
+}
+
 static int walk_family(struct kernel *dumps, uint8_t family, struct walk *walk)
 {
-	const struct address *address = walk->of->address;
-	struct {
-		struct inet_diag_bc_op op;
-		struct inet_diag_hostcond condition;
-		uint8_t bytes[16];
-	} filter = {0};
-	unsigned size = address_size(address);
-	uint8_t length = (uint8_t)(sizeof filter.op + sizeof filter.condition + size);
+	uint8_t filter[FILTER_MAX];
+	uint8_t length = build_filter(walk->of->address, filter);
 	struct inet_diag_req_v2 request = {.sdiag_family = family,
 	    .sdiag_protocol = IPPROTO_TCP,
 	    .idiag_ext = 1 << (INET_DIAG_INFO - 1),
 	    .idiag_states = 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE_WAIT};
-	filter.op = (struct inet_diag_bc_op){
-	    .code = INET_DIAG_BC_S_COND, .yes = length, .no = (uint16_t)(length + sizeof filter.op)};
-	filter.condition = (struct inet_diag_hostcond){
-	    .family = size == 4 ? AF_INET : AF_INET6, .prefix_len = (uint8_t)(8 * size), .port = -1};
-	memcpy(filter.bytes, address_bytes(address), size);
 	struct nl_msg *message =
 	    exchange_begin(dumps, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request, sizeof request);
-	nla_put(message, INET_DIAG_REQ_BYTECODE, length, &filter);
+	nla_put(message, INET_DIAG_REQ_BYTECODE, length, filter);
 	int result = exchange_dump(dumps, look_at, walk);
 	return result == -ENOENT || result == -EAFNOSUPPORT || result == -EINTR ? 0 : result;
 }

@@ -9,6 +9,8 @@
  *
  * With HOSTILE_ENGINE it tries instead what one process can do to another of its user, the harmless first,
  * and says of each whether it was refused. It stands in the same confinement as the real one.
+ *
+ * With HOSTILE_CLIENTS it hands over a list of clients that names one, and much that is no client.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -32,6 +34,7 @@
 
 #include "control/confine.h"
 #include "vipd/board.h"
+#include "vipd/clients.h"
 #include "vipd/message.h"
 #include "vipd/mono.h"
 
@@ -197,6 +200,40 @@ static void attack_engine(void)
 	waitpid(child, NULL, 0);
 }
 
+static struct client client_of(const char *address, uint16_t port, const char *local, uint16_t local_port)
+{
+	struct client client = {.port = port, .local_port = local_port};
+	address_parse(address, &client.address);
+	address_parse(local, &client.local);
+	return client;
+}
+
+/* HOSTILE_CLIENTS: the virtual address, an address of this server, and one of a client. */
+static void push_clients(char *addresses)
+{
+	const char *vip = strtok(addresses, " "), *own = strtok(NULL, " "), *other = strtok(NULL, " ");
+	struct {
+		uint32_t count;
+		struct client items[10];
+	} list = {10, {client_of("ff02::1", 40000, vip, 6443), client_of("::1", 40000, vip, 6443),
+			  client_of("::", 40000, vip, 6443), client_of(vip, 40000, vip, 6443),
+			  client_of(own, 40000, vip, 6443), client_of("192.0.2.50", 40000, vip, 6443),
+			  client_of(other, 40000, own, 6443), client_of(other, 0, vip, 6443),
+			  client_of(other, 40000, vip, 6444), client_of(other, 40001, vip, 6443)}};
+	struct message message = {.layout = vipd_layout,
+	    .type = MESSAGE_CLIENTS,
+	    .clients = {.router = {"eth0", AF_INET6, 100}, .count = list.count}};
+	int sealed[] = {sealed_memfd("clients", &list, sizeof list), -1};
+	int open = memfd_create("clients", MFD_ALLOW_SEALING);
+	if (write(open, &list, sizeof list) != sizeof list)
+		fprintf(stderr, "hostile: cannot write\n");
+	message_send(FD_CHANNEL, &message, sealed);
+	message_send(FD_CHANNEL, &message, (int[]){open, -1});	   /* it might be changed */
+	message_send(FD_CHANNEL, &message, (int[]){FD_BOARD, -1}); /* it is something else */
+	message.clients.count++;
+	message_send(FD_CHANNEL, &message, sealed);
+}
+
 /* Says what an honest one says, so that the guardian takes it for one. */
 static void wait_for_configuration(void)
 {
@@ -214,11 +251,15 @@ int main(void)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	confine();
 	wait_for_configuration();
+	if (getenv("HOSTILE_CLIENTS"))
+		push_clients(getenv("HOSTILE_CLIENTS"));
 	/* One healthy moment, or it would never be a holder. */
 	struct message healthy = {.layout = vipd_layout, .type = MESSAGE_HEALTH};
 	healthy.health.router = (struct router_id){"eth0", AF_INET6, 100};
 	healthy.health.grade = VRRP_HEALTHY;
 	push(FD_CHANNEL, &healthy, sizeof healthy, 0);
+	for (; getenv("HOSTILE_CLIENTS");)
+		pause();
 	fprintf(stderr, "hostile: the board is %s\n", try_board());
 	nanosleep(&(struct timespec){.tv_sec = 1}, NULL); /* sleep-ok: the healthy moment */
 	fprintf(stderr, "hostile: begins\n");

@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from testbed import BUILD, VIP, wait_for
+from clients import ACK, Ears, tcp_of
+from testbed import BUILD, PREFIX, VIP, wait_for
 
 SECONDS = int(os.environ.get("HOSTILE_S", "2"))
 
@@ -34,6 +35,7 @@ def taken_over(lab, nodes, request):
     config["control"]["group"] = "nogroup"
     nodes[0].vipd_stop()
     lab.wait_holder(nodes[1])
+    config["virtual_routers"][0]["ports"] = [6443]
     nodes[0].write_config(config)
     nodes[0].vipd_start(program=f"{directory}/vipd", HOSTILE_S=str(SECONDS), HOSTILE_SEED=seed,
                         **getattr(request, "param", {}))
@@ -105,3 +107,14 @@ def test_control_reaches_no_other_process(lab, taken_over):
     done = [what for what, result in said.items() if result == "DONE"]
     assert not done and len(said) >= 12, text
     assert taken_over.vipd_pids()["engine"] == engine and lab.holders() == [taken_over.name]
+
+
+@pytest.mark.parametrize("taken_over", [{"HOSTILE_CLIENTS": f"{VIP} {PREFIX}11 {PREFIX}50"}], indirect=True, ids=["clients"])
+def test_a_forged_list_reaches_clients_alone(lab, taken_over):
+    """The first server takes over with a list of ten, of whom one is a client."""
+    ears = Ears(lab.client)
+    text = wait_for("the clients are told", lambda: log_of(taken_over), lambda text: "connect anew" in text)
+    assert "told 1 client to connect anew" in text, text
+    own = [tcp_of(data, VIP) for _, data in ears.frames() if data[6:12] == bytes.fromhex("020000000011")]
+    assert [segment for segment in own if segment] == [(40001, ACK)], own
+    ears.close()
