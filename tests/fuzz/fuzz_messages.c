@@ -345,7 +345,8 @@ static void send_clients(struct input *in, unsigned how)
 		list.items[i] = (struct client){.port = (uint16_t)take(in, 1), .local_port = 6443};
 		list.items[i].local = config.routers[which % ROUTERS].addresses[0];
 		list.items[i].address = list.items[i].local;
-		list.items[i].address.in6.s6_addr[take(in, 1) % 16] = (uint8_t)take(in, 1);
+		unsigned at = take(in, 1) % 16;
+		list.items[i].address.in6.s6_addr[at] = (uint8_t)take(in, 1);
 	}
 	message.clients.count += how & 1;
 	list.count += how >> 1 & 1;

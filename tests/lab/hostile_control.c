@@ -215,7 +215,7 @@ static void push_clients(char *addresses)
 	struct {
 		uint32_t count;
 		struct client items[10];
-	} list = {10, {client_of("ff02::1", 40000, vip, 6443), client_of("::1", 40000, vip, 6443),
+	} list = {10, {client_of("ff0e::1", 40000, vip, 6443), client_of("::1", 40000, vip, 6443),
 			  client_of("::", 40000, vip, 6443), client_of(vip, 40000, vip, 6443),
 			  client_of(own, 40000, vip, 6443), client_of("192.0.2.50", 40000, vip, 6443),
 			  client_of(other, 40000, own, 6443), client_of(other, 0, vip, 6443),
