@@ -97,6 +97,7 @@ void node_step(struct node *node, struct mono now, const struct vrrp_event *even
 		return;
 	for (unsigned i = 0; i < effects.count; i++)
 		effect(node, &effects.items[i]);
+	hints_changed(node, &before);
 	node->memory = (struct memory){.known = true,
 	    .health = node->vr.health,
 	    .lowered = node->vr.lowered,
@@ -349,6 +350,8 @@ void node_start(struct node *node)
 	if (node->running)
 		return;
 	const struct memory *prior = &node->memory;
+	if (!prior->known)
+		hints_forget(node);
 	node->predecessor = node->memory;
 	node->running = true;
 	node->incarnation++;

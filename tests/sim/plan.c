@@ -103,6 +103,7 @@ void plan_group(uint64_t seed)
 		struct node *node = &world.nodes[i];
 		int64_t times = mixed && i ? random_in(1, 3) : 1;
 		draw_node(node, i, world.interval_us * times, old);
+		world.has_old |= node->old;
 		node->params.priority = draw_priority(priorities, i);
 		node->params.preempt = random_chance(preempt);
 		node->params.preempt_delay_us = preempt_delay;
@@ -116,7 +117,7 @@ void plan_group(uint64_t seed)
 			world.interval_us = world.nodes[i].params.advert_interval_us;
 	world.net.delay_us = random_chance(70) ? 200 : random_in(200, 3000);
 	world.net.double_percent = random_chance(20) ? 10 : 0;
-	world.hints = random_chance(40) ? HINTS_NONE : random_chance(50) ? HINTS_RIGHT : HINTS_WRONG;
+	world.hints = random_chance(40) ? HINTS_NONE : random_chance(50) ? HINTS_ROSTER : HINTS_WRONG;
 }
 
 /* ---- the faults ---- */
@@ -180,6 +181,8 @@ void plan_faults(void)
 	if (plan_flapping())
 		return;
 	int64_t at = random_chance(30) ? 0 : 12 * world.interval_us + USEC_PER_SEC / 2;
+	if (world.hints == HINTS_ROSTER && at) /* it has to be old enough to say anything */
+		at += 4 * USEC_PER_SEC;
 	world.fault_count = (unsigned)random_in(1, FAULTS_MAX);
 	for (unsigned i = 0; i < world.fault_count; i++) {
 		at += draw_gap();

@@ -103,7 +103,8 @@ static void let_happen(const struct happening *h)
 		break;
 	case HAPPENS_RIVAL: foreign_announces(); break;
 	case HAPPENS_PROBE: checks_probe(node); break;
-	case HAPPENS_HELLO: hints_hello(node); break;
+	case HAPPENS_LOOK: hints_look(node, !h->index); break;
+	case HAPPENS_HEARD: hints_heard(node, h->index); break;
 	case HAPPENS_CONFIRM: kernel_confirmed(node, h->index); break;
 	case HAPPENS_REMOVE_EARLY: kernel_removed(node, h->index); break;
 	case HAPPENS_EXPIRY: kernel_expired(node, h->index); break;
@@ -133,7 +134,7 @@ static void world_begin(uint64_t seed, bool verbose)
 
 static void describe_group(void)
 {
-	static const char *const hints[] = {"no", "right", "wrong"};
+	static const char *const hints[] = {"no", "the roster's", "wrong"};
 	tell(NULL, "seed %" PRIu64 ": %u nodes, %u addresses, lease %lld s, network up to %lld us, %s hints",
 	    world.seed, world.node_count, world.address_count, (long long)(world.lease_us / USEC_PER_SEC),
 	    (long long)world.net.delay_us, hints[world.hints]);
@@ -163,7 +164,7 @@ static bool run(uint64_t seed, uint32_t mask, bool verbose)
 	for (unsigned i = 0; i < world.node_count; i++)
 		happen(random_in(0, spread), HAPPENS_START, i);
 	for (unsigned i = 0; i < world.node_count && world.hints != HINTS_NONE; i++)
-		happen(random_in(0, USEC_PER_SEC), HAPPENS_HELLO, i);
+		happen(random_in(0, USEC_PER_SEC), HAPPENS_LOOK, i);
 	int64_t end = 0;
 	for (unsigned i = 0; i < world.fault_count; i++) {
 		const struct fault *fault = &world.faults[i];

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/group/roster.h"
 #include "vipd/advert.h"
 #include "vipd/vrrp.h"
 
@@ -29,10 +30,11 @@
 #define MESSAGES   32
 #define VRID	   100
 #define NEVER	   INT64_MAX
+#define SAID_MAX   512
 #define RATE_ONE   1000000 /* a clock that is right, in millionths */
 
 /* What nodes are told of who is next. */
-enum hints { HINTS_NONE, HINTS_RIGHT, HINTS_WRONG };
+enum hints { HINTS_NONE, HINTS_ROSTER, HINTS_WRONG };
 
 /* ---- network ---- */
 
@@ -153,6 +155,11 @@ struct node {
 	unsigned notice_count;
 	struct vrrp_event messages[MESSAGES];
 	unsigned message_count;
+
+	/* its control: hints.c */
+	struct roster roster;
+	struct hello ours;
+	int64_t said_at;
 };
 
 /* ---- what happens ---- */
@@ -168,7 +175,8 @@ enum happening_type {
 	HAPPENS_MESSAGE,
 	HAPPENS_RIVAL,
 	HAPPENS_PROBE,
-	HAPPENS_HELLO,
+	HAPPENS_LOOK,
+	HAPPENS_HEARD,
 	HAPPENS_FAULT,
 	HAPPENS_FAULT_END
 };
@@ -242,6 +250,9 @@ struct world {
 	struct node nodes[NODES_MAX];
 	struct net net;
 	enum hints hints;
+	bool has_old;		     /* nodes that send no hello */
+	struct hello said[SAID_MAX]; /* that may still be under way */
+	unsigned said_count;
 	unsigned foreign_holders, rivals; /* so many faults have them there */
 
 	unsigned fault_count;
@@ -300,7 +311,10 @@ void node_turn(struct node *node);
 void node_forge_resignation(struct node *node);
 
 /* hints.c */
-void hints_hello(struct node *node);
+void hints_look(struct node *node, bool again);
+void hints_heard(struct node *node, unsigned place);
+void hints_changed(const struct node *node, const struct vrrp *before);
+void hints_forget(struct node *node);
 
 /* checks.c */
 void checks_begin(void);
