@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Long ones: `make soak`. What is as large, or goes on for as long, as it can."""
 
+import contextlib
 import os
 import shutil
 import time
 
-from testbed import BUILD, adverts_pass, wait_for
+from testbed import BUILD, UnixConnection, adverts_pass, wait_for
 
 CRASHING_S = int(os.environ.get("CRASHING_S", "30"))
 LINES = 8  # two deaths at once, four with a pause each, and what is said about it
@@ -63,3 +64,33 @@ def test_the_log_of_a_control_that_cannot_live(lab, nodes):
     lines = [line for line in log.splitlines() if "control ended" in line]
     assert 4 <= len(lines) <= LINES, log
     assert log.count("state change") == 2 and nodes[0].has_address(), log
+
+
+def test_a_page_that_is_not_read_is_dropped(nodes):
+    """While the others go on: nobody waits for it."""
+    def follow():
+        connection = UnixConnection(nodes[0].socket_path)
+        connection.request("GET", "/page/events")
+        return connection, connection.getresponse()
+    pages = [follow() for _ in range(4)]
+    assert [answer.status for _, answer in pages] == [200] * 4
+    for connection, _ in pages[1:]:
+        connection.sock.setblocking(False)
+    begin, longest = time.monotonic(), 0.0
+    while True:
+        nodes[2].vipctl("drain")  # each is a message for all
+        nodes[2].vipctl("resume")
+        for connection, _ in pages[1:]:
+            with contextlib.suppress(BlockingIOError):
+                assert connection.sock.recv(1 << 20)
+        asked = time.monotonic()
+        assert nodes[0].http("GET", "/healthz") == (200, "ok\n")
+        longest = max(longest, time.monotonic() - asked)
+        again, answer = follow()
+        again.close()
+        if answer.status == 200:
+            break
+        assert answer.status == 503 and time.monotonic() < begin + 100, "it is still there"
+    print(f"dropped after {time.monotonic() - begin:.1f} s; the longest answer meanwhile took {longest * 1000:.1f} ms")
+    for connection, _ in pages:
+        connection.close()

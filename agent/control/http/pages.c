@@ -26,6 +26,7 @@
 #define VIEWERS_OF_ONE 4 /* address or user: half of the connections that one may have are left */
 #define AGE_MAX_US     USEC_PER_SEC
 #define AGE_MIN_US     (100 * USEC_PER_MS) /* when something has changed */
+#define COST_SHARE     50		   /* of the time: with 255 virtual routers a page takes a while */
 #define BEAT_US	       (5 * USEC_PER_SEC)  /* page.js waits for 12 s */
 #define BEAT	       "event:beat\ndata:\n\n"
 #define SLOW_US	       (10 * USEC_PER_SEC)
@@ -41,7 +42,8 @@ struct pages {
 	struct followers viewers;
 	sd_event_source *timer;
 	struct mono made; /* all of what follows */
-	bool changed;	  /* since then */
+	int64_t took_us;
+	bool changed; /* since then */
 	json_t *model;
 	char *document;
 	size_t document_size;
@@ -121,17 +123,21 @@ static void renew_frame(struct pages *pages)
 
 static void renew(struct pages *pages)
 {
-	struct mono now = mono_now();
-	if (pages->made.us && mono_sub(now, pages->made) < (pages->changed ? AGE_MIN_US : AGE_MAX_US))
+	struct mono begin = mono_now();
+	int64_t age_us = pages->changed ? AGE_MIN_US : AGE_MAX_US;
+	if (age_us < pages->took_us * COST_SHARE)
+		age_us = pages->took_us * COST_SHARE;
+	if (pages->made.us && mono_sub(begin, pages->made) < age_us)
 		return;
 	json_decref(pages->model);
 	free(pages->document);
 	pages->model = make_model(pages->service);
 	pages->document = pages->model ? page_document(pages->model, &pages->document_size) : NULL;
-	pages->made = now;
 	pages->changed = false;
 	if (pages->model)
 		renew_frame(pages);
+	pages->made = mono_now();
+	pages->took_us = mono_sub(pages->made, begin);
 }
 
 /* ---- viewers ---- */
