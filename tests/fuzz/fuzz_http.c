@@ -91,7 +91,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	fill_board();
 	control.board = board;
 	control.config = &config;
-	control.has_metrics = true;
+	control.has_metrics = config.metrics_page = true;
 	if (parts_new(&control) < 0)
 		abort();
 	parts_configure(&control);

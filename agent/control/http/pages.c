@@ -6,6 +6,7 @@
  */
 #include "control/http/pages.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -183,15 +184,24 @@ static void viewer_free(struct follower *follower)
 	free(v);
 }
 
+/* Of either family, because a kernel without IPv6 has sockets of IPv4. */
 static struct peer peer_of(const struct http_request *request)
 {
 	struct peer peer = {.uid = (uid_t)-1};
-	struct sockaddr_in6 address = {0};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in ipv4;
+		struct sockaddr_in6 ipv6;
+	} address = {0};
 	struct ucred user;
 	socklen_t size = sizeof address, user_size = sizeof user;
 	int fd = http_socket(request);
-	if (getpeername(fd, (struct sockaddr *)&address, &size) == 0 && address.sin6_family == AF_INET6)
-		peer.address = address.sin6_addr;
+	if (getpeername(fd, &address.any, &size) < 0)
+		return peer;
+	if (address.any.sa_family == AF_INET6)
+		peer.address = address.ipv6.sin6_addr;
+	else if (address.any.sa_family == AF_INET)
+		memcpy(&peer.address.s6_addr[12], &address.ipv4.sin_addr, sizeof address.ipv4.sin_addr);
 	else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &user_size) == 0)
 		peer.uid = user.uid;
 	return peer;
