@@ -26,12 +26,27 @@ static void news_print(const json_t *event)
 	puts(text_tame(line));
 }
 
+/* This node has taken over. */
+static void told_print(const json_t *event)
+{
+	char time[SHOW_TEXT_MAX], line[512];
+	int clients = (int)member_number(event, "clients");
+	snprintf(line, sizeof line, "%s  %-8s  told %d client%s to connect anew",
+	    show_time(member_text(event, "at"), time), member_text(event, "router"), clients,
+	    clients == 1 ? "" : "s");
+	puts(text_tame(line));
+}
+
 static void event_print(const struct vipctl *ctl, const json_t *event)
 {
 	char time[SHOW_TEXT_MAX], line[512];
 	const json_t *lost = json_object_get(event, "lost");
 	if (lost) {
 		printf("(%lld transitions are not recorded any more)\n", (long long)json_integer_value(lost));
+		return;
+	}
+	if (strcmp(member_text(event, "event"), "told") == 0) {
+		told_print(event);
 		return;
 	}
 	if (*member_text(event, "event")) {

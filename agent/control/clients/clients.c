@@ -71,6 +71,17 @@ static void become_active(struct client_router *router)
 		router->own->number = (uint64_t)mono_now().us;
 }
 
+/* What happened while there was no control is not news. */
+static void look_at_told(
+    struct client_lists *lists, unsigned index, const struct board_connections *connections)
+{
+	struct client_router *router = &lists->routers[index];
+	if (router->told_known && connections->told > router->told)
+		group_tell_clients(lists->group, index, connections->last_told);
+	router->told_known = true;
+	router->told = connections->told;
+}
+
 static void look_at(struct client_router *router, const struct board_router *board)
 {
 	bool is_active = board->state == VRRP_ACTIVE;
@@ -88,8 +99,10 @@ static void look_at_board(struct client_lists *lists)
 	struct board_router record;
 	for (unsigned i = 0; i < places && i < BOARD_ROUTERS_MAX; i++)
 		for (unsigned r = 0; board_read_router(board, i, &record) && r < lists->count; r++)
-			if (router_id_equal(&lists->routers[r].id, &record.id))
+			if (router_id_equal(&lists->routers[r].id, &record.id)) {
 				look_at(&lists->routers[r], &record);
+				look_at_told(lists, r, &record.connections);
+			}
 }
 
 /* ---- the kernel ---- */

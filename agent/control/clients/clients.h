@@ -32,9 +32,11 @@ const char *client_verdict_name(enum client_verdict verdict);
 struct client_router {
 	struct router_id id;
 	bool is_active;
-	struct own_list *own;		   /* NULL: it was not Active yet */
-	struct copy *copy;		   /* NULL: nothing was heard */
-	bool is_new;			   /* the engine does not have what is here */
+	struct own_list *own; /* NULL: it was not Active yet */
+	struct copy *copy;    /* NULL: nothing was heard */
+	bool is_new;	      /* the engine does not have what is here */
+	uint64_t told;	      /* ever, by the engine; that was said of in events */
+	bool told_known;
 	struct mono handed;		   /* when it got the last list */
 	struct address active;		   /* whose list is believed; unspecified: of nobody */
 	unsigned refused[CLIENT_VERDICTS]; /* of the list that was handed over last */

@@ -63,18 +63,29 @@ static void log_news(const struct group *group, const char *router, const struct
 	}
 }
 
-void group_tell(struct group *group, unsigned index, const struct roster_news *news)
+static void add_event(struct group *group, unsigned index, struct group_event event)
 {
 	const struct config_router *config = &group->control->config->routers[index];
-	if (news->event == ROSTER_QUIET)
-		return;
-	struct group_event *event = &group->events[group->event_count++ % GROUP_EVENTS_MAX];
-	*event = (struct group_event){.at_us = realtime_us(), .id = config->id, .news = *news};
-	memcpy(event->router, config->name, sizeof event->router);
-	if (may_log(group))
-		log_news(group, config->name, news);
+	event.at_us = realtime_us();
+	event.id = config->id;
+	memcpy(event.router, config->name, sizeof event.router);
+	group->events[group->event_count++ % GROUP_EVENTS_MAX] = event;
 	if (group->on_news)
 		group->on_news(group->news_context);
+}
+
+void group_tell(struct group *group, unsigned index, const struct roster_news *news)
+{
+	if (news->event == ROSTER_QUIET)
+		return;
+	if (may_log(group))
+		log_news(group, group->control->config->routers[index].name, news);
+	add_event(group, index, (struct group_event){.news = *news});
+}
+
+void group_tell_clients(struct group *group, unsigned index, uint32_t clients)
+{
+	add_event(group, index, (struct group_event){.clients = clients}); /* the engine has logged it */
 }
 
 void group_compare(struct group *group, unsigned index, const struct address *source)

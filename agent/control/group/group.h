@@ -51,11 +51,12 @@ struct group_router {
 	int64_t clock_us; /* what the clock of adverts is ahead of mono_now(); 0: unknown */
 };
 
-/* Somebody has joined, is lost, is back, or has stopped. */
+/* Somebody has joined, is lost, is back, or has stopped; or clients were told to connect anew. */
 struct group_event {
 	int64_t at_us; /* wall clock */
 	struct router_id id;
 	char router[CONFIG_NAME_MAX];
+	uint32_t clients; /* that were told; 0: it is news */
 	struct roster_news news;
 };
 
@@ -100,6 +101,8 @@ void group_soon(struct group *group);
 /* Members that are not here, and routers without hello, by name or address. Returns how many were forgotten.
  */
 unsigned group_forget(struct group *group, const char *node);
+/* This node has taken over and told so many clients to connect anew. */
+void group_tell_clients(struct group *group, unsigned index, uint32_t clients);
 /* Records and logs what the roster of router `index` has to tell. */
 void group_tell(struct group *group, unsigned index, const struct roster_news *news);
 

@@ -69,6 +69,11 @@ static json_t *news_json(const struct group_event *event)
 {
 	char address[ADDRESS_TEXT_MAX];
 	const struct roster_news *news = &event->news;
+	if (event->clients)
+		return json_pack("{s:o, s:o, s:i, s:o, s:s, s:I}", "at", text_json_time(event->at_us),
+		    "router", text_json(event->router, sizeof event->router), "vrid", event->id.vrid,
+		    "interface", text_json(event->id.interface, sizeof event->id.interface), "event", "told",
+		    "clients", (json_int_t)event->clients);
 	return json_pack("{s:o, s:o, s:i, s:o, s:s, s:o, s:s, s:b, s:I}", "at", text_json_time(event->at_us),
 	    "router", text_json(event->router, sizeof event->router), "vrid", event->id.vrid, "interface",
 	    text_json(event->id.interface, sizeof event->id.interface), "event",
