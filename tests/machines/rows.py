@@ -199,7 +199,7 @@ ROWS = [
     Row("interface comes late", late_interface, moves=False),
     Row("group comes late", late_group, moves=True),
     Row("user comes late", late_user, moves=True),
-    Row("IPv4, engine killed", ipv4),
+    Row("IPv4, announced by ARP", ipv4, moves=True),
     Row("capture files", captures, moves=True),
     Row("check of a process", process_check, moves=True),
     Row("check out of memory", hungry_check, moves=False),
