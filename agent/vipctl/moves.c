@@ -39,16 +39,21 @@ static bool leaver_knows(const json_t *from)
 	return false;
 }
 
-/* The one before it in the list, of the same router. */
+static int64_t end_ms(const json_t *holding)
+{
+	return is_over(holding) ? time_of(holding, "until") : INT64_MAX;
+}
+
+/* Of those that began before it, who held it last: it may hold it still. */
 static const json_t *before(const json_t *holdings, size_t index)
 {
-	const json_t *self = json_array_get(holdings, index);
-	while (index > 0) {
-		const json_t *other = json_array_get(holdings, --index);
-		if (is_same_router(other, self))
-			return other;
+	const json_t *self = json_array_get(holdings, index), *last = NULL;
+	for (size_t i = 0; i < index; i++) {
+		const json_t *other = json_array_get(holdings, i);
+		if (is_same_router(other, self) && (!last || end_ms(other) > end_ms(last)))
+			last = other;
 	}
-	return NULL;
+	return last;
 }
 
 static struct move begin_of(const json_t *holdings, size_t index)

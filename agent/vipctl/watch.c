@@ -106,8 +106,16 @@ static bool fetch(struct watch *watch, const char *path, json_t **json, char **r
 
 static void look(struct watch *watch, bool is_tick, bool with_timeline)
 {
-	if (!fetch(watch, "/v1/status", &watch->status, NULL))
+	json_t *status = NULL;
+	if (!fetch(watch, "/v1/status", &status, NULL))
 		return;
+	/* An agent that is about to end knows of no router any more. */
+	if (watch->status && !json_array_size(json_object_get(status, "virtual_routers"))) {
+		json_decref(status);
+		return;
+	}
+	json_decref(watch->status);
+	watch->status = status;
 	watch->answered_ms = time_now_ms();
 	if (is_tick)
 		latencies_take(watch, json_object_get(watch->status, "checks"));

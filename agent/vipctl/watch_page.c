@@ -10,8 +10,6 @@
 #include "vipctl/moves.h"
 #include "vipctl/watch.h"
 
-#define MOVES_MIN 3
-
 static const char *holder_name(const json_t *status, const json_t *router, char out[static HOLDER_TEXT_MAX])
 {
 	const json_t *active = json_object_get(router, "active_router");
@@ -21,9 +19,31 @@ static const char *holder_name(const json_t *status, const json_t *router, char 
 		snprintf(out, HOLDER_TEXT_MAX, "%s (this node)", member_text(status, "node"));
 	else if (holder == HOLDER_OTHER)
 		snprintf(out, HOLDER_TEXT_MAX, "%s", *node ? node : member_text(active, "address"));
+	else if (holder == HOLDER_NOBODY)
+		snprintf(out, HOLDER_TEXT_MAX, "none is heard");
 	else
 		router_holder_text(router, out);
 	return out;
+}
+
+/* How many say that they hold it, and who: "k8s-node01, k8s-node02". */
+static unsigned actives_of(const json_t *router, char *out, size_t room)
+{
+	unsigned count = 0;
+	size_t i, length = 0;
+	json_t *member;
+	out[0] = '\0';
+	json_array_foreach(json_object_get(json_object_get(router, "group"), "members"), i, member)
+	{
+		if (strcmp(member_text(member, "presence"), "here") != 0 ||
+		    strcmp(member_text(member, "state"), "active") != 0)
+			continue;
+		if (length < room)
+			length += (size_t)snprintf(out + length, room - length, "%s%s", count ? ", " : "",
+			    member_text(member, "node"));
+		count++;
+	}
+	return count;
 }
 
 void watch_headlines(struct page *page, const json_t *status)
@@ -32,11 +52,21 @@ void watch_headlines(struct page *page, const json_t *status)
 	json_t *router;
 	json_array_foreach(json_object_get(status, "virtual_routers"), i, router)
 	{
-		char holder[HOLDER_TEXT_MAX], sentence[512] = "";
+		char holder[HOLDER_TEXT_MAX], sentence[512] = "", actives[512];
 		const json_t *group = json_object_get(router, "group");
 		enum holder who = router_holder(router);
 		bool held = who == HOLDER_SELF || who == HOLDER_OTHER;
 		bool spare = !json_is_object(group) || member_number(group, "can_take_over") > 0;
+		unsigned count = actives_of(router, actives, sizeof actives);
+		if (count > 1) {
+			page_sentence(page, COLOUR_BAD, 0, "%s: HELD BY %u SERVERS AT ONCE: %s",
+			    member_text(router, "name"), count, actives);
+			page_sentence(page, COLOUR_BAD, 0,
+			    "! They do not hear each other's adverts: look for what drops IP protocol 112 "
+			    "between "
+			    "them, and for other keys: vipctl doctor on each");
+			continue;
+		}
 		if (json_is_object(group))
 			group_sentence(router, sentence, sizeof sentence);
 		page_sentence(page,
@@ -86,42 +116,36 @@ static void groups_print(struct page *page, const json_t *status)
 	}
 }
 
-/* How long who holds it from then on did so. */
+/* For how long it was so. */
 static const char *held_text(const struct move *move, char out[static SHOW_TEXT_MAX + 16])
 {
 	char text[SHOW_TEXT_MAX];
 	const char *until = member_text(move->to, "until");
-	if (!move->to)
-		out[0] = '\0';
-	else if (*until)
-		snprintf(
-		    out, SHOW_TEXT_MAX + 16, "for %s", show_duration(time_parse(until) - move->at_ms, text));
-	else
-		snprintf(out, SHOW_TEXT_MAX + 16, "for %s so far",
-		    show_duration(time_now_ms() - move->at_ms, text));
-	return out;
+	bool is_over = *until != '\0';
+	int64_t end = is_over ? time_parse(until) : time_now_ms();
+	snprintf(out, SHOW_TEXT_MAX + 16, "%s%s", show_duration(end - move->at_ms, text),
+	    is_over ? "" : " so far");
+	return move->to ? out : "";
 }
 
-/* The newest first; a line each. */
-static void moves_print(struct page *page, const json_t *timeline, int lines)
+/* The newest first, a line each: when, for how long, who, why. */
+static void moves_print(const struct watch *watch, struct page *page, int lines)
 {
-	struct moves moves = moves_of(timeline);
-	struct table table = {.columns = 4}; /* the terminal cuts the reasons */
+	struct moves moves = moves_of(watch->timeline);
+	bool several = json_array_size(json_object_get(watch->status, "virtual_routers")) > 1;
 	for (size_t i = moves.count; i > 0 && lines > 0; i--, lines--) {
 		char at[SHOW_TEXT_MAX], text[CELL_MAX], held[SHOW_TEXT_MAX + 16];
 		const struct move *move = &moves.items[i - 1];
-		struct cell *row = table_row(&table);
-		if (!row)
-			break;
 		show_time(move->at, at);
-		cell_set(&row[0], COLOUR_DIM, "%.8s", strlen(at) > 11 ? at + 11 : at);
-		cell_set(&row[1], move->to ? COLOUR_NONE : COLOUR_BAD, "%s: %s", move->router,
+		colour_set(page->out, page->colour, COLOUR_DIM);
+		fprintf(page->out, "%.8s  %-13s", strlen(at) > 11 ? at + 11 : at, held_text(move, held));
+		colour_set(page->out, page->colour, COLOUR_NONE);
+		colour_set(page->out, page->colour && !move->to, COLOUR_BAD);
+		fprintf(page->out, "%s%s%s", several ? move->router : "", several ? ": " : "",
 		    move_text(move, text));
-		cell_set(&row[2], COLOUR_DIM, "%s", held_text(move, held));
-		cell_set(&row[3], COLOUR_NONE, "%s", move_reason(move, timeline, text));
+		colour_set(page->out, page->colour, COLOUR_NONE);
+		fprintf(page->out, ": %s\n", move_reason(move, watch->timeline, text));
 	}
-	table_print(&table, page->colour, page->out);
-	table_free(&table);
 	free(moves.items);
 }
 
@@ -143,7 +167,7 @@ static void body_print(const struct watch *watch, struct page *page, int height)
 	watch_headlines(page, watch->status);
 	if (watch->view == WATCH_EVENTS) {
 		fputc('\n', page->out);
-		moves_print(page, watch->timeline, height);
+		moves_print(watch, page, height);
 		return;
 	}
 	attention_print(page, watch->status);
@@ -152,12 +176,22 @@ static void body_print(const struct watch *watch, struct page *page, int height)
 		fputc('\n', page->out);
 	latencies_print(watch, page, checks);
 	fputc('\n', page->out);
-	moves_print(page, watch->timeline, height > MOVES_MIN ? height : MOVES_MIN);
+	moves_print(watch, page, height);
+}
+
+/* The colour that a line ends with is that of the next one, too. */
+static void line_copy(FILE *out, const char *line, char colour[static 16])
+{
+	fprintf(out, "%s%s\n", colour, line);
+	for (const char *c = strchr(line, '\033'); c; c = strchr(c + 1, '\033'))
+		snprintf(colour, 16, "%.*s", (int)strcspn(c, "m") + 1, c);
+	if (strcmp(colour, "\033[0m") == 0)
+		colour[0] = '\0';
 }
 
 char *watch_text(const struct watch *watch, int width, int height)
 {
-	char *body = NULL, *text = NULL, *rest;
+	char *body = NULL, *text = NULL, *rest, colour[16] = "";
 	size_t size;
 	struct page page = {
 	    .out = open_memstream(&body, &size), .colour = watch->ctl->colour, .width = width};
@@ -169,7 +203,7 @@ char *watch_text(const struct watch *watch, int width, int height)
 		rest = body;
 		for (int row = 1; row < height; row++) {
 			const char *line = rest ? strsep(&rest, "\n") : "";
-			fprintf(out, "%s\n", line);
+			line_copy(out, line, colour);
 		}
 		colour_set(out, page.colour, COLOUR_BOLD);
 		fputs(footer(watch), out);

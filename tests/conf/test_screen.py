@@ -37,7 +37,7 @@ def test_the_group_fits_80_by_24(group):
         assert len(lines) == 24 and lines[23] == KEYS and HEADLINE in lines, lines
         assert "! check apiserver: failing: HTTP 500" in lines
         assert any(line.split() == ["k8s-node03", "fe80::5054:ff:fe12:3453", "backup", "100", "healthy", "0.4s", "ago"] for line in lines)
-        assert any(re.match(r"16:01:10  api: k8s-node02 -> k8s-node01  for .* so far +k8s-node02: drained", line) for line in lines), lines
+        assert any(re.fullmatch(r"16:01:10  \S+ so far +k8s-node02 -> k8s-node01: k8s-node02: drained", line) for line in lines), lines
         assert terminal.screen("-J") == lines  # nothing was wrapped by the terminal
         terminal.wait(lambda text: "failing       3.1ms  !!" in text)
 
@@ -54,8 +54,10 @@ def test_what_happens_is_shown_at_once(group):
     with watch(group) as terminal:
         terminal.shows(HEADLINE)
         holder_unknown(group.status)
-        terminal.shows("api: HELD BY NOBODY: nobody")
+        terminal.shows("api: HELD BY NOBODY: none is heard")
         group.status.update(healthy_status())
+        grouped(group.status, member(2, state="active"), member(3))
+        terminal.shows("api: HELD BY 2 SERVERS AT ONCE: k8s-node01, k8s-node02")
         grouped(group.status, member(2, drained=True), can_take_over=0, following=None)
         terminal.shows("0 of 2 servers can take over", "drained")
 

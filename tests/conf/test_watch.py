@@ -37,6 +37,12 @@ def test_two_holders(agent):
         "16:01:10.000  api       k8s-node01 -> k8s-node02 and still k8s-node01  no advertisement for 310ms")
 
 
+def test_who_held_it_all_the_time(agent):
+    assert moves(agent, holding(1, 10), holding(2, 70, 80, end=BETTER), holding(3, 100))[1:] == [
+        "16:01:10.000  api       k8s-node01 -> k8s-node02 and still k8s-node01  no advertisement for 310ms",
+        "16:01:40.000  api       k8s-node01 -> k8s-node03 and still k8s-node01  no advertisement for 310ms"]
+
+
 def test_what_the_network_says_never_reaches_the_terminal(agent):
     shown = moves(agent, holding(1, 10, node="a\033[2Jb", reason="c\033]0;d\007\n"))
     assert shown == ["16:00:10.000  api       ? -> a?[2Jb                 c?]0;d??"]

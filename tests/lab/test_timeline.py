@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who held the address when, as every server of the group tells it."""
+"""Who held the address when, as every server of the group tells it, and as it is seen by who watches."""
 
 import json
 import os
 import signal
 
+from terminal import VIPCTL, Terminal
 from testbed import wait_for
 
 
@@ -52,3 +53,28 @@ def test_every_server_tells_the_same_moves(lab, nodes):
     first.vipd_end_orphans()
     first.vipd_start()
     lab.wait_holder(first)
+
+
+def test_who_watches_sees_it_and_followers_outlive_the_agent(lab, nodes, tmp_path):
+    """The third is neither the old nor the new holder; its own agent is restarted meanwhile."""
+    first, second, third = nodes
+    shown = tmp_path / "events"
+    with Terminal(VIPCTL, "-s", third.socket_path, "watch") as terminal, open(shown, "w") as out:
+        follower = third.spawn([VIPCTL, "-s", third.socket_path, "events", "-f"], "follower", stdout=out, stderr=out)
+        held = "api: held by {}; 2 of 3 servers can take over; next: {}".format
+        terminal.shows(held(first.name, second.name))
+        first.drain()
+        terminal.shows(f"api: held by {second.name}; 1 of 3 servers can take over; next: {third.name}",
+                       f"{first.name} -> {second.name}: {first.name}: drained")
+        third.vipd_stop()
+        terminal.shows("THE AGENT OF THIS NODE DOES NOT ANSWER", f"{first.name} -> {second.name}: {first.name}: drained")
+        wait_for("the follower says so", shown.read_text, lambda text: "the agent has ended: waiting for it" in text)
+        third.vipd_start()
+        first.vipctl("resume")
+        terminal.wait(lambda text: "DOES NOT ANSWER" not in text and held(first.name, second.name) in text)
+        wait_for("the follower goes on", shown.read_text, lambda text: "initialize -> backup" in text.rpartition("the agent has ended")[2])
+        said = shown.read_text().splitlines()
+        assert len(said) == len(set(said)), said  # nothing is told twice
+        third.end(follower)
+        terminal.keys("q")
+        terminal.shows("ENDED 0")

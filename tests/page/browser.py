@@ -107,10 +107,13 @@ class Browser:
             self.call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code,
                       **({"text": text} if text and kind == "keyDown" else {}))
 
-    def picture(self, path):
-        height = self.js("document.documentElement.scrollHeight")
+    def picture(self, path, drawn=False):
+        """Of the document, as high as it is; drawn: of an image, which has its own size."""
+        width, height = WIDTH, self.js("document.documentElement.scrollHeight")
+        if drawn:
+            width, height = self.js("['width', 'height'].map(side => document.documentElement[side].baseVal.value)")
         shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True,
-                         clip={"x": 0, "y": 0, "width": WIDTH, "height": height, "scale": 1})
+                         clip={"x": 0, "y": 0, "width": width, "height": height, "scale": 1})
         with open(path, "wb") as out:
             out.write(base64.b64decode(shot["data"]))
 

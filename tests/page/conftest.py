@@ -9,6 +9,7 @@ import pytest
 import browser as chromium
 from basics import ROOT
 from plugin import watched
+from terminal import VIPCTL, Terminal
 from testbed import Cluster
 
 AXE = pathlib.Path(ROOT, "build/page/node_modules/axe-core/axe.min.js")  # make setup-page
@@ -27,6 +28,13 @@ def session_lab():
 def session_browser(session_lab):
     with chromium.Browser(session_lab.nodes[1]) as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def terminal(session_lab):
+    """`vipctl watch` on the second, all the time."""
+    with Terminal(VIPCTL, "-s", session_lab.nodes[1].socket_path, "watch") as terminal:
+        yield terminal
 
 
 @pytest.fixture

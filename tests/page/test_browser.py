@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import screenshot
 from testbed import VIP, wait_for
 
 SLOWLY = float(os.environ.get("VIPD_PICTURES", "0"))  # seconds
@@ -55,12 +56,13 @@ def gone(lab):
 
 
 STATES = [
-    # name, what happens, where, what a person reads there
-    ("healthy", healthy, "h1", "All is well: k8s-node01 holds api. If it fails, k8s-node02 takes over."),
-    ("failover", failover, "h1", "Trouble: Nobody holds api at this moment: k8s-node02 is about to take over."),
-    ("split-brain", split, "h1", "servers hold api at once (k8s-node01, k8s-node02"),
-    ("nobody-can-take-over", alone, "h1", "nobody can take over api (k8s-node02: "),
-    ("agent-gone", gone, "#gone", "No answer from vipd on k8s-node02 since"),
+    # name, what happens, where, what a person reads there, and what in `vipctl watch`
+    ("healthy", healthy, "h1", "All is well: k8s-node01 holds api. If it fails, k8s-node02 takes over.",
+     "api: held by k8s-node01; 2 of 3 servers can take over; next: k8s-node02"),
+    ("failover", failover, "h1", "Trouble: Nobody holds api at this moment: k8s-node02 is about to take over.", "api: HELD BY NOBODY"),
+    ("split-brain", split, "h1", "servers hold api at once (k8s-node01, k8s-node02", "api: HELD BY 3 SERVERS AT ONCE: k8s-node01, k8s-node02, k8s-node03"),
+    ("nobody-can-take-over", alone, "h1", "nobody can take over api (k8s-node02: ", "0 of 3 servers can take over"),
+    ("agent-gone", gone, "#gone", "No answer from vipd on k8s-node02 since", "THE AGENT OF THIS NODE DOES NOT ANSWER"),
 ]
 
 
@@ -72,8 +74,8 @@ def barriers(browser, axe):
     return found
 
 
-@pytest.mark.parametrize("name, make, where, says", STATES, ids=[state[0] for state in STATES])
-def test_state(lab, browser, pictures, axe, name, make, where, says):
+@pytest.mark.parametrize("name, make, where, says, watch_says", STATES, ids=[state[0] for state in STATES])
+def test_state(lab, browser, terminal, pictures, axe, name, make, where, says, watch_says):
     undo = make(lab)
     try:
         wait_for(f"the page says {says!r}", lambda: browser.text(where), lambda text: says in " ".join(text.split()), 30)
@@ -81,6 +83,11 @@ def test_state(lab, browser, pictures, axe, name, make, where, says):
             browser.look(dark)
             browser.picture(pictures / f"{name}-{'dark' if dark else 'light'}.png")
             assert not axe or barriers(browser, axe) == []
+        terminal.shows(watch_says)
+        drawn = pictures / f"watch-{name}.svg"
+        drawn.write_text(screenshot.svg(terminal.screen("-e")))
+        browser.open(drawn.as_uri())
+        browser.picture(drawn.with_suffix(".png"), drawn=True)
     finally:
         if undo:
             undo()

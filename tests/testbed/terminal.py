@@ -6,7 +6,8 @@ import shlex
 import subprocess
 import time
 
-VIPCTL = os.path.join(os.environ.get("VIPD_BUILD", "build"), "vipctl")
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+VIPCTL = os.path.join(ROOT, os.environ.get("VIPD_BUILD", "build"), "vipctl")
 
 
 class Terminal:
