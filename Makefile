@@ -272,7 +272,7 @@ $(B)/lab/hostile_control: $(call objects,tests/lab/hostile_control.c agent/board
 
 # keepalived and FRR as peers; tshark on what we send. VIPD_OLD=DIRECTORY: the programs of an older vipd, as a peer.
 interop: all lab-programs
-	VIPD_BUILD=$(B) tests/interop/run
+	VIPD_BUILD=$(B) tests/interop/run --workers 2
 
 # Faults, what was expected of vipd and what happened, beside keepalived; see tests/faults/rows.py. ROWS=pattern RUNS=n
 # FAMILY=4: with IPv4 addresses.
