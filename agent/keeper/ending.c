@@ -12,6 +12,7 @@
  */
 #include "keeper/keeper.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -61,18 +62,20 @@ static bool may_end(void *context)
 	return board_read_order(ender.board, task->router, &order) && order.reset && !order.wanted;
 }
 
+static_assert(CONFIG_ADDRESSES_MAX <= KERNEL_ENDING_MAX, "one walk finds those of all addresses");
+
 static unsigned end_some(const struct ending_task *task, uint32_t idle_ms)
 {
 	struct kernel_ended ended = {0};
 	ender.current = task;
-	for (unsigned i = 0; i < task->address_count; i++)
-		kernel_end_connections(&ender.dumps, &ender.ends,
-		    &(struct kernel_ending){.address = &task->addresses[i],
-			.ports = task->ports,
-			.port_count = task->port_count,
-			.idle_ms = idle_ms,
-			.may_end = may_end},
-		    &ended);
+	kernel_end_connections(&ender.dumps, &ender.ends,
+	    &(struct kernel_ending){.addresses = task->addresses,
+		.address_count = task->address_count,
+		.ports = task->ports,
+		.port_count = task->port_count,
+		.idle_ms = idle_ms,
+		.may_end = may_end},
+	    &ended);
 	if (ended.error)
 		atomic_store(&ender.error, ended.error);
 	if (ended.count) {

@@ -2,8 +2,9 @@
 /*
  * TCP connections by sock_diag: those to an address are found by the kernel's own filter, and ended.
  *
- * A connection of an IPv4 client to a socket that listens on [::] is in the table of IPv6, with mapped
- * addresses, which the filter knows as IPv4 ones.
+ * A walk passes all sockets of the machine, so there is one for all addresses: the old form of the request
+ * (TCPDIAG_GETSOCK) knows no family, and finds those of both. A connection of an IPv4 client to a socket that
+ * listens on [::] has mapped addresses, which the filter knows as IPv4 ones.
  */
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -15,7 +16,9 @@
 
 #include "kernel/exchange.h"
 
-#define FILTER_MAX (sizeof(struct inet_diag_bc_op) + sizeof(struct inet_diag_hostcond) + 16)
+#define OP_SIZE	       sizeof(struct inet_diag_bc_op)
+#define CONDITION_SIZE (OP_SIZE + sizeof(struct inet_diag_hostcond))
+#define FILTER_MAX     (KERNEL_ENDING_MAX * (CONDITION_SIZE + 16 + OP_SIZE))
 
 int kernel_open_diag(struct kernel *kernel)
 {
@@ -76,43 +79,51 @@ static void look_at(struct nlmsghdr *h, void *context)
 		walk->ended->error = result;
 }
 
-/* "The local address is this": one condition. To its end means yes, beyond it no. Returns its size. */
-static uint8_t build_filter(const struct address *address, uint8_t filter[static FILTER_MAX])
+static void add_op(uint8_t *filter, size_t *size, uint8_t code, size_t yes, size_t no)
 {
-	unsigned size = address_size(address);
-	struct inet_diag_hostcond condition = {
-	    .family = size == 4 ? AF_INET : AF_INET6, .prefix_len = (uint8_t)(8 * size), .port = -1};
-	struct inet_diag_bc_op op = {
-	    .code = INET_DIAG_BC_S_COND, .yes = (uint8_t)(sizeof op + sizeof condition + size)};
-	op.no = (uint16_t)(op.yes + sizeof op);
-	memcpy(filter, &op, sizeof op);
-	memcpy(filter + sizeof op, &condition, sizeof condition);
-	memcpy(filter + sizeof op + sizeof condition, address_bytes(address), size);
-	return op.yes;
+	struct inet_diag_bc_op op = {.code = code, .yes = (uint8_t)yes, .no = (uint16_t)no};
+	memcpy(filter + *size, &op, sizeof op);
+	*size += sizeof op;
 }
 
-static int walk_family(struct kernel *dumps, uint8_t family, struct walk *walk)
+/*
+ * "The local address is the first, or the second, …": conditions, each with a jump to the end. There it means
+ * yes, beyond it no.
+ */
+static size_t build_filter(const struct kernel_ending *of, uint8_t filter[static FILTER_MAX])
 {
-	uint8_t filter[FILTER_MAX];
-	uint8_t length = build_filter(walk->of->address, filter);
-	struct inet_diag_req_v2 request = {.sdiag_family = family,
-	    .sdiag_protocol = IPPROTO_TCP,
-	    .idiag_ext = 1 << (INET_DIAG_INFO - 1),
-	    .idiag_states = 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE_WAIT};
-	struct nl_msg *message =
-	    exchange_begin(dumps, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request, sizeof request);
-	nla_put(message, INET_DIAG_REQ_BYTECODE, length, filter);
-	int result = exchange_dump(dumps, look_at, walk);
-	return result == -ENOENT || result == -EAFNOSUPPORT || result == -EINTR ? 0 : result;
+	size_t total = 0;
+	for (unsigned i = 0; i < of->address_count; i++)
+		total += CONDITION_SIZE + address_size(&of->addresses[i]) + (i ? OP_SIZE : 0);
+	size_t size = 0;
+	for (unsigned i = 0; i < of->address_count; i++) {
+		const struct address *address = &of->addresses[i];
+		unsigned bytes = address_size(address);
+		struct inet_diag_hostcond condition = {.family = bytes == 4 ? AF_INET : AF_INET6,
+		    .prefix_len = (uint8_t)(8 * bytes),
+		    .port = -1};
+		if (i) /* behind the condition before */
+			add_op(filter, &size, INET_DIAG_BC_JMP, OP_SIZE, total - size);
+		add_op(filter, &size, INET_DIAG_BC_S_COND, CONDITION_SIZE + bytes,
+		    CONDITION_SIZE + bytes + OP_SIZE);
+		memcpy(filter + size, &condition, sizeof condition);
+		memcpy(filter + size + sizeof condition, address_bytes(address), bytes);
+		size += sizeof condition + bytes;
+	}
+	return size;
 }
 
 void kernel_end_connections(
     struct kernel *dumps, struct kernel *requests, const struct kernel_ending *of, struct kernel_ended *ended)
 {
 	struct walk walk = {.requests = requests, .of = of, .ended = ended};
-	int result = walk_family(dumps, AF_INET6, &walk);
-	if (!result && address_is_ipv4(of->address))
-		result = walk_family(dumps, AF_INET, &walk);
-	if (result)
+	struct inet_diag_req request = {.idiag_ext = 1 << (INET_DIAG_INFO - 1),
+	    .idiag_states = 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE_WAIT};
+	uint8_t filter[FILTER_MAX];
+	size_t size = build_filter(of, filter);
+	struct nl_msg *message = exchange_begin(dumps, TCPDIAG_GETSOCK, NLM_F_DUMP, &request, sizeof request);
+	nla_put(message, INET_DIAG_REQ_BYTECODE, (int)size, filter);
+	int result = exchange_dump(dumps, look_at, &walk);
+	if (result && result != -EINTR)
 		ended->error = result;
 }

@@ -27,7 +27,7 @@
 #define IFA_PROTO 11
 #endif
 
-#define REQUEST_BYTES  256
+#define REQUEST_BYTES  1024
 #define ANSWER_BYTES   32768 /* one datagram of a dump */
 #define MONITOR_RCVBUF (1 << 20)
 #define MONITOR_READS                                                                                        \

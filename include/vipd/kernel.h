@@ -107,12 +107,15 @@ int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context, u
 int kernel_forget_unresolved(
     struct kernel *kernel, unsigned ifindex, void (*between)(void *context), void *context);
 
+#define KERNEL_ENDING_MAX 16
+
 /*
- * Ends the TCP connections to an address of this host: its server gets an error, its client a reset, as long
+ * Ends the TCP connections to addresses of this host: the server gets an error, the client a reset, as long
  * as the address is here. It waits for the lock of each connection, which a process may hold for long.
  */
 struct kernel_ending {
-	const struct address *address;
+	const struct address *addresses;
+	unsigned address_count;		/* 1 .. KERNEL_ENDING_MAX */
 	const uint16_t *ports;		/* of this host */
 	unsigned port_count;		/* 0: of every port */
 	uint32_t idle_ms;		/* only those without traffic for so long; 0: of any */

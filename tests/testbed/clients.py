@@ -2,7 +2,6 @@
 """Clients with connections that are kept, and what they get when the address moves, by the kernel's own time stamps."""
 
 import contextlib
-import errno
 import socket
 import ssl
 import struct
@@ -13,6 +12,7 @@ from hostile import namespace
 PORT = 6443
 ETH_P_ALL, SO_TIMESTAMPNS = 3, 35
 TCP, ICMPV6, ACK, RST = 6, 58, 0x10, 0x04
+CLOSED = 7  # of TCP_INFO
 READY = b"GET /readyz HTTP/1.1\r\nHost: api\r\n\r\n"
 BEGUN = b"GET /readyz HTTP/1.1\r\n"
 
@@ -45,8 +45,8 @@ def connected(lab, *addresses, waiting=()):
 
 
 def knows(connection):
-    """Whether the client has got a reset; TLS would take it for an end."""
-    return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
+    """Whether the client has got a reset: an end would leave it in another state."""
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == CLOSED
 
 
 def wait_reset(*connections, deadline=15.0):
