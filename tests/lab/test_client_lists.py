@@ -39,7 +39,7 @@ def know(nodes, count):
         wait_for(f"{node.name} knows {count} clients", lambda node=node: connections(node), lambda c: c["known"] == count)
 
 
-@pytest.mark.vips(VIP, VIP_IPV4)
+@pytest.mark.vips(VIP_IPV4, VIP)  # elected in IPv4; test_connections.py has it in IPv6
 def test_every_server_knows_the_clients(lab, nodes):
     first, second, third = nodes
     for node in nodes:
