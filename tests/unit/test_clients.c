@@ -105,6 +105,17 @@ static void ports_replace_listeners(void **state)
 	assert_int_equal(client_judge(&client, &config, router, &listeners), CLIENT_NO_LISTENER);
 }
 
+static void listeners_of_an_address(void **state)
+{
+	(void)state;
+	struct address ipv6 = address_of("2001:db8::100"), other = address_of("2001:db8::200"),
+		       ipv4 = address_of("192.0.2.100");
+	assert_true(listeners_any(&listeners, &other) && listeners_any(&listeners, &ipv4));
+	memset(listeners.any, 0, sizeof listeners.any);
+	assert_true(listeners_any(&listeners, &ipv6));
+	assert_false(listeners_any(&listeners, &other) || listeners_any(&listeners, &ipv4));
+}
+
 static void the_rest_is_counted(void **state)
 {
 	(void)state;
@@ -200,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(who_may_be_told, begin),
 	    cmocka_unit_test_setup(ports_replace_listeners, begin),
+	    cmocka_unit_test_setup(listeners_of_an_address, begin),
 	    cmocka_unit_test_setup(the_rest_is_counted, begin),
 	    cmocka_unit_test(connections_are_found),
 	};

@@ -58,3 +58,16 @@ static inline bool listeners_have(
 			return true;
 	return false;
 }
+
+/* Whether somebody listens on any port of it. */
+static inline bool listeners_any(const struct listeners *listeners, const struct address *address)
+{
+	const uint8_t *ports = listeners->any[address_is_ipv4(address)];
+	for (unsigned i = 0; i < sizeof listeners->any[0]; i++)
+		if (ports[i])
+			return true;
+	for (unsigned i = 0; i < listeners->bound_count; i++)
+		if (address_equal(&listeners->bound[i].address, address))
+			return true;
+	return false;
+}

@@ -21,11 +21,10 @@ static uint32_t count_there(const struct client_router *lists)
 
 static bool is_served(const struct client_lists *lists, const struct config_router *config)
 {
-	for (unsigned i = 0; i < config->address_count; i++)
-		for (unsigned port = 1; port <= UINT16_MAX; port++)
-			if (listeners_have(&lists->listeners, &config->addresses[i], (uint16_t)port))
-				return true;
-	return config->port_count > 0;
+	bool served = config->port_count > 0;
+	for (unsigned i = 0; i < config->address_count && !served; i++)
+		served = listeners_any(&lists->listeners, &config->addresses[i]);
+	return served;
 }
 
 /* Of the holder. */
