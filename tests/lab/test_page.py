@@ -2,27 +2,20 @@
 """The page without a browser: who may ask for what, by which name, and how many may. In a browser: tests/page."""
 
 import contextlib
-import ctypes
 import json
-import os
 import socket
 
+from hostile import namespace
 from testbed import UnixConnection, wait_for
 
 PATHS = ("/", "/page.json", "/page/events")
-CLONE_NEWNET = 0x40000000
 OF_ONE, VIEWERS_OF_ONE = 8, 4  # docs/api.md
 
 
 def connect(host, address, port=9752):
     """A socket of this process that is in the network of that host."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open("/proc/thread-self/ns/net") as ours, open(f"/run/netns/{host.name}") as theirs:
-        assert libc.setns(theirs.fileno(), CLONE_NEWNET) == 0
-        try:
-            return socket.create_connection((address, port), timeout=5)
-        finally:
-            assert libc.setns(ours.fileno(), CLONE_NEWNET) == 0
+    with namespace(host.name):
+        return socket.create_connection((address, port), timeout=5)
 
 
 def ask(host, path, address="::1", **headers):
