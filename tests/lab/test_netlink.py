@@ -8,6 +8,7 @@ import struct
 
 import pytest
 
+from clients import connected, wait_reset
 from testbed import BUILD, PREFIX, SANITIZED, VIP, ip_batch, run, transitions, wait_for
 
 
@@ -261,7 +262,7 @@ def test_an_address_that_failed_dad_is_not_believed(lab, nodes, attacker, with_d
 
 
 @pytest.fixture
-def refuse(nodes):
+def refuse(nodes, request):
     """Called with an error or 0: what the kernel of the first server says from now on when it is asked for an address."""
     library, number = (os.path.join(nodes[0].directory, name) for name in ("refuse_address.so", "refusal"))
     run(os.environ.get("CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library,
@@ -273,7 +274,7 @@ def refuse(nodes):
         say(0)
         os.chmod(number, 0o644)
         nodes[0].vipd_stop()
-        nodes[0].vipd_start(LD_PRELOAD=library, VIPD_REFUSE=number)
+        nodes[0].vipd_start(LD_PRELOAD=library, VIPD_REFUSE=number, **getattr(request, "param", {}))
         yield say
 
 
@@ -306,3 +307,18 @@ def test_a_refused_renewal(lab, nodes, refuse, probe):
     wait_for("the client is served by it", probe.answered_by, lambda name: name == nodes[0].name)
     window = probe.mark()
     assert window["requests"]["lost"] == 0, window
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers must come first")
+@pytest.mark.parametrize("refuse", [{"VIPD_REFUSE_ENDS": "1"}], indirect=True, ids=["ends"])
+def test_a_kernel_that_ends_no_connection(lab, nodes, refuse):
+    """It is said once, and the successor tells the clients a second later."""
+    refuse(errno.EOPNOTSUPP)
+    lab.wait_holder(nodes[0])
+    wait_for("another can take over", nodes[0].group, lambda seen: seen == (3, 2))
+    with connected(lab, VIP, VIP) as sockets:
+        wait_for("the clients are known", lambda: nodes[1].router()["connections"]["known"], lambda count: count == 2)
+        nodes[0].drain()
+        wait_reset(*sockets)
+    text = dict(nodes[0].logs())[f"{nodes[0].name}/vipd.log"]
+    assert text.count("the kernel does not end connections") == 1 and "CONFIG_INET_DIAG_DESTROY" in text
