@@ -187,9 +187,17 @@ static void send_to_all(struct group *group, unsigned index, uint8_t *bytes, siz
 }
 
 /*
- * Also in the other family, if the interface has it: who has our address there, by another order of
- * addresses, hears nothing else of us.
+ * With addresses of both families also in the other one, if the interface has it: who has an address of ours
+ * there, by another order of addresses, hears nothing else of us. One of two such routers always has both.
  */
+static bool has_both_families(const struct config_router *config)
+{
+	bool both = false;
+	for (unsigned i = 0; i < config->address_count; i++)
+		both |= !config_advertises(config, i);
+	return both;
+}
+
 static void send_in_other_family(
     struct group *group, struct group_router *router, uint8_t *bytes, size_t size, struct mono now)
 {
@@ -216,7 +224,8 @@ static void send_hello(struct group *group, unsigned index, struct hello *hello,
 	router->said = now;
 	size_t size = hello_build(hello, bytes, sizeof bytes);
 	send_to_all(group, index, bytes, size, now);
-	if (size && router->ifindex && can_sign(router) && !group->control->config->routers[index].peer_count)
+	const struct config_router *config = &group->control->config->routers[index];
+	if (size && router->ifindex && can_sign(router) && !config->peer_count && has_both_families(config))
 		send_in_other_family(group, router, bytes, size, now);
 }
 
