@@ -8,8 +8,6 @@
 
 #include "vipctl/moves.h"
 
-#define BOTH_MS 1000 /* a handover is over by then */
-
 const char *cause_name(enum cause cause)
 {
 	static const char *const names[CAUSES] = {
@@ -30,18 +28,12 @@ const char *cause_name(enum cause cause)
 	return names[cause];
 }
 
-/* INT64_MAX: it still holds it */
-static int64_t end_of(const json_t *holding)
-{
-	const char *until = member_text(holding, "until");
-	return *until ? time_parse(until) : INT64_MAX;
-}
-
 int64_t move_overlap_ms(const struct move *move)
 {
 	if (!move->from || !move->to)
 		return 0;
-	int64_t from = end_of(move->from), to = end_of(move->to), both = from < to ? from : to;
+	int64_t from = holding_end_ms(move->from), to = holding_end_ms(move->to),
+		both = from < to ? from : to;
 	if (both == INT64_MAX)
 		return both;
 	return both > move->at_ms ? both - move->at_ms : 0;
@@ -77,7 +69,7 @@ static enum cause silence_cause(const struct move *move, const char *end)
 		return CAUSE_PARTITION;
 	if (strcmp(end, "started") == 0)
 		return CAUSE_DIED;
-	return move_overlap_ms(move) > BOTH_MS ? CAUSE_PARTITION : CAUSE_SILENT;
+	return move_overlap_ms(move) > MOVE_BOTH_MS ? CAUSE_PARTITION : CAUSE_SILENT;
 }
 
 enum cause move_cause(const struct move *move)

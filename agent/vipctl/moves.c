@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BOTH_MS 1000 /* a handover is over by then */
-
 const char *holding_name(const json_t *holding)
 {
 	const char *node = member_text(holding, "node");
@@ -39,7 +37,7 @@ static bool leaver_knows(const json_t *from)
 	return false;
 }
 
-static int64_t end_ms(const json_t *holding)
+int64_t holding_end_ms(const json_t *holding)
 {
 	return is_over(holding) ? time_of(holding, "until") : INT64_MAX;
 }
@@ -50,7 +48,7 @@ static const json_t *before(const json_t *holdings, size_t index)
 	const json_t *self = json_array_get(holdings, index), *last = NULL;
 	for (size_t i = 0; i < index; i++) {
 		const json_t *other = json_array_get(holdings, i);
-		if (is_same_router(other, self) && (!last || end_ms(other) > end_ms(last)))
+		if (is_same_router(other, self) && (!last || holding_end_ms(other) > holding_end_ms(last)))
 			last = other;
 	}
 	return last;
@@ -71,7 +69,7 @@ static struct move begin_of(const json_t *holdings, size_t index)
 		move.gap_ms = move.at_ms - time_of(from, "until");
 	else if (from)
 		move.gap_ms = -INT32_MAX;
-	if (from && move.gap_ms <= BOTH_MS && leaver_knows(from)) {
+	if (from && move.gap_ms <= MOVE_BOTH_MS && leaver_knows(from)) {
 		move.said_by = from;
 		move.code = member_text(from, "end_code");
 		move.reason = member_text(from, "end_reason");
@@ -89,7 +87,8 @@ static bool is_end(const json_t *holdings, size_t index)
 		return false;
 	json_array_foreach(holdings, i, other)
 	{
-		if (i != index && is_same_router(self, other) && time_of(other, "from") <= until + BOTH_MS &&
+		if (i != index && is_same_router(self, other) &&
+		    time_of(other, "from") <= until + MOVE_BOTH_MS &&
 		    (!is_over(other) || time_of(other, "until") > until))
 			return false;
 	}
@@ -130,8 +129,8 @@ struct moves moves_of(const json_t *timeline)
 
 const char *move_text(const struct move *move, char out[static CELL_MAX])
 {
-	bool both = move->gap_ms < -BOTH_MS && move->from && !is_over(move->from);
-	bool nobody = move->to && move->gap_ms > BOTH_MS;
+	bool both = move->gap_ms < -MOVE_BOTH_MS && move->from && !is_over(move->from);
+	bool nobody = move->to && move->gap_ms > MOVE_BOTH_MS;
 	snprintf(out, CELL_MAX, "%s -> %s%s%s",
 	    nobody	 ? "nobody"
 	    : move->from ? holding_name(move->from)

@@ -34,6 +34,11 @@ const char *move_reason(const struct move *move, const json_t *timeline, char ou
 /* "k8s-node01", or its address */
 const char *holding_name(const json_t *holding);
 
+/* When it ended, in ms since 1970; INT64_MAX: it goes on. */
+int64_t holding_end_ms(const json_t *holding);
+
+#define MOVE_BOTH_MS 1000 /* for so long two may hold it, or nobody, in a move as it should be */
+
 /* Copies `text` with names for the addresses of those that `timeline` knows. */
 void name_addresses(const json_t *timeline, const char *text, char *out, size_t room);
 
