@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What comes is the <main> of a newer page, made and escaped by vipd. Only what differs is changed, so that focus, open
  * details and screen readers stay where they are. Tabs that nobody sees do not listen. */
 'use strict';
