@@ -7,12 +7,18 @@ import struct
 
 import pytest
 
+from clients import end_connections
 from hostile import field, group_datagram, namespace, packed
 from keys import make_key, roll_out
 from testbed import VIP, VIP_IPV4, wait_for
 
 PORT = 7443  # of a listener for both families, so that IPv4 clients have mapped addresses
 CHANGES, ASK = 1, 3
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_connected(nodes):
+    end_connections(*nodes)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 
 from terminal import VIPCTL, Terminal
@@ -40,7 +41,7 @@ def test_every_server_tells_the_same_moves(lab, nodes):
         assert [holding["self"] for holding in told] == [holding["node"] == node.name for holding in told]
         assert told[0]["until"] <= told[2]["from"] and told[2]["until"] == told[3]["from"]
     shown = third.vipctl("events", "--group").stdout
-    assert f"{first.name} -> {second.name}    {first.name}: drained" in shown
+    assert re.search(rf" {first.name} -> {second.name} +{first.name}: drained\n", shown), shown
     assert f"preempted {second.name} of lower priority {second.priority}" in shown
     told = " ".join(second.vipctl("explain").stdout.split())
     assert f"Heard last from {first.name} at " in told and "Usable on eth0 " in told and f"Now held by this node; 1 of 3 servers can take over; next: {third.name}" in told, told

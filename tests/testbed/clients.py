@@ -6,7 +6,7 @@ import socket
 import ssl
 import struct
 
-from basics import wait_for
+from basics import VIP, VIP_IPV4, wait_for
 from hostile import namespace
 
 PORT = 6443
@@ -21,8 +21,18 @@ def answer(connection):
     """Reads the whole of it."""
     text = b""
     while not text.endswith(b"ok"):
-        text += connection.recv(4096)
+        more = connection.recv(4096)
+        if not more:
+            raise ConnectionError(f"closed after {text!r}")
+        text += more
     return text
+
+
+def end_connections(*nodes):
+    """Of a test before, whose client could not tell that it has gone."""
+    for node in nodes:
+        for address in (VIP, VIP_IPV4):
+            node.exec("ss", "-HKtn", f"src [{address}]")
 
 
 @contextlib.contextmanager
@@ -35,6 +45,7 @@ def connected(lab, *addresses, waiting=()):
         sockets = []
         for address in (*addresses, *waiting):
             plain = socket.create_connection((address, PORT), timeout=5)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as Kubernetes' clients: what is sent is under way
             sockets.append(stack.enter_context(context.wrap_socket(plain, server_hostname=address)))
         for each in sockets:
             each.sendall(READY)
