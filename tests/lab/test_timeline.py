@@ -83,3 +83,13 @@ def test_who_watches_sees_it_and_followers_outlive_the_agent(lab, nodes, tmp_pat
         third.end(follower)
         terminal.keys("q")
         terminal.shows("ENDED 0")
+
+
+def test_nobody_goes_on_in_a_router_that_is_no_longer_configured(nodes):
+    first, _, third = nodes
+
+    def holders():
+        return [holding["node"] for holding in timeline(third) if holding["until"] is None]
+    wait_for("the first one is known to hold it", holders, lambda names: names == [first.name])
+    third.reconfigure(router={"vrid": 101, "addresses": ["2001:db8:79fb::101"]})
+    assert first.name not in holders()  # from the moment when the new configuration is in force

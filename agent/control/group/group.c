@@ -292,6 +292,7 @@ static void group_configure(void *part)
 	}
 	wipe(before, count_before);
 	group->next_addresses = (struct mono){0};
+	history_configure(group);
 	look(group);
 	group_soon(group); /* the engine has the new configuration then, too */
 }

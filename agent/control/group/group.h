@@ -125,6 +125,7 @@ int64_t group_clock_us(const struct group_router *router, struct mono now);
  * hears; by a member's hello; by its silence. */
 int history_open(struct group *group, struct mono now); /* 0 or -ENOMEM */
 void history_look(struct group *group, struct mono now);
+void history_configure(struct group *group);
 void history_hear(struct group *group, unsigned index, const struct address *source,
     const struct hello *hello, struct mono now);
 void history_lose(struct group *group, unsigned index, const struct address *source, struct mono now);

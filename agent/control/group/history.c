@@ -170,6 +170,22 @@ static void look_for_the_unheard(struct group *group, struct mono now)
 	}
 }
 
+/* Of a virtual router that is no longer configured nothing is heard any more. */
+void history_configure(struct group *group)
+{
+	struct timeline *timeline = &group->history->timeline;
+	struct mono now = mono_now();
+	for (unsigned i = 0; i < timeline->count; i++) {
+		const struct holding *holding = &timeline->holdings[i];
+		bool is_ours = holding->self;
+		for (unsigned k = 0; k < group->count; k++)
+			is_ours |= router_id_equal(&group->routers[k].id, &holding->id);
+		if (!is_ours)
+			changed(group, timeline_lose(timeline, &holding->id, &holding->address, now, now,
+					   realtime_us()));
+	}
+}
+
 void history_look(struct group *group, struct mono now)
 {
 	struct board_router board;
