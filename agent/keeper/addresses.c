@@ -172,7 +172,7 @@ static bool must_wait(struct keeper *keeper, unsigned router, const struct board
 	}
 	if (mono_reached(now, wait->until) || ending_is_done(router, order->generation))
 		return false;
-	keeper->look_at = mono_min(keeper->look_at, wait->until);
+	keeper->wait_until = mono_min(keeper->wait_until, wait->until);
 	return true;
 }
 
@@ -222,10 +222,10 @@ void keeper_carry_out(struct keeper *keeper)
 	uint32_t count = atomic_load(&keeper->board->order_count);
 	keeper_beat(keeper);
 	struct mono now = mono_now();
-	if (count == keeper->seen && !mono_reached(now, keeper->look_at))
+	if (count == keeper->seen && !mono_reached(now, mono_min(keeper->look_at, keeper->wait_until)))
 		return;
 	keeper->seen = count;
-	keeper->look_at = MONO_NEVER;
+	keeper->look_at = keeper->wait_until = MONO_NEVER;
 	bool repeat = mono_reached(now, keeper->again_at);
 	if (repeat)
 		keeper->again_at = mono_add(now, AGAIN_US);

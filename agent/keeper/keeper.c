@@ -59,7 +59,7 @@ static int pause_ms(struct mono now)
 		at = mono_min(at, tick);
 	else
 		at = mono_min(at, keeper.look_at);
-	int64_t us = mono_sub(at, now);
+	int64_t us = mono_sub(mono_min(at, keeper.wait_until), now);
 	return us <= 0 ? 0 : (int)((us + USEC_PER_MS - 1) / USEC_PER_MS);
 }
 
@@ -109,7 +109,7 @@ static int open_everything(void)
 		    strerrordesc_np(errno));
 	tzset(); /* reads a file: the log cannot later */
 	keeper.seen = atomic_load(&keeper.board->order_count) - 1;
-	keeper.join_again = MONO_NEVER;
+	keeper.join_again = keeper.wait_until = MONO_NEVER;
 	int result = kernel_open_requests(&keeper.requests);
 	return result ? result : kernel_open_requests(&keeper.dumps);
 }

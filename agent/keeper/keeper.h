@@ -29,6 +29,8 @@ struct keeper {
 	struct keeper_wait waits[BOARD_ROUTERS_MAX];
 	struct mono again_at; /* when what is unfinished is tried again */
 	struct mono look_at;  /* the earliest time at which something is stale or is tried again */
+	struct mono
+	    wait_until; /* the earliest end of a wait for connections: no tick later, unlike look_at */
 	struct keeper_link links[BOARD_LINKS_MAX];
 	int groups_list;		       /* of the kernel; -1: cannot be read */
 	struct mono join_again;		       /* a join has failed; MONO_NEVER: none */
