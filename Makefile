@@ -49,7 +49,7 @@ libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab lab-together lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-page page-test page-load pictures setup-image image pod rpm deb lintian deb-arm64 setup-trees machines dist fmt \
+.PHONY: all demo check unit sim mutants lab lab-together lab-long lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-page page-test page-load pictures setup-image image pod rpm deb lintian deb-arm64 setup-trees machines dist fmt \
 	fmt-check tidy install uninstall clean
 all: $(PROGRAMS)
 
@@ -236,12 +236,16 @@ $(B)/lab/publish_once: $(call objects,$(PUBLISH_ONCE))
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libcurl jansson ldns libconfig)
 
 # Side by side, each worker with a testbed of its own; after them, one by one, what measures or floods.
-LAB_WORKERS ?= 4
+LAB_WORKERS ?= 5
 lab:
 	@$(MAKE) --no-print-directory -s lab-together
+	@$(MAKE) --no-print-directory -s lab-long
 	@$(MAKE) --no-print-directory -s lab-alone
 lab-together: all lab-programs
-	VIPD_BUILD=$(B) tests/lab/run --workers $(LAB_WORKERS) -m "not alone"
+	VIPD_BUILD=$(B) tests/lab/run --workers $(LAB_WORKERS) -m "not alone and not long"
+# Each takes ten seconds and more, so `make check` does without.
+lab-long: all lab-programs
+	VIPD_BUILD=$(B) tests/lab/run --workers $(LAB_WORKERS) -m long
 lab-alone: all lab-programs
 	VIPD_BUILD=$(B) tests/lab/run -m alone
 

@@ -99,6 +99,7 @@ class Watch:
         return self.gaps
 
 
+@pytest.mark.long
 def test_no_request_is_lost_on_the_way_from_keepalived(lab, servers, probe):
     first, second, third = servers
     watch = Watch(lab)

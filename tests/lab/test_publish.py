@@ -96,6 +96,7 @@ def tellers(node):
     return [pid for pid in children(node) if "vipd-control" in process_text(pid, "cmdline")]
 
 
+@pytest.mark.long
 def test_a_takeover_during_an_update(nodes, bind):
     """The name server hangs, which harms nobody; then it reads what the old holder wanted, and what the new one wants."""
     first, second, third = nodes
@@ -113,6 +114,7 @@ def test_a_takeover_during_an_update(nodes, bind):
     leads_to(bind, second)
 
 
+@pytest.mark.long
 def test_secrets_stay_inside(lab, nodes, bind):
     """Nobody finds them in what is said, in the environment of a child, or in a core dump, which there is none of."""
     first, secrets = nodes[0], ("c2VjcmV0IG9mIHRoZSBs", "token.of.the.lab")
@@ -146,6 +148,7 @@ def test_secrets_stay_inside(lab, nodes, bind):
         assert text and not any(secret in text for secret in secrets), (said.index(text), text)
 
 
+@pytest.mark.long
 def test_two_holders(nodes, bind):
     """The second one hears nobody, so it does not know of a drain. When it gives way, what it has said is overruled."""
     first, second, third = nodes
@@ -161,6 +164,7 @@ def test_two_holders(nodes, bind):
     leads_to(bind, first, second)
 
 
+@pytest.mark.long
 def test_an_old_holder_comes_back(lab, nodes, bind):
     """It was cut off, with the group as it was then; the others have gone on."""
     first, second, third = nodes

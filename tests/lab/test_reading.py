@@ -66,6 +66,7 @@ def test_a_name_service_that_hangs_delays_no_engine(lab, nodes, hanging):
     assert transitions(nodes) == before
 
 
+@pytest.mark.long
 def test_a_group_may_come_late(lab, nodes, hanging):
     groups = f"{hanging}/group"
     shutil.copy("/etc/group", groups)

@@ -70,6 +70,7 @@ def test_a_hundred_files_are_kept(nodes, recording):
     assert names[0] == "vipd-20200101T000000.021Z-api-active.pcapng" and names[-1] > "vipd-2021"
 
 
+@pytest.mark.long
 def test_a_full_disk_hurts_nothing(lab, nodes, recording, probe):
     filler = os.path.join(recording, "filler")
     nodes[0].vipd_stop()
