@@ -245,9 +245,10 @@ lab-together: all lab-programs
 	VIPD_BUILD=$(B) tests/lab/run --workers $(LAB_WORKERS) -m "not alone and not long"
 # Each takes ten seconds and more, so `make check` does without.
 lab-long: all lab-programs
-	VIPD_BUILD=$(B) tests/lab/run --workers $(LAB_WORKERS) -m long
+	VIPD_BUILD=$(B) tests/lab/run --workers $(LAB_WORKERS) -m "long and not alone"
+	VIPD_BUILD=$(B) tests/lab/run -m "long and alone"
 lab-alone: all lab-programs
-	VIPD_BUILD=$(B) tests/lab/run -m alone
+	VIPD_BUILD=$(B) tests/lab/run -m "alone and not long"
 
 # The page in Chromium, and whether it has barriers (axe-core). Both are large, so `make check` does without.
 page-test: all

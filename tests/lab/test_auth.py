@@ -75,6 +75,7 @@ def test_a_skipped_step_is_refused_by_those_behind(nodes, keys):
         assert "auth is not configured here" in dict(node.logs())[f"{node.name}/vipd.log"]
 
 
+@pytest.mark.long
 def test_change_of_key_moves_nothing(lab, nodes, probe, keys):
     paths, _ = keys
     roll_out(nodes, {1: paths[1]})

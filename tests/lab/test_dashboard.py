@@ -10,6 +10,8 @@ import struct
 import time
 import urllib.parse
 
+import pytest
+
 from hostile import advert, frame, put_checksum
 from testbed import ROOT, transitions, wait_for
 
@@ -48,6 +50,7 @@ def trouble(lab, nodes, attacker):
              lambda now: all(a > b for a, b in zip(now, probed)))
 
 
+@pytest.mark.long
 def test_no_panel_is_empty(lab, nodes, attacker):
     for node in nodes:
         node.reconfigure(publish=[{"type": "dns", "server": f"[{lab.client.address}]:5353", "zone": "k8s.lab", "name": "api"}])

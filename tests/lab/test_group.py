@@ -109,6 +109,7 @@ def refused(node):
     return node.status()["group"]["dropped"]
 
 
+@pytest.mark.long
 @pytest.mark.alone
 def test_forged_damaged_and_too_many(lab, nodes, attacker):
     first, second, third = nodes

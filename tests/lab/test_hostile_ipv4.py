@@ -51,6 +51,7 @@ NEVER_SEEN = [advert(wrong_header=True), advert(cut=8, ident=2)[:1], advert(cut=
               advert("127.0.0.1"), advert("224.0.0.18")]
 
 
+@pytest.mark.long
 def test_every_class_has_its_reason(nodes, attacker, probe, key):
     watch = Watch(nodes, probe)
     expected = [{} for _ in nodes]

@@ -63,6 +63,7 @@ def test_groups_are_left_with_their_addresses(lab, nodes):
     assert solicited_node(VIP) in groups(nodes[1])
 
 
+@pytest.mark.long
 @pytest.mark.alone
 def test_255_routers_with_16_addresses(lab, nodes):
     """With the limit of Debian 12, where 365 memberships fill a socket: all are joined, and it hears and is heard."""

@@ -48,6 +48,7 @@ def target(node):
     return node.status()["publish"][0]
 
 
+@pytest.mark.long
 def test_a_name_follows_the_servers(lab, nodes, bind):
     first, second, third = nodes
     publish(nodes, bind)

@@ -89,6 +89,7 @@ def test_a_record_dir_that_hangs_keeps_nothing_from_starting(lab, nodes, hanging
     os.unlink(away + ".hangs")
 
 
+@pytest.mark.long
 def test_a_file_system_that_hangs_stops_nothing(lab, nodes, hanging):
     """Certificates that were read stay in force, engines that die are adopted, and a reload says what is wrong."""
     away = os.path.join(nodes[0].directory, "away")

@@ -178,6 +178,7 @@ def test_a_keeper_that_dies_while_it_waits(lab, nodes, hold, probe):
     assert window["requests"]["lost"] == 0, window
 
 
+@pytest.mark.long
 def test_the_guardian_waits_for_a_moment_only(lab, nodes, hold):
     """A start and a stop while the lock is held for longer than a hung keeper is left alone: they go on, and say why."""
     before, keeper = transitions(nodes)[:1], nodes[0].vipd_pids()["keeper"]
