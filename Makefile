@@ -110,7 +110,7 @@ unit_certificate := agent/control/checks/certificate.c
 unit_judge    := agent/control/checks/judge.c agent/control/text.c agent/config/names.c
 unit_pace     := agent/control/checks/pace.c
 unit_metrics  := $(call room,control/report) $(addprefix agent/control/,clients/judge.c group/roster.c group/timeline.c inet6.c text.c) $(unit_health) $(addprefix agent/base/,address.c log.c) \
-		 agent/core/timing.c $(foreach r,config core wire,agent/$(r)/names.c)
+		 agent/core/timing.c $(addprefix agent/wire/,advert.c checksum.c) $(foreach r,config core wire,agent/$(r)/names.c)
 unit_status   := $(unit_metrics)
 unit_page     := $(foreach r,control/page status,$(call room,$(r))) $(addprefix agent/control/,text.c http/host.c)
 unit_address  := agent/base/address.c
