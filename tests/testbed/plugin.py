@@ -45,7 +45,8 @@ def pytest_runtest_protocol(item, nextitem):
     """A test that fails on a starved machine is repeated, twice at most, and the summary says so."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports, repeated = runtestprotocol(item, nextitem=nextitem, log=False), []
-    while len(repeated) < 2 and (failed := [report for report in reports if report.failed]) and (why := starved(item)):
+    while (len(repeated) < 2 and (failed := [report for report in reports if report.failed]) and (why := starved(item))
+           and not any(SANITIZER.search(report.longreprtext) for report in failed)):  # no machine is too slow for that
         repeated.append(("repeated", f"{why}; it was {failed[0].longreprtext.strip().splitlines()[-1]}"))
         item._initrequest()
         reports = runtestprotocol(item, nextitem=nextitem, log=False)

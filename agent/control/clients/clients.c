@@ -399,6 +399,8 @@ static int clients_open(void *part, struct control *control)
 static void clients_close(void *part)
 {
 	struct client_lists *lists = part;
+	if (lists->group)
+		lists->group->on_connections = NULL; /* it is closed after us */
 	for (unsigned i = 0; i < lists->count; i++)
 		forget(&lists->routers[i]);
 	free(lists->routers);

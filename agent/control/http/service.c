@@ -101,6 +101,9 @@ static int service_open(void *part, struct control *control)
 static void service_close(void *part)
 {
 	struct service *service = part;
+	struct group *group = service->control ? service->control->parts[PART_GROUP] : NULL;
+	if (group)
+		group->on_news = NULL; /* it is closed after us, and has news even then */
 	events_stop(service->events);
 	pages_stop(service->pages);
 	reload_free(service->reload);
