@@ -225,6 +225,8 @@ class Frr(Router):
     def leave(self):
         os.kill(self.process.pid, signal.SIGTERM)
         self.process.wait(timeout=15)
+        # vrrpd tells zebra to, and has sometimes gone before zebra has heard it
+        ip_batch(self.name, [f"link set {self.device} protodown on"])
 
     def finish(self):
         if self.process is not None:

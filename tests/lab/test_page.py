@@ -41,7 +41,8 @@ def test_the_page_is_served_and_says_who_holds(lab, nodes):
     code, model = nodes[1].http("GET", "/page.json")
     router = json.loads(model)["virtual_routers"][0]
     assert code == 200 and (router["holder"], router["next"]) == (nodes[0].name, nodes[1].name)
-    assert [row["node"] for row in router["rows"]] == [node.name for node in nodes]
+    names = [node.name for node in nodes]
+    assert [row["node"] for row in router["rows"] if row["node"] in names] == names  # of tests before there may be strangers
     for private in ("config", "digest", nodes[1].config_path, "drained_by"):
         assert private not in model, private
 
