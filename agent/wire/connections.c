@@ -68,34 +68,16 @@ static bool read_clients(struct reader *r, struct connections *c, unsigned *coun
 	return true;
 }
 
-static bool read_field(enum field type, struct reader *r, struct connections *c)
+static bool read_field(void *context, unsigned type, struct reader *r)
 {
-	switch (type) {
+	struct connections *c = context;
+	switch ((enum field)type) {
 	case FIELD_LIST: return read_list(r, c);
 	case FIELD_ADDED: return !c->removed && read_clients(r, c, &c->added);
 	case FIELD_REMOVED: return read_clients(r, c, &c->removed);
 	case FIELDS: break;
 	}
 	return false;
-}
-
-static enum hello_verdict read_fields(struct reader *r, struct connections *c)
-{
-	unsigned found = 0;
-	while (reader_left(r)) {
-		uint8_t type = read_u8(r);
-		uint16_t size = read_u16(r);
-		const uint8_t *value = read_bytes(r, size);
-		if (r->failed)
-			return HELLO_BAD_FIELD;
-		if (type < FIELD_LIST || type >= FIELDS)
-			continue;
-		struct reader inside = reader_of(value, size);
-		if (found >> type & 1 || !read_field(type, &inside, c) || inside.failed)
-			return HELLO_BAD_FIELD;
-		found |= 1U << type;
-	}
-	return found >> FIELD_LIST & 1 ? HELLO_OK : HELLO_MISSING_FIELD;
 }
 
 /* Only changes remove, and who asks says nothing else. */
@@ -112,7 +94,7 @@ enum hello_verdict connections_parse(
 	if (verdict != HELLO_OK)
 		return verdict;
 	struct connections c = {.family = frame.family, .vrid = frame.vrid, .is_signed = frame.is_signed};
-	verdict = read_fields(&frame.fields, &c);
+	verdict = frame_read_fields(&frame.fields, FIELDS, 1U << FIELD_LIST, read_field, &c);
 	if (verdict == HELLO_OK && !fits_kind(&c))
 		verdict = HELLO_BAD_FIELD;
 	if (verdict == HELLO_OK)

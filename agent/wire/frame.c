@@ -70,6 +70,26 @@ enum hello_verdict frame_parse(const uint8_t *bytes, size_t size, const struct h
 	return HELLO_OK;
 }
 
+enum hello_verdict frame_read_fields(struct reader *fields, unsigned types, unsigned required,
+    bool (*read)(void *context, unsigned type, struct reader *value), void *context)
+{
+	unsigned found = 0;
+	while (reader_left(fields)) {
+		uint8_t type = read_u8(fields);
+		uint16_t size = read_u16(fields);
+		const uint8_t *bytes = read_bytes(fields, size);
+		if (fields->failed)
+			return HELLO_BAD_FIELD;
+		if (type < 1 || type >= types)
+			continue;
+		struct reader value = reader_of(bytes, size);
+		if (found >> type & 1 || !read(context, type, &value) || value.failed)
+			return HELLO_BAD_FIELD;
+		found |= 1U << type;
+	}
+	return (found & required) == required ? HELLO_OK : HELLO_MISSING_FIELD;
+}
+
 struct writer frame_begin(const struct frame *frame, const char magic[static 4], uint8_t *bytes, size_t room)
 {
 	struct writer w = writer_of(bytes, room < HELLO_SIZE_MAX ? room : HELLO_SIZE_MAX);

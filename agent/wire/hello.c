@@ -111,9 +111,10 @@ static bool read_cause(struct reader *r, struct hello *hello)
 	return hello->cause && read_text(r, hello->cause_text, sizeof hello->cause_text);
 }
 
-static bool read_field(enum field type, struct reader *r, struct hello *hello)
+static bool read_field(void *context, unsigned type, struct reader *r)
 {
-	switch (type) {
+	struct hello *hello = context;
+	switch ((enum field)type) {
 	case FIELD_NODE: return reader_left(r) && read_text(r, hello->node, sizeof hello->node);
 	case FIELD_VERSION: return read_text(r, hello->version, sizeof hello->version);
 	case FIELD_BOOT: return read_boot(r, hello);
@@ -132,25 +133,6 @@ static bool read_field(enum field type, struct reader *r, struct hello *hello)
 	return true;
 }
 
-static enum hello_verdict read_fields(struct reader *r, struct hello *hello)
-{
-	unsigned found = 0;
-	while (reader_left(r)) {
-		uint8_t type = read_u8(r);
-		uint16_t size = read_u16(r);
-		const uint8_t *value = read_bytes(r, size);
-		if (r->failed)
-			return HELLO_BAD_FIELD;
-		if (type < FIELD_NODE || type >= FIELDS)
-			continue;
-		struct reader inside = reader_of(value, size);
-		if (found >> type & 1 || !read_field(type, &inside, hello) || inside.failed)
-			return HELLO_BAD_FIELD;
-		found |= 1U << type;
-	}
-	return (found & REQUIRED) == REQUIRED ? HELLO_OK : HELLO_MISSING_FIELD;
-}
-
 enum hello_verdict hello_parse(
     const uint8_t *bytes, size_t size, const struct hello_envelope *envelope, struct hello *hello)
 {
@@ -159,7 +141,7 @@ enum hello_verdict hello_parse(
 	if (verdict != HELLO_OK)
 		return verdict;
 	struct hello h = {.family = frame.family, .vrid = frame.vrid, .is_signed = frame.is_signed};
-	verdict = read_fields(&frame.fields, &h);
+	verdict = frame_read_fields(&frame.fields, FIELDS, REQUIRED, read_field, &h);
 	if (verdict == HELLO_OK)
 		*hello = h;
 	return verdict;
