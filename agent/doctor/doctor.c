@@ -207,6 +207,18 @@ static void segments_collect(struct doctor *doctor)
 	}
 }
 
+int setting_of_kernel(const char *family, const char *where, const char *name)
+{
+	char path[128], text[16] = "";
+	snprintf(path, sizeof path, "/proc/sys/net/%s/conf/%s/%s", family, where, name);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return -1;
+	bool read = fgets(text, sizeof text, file);
+	fclose(file);
+	return read ? (int)strtol(text, NULL, 10) : -1;
+}
+
 json_t *status_read(struct doctor *doctor)
 {
 	return doctor->request->status(

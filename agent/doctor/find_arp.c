@@ -26,21 +26,10 @@ struct setting {
 	const char *where; /* "all" or the interface */
 };
 
-static int read_one(const char *where, const char *name)
-{
-	char path[128], text[16] = "";
-	snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/%s", where, name);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return -1;
-	bool read = fgets(text, sizeof text, file);
-	fclose(file);
-	return read ? (int)strtol(text, NULL, 10) : -1;
-}
-
 static struct setting setting_read(const char *interface, const char *name)
 {
-	struct setting all = {read_one("all", name), "all"}, own = {read_one(interface, name), interface};
+	struct setting all = {setting_of_kernel("ipv4", "all", name), "all"},
+		       own = {setting_of_kernel("ipv4", interface, name), interface};
 	return all.value > own.value ? all : own;
 }
 

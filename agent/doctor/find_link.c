@@ -28,19 +28,6 @@ static struct ifaddrs *interfaces(struct doctor *doctor, const struct config_rou
 	return NULL;
 }
 
-/* /proc/sys/net/ipv6/conf/INTERFACE/NAME; -1 if there is none. */
-static int setting(const char *interface, const char *name)
-{
-	char path[128], text[16] = "";
-	snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/%s", interface, name);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return -1;
-	bool read = fgets(text, sizeof text, file);
-	fclose(file);
-	return read ? (int)strtol(text, NULL, 10) : -1;
-}
-
 /* The address that VRRP sends from, or none: in IPv6 link-local, in IPv4 not virtual. */
 static bool source_find(const struct config *config, const struct ifaddrs *list,
     const struct config_router *router, char out[static ADDRESS_TEXT_MAX])
@@ -74,7 +61,8 @@ static void link_judge(struct doctor *doctor, const struct config_router *router
 	bool found = source_find(&doctor->config, list, router, source);
 	const char *name = router->id.interface;
 	unsigned flags = flags_find(list, name);
-	int forwarding = setting(name, "forwarding"), accept_dad = setting(name, "accept_dad");
+	int forwarding = setting_of_kernel("ipv6", name, "forwarding"),
+	    accept_dad = setting_of_kernel("ipv6", name, "accept_dad");
 	if (!if_nametoindex(name)) {
 		finding_add(doctor, DOCTOR_FAILURE, router->name,
 		    "correct `interface` in vipd.conf, or make it; vipd waits for it",
@@ -91,7 +79,7 @@ static void link_judge(struct doctor *doctor, const struct config_router *router
 	} else if (!found) {
 		finding_add(doctor, DOCTOR_FAILURE, router->name, NULL,
 		    "%s has no link-local address%s, so VRRP cannot send", name,
-		    setting(name, "disable_ipv6") == 1 ? ": IPv6 is disabled on it" : "");
+		    setting_of_kernel("ipv6", name, "disable_ipv6") == 1 ? ": IPv6 is disabled on it" : "");
 		finding_advise(
 		    doctor, "sysctl net.ipv6.conf.%s.disable_ipv6 and addr_gen_mode must be 0", name);
 	} else if (router->id.family == AF_INET) {
