@@ -38,7 +38,7 @@ objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel sandbox keeper engine guardian,$(call room,$(r)))
 CONTROL := $(foreach r,base board status control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c \
-	   $(addprefix agent/wire/,advert.c auth.c checksum.c connections.c frame.c hello.c names.c)
+	   $(addprefix agent/wire/,advert.c auth.c checksum.c connections.c diag.c frame.c hello.c names.c)
 VIPCTL  := $(foreach r,base config status doctor import vipctl,$(call room,$(r))) $(addprefix agent/net/,arp.c socket.c) $(addprefix agent/wire/,advert.c arp.c checksum.c na.c names.c)
 
 VIPD_LIBS    := libconfig libnl-3.0 libseccomp libcap nettle
@@ -100,7 +100,7 @@ unit_connections := $(unit_hello) agent/wire/connections.c
 unit_router_auth := $(unit_auth) agent/engine/auth.c
 unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c $(TIME)
 unit_rivals   := agent/control/group/rivals.c agent/base/address.c
-unit_clients  := $(addprefix agent/control/clients/,judge.c walk.c) agent/base/address.c
+unit_clients  := $(addprefix agent/control/clients/,judge.c walk.c) agent/wire/diag.c agent/base/address.c
 unit_list     := agent/control/clients/list.c agent/wire/connections.c $(unit_hello)
 unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
 unit_timeline := agent/control/group/timeline.c agent/core/names.c
@@ -171,7 +171,7 @@ fuzz_connections := $(fuzz_hello) agent/wire/connections.c
 fuzz_config  := $(call room,config) $(call room,base)
 fuzz_import  := $(call room,import) $(fuzz_config)
 fuzz_netlink :=
-fuzz_messages := tests/fuzz/quiet.c $(addprefix agent/base/,address.c duration.c) $(call room,board) $(call room,core) $(call room,wire) \
+fuzz_messages := $(addprefix tests/fuzz/,quiet.c world.c) $(addprefix agent/base/,address.c duration.c) $(call room,board) $(call room,core) $(call room,wire) \
 		 $(addprefix agent/keeper/,addresses.c links.c page.c) \
 		 $(addprefix agent/engine/,auth.c clients.c complain.c conflict.c flush.c link.c link_events.c messages.c orders.c record.c reload.c router.c sharing.c telling.c transition.c)
 fuzz_http    := tests/fuzz/quiet.c $(filter-out agent/base/log.c agent/control/main.c,$(CONTROL))

@@ -15,10 +15,7 @@
 #include <string.h>
 
 #include "kernel/exchange.h"
-
-#define OP_SIZE	       sizeof(struct inet_diag_bc_op)
-#define CONDITION_SIZE (OP_SIZE + sizeof(struct inet_diag_hostcond))
-#define FILTER_MAX     (KERNEL_ENDING_MAX * (CONDITION_SIZE + 16 + OP_SIZE))
+#include "vipd/diag.h"
 
 int kernel_open_diag(struct kernel *kernel)
 {
@@ -79,48 +76,14 @@ static void look_at(struct nlmsghdr *h, void *context)
 		walk->ended->error = result;
 }
 
-static void add_op(uint8_t *filter, size_t *size, uint8_t code, size_t yes, size_t no)
-{
-	struct inet_diag_bc_op op = {.code = code, .yes = (uint8_t)yes, .no = (uint16_t)no};
-	memcpy(filter + *size, &op, sizeof op);
-	*size += sizeof op;
-}
-
-/*
- * "The local address is the first, or the second, …": conditions, each with a jump to the end. There it means
- * yes, beyond it no.
- */
-static size_t build_filter(const struct kernel_ending *of, uint8_t filter[static FILTER_MAX])
-{
-	size_t total = 0;
-	for (unsigned i = 0; i < of->address_count; i++)
-		total += CONDITION_SIZE + address_size(&of->addresses[i]) + (i ? OP_SIZE : 0);
-	size_t size = 0;
-	for (unsigned i = 0; i < of->address_count; i++) {
-		const struct address *address = &of->addresses[i];
-		unsigned bytes = address_size(address);
-		struct inet_diag_hostcond condition = {.family = bytes == 4 ? AF_INET : AF_INET6,
-		    .prefix_len = (uint8_t)(8 * bytes),
-		    .port = -1};
-		if (i) /* behind the condition before */
-			add_op(filter, &size, INET_DIAG_BC_JMP, OP_SIZE, total - size);
-		add_op(filter, &size, INET_DIAG_BC_S_COND, CONDITION_SIZE + bytes,
-		    CONDITION_SIZE + bytes + OP_SIZE);
-		memcpy(filter + size, &condition, sizeof condition);
-		memcpy(filter + size + sizeof condition, address_bytes(address), bytes);
-		size += sizeof condition + bytes;
-	}
-	return size;
-}
-
 void kernel_end_connections(
     struct kernel *dumps, struct kernel *requests, const struct kernel_ending *of, struct kernel_ended *ended)
 {
 	struct walk walk = {.requests = requests, .of = of, .ended = ended};
 	struct inet_diag_req request = {.idiag_ext = 1 << (INET_DIAG_INFO - 1),
 	    .idiag_states = 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE_WAIT};
-	uint8_t filter[FILTER_MAX];
-	size_t size = build_filter(of, filter);
+	uint8_t filter[DIAG_FILTER_MAX(KERNEL_ENDING_MAX)];
+	size_t size = diag_filter(of->addresses, of->address_count, filter);
 	struct nl_msg *message = exchange_begin(dumps, TCPDIAG_GETSOCK, NLM_F_DUMP, &request, sizeof request);
 	nla_put(message, INET_DIAG_REQ_BYTECODE, (int)size, filter);
 	int result = exchange_dump(dumps, look_at, &walk);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datagram.h"
 #include "vipd/advert.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -32,22 +33,20 @@ static void check(uint8_t *packet, size_t size, const struct advert_envelope *en
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct advert_envelope envelope;
-	if (size < 33)
+	struct datagram in;
+	if (!datagram_take(data, size, &in))
 		return 0;
-	memcpy(&envelope.source, data, 16);
-	memcpy(&envelope.destination, data + 16, 16);
-	envelope.hop_limit = data[32];
-	size -= 33;
-	uint8_t *packet = malloc(size ? size : 1);
-	memcpy(packet, data + 33, size);
-	check(packet, size, &envelope);
-	if (size >= ADVERT_HEADER_SIZE) {
-		memset(packet + 6, 0, 2);
-		uint16_t sum =
-		    checksum_pseudo(&envelope.source, &envelope.destination, VRRP_PROTOCOL, packet, size);
-		memcpy(packet + 6, &sum, 2);
-		check(packet, size, &envelope);
+	envelope.source = in.source;
+	envelope.destination = in.destination;
+	envelope.hop_limit = in.hop_limit;
+	check(in.bytes, in.size, &envelope);
+	if (in.size >= ADVERT_HEADER_SIZE) {
+		memset(in.bytes + 6, 0, 2);
+		uint16_t sum = checksum_pseudo(
+		    &envelope.source, &envelope.destination, VRRP_PROTOCOL, in.bytes, in.size);
+		memcpy(in.bytes + 6, &sum, 2);
+		check(in.bytes, in.size, &envelope);
 	}
-	free(packet);
+	free(in.bytes);
 	return 0;
 }

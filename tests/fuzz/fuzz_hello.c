@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datagram.h"
 #include "vipd/hello.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -49,16 +50,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct hello hello = {0};
 	struct auth_key key;
 	auth_key_of(1, raw, &key);
-	if (size < 33)
+	struct datagram in;
+	if (!datagram_take(data, size, &in))
 		return 0;
-	memcpy(&envelope.source, data, 16);
-	memcpy(&envelope.destination, data + 16, 16);
-	envelope.hop_limit = data[32];
-	size -= 33;
-	uint8_t *bytes = malloc(size ? size : 1);
-	memcpy(bytes, data + 33, size);
+	envelope.source = in.source;
+	envelope.destination = in.destination;
+	envelope.hop_limit = in.hop_limit;
 
-	enum hello_verdict verdict = hello_parse(bytes, size, &envelope, &hello);
+	enum hello_verdict verdict = hello_parse(in.bytes, in.size, &envelope, &hello);
 	if (!hello_verdict_name(verdict))
 		abort();
 	if (verdict == HELLO_OK) {
@@ -70,10 +69,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		replay = (struct auth_replay){0};
 		if (hello.is_signed &&
-		    hello_verify(&key, 1, &replay, &envelope, bytes, size, NOW, 1000000) == HELLO_OK)
+		    hello_verify(&key, 1, &replay, &envelope, in.bytes, in.size, NOW, 1000000) == HELLO_OK)
 			abort();
 		sign_and_verify(&key, &hello, &envelope, &replay);
 	}
-	free(bytes);
+	free(in.bytes);
 	return 0;
 }

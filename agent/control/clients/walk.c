@@ -18,10 +18,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "vipd/diag.h"
+
 #define ANSWER_BYTES   32768 /* one datagram of a dump */
 #define WAIT_S	       2 /* the kernel answers inside recv(); this only keeps a broken one from hanging us */
-#define CONDITION_MAX  (sizeof(struct inet_diag_bc_op) + sizeof(struct inet_diag_hostcond) + 16)
-#define FILTER_MAX     (WALK_ADDRESSES_MAX * (CONDITION_MAX + sizeof(struct inet_diag_bc_op)))
+#define FILTER_MAX     DIAG_FILTER_MAX(WALK_ADDRESSES_MAX)
 #define REQUEST_BYTES  (FILTER_MAX + 256)
 #define STATE(state)   (1U << (state))
 #define IPV6_ONLY_ATTR 11 /* INET_DIAG_SKV6ONLY */
@@ -47,41 +48,6 @@ void walk_close(struct walk *walk)
 		nl_socket_free(walk->socket);
 	nlmsg_free(walk->message);
 	*walk = (struct walk){0};
-}
-
-/* ---- the filter ---- */
-
-/*
- * "local address is the first, or the second, …": a program of conditions with jumps forward. To its very end
- * means yes, beyond it no; a condition that holds goes on to a jump to the end.
- */
-static size_t build_filter(const struct address *addresses, unsigned count, uint8_t *filter)
-{
-	size_t total = 0, at = 0;
-	for (unsigned i = 0; i < count; i++)
-		total += sizeof(struct inet_diag_bc_op) + sizeof(struct inet_diag_hostcond) +
-			 address_size(&addresses[i]) + (i + 1 < count ? sizeof(struct inet_diag_bc_op) : 0);
-	for (unsigned i = 0; i < count; i++) {
-		unsigned size = address_size(&addresses[i]);
-		bool is_last = i + 1 == count;
-		uint8_t length =
-		    (uint8_t)(sizeof(struct inet_diag_bc_op) + sizeof(struct inet_diag_hostcond) + size);
-		struct inet_diag_bc_op op = {
-		    .code = INET_DIAG_BC_S_COND, .yes = length, .no = (uint16_t)(length + sizeof op)};
-		struct inet_diag_hostcond condition = {
-		    .family = size == 4 ? AF_INET : AF_INET6, .prefix_len = (uint8_t)(8 * size), .port = -1};
-		memcpy(filter + at, &op, sizeof op);
-		memcpy(filter + at + sizeof op, &condition, sizeof condition);
-		memcpy(filter + at + sizeof op + sizeof condition, address_bytes(&addresses[i]), size);
-		at += length;
-		if (is_last)
-			break;
-		struct inet_diag_bc_op jump = {
-		    .code = INET_DIAG_BC_JMP, .yes = sizeof jump, .no = (uint16_t)(total - at)};
-		memcpy(filter + at, &jump, sizeof jump);
-		at += sizeof jump;
-	}
-	return total;
 }
 
 /* ---- a dump ---- */
@@ -182,7 +148,7 @@ int walk_clients(
 	struct finding finding = {handler, context};
 	for (unsigned from = 0; from < count; from += WALK_ADDRESSES_MAX) {
 		unsigned now = count - from < WALK_ADDRESSES_MAX ? count - from : WALK_ADDRESSES_MAX;
-		size_t size = build_filter(&addresses[from], now, filter);
+		size_t size = diag_filter(&addresses[from], now, filter);
 		int result = unless_absent(
 		    dump(walk, AF_INET6, STATE(TCP_ESTABLISHED), filter, size, found, &finding));
 		if (!result && any_of_ipv4(&addresses[from], now))
