@@ -22,7 +22,7 @@ int kernel_translated_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* By their status: the kernel's filter for addresses passes the others in IPv6 (seen in 6.1 and 6.18). */
+/* By their status: the kernel's filter for addresses passes the others in IPv6 (seen in 6.18). */
 int kernel_translated_ask(int socket)
 {
 	const struct nfgenmsg header = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0};

@@ -177,10 +177,7 @@ void history_configure(struct group *group)
 	struct mono now = mono_now();
 	for (unsigned i = 0; i < timeline->count; i++) {
 		const struct holding *holding = &timeline->holdings[i];
-		bool is_ours = holding->self;
-		for (unsigned k = 0; k < group->count; k++)
-			is_ours |= router_id_equal(&group->routers[k].id, &holding->id);
-		if (!is_ours)
+		if (!holding->self && !group_of(group, &holding->id))
 			changed(group, timeline_lose(timeline, &holding->id, &holding->address, now, now,
 					   realtime_us()));
 	}
