@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from clients import connected, wait_reset
+from clients import connected, end_connections, wait_reset
 from testbed import BUILD, PREFIX, SANITIZED, VIP, ip_batch, run, transitions, wait_for
 
 
@@ -316,6 +316,7 @@ def test_a_kernel_that_ends_no_connection(lab, nodes, refuse):
     refuse(errno.EOPNOTSUPP)
     lab.wait_holder(nodes[0])
     wait_for("another can take over", nodes[0].group, lambda seen: seen == (3, 2))
+    end_connections(*nodes)
     with connected(lab, VIP, VIP) as sockets:
         wait_for("the clients are known", lambda: nodes[1].router()["connections"]["known"], lambda count: count == 2)
         nodes[0].drain()

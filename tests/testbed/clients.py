@@ -33,6 +33,8 @@ def end_connections(*nodes):
     for node in nodes:
         for address in (VIP, VIP_IPV4):
             node.exec("ss", "-HKtn", f"src [{address}]")
+    for node in nodes:  # or those would be taken for the ones that this test makes
+        wait_for(f"{node.name} knows no client", lambda node=node: node.router()["connections"]["known"], lambda count: count == 0)
 
 
 @contextlib.contextmanager
