@@ -7,6 +7,10 @@
  * A host that speaks only when it is asked would go unnoticed, so we ask: at the start, when nobody
  * advertises, until there is an Active; and as Active every ten seconds, twice a second where it keeps the
  * address because nobody took over. Never between a timer and a takeover.
+ *
+ * With its question an Active announces once more. Behind a link that failed unnoticed it may have been
+ * replaced by a router that was gone before a word of it was heard; clients that believe that one would look
+ * for the address only after 45 s (REACHABLE, RFC 4861 section 7.3.2).
  */
 #include "core/core.h"
 
@@ -116,17 +120,23 @@ void vr_hear_claim(struct vrrp *vr, struct mono now, const struct vrrp_event *ev
 	}
 }
 
+static void ask(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
+{
+	int64_t every_us = asks_every(vr);
+	vr->asked = every_us > 0;
+	vr->ask = every_us ? mono_add(now, every_us) : MONO_NEVER;
+	if (every_us)
+		vr_emit(out, VRRP_EFFECT_ASK);
+	if (every_us == ASK_ACTIVE_US && vr->present == vr_all_addresses(vr))
+		vr_emit(out, VRRP_EFFECT_ANNOUNCE);
+}
+
 void vr_conflict_timers(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 {
 	if (mono_reached(now, vr->conflict_until))
 		set(vr, VRRP_CONFLICT_NONE, MONO_NEVER, out);
-	if (mono_reached(now, vr->ask)) {
-		int64_t every_us = asks_every(vr);
-		vr->asked = every_us > 0;
-		vr->ask = every_us ? mono_add(now, every_us) : MONO_NEVER;
-		if (every_us)
-			vr_emit(out, VRRP_EFFECT_ASK);
-	}
+	if (mono_reached(now, vr->ask))
+		ask(vr, now, out);
 	if (mono_reached(now, vr->answer))
 		vr_answer_rival(vr, now, out);
 }

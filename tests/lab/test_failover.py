@@ -57,6 +57,20 @@ def test_the_winner_hears_of_its_victory(lab, nodes, probe):
         node.sysctl({"all/forwarding": 1})
 
 
+@pytest.mark.long
+@pytest.mark.vips(VIP)
+def test_a_replacement_that_the_holder_never_heard_of(lab, nodes, probe):
+    """The others have taken over while it was cut off, and are gone when it is back."""
+    adverts_pass(nodes[0], 12)  # the announcements of its own takeover are over
+    nodes[0].blackhole()
+    goes_on(lab, probe, nodes[1])
+    for node in nodes[1:]:
+        node.blackhole()
+    lab.client.exec("ip", "neigh", "change", VIP, "dev", "eth0", "nud", "reachable")
+    nodes[0].plug()
+    goes_on(lab, probe, nodes[0])
+
+
 def test_two_deaths(lab, nodes, probe):
     nodes[0].blackhole()
     nodes[1].blackhole()

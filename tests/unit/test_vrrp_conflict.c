@@ -11,7 +11,8 @@ static void begin_with_questions(const struct vrrp_params *params)
 	told[0] = '\0';
 }
 
-/* It asks when an Active would have been heard, until there is one; then after a second, then every ten. */
+/* It asks when an Active would have been heard, until there is one; then after a second, then every ten, and
+ * announces with it. */
 static void test_questions(void **state)
 {
 	(void)state;
@@ -25,7 +26,12 @@ static void test_questions(void **state)
 	until(11300 * MS);
 	assert_null(strstr(told, "> ask\n"));
 	until(11400 * MS);
+	assert_non_null(strstr(told, "> ask\n> announce\n"));
+	vr.present = 0; /* what the kernel does not have is not announced */
+	told[0] = '\0';
+	until(21400 * MS);
 	assert_non_null(strstr(told, "> ask\n"));
+	assert_null(strstr(told, "> announce\n"));
 	begin_with_questions(&plain); /* somebody is Active: no question */
 	hear(9, 200);
 	for (int i = 1; i < 10; i++) {

@@ -66,7 +66,9 @@ void step(const char *what, const struct vrrp_event *event)
 {
 	struct vrrp_effects effects;
 	vrrp_step(&vr, now, event, &effects);
-	bool only_asks = effects.count == 1 && effects.items[0].type == VRRP_EFFECT_ASK;
+	bool only_asks =
+	    effects.count && effects.items[0].type == VRRP_EFFECT_ASK &&
+	    (effects.count == 1 || (effects.count == 2 && effects.items[1].type == VRRP_EFFECT_ANNOUNCE));
 	if (only_asks && !tell_questions)
 		return;
 	tell("[%lld.%03lld] %s\n", (long long)(now.us / 1000), (long long)(now.us % 1000), what);
