@@ -205,12 +205,12 @@ setup-bgp:
 	@tests/setup bgp
 
 demo: setup-demo
-	@$(MAKE) --no-print-directory -s all lab-programs
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all lab-programs
 	@VIPD_BUILD=$(B) /usr/bin/python3 tests/lab/demo.py
 
 check: setup
-	@$(MAKE) --no-print-directory -s all lab-programs
-	@$(MAKE) --no-print-directory -s deps unit sim $(if $(SAN),fuzz)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all lab-programs
+	@$(MAKE) --no-print-directory -s -j$$(nproc) --output-sync=target deps unit sim $(if $(SAN),fuzz)
 	@$(MAKE) --no-print-directory -s -j3 --output-sync=target lab-together conf $(if $(SAN),,interop)
 	@$(MAKE) --no-print-directory -s lab-alone
 
