@@ -376,7 +376,7 @@ static int write_plan(const struct plan *plan, const char *text)
 		puts("  add a check of what the address is for, or it stays on a server that does not serve");
 	else
 		puts("  vipctl manifest --k3s, --dns, … : let the cluster know the address");
-	printf("  vipd -n, systemctl enable --now vipd, vipctl status, vipctl doctor\n"
+	printf("  vipd -n, systemctl enable --now vipd, vipctl doctor, vipctl watch\n"
 	       "  on every other server: vipctl init --address %s (with another --priority, if one is "
 	       "preferred)\n",
 	    address);

@@ -146,6 +146,12 @@ static void hint(struct group *group, unsigned index, struct mono now)
 		router->hinted = is_next ? until : (struct mono){0};
 }
 
+static void hint_all(struct group *group, struct mono now)
+{
+	for (unsigned i = 0; i < group->count; i++)
+		hint(group, i, now);
+}
+
 /* ---- the loop ---- */
 
 static void arm(struct group *group, int64_t us)
@@ -166,16 +172,9 @@ static void expire(struct group *group, struct mono now)
 	}
 }
 
-/* Often enough to renew a hint before it ends. */
-static int64_t look_us(const struct group *group)
-{
-	int64_t half_us = group->control->config->group_interval_us / 2;
-	return half_us < LOOK_US ? half_us : LOOK_US;
-}
-
 static struct mono next_look(const struct group *group, struct mono now)
 {
-	struct mono next = mono_add(now, look_us(group));
+	struct mono next = mono_add(now, LOOK_US);
 	if (!mono_reached(now, group->soon))
 		next = mono_min(next, group->soon);
 	for (unsigned i = 0; i < group->count; i++) {
@@ -199,8 +198,7 @@ static void look(struct group *group)
 	group_say(group, now);
 	history_look(group, now);
 	group->changed = false;
-	for (unsigned i = 0; i < group->count; i++)
-		hint(group, i, now);
+	hint_all(group, now);
 	arm(group, mono_sub(next_look(group, now), now));
 }
 
@@ -229,6 +227,8 @@ static int on_hellos(sd_event_source *source, int fd, uint32_t events, void *con
 	bool is_all = group_hear(group, vrrp_family_numbered(fd == FD_HELLOS_IPV4 ? AF_INET : AF_INET6));
 	if (group->changed)
 		look(group);
+	else
+		hint_all(group, mono_now()); /* each hello makes hints last longer */
 	if (is_all)
 		return 0;
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
