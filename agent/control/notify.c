@@ -25,7 +25,8 @@ struct notify {
 	struct control *control;
 	struct command *command;
 	bool running;
-	uint64_t next; /* number of the next transition */
+	uint64_t next;		      /* number of the next transition */
+	char router[CONFIG_NAME_MAX]; /* whose transition is told now */
 };
 
 struct environment {
@@ -109,10 +110,11 @@ static void run_next(struct notify *notify)
 		char *const words[] = {path, NULL};
 		struct environment environment = {.count = 0};
 		memcpy(path, notify->control->config->notify, sizeof path);
+		memcpy(notify->router, event.router, sizeof notify->router);
 		describe(notify, &event, &environment);
 		int r = command_start(notify->command, words, environment.list, TIME_LIMIT_US);
 		if (r < 0)
-			log_warning("notify: cannot run %s: %s", path,
+			log_router(LOG_LEVEL_WARNING, notify->router, "notify: cannot run %s: %s", path,
 			    r == -EBUSY ? "the one before hangs in the kernel" : strerror(-r));
 		notify->running = r == 0;
 	}
@@ -134,7 +136,8 @@ static void on_done(void *context, const struct command_result *result)
 	char text[256];
 	if (result->end != COMMAND_EXITED || result->number != 0) {
 		command_describe(result, TIME_LIMIT_US, text, sizeof text);
-		log_warning("notify: transition %" PRIu64 ": %s", notify->next - 1, text);
+		log_router(LOG_LEVEL_WARNING, notify->router, "notify: transition %" PRIu64 ": %s",
+		    notify->next - 1, text);
 	}
 	notify->running = false;
 	notify_changed(notify);

@@ -79,7 +79,7 @@ static void drain_restore(
 		if (!router_id_equal(&config->routers[i].id, &drain->id))
 			continue;
 		if (mono_reached(mono_now(), drain->drained_until)) {
-			log_notice("%s: the time of its drain is over", name);
+			log_router(LOG_LEVEL_NOTICE, name, "the time of its drain is over");
 			continue;
 		}
 		struct board_router *router = board_begin_router(board, i);
@@ -89,8 +89,9 @@ static void drain_restore(
 		router->drained_until = drain->drained_until;
 		router->drained_until_us = drain->drained_until_us;
 		board_end_router(board, i);
-		log_notice("%s: still drained, by user %u: it holds nothing until %s (vipctl resume %s)",
-		    name, drain->drained_by,
+		log_router(LOG_LEVEL_NOTICE, name,
+		    "still drained, by user %u: it holds nothing until %s (vipctl resume %s)",
+		    drain->drained_by,
 		    mono_is_never(drain->drained_until) ? "it is resumed" : "its time is over", name);
 	}
 }

@@ -39,23 +39,35 @@ static void collect(void *context, const struct kernel_event *event)
 	found->items[found->count++].address = event->address.address;
 }
 
+/* The name of the virtual router that it is of; NULL: it is not in the configuration any more. */
+static const char *router_of(const struct config *config, const struct address *address)
+{
+	for (unsigned i = 0; config && i < config->router_count; i++)
+		for (unsigned a = 0; a < config->routers[i].address_count; a++)
+			if (address_equal(&config->routers[i].addresses[a], address))
+				return config->routers[i].name;
+	return NULL;
+}
+
 /* Removes what was found, and logs the first few. Returns how many; *failed: the error of what stays. */
 static unsigned remove_found(struct kernel *kernel, const struct leftovers *found, int *failed)
 {
 	unsigned removed = 0;
 	for (unsigned i = 0; i < found->count; i++) {
 		char text[ADDRESS_TEXT_MAX], name[IF_NAMESIZE] = "?";
+		const char *router = router_of(found->config, &found->items[i].address);
 		address_format(&found->items[i].address, text);
 		if_indextoname(found->items[i].ifindex, name);
 		int result =
 		    kernel_address_remove(kernel, found->items[i].ifindex, &found->items[i].address, 128);
 		removed += !result;
 		if (!result && removed <= LOGGED_MAX)
-			log_notice("removed %s from %s", text, name);
+			log_router(LOG_LEVEL_NOTICE, router, "removed %s from %s", text, name);
 		if (!result || result == -EADDRNOTAVAIL) /* its lease was faster */
 			continue;
 		if (!*failed)
-			log_error("cannot remove %s from %s: %s", text, name, strerrordesc_np(-result));
+			log_router(LOG_LEVEL_ERROR, router, "cannot remove %s from %s: %s", text, name,
+			    strerrordesc_np(-result));
 		*failed = result;
 	}
 	return removed;

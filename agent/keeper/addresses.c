@@ -68,14 +68,14 @@ static bool remove_address(
 		return true;
 	if (!mono_reached(now, keeper->next_complaint))
 		return false;
-	struct board_router name;
+	struct board_router about;
 	char text[ADDRESS_TEXT_MAX];
 	keeper->next_complaint = mono_add(now, COMPLAIN_US);
-	board_read_router(keeper->board, router, &name);
-	log_error(
+	board_read_router(keeper->board, router, &about);
+	log_router(LOG_LEVEL_ERROR, about.name,
 	    "cannot remove %s from %s: %s; trying again; two nodes may have it now: remove it by hand with "
-	    "`ip -6 addr del`",
-	    address_format(address, text), name.id.interface, strerrordesc_np(-result));
+	    "`ip addr del`",
+	    address_format(address, text), about.id.interface, strerrordesc_np(-result));
 	return false;
 }
 

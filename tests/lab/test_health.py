@@ -135,7 +135,7 @@ def test_certificate(lab, nodes):
     status = nodes[0].vipctl("status", check=False)
     assert status.returncode == 1 and f"does not name {VIP}" in status.stdout
     log = dict(nodes[0].logs())[f"{nodes[0].name}/vipd.log"]
-    assert f"the server's certificate does not name {VIP} of api" in log and "the server's certificate expires at" in log
+    assert f"api: check apiserver: the server's certificate does not name {VIP}: " in log and "the server's certificate expires at" in log
 
 
 def test_not_allowed_to_ask(lab, nodes):

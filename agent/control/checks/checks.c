@@ -107,10 +107,10 @@ static void warn_missing(const struct checks *checks, unsigned check, const stru
 			if (!(missing >> a & 1))
 				continue;
 			address_format(&router->addresses[a], text);
-			log_warning("check %s: the server's certificate does not name %s of %s: clients that "
-				    "come by it will refuse to talk to this server; %s",
-			    config->checks[check].name, text, router->name,
-			    config_add_name(&config->checks[check]));
+			log_router(LOG_LEVEL_WARNING, router->name,
+			    "check %s: the server's certificate does not name %s: clients that come by it "
+			    "will refuse to talk to this server; %s",
+			    config->checks[check].name, text, config_add_name(&config->checks[check]));
 		}
 	}
 }

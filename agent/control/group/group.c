@@ -48,18 +48,22 @@ static void log_news(const struct group *group, const char *router, const struct
 	switch (news->event) {
 	case ROSTER_QUIET:
 	case ROSTER_EVENTS: break;
-	case ROSTER_JOINED: log_info("%s: %s (%s) has joined the group", router, news->node, address); break;
+	case ROSTER_JOINED:
+		log_router(LOG_LEVEL_INFO, router, "%s (%s) has joined the group", news->node, address);
+		break;
 	case ROSTER_IS_LOST:
-		log_warning(
-		    "%s: %s (%s) is lost: nothing was heard of it for three intervals. It cannot take "
-		    "over; see whether it runs, and whether a firewall drops UDP port %u",
-		    router, news->node, address, group->control->config->group_port);
+		log_router(LOG_LEVEL_WARNING, router,
+		    "%s (%s) is lost: nothing was heard of it for three intervals. It cannot take over; see "
+		    "whether it runs, and whether a firewall drops UDP port %u",
+		    news->node, address, group->control->config->group_port);
 		break;
 	case ROSTER_IS_BACK:
-		log_notice("%s: %s (%s) is back after %s%s", router, news->node, address,
+		log_router(LOG_LEVEL_NOTICE, router, "%s (%s) is back after %s%s", news->node, address,
 		    duration_format(after_us, after), news->rebooted ? ", rebooted" : "");
 		break;
-	case ROSTER_HAS_STOPPED: log_notice("%s: %s (%s) has stopped", router, news->node, address); break;
+	case ROSTER_HAS_STOPPED:
+		log_router(LOG_LEVEL_NOTICE, router, "%s (%s) has stopped", news->node, address);
+		break;
 	}
 }
 
@@ -98,12 +102,13 @@ void group_compare(struct group *group, unsigned index, const struct address *so
 		if (!(changed >> i & 1) || !may_log(group))
 			continue;
 		if (member->differed >> i & 1)
-			log_warning("%s: %s has another setting of %s; it must be equal on every server "
-				    "(vipctl status shows both)",
-			    name, member->hello.node, roster_setting_name(i));
+			log_router(LOG_LEVEL_WARNING, name,
+			    "%s has another setting of %s; it must be equal on every server "
+			    "(vipctl status shows both)",
+			    member->hello.node, roster_setting_name(i));
 		else
-			log_info("%s: %s has the same setting of %s again", name, member->hello.node,
-			    roster_setting_name(i));
+			log_router(LOG_LEVEL_INFO, name, "%s has the same setting of %s again",
+			    member->hello.node, roster_setting_name(i));
 	}
 }
 
@@ -112,10 +117,13 @@ void group_tell_rival(struct group *group, unsigned index, const struct rival *r
 	const struct config_router *config = &group->control->config->routers[index];
 	char source[ADDRESS_TEXT_MAX], address[ADDRESS_TEXT_MAX];
 	if (rival && may_log(group))
-		log_error("%s: %s (%s) has %s in VRID %u of IPv%u, here it is in VRID %u of IPv%u: they do "
-			  "not hear each other, so both will hold the address. Write the same vrid, and the "
-			  "addresses in the same order, on every server",
-		    config->name, rival->node, address_format(&rival->source, source),
+		log_router(LOG_LEVEL_ERROR, config->name,
+		    "%s (%s) has %s in VRID %u of IPv%u, here it is in VRID %u of IPv%u: they do not hear "
+		    "each "
+		    "other, so both will hold the address. Write the same vrid, and the addresses in the "
+		    "same "
+		    "order, on every server",
+		    rival->node, address_format(&rival->source, source),
 		    address_format(&rival->address, address), rival->vrid,
 		    vrrp_family_numbered(rival->family)->ip_version, config->id.vrid,
 		    vrrp_family_numbered(config->id.family)->ip_version);

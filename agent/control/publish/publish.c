@@ -51,6 +51,12 @@ static const struct config_publish *config_of(const struct target *target)
 	return &target->publish->control->config->publish[target->index];
 }
 
+/* Of the virtual router whose holder publishes. */
+static const char *router_of(const struct target *target)
+{
+	return target->publish->control->config->routers[config_of(target)->router].name;
+}
+
 static void name_of(const struct config_publish *config, char name[static PUBLISH_NAME_MAX])
 {
 	if (config->type == PUBLISH_DNS)
@@ -73,7 +79,8 @@ static void failed(struct target *target, const char *why)
 	snprintf(target->error, sizeof target->error, "%s", why);
 	name_of(config_of(target), name);
 	if (!again)
-		log_warning("cannot publish to %s: %s; still trying", name, target->error);
+		log_router(LOG_LEVEL_WARNING, router_of(target), "cannot publish to %s: %s; still trying",
+		    name, target->error);
 }
 
 static void succeeded(struct target *target, const char *said)
@@ -86,10 +93,10 @@ static void succeeded(struct target *target, const char *said)
 	target->succeeded_us = realtime_us();
 	target->error[0] = '\0';
 	if (*said)
-		log_notice("published to %s, and %s", name, said);
+		log_router(LOG_LEVEL_NOTICE, router_of(target), "published to %s, and %s", name, said);
 	else if (news)
-		log_info("published to %s: %u of %u servers are ready", name, target->job.set.ready,
-		    target->job.set.count);
+		log_router(LOG_LEVEL_INFO, router_of(target), "published to %s: %u of %u servers are ready",
+		    name, target->job.set.ready, target->job.set.count);
 }
 
 static void on_done(void *context, const struct command_result *result)
