@@ -21,6 +21,7 @@ struct transition {
 	struct address peer; /* the other one, where there is one */
 	const char *trouble; /* of the link */
 	uint8_t effective_priority;
+	struct mono at;
 	int64_t at_realtime_us;
 };
 
@@ -143,6 +144,7 @@ void transition_note(struct engine *engine, struct router *router, const struct 
 	    .peer = router->vr.active_address,
 	    .trouble = link_trouble(router),
 	    .effective_priority = vrrp_effective_priority(&router->vr),
+	    .at = mono_now(),
 	    .at_realtime_us = realtime_us(),
 	};
 	engine->changed = true;
@@ -155,6 +157,7 @@ void transitions_record(struct engine *engine)
 		const struct vrrp_effect *effect = &transition->effect;
 		struct router *router = transition->router;
 		struct board_event event = {
+		    .at = transition->at,
 		    .at_realtime_us = transition->at_realtime_us,
 		    .id = router->config.id,
 		    .from = (uint8_t)effect->from,

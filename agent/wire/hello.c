@@ -8,9 +8,10 @@
  *	4 address	(16)
  *	5 status	state, health, priority, effective priority (1 each), flags (1)
  *	6 reason	text
- *	7 settings	interval of adverts in ms (4), preempt (1), auth mode (1), count and ids of its keys
- *(1 each) 8 addresses	virtual ones (16 each)
+ *	7 settings	interval of adverts in ms (4), preempt (1), auth mode (1), keys: count (1), ids (1
+ *each) 8 addresses	virtual ones (16 each)
  *	9 cause		reason of its state (1), age of that in ms (4), text
+ *	10 lowered	by so much is the priority lower (1), text
  *
  * A value may be longer than what is known of it: a later version may have added to its end.
  */
@@ -29,6 +30,7 @@ enum field {
 	FIELD_SETTINGS,
 	FIELD_ADDRESSES,
 	FIELD_CAUSE,
+	FIELD_LOWERED,
 	FIELDS
 };
 #define REQUIRED (1U << FIELD_NODE | 1U << FIELD_BOOT | 1U << FIELD_STATUS | 1U << FIELD_SETTINGS)
@@ -111,6 +113,12 @@ static bool read_cause(struct reader *r, struct hello *hello)
 	return hello->cause && read_text(r, hello->cause_text, sizeof hello->cause_text);
 }
 
+static bool read_lowered(struct reader *r, struct hello *hello)
+{
+	hello->lowered = read_u8(r);
+	return hello->lowered && read_text(r, hello->lowered_text, sizeof hello->lowered_text);
+}
+
 static bool read_field(void *context, unsigned type, struct reader *r)
 {
 	struct hello *hello = context;
@@ -128,6 +136,7 @@ static bool read_field(void *context, unsigned type, struct reader *r)
 	case FIELD_SETTINGS: return read_settings(r, hello);
 	case FIELD_ADDRESSES: return read_addresses(r, hello);
 	case FIELD_CAUSE: return read_cause(r, hello);
+	case FIELD_LOWERED: return read_lowered(r, hello);
 	case FIELDS: break;
 	}
 	return true;
@@ -215,6 +224,17 @@ static void write_cause(struct writer *w, const struct hello *hello)
 	write_bytes(w, hello->cause_text, size);
 }
 
+static void write_lowered(struct writer *w, const struct hello *hello)
+{
+	size_t size = strlen(hello->lowered_text);
+	if (!hello->lowered)
+		return;
+	write_u8(w, FIELD_LOWERED);
+	write_u16(w, (uint16_t)(1 + size));
+	write_u8(w, hello->lowered);
+	write_bytes(w, hello->lowered_text, size);
+}
+
 size_t hello_build(const struct hello *hello, uint8_t *bytes, size_t room)
 {
 	if (hello->address_count > HELLO_ADDRESSES_MAX || hello->key_count > HELLO_KEYS_MAX)
@@ -231,6 +251,7 @@ size_t hello_build(const struct hello *hello, uint8_t *bytes, size_t room)
 	write_settings(&w, hello);
 	write_addresses(&w, FIELD_ADDRESSES, hello->addresses, hello->address_count);
 	write_cause(&w, hello);
+	write_lowered(&w, hello);
 	return frame_end(&frame, &w, bytes);
 }
 

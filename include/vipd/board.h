@@ -182,7 +182,8 @@ struct board_engine {
 
 struct board_event {
 	uint64_t number; /* 1, 2, …; 0: empty */
-	int64_t at_realtime_us;
+	struct mono at;
+	int64_t at_realtime_us; /* the same, by the wall clock of that time */
 	char router[CONFIG_NAME_MAX];
 	struct router_id id;
 	uint8_t from, to; /* enum vrrp_state */

@@ -86,10 +86,12 @@ struct hello {
 	uint8_t priority;
 	uint8_t effective_priority;
 	bool drained;
-	bool candidate;		       /* takes part in the election */
-	bool held;		       /* its kernel has the addresses */
-	bool leaving;		       /* vipd stops: the last hello */
-	char reason[HELLO_REASON_MAX]; /* why it is not healthy; "" if it is */
+	bool candidate;			     /* takes part in the election */
+	bool held;			     /* its kernel has the addresses */
+	bool leaving;			     /* vipd stops: the last hello */
+	char reason[HELLO_REASON_MAX];	     /* why it is not healthy; "" if it is */
+	uint8_t lowered;		     /* by so much its priority is lower, by checks with a weight */
+	char lowered_text[HELLO_REASON_MAX]; /* the first of these; "" if it is not healthy */
 	uint8_t cause; /* enum vrrp_reason, or one of a later version: why it is in its state; 0: not said */
 	uint32_t state_ms;		  /* for how long, if there is a cause */
 	char cause_text[HELLO_CAUSE_MAX]; /* the same in words */

@@ -217,8 +217,9 @@ def holding(number, since, until=None, code="no_advert", reason="no advertisemen
     def second(s):
         return None if s is None else f"2026-11-22T16:{int(s) // 60:02}:{s % 60:06.3f}Z"
     return {"router": "api", "vrid": 100, "interface": "eth0", "node": f"k8s-node0{number}", "address": f"fe80::1{number}",
-            "self": number == 1, "from": second(since), "until": second(until), "code": code, "reason": reason,
-            "end_code": end and end[0], "end_reason": end and end[1], **more}
+            "self": number == 1, "priority": {1: 150, 2: 120}.get(number, 100), "from": second(since), "until": second(until),
+            "code": code, "reason": reason, "end_code": end and end[0], "end_reason": end and end[1], "end_health_reason": None,
+            "end_lowered": until and 0, "end_lowered_reason": None, **more}
 
 
 def drained(status):

@@ -2,6 +2,7 @@
 """What vipctl tells of the group over time, against an agent of a few lines (fake_agent.py)."""
 
 import json
+import re
 
 import pytest
 
@@ -13,6 +14,13 @@ def moves(agent, *holdings):
     done = agent.run("events", "--group", env={"TZ": "UTC"})
     assert done.returncode == 0, done.stderr
     return [line[len("  1  2026-11-22 "):].rstrip() for line in done.stdout.splitlines()]
+
+
+def test_the_stand_in_says_what_is_documented():
+    """A test in the lab compares the real one with it."""
+    with open("docs/api.md") as text:
+        [example] = json.loads(re.search(r"## Timeline\n\n```json\n(.*?)```", text.read(), re.DOTALL)[1])["holdings"]
+    assert list(holding(1, 10, 70, end=("drained", "drained"))) == list(example)
 
 
 def test_moves_of_the_group(agent):

@@ -49,9 +49,11 @@ static const struct hello golden = {
     .cause = 4,
     .state_ms = 5000,
     .cause_text = "fe80::1 resigned",
+    .lowered = 40,
+    .lowered_text = "disk: full",
 };
 
-static const uint8_t golden_bytes[148] = "vipd\x01\x00\x06\x64" /* version, flags, family, VRID */
+static const uint8_t golden_bytes[162] = "vipd\x01\x00\x06\x64" /* version, flags, family, VRID */
 					 "\x01\x00\x0a"
 					 "k8s-node02"
 					 "\x02\x00\x05"
@@ -72,9 +74,14 @@ static const uint8_t golden_bytes[148] = "vipd\x01\x00\x06\x64" /* version, flag
 					 "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\x01\x00"
 					 "\x09\x00\x15" /* cause */
 					 "\x04\x00\x00\x13\x88"
-					 "fe80::1 resigned";
-#define STATUS_AT  79 /* its type */
-#define CAUSE_SIZE 24
+					 "fe80::1 resigned"
+					 "\x0a\x00\x0b" /* lowered */
+					 "\x28"
+					 "disk: full";
+#define STATUS_AT      79 /* its type */
+#define ADDRESSES_SIZE 19
+#define CAUSE_SIZE     24
+#define LOWERED_SIZE   14
 
 static enum hello_verdict parse(const uint8_t *bytes, size_t size, struct hello *hello)
 {
@@ -117,24 +124,26 @@ static void the_longest_fits(void **state)
 	memset(hello.version, 'v', sizeof hello.version - 1);
 	memset(hello.reason, 'r', sizeof hello.reason - 1);
 	memset(hello.cause_text, 'c', sizeof hello.cause_text - 1);
+	memset(hello.lowered_text, 'l', sizeof hello.lowered_text - 1);
 	hello.key_count = HELLO_KEYS_MAX;
 	hello.address_count = HELLO_ADDRESSES_MAX;
 	size_t size = hello_build(&hello, bytes, sizeof bytes);
-	assert_in_range(size, 400, HELLO_SIZE_MAX / 5 * 3);
+	assert_in_range(size, 400, HELLO_SIZE_MAX / 3 * 2);
 	assert_int_equal(parse(bytes, size, &again), HELLO_OK);
 	assert_memory_equal(&hello, &again, sizeof hello);
 	hello.address_count++;
 	assert_int_equal(hello_build(&hello, bytes, sizeof bytes), 0);
 }
 
-/* The cause and the virtual addresses are the last fields and may be missing. */
+/* The virtual addresses, the cause and what lowers the priority are the last fields and may be missing. */
 static void every_truncation_is_refused(void **state)
 {
 	(void)state;
 	struct hello hello;
+	size_t lowered_at = sizeof golden_bytes - LOWERED_SIZE, cause_at = lowered_at - CAUSE_SIZE;
 	for (size_t size = 0; size < sizeof golden_bytes; size++) {
 		enum hello_verdict verdict = parse(golden_bytes, size, &hello);
-		if (size != sizeof golden_bytes - CAUSE_SIZE && size != sizeof golden_bytes - CAUSE_SIZE - 19)
+		if (size != lowered_at && size != cause_at && size != cause_at - ADDRESSES_SIZE)
 			assert_int_not_equal(verdict, HELLO_OK);
 	}
 }
@@ -195,11 +204,12 @@ static void every_reason(void **state)
 	    {STATUS_AT + 3, 4, HELLO_BAD_FIELD}, /* no such state */
 	    {STATUS_AT + 4, 3, HELLO_BAD_FIELD}, /* no such health */
 	    {STATUS_AT, 50, HELLO_MISSING_FIELD},
-	    {STATUS_AT + 14 + 8, 4, HELLO_BAD_FIELD},			/* no such auth mode */
-	    {STATUS_AT + 14 + 9, 5, HELLO_BAD_FIELD},			/* more keys than there can be */
-	    {STATUS_AT + 14 + 9, 3, HELLO_BAD_FIELD},			/* more keys than there are */
-	    {STATUS_AT + 28, 15, HELLO_BAD_FIELD},			/* not whole addresses */
-	    {sizeof golden_bytes - CAUSE_SIZE + 2, 4, HELLO_BAD_FIELD}, /* no whole time */
+	    {STATUS_AT + 14 + 8, 4, HELLO_BAD_FIELD}, /* no such auth mode */
+	    {STATUS_AT + 14 + 9, 5, HELLO_BAD_FIELD}, /* more keys than there can be */
+	    {STATUS_AT + 14 + 9, 3, HELLO_BAD_FIELD}, /* more keys than there are */
+	    {STATUS_AT + 28, 15, HELLO_BAD_FIELD},    /* not whole addresses */
+	    {sizeof golden_bytes - LOWERED_SIZE - CAUSE_SIZE + 2, 4, HELLO_BAD_FIELD}, /* no whole time */
+	    {sizeof golden_bytes - LOWERED_SIZE + 3, 0, HELLO_BAD_FIELD}, /* lowered by nothing */
 	};
 	struct hello hello, untouched;
 	memset(&untouched, 0x5a, sizeof untouched);

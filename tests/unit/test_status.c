@@ -4,6 +4,8 @@
  */
 #include "made_up_view.h"
 
+#include "control/report/timeline.h"
+
 static json_t *status(const char *interface)
 {
 	struct view view;
@@ -137,6 +139,60 @@ static void test_status_of_a_torn_record(void **state)
 	free(text);
 }
 
+static struct timeline timeline;
+
+/* Node n2 says at second `now` that it is Active or not, and how it is. */
+static void say(int now, bool active, uint8_t lowered, const char *trouble)
+{
+	char node[HELLO_NODE_MAX] = "n2", router[CONFIG_NAME_MAX] = "api", text[HELLO_REASON_MAX] = "";
+	struct address address = {{{{0xfe, 0x80, [15] = 2}}}};
+	struct timeline_state said = {.id = &config.routers[0].id,
+	    .router = router,
+	    .address = &address,
+	    .node = node,
+	    .active = active,
+	    .since = {now * USEC_PER_SEC},
+	    .why = {.word = TIMELINE_SAID, .cause = VRRP_REASON_HIGHER_PRIORITY},
+	    .priority = 150,
+	    .lowered = lowered,
+	    .trouble = trouble ? text : NULL};
+	if (trouble)
+		strcpy(text, trouble);
+	assert_true(timeline_take(&timeline, &said, (struct mono){now * USEC_PER_SEC}));
+}
+
+/* How it stood when it left; and times by the wall clock as it is now, whatever that was before. */
+static void test_timeline(void **state)
+{
+	(void)state;
+	memset(&timeline, 0, sizeof timeline);
+	say(10, true, 0, NULL);
+	say(20, false, 0, "apiserver: HTTP 500");
+	say(30, true, 40, "disk: full");
+	say(40, false, 40, "disk: full");
+	say(50, true, 0, NULL);
+	json_t *json = timeline_json(&timeline, STARTED_US), *all = json_object_get(json, "holdings");
+	const json_t *ill = json_array_get(all, 0), *lowered = json_array_get(all, 1),
+		     *now = json_array_get(all, 2);
+	assert_string_equal(member(ill, "from"), "2026-11-22T16:00:10.000Z");
+	assert_string_equal(member(ill, "until"), "2026-11-22T16:00:20.000Z");
+	assert_string_equal(member(ill, "end_health_reason"), "apiserver: HTTP 500");
+	assert_int_equal(json_integer_value(json_object_get(ill, "priority")), 150);
+	assert_int_equal(json_integer_value(json_object_get(ill, "end_lowered")), 0);
+	assert_true(json_is_null(json_object_get(ill, "end_lowered_reason")));
+	assert_int_equal(json_integer_value(json_object_get(lowered, "end_lowered")), 40);
+	assert_string_equal(member(lowered, "end_lowered_reason"), "disk: full");
+	assert_true(json_is_null(json_object_get(lowered, "end_health_reason")));
+	assert_true(json_is_null(json_object_get(now, "end_lowered")));
+	assert_true(json_is_null(json_object_get(now, "end_health_reason")));
+	json_decref(json);
+	json = timeline_json(&timeline, STARTED_US - 3600 * USEC_PER_SEC); /* it was set back */
+	all = json_object_get(json, "holdings");
+	assert_string_equal(member(json_array_get(all, 0), "from"), "2026-11-22T15:00:10.000Z");
+	assert_string_equal(member(json_array_get(all, 2), "from"), "2026-11-22T15:00:50.000Z");
+	json_decref(json);
+}
+
 static void test_text(void **state)
 {
 	(void)state;
@@ -158,6 +214,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_status_of_a_silent_engine, setup),
 	    cmocka_unit_test_setup(test_status_before_the_engine, setup),
 	    cmocka_unit_test_setup(test_status_of_a_torn_record, setup),
+	    cmocka_unit_test_setup(test_timeline, setup),
 	    cmocka_unit_test_setup(test_text, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

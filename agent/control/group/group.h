@@ -83,6 +83,7 @@ struct group {
 	void *news_context;
 
 	struct history *history;
+	int64_t wall_us; /* of history_wall_us() */
 
 	/* A member has sent something of connections to router `index`. */
 	enum hello_verdict (*on_connections)(void *context, unsigned index, const struct address *source,
@@ -129,6 +130,8 @@ void history_configure(struct group *group);
 void history_hear(struct group *group, unsigned index, const struct address *source,
     const struct hello *hello, struct mono now);
 void history_lose(struct group *group, unsigned index, const struct address *source, struct mono now);
+/* What the wall clock is ahead of ours: the same to the millisecond each time, unless somebody sets it. */
+int64_t history_wall_us(struct group *group);
 
 /* hear.c: reads what has come in that family, but not more than a fair share. false: there is more. */
 bool group_hear(struct group *group, const struct vrrp_family *family);

@@ -13,7 +13,8 @@
 #include "vipd/message.h"
 #include "vipd/timing.h"
 
-#define UNHEARD_US (10 * USEC_PER_SEC) /* who held it before this process began, and does not say so */
+#define WALL_STEP_US (100 * USEC_PER_MS)
+#define UNHEARD_US   (10 * USEC_PER_SEC) /* who held it before this process began, and does not say so */
 
 /* ---- memory ---- */
 
@@ -40,11 +41,22 @@ int history_open(struct group *group, struct mono now)
 		history->timeline.since = now;
 	}
 	if (history->created.us != created.us) {
-		timeline_interrupt(&history->timeline, created, now, realtime_us());
+		timeline_interrupt(&history->timeline, created, now);
 		history->created = created;
 		history->board_events = 0;
 	}
 	return 0;
+}
+
+/* Two readings, one after the other, are apart by what passes in between, so the smallest difference is the
+ * truest, until somebody sets the clock. */
+int64_t history_wall_us(struct group *group)
+{
+	struct mono now = mono_now();
+	int64_t ahead_us = realtime_us() - now.us;
+	if (ahead_us < group->wall_us || ahead_us > group->wall_us + WALL_STEP_US)
+		group->wall_us = ahead_us;
+	return group->wall_us;
 }
 
 /* ---- what is said ---- */
@@ -62,6 +74,14 @@ static void say(struct timeline_why *why, uint8_t cause, const char *text, size_
 	snprintf(why->text, sizeof why->text, "%.*s", (int)(room - 1), text);
 }
 
+static void take_standing(struct timeline_state *state, const struct hello *hello)
+{
+	bool healthy = hello->health == VRRP_HEALTHY;
+	state->priority = hello->priority;
+	state->lowered = healthy ? hello->lowered : 0;
+	state->trouble = !healthy ? hello->reason : hello->lowered ? hello->lowered_text : NULL;
+}
+
 void history_hear(struct group *group, unsigned index, const struct address *source,
     const struct hello *hello, struct mono now)
 {
@@ -70,19 +90,19 @@ void history_hear(struct group *group, unsigned index, const struct address *sou
 	    .router = config->name,
 	    .address = source,
 	    .node = hello->node,
-	    .active = hello->state == VRRP_ACTIVE && !hello->leaving,
-	    .trouble = hello->health == VRRP_HEALTHY ? NULL : hello->reason};
+	    .active = hello->state == VRRP_ACTIVE && !hello->leaving};
+	take_standing(&state, hello);
 	if (hello->cause)
 		state.since = mono_add(now, -(int64_t)hello->state_ms * USEC_PER_MS);
 	say(&state.why, hello->cause, hello->cause_text, sizeof hello->cause_text);
-	changed(group, timeline_take(&group->history->timeline, &state, now, realtime_us()));
+	changed(group, timeline_take(&group->history->timeline, &state, now));
 }
 
 void history_lose(struct group *group, unsigned index, const struct address *source, struct mono now)
 {
 	const struct roster_member *member = roster_find(&group->routers[index].roster, source);
 	changed(group, timeline_lose(&group->history->timeline, &group->routers[index].id, source,
-			   member ? member->heard : now, now, realtime_us()));
+			   member ? member->heard : now, now));
 }
 
 /* ---- this node ---- */
@@ -90,24 +110,23 @@ void history_lose(struct group *group, unsigned index, const struct address *sou
 static void take_event(struct group *group, const struct board_event *event, struct mono now)
 {
 	const struct config *config = group->control->config;
-	int64_t now_us = realtime_us();
 	struct timeline_state state = {.id = &event->id,
 	    .router = event->router,
 	    .node = config->node,
 	    .self = true,
 	    .active = event->to == VRRP_ACTIVE,
-	    .since = mono_add(now, event->at_realtime_us - now_us)};
+	    .since = event->at};
 	for (unsigned i = 0; i < group->count; i++) {
 		const struct group_router *router = &group->routers[i];
 		if (!router_id_equal(&router->id, &event->id))
 			continue;
 		state.address = &router->source;
-		state.trouble = router->ours.health == VRRP_HEALTHY ? NULL : router->ours.reason;
+		take_standing(&state, &router->ours);
 	}
-	if (!state.address || address_is_unspecified(state.address))
-		return;
+	if (state.active && (!state.address || address_is_unspecified(state.address)))
+		return; /* one that ends is found without it, also if it is configured no more */
 	say(&state.why, event->reason, event->reason_text, sizeof event->reason_text);
-	changed(group, timeline_take(&group->history->timeline, &state, now, now_us));
+	changed(group, timeline_take(&group->history->timeline, &state, now));
 }
 
 static void look_at_events(struct group *group, struct mono now)
@@ -142,14 +161,13 @@ static void look_at_adverts(
 		    .since = stranger->since,
 		    .why.word = TIMELINE_NOT_SAID};
 		if (address_equal(&stranger->source, active) && roster_is_stranger(&router->roster, stranger))
-			changed(group, timeline_take(timeline, &state, now, realtime_us()));
+			changed(group, timeline_take(timeline, &state, now));
 	}
 	for (unsigned i = 0; i < timeline->count; i++) {
 		const struct holding *holding = &timeline->holdings[i];
 		if (!holding->node[0] && !holding->over && router_id_equal(&holding->id, &router->id) &&
 		    !(heard && address_equal(&holding->address, active)))
-			changed(group,
-			    timeline_lose(timeline, &router->id, &holding->address, now, now, realtime_us()));
+			changed(group, timeline_lose(timeline, &router->id, &holding->address, now, now));
 	}
 }
 
@@ -165,8 +183,8 @@ static void look_for_the_unheard(struct group *group, struct mono now)
 		const struct group_router *router = group_of(group, &holding->id);
 		if (!holding->over && !holding->self && holding->node[0] &&
 		    !(router && roster_find(&router->roster, &holding->address)))
-			changed(group, timeline_lose(timeline, &holding->id, &holding->address,
-					   group->started, now, realtime_us()));
+			changed(group,
+			    timeline_lose(timeline, &holding->id, &holding->address, group->started, now));
 	}
 }
 
@@ -178,8 +196,7 @@ void history_configure(struct group *group)
 	for (unsigned i = 0; i < timeline->count; i++) {
 		const struct holding *holding = &timeline->holdings[i];
 		if (!holding->self && !group_of(group, &holding->id))
-			changed(group, timeline_lose(timeline, &holding->id, &holding->address, now, now,
-					   realtime_us()));
+			changed(group, timeline_lose(timeline, &holding->id, &holding->address, now, now));
 	}
 }
 

@@ -70,6 +70,7 @@ static void describe_state(const struct board_router *board, bool engine_up, str
 	hello->health = board->health < VRRP_HEALTHS ? board->health : VRRP_FAILING;
 	hello->priority = board->priority;
 	hello->effective_priority = board->effective_priority;
+	hello->lowered = board->lowered;
 	hello->drained = board->drained;
 	hello->candidate = engine_up && takes_part && board->effective_priority && !board->drained;
 	hello->held = board->address_count && board->held == (1ULL << board->address_count) - 1;
@@ -81,6 +82,9 @@ static void describe_state(const struct board_router *board, bool engine_up, str
 	else if (hello->health != VRRP_HEALTHY)
 		snprintf(hello->reason, sizeof hello->reason, "%.*s", (int)sizeof hello->reason - 1,
 		    board->health_text);
+	if (hello->lowered && hello->health == VRRP_HEALTHY)
+		snprintf(hello->lowered_text, sizeof hello->lowered_text, "%.*s",
+		    (int)sizeof hello->lowered_text - 1, board->health_text);
 }
 
 /* In IPv4 adverts come from an address that others can use. */

@@ -6,9 +6,8 @@
 
 #include "vipd/vrrp.h"
 
-#define DAY_US	    (24 * 3600 * USEC_PER_SEC)
-#define WALL_MAX_US (INT64_C(1) << 53)
-#define SLACK_US    USEC_PER_SEC /* what a time from a hello may be wrong by */
+#define DAY_US	 (24 * 3600 * USEC_PER_SEC)
+#define SLACK_US USEC_PER_SEC /* what a time from a hello may be wrong by */
 
 static const struct timeline_why not_seen = {.word = TIMELINE_NOT_SEEN};
 
@@ -43,18 +42,12 @@ static void make_room(struct timeline *timeline)
 	remove_at(timeline, oldest);
 }
 
-static int64_t wall_of(struct mono at, struct mono now, int64_t now_us)
-{
-	return now_us - mono_sub(now, at);
-}
-
 static struct mono not_later(struct mono at, struct mono now)
 {
 	return at.us > 0 ? mono_min(at, now) : now;
 }
 
-static void begin(
-    struct timeline *timeline, const struct timeline_state *state, struct mono now, int64_t now_us)
+static void begin(struct timeline *timeline, const struct timeline_state *state, struct mono now)
 {
 	make_room(timeline);
 	struct mono from = not_later(state->since, now);
@@ -70,17 +63,16 @@ static void begin(
 	memcpy(holding->node, state->node, sizeof holding->node);
 	holding->self = state->self;
 	holding->from = from;
-	holding->from_us = wall_of(from, now, now_us);
+	holding->priority = state->priority;
 	holding->began = state->why;
 	holding->change = ++timeline->changes;
 }
 
 static void end(struct timeline *timeline, struct holding *holding, struct mono at,
-    const struct timeline_why *why, struct mono now, int64_t now_us)
+    const struct timeline_why *why, struct mono now)
 {
 	holding->over = true;
 	holding->until = mono_max(not_later(at, now), holding->from);
-	holding->until_us = wall_of(holding->until, now, now_us);
 	holding->ended = *why;
 	holding->change = ++timeline->changes;
 }
@@ -103,8 +95,7 @@ static bool goes_on(const struct holding *holding, const struct timeline_state *
  * Who was lost is heard again, and is Active no more: now it can say why. What it holds no more since then
  * because it has heard a better one, it has held until then.
  */
-static bool explain(
-    struct timeline *timeline, struct holding *holding, const struct timeline_state *state, int64_t wall_us)
+static bool explain(struct timeline *timeline, struct holding *holding, const struct timeline_state *state)
 {
 	bool gave_way =
 	    state->why.cause == VRRP_REASON_HIGHER_PRIORITY || state->why.cause == VRRP_REASON_HIGHER_ADDRESS;
@@ -112,38 +103,45 @@ static bool explain(
 	    mono_sub(state->since, holding->until) <= 0)
 		return false;
 	holding->ended = state->why;
-	if (gave_way) {
+	if (gave_way)
 		holding->until = state->since;
-		holding->until_us = wall_us;
-	}
 	holding->change = ++timeline->changes;
 	return true;
 }
 
-bool timeline_take(
-    struct timeline *timeline, const struct timeline_state *state, struct mono now, int64_t now_us)
+/* What it was when it left. */
+static void take_standing(struct holding *holding, const struct timeline_state *state)
+{
+	holding->priority = state->priority;
+	holding->lowered = state->lowered;
+	if (state->trouble)
+		memcpy(holding->trouble, state->trouble, sizeof holding->trouble);
+}
+
+bool timeline_take(struct timeline *timeline, const struct timeline_state *state, struct mono now)
 {
 	struct holding *holding = find(timeline, state->id, state->address, state->self);
 	bool holds = holding && !holding->over;
 	if (!state->active) {
 		if (holding && holding->over)
-			return explain(timeline, holding, state, wall_of(state->since, now, now_us));
-		if (holds)
-			end(timeline, holding, state->since, &state->why, now, now_us);
-		if (holds && state->trouble)
-			memcpy(holding->trouble, state->trouble, sizeof holding->trouble);
+			return explain(timeline, holding, state);
+		if (holds) {
+			end(timeline, holding, state->since, &state->why, now);
+			take_standing(holding, state);
+		}
 		return holds;
 	}
 	if (holds && !is_another(holding, state))
 		return false;
 	if (holds)
-		end(timeline, holding, state->since, &not_seen, now, now_us);
+		end(timeline, holding, state->since, &not_seen, now);
 	if (holding && !holds && goes_on(holding, state)) {
 		holding->over = false;
+		holding->lowered = 0;
 		holding->trouble[0] = '\0';
 		holding->change = ++timeline->changes;
 	} else {
-		begin(timeline, state, now, now_us);
+		begin(timeline, state, now);
 	}
 	return true;
 }
@@ -162,13 +160,13 @@ static struct mono succeeded(const struct timeline *timeline, const struct holdi
 }
 
 bool timeline_lose(struct timeline *timeline, const struct router_id *id, const struct address *address,
-    struct mono heard, struct mono now, int64_t now_us)
+    struct mono heard, struct mono now)
 {
 	static const struct timeline_why lost = {.word = TIMELINE_LOST};
 	struct holding *holding = find(timeline, id, address, false);
 	if (!holding || holding->over)
 		return false;
-	end(timeline, holding, succeeded(timeline, holding, heard), &lost, now, now_us);
+	end(timeline, holding, succeeded(timeline, holding, heard), &lost, now);
 	return true;
 }
 
@@ -176,8 +174,7 @@ static bool is_possible(const struct holding *holding, struct mono now)
 {
 	return holding->self <= 1 && holding->over <= 1 && holding->from.us >= 0 &&
 	       mono_reached(now, holding->from) && holding->until.us >= 0 &&
-	       mono_reached(now, holding->until) && holding->from_us >= 0 && holding->from_us < WALL_MAX_US &&
-	       holding->until_us >= 0 && holding->until_us < WALL_MAX_US;
+	       mono_reached(now, holding->until);
 }
 
 bool timeline_check(struct timeline *timeline, struct mono now)
@@ -198,11 +195,11 @@ bool timeline_check(struct timeline *timeline, struct mono now)
 	return true;
 }
 
-void timeline_interrupt(struct timeline *timeline, struct mono away, struct mono now, int64_t now_us)
+void timeline_interrupt(struct timeline *timeline, struct mono away, struct mono now)
 {
 	for (unsigned i = 0; i < timeline->count; i++)
 		if (timeline->holdings[i].self && !timeline->holdings[i].over)
-			end(timeline, &timeline->holdings[i], away, &not_seen, now, now_us);
+			end(timeline, &timeline->holdings[i], away, &not_seen, now);
 }
 
 void timeline_expire(struct timeline *timeline, struct mono now)

@@ -2,7 +2,7 @@
 /*
  * Who held each virtual router, from when until when, and why: of the last day, and at most 512 times. What
  * this node did comes from the board, what the others did from their hellos. Pure: time comes in with the
- * call.
+ * call. No wall clock: somebody may set that, and what was before must stay before.
  */
 #pragma once
 
@@ -37,10 +37,11 @@ struct holding {
 	struct address address;	   /* that its adverts come from */
 	char node[HELLO_NODE_MAX]; /* "": it sends no hello */
 	uint8_t self, over;	   /* 0 or 1 */
+	uint8_t priority;	   /* as configured; 0: nobody knows */
+	uint8_t lowered;	   /* if it is over, and was healthy then: by so much, by checks */
 	struct mono from, until;   /* until: if it is over */
-	int64_t from_us, until_us; /* the same as wall clock */
 	struct timeline_why began, ended;
-	char trouble[HELLO_REASON_MAX]; /* if it is over: why it was not healthy then; "" if it was */
+	char trouble[HELLO_REASON_MAX]; /* why it was lowered, or else not healthy then; "": neither */
 	uint64_t change;		/* number of the last change to it */
 };
 
@@ -62,22 +63,22 @@ struct timeline_state {
 	bool active;
 	struct mono since; /* of the state; 0: not known, so since now */
 	struct timeline_why why;
-	const char *trouble; /* HELLO_REASON_MAX: why it is not healthy; NULL or "": it is, or nobody knows */
+	uint8_t priority, lowered; /* lowered: 0 if it is not healthy */
+	const char *trouble;	   /* HELLO_REASON_MAX: why it is lowered or not healthy; NULL: neither */
 };
 
 /* Takes in what a router says of itself. Returns whether that is news. */
-bool timeline_take(
-    struct timeline *timeline, const struct timeline_state *state, struct mono now, int64_t now_us);
+bool timeline_take(struct timeline *timeline, const struct timeline_state *state, struct mono now);
 
 /* Nothing is heard any more of the router at that address; `heard`: when it was, last. */
 bool timeline_lose(struct timeline *timeline, const struct router_id *id, const struct address *address,
-    struct mono heard, struct mono now, int64_t now_us);
+    struct mono heard, struct mono now);
 
 /* Of memory that another process has written: whether it can be one. It is made safe to be read. */
 bool timeline_check(struct timeline *timeline, struct mono now);
 
 /* This node was not there from `away` on: what it held it does not hold any more. */
-void timeline_interrupt(struct timeline *timeline, struct mono away, struct mono now, int64_t now_us);
+void timeline_interrupt(struct timeline *timeline, struct mono away, struct mono now);
 
 /* Forgets what ended more than a day ago. */
 void timeline_expire(struct timeline *timeline, struct mono now);

@@ -25,7 +25,7 @@
 
 struct events {
 	const struct board *board;
-	const struct group *group; /* NULL: there is none */
+	struct group *group; /* NULL: there is none */
 	struct followers followers;
 };
 
@@ -100,7 +100,7 @@ static json_t *move_step(struct reader *f)
 	if (!holding)
 		return NULL;
 	f->move = holding->change;
-	json_t *json = holding_json(holding);
+	json_t *json = holding_json(holding, history_wall_us(f->events->group));
 	json_object_set_new(json, "event", json_string("holder"));
 	return json;
 }
@@ -162,7 +162,7 @@ static void reader_free(struct follower *follower)
 	free(f);
 }
 
-struct events *events_new(sd_event *event, const struct board *board, const struct group *group)
+struct events *events_new(sd_event *event, const struct board *board, struct group *group)
 {
 	struct events *events = calloc(1, sizeof *events);
 	if (!events)

@@ -13,7 +13,7 @@ struct events;
 struct group;
 
 /* Returns NULL without memory; free() it after http_stop(). */
-struct events *events_new(sd_event *event, const struct board *board, const struct group *group);
+struct events *events_new(sd_event *event, const struct board *board, struct group *group);
 
 /* Ends every stream; before http_stop(). */
 void events_stop(struct events *events);

@@ -96,10 +96,9 @@ static json_t *make_model(struct service *service)
 	struct view view;
 	json_t *status = service_look(service, &view) < 0 ? NULL : status_json(&view);
 	view_free(&view);
-	const struct group *group = service->control->parts[PART_GROUP];
-	int64_t now_us = realtime_us();
-	json_t *timeline = timeline_json(&group->history->timeline, mono_now(), now_us);
-	json_t *model = status ? page_model(status, timeline, now_us / USEC_PER_MS) : NULL;
+	struct group *group = service->control->parts[PART_GROUP];
+	json_t *timeline = timeline_json(&group->history->timeline, history_wall_us(group));
+	json_t *model = status ? page_model(status, timeline, realtime_us() / USEC_PER_MS) : NULL;
 	json_decref(timeline);
 	json_decref(status);
 	return model;

@@ -105,9 +105,9 @@ static void get_events(struct service *service, struct http_request *request)
 
 static void get_timeline(struct service *service, struct http_request *request)
 {
-	const struct group *group = service->control->parts[PART_GROUP];
+	struct group *group = service->control->parts[PART_GROUP];
 	http_reply_json(
-	    request, MHD_HTTP_OK, timeline_json(&group->history->timeline, mono_now(), realtime_us()));
+	    request, MHD_HTTP_OK, timeline_json(&group->history->timeline, history_wall_us(group)));
 }
 
 static bool address_argument(struct http_request *request, const char *name, struct address *address)

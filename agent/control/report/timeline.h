@@ -8,7 +8,8 @@
 
 #include "control/group/timeline.h"
 
-json_t *holding_json(const struct holding *holding);
+/* wall_us: what the wall clock is ahead of ours. */
+json_t *holding_json(const struct holding *holding, int64_t wall_us);
 
 /* {"since": …, "holdings": […]}, in the order in which they began. NULL without memory. */
-json_t *timeline_json(const struct timeline *timeline, struct mono now, int64_t now_us);
+json_t *timeline_json(const struct timeline *timeline, int64_t wall_us);
