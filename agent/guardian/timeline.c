@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who held the address in the last day: memory that control writes, so that neither its end nor a restart of
- * the unit forgets it. It is only carried here, never looked into.
+ * the unit forgets it. It is only carried here, never looked into. The file is for one start: after a death
+ * nothing was saved, and one of an earlier stop would be taken for all that was.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +22,10 @@ int timeline_open(const struct guardian *guardian)
 	    fd = memfd_create("vipd-timeline", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (saved >= 0 && read(saved, bytes, sizeof bytes) < 0)
 		memset(bytes, 0, sizeof bytes);
-	if (saved >= 0)
+	if (saved >= 0) {
 		close(saved);
+		saved_write(guardian, NAME, NULL, 0);
+	}
 	/* Of this size for ever: nobody can make it fill the memory, or take it away from under control. */
 	if (fd >= 0 && (memfd_fill(fd, bytes, sizeof bytes) < 0 ||
 			   fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)) {

@@ -8,8 +8,12 @@ import re
 import signal
 import time
 
+from basics import ROOT
 from terminal import VIPCTL, Terminal
 from testbed import wait_for
+
+with open(os.path.join(ROOT, "docs", "api.md")) as text:
+    [DOCUMENTED] = json.loads(re.search(r"## Timeline\n\n```json\n(.*?)```", text.read(), re.DOTALL)[1])["holdings"]
 
 
 def timeline(node):
@@ -48,6 +52,7 @@ def test_every_server_tells_the_same_moves(lab, nodes):
         assert [holding["code"] for holding in told][1:] == ["resigned", "preempted_lower", "no_advert"]
         assert [holding["self"] for holding in told] == [holding["node"] == node.name for holding in told]
         assert told[0]["until"] <= told[2]["from"]
+        assert [list(holding) for holding in told] == [list(DOCUMENTED)] * len(told)
         assert abs(moment(told[2]["until"]) - moment(told[3]["from"])) < 0.01  # both are rounded
     shown = third.vipctl("events", "--group").stdout
     assert re.search(rf" {first.name} -> {second.name} +{first.name}: drained\n", shown), shown
@@ -64,6 +69,13 @@ def test_every_server_tells_the_same_moves(lab, nodes):
     third.vipd_stop()
     third.vipd_start()
     tells(third, begin, *moves, (second.name, "stopped"))
+    # A death does, and what was saved at the stop before is not taken for all that was.
+    before = json.loads(third.http("GET", "/v1/timeline")[1])["since"]
+    third.vipd_kill_all()
+    third.vipd_end_orphans()
+    third.vipd_start()
+    since = wait_for("it tells since when it knows", lambda: json.loads(third.http("GET", "/v1/timeline")[1])["since"])
+    assert moment(since) > moment(before)
     first.vipd_end_orphans()
     first.vipd_start()
     lab.wait_holder(first)
