@@ -17,40 +17,44 @@
 
 #define SLOW_MARGIN_US USEC_PER_SEC
 
+/* What a finding is made of: the configuration, what the agent knows, what the engine says. */
+enum { ON_CONFIG = 1, ON_AGENT = 2, ON_ENGINE = 4 | ON_AGENT };
+
 /* In the order in which one would look: the agent itself, the segment, and what stands on top of it. */
 static const struct {
 	const char *name;
 	enum needs { AGENT, CONFIG, SEGMENT } needs; /* each includes the ones before it */
+	unsigned rests_on;			     /* without which it is unknown */
 	doctor_finder *of_node;
 	doctor_router_finder *of_router;
 } finders[] = {
-    {"configuration", CONFIG, find_configuration, NULL},
-    {"secrets", CONFIG, find_secrets, NULL},
-    {"agent", AGENT, find_agent, NULL},
-    {"engine", CONFIG, find_engine, NULL},
-    {"unit", CONFIG, find_unit, NULL},
-    {"reload", AGENT, find_reload, NULL},
-    {"router", AGENT, find_router, NULL},
-    {"interface", CONFIG, NULL, find_interface},
-    {"peers", SEGMENT, NULL, find_peers},
-    {"holder", AGENT, find_holder, NULL},
-    {"conflict", AGENT, find_conflict, NULL},
-    {"group", AGENT, find_group, NULL},
-    {"speakers", SEGMENT, NULL, find_speakers},
-    {"kernel", CONFIG, NULL, find_kernel},
-    {"wire", SEGMENT, NULL, find_wire},
-    {"foreign", SEGMENT, NULL, find_foreign},
-    {"firewall", SEGMENT, NULL, find_firewall},
-    {"arp", CONFIG, NULL, find_arp},
-    {"clock", SEGMENT, NULL, find_clock},
-    {"health", AGENT, find_health, NULL},
-    {"api", CONFIG, find_api, NULL},
-    {"name", CONFIG, find_name, NULL},
-    {"publish", CONFIG, find_published, NULL},
-    {"k3s", CONFIG, find_k3s, NULL},
-    {"kube-proxy", CONFIG, find_kube_proxy, NULL},
-    {"bgp", CONFIG, find_bgp, NULL},
-    {"route", CONFIG, NULL, find_route},
+    {"configuration", CONFIG, 0, find_configuration, NULL},
+    {"secrets", CONFIG, ON_CONFIG, find_secrets, NULL},
+    {"agent", AGENT, 0, find_agent, NULL},
+    {"engine", CONFIG, ON_AGENT, find_engine, NULL},
+    {"unit", CONFIG, 0, find_unit, NULL},
+    {"reload", AGENT, ON_AGENT, find_reload, NULL},
+    {"router", AGENT, ON_ENGINE, find_router, NULL},
+    {"interface", CONFIG, ON_CONFIG, NULL, find_interface},
+    {"peers", SEGMENT, ON_CONFIG, NULL, find_peers},
+    {"holder", AGENT, ON_ENGINE, find_holder, NULL},
+    {"conflict", AGENT, ON_ENGINE, find_conflict, NULL},
+    {"group", AGENT, ON_ENGINE, find_group, NULL},
+    {"speakers", SEGMENT, ON_CONFIG, NULL, find_speakers},
+    {"kernel", CONFIG, ON_CONFIG, NULL, find_kernel},
+    {"wire", SEGMENT, ON_CONFIG, NULL, find_wire},
+    {"foreign", SEGMENT, ON_CONFIG, NULL, find_foreign},
+    {"firewall", SEGMENT, ON_CONFIG, NULL, find_firewall},
+    {"arp", CONFIG, ON_CONFIG, NULL, find_arp},
+    {"clock", SEGMENT, ON_CONFIG, NULL, find_clock},
+    {"health", AGENT, ON_AGENT, find_health, NULL},
+    {"api", CONFIG, ON_CONFIG, find_api, NULL},
+    {"name", CONFIG, 0, find_name, NULL},
+    {"publish", CONFIG, ON_CONFIG | ON_AGENT, find_published, NULL},
+    {"k3s", CONFIG, ON_CONFIG, find_k3s, NULL},
+    {"kube-proxy", CONFIG, ON_CONFIG, find_kube_proxy, NULL},
+    {"bgp", CONFIG, 0, find_bgp, NULL},
+    {"route", CONFIG, ON_CONFIG, NULL, find_route},
 };
 #define FINDERS (sizeof finders / sizeof finders[0])
 
@@ -142,6 +146,8 @@ const json_t *router_status(const json_t *status, const struct config_router *ro
 {
 	size_t i;
 	json_t *item;
+	if (engine_is_silent(status))
+		return NULL;
 	json_array_foreach(json_object_get(status, "virtual_routers"), i, item)
 	{
 		if (strcmp(member_text(item, "name"), router->name) == 0)
@@ -309,9 +315,29 @@ static enum needs needs_of(const struct doctor_request *request)
 	return most;
 }
 
+/* Why what a finding rests on is not known; NULL: it is. What a silent engine said before is old. */
+static const char *obstacle(const struct doctor *doctor, unsigned rests_on, const char **advice)
+{
+	*advice = "see vipctl doctor agent";
+	if (rests_on & ON_AGENT && !doctor->status)
+		return doctor->status_forbidden ? "this user may not ask the agent"
+						: "the agent does not answer";
+	if ((rests_on & ON_ENGINE) == ON_ENGINE && engine_is_silent(doctor->status))
+		return "the engine does not respond, and what it said before is old";
+	*advice = "see vipctl doctor configuration";
+	return rests_on & ON_CONFIG && !doctor->config_readable ? "the configuration is not known" : NULL;
+}
+
 static void run_finder(struct doctor *doctor, size_t i)
 {
+	const char *advice, *why = obstacle(doctor, finders[i].rests_on, &advice);
 	doctor->finder = finders[i].name;
+	if (why && doctor->request->agent_only)
+		return; /* for `check` the finding about the agent says it all */
+	if (why) {
+		finding_add(doctor, DOCTOR_UNKNOWN, "", advice, "%s", why);
+		return;
+	}
 	if (finders[i].of_node)
 		finders[i].of_node(doctor);
 	for (unsigned r = 0; finders[i].of_router && r < doctor->config.router_count; r++)

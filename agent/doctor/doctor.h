@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the doctor: what all finders share, and the finders themselves. Each adds one finding or more; one
- * that does not apply adds none, one that cannot look adds DOCTOR_UNKNOWN.
+ * that does not apply adds none, one that cannot look adds DOCTOR_UNKNOWN. A finder is not called without
+ * what it rests on, by the table in doctor.c: the configuration, the agent, its engine.
  */
 #pragma once
 
@@ -42,7 +43,8 @@ int setting_of_kernel(const char *family, const char *where, const char *name);
 /* Asks the agent anew; the caller's to release, NULL if it does not answer. */
 json_t *status_read(struct doctor *doctor);
 
-/* The status of a virtual router of the configuration; NULL if the agent does not answer or has none. */
+/* The status of a virtual router of the configuration; NULL if the agent or its engine does not answer, or
+ * has none. */
 const json_t *router_status(const json_t *status, const struct config_router *router);
 
 /* What was heard on its interface; NULL if it was not listened to. */

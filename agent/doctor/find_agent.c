@@ -44,9 +44,7 @@ void find_engine(struct doctor *doctor)
 {
 	const json_t *engine = json_object_get(doctor->status, "engine");
 	bool realtime = member_true(engine, "realtime"), locked = member_true(engine, "memory_locked");
-	if (!engine)
-		finding_add(doctor, DOCTOR_UNKNOWN, "", NULL, "the agent does not say how its engine runs");
-	else if (realtime && locked)
+	if (realtime && locked)
 		finding_add(doctor, DOCTOR_FINE, "", NULL,
 		    "the engine has real-time priority, and its memory cannot be swapped out");
 	else
@@ -97,6 +95,7 @@ static void holder_judge(struct doctor *doctor, const json_t *router)
 {
 	const json_t *active = json_object_get(router, "active_router");
 	const char *name = member_text(router, "name"), *address = member_text(active, "address");
+	long long priority = member_number(active, "priority");
 	switch (router_holder(router)) {
 	case HOLDER_SELF:
 		finding_add(doctor, DOCTOR_FINE, name, NULL, "by VRRP this node is the holder");
@@ -117,8 +116,22 @@ static void holder_judge(struct doctor *doctor, const json_t *router)
 		finding_advise(doctor, "give one of the two groups another vrid in vipd.conf");
 		break;
 	case HOLDER_OTHER:
-		finding_add(doctor, DOCTOR_FINE, name, NULL, "by VRRP %s (priority %lld) is the holder",
-		    address, (long long)member_number(active, "priority"));
+		if (holder_is_recovering(router))
+			finding_add(doctor, DOCTOR_WARNING, name,
+			    "nothing to do unless it fails again: then vipctl status there",
+			    "by VRRP %s (priority %lld) is the holder, which answers, but is not trusted "
+			    "yet; no "
+			    "healthy server takes part",
+			    address, priority);
+		else if (holder_is_unhealthy(router))
+			finding_add(doctor, DOCTOR_FAILURE, name, "why: vipctl status there",
+			    "by VRRP %s (priority %lld) is the holder, which is unhealthy or drained; no "
+			    "healthy "
+			    "server takes part",
+			    address, priority);
+		else
+			finding_add(doctor, DOCTOR_FINE, name, NULL,
+			    "by VRRP %s (priority %lld) is the holder", address, priority);
 		break;
 	}
 }
@@ -190,7 +203,7 @@ static void health_judge(struct doctor *doctor, const json_t *check)
 void find_health(struct doctor *doctor)
 {
 	judge_each(doctor, "checks", health_judge);
-	if (doctor->status && json_array_size(json_object_get(doctor->status, "checks")) == 0)
+	if (json_array_size(json_object_get(doctor->status, "checks")) == 0)
 		finding_add(doctor, DOCTOR_WARNING, "", "add a check of the API server; see vipd.conf(5)",
 		    "vipd watches nothing: the address stays on a server whose API server is dead");
 }

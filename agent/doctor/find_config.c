@@ -39,8 +39,6 @@ void find_reload(struct doctor *doctor)
 		     *last = json_object_get(config, "last_reload");
 	const char *path = member_text(config, "path"), *error = member_text(last, "error");
 	enum config_file file = config_file_look(doctor->status, why);
-	if (!doctor->status)
-		return;
 	if (file == CONFIG_FILE_WRONG) {
 		finding_add(doctor, DOCTOR_WARNING, "", NULL,
 		    "the file is wrong, and vipd would not start with it: %s", why);
@@ -54,6 +52,9 @@ void find_reload(struct doctor *doctor)
 		    "%s is right, but has changed since vipd read it", path);
 	} else if (file == CONFIG_FILE_SAME) {
 		finding_add(doctor, DOCTOR_FINE, "", NULL, "vipd has read %s as it is", path);
+	} else if (!doctor->request->agent_only) { /* who runs `check` need not be allowed to read it */
+		finding_add(doctor, DOCTOR_UNKNOWN, "", is_root() ? NULL : ADVICE_ROOT,
+		    "%s cannot be read, or the agent does not say what it has read", path);
 	}
 }
 

@@ -246,8 +246,6 @@ void find_k3s(struct doctor *doctor)
 {
 	const char *path = doctor->request->k3s_config;
 	struct k3s k3s = {0};
-	if (!doctor->config_readable)
-		return;
 	int result = k3s_read(path, &k3s);
 	path = path ? path : K3S_CONFIG_DEFAULT;
 	if (result == -EINVAL)

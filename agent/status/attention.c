@@ -176,7 +176,11 @@ static void judge_router(const struct judge *judge, const json_t *router)
 		    "%s: drained, but no other server took over, so this node keeps the address until one "
 		    "does. Look there why: vipctl status",
 		    name);
-	if (holder_is_unhealthy(router))
+	if (holder_is_recovering(router))
+		attention(judge, ATTENTION_WARNING,
+		    "%s: the holder answers, but is not trusted yet: %s; no healthy server takes part", name,
+		    router_holder_text(router, holder));
+	else if (holder_is_unhealthy(router))
 		attention(judge, ATTENTION_BAD,
 		    "%s: the holder is unhealthy: %s; no healthy server takes part. Look there why: vipctl "
 		    "status",

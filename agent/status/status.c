@@ -9,8 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-#define HEALTHY_PRIORITY_MIN 32	 /* vipd.conf(5), priority */
-#define STATUS_DELAY_MS	     500 /* between the agent's look and ours, generously */
+#define HEALTHY_PRIORITY_MIN	32 /* vipd.conf(5), priority */
+#define RECOVERING_PRIORITY_MIN 17
+#define STATUS_DELAY_MS		500 /* between the agent's look and ours, generously */
 
 const char *member_text(const json_t *object, const char *key)
 {
@@ -84,6 +85,12 @@ bool holder_is_unhealthy(const json_t *router)
 {
 	int64_t priority = member_number(json_object_get(router, "active_router"), "priority");
 	return router_holder(router) == HOLDER_OTHER && priority < HEALTHY_PRIORITY_MIN;
+}
+
+bool holder_is_recovering(const json_t *router)
+{
+	int64_t priority = member_number(json_object_get(router, "active_router"), "priority");
+	return holder_is_unhealthy(router) && priority >= RECOVERING_PRIORITY_MIN;
 }
 
 enum holder router_holder(const json_t *router)

@@ -57,8 +57,10 @@ bool router_is_active(const json_t *router);
 /* Drained, but nobody took over: it keeps the address. */
 bool router_is_kept(const json_t *router);
 
-/* Whether the holder that was heard advertises a priority of the bands for failing and recovering routers. */
+/* Whether the holder that was heard advertises a priority of the bands for failing and recovering routers; of
+ * the latter. */
 bool holder_is_unhealthy(const json_t *router);
+bool holder_is_recovering(const json_t *router);
 
 /*
  * Why several may answer for the address, or none hear each other, by what was refused: advice, "" if the

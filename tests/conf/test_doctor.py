@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `vipctl doctor` and `check` make of the agent's answers (fake_agent.py), and of none: what they cannot know is never well."""
+
+import json
+import subprocess
+
+import pytest
+
+from fake_agent import VERSION, VIPCTL, agent, engine_hangs, grouped, member, taken_by
+
+OF_THE_ENGINE = {"router", "holder", "conflict", "group"}
+
+
+def doctor(socket, *arguments):
+    done = subprocess.run([VIPCTL, "-s", str(socket), "-o", "json", "doctor", *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    return [(finding["check"], finding["sign"]) for finding in json.loads(done.stdout)["findings"]]
+
+
+def findings():
+    said = subprocess.run([VIPCTL, "doctor", "nonsense"], capture_output=True, text=True).stderr
+    return said.partition("there are: ")[2].partition(";")[0].split()
+
+
+@pytest.mark.parametrize("name", findings())
+def test_nothing_is_well_without_agent_and_configuration(tmp_path, name):
+    """Nor is it silent."""
+    wrong = tmp_path / "vipd.conf"
+    wrong.write_text("virtual_routers = 7;\n")
+    found = doctor(tmp_path / "none", "-c", wrong, name)
+    expected = {"configuration": "failure", "agent": "failure"}.get(name, "unknown")
+    assert found and all(sign == expected for _, sign in found) or name == "unit", found
+
+
+def test_what_a_silent_engine_said_is_not_believed(agent):
+    agent.status["version"] = VERSION
+    grouped(agent.status, member(2))
+    names = sorted(OF_THE_ENGINE | {"agent", "health"})
+    assert {sign for _, sign in doctor(agent.path, *names)} == {"fine"}
+    engine_hangs(agent.status)
+    assert set(doctor(agent.path, *names)) == {("agent", "failure"), ("health", "fine"), *((name, "unknown") for name in OF_THE_ENGINE)}
+    done = agent.run("check")
+    assert done.returncode == 2 and done.stdout.startswith("CRITICAL: the engine of vipd does not respond") and done.stdout.count(";") == 0, done
+
+
+@pytest.mark.parametrize("priority, code, says", [
+    (120, 0, "OK: api: by VRRP fe80::12 (priority 120) is the holder"),
+    (32, 0, "OK: "),
+    (31, 1, "WARNING: api: by VRRP fe80::12 (priority 31) is the holder, which answers, but is not trusted yet"),
+    (17, 1, "WARNING: "),
+    (16, 2, "CRITICAL: api: by VRRP fe80::12 (priority 16) is the holder, which is unhealthy or drained"),
+    (1, 2, "CRITICAL: "),
+])
+def test_check_status_and_doctor_agree_on_the_holder(agent, priority, code, says):
+    agent.status["version"] = VERSION
+    taken_by(priority)(agent.status)
+    done = agent.run("check")
+    assert done.returncode == code and done.stdout.startswith(says), done
+    assert agent.run("status").returncode == bool(code)
+    assert doctor(agent.path, "holder") == [("holder", ["fine", "warning", "failure"][code])]
