@@ -103,6 +103,8 @@ unit_rivals   := agent/control/group/rivals.c agent/base/address.c
 unit_clients  := $(addprefix agent/control/clients/,judge.c walk.c) agent/wire/diag.c agent/base/address.c
 unit_list     := agent/control/clients/list.c agent/wire/connections.c $(unit_hello)
 unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
+unit_group    := $(addprefix agent/control/group/,group.c say.c hear.c history.c roster.c rivals.c timeline.c) agent/control/inet6.c agent/wire/connections.c $(unit_hello) \
+		 $(addprefix agent/board/,board.c layout.c) $(addprefix agent/base/,duration.c log.c) $(addprefix agent/core/,names.c timing.c)
 unit_timeline := agent/control/group/timeline.c agent/core/names.c
 unit_roster_next := $(unit_roster)
 unit_health_router := $(unit_health)

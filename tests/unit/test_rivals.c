@@ -59,6 +59,15 @@ static void is_told_once(void **state)
 	assert_int_equal(rivals.count, 2);
 }
 
+/* What we hear of our own group in the other family, or with other settings, is of a member. */
+static void a_member_is_no_rival(void **state)
+{
+	(void)state;
+	struct hello member = hello_of("n2", AF_INET6, 100, "2001:db8::100");
+	assert_null(hear(&member, start));
+	assert_int_equal(rivals.count, 0);
+}
+
 static void is_forgotten(void **state)
 {
 	(void)state;
@@ -96,6 +105,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(is_told_once, begin),
+	    cmocka_unit_test_setup(a_member_is_no_rival, begin),
 	    cmocka_unit_test_setup(is_forgotten, begin),
 	    cmocka_unit_test_setup(never_too_many, begin),
 	};

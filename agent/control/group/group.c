@@ -244,11 +244,14 @@ static int on_hellos(sd_event_source *source, int fd, uint32_t events, void *con
 	return sd_event_source_set_enabled(group->pause, SD_EVENT_ONESHOT);
 }
 
+/* However often it is called, it postpones nothing. */
 void group_soon(struct group *group)
 {
-	group->soon = mono_add(mono_now(), SOON_US);
-	group->anew = mono_add(mono_now(), ANEW_US);
-	arm(group, SOON_US);
+	struct mono now = mono_now();
+	if (mono_reached(now, group->soon))
+		group->soon = mono_add(now, SOON_US);
+	group->anew = mono_add(now, ANEW_US);
+	arm(group, mono_sub(next_look(group, now), now));
 }
 
 /* ---- for others ---- */
@@ -295,7 +298,6 @@ static void group_configure(void *part)
 			if (router_id_equal(&before[b].id, &config->routers[i].id))
 				routers[i] = before[b];
 		routers[i].id = config->routers[i].id;
-		routers[i].hinted = (struct mono){0};
 		group_take_keys(group, i);
 	}
 	wipe(before, count_before);
@@ -305,12 +307,11 @@ static void group_configure(void *part)
 	group_soon(group); /* the engine has the new configuration then, too */
 }
 
-/* Also when the engine is new: it knows of no hint. */
+/* The engine may have dropped its hints, or be a new one, or believe them still: hint() assumes both. */
 static void group_changed(void *part)
 {
 	struct group *group = part;
-	for (unsigned i = 0; i < group->count; i++)
-		group->routers[i].hinted = (struct mono){0};
+	group->anew = mono_add(mono_now(), ANEW_US);
 	if (group->routers)
 		look(group);
 }

@@ -6,8 +6,11 @@
 
 #define SILENT_INTERVALS 3
 
+/* A copy of what our own group says, heard in the other family, is of no rival. */
 static const struct address *shared(const struct hello *ours, const struct hello *theirs)
 {
+	if (ours->vrid == theirs->vrid && ours->family == theirs->family)
+		return NULL;
 	for (unsigned i = 0; i < ours->address_count; i++)
 		for (unsigned k = 0; k < theirs->address_count; k++)
 			if (address_equal(&ours->addresses[i], &theirs->addresses[k]))

@@ -135,7 +135,8 @@ enum hello_verdict roster_hear(struct roster *roster, const struct address *sour
 {
 	struct roster_member *member = find(roster, source);
 	bool is_new = !member;
-	if (member && member->hello.is_signed && !hello->is_signed)
+	/* Whoever is away may have been told to sign no more. Where that is not allowed none gets here. */
+	if (member && member->presence == ROSTER_HERE && member->hello.is_signed && !hello->is_signed)
 		return HELLO_UNSIGNED;
 	/* A signed one has its own proof of order, and replaces whatever was said without a signature. */
 	if (member && hello->is_signed == member->hello.is_signed && is_old(member, hello))
@@ -164,11 +165,11 @@ enum hello_verdict roster_hear(struct roster *roster, const struct address *sour
 	return HELLO_OK;
 }
 
-/* As if the others had said at the end of the gap what they said before it. */
-static void forgive_gap(struct roster *roster, int64_t gap_us)
+/* As if the others had said at the end of the gap what they said before it; some have just said more. */
+static void forgive_gap(struct roster *roster, int64_t gap_us, struct mono now)
 {
 	for (unsigned i = 0; i < roster->count; i++)
-		roster->members[i].heard = mono_add(roster->members[i].heard, gap_us);
+		roster->members[i].heard = mono_min(mono_add(roster->members[i].heard, gap_us), now);
 }
 
 static struct mono silent_at(const struct roster_member *member)
@@ -190,7 +191,7 @@ bool roster_expire(struct roster *roster, struct mono now, int64_t now_us, struc
 {
 	int64_t gap_us = roster->looked.us ? mono_sub(now, roster->looked) : 0;
 	if (gap_us > GAP_US)
-		forgive_gap(roster, gap_us);
+		forgive_gap(roster, gap_us, now);
 	if (!roster->looked.us || gap_us > GAP_US)
 		roster->since = now;
 	roster->looked = now;

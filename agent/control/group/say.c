@@ -13,6 +13,7 @@
 #include "vipd/timing.h"
 
 #define ADDRESSES_EVERY_US (30 * USEC_PER_SEC)
+#define CLOCK_BACK_US	   USEC_PER_SEC
 #define FLAGS_UNUSABLE	   0x69 /* temporary, dadfailed, deprecated, tentative */
 
 /* ---- keys ---- */
@@ -66,14 +67,14 @@ static void describe_settings(const struct config_router *config, struct hello *
 static void describe_state(const struct board_router *board, bool engine_up, struct hello *hello)
 {
 	bool takes_part = board->state == VRRP_BACKUP || board->state == VRRP_ACTIVE;
-	hello->state = board->state < VRRP_STATES ? board->state : VRRP_FAULT;
+	hello->state = engine_up && board->state < VRRP_STATES ? board->state : VRRP_FAULT;
 	hello->health = board->health < VRRP_HEALTHS ? board->health : VRRP_FAILING;
 	hello->priority = board->priority;
 	hello->effective_priority = board->effective_priority;
 	hello->lowered = board->lowered;
 	hello->drained = board->drained;
 	hello->candidate = engine_up && takes_part && board->effective_priority && !board->drained;
-	hello->held = board->address_count && board->held == (1ULL << board->address_count) - 1;
+	hello->held = engine_up && board->address_count && board->held == (1ULL << board->address_count) - 1;
 	if (!engine_up)
 		strcpy(hello->reason, "the engine does not respond");
 	else if (!takes_part)
@@ -95,9 +96,13 @@ static struct address advertised(const struct config *config, const struct group
 		   : router->advertised;
 }
 
-/* How it came into its state. The time runs, so it is no news. */
-static void describe_cause(const struct board_router *board, struct mono now, struct hello *hello)
+/* How it came into its state. The time runs, so it is no news. Of an engine that hangs, the board knows the
+ * state before. */
+static void describe_cause(
+    const struct board_router *board, bool engine_up, struct mono now, struct hello *hello)
 {
+	if (!engine_up)
+		return;
 	int64_t age_ms = mono_sub(now, board->since) / USEC_PER_MS;
 	hello->cause = board->reason;
 	hello->state_ms = (uint32_t)(age_ms < 0 ? 0 : age_ms < UINT32_MAX ? age_ms : UINT32_MAX);
@@ -118,8 +123,9 @@ static void describe(const struct group *group, unsigned index, const struct boa
 	memcpy(hello->boot, group->boot, sizeof hello->boot);
 	hello->interval_ms = (uint32_t)(config->group_interval_us / USEC_PER_MS);
 	hello->address = advertised(config, &group->routers[index]);
-	describe_state(board, board_engine_up(group->control->board, now), hello);
-	describe_cause(board, now, hello);
+	bool engine_up = board_engine_up(group->control->board, now);
+	describe_state(board, engine_up, hello);
+	describe_cause(board, engine_up, now, hello);
 	describe_settings(router, hello);
 }
 
@@ -243,13 +249,28 @@ void group_send(struct group *group, unsigned index, struct connections *connect
 	send_to_all(group, index, bytes, connections_build(connections, bytes, sizeof bytes), now);
 }
 
-/* Whether it says something new. */
+/* Whether it says something new; number and is_signed are set when it is sent. */
 static bool is_news(const struct group_router *router, const struct hello *hello)
 {
 	struct hello before = router->ours;
 	before.number = hello->number;
+	before.is_signed = hello->is_signed;
 	before.state_ms = hello->state_ms;
 	return memcmp(&before, hello, sizeof before) != 0;
+}
+
+/*
+ * The engine's clock has followed a step of the wall clock. If that went back, the others would refuse a
+ * sequence that goes on from the last one, and what we remember of theirs is of the time before.
+ */
+static void follow_clock(struct group_router *router, int64_t clock_us, struct mono now)
+{
+	int64_t before_us = group_clock_us(router, now);
+	router->clock_us = clock_us;
+	if (group_clock_us(router, now) - before_us > -CLOCK_BACK_US)
+		return;
+	router->sequence = (struct auth_sequence){0};
+	router->replay = (struct auth_replay){0};
 }
 
 static void look_at(struct group *group, unsigned index, const struct board_router *board, struct mono now)
@@ -261,7 +282,7 @@ static void look_at(struct group *group, unsigned index, const struct board_rout
 		router->next_other = MONO_PAST;
 	router->source = board->own_address;
 	router->ifindex = board->ifindex;
-	router->clock_us = board->auth_clock_us;
+	follow_clock(router, board->auth_clock_us, now);
 	if (board->active_known && !board->active_self &&
 	    mono_sub(now, board->active_seen) < vrrp_silence_limit(board->advert_interval_us))
 		roster_active(&router->roster, &board->active_address, now);

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Three controls on one link: what they say and hear of each other, and what they tell their engines.
+ */
+#include "group_world.h"
+
+static void know_each_other(void **state)
+{
+	(void)state;
+	world_start();
+	for (unsigned n = 0; n < NODES; n++) {
+		assert_int_equal(group_at(n)->roster.count, 2);
+		for (unsigned other = 0; other < NODES; other++)
+			assert_true(other == n || is_here(n, other));
+	}
+	assert_true(is_next(1));
+	assert_false(is_next(0) || is_next(2));
+}
+
+/* A router of each family on one interface: its groups of both families are joined. */
+static void a_copy_in_the_other_family_is_no_rival(void **state)
+{
+	(void)state;
+	for (unsigned n = 0; n < NODES; n++) {
+		struct config_router *router = &nodes[n].config->routers[0];
+		router->addresses[router->address_count++] = address_of("192.0.2.100");
+	}
+	world_start();
+	assert_int_equal(group_at(0)->rivals.count, 0);
+}
+
+/* ---- authentication ---- */
+
+static void use_auth(unsigned n, enum config_auth mode)
+{
+	static const uint8_t key[AUTH_DERIVED_SIZE] = {1, 2, 3};
+	struct config_router *router = &nodes[n].config->routers[0];
+	router->auth = mode;
+	router->key_count = mode != AUTH_OFF;
+	router->keys[0] = (struct config_key){.id = 1};
+	router->auth_active_key = 1;
+	nodes[n].control.secrets = (struct secrets){key, sizeof key};
+	engine_says(n, auth_clock_us, mode == AUTH_OFF ? 0 : WALL_AHEAD + nodes[n].clock_us);
+}
+
+static void as_many_hellos_with_auth(void **state)
+{
+	(void)state;
+	for (unsigned n = 0; n < NODES; n++) {
+		use_auth(n, AUTH_ENFORCE);
+		nodes[n].config->group_interval_us = 10 * USEC_PER_SEC;
+	}
+	world_start();
+	unsigned before = nodes[0].said;
+	run_for(100);
+	assert_in_range(nodes[0].said - before, 9, 11);
+	assert_true(is_here(1, 0) && member_at(1, 0)->hello.is_signed);
+}
+
+/* Its clock was an hour ahead when it booted, and is corrected; its engine follows when it hears the others.
+ */
+static void clock_is_set_back(void **state)
+{
+	(void)state;
+	nodes[2].clock_us = 3600 * USEC_PER_SEC;
+	for (unsigned n = 0; n < NODES; n++)
+		use_auth(n, AUTH_ENFORCE);
+	world_start();
+	assert_int_equal(group_at(0)->roster.count, 1);
+	assert_int_equal(group_at(2)->roster.count, 0);
+	nodes[2].clock_us = 0;
+	engine_says(2, auth_clock_us, WALL_AHEAD);
+	run_for(2);
+	assert_true(is_here(0, 2) && is_here(2, 0));
+}
+
+/* All of them are an hour ahead, and one after the other is corrected. */
+static void all_clocks_are_set_back(void **state)
+{
+	(void)state;
+	for (unsigned n = 0; n < NODES; n++) {
+		nodes[n].clock_us = 3600 * USEC_PER_SEC;
+		use_auth(n, AUTH_ENFORCE);
+	}
+	world_start();
+	assert_true(is_here(0, 2));
+	for (unsigned n = 0; n < NODES; n++) {
+		nodes[n].clock_us = 0;
+		engine_says(n, auth_clock_us, WALL_AHEAD);
+		run_for(5);
+	}
+	assert_true(is_here(0, 2) && is_here(2, 0) && is_here(1, 2));
+}
+
+/* One server after the other, as on a rolling change: signed hellos are not asked of it for ever. */
+static void auth_is_given_up(void **state)
+{
+	(void)state;
+	static const enum config_auth modes[] = {AUTH_PERMISSIVE, AUTH_RECEIVE_ONLY, AUTH_OFF};
+	for (unsigned n = 0; n < NODES; n++)
+		use_auth(n, AUTH_ENFORCE);
+	world_start();
+	for (unsigned i = 0; i < sizeof modes / sizeof *modes; i++) {
+		for (unsigned n = 0; n < NODES; n++) {
+			use_auth(n, modes[i]);
+			reload(n);
+			run_for(5);
+		}
+		for (unsigned n = 0; n < NODES; n++)
+			for (unsigned other = 0; other < NODES; other++)
+				assert_true(other == n || is_here(n, other));
+	}
+}
+
+/* ---- when it says something ---- */
+
+/* Checks that have results all the time, one of which the engine has not taken over yet. */
+static void results_keep_nobody_silent(void **state)
+{
+	(void)state;
+	world_start();
+	for (unsigned i = 0; i < 500; i++) {
+		self = &nodes[1];
+		part_group.verdict(self->group, &(struct verdict){.health = VRRP_FAILING});
+		run_for(0.01);
+		if (i == 100)
+			engine_says(1, health, VRRP_FAILING);
+		assert_true(is_here(0, 1));
+	}
+	assert_int_equal(member_at(0, 1)->hello.health, VRRP_FAILING);
+}
+
+/* Its engine hangs: its keeper has removed the addresses, whatever the board says. */
+static void hung_engine_holds_nothing(void **state)
+{
+	(void)state;
+	world_start();
+	nodes[0].hung = true;
+	run_for(4);
+	const struct hello *hello = &member_at(1, 0)->hello;
+	assert_true(is_here(1, 0));
+	assert_false(hello->held || hello->candidate);
+	assert_int_equal(hello->state, VRRP_FAULT);
+	assert_int_equal(hello->cause, 0);
+	assert_string_equal(hello->reason, "the engine does not respond");
+}
+
+/* ---- what the engine is told ---- */
+
+/* It was next, and is not when it comes back from another state: the engine is told before the hint ends. */
+static void hint_is_taken_back(void **state)
+{
+	(void)state;
+	world_start();
+	assert_true(is_next(1));
+	engine_becomes(1, VRRP_ACTIVE);
+	assert_false(is_next(1));
+}
+
+/* A link was down, and the engine has dropped what it was told. */
+static void hint_is_given_again(void **state)
+{
+	(void)state;
+	world_start();
+	nodes[1].next = MONO_PAST;
+	engine_becomes(1, VRRP_BACKUP);
+	assert_true(is_next(1));
+}
+
+static void hint_ends_with_the_setting(void **state)
+{
+	(void)state;
+	world_start();
+	nodes[1].config->group_hints = false;
+	reload(1);
+	assert_false(is_next(1));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(know_each_other, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(a_copy_in_the_other_family_is_no_rival, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(as_many_hellos_with_auth, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(clock_is_set_back, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(all_clocks_are_set_back, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(auth_is_given_up, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(results_keep_nobody_silent, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(hung_engine_holds_nothing, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(hint_is_taken_back, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(hint_is_given_again, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(hint_ends_with_the_setting, world_begin, world_end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
