@@ -17,7 +17,7 @@
 #include "vipd/log.h"
 
 static const char usage_text[] =
-    "Usage: vipd [-c FILE] [-n [-v]] [--release]\n"
+    "Usage: vipd [-c FILE] [-n [-v]] [--release | --arp-socket | --version | --help]\n"
     "Gives a group of servers one virtual address that always has exactly one healthy holder.\n"
     "\n"
     "  -c FILE      configuration (default " CONFIG_PATH_DEFAULT ")\n"

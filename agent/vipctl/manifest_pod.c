@@ -3,7 +3,6 @@
  * `manifest --static-pod`: vipd as a pod of kubelet. The directories of the server that vipd.conf names are
  * in the container at the same paths.
  */
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "vipctl/manifest.h"
@@ -32,8 +31,8 @@ static void directory_add(struct directories *all, const char *path, bool writab
 	for (unsigned i = 0; i < all->count; i++)
 		if (is_within(path, all->items[i].path) && all->items[i].writable == writable)
 			return;
-	if (all->count == DIRECTORIES_MAX || !path[0])
-		return;
+	if (all->count == DIRECTORIES_MAX || !path[0] || is_within(path, "/proc") || is_within(path, "/sys"))
+		return; /* every container has those two */
 	struct directory *directory = &all->items[all->count++];
 	snprintf(directory->path, sizeof directory->path, "%s", path);
 	directory->writable = writable;
@@ -43,9 +42,9 @@ static void directory_of(struct directories *all, const char *file, bool writabl
 {
 	char path[CONFIG_PATH_MAX];
 	const char *slash = strrchr(file, '/');
-	if (!slash || slash == file)
+	if (!slash)
 		return;
-	snprintf(path, sizeof path, "%.*s", (int)(slash - file), file);
+	snprintf(path, sizeof path, "%.*s", slash == file ? 1 : (int)(slash - file), file);
 	directory_add(all, path, writable);
 }
 
@@ -76,6 +75,45 @@ static void directories_find(const struct config *config, struct directories *al
 		directory_of(all, check->key.path, false);
 		directory_of(all, check->file, false);
 	}
+	for (uint32_t i = 0; i < config->publish_count; i++) {
+		const struct config_publish *publish = &config->publish[i];
+		directory_of(all, publish->ca.path, false);
+		directory_of(all, publish->token.path, false);
+		directory_of(all, publish->cert.path, false);
+		directory_of(all, publish->key.path, false);
+	}
+}
+
+/* Why a directory of the server cannot be in the pod; NULL: it can. */
+static const char *directory_refusal(const char *path)
+{
+	/* What the container itself needs. */
+	static const char *const own[] = {"/usr/sbin/vipd", "/usr/bin/vipctl",
+	    "/usr/libexec/vipd/vipd-control", "/etc/passwd", "/lib/", "/lib64/", "/usr/lib/", "/dev/"};
+	if (is_within(path, "/run/credentials"))
+		return "credentials of systemd end with the unit, so a pod cannot have them: name the file "
+		       "itself in vipd.conf";
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+		if (!strcmp(path, "/") || is_within(own[i], path))
+			return "the pod has its own files there: move the server's into a directory such as "
+			       "/etc/vipd, and name them in vipd.conf";
+	return NULL;
+}
+
+static bool directories_check(const struct config *config, const struct directories *all)
+{
+	bool right = true;
+	for (unsigned i = 0; i < all->count; i++) {
+		const char *why = directory_refusal(all->items[i].path);
+		if (why)
+			fprintf(stderr, "vipctl: %s: %s cannot be mounted into the pod: %s\n", config->path,
+			    all->items[i].path, why);
+		right = right && !why;
+	}
+	if (all->count == DIRECTORIES_MAX)
+		fprintf(stderr, "vipctl: %s: a pod can have %d directories of it at most; use fewer\n",
+		    config->path, DIRECTORIES_MAX - 1);
+	return right && all->count < DIRECTORIES_MAX;
 }
 
 /* As a string of YAML, in quotes. */
@@ -138,21 +176,16 @@ bool manifest_pod_print(struct config *config)
 	config_discover(config, "");
 	if (!is_known(config))
 		return false;
-	char path[QUOTED_MAX], host[ADDRESS_TEXT_MAX], port[8];
+	char path[QUOTED_MAX], socket[QUOTED_MAX];
 	struct directories directories;
-	struct address listens = {config->metrics_address.sin6_addr};
-	if (address_is_unspecified(&listens))
-		listens.in6 = in6addr_loopback;
-	address_format(&listens, host);
-	snprintf(port, sizeof port, "%u", ntohs(config->metrics_address.sin6_port));
+	directories_find(config, &directories);
+	if (!directories_check(config, &directories))
+		return false;
 	const struct value items[] = {{"VERSION", VIPD_VERSION}, {"CONFIG", quoted(config->path, path)},
-	    {"HOST_PID", has_process_check(config) ? "true" : NULL}, {"METRICS_HOST", host},
-	    {"METRICS_PORT", port}};
+	    {"SOCKET", quoted(config->socket, socket)},
+	    {"HOST_PID", has_process_check(config) ? "true" : NULL}};
 	const struct values values = {items, sizeof items / sizeof items[0], NULL, 0};
 	template_print(template_static_pod, &values, stdout);
-	if (config->metrics_address.sin6_family)
-		template_print(template_static_pod_probes, &values, stdout);
-	directories_find(config, &directories);
 	directories_print(&directories);
 	return true;
 }

@@ -30,7 +30,6 @@ TEMPLATE(nsupdate, "nsupdate.sh");
 TEMPLATE(kubeconfig, "kubeconfig.yaml");
 TEMPLATE(prometheus, "prometheus.yaml");
 TEMPLATE(static_pod, "static-pod.yaml");
-TEMPLATE(static_pod_probes, "static-pod-probes.yaml");
 
 #define NAME_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 

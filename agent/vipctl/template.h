@@ -16,8 +16,7 @@
 
 extern const char template_calico[], template_slice[], template_endpoints[], template_publish[],
     template_calico_end[], template_calico_holder[], template_reserve[], template_k3s[], template_zone[],
-    template_nsupdate[], template_kubeconfig[], template_prometheus[], template_static_pod[],
-    template_static_pod_probes[];
+    template_nsupdate[], template_kubeconfig[], template_prometheus[], template_static_pod[];
 
 struct value {
 	const char *name; /* "VIP" for @VIP@ */

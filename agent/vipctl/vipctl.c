@@ -29,7 +29,7 @@ const struct command commands[] = {
     {"forget", command_forget, "NODE", .summary = "a server that has left the group for good"},
     {"reload", command_reload, "",
 	.summary = "read the configuration again; if it is wrong, nothing changes"},
-    {"check", command_check, "",
+    {"check", command_check, "", .options = check_options,
 	.summary = "one line for a monitoring system; exit 0 well, 1 warning, 2 critical"},
     {"doctor", command_doctor, "[FINDING ...]", .options = doctor_options, .help = doctor_help,
 	.summary = "look at everything around vipd: segment, firewall, DNS, k3s, BGP"},

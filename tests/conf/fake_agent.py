@@ -53,6 +53,7 @@ class Agent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.on_post = lambda path: (200, {})
         self.timeline = {"since": at(86400), "holdings": []}
         self.moment = {}
+        self.healthz = 200, b"ok\n"
         self.stream = []
         self.followed = []
         self.hangs = threading.Event()
@@ -98,6 +99,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, self.server.moment)
         elif self.path == "/v1/capture":
             self.answer(200, CAPTURE)
+        elif self.path == "/healthz":
+            self.answer(*self.server.healthz)
         elif self.path == "/metrics":
             self.answer(200, b"vipd_up 1\n")
         else:

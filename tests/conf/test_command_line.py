@@ -116,6 +116,16 @@ def test_every_command_and_option_is_in_the_manual():
             assert "\\-\\-" + option.replace("-", "\\-") in manual, (command, option)
 
 
+def test_every_option_of_vipd_is_in_the_manual():
+    """In the synopsis, too."""
+    manual = pathlib.Path("docs/vipd.8").read_text()
+    synopsis = manual.split(".SH SYNOPSIS")[1].split(".SH ")[0]
+    told = subprocess.run([VIPCTL.replace("vipctl", "vipd"), "--help"], capture_output=True, text=True, timeout=30).stdout
+    for option in re.findall(r"^  (--?[\w-]+)", told, re.M):
+        escaped = option.replace("-", "\\-").removesuffix("v")
+        assert escaped in synopsis and escaped in manual.split(".SH OPTIONS")[1], option
+
+
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_manual_pages_are_well_formed(page):
     done = subprocess.run(["mandoc", "-Tlint", "-Wwarning", str(page)], capture_output=True, text=True, timeout=30)

@@ -189,15 +189,42 @@ def test_static_pod(tmp_path):
     unit = pathlib.Path("init/vipd.service").read_text()
     of_unit = {name for line in unit.splitlines() if line.startswith("CapabilityBoundingSet=") for name in line[22:].split()}
     assert {f"CAP_{name}" for name in security["capabilities"]["add"]} == of_unit | {"CAP_SYS_RESOURCE"}
-    for probe in ("livenessProbe", "readinessProbe"):
-        assert container[probe]["httpGet"] == {"host": "::1", "port": 9752, "path": "/healthz"}
+    for probe in ("livenessProbe", "readinessProbe"):  # no listener that other processes can fill
+        assert container[probe]["exec"]["command"] == ["/usr/bin/vipctl", "-s", "/run/vipd/vipd.sock", "check", "--alive"]
+        assert container[probe]["timeoutSeconds"] > 3  # what vipctl takes at most
 
 
 def test_static_pod_without_metrics_and_with_processes(tmp_path):
     path = tmp_path / "vipd.conf"
     path.write_text('metrics = { listen = ""; };\n' + POD % ', { name = "k3s"; type = "process"; process = "k3s-server"; }')
     pod, container, _ = pod_of(str(path))
-    assert pod["spec"]["hostPID"] is True and "livenessProbe" not in container
+    assert pod["spec"]["hostPID"] is True and "exec" in container["livenessProbe"]
+
+
+PUBLISH = """publish = ( { type = "endpointslice"; router = "api"; service = "api"; url = "https://[::1]:6443"; ca = "/srv/ca/ca.crt"; token = "/srv/token/t"; } );
+"""
+FILE_CHECK = ', { name = "file"; type = "file"; path = "%s"; }'
+
+
+def test_static_pod_has_every_file_that_is_named(tmp_path):
+    """Those of `publish`, too; /proc and /sys every container has."""
+    path = tmp_path / "vipd.conf"
+    path.write_text(POD % (FILE_CHECK % "/proc/sys/kernel/tainted") + PUBLISH)
+    directories = pod_of(str(path))[2]
+    assert {"/srv/ca", "/srv/token"} <= directories.keys() and not [name for name in directories if name.startswith("/proc")]
+
+
+@pytest.mark.parametrize("text, place, why", [
+    ((POD % "").replace('/srv/a \\"key\\"/1', "/run/credentials/vipd.service/advert-key"), "/run/credentials/vipd.service", "end with the unit"),
+    (POD % (FILE_CHECK % "/ready"), "/", "has its own files there"),
+    (POD % (FILE_CHECK % "/etc/ready"), "/etc", "has its own files there"),
+    (POD % (FILE_CHECK % "/usr/ready"), "/usr", "has its own files there"),
+])
+def test_static_pod_cannot_have_everything(tmp_path, text, place, why):
+    path = tmp_path / "vipd.conf"
+    path.write_text(text)
+    done = vipctl(str(path), "--static-pod")
+    assert done.returncode == 2 and f"{place} cannot be mounted into the pod" in done.stderr and why in done.stderr and not done.stdout, done
 
 
 def test_static_pod_of_a_distribution(tmp_path):

@@ -238,6 +238,18 @@ def test_check_is_a_plugin_of_monitoring(agent, change, code, line):
     assert done.stdout.startswith(line) and done.stdout.count("\n") == 1, done.stdout
 
 
+def test_check_of_a_pod_asks_for_vipd_alone(agent):
+    """Of an agent that has no status, whose health checks fail: restarting it would not help."""
+    done = agent.run("check", "--alive")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "OK: the engine gives signs of life\n", "")
+    agent.healthz = 503, b"the engine has not answered for 5s\n"
+    done = agent.run("check", "--alive")
+    assert (done.returncode, done.stdout) == (2, "") and "the engine has not answered for 5s" in done.stderr
+    done = subprocess.run([VIPCTL, "-s", agent.path + ".none", "check", "--alive"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2 and "the agent is not running here" in done.stderr
+    assert agent.run("-o", "json", "check", "--alive").returncode == 2
+
+
 @pytest.mark.parametrize("options, words", [
     (["--resolver", "here", "--name", "a.b"], "--resolver here: write an address"),
     (["--resolver", "[::1]:99999", "--name", "a.b"], "write an address"),

@@ -69,8 +69,8 @@ def test_it_holds_the_address(lab, nodes, server):
     crun = [*alone, "crun", f"--root={server.directory}/crun", "--cgroup-manager=disabled"]
     pod = server.spawn([*crun, "run", "--bundle", bundle_of(server, spec, container), "vipd"], "pod")
     lab.wait_holder(server)
-    probe = container["readinessProbe"]["httpGet"]
-    assert server.exec("curl", "-sf", f"http://[{probe['host']}]:{probe['port']}{probe['path']}").stdout.strip() == "ok"
+    for probe in ("livenessProbe", "readinessProbe"):
+        assert run(*crun, "exec", "vipd", *container[probe]["exec"]["command"]).stdout.startswith("OK: ")
     assert server.router()["state"] == "active" and server.status()["checks"][0]["state"] == "passing"
 
     # The unit beside it: refused, also with another socket.

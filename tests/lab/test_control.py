@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people and Prometheus see and do: vipctl, the socket, the metrics, the configuration."""
 
+import contextlib
 import json
 import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 
 from testbed import BUILD, VIP, UnixConnection, config_text, run, transitions, wait_for
@@ -53,6 +55,21 @@ def test_the_metrics_listener_changes_nothing(lab, nodes):
 
 def test_health_of_the_agent(nodes):
     assert nodes[0].http("GET", "/healthz") == (200, "ok\n")
+    assert nodes[0].vipctl("check", "--alive").stdout.startswith("OK: ")
+
+
+def test_who_comes_when_all_places_are_taken_waits(nodes):
+    """Is not disconnected, as docs/api.md says; root's clients have no other limit than the total."""
+    def connect():
+        client = stack.enter_context(socket.socket(socket.AF_UNIX))
+        client.settimeout(30)
+        client.connect(nodes[0].socket_path)
+        return client
+    with contextlib.ExitStack() as stack:
+        *_, last, late = [connect() for _ in range(129)]
+        late.sendall(b"GET /healthz HTTP/1.1\r\nHost: vipd\r\n\r\n")
+        last.close()
+        assert late.recv(100).startswith(b"HTTP/1.1 200")
 
 
 def test_events_tell_the_move(lab, nodes):
