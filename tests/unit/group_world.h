@@ -299,6 +299,14 @@ static void reload(unsigned n)
 		board_end_router(nodes[n].board, 0);                                                         \
 	} while (0)
 
+/* An advert of that Active. */
+static void board_hears(unsigned n, const char *active)
+{
+	engine_says(n, active_known, true);
+	engine_says(n, active_address, address_of(active));
+	engine_says(n, active_seen, world_now);
+}
+
 /* After a transition: control is told. */
 static void engine_becomes(unsigned n, enum vrrp_state state)
 {

@@ -4,6 +4,11 @@
  */
 #include "group_world.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vipd/message.h"
+
 static void know_each_other(void **state)
 {
 	(void)state;
@@ -176,6 +181,36 @@ static void hint_ends_with_the_setting(void **state)
 	assert_false(is_next(1));
 }
 
+/* One of another make was heard: that is known until somebody says that it is gone, whatever ends meanwhile.
+ */
+static void strangers_outlive_control(void **state)
+{
+	(void)state;
+	int fd = memfd_create("timeline", MFD_CLOEXEC);
+	assert_true(fd >= 0 && ftruncate(fd, TIMELINE_SIZE) == 0 && dup2(fd, FD_TIMELINE) == FD_TIMELINE);
+	nodes[1].control.has_timeline = true;
+	world_start();
+	for (unsigned i = 0; i < 50; i++) {
+		board_hears(1, "fe80::77");
+		run_for(0.1);
+	}
+	run_for(5);
+	assert_false(is_next(1));
+	control_end(1, false);
+	control_start(1);
+	run_for(10);
+	assert_false(is_next(1));
+	assert_int_equal(group_at(1)->roster.stranger_count, 1);
+	assert_int_equal(group_forget(nodes[1].group, "fe80::77"), 1);
+	run_for(2);
+	control_end(1, false);
+	control_start(1);
+	run_for(10);
+	assert_true(is_next(1));
+	close(FD_TIMELINE);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +225,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(hint_is_taken_back, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hint_is_given_again, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hint_ends_with_the_setting, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(strangers_outlive_control, world_begin, world_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

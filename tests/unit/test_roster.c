@@ -310,6 +310,24 @@ static void strangers(void **state)
 	assert_false(hear_active(8, 1002));
 }
 
+/* A vipd that was replaced by something else, or whose hellos a firewall drops. */
+static void a_member_becomes_a_stranger(void **state)
+{
+	(void)state;
+	static const char *const ends[] = {"n2", "n2 leaving"};
+	for (unsigned i = 0; i < 2; i++) {
+		play((struct line[]){{0, "n2", "n2 joined"}, END});
+		play_on((struct line[]){{1, ends[i], i ? "n2 stopped" : ""}, {2, "", ""}, {3, "", ""}, END});
+		play_on((struct line[]){{4, "", i ? "" : "n2 lost"}, END});
+		assert_false(hear_active(2, 5));
+		assert_false(hear_active(2, 6.5));
+		assert_true(hear_active(2, 8));
+		play_on((struct line[]){{8, "n2", "n2 back"}, END});
+		assert_false(hear_active(2, 9));
+		assert_int_equal(roster.stranger_count, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +345,7 @@ int main(void)
 	    cmocka_unit_test(differences),
 	    cmocka_unit_test(differences_are_told_once),
 	    cmocka_unit_test(strangers),
+	    cmocka_unit_test(a_member_becomes_a_stranger),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

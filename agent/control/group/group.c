@@ -294,10 +294,11 @@ static void group_configure(void *part)
 	group->routers = routers;
 	group->count = config->router_count;
 	for (unsigned i = 0; i < group->count; i++) {
+		routers[i].id = config->routers[i].id;
+		history_recall(group, &routers[i]);
 		for (unsigned b = 0; b < count_before; b++)
 			if (router_id_equal(&before[b].id, &config->routers[i].id))
 				routers[i] = before[b];
-		routers[i].id = config->routers[i].id;
 		group_take_keys(group, i);
 	}
 	wipe(before, count_before);

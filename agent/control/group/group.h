@@ -22,11 +22,16 @@ struct control;
 
 /* The guardian carries its memory from one control, and one vipd, to the next. */
 struct history {
-	uint32_t layout;
+	uint32_t layout; /* vipd_layout, and its size */
 	uint8_t boot[HELLO_BOOT_SIZE];
 	struct mono created; /* the board of whose transitions it has so many: */
 	uint64_t board_events;
 	struct timeline timeline;
+	struct history_strangers {
+		struct router_id id;
+		unsigned count; /* of the roster's */
+		struct roster_stranger items[ROSTER_STRANGERS_MAX];
+	} strangers[CONFIG_ROUTERS_MAX];
 };
 
 struct group_router {
@@ -127,6 +132,8 @@ int64_t group_clock_us(const struct group_router *router, struct mono now);
 int history_open(struct group *group, struct mono now); /* 0 or -ENOMEM */
 void history_look(struct group *group, struct mono now);
 void history_configure(struct group *group);
+/* Strangers are remembered until somebody says vipctl forget: of a router that is new in this process. */
+void history_recall(const struct group *group, struct group_router *router);
 void history_hear(struct group *group, unsigned index, const struct address *source,
     const struct hello *hello, struct mono now);
 void history_lose(struct group *group, unsigned index, const struct address *source, struct mono now);

@@ -33,10 +33,11 @@ int history_open(struct group *group, struct mono now)
 	struct mono created = group->control->board->created;
 	if (!history)
 		return -ENOMEM;
-	if (history->layout != vipd_layout || memcmp(history->boot, group->boot, sizeof history->boot) != 0 ||
+	uint32_t layout = vipd_layout + (uint32_t)sizeof *history;
+	if (history->layout != layout || memcmp(history->boot, group->boot, sizeof history->boot) != 0 ||
 	    !timeline_check(&history->timeline, now)) {
 		memset(history, 0, sizeof *history);
-		history->layout = vipd_layout;
+		history->layout = layout;
 		memcpy(history->boot, group->boot, sizeof history->boot);
 		history->timeline.since = now;
 	}
@@ -171,6 +172,29 @@ static void look_at_adverts(
 	}
 }
 
+static void keep_strangers(struct group *group)
+{
+	for (unsigned i = 0; i < group->count; i++) {
+		const struct group_router *router = &group->routers[i];
+		struct history_strangers *kept = &group->history->strangers[i];
+		kept->id = router->id;
+		kept->count = router->roster.stranger_count;
+		memcpy(kept->items, router->roster.strangers, sizeof kept->items);
+	}
+}
+
+void history_recall(const struct group *group, struct group_router *router)
+{
+	struct roster *roster = &router->roster;
+	for (unsigned i = 0; i < CONFIG_ROUTERS_MAX; i++) {
+		const struct history_strangers *kept = &group->history->strangers[i];
+		if (!router_id_equal(&kept->id, &router->id) || kept->count > ROSTER_STRANGERS_MAX)
+			continue;
+		roster->stranger_count = kept->count;
+		memcpy(roster->strangers, kept->items, sizeof kept->items);
+	}
+}
+
 /* ---- who was there before this process was ---- */
 
 static void look_for_the_unheard(struct group *group, struct mono now)
@@ -208,6 +232,7 @@ void history_look(struct group *group, struct mono now)
 		for (unsigned k = 0; k < group->count; k++)
 			if (router_id_equal(&group->routers[k].id, &board.id))
 				look_at_adverts(group, k, &board, now);
+	keep_strangers(group);
 	look_for_the_unheard(group, now);
 	timeline_expire(&group->history->timeline, now);
 }

@@ -218,6 +218,14 @@ static bool proven(const struct roster_stranger *stranger)
 	return mono_sub(stranger->seen, stranger->since) >= STRANGER_AFTER_US;
 }
 
+/* One that is lost or has stopped, and advertises: its hellos do not come through, or another program runs
+ * there now. */
+static bool is_heard(const struct roster *roster, const struct address *source)
+{
+	const struct roster_member *member = roster_find(roster, source);
+	return member && member->presence == ROSTER_HERE;
+}
+
 /* The one to be replaced: of those that are no proven strangers first. */
 static struct roster_stranger *stranger_place(struct roster *roster)
 {
@@ -232,8 +240,8 @@ static struct roster_stranger *stranger_place(struct roster *roster)
 
 void roster_active(struct roster *roster, const struct address *source, struct mono now)
 {
-	if (find(roster, source))
-		return; /* also a lost one: it has sent hellos */
+	if (is_heard(roster, source))
+		return;
 	for (unsigned i = 0; i < roster->stranger_count; i++) {
 		struct roster_stranger *stranger = &roster->strangers[i];
 		if (!address_equal(&stranger->source, source))
@@ -248,7 +256,7 @@ void roster_active(struct roster *roster, const struct address *source, struct m
 
 bool roster_is_stranger(const struct roster *roster, const struct roster_stranger *stranger)
 {
-	return proven(stranger) && !roster_find(roster, &stranger->source);
+	return proven(stranger) && !is_heard(roster, &stranger->source);
 }
 
 unsigned roster_forget(struct roster *roster, const char *node, const struct address *address)
