@@ -50,6 +50,7 @@ static const struct {
     {"health", AGENT, ON_AGENT, find_health, NULL},
     {"api", CONFIG, ON_CONFIG, find_api, NULL},
     {"name", CONFIG, 0, find_name, NULL},
+    {"publishing", AGENT, ON_AGENT, find_publishing, NULL},
     {"publish", CONFIG, ON_CONFIG | ON_AGENT, find_published, NULL},
     {"k3s", CONFIG, ON_CONFIG, find_k3s, NULL},
     {"kube-proxy", CONFIG, ON_CONFIG, find_kube_proxy, NULL},

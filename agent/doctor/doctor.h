@@ -87,6 +87,6 @@ typedef void doctor_router_finder(struct doctor *doctor, const struct config_rou
 
 doctor_finder find_configuration, find_secrets, find_agent, find_engine, find_unit, find_reload, find_router,
     find_holder, find_conflict, find_group, find_health, find_api, find_name, find_k3s, find_kube_proxy,
-    find_bgp, find_published;
+    find_bgp, find_published, find_publishing;
 doctor_router_finder find_interface, find_peers, find_speakers, find_kernel, find_wire, find_foreign,
     find_firewall, find_arp, find_clock, find_route;

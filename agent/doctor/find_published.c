@@ -152,6 +152,25 @@ static void find_told(
 		compare(doctor, router, target, &told, &said);
 }
 
+/* What the agent says itself; vipctl check tells it, too. */
+void find_publishing(struct doctor *doctor)
+{
+	const json_t *target;
+	unsigned failing = 0;
+	size_t i;
+	json_array_foreach(json_object_get(doctor->status, "publish"), i, target)
+	{
+		if (strcmp(member_text(target, "state"), "failing") != 0)
+			continue;
+		failing++;
+		finding_add(doctor, DOCTOR_WARNING, member_text(target, "router"),
+		    "vipctl publish --dry-run: what it would say", "%s cannot be told: %s",
+		    member_text(target, "target"), member_text(target, "last_error"));
+	}
+	if (i && !failing)
+		finding_add(doctor, DOCTOR_FINE, "", NULL, "no target of `publish` has refused");
+}
+
 void find_published(struct doctor *doctor)
 {
 	const json_t *targets = json_object_get(doctor->status, "publish"), *status;
@@ -163,18 +182,14 @@ void find_published(struct doctor *doctor)
 		const char *router = member_text(status, "router"), *state = member_text(status, "state");
 		if (i >= doctor->config.publish_count)
 			break;
-		if (!strcmp(state, "failing"))
-			finding_add(doctor, DOCTOR_FAILURE, router,
-			    "vipctl publish --dry-run: what it would say", "%s cannot be told: %s",
-			    member_text(status, "target"), member_text(status, "last_error"));
+		if (!strcmp(state, "done"))
+			find_told(doctor, &doctor->config.publish[i], status, router);
 		else if (!strcmp(state, "off"))
 			finding_add(doctor, DOCTOR_UNKNOWN, router, "run it on the holder",
 			    "%s: this node is not the holder, which publishes",
 			    member_text(status, "target"));
-		else if (!strcmp(state, "done"))
-			find_told(doctor, &doctor->config.publish[i], status, router);
 		else
-			finding_add(doctor, DOCTOR_UNKNOWN, router, NULL, "%s is about to be told",
+			finding_add(doctor, DOCTOR_UNKNOWN, router, NULL, "%s has still to be told",
 			    member_text(status, "target"));
 	}
 }

@@ -228,6 +228,8 @@ def test_output_that_cannot_be_written(agent):
     (lambda status: status["checks"][0].update(state="failing", last_error="refused"), 2, "CRITICAL: apiserver: failing since"),
     (check_recovers, 1, "WARNING: apiserver: recovering since"),
     (lambda status: status["checks"][0].update(unauthorized=True, last_error="401"), 1, "WARNING: apiserver: passing, but blind: 401"),
+    (lambda status: status.update(publish=[{"router": "api", "target": "dns a.b at c", "state": "failing", "last_error": "REFUSED"}]), 1,
+     "WARNING: api: dns a.b at c cannot be told: REFUSED"),
     (lambda status: status["engine"].update(responding=False), 2, "CRITICAL: the engine of vipd does not respond"),
 ])
 def test_check_is_a_plugin_of_monitoring(agent, change, code, line):

@@ -197,6 +197,23 @@ def test_what_is_no_reason_to_withdraw(lab, nodes, bind):
     assert bind.addresses("k8s-cluster")
 
 
+@pytest.mark.long
+def test_a_new_control_withdraws_nobody(lab, nodes, bind):
+    """The hellos of the third are filtered, and it serves: whoever has not heard it since its start keeps it all the same."""
+    publish(nodes, bind)
+    leads_to(bind, *nodes)
+    with lab.switch_drops(f"iifname {nodes[2].port} ip6 daddr ff02::12 udp dport 9752"):
+        wait_for("the third is lost", lambda: [m["presence"] for m in nodes[0].router()["group"]["members"]],
+                 lambda found: found == ["here", "here", "lost"])
+        os.kill(nodes[0].vipd_pids()["control"], signal.SIGKILL)
+        wait_for("told by the new control", lambda: target(nodes[0])["state"], lambda state: state == "done")
+        assert [server["ready"] for server in target(nodes[0])["published"]] == [True, True, True]
+        nodes[2].api_kill()
+        leads_to(bind, *nodes[:2])
+    nodes[2].api_start()
+    leads_to(bind, *nodes)
+
+
 def test_a_server_that_refuses(lab, nodes, bind):
     publish(nodes, bind, key=bind.other_key)
     wait_for("it says why", lambda: target(nodes[0])["last_error"], lambda error: error and "BADSIG" in error)

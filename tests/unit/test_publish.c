@@ -17,7 +17,9 @@
 
 static struct roster roster;
 static struct publish_members gone;
-static struct publish_set set;
+static struct publish_set set, kept;
+static struct hello ours;
+static struct publish_facts facts = {.roster = &roster, .ours = &ours, .kept = &kept, .gone = &gone};
 
 static struct address server(uint8_t number)
 {
@@ -42,8 +44,8 @@ static struct roster_member *member(uint8_t number)
 static const char *make(void)
 {
 	static char text[256];
-	struct hello ours = hello(2);
-	publish_set_make(&set, &roster, &ours, &gone, false);
+	ours = hello(2);
+	publish_set_make(&set, &facts);
 	text[0] = '\0';
 	for (unsigned i = 0; i < set.count; i++)
 		snprintf(text + strlen(text), sizeof text - strlen(text), "%s%c ", set.servers[i].node,
@@ -56,6 +58,8 @@ static int begin(void **state)
 	(void)state;
 	roster = (struct roster){0};
 	gone = (struct publish_members){0};
+	kept = (struct publish_set){0};
+	facts.ipv4 = false;
 	return 0;
 }
 
@@ -86,12 +90,55 @@ static void test_lost(void **state)
 	third->presence = ROSTER_LOST;
 	third->hello.health = VRRP_FAILING;
 	assert_string_equal(make(), "n1+ n2+ n3- ");
-	assert_int_equal(publish_set_doubtful(&roster, doubtful), 1);
+	assert_int_equal(publish_set_doubtful(&facts, doubtful), 1);
 	assert_true(address_equal(doubtful[0], &roster.members[0].hello.address));
 	gone = (struct publish_members){1, {server(1)}};
 	assert_string_equal(make(), "n1- n2+ n3- ");
 	roster.members[0].presence = ROSTER_HERE; /* back before anybody looked again */
 	assert_string_equal(make(), "n1+ n2+ n3- ");
+}
+
+/* One server, two members: it has another network card, or came back from another link-local address. */
+static void test_one_address_of_two(void **state)
+{
+	(void)state;
+	struct roster_member *old = member(1), *new = member(1);
+	old->presence = ROSTER_LOST;
+	new->hello.health = VRRP_FAILING;
+	assert_string_equal(make(), "n1- n2+ ");
+	member(2)->presence = ROSTER_LOST; /* what this node was called from elsewhere */
+	roster.members[2].hello.health = VRRP_FAILING;
+	assert_string_equal(make(), "n1- n2+ ");
+}
+
+/* What was published and is not known here stays until it does not answer: this process may be new. */
+static void test_kept(void **state)
+{
+	(void)state;
+	const struct address *doubtful[ROSTER_MEMBERS_MAX];
+	member(1);
+	struct roster_member *third = member(3);
+	make();
+	kept = set;
+	roster.count = 1;
+	assert_string_equal(make(), "n1+ n2+ n3+ ");
+	assert_int_equal(publish_set_doubtful(&facts, doubtful), 1);
+	assert_true(address_equal(doubtful[0], &kept.servers[2].address));
+	gone = (struct publish_members){1, {server(3)}};
+	assert_string_equal(make(), "n1+ n2+ ");
+	gone.count = 0;
+	roster.count = 2; /* what it says itself goes before */
+	third->hello.drained = true;
+	assert_string_equal(make(), "n1+ n2+ n3- ");
+	third->hello.drained = false;
+	third->hello.address = server(4); /* it has another address now */
+	assert_string_equal(make(), "n1+ n2+ n3+ ");
+	assert_true(address_equal(&set.servers[2].address, &third->hello.address));
+	assert_int_equal(set.count, 3);
+	roster.count = 1;
+	assert_true(publish_set_forget(&kept, "n3"));
+	assert_false(publish_set_forget(&kept, "n9"));
+	assert_string_equal(make(), "n1+ n2+ ");
 }
 
 static void test_addresses(void **state)
@@ -100,8 +147,8 @@ static void test_addresses(void **state)
 	member(1)->hello.address = (struct address){0};
 	member(3)->hello.address = (struct address){.in6.s6_addr = {[10] = 0xff, 0xff, 192, 0, 2, 3}};
 	assert_string_equal(make(), "n2+ ");
-	struct hello ours = hello(2);
-	publish_set_make(&set, &roster, &ours, &gone, true);
+	facts.ipv4 = true;
+	publish_set_make(&set, &facts);
 	assert_int_equal(set.count, 1);
 	assert_string_equal(set.servers[0].node, "n3");
 }
@@ -119,7 +166,7 @@ static void look(int64_t at_us)
 {
 	struct publish_members rivals;
 	make();
-	publish_target_look(&target, true, &set, (struct mono){at_us});
+	publish_target_look(&target, true, &set, (struct mono){at_us}, (struct mono){at_us});
 	publish_rivals_find(&rivals, &roster);
 	publish_target_rivals(&target, &rivals, (struct mono){at_us});
 }
@@ -149,6 +196,19 @@ static void test_a_change(void **state)
 	roster.members[0].hello.health = VRRP_FAILING;
 	look(120 * SEC);
 	assert_true(due(121 * SEC));
+}
+
+/* It has settled since it happened, not since it was certain. */
+static void test_a_change_of_before(void **state)
+{
+	(void)state;
+	hold();
+	roster.members[0].hello.health = VRRP_FAILING;
+	make();
+	publish_target_look(
+	    &target, true, &set, (struct mono){110 * SEC}, (struct mono){110 * SEC + SEC / 2});
+	assert_false(due(111 * SEC - 1));
+	assert_true(due(111 * SEC));
 }
 
 /* A request of the old holder may come late, and people edit things. */
@@ -187,15 +247,15 @@ static void test_never_empty(void **state)
 	(void)state;
 	hold();
 	roster.members[0].hello.health = VRRP_FAILING;
-	struct hello ours = hello(2);
+	ours = hello(2);
 	ours.health = VRRP_FAILING;
-	publish_set_make(&set, &roster, &ours, &gone, false);
-	publish_target_look(&target, true, &set, (struct mono){110 * SEC});
+	publish_set_make(&set, &facts);
+	publish_target_look(&target, true, &set, (struct mono){110 * SEC}, (struct mono){110 * SEC});
 	assert_false(due(112 * SEC));
 	assert_int_equal(target.wanted.ready, 2);
 
 	target = (struct publish_target){0};
-	publish_target_look(&target, true, NULL, (struct mono){100 * SEC});
+	publish_target_look(&target, true, NULL, (struct mono){100 * SEC}, (struct mono){100 * SEC});
 	assert_false(due(2000 * SEC));
 }
 
@@ -203,7 +263,7 @@ static void test_another_holder(void **state)
 {
 	(void)state;
 	hold();
-	publish_target_look(&target, false, NULL, (struct mono){110 * SEC});
+	publish_target_look(&target, false, NULL, (struct mono){110 * SEC}, (struct mono){110 * SEC});
 	assert_false(due(2000 * SEC));
 	look(3000 *
 	     SEC); /* what was said before counts for nothing: somebody else may have said other things */
@@ -283,8 +343,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_ready, begin),
 	    cmocka_unit_test_setup(test_lost, begin),
+	    cmocka_unit_test_setup(test_one_address_of_two, begin),
+	    cmocka_unit_test_setup(test_kept, begin),
 	    cmocka_unit_test_setup(test_addresses, begin),
 	    cmocka_unit_test_setup(test_a_change, begin),
+	    cmocka_unit_test_setup(test_a_change_of_before, begin),
 	    cmocka_unit_test_setup(test_the_same_again, begin),
 	    cmocka_unit_test_setup(test_failures, begin),
 	    cmocka_unit_test_setup(test_never_empty, begin),

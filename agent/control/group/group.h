@@ -21,6 +21,7 @@
 struct control;
 
 /* The guardian carries its memory from one control, and one vipd, to the next. */
+#define HISTORY_PUBLISH_SIZE 8192
 struct history {
 	uint32_t layout; /* vipd_layout, and its size */
 	uint8_t boot[HELLO_BOOT_SIZE];
@@ -32,6 +33,10 @@ struct history {
 		unsigned count; /* of the roster's */
 		struct roster_stranger items[ROSTER_STRANGERS_MAX];
 	} strangers[CONFIG_ROUTERS_MAX];
+	/* Not of the group: what `publish` wants to know after a restart; see publish/publish.c. */
+	struct {
+		_Alignas(8) uint8_t bytes[HISTORY_PUBLISH_SIZE];
+	} publish[CONFIG_PUBLISH_MAX];
 };
 
 struct group_router {

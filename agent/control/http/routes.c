@@ -258,6 +258,8 @@ static void post_forget(struct service *service, struct http_request *request)
 {
 	const char *node = http_argument(request, "node");
 	unsigned count = node ? group_forget(service->control->parts[PART_GROUP], node) : 0;
+	if (node && publish_forget(service->control->parts[PART_PUBLISH], node) && !count)
+		count = 1;
 	if (!node)
 		http_reply_error(request, MHD_HTTP_BAD_REQUEST, "node= is missing: who is to be forgotten?");
 	else if (!count)

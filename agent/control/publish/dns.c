@@ -153,17 +153,25 @@ static ldns_pkt *ask(
 {
 	const struct timeval limit = {.tv_sec = TIME_S};
 	struct sockaddr_storage address = {0};
+	union endpoint endpoint;
 	ldns_pkt *answer = NULL;
-	memcpy(&address, to, sizeof *to);
-	int fd = ldns_tcp_connect2(&address, sizeof *to, limit);
+	/* An address of IPv4 by a socket of IPv4: there may be no IPv6 in this kernel. */
+	socklen_t length = endpoint_of(&(struct address){to->sin6_addr}, ntohs(to->sin6_port), &endpoint);
+	if (endpoint.any.sa_family == AF_INET6)
+		endpoint.in6.sin6_scope_id = to->sin6_scope_id;
+	memcpy(&address, &endpoint, length);
+	struct mono began = mono_now();
+	int fd = ldns_tcp_connect2(&address, length, limit);
 	if (fd < 0) {
 		printf("%s: no connection by TCP: %s", server, strerrordesc_np(errno));
 		return NULL;
 	}
-	if (ldns_tcp_send_query((ldns_buffer *)wire, fd, &address, sizeof *to) > 0)
+	if (ldns_tcp_send_query((ldns_buffer *)wire, fd, &address, length) > 0)
 		*raw = ldns_tcp_read_wire_timeout(fd, size, limit);
 	close(fd);
-	if (!*raw)
+	if (!*raw && mono_sub(mono_now(), began) < TIME_S * USEC_PER_SEC)
+		printf("%s: it closed the connection without an answer", server);
+	else if (!*raw)
 		printf("%s: no answer within %d s", server, TIME_S);
 	else if (ldns_wire2pkt(&answer, *raw, *size) != LDNS_STATUS_OK)
 		printf("%s: the answer is not a DNS message", server);

@@ -10,7 +10,8 @@
 
 #include "control/publish/target.h"
 
-#define LIMIT_US (1 * USEC_PER_SEC)
+#define LIMIT_US (250 * USEC_PER_MS)
+#define TRIES	 2 /* one SYN may be lost */
 
 /* Returns a socket that is connecting, or -1: it cannot. */
 static int begin(const struct address *address, uint16_t port)
@@ -32,14 +33,14 @@ static bool is_connected(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && !error;
 }
 
-int publish_look(const void *context)
+/* Connects to those that have not answered yet, and waits. */
+static void attempt(const struct publish_look *look, bool answers[static ROSTER_MEMBERS_MAX])
 {
-	const struct publish_look *look = context;
 	struct pollfd waiting[ROSTER_MEMBERS_MAX];
-	bool answers[ROSTER_MEMBERS_MAX] = {false};
 	struct mono end = mono_add(mono_now(), LIMIT_US);
 	for (unsigned i = 0; i < look->count; i++)
-		waiting[i] = (struct pollfd){begin(&look->addresses[i], look->port), POLLOUT, 0};
+		waiting[i] =
+		    (struct pollfd){answers[i] ? -1 : begin(&look->addresses[i], look->port), POLLOUT, 0};
 	for (int64_t left_us; (left_us = mono_sub(end, mono_now())) > 0;) {
 		bool open = false;
 		for (unsigned i = 0; i < look->count; i++)
@@ -54,6 +55,17 @@ int publish_look(const void *context)
 			waiting[i].fd = -1;
 		}
 	}
+	for (unsigned i = 0; i < look->count; i++)
+		if (waiting[i].fd >= 0)
+			close(waiting[i].fd);
+}
+
+int publish_look(const void *context)
+{
+	const struct publish_look *look = context;
+	bool answers[ROSTER_MEMBERS_MAX] = {false};
+	for (unsigned i = 0; i < TRIES; i++)
+		attempt(look, answers);
 	for (unsigned i = 0; i < look->count; i++)
 		putchar(answers[i] ? '+' : '-');
 	fflush(stdout);

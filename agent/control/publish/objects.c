@@ -152,6 +152,11 @@ static bool apply(const struct publish_job *job, const char *body, bool force, s
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer);
 	CURLcode code = curl_easy_perform(easy);
+	if (code == CURLE_OPERATION_TIMEDOUT) { /* what curl says has the milliseconds in it */
+		printf("%s: no answer within %ld s: is the API server there, and does it reach its etcd?",
+		    job->config->url, TIME_MS / 1000);
+		return false;
+	}
 	if (code != CURLE_OK) {
 		printf(
 		    "%s: %s", job->config->url, answer->error[0] ? answer->error : curl_easy_strerror(code));
@@ -171,8 +176,13 @@ static const char *message_of(const struct answer *answer)
 	return text ? text : "";
 }
 
-static const char *advice(long status)
+static const char *advice(long status, const char *said)
 {
+	/* The Role allows no more, so that vipd cannot make others. */
+	if (status == 403 && strstr(said, "cannot create"))
+		return "somebody has deleted it: apply what vipctl manifest --calico --publish prints again, "
+		       "as "
+		       "an administrator";
 	switch (status) {
 	case 401:
 		return "the API server does not know this token or certificate; make it anew: vipctl "
@@ -193,7 +203,7 @@ static const char *advice(long status)
 
 static void explain(const struct answer *answer)
 {
-	const char *said = message_of(answer), *tip = advice(answer->status);
+	const char *said = message_of(answer), *tip = advice(answer->status, said);
 	printf("HTTP %ld: %s%s%s", answer->status, said, *said && *tip ? "; " : "", tip);
 }
 
@@ -212,15 +222,16 @@ int publish_objects(const struct publish_job *job)
 	}
 	if (!apply(job, body, false, &answer))
 		return 1;
-	if (answer.status == 409) {
-		printf("overruled: %s", message_of(&answer));
-		if (!apply(job, body, true, &answer))
-			return 1;
+	const char *overruled = answer.status == 409 ? message_of(&answer) : NULL;
+	if (overruled && !apply(job, body, true, &answer))
+		return 1;
+	if (!is_done(&answer)) {
+		explain(&answer);
+		return 1;
 	}
-	if (is_done(&answer))
-		return 0;
-	explain(&answer);
-	return 1;
+	if (overruled)
+		printf("overruled: %s", overruled);
+	return 0;
 }
 
 void publish_objects_show(const struct publish_job *job, FILE *out)

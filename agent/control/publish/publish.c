@@ -6,6 +6,7 @@
 #include "control/publish/publish.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "control/command.h"
@@ -20,13 +21,22 @@
 #define JOB_LIMIT_US  (20 * USEC_PER_SEC)
 #define LOOK_LIMIT_US (5 * USEC_PER_SEC)
 
+/* What was published last, in memory that outlives this process: what is there already is not withdrawn only
+ * because a new process has not heard of it. */
+struct kept {
+	char name[PUBLISH_NAME_MAX]; /* of the target */
+	struct publish_set set;
+};
+
 struct target {
 	struct publish *publish;
 	unsigned index; /* of config->publish */
+	struct config_publish config;
 	struct publish_target when;
+	struct kept *kept;
 	struct command *command;
 	struct publish_job job; /* the child's */
-	bool running;
+	bool running, killed;
 	char error[PUBLISH_ERROR_MAX];
 	int64_t succeeded_us;
 	uint64_t successes, failures;
@@ -34,7 +44,7 @@ struct target {
 	/* servers that the roster has lost */
 	struct command *look_command;
 	struct publish_look look; /* the child's */
-	bool looking;
+	bool looking, answered;	  /* the last answer counts until the next one */
 	struct mono looked;
 	struct publish_members gone;
 };
@@ -46,15 +56,10 @@ struct publish {
 	struct publish_view views[CONFIG_PUBLISH_MAX];
 };
 
-static const struct config_publish *config_of(const struct target *target)
-{
-	return &target->publish->control->config->publish[target->index];
-}
-
 /* Of the virtual router whose holder publishes. */
 static const char *router_of(const struct target *target)
 {
-	return target->publish->control->config->routers[config_of(target)->router].name;
+	return target->publish->control->config->routers[target->config.router].name;
 }
 
 static void name_of(const struct config_publish *config, char name[static PUBLISH_NAME_MAX])
@@ -77,7 +82,7 @@ static void failed(struct target *target, const char *why)
 	publish_target_failed(&target->when, mono_now());
 	target->failures++;
 	snprintf(target->error, sizeof target->error, "%s", why);
-	name_of(config_of(target), name);
+	name_of(&target->config, name);
 	if (!again)
 		log_router(LOG_LEVEL_WARNING, router_of(target), "cannot publish to %s: %s; still trying",
 		    name, target->error);
@@ -87,8 +92,9 @@ static void succeeded(struct target *target, const char *said)
 {
 	char name[PUBLISH_NAME_MAX];
 	bool news = target->when.failures || !publish_set_equal(&target->job.set, &target->when.published);
-	name_of(config_of(target), name);
+	name_of(&target->config, name);
 	publish_target_succeeded(&target->when, &target->job.set, mono_now());
+	target->kept->set = target->job.set;
 	target->successes++;
 	target->succeeded_us = realtime_us();
 	target->error[0] = '\0';
@@ -104,7 +110,7 @@ static void on_done(void *context, const struct command_result *result)
 	struct target *target = context;
 	char said[PUBLISH_ERROR_MAX], how[PUBLISH_ERROR_MAX];
 	target->running = false;
-	if (!target->when.holder) /* killed by tick() */
+	if (target->killed)
 		return;
 	text_clean(result->output, result->size, said, sizeof said);
 	command_describe(result, JOB_LIMIT_US, how, sizeof how);
@@ -125,33 +131,39 @@ static int run(const void *context)
 static void begin(struct target *target)
 {
 	target->job =
-	    (struct publish_job){config_of(target), &target->publish->control->secrets, target->when.wanted};
+	    (struct publish_job){&target->config, &target->publish->control->secrets, target->when.wanted};
 	publish_target_tried(&target->when);
+	target->killed = false;
 	int r = command_call(target->command, run, &target->job, JOB_LIMIT_US);
 	target->running = r == 0;
 	if (r < 0)
 		failed(target, strerrordesc_np(-r));
 }
 
-/* ---- lost servers ---- */
+/* ---- servers that are not heard ---- */
 
+static void tick(struct target *target, struct mono since, struct mono now);
+
+/* Without an answer nobody else is gone. */
 static void on_looked(void *context, const struct command_result *result)
 {
 	struct target *target = context;
 	target->looking = false;
-	target->gone.count = 0;
-	if (result->end != COMMAND_EXITED || result->number || result->size != target->look.count)
-		return; /* nothing is known, so nobody is gone */
-	for (unsigned i = 0; i < target->look.count; i++)
-		if (result->output[i] == '-')
-			target->gone.addresses[target->gone.count++] = target->look.addresses[i];
+	target->answered = true;
+	if (result->end == COMMAND_EXITED && !result->number && result->size == target->look.count) {
+		target->gone.count = 0;
+		for (unsigned i = 0; i < target->look.count; i++)
+			if (result->output[i] == '-')
+				target->gone.addresses[target->gone.count++] = target->look.addresses[i];
+	}
+	tick(target, target->looked, mono_now());
 }
 
-/* Returns whether it is known who of the lost servers answers. */
-static bool look(struct target *target, const struct roster *roster, struct mono now)
+/* Returns whether it is known who of those that are not heard answers. */
+static bool look(struct target *target, const struct publish_facts *facts, struct mono now)
 {
 	const struct address *doubtful[ROSTER_MEMBERS_MAX];
-	unsigned count = publish_set_doubtful(roster, doubtful);
+	unsigned count = publish_set_doubtful(facts, doubtful);
 	bool same = count == target->look.count;
 	for (unsigned i = 0; same && i < count; i++)
 		same = address_equal(doubtful[i], &target->look.addresses[i]);
@@ -160,42 +172,53 @@ static bool look(struct target *target, const struct roster *roster, struct mono
 		return true;
 	}
 	if (target->looking || (same && !mono_reached(now, mono_add(target->looked, LOOK_AGAIN_US))))
-		return same && !target->looking;
+		return same && target->answered;
+	target->answered &= same;
 	target->look.count = count;
-	target->look.port = config_of(target)->port;
+	target->look.port = target->config.port;
 	for (unsigned i = 0; i < count; i++)
 		target->look.addresses[i] = *doubtful[i];
 	target->looked = now;
 	target->looking = command_call(target->look_command, publish_look, &target->look, LOOK_LIMIT_US) == 0;
-	return false;
+	return target->answered;
 }
 
 /* ---- the clock ---- */
 
-static void tick(struct target *target, const struct group *group, struct mono now)
+/* since: what is news has been so for as long. */
+static void tick(struct target *target, struct mono since, struct mono now)
 {
-	const struct config *config = target->publish->control->config;
-	const struct config_router *router = &config->routers[config_of(target)->router];
-	const struct group_router *members = group_of(group, &router->id);
+	const struct control *control = target->publish->control;
+	const struct config *config = control->config;
+	const struct config_router *router = &config->routers[target->config.router];
+	const struct group_router *members = group_of(control->parts[PART_GROUP], &router->id);
 	bool holder =
 	    members && members->ours.vrid && members->ours.state == VRRP_ACTIVE && members->ours.held;
-	bool believed =
-	    holder && members->roster.count &&
-	    mono_reached(now, mono_add(group->started, ROSTER_YOUNG * config->group_interval_us)) &&
-	    look(target, &members->roster, now);
+	struct publish_facts facts = {.kept = &target->kept->set,
+	    .gone = &target->gone,
+	    .ipv4 = address_is_ipv4(&router->addresses[0])};
 	struct publish_set set;
 	struct publish_members rivals = {0};
+	bool believed = false;
+	if (holder) {
+		facts.roster = &members->roster;
+		facts.ours = &members->ours;
+		publish_rivals_find(&rivals, facts.roster);
+		believed = facts.roster->count &&
+			   mono_reached(now,
+			       mono_add(facts.roster->since, ROSTER_YOUNG * config->group_interval_us)) &&
+			   look(target, &facts, now);
+	}
 	if (believed)
-		publish_set_make(&set, &members->roster, &members->ours, &target->gone,
-		    address_is_ipv4(&router->addresses[0]));
-	publish_target_look(&target->when, holder, believed ? &set : NULL, now);
-	if (holder)
-		publish_rivals_find(&rivals, &members->roster);
+		publish_set_make(&set, &facts);
+	publish_target_look(&target->when, holder, believed ? &set : NULL, since, now);
 	publish_target_rivals(&target->when, &rivals, now);
-	if (target->running && !holder)
+	if (target->running && !holder) {
+		target->killed = true;
 		command_kill(target->command);
+	}
 	if (!target->running &&
-	    publish_target_due(&target->when, config_of(target)->settle_us, config->group_interval_us, now))
+	    publish_target_due(&target->when, target->config.settle_us, config->group_interval_us, now))
 		begin(target);
 }
 
@@ -204,8 +227,9 @@ static int on_timer(sd_event_source *source, uint64_t us, void *context)
 	(void)us;
 	struct publish *publish = context;
 	const struct config *config = publish->control->config;
+	struct mono now = mono_now();
 	for (unsigned i = 0; config && i < config->publish_count; i++)
-		tick(&publish->targets[i], publish->control->parts[PART_GROUP], mono_now());
+		tick(&publish->targets[i], now, now);
 	if (!config || !config->publish_count)
 		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return sd_event_source_set_time_relative(source, TICK_US);
@@ -220,21 +244,55 @@ static void target_close(struct target *target)
 	*target = (struct target){0};
 }
 
+/* Whose memory is damaged has none. */
+static struct kept *kept_of(struct publish *publish, unsigned index)
+{
+	const struct group *group = publish->control->parts[PART_GROUP];
+	_Static_assert(sizeof(struct kept) <= HISTORY_PUBLISH_SIZE, "the group's memory has room for it");
+	struct kept *kept = (void *)group->history->publish[index].bytes;
+	struct publish_set *set = &kept->set;
+	char name[PUBLISH_NAME_MAX];
+	name_of(&publish->control->config->publish[index], name);
+	if (strncmp(kept->name, name, sizeof name) != 0 || set->count > PUBLISH_SERVERS_MAX) {
+		*kept = (struct kept){0};
+		memcpy(kept->name, name, sizeof name);
+	}
+	for (unsigned i = 0; i < set->count; i++)
+		set->servers[i].node[sizeof set->servers[i].node - 1] = '\0';
+	return kept;
+}
+
+static int target_open(struct publish *publish, unsigned index)
+{
+	struct target *target = &publish->targets[index];
+	target->publish = publish;
+	target->index = index;
+	target->config = publish->control->config->publish[index];
+	target->kept = kept_of(publish, index);
+	target->command = command_new(publish->control->event, on_done, target);
+	target->look_command = command_new(publish->control->event, on_looked, target);
+	return target->command && target->look_command ? 0 : -ENOMEM;
+}
+
+/* A target that is as it was goes on, and says everything again: its key file may be another one. */
 static void publish_configure(void *part)
 {
 	struct publish *publish = part;
 	const struct config *config = publish->control->config;
 	for (unsigned i = 0; i < CONFIG_PUBLISH_MAX; i++) {
 		struct target *target = &publish->targets[i];
-		target_close(target);
-		if (i >= config->publish_count)
+		bool wanted = i < config->publish_count;
+		if (wanted && target->publish &&
+		    !memcmp(&target->config, &config->publish[i], sizeof target->config)) {
+			publish_target_again(&target->when, mono_now());
 			continue;
-		target->publish = publish;
-		target->index = i;
-		target->command = command_new(publish->control->event, on_done, target);
-		target->look_command = command_new(publish->control->event, on_looked, target);
-		if (!target->command || !target->look_command)
-			log_error("no memory for publish[%u]; it is tried again at the next reload", i);
+		}
+		target_close(target);
+		if (wanted && target_open(publish, i) < 0) {
+			log_error("no memory for publish[%u]", i);
+			sd_event_exit(publish->control->event, EXIT_FAILURE);
+			return;
+		}
 	}
 	sd_event_source_set_time_relative(publish->timer, TICK_US);
 	sd_event_source_set_enabled(publish->timer, config->publish_count ? SD_EVENT_ON : SD_EVENT_OFF);
@@ -289,6 +347,15 @@ const struct publish_view *publish_views(struct publish *publish)
 		view->error = target->when.failures ? target->error : "";
 	}
 	return publish->views;
+}
+
+bool publish_forget(struct publish *publish, const char *node)
+{
+	bool found = false;
+	for (unsigned i = 0; i < CONFIG_PUBLISH_MAX; i++)
+		if (publish->targets[i].publish)
+			found |= publish_set_forget(&publish->targets[i].kept->set, node);
+	return found;
 }
 
 void publish_show(const struct publish *publish, FILE *out)

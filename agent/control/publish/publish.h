@@ -31,5 +31,7 @@ struct publish_view {
 struct publish;
 /* Parallel to config->publish; valid until the next call. */
 const struct publish_view *publish_views(struct publish *publish);
+/* That server is not missed any more. Returns whether it was. */
+bool publish_forget(struct publish *publish, const char *node);
 /* What would be sent now, by every target. */
 void publish_show(const struct publish *publish, FILE *out);

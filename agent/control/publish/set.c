@@ -25,43 +25,95 @@ static bool is_among(const struct publish_members *members, const struct address
 	return false;
 }
 
-static void add(struct publish_set *set, const struct hello *hello, bool ready, bool ipv4)
+static bool has(const struct publish_set *set, const struct address *address)
+{
+	for (unsigned i = 0; i < set->count; i++)
+		if (address_equal(&set->servers[i].address, address))
+			return true;
+	return false;
+}
+
+/* The first one of an address stays. */
+static void add(
+    struct publish_set *set, const char *node, const struct address *address, bool ready, bool ipv4)
 {
 	unsigned at = set->count;
-	if (address_is_unspecified(&hello->address) || address_is_ipv4(&hello->address) != ipv4 ||
+	if (address_is_unspecified(address) || address_is_ipv4(address) != ipv4 || has(set, address) ||
 	    set->count == PUBLISH_SERVERS_MAX)
 		return;
-	for (; at && address_compare(&hello->address, &set->servers[at - 1].address) < 0; at--)
+	for (; at && address_compare(address, &set->servers[at - 1].address) < 0; at--)
 		set->servers[at] = set->servers[at - 1];
-	set->servers[at] = (struct publish_server){.address = hello->address, .ready = ready};
-	memcpy(set->servers[at].node, hello->node, sizeof hello->node);
+	set->servers[at] = (struct publish_server){.address = *address, .ready = ready};
+	memccpy(set->servers[at].node, node, '\0', sizeof set->servers[at].node - 1);
 	set->count++;
 	set->ready += ready;
 }
 
-void publish_set_make(struct publish_set *set, const struct roster *roster, const struct hello *ours,
-    const struct publish_members *gone, bool ipv4)
+static bool is_same(const struct publish_server *server, const struct hello *hello)
 {
+	return !strcmp(server->node, hello->node) || address_equal(&server->address, &hello->address);
+}
+
+/* It was published, and neither it nor who has its address now has said anything since. */
+static bool is_unheard(const struct publish_facts *facts, const struct publish_server *server)
+{
+	bool known = !server->ready || is_same(server, facts->ours);
+	for (unsigned i = 0; i < facts->roster->count && !known; i++)
+		known = is_same(server, &facts->roster->members[i].hello);
+	return !known;
+}
+
+/* Those that are heard, or those that are not. */
+static void add_members(struct publish_set *set, const struct publish_facts *facts, bool here)
+{
+	for (unsigned i = 0; i < facts->roster->count; i++) {
+		const struct roster_member *member = &facts->roster->members[i];
+		const struct hello *hello = &member->hello;
+		bool counts =
+		    here || (member->presence == ROSTER_LOST && !is_among(facts->gone, &hello->address));
+		if ((member->presence == ROSTER_HERE) == here)
+			add(set, hello->node, &hello->address, counts && is_ready(hello), facts->ipv4);
+	}
+}
+
+void publish_set_make(struct publish_set *set, const struct publish_facts *facts)
+{
+	const struct hello *ours = facts->ours;
 	set->count = set->ready = 0;
-	add(set, ours, is_ready(ours), ipv4);
-	for (unsigned i = 0; i < roster->count; i++) {
-		const struct roster_member *member = &roster->members[i];
-		bool here = member->presence == ROSTER_HERE ||
-			    (member->presence == ROSTER_LOST && !is_among(gone, &member->hello.address));
-		add(set, &member->hello, here && is_ready(&member->hello), ipv4);
+	add(set, ours->node, &ours->address, is_ready(ours), facts->ipv4);
+	add_members(set, facts, true);
+	add_members(set, facts, false);
+	for (unsigned i = 0; i < facts->kept->count; i++) {
+		const struct publish_server *server = &facts->kept->servers[i];
+		if (is_unheard(facts, server) && !is_among(facts->gone, &server->address))
+			add(set, server->node, &server->address, true, facts->ipv4);
 	}
 }
 
 unsigned publish_set_doubtful(
-    const struct roster *roster, const struct address *addresses[ROSTER_MEMBERS_MAX])
+    const struct publish_facts *facts, const struct address *addresses[ROSTER_MEMBERS_MAX])
 {
 	unsigned count = 0;
-	for (unsigned i = 0; i < roster->count; i++) {
-		const struct roster_member *member = &roster->members[i];
+	for (unsigned i = 0; i < facts->roster->count; i++) {
+		const struct roster_member *member = &facts->roster->members[i];
 		if (member->presence == ROSTER_LOST && is_ready(&member->hello))
 			addresses[count++] = &member->hello.address;
 	}
+	for (unsigned i = 0; i < facts->kept->count && count < ROSTER_MEMBERS_MAX; i++)
+		if (is_unheard(facts, &facts->kept->servers[i]))
+			addresses[count++] = &facts->kept->servers[i].address;
 	return count;
+}
+
+bool publish_set_forget(struct publish_set *set, const char *node)
+{
+	bool found = false;
+	for (unsigned i = 0; i < set->count; i++)
+		if (!strcmp(set->servers[i].node, node)) {
+			set->servers[i].ready = false; /* so it is not missed */
+			found = true;
+		}
+	return found;
 }
 
 void publish_rivals_find(struct publish_members *rivals, const struct roster *roster)
@@ -89,8 +141,8 @@ bool publish_set_equal(const struct publish_set *a, const struct publish_set *b)
 
 /* ---- when ---- */
 
-void publish_target_look(
-    struct publish_target *target, bool holder, const struct publish_set *set, struct mono now)
+void publish_target_look(struct publish_target *target, bool holder, const struct publish_set *set,
+    struct mono since, struct mono now)
 {
 	if (!holder) {
 		*target = (struct publish_target){0};
@@ -101,7 +153,7 @@ void publish_target_look(
 	if (!set || set->ready == 0 || publish_set_equal(&target->wanted, set))
 		return;
 	target->wanted = *set;
-	target->wanted_since = now;
+	target->wanted_since = since;
 }
 
 void publish_target_rivals(
@@ -114,8 +166,13 @@ void publish_target_rivals(
 	if (!left || !target->holder)
 		return;
 	target->holder_since = now;
+	publish_target_again(target, now); /* the network may be whole again */
+}
+
+void publish_target_again(struct publish_target *target, struct mono now)
+{
 	target->again = true;
-	target->retry = now; /* the network may be whole again */
+	target->retry = now;
 }
 
 static bool is_confirmed(const struct publish_target *target)

@@ -31,18 +31,29 @@ struct publish_members {
 	struct address addresses[ROSTER_MEMBERS_MAX];
 };
 
-/*
- * From the roster and from what this node says of itself. One that is lost stays as ready as it was until it
- * is `gone` (does not answer either): its hellos may be filtered. Servers without an address, or with one of
- * another family than `family`, are left out.
- */
-void publish_set_make(struct publish_set *set, const struct roster *roster, const struct hello *ours,
-    const struct publish_members *gone, bool ipv4);
+/* What is known of the servers. */
+struct publish_facts {
+	const struct roster *roster;
+	const struct hello *ours;	/* what this node says of itself */
+	const struct publish_set *kept; /* what was published last, perhaps by a process before this one */
+	const struct publish_members *gone; /* do not take connections either */
+	bool ipv4;
+};
 
-/* The lost ones that are in the set as ready: whether they answer has to be looked at. Returns their number.
+/*
+ * A server that is lost stays as ready as it was until it is `gone`: its hellos may be filtered. So does one
+ * that was published and that the roster does not know (any more). Of an address that two members have, the
+ * one that is heard counts. Servers without an address, or with one of the other family, are left out.
  */
+void publish_set_make(struct publish_set *set, const struct publish_facts *facts);
+
+/* Those of the set that would be ready though they are not heard: whether they answer has to be looked at.
+ * Returns their number. */
 unsigned publish_set_doubtful(
-    const struct roster *roster, const struct address *addresses[ROSTER_MEMBERS_MAX]);
+    const struct publish_facts *facts, const struct address *addresses[ROSTER_MEMBERS_MAX]);
+
+/* Not one of its servers is called `node` any more. Returns whether one was. */
+bool publish_set_forget(struct publish_set *set, const char *node);
 
 /*
  * Those who may publish as well, and other things than this node: a second holder, and whoever the roster has
@@ -72,10 +83,10 @@ struct publish_target {
 };
 
 /* What the roster says now. set, NULL: this node is not the holder, or the roster is too young to be
- * believed.
+ * believed. since: what is news has been so for as long.
  */
-void publish_target_look(
-    struct publish_target *target, bool holder, const struct publish_set *set, struct mono now);
+void publish_target_look(struct publish_target *target, bool holder, const struct publish_set *set,
+    struct mono since, struct mono now);
 
 /* Who may publish as well. When one of them leaves, everything is said again as after a takeover. */
 void publish_target_rivals(
@@ -84,6 +95,9 @@ void publish_target_rivals(
 /* Whether to publish `wanted` now. first_us: after a takeover nothing is published before. */
 bool publish_target_due(
     const struct publish_target *target, int64_t settle_us, int64_t first_us, struct mono now);
+
+/* Everything is said again, and at once: what it needs may be different. */
+void publish_target_again(struct publish_target *target, struct mono now);
 
 /* It begins. */
 void publish_target_tried(struct publish_target *target);
