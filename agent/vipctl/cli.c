@@ -18,7 +18,7 @@ enum { OPTION_NO_COLOR = 2 * OPTION_LONG, OPTION_VERSION };
 const struct cli_option common_options[] = {
     {'s', "socket", "SOCKET", "default $VIPD_SOCKET, else " VIPCTL_SOCKET_DEFAULT},
     {'o', "output", "json", "the agent's JSON as it is"},
-    {OPTION_NO_COLOR, "no-color", NULL, "no colour (so does NO_COLOR, and whatever is not a terminal)"},
+    {OPTION_NO_COLOR, "no-color", NULL, "no colour, as with NO_COLOR or without a terminal"},
     {OPTION_VERSION, "version", NULL, "print the version and exit"},
     {'h', "help", NULL, "print this and exit"},
     {0},

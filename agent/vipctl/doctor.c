@@ -72,18 +72,25 @@ static const struct {
     [DOCTOR_FAILURE] = {"✘", COLOUR_BAD},
 };
 
+enum { FOUND_COLUMN = 17, ADVICE_COLUMN = 20 };
+
 static void finding_print(const struct doctor_finding *finding, bool colour)
 {
-	char found[sizeof finding->found], advice[sizeof finding->advice];
-	memcpy(found, finding->found, sizeof found);
+	char found[sizeof finding->subject + sizeof finding->found + 2], advice[sizeof finding->advice];
+	snprintf(
+	    found, sizeof found, "%s%s%s", finding->subject, *finding->subject ? ": " : "", finding->found);
 	memcpy(advice, finding->advice, sizeof advice);
 	colour_set(stdout, colour, signs[finding->sign].colour);
 	fputs(signs[finding->sign].mark, stdout);
 	colour_set(stdout, colour, COLOUR_NONE);
-	printf(" %-13s  %s%s%s\n", finding->name, finding->subject, *finding->subject ? ": " : "",
-	    text_tame(found));
-	if (*advice)
-		printf("%18s→ %s\n", "", text_tame(advice));
+	printf(" %-13s  ", finding->name);
+	sentence_print(stdout, terminal_width(), FOUND_COLUMN, text_tame(found));
+	putchar('\n');
+	if (!*advice)
+		return;
+	printf("%18s→ ", "");
+	sentence_print(stdout, terminal_width(), ADVICE_COLUMN, text_tame(advice));
+	putchar('\n');
 }
 
 static void summary_print(const struct doctor_report *report)
@@ -98,18 +105,18 @@ static void summary_print(const struct doctor_report *report)
 enum { OPTION_NAME = OPTION_LONG, OPTION_RESOLVER, OPTION_K3S_CONFIG, OPTION_BIRD, OPTION_ALIVE };
 
 const char doctor_help[] =
-    "Changes nothing. Run it as root, on every server; it takes one to five seconds.\n"
+    "Changes nothing. Run it as root, on every server; it takes one to five seconds. "
     "With FINDING only that: vipctl doctor --name k8s-api.example.com name\n"
     "\n"
     "✔ well   – cannot be looked at here   ⚠ warning   ✘ failure\n"
-    "Exit status: 0 nothing worse than –; 1 a warning; 2 a failure (or a wrong command\n"
-    "line).\n";
+    "\n"
+    "Exit status: 0 nothing worse than –; 1 a warning; 2 a failure (or a wrong command line).\n";
 
 const struct cli_option doctor_options[] = {
     {'c', "config", "FILE", "vipd.conf; default: the one that vipd has read"},
     {OPTION_NAME, "name", "NAME", "DNS name of the virtual address, such as k8s-api.example.com"},
     {OPTION_RESOLVER, "resolver", "ADDRESS",
-	"ask this resolver for it: [2001:db8::53]:5353;\ndefault: those of /etc/resolv.conf"},
+	"ask this resolver for it: [2001:db8::53]:5353; default: those of /etc/resolv.conf"},
     {OPTION_K3S_CONFIG, "k3s-config", "FILE", "default /etc/rancher/k3s/config.yaml"},
     {OPTION_BIRD, "bird", "SOCKET", "control socket of BIRD; default Calico's, then Debian's"},
     {0},

@@ -12,59 +12,68 @@
 
 #define LAST_WHEN_FOLLOWING "10"
 
-/* Somebody of the group has joined, is lost, is back, or has stopped. */
-static void news_print(const json_t *event)
+/* A row: what happened, with its time and what else `begin` has before it. In a terminal words that have no
+ * room go on below. */
+static void row_print(const struct vipctl *ctl, const char *begin, enum colour colour, char *text)
 {
-	char time[SHOW_TEXT_MAX], away[SHOW_TEXT_MAX] = "", line[512], change[256];
+	bool coloured = ctl->colour && colour != COLOUR_NONE;
+	fputs(begin, stdout);
+	colour_set(stdout, coloured, colour);
+	sentence_print(stdout, terminal_width(), (int)strlen(begin), text_tame(text));
+	colour_set(stdout, coloured, COLOUR_NONE);
+	putchar('\n');
+}
+
+/* Somebody of the group has joined, is lost, is back, or has stopped. */
+static void news_format(const json_t *event, char *line, size_t room)
+{
+	char away[SHOW_TEXT_MAX] = "", change[256];
 	int64_t after_ms = member_number(event, "after_ms");
 	snprintf(change, sizeof change, "%s %s", member_text(event, "member"), member_text(event, "event"));
 	if (after_ms)
 		show_duration(after_ms, away);
-	snprintf(line, sizeof line, "%s  %-8s  %-20s  %s%s%s%s", show_time(member_text(event, "at"), time),
-	    member_text(event, "router"), change, member_text(event, "address"), *away ? ", after " : "",
-	    away, member_true(event, "rebooted") ? ", rebooted" : "");
-	puts(text_tame(line));
+	snprintf(line, room, "%-8s  %-20s  %s%s%s%s", member_text(event, "router"), change,
+	    member_text(event, "address"), *away ? ", after " : "", away,
+	    member_true(event, "rebooted") ? ", rebooted" : "");
 }
 
 /* This node has taken over. */
-static void told_print(const json_t *event)
+static void told_format(const json_t *event, char *line, size_t room)
 {
-	char time[SHOW_TEXT_MAX], line[512];
 	int clients = (int)member_number(event, "clients");
-	snprintf(line, sizeof line, "%s  %-8s  told %d client%s to connect anew",
-	    show_time(member_text(event, "at"), time), member_text(event, "router"), clients,
+	snprintf(line, room, "%-8s  told %d client%s to connect anew", member_text(event, "router"), clients,
 	    clients == 1 ? "" : "s");
-	puts(text_tame(line));
+}
+
+static void transition_format(const json_t *event, char *line, size_t room)
+{
+	char change[64];
+	snprintf(change, sizeof change, "%s -> %s", member_text(event, "from"), member_text(event, "to"));
+	snprintf(line, room, "%-8s  %-20s  %s", member_text(event, "router"), change,
+	    member_text(event, "reason"));
 }
 
 static void event_print(const struct vipctl *ctl, const json_t *event)
 {
-	char time[SHOW_TEXT_MAX], line[512];
+	char time[SHOW_TEXT_MAX], begin[SHOW_TEXT_MAX + 2], line[512];
 	const json_t *lost = json_object_get(event, "lost");
+	const char *news = member_text(event, "event"), *to = member_text(event, "to");
 	if (lost) {
 		printf("(%lld transitions are not recorded any more)\n", (long long)json_integer_value(lost));
 		return;
 	}
-	if (strcmp(member_text(event, "event"), "told") == 0) {
-		told_print(event);
-		return;
-	}
-	if (*member_text(event, "event")) {
-		news_print(event);
-		return;
-	}
-	const char *to = member_text(event, "to");
-	bool notable = ctl->colour && (strcmp(to, "active") == 0 || strcmp(to, "fault") == 0);
-	char change[64];
-	snprintf(change, sizeof change, "%s -> %s", member_text(event, "from"), to);
-	snprintf(line, sizeof line, "%s  %-8s  ", show_time(member_text(event, "at"), time),
-	    member_text(event, "router"));
-	fputs(text_tame(line), stdout);
-	colour_set(stdout, notable, strcmp(to, "fault") == 0 ? COLOUR_BAD : COLOUR_GOOD);
-	printf("%-20s", text_tame(change));
-	colour_set(stdout, notable, COLOUR_NONE);
-	snprintf(line, sizeof line, "  %s", member_text(event, "reason"));
-	puts(text_tame(line));
+	if (strcmp(news, "told") == 0)
+		told_format(event, line, sizeof line);
+	else if (*news)
+		news_format(event, line, sizeof line);
+	else
+		transition_format(event, line, sizeof line);
+	snprintf(begin, sizeof begin, "%s  ", show_time(member_text(event, "at"), time));
+	row_print(ctl, begin,
+	    strcmp(to, "fault") == 0	? COLOUR_BAD
+	    : strcmp(to, "active") == 0 ? COLOUR_GOOD
+					: COLOUR_NONE,
+	    line);
 }
 
 struct following {
@@ -139,11 +148,15 @@ static int list(const struct vipctl *ctl, const char *path)
 /* ---- of the group ---- */
 
 /* number: for `explain` */
-static void move_print(size_t number, const struct move *move, const json_t *timeline)
+static void move_print(
+    const struct vipctl *ctl, size_t number, const struct move *move, const json_t *timeline)
 {
-	char time[SHOW_TEXT_MAX], text[CELL_MAX], reason[CELL_MAX];
-	printf("%3zu  %s  %-8s  %-26s  %s\n", number, show_time(move->at, time), move->router,
-	    move_text(move, text), move_reason(move, timeline, reason));
+	char time[SHOW_TEXT_MAX], begin[SHOW_TEXT_MAX + 32], text[CELL_MAX], reason[CELL_MAX],
+	    line[3 * CELL_MAX];
+	snprintf(begin, sizeof begin, "%3zu  %s  ", number, show_time(move->at, time));
+	snprintf(line, sizeof line, "%-8s  %-26s  %s", move->router, move_text(move, text),
+	    move_reason(move, timeline, reason));
+	row_print(ctl, begin, COLOUR_NONE, line);
 }
 
 /* The last `last` of them; 0: all. */
@@ -159,7 +172,7 @@ static int moves_list(const struct vipctl *ctl, size_t last)
 	if (ctl->json)
 		raw_print(raw);
 	for (size_t i = first; i < moves.count && !ctl->json; i++)
-		move_print(moves.count - i, &moves.items[i], timeline);
+		move_print(ctl, moves.count - i, &moves.items[i], timeline);
 	free(moves.items);
 	free(raw);
 	json_decref(timeline);

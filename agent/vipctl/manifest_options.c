@@ -201,7 +201,7 @@ const struct cli_option manifest_options[] = {
     {OPTION_KINDS + KIND_RESERVE, "reserve", NULL, "an IPAddress object: no Service is given the address"},
     {OPTION_KINDS + KIND_K3S, "k3s", NULL, "tls-san and node-ip for config.yaml"},
     {OPTION_KINDS + KIND_DNS, "dns", NULL,
-	"the name: a zone line, or with --dns-server a script for\nnsupdate"},
+	"the name: a zone line, or with --dns-server a script for nsupdate"},
     {OPTION_KINDS + KIND_KUBECONFIG, "kubeconfig", NULL, "a cluster entry"},
     {OPTION_KINDS + KIND_PROMETHEUS, "prometheus", NULL, "a scrape job"},
     {OPTION_KINDS + KIND_STATIC_POD, "static-pod", NULL, "vipd as a pod of kubelet, instead of the unit"},
@@ -209,10 +209,10 @@ const struct cli_option manifest_options[] = {
     {OPTION_ROUTER, "router", "NAME", "which virtual router, if there are several"},
     {OPTION_ADDRESS, "address", "ADDRESS", "which of its addresses, if it has several"},
     {OPTION_SERVER, "server", "NAME=ADDRESS",
-	"a server: its name as in `kubectl get nodes`, its own\naddress; once for each (calico, k3s, "
+	"a server: its name as in `kubectl get nodes`, its own address; once for each (calico, k3s, "
 	"prometheus)"},
     {OPTION_ENDPOINTS, "endpoints", NULL, "for Calico 3.30 and older (calico)"},
-    {OPTION_PUBLISH, "publish", NULL, "and what vipd needs to mark the servers that are not ready\n(calico)"},
+    {OPTION_PUBLISH, "publish", NULL, "and what vipd needs to mark the servers that are not ready (calico)"},
     {OPTION_SERVICE_CIDR, "service-cidr", "CIDR", "of the cluster (reserve)"},
     {OPTION_NAME, "name", "NAME", "of the Service and in the DNS, default k8s-api"},
     {OPTION_ZONE, "zone", "ZONE", "where that name is, such as k8s.example.com"},

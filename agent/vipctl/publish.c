@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "vipctl/call.h"
+#include "vipctl/page.h"
 #include "vipctl/show.h"
 #include "vipctl/vipctl.h"
 #include "vipd/status.h"
@@ -17,41 +18,35 @@ const struct cli_option publish_options[] = {
     {0},
 };
 
-static void servers_print(const json_t *servers, const struct vipctl *ctl)
+static void servers_print(struct page *page, const json_t *servers)
 {
 	size_t i;
 	json_t *server;
 	json_array_foreach(servers, i, server)
 	{
-		bool ready = json_is_true(json_object_get(server, "ready"));
-		printf("    ");
-		colour_set(stdout, ctl->colour, ready ? COLOUR_GOOD : COLOUR_WARN);
-		printf("%-9s", ready ? "ready" : "not ready");
-		colour_set(stdout, ctl->colour, COLOUR_NONE);
-		printf("  %s  %s\n", member_text(server, "node"), member_text(server, "address"));
+		bool ready = member_true(server, "ready");
+		page_sentence(page, ready ? COLOUR_GOOD : COLOUR_WARN, 4, "%-9s  %s  %s",
+		    ready ? "ready" : "not ready", member_text(server, "node"),
+		    member_text(server, "address"));
 	}
 }
 
 /* Returns whether it is failing. */
-static bool target_print(const json_t *target, const struct vipctl *ctl)
+static bool target_print(struct page *page, const json_t *target)
 {
 	char time[SHOW_TEXT_MAX];
-	const char *state = member_text(target, "state"), *error = member_text(target, "last_error");
-	bool failing = !strcmp(state, "failing");
+	const char *state = member_text(target, "state"), *last = member_text(target, "last_success");
+	bool failing = !strcmp(state, "failing"), off = !strcmp(state, "off");
 	const char *meaning = failing			  ? "FAILING, still trying"
-			      : !strcmp(state, "off")	  ? "not the holder: nothing to say"
+			      : off			  ? "not the holder: nothing to say"
 			      : !strcmp(state, "waiting") ? "about to be told"
 							  : "told";
-	printf("%s: %s: ", member_text(target, "router"), member_text(target, "target"));
-	colour_set(stdout, ctl->colour, failing ? COLOUR_BAD : COLOUR_NONE);
-	printf("%s", meaning);
-	colour_set(stdout, ctl->colour, COLOUR_NONE);
-	if (*member_text(target, "last_success") && strcmp(state, "off"))
-		printf(", last at %s", show_time(member_text(target, "last_success"), time));
-	putchar('\n');
+	page_sentence(page, failing ? COLOUR_BAD : COLOUR_NONE, 0, "%s: %s: %s%s%s",
+	    member_text(target, "router"), member_text(target, "target"), meaning,
+	    *last && !off ? ", last at " : "", *last && !off ? show_time(last, time) : "");
 	if (failing)
-		printf("    %s\n", error);
-	servers_print(json_object_get(target, "published"), ctl);
+		page_sentence(page, COLOUR_NONE, 4, "%s", member_text(target, "last_error"));
+	servers_print(page, json_object_get(target, "published"));
 	return failing;
 }
 
@@ -60,6 +55,7 @@ int command_publish(const struct vipctl *ctl)
 	size_t i;
 	json_t *target, *status = NULL;
 	bool failing = false;
+	struct page page = {.out = stdout, .colour = ctl->colour, .width = terminal_width()};
 	if (option_value(ctl, OPTION_DRY_RUN))
 		return call_show(ctl, "/v1/publish");
 	int result = call_json(ctl, "GET", "/v1/status", &status, NULL);
@@ -75,7 +71,7 @@ int command_publish(const struct vipctl *ctl)
 	json_array_foreach(targets, i, target)
 	{
 		if (!ctl->json)
-			failing |= target_print(target, ctl);
+			failing |= target_print(&page, target);
 	}
 	json_decref(status);
 	return failing ? EXIT_ATTENTION : EXIT_FINE;

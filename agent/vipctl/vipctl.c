@@ -20,7 +20,7 @@ const struct command commands[] = {
     {"events", command_events, "", .options = events_options,
 	.summary = "the last transitions; -f: and those to come"},
     {"explain", command_explain, "[EVENT]",
-	.summary = "the last move of an address, or one of `events --group`, in ten lines"},
+	.summary = "why an address moved last, or one of `events --group`, in ten lines"},
     {"capture", command_capture, "", .options = capture_options,
 	.summary = "the last packets, as a file for Wireshark"},
     {"drain", command_drain, "[ROUTER]", .options = drain_options,

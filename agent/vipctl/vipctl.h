@@ -26,7 +26,7 @@ struct cli_option {
 	int id;		      /* its letter; without one from OPTION_LONG on */
 	const char *name;     /* NULL ends a table */
 	const char *argument; /* what its value is, such as FILE; NULL: it has none */
-	const char *help;     /* a line each */
+	const char *help;     /* no more than a sentence */
 };
 #define OPTION_LONG 256
 
@@ -36,7 +36,7 @@ struct command {
 	const char *arguments;		  /* "", "FILE", "[FILE]", "[WORD ...]" */
 	const char *summary;		  /* one line */
 	const struct cli_option *options; /* those that only this one takes; NULL: none */
-	const char *help;		  /* what else `--help` says, whole lines; NULL: nothing */
+	const char *help;		  /* what else `--help` says: paragraphs; NULL: nothing */
 };
 
 /* The table of commands; a name of NULL ends it. */

@@ -54,6 +54,7 @@ class Agent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.timeline = {"since": at(86400), "holdings": []}
         self.moment = {}
         self.healthz = 200, b"ok\n"
+        self.events = []
         self.stream = []
         self.followed = []
         self.hangs = threading.Event()
@@ -93,6 +94,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.flush()
             if not self.server.stream:
                 self.server.awake.wait(30)
+        elif self.path.startswith("/v1/events"):
+            self.answer(200, {"events": self.server.events})
         elif self.path == "/v1/timeline":
             self.answer(200, self.server.timeline)
         elif self.path.startswith("/v1/moment?"):
