@@ -100,9 +100,24 @@ static void check_family(struct report *report, const struct config_router *rout
 		    "is of no use: " FAMILY_RULE "; leave it out", family_name(router));
 }
 
-/* Adverts have one source, link-local or not, so the peers must be of the same kind to see it as theirs. */
-static void check_peers(struct report *report, const struct config_router *router)
+/* Who holds a virtual address is now this server and now another one, and a server is not its own peer. */
+static void check_peer(struct report *report, const struct config *config, const struct config_router *router,
+    const struct address *peer)
 {
+	const char *what = config_has_address(config, peer)	  ? "is a virtual address"
+			   : address_equal(peer, &router->source) ? "is source, and so this server itself"
+								  : NULL;
+	if (what)
+		report_field(report, peer, router, "peers",
+		    "%s; write the addresses from which the other servers send", what);
+}
+
+/* Adverts have one source, link-local or not, so the peers must be of the same kind to see it as theirs. */
+static void check_peers(
+    struct report *report, const struct config *config, const struct config_router *router)
+{
+	for (unsigned i = 0; i < router->peer_count; i++)
+		check_peer(report, config, router, &router->peers[i]);
 	for (unsigned i = 0; i < router->peer_count; i++) {
 		if (is_of_family(router, &router->peers[i]))
 			continue;
@@ -221,12 +236,16 @@ void config_check(struct report *report, const struct config *config)
 		check_vrids(report, config, i);
 		check_addresses(report, config, i);
 		check_family(report, &config->routers[i]);
-		check_peers(report, &config->routers[i]);
+		check_peers(report, config, &config->routers[i]);
 		check_source(report, config, &config->routers[i]);
 		check_lease(report, &config->routers[i]);
 		check_tracks(report, &config->routers[i]);
 	}
 	check_links(report, config);
+	if (config_has_address(config, &config->group_advertise))
+		report_field(report, &config->group_advertise, config, "group.advertise",
+		    "is a virtual address, which leads to its holder; write an address that stays on this "
+		    "server");
 	for (unsigned i = 0; i < config->written_checks; i++)
 		check_check(report, config, i);
 }

@@ -30,19 +30,23 @@ static const struct key *find_key(const struct key *keys, const char *name)
 /* Of all groups but `keys`. */
 static const struct group *find_group(const struct key *keys, const char *name)
 {
-	static const struct group *const groups[] = {
-	    &router_group, &check_group, &publish_group, &control_group, &metrics_group, &root_group, NULL};
+	static const struct group *const groups[] = {&router_group, &check_group, &publish_group,
+	    &control_group, &hello_group, &metrics_group, &auth_group, &root_group, NULL};
 	for (size_t i = 0; groups[i]; i++)
 		if (groups[i]->keys != keys && find_key(groups[i]->keys, name))
 			return groups[i];
 	return NULL;
 }
 
-/* One of `keys` but for a letter or two, like the plural. Short words are near to too many others. */
+/* A part of one of `keys`, or one but for a letter or two, like the plural. Short words are near to too many
+ * others. */
 static bool is_nearly(const char *name, const char *nearest)
 {
-	return nearest && strlen(name) > SHORT_WORD && !strncmp(name, nearest, SHORT_WORD) &&
-	       strlen(nearest) <= strlen(name) + 2 && strlen(name) <= strlen(nearest) + 2;
+	if (!nearest || strlen(name) <= SHORT_WORD)
+		return false;
+	return strstr(nearest, name) ||
+	       (!strncmp(name, nearest, SHORT_WORD) && strlen(nearest) <= strlen(name) + 2 &&
+		   strlen(name) <= strlen(nearest) + 2);
 }
 
 /* What somebody writes who comes from keepalived, in a group of which it has the like. */

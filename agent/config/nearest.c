@@ -34,6 +34,14 @@ static size_t edit_distance(const char *a, const char *b)
 	return row[width];
 }
 
+/* Whether it is the last word of several: "interval" of "advert_interval". */
+static bool is_last_word(const char *word, size_t size, const char *whole)
+{
+	size_t length = strlen(whole);
+	return size >= 3 && length > size && strchr("_-", whole[length - size - 1]) &&
+	       !strcmp(whole + length - size, word);
+}
+
 const char *nearest_word(const char *word, const char *const *words, size_t count)
 {
 	const char *best = NULL;
@@ -41,10 +49,12 @@ const char *nearest_word(const char *word, const char *const *words, size_t coun
 	if (size > WORD_MAX)
 		return NULL;
 	for (size_t i = 0; i < count; i++) {
-		size_t distance = edit_distance(word, words[i]);
+		bool last = is_last_word(word, size, words[i]);
+		size_t distance = last ? 1 : edit_distance(word, words[i]);
 		size_t limit = strlen(words[i]) / 3 > 2 ? strlen(words[i]) / 3 : 2;
 		bool abbreviated = size >= 3 && !strncmp(word, words[i], size);
-		if (distance < best_distance && ((distance <= limit && distance < size) || abbreviated)) {
+		if (distance < best_distance &&
+		    ((distance <= limit && distance < size) || abbreviated || last)) {
 			best = words[i];
 			best_distance = distance;
 		}

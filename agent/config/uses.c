@@ -54,8 +54,16 @@ static const struct type type_name = {.read = read_name};
 static void read_any(struct report *report, config_setting_t *setting, const struct key *key, void *field)
 {
 	unsigned count = count_of(report, setting, key);
-	for (unsigned i = 0; i < count; i++)
-		read_name(report, config_setting_get_elem(setting, i), key, field);
+	uint64_t any = 0;
+	for (unsigned i = 0; i < count; i++) {
+		config_setting_t *element = config_setting_get_elem(setting, i);
+		uint64_t check = 0;
+		read_name(report, element, key, &check);
+		if (check & any)
+			report_setting(report, element, "stands in this list already; write it once");
+		any |= check;
+	}
+	*(uint64_t *)field |= any;
 }
 
 static const struct type type_any = {.read = read_any};

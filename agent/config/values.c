@@ -277,7 +277,14 @@ static void read_endpoint(
 		return;
 	}
 	size_t size = parse_host(text, &address);
-	if (!size || text[size] != ':' || !parse_port(text + size + 1, strlen(text + size + 1), &port)) {
+	const char *digits = size && text[size] == ':' ? text + size + 1 : "";
+	bool parsed = parse_port(digits, strlen(digits), &port);
+	if (!parsed && *digits && !digits[strspn(digits, DIGITS)]) {
+		report_setting(
+		    report, setting, "has port %s; write a number from 1 to 65535 behind the colon", digits);
+		return;
+	}
+	if (!parsed) {
 		report_setting(report, setting, "is not [IPV6]:PORT or IPV4:PORT; write %s = %s%s", key->name,
 		    key->example, key->zero ? key->zero : "");
 		return;

@@ -201,32 +201,21 @@ int secrets_read_keys(struct config *config, int fd, int control_fd, struct conf
 
 /* ---- what control shows to others: certificates, tokens, keys ---- */
 
-typedef void visitor(struct config_secret *secret, void *context);
-
-static void visit_certificates(struct config *config, visitor *visit, void *context)
+static bool is_certificate(const struct config_path *named)
 {
-	for (unsigned i = 0; i < config->check_count; i++) {
-		visit(&config->checks[i].ca, context);
-		visit(&config->checks[i].cert, context);
-		visit(&config->checks[i].key, context);
-	}
-	for (unsigned i = 0; i < config->publish_count; i++) {
-		visit(&config->publish[i].ca, context);
-		visit(&config->publish[i].token, context);
-		visit(&config->publish[i].cert, context);
-		visit(&config->publish[i].key, context);
-	}
+	return named->secret && named->use != PATH_ADVERT_KEY;
 }
 
-static void read_certificate(struct config_secret *secret, void *context)
+static void read_certificate(const struct config_path *named, void *context)
 {
 	struct heap *heap = context;
+	struct config_secret *secret = named->secret;
+	if (!is_certificate(named))
+		return;
 	size_t before = heap->size;
 	struct stat st = {0};
 	secret->offset = secret->size = 0;
 	secret->error = 0;
-	if (!secret->path[0])
-		return;
 	int fd = open_file(secret->path, &st);
 	int result = fd < 0 ? fd : append_file(heap, fd, (size_t)st.st_size);
 	if (fd >= 0)
@@ -237,15 +226,16 @@ static void read_certificate(struct config_secret *secret, void *context)
 		note_place(secret, before, heap->size);
 }
 
-static void expect_certificate(struct config_secret *secret, void *context)
+static void expect_certificate(const struct config_path *named, void *context)
 {
 	(void)context;
-	secret->error = secret->path[0] ? ETIMEDOUT : 0;
+	if (is_certificate(named))
+		named->secret->error = ETIMEDOUT;
 }
 
 void secrets_expect(struct config *config)
 {
-	visit_certificates(config, expect_certificate, NULL);
+	config_paths(config, expect_certificate, NULL);
 }
 
 int secrets_read_certificates(struct config *config, int fd)
@@ -256,7 +246,7 @@ int secrets_read_certificates(struct config *config, int fd)
 	if (!result && fd >= 0)
 		result = read_whole(fd, heap.bytes, heap.size); /* the keys of hellos */
 	if (!result)
-		visit_certificates(config, read_certificate, &heap);
+		config_paths(config, read_certificate, &heap);
 	if (!result && fd >= 0)
 		result = memfd_fill(fd, heap.bytes, heap.size);
 	heap_wipe(&heap);
@@ -270,13 +260,13 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 	return (hash ^ value) * UINT64_C(0x100000001b3); /* FNV-1a */
 }
 
-static void add_fingerprint(struct config_secret *secret, void *context)
+static void add_fingerprint(const struct config_path *named, void *context)
 {
 	uint64_t *hash = context;
 	struct stat st = {0};
-	if (!secret->path[0])
+	if (!named->secret)
 		return;
-	if (stat(secret->path, &st) == 0)
+	if (stat(named->path, &st) == 0)
 		*hash =
 		    mix(mix(mix(mix(*hash, st.st_ino), (uint64_t)st.st_size), (uint64_t)st.st_mtim.tv_sec),
 			(uint64_t)st.st_mtim.tv_nsec);
@@ -287,10 +277,7 @@ uint64_t secrets_fingerprint(struct config *config)
 {
 	const uint64_t none = UINT64_C(0xcbf29ce484222325);
 	uint64_t hash = none;
-	for (unsigned r = 0; r < config->router_count; r++)
-		for (unsigned k = 0; k < config->routers[r].key_count; k++)
-			add_fingerprint(&config->routers[r].keys[k].file, &hash);
-	visit_certificates(config, add_fingerprint, &hash);
+	config_paths(config, add_fingerprint, &hash);
 	for (unsigned i = 0; i < config->check_count; i++) /* what is not found yet is looked for, too */
 		if (config->checks[i].type == CHECK_KUBERNETES)
 			hash = mix(hash, config->checks[i].port);

@@ -8,11 +8,15 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <libgen.h>
 #include <net/if.h>
 #include <netdb.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "guardian/guardian.h"
@@ -42,23 +46,133 @@ static void look_for_groups(struct reading *reading)
 			    config->path, groups[i].key, groups[i].name, groups[i].name, groups[i].without);
 }
 
-static void look_at_certificates(struct reading *reading)
+/* What its bytes must have in them, roughly: who needs them looks more closely. And what that is. */
+static const struct {
+	const char *mark, *name;
+} contents[] = {
+    [PATH_CA] = {"CERTIFICATE-----", "certificate (PEM)"},
+    [PATH_CERTIFICATE] = {"CERTIFICATE-----", "certificate (PEM)"},
+    [PATH_PRIVATE_KEY] = {"PRIVATE KEY-----", "private key (PEM)"},
+    [PATH_TOKEN] = {"", "token"},
+    [PATH_TSIG_KEY] = {"secret", "key of BIND (as tsig-keygen makes it)"},
+};
+
+struct look {
+	struct reading *reading;
+	int secrets;  /* their bytes */
+	bool as_user; /* run_as, which executes and looks; else root, who reads and makes */
+};
+
+__attribute__((format(printf, 3, 4))) static void warn_of_path(
+    const struct look *look, const struct config_path *named, const char *format, ...)
 {
-	const struct config *config = &reading->config;
-	for (unsigned i = 0; i < config->check_count; i++) {
-		const struct config_check *check = &config->checks[i];
-		const struct {
-			const char *key;
-			const struct config_secret *secret;
-		} files[] = {{"ca", &check->ca}, {"cert", &check->cert}, {"key", &check->key}};
-		for (size_t f = 0; f < sizeof files / sizeof files[0] && !check->is_second; f++)
-			if (files[f].secret->error)
-				config_errors_add(&reading->warnings,
-				    "%s: warning: check \"%s\": %s = \"%s\": %s; the check fails until it "
-				    "can be "
-				    "read\n",
-				    config->path, check->name, files[f].key, files[f].secret->path,
-				    strerrordesc_np(files[f].secret->error));
+	char what[256];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(what, sizeof what, format, arguments);
+	va_end(arguments);
+	config_errors_add(&look->reading->warnings, "%s: warning: %s%s = \"%s\": %s\n",
+	    look->reading->config.path, named->owner, named->key, named->path, what);
+}
+
+static void look_at_secret(const struct look *look, const struct config_path *named)
+{
+	const struct config_secret *secret = named->secret;
+	if (secret->error) {
+		warn_of_path(look, named, "%s; %s until it can be read", strerrordesc_np(secret->error),
+		    named->without);
+		return;
+	}
+	char *bytes = malloc(secret->size + 1);
+	ssize_t size = bytes ? pread(look->secrets, bytes, secret->size, secret->offset) : -1;
+	const char *mark = contents[named->use].mark;
+	if (size == (ssize_t)secret->size && (!size || !memmem(bytes, (size_t)size, mark, strlen(mark))))
+		warn_of_path(look, named, "there is no %s in it; %s until there is one",
+		    contents[named->use].name, named->without);
+	if (bytes)
+		explicit_bzero(bytes, secret->size);
+	free(bytes);
+}
+
+/* Who executes it is run_as. */
+static void look_at_program(const struct look *look, const struct config_path *named)
+{
+	struct stat st;
+	int error = stat(named->path, &st) < 0	    ? errno
+		    : S_ISDIR(st.st_mode)	    ? EISDIR
+		    : access(named->path, X_OK) < 0 ? errno
+						    : 0;
+	if (error)
+		warn_of_path(look, named, "user %s cannot execute it: %s; %s until it can",
+		    look->reading->config.run_as, strerrordesc_np(error), named->without);
+}
+
+/* It need not be there, but one must be able to tell. */
+static void look_at_file(const struct look *look, const struct config_path *named)
+{
+	if (access(named->path, F_OK) < 0 && errno != ENOENT)
+		warn_of_path(look, named, "user %s cannot look for it: %s; %s until it can",
+		    look->reading->config.run_as, strerrordesc_np(errno), named->without);
+}
+
+/* Where vipd makes something: 0, or the error of that. */
+static int parent_error(const char *path)
+{
+	char copy[CONFIG_PATH_MAX];
+	snprintf(copy, sizeof copy, "%s", path);
+	const char *directory = dirname(copy);
+	struct stat st;
+	return stat(directory, &st) < 0		    ? errno
+	       : !S_ISDIR(st.st_mode)		    ? ENOTDIR
+	       : access(directory, W_OK | X_OK) < 0 ? errno
+						    : 0;
+}
+
+static void look_at_directory(const struct look *look, const struct config_path *named)
+{
+	struct stat st;
+	bool is_there = stat(named->path, &st) == 0;
+	int error = is_there ? S_ISDIR(st.st_mode) ? 0 : ENOTDIR : parent_error(named->path);
+	if (error)
+		warn_of_path(look, named, "it cannot be made: %s; %s until it can", strerrordesc_np(error),
+		    named->without);
+}
+
+/* The start fails without it. Its usual directory is made by the unit. */
+static void look_at_socket(const struct look *look, const struct config_path *named)
+{
+	static const char usual[] = "/run/vipd/";
+	struct stat st;
+	bool is_directory = stat(named->path, &st) == 0 && S_ISDIR(st.st_mode);
+	int error = is_directory ? EISDIR : parent_error(named->path);
+	if (error == ENOENT && !strncmp(named->path, usual, strlen(usual)) &&
+	    !strchr(named->path + strlen(usual), '/'))
+		return;
+	if (error)
+		config_errors_add(&look->reading->errors,
+		    "%s: %s = \"%s\": vipd cannot make this socket: %s; its directory must exist and be "
+		    "writable "
+		    "for root\n",
+		    look->reading->config.path, named->key, named->path, strerrordesc_np(error));
+}
+
+static void look_at(const struct config_path *named, void *context)
+{
+	const struct look *look = context;
+	bool for_user = named->use == PATH_PROGRAM || named->use == PATH_LOOKED_AT;
+	if (named->repeated || for_user != look->as_user)
+		return;
+	switch (named->use) {
+	case PATH_ADVERT_KEY: break; /* secrets_read_keys() has said it */
+	case PATH_CA:
+	case PATH_CERTIFICATE:
+	case PATH_PRIVATE_KEY:
+	case PATH_TOKEN:
+	case PATH_TSIG_KEY: look_at_secret(look, named); break;
+	case PATH_PROGRAM: look_at_program(look, named); break;
+	case PATH_LOOKED_AT: look_at_file(look, named); break;
+	case PATH_DIRECTORY: look_at_directory(look, named); break;
+	case PATH_SOCKET: look_at_socket(look, named); break;
 	}
 }
 
@@ -75,13 +189,14 @@ static void look_for_kubernetes(struct reading *reading)
 }
 
 /* A name that leads to a virtual address: the answer comes from whoever holds it. */
-static void look_up_host(struct reading *reading, const struct config_check *check)
+static void look_up_host(
+    struct reading *reading, const struct config_check *check, const char *key, const char *url)
 {
 	char host[CONFIG_URL_MAX];
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
 	struct address address;
-	config_url_host(check->url, host);
+	config_url_host(url, host);
 	if (!*host || address_parse(host, &address) || getaddrinfo(host, NULL, &hints, &found) != 0)
 		return; /* config_warn() knows an address; the check says what it cannot find */
 	for (const struct addrinfo *at = found; at; at = at->ai_next) {
@@ -89,13 +204,22 @@ static void look_up_host(struct reading *reading, const struct config_check *che
 		    !config_has_address(&reading->config, &address))
 			continue;
 		config_errors_add(&reading->warnings,
-		    "%s: warning: check \"%s\": url = \"%s\": %s is the virtual address, so its holder "
-		    "answers for "
-		    "every server; ask this server, as in \"https://[::1]:6443/readyz\"\n",
-		    reading->config.path, check->name, check->url, host);
+		    "%s: warning: check \"%s\": %s = \"%s\": %s is the virtual address, so its holder "
+		    "answers for every server; ask this server, as in \"https://[::1]:6443/readyz\"\n",
+		    reading->config.path, check->name, key, url, host);
 		break;
 	}
 	freeaddrinfo(found);
+}
+
+static void look_up_hosts(struct reading *reading, const struct config_check *check)
+{
+	const char *word = check->command;
+	if (*check->url)
+		look_up_host(reading, check, "url", check->url);
+	for (unsigned i = 0; i < check->word_count; i++, word += strlen(word) + 1)
+		if (strstr(word, "://"))
+			look_up_host(reading, check, "command", word);
 }
 
 /* One of the two names is the interface for the engine; a router with the other one is at fault. */
@@ -124,28 +248,14 @@ static int become_user(const struct identity *identity)
 	return 0;
 }
 
-/* Whether run_as may execute it, and that is who runs it. */
-static void look_at_program(struct reading *reading, const char *name, const char *path, const char *without)
+static void look_at_paths(struct reading *reading, bool user_known)
 {
-	const struct config *config = &reading->config;
-	if (!*path || access(path, X_OK) == 0)
-		return;
-	config_errors_add(&reading->warnings,
-	    "%s: warning: %s\"%s\": user %s cannot execute it: %s; %s until it can\n", config->path, name,
-	    path, config->run_as, strerrordesc_np(errno), without);
-}
-
-static void look_at_programs(struct reading *reading)
-{
-	const struct config *config = &reading->config;
-	if (become_user(&reading->identity) < 0)
-		return;
-	look_at_program(reading, "notify = ", config->notify, "nobody is told of a transition");
-	for (unsigned i = 0; i < config->check_count; i++) {
-		char name[CONFIG_NAME_MAX + sizeof "check \"\": command = "];
-		snprintf(name, sizeof name, "check \"%s\": command = ", config->checks[i].name);
-		look_at_program(reading, name, config->checks[i].command, "the check fails");
-	}
+	struct look look = {.reading = reading, .secrets = memfd_create("trial", MFD_CLOEXEC)};
+	secrets_read_certificates(&reading->config, look.secrets);
+	config_paths(&reading->config, look_at, &look);
+	look.as_user = true;
+	if (user_known && become_user(&reading->identity) == 0)
+		config_paths(&reading->config, look_at, &look);
 }
 
 void trial_look(struct reading *reading, const char *path)
@@ -158,20 +268,17 @@ void trial_look(struct reading *reading, const char *path)
 	config_warn(config, &reading->warnings);
 	if (geteuid() != 0)
 		return;
-	look_for_kubernetes(reading);
-	reading->result = secrets_read_keys(config, -1, -1, &reading->errors);
+	int keys = secrets_read_keys(config, -1, -1, &reading->errors);
 	int user = identity_user(config, &reading->identity, &reading->errors);
-	if (reading->result || user)
-		return;
+	reading->result = keys ? keys : user;
 	identity_groups(config, &reading->identity);
+	look_for_kubernetes(reading);
 	look_for_groups(reading);
-	secrets_read_certificates(config, -1);
-	look_at_certificates(reading);
 	for (unsigned i = 0; i < config->check_count; i++)
-		look_up_host(reading, &config->checks[i]);
+		look_up_hosts(reading, &config->checks[i]);
 	for (unsigned i = 0; i < config->router_count; i++)
 		look_at_interface(reading, &config->routers[i]);
-	look_at_programs(reading);
+	look_at_paths(reading, !user);
 }
 
 /* ---- for whoever has typed it ---- */
@@ -198,9 +305,9 @@ int trial_run(const char *path, bool print)
 	const struct reading *reading = guardian.reader.reading;
 	const struct config *config = &reading->config;
 	fputs(reading->errors.text, stderr);
+	fputs(reading->warnings.text, stderr);
 	if (reading->errors.text[0])
 		return EXIT_WRONG;
-	fputs(reading->warnings.text, stderr);
 	if (reading->stage != READING_DONE) {
 		fprintf(stderr,
 		    "%s: it, or something that it names, cannot be looked at: does a file system or the name "

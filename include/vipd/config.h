@@ -252,10 +252,41 @@ void config_errors_shorten(const char *text, char *out, size_t room);
  */
 void config_discover(struct config *config, const char *root);
 
+/* What a file that the configuration names is to vipd. */
+enum config_path_use {
+	PATH_ADVERT_KEY,
+	PATH_CA, /* this and the next two: PEM */
+	PATH_CERTIFICATE,
+	PATH_PRIVATE_KEY,
+	PATH_TOKEN,
+	PATH_TSIG_KEY,
+	PATH_LAST_SECRET = PATH_TSIG_KEY, /* those that the guardian reads */
+	PATH_PROGRAM,			  /* run_as executes it */
+	PATH_LOOKED_AT,			  /* by run_as; it need not be there */
+	PATH_DIRECTORY,			  /* made by vipd, as the socket is */
+	PATH_SOCKET
+};
+
+#define CONFIG_OWNER_MAX (CONFIG_NAME_MAX + 48)
+
+struct config_path {
+	enum config_path_use use;
+	char owner[CONFIG_OWNER_MAX]; /* whose key it is, "check \"web\": "; "": of the file itself */
+	const char *key;
+	const char *without; /* what is wrong while it is not as it should be */
+	const char *path;
+	struct config_secret *secret; /* NULL: it is none */
+	bool repeated;		      /* the second check of type kubernetes has it from the first one */
+};
+
+/* Calls `visitor` for every file that the configuration names. */
+typedef void config_path_visitor(const struct config_path *named, void *context);
+void config_paths(struct config *config, config_path_visitor *visitor, void *context);
+
 /*
  * What is right in a configuration, and will hardly do what was meant: one line each, as errors have them.
  */
-void config_warn(const struct config *config, struct config_errors *warnings);
+void config_warn(struct config *config, struct config_errors *warnings);
 
 /*
  * As an assignment, but writes only what differs: most of the structure is room for more routers than anybody

@@ -11,9 +11,13 @@ import tempfile
 import pytest
 
 VIPD = os.path.abspath(os.path.join(os.environ.get("VIPD_BUILD", "build"), "vipd"))
-ROUTER = 'virtual_routers = ( { interface = "eth0"; vrid = 100; addresses = [ "2001:db8::100" ]; } );\n'
+ROUTER = 'virtual_routers = ( { interface = "eth0"; vrid = 100; addresses = [ "2001:db8::100" ]; %s} );\n'
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can look")
+
+
+def router(text):
+    return ROUTER % ('checks = [ "c" ]; ' if "checks =" in text else "")
 
 
 class Trial:
@@ -28,7 +32,7 @@ class Trial:
         return str(path)
 
     def run(self, text, *before, user="nobody", groups='control = { group = "root"; };\n'):
-        self.file("vipd.conf", f'{ROUTER}run_as = "{user}";\n{groups}{text}')
+        self.file("vipd.conf", f'{router(text)}run_as = "{user}";\n{groups}{text}')
         return subprocess.run([*before, VIPD, "-n", "-c", self.path], capture_output=True, text=True, timeout=60)
 
     def warnings(self, text, *before, **more):
@@ -46,6 +50,13 @@ def trial():
         directory = pathlib.Path(name)
         directory.chmod(0o755)  # not only root must reach it
         yield Trial(directory)
+
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
+
+
+def control(path):
+    return f'control = {{ group = "root"; socket = "{path}"; }};\n'
 
 
 def check(keys):
@@ -67,12 +78,68 @@ def test_a_group_may_come_later(trial):
         "can drain or reload"]
 
 
+def test_what_else_is_to_be_said_is_said_with_an_error(trial):
+    done = trial.run('record_dir = "/none/captures";\n', user="no-such-user")
+    assert done.returncode == 2 and "there is no such user" in done.stderr
+    assert f'{trial.path}: warning: record_dir = "/none/captures": ' in done.stderr
+
+
 def test_certificates_may_come_later(trial):
-    there = trial.file("ca.crt")
+    there = trial.file("ca.crt", CERTIFICATE)
     text = check(f'type = "https"; url = "https://[::1]/"; ca = "{there}"; cert = "/none/crt"; key = "{trial.directory}";')
     assert trial.warnings(text) == [
         'check "c": cert = "/none/crt": No such file or directory; the check fails until it can be read',
         f'check "c": key = "{trial.directory}": Is a directory; the check fails until it can be read']
+
+
+def test_what_a_file_holds(trial):
+    text, empty = trial.file("text", "root:x:0:0"), trial.file("empty")
+    keys = f'type = "https"; url = "https://[::1]/"; ca = "{text}"; cert = "{empty}"; key = "{text}";'
+    assert trial.warnings(check(keys)) == [
+        f'check "c": ca = "{text}": there is no certificate (PEM) in it; the check fails until there is one',
+        f'check "c": cert = "{empty}": there is no certificate (PEM) in it; the check fails until there is one',
+        f'check "c": key = "{text}": there is no private key (PEM) in it; the check fails until there is one']
+
+
+def test_what_publish_needs(trial):
+    tsig, empty = trial.file("tsig", 'key "a" { algorithm hmac-sha256; secret "c2VjcmV0"; };'), trial.file("empty")
+    dns = 'type = "dns"; server = "[::1]:53"; zone = "k8s.example"; name = "api"'
+    assert trial.warnings(f'publish = ( {{ {dns}; key = "{tsig}"; }}, {{ {dns}; }} );') == []
+    until = "nothing is published there until"
+    assert trial.warnings(f'''publish = (
+        {{ {dns}; key = "/none"; }}, {{ {dns}; key = "{empty}"; }},
+        {{ type = "endpoints"; ca = "/none"; token = "{empty}"; }},
+        {{ type = "endpointslice"; cert = "{trial.directory}"; key = "{tsig}"; }} );''') == [
+        f'publish[0] (dns): key = "/none": No such file or directory; {until} it can be read',
+        f'publish[1] (dns): key = "{empty}": there is no key of BIND (as tsig-keygen makes it) in it; {until} there is one',
+        f'publish[2] (endpoints): ca = "/none": No such file or directory; {until} it can be read',
+        f'publish[2] (endpoints): token = "{empty}": there is no token in it; {until} there is one',
+        f'publish[3] (endpointslice): cert = "{trial.directory}": Is a directory; {until} it can be read',
+        f'publish[3] (endpointslice): key = "{tsig}": there is no private key (PEM) in it; {until} there is one']
+
+
+def test_what_vipd_makes(trial):
+    """Without its socket it does not start; captures it can do without. /run/vipd is made by the unit."""
+    file, directory = trial.file("file"), trial.directory
+    for path in ("/run/vipd/none.sock", f"{directory}/vipd.sock", file):
+        assert trial.warnings(f'record_dir = "{directory}/captures";\n', groups=control(path)) == []
+    for path, why in ((str(directory), "Is a directory"), (f"{directory}/none/vipd.sock", "No such file or directory"),
+                      (f"{file}/vipd.sock", "Not a directory"), ("/run/vipd/none/vipd.sock", "No such file or directory")):
+        done = trial.run("", groups=control(path))
+        assert done.returncode == 2 and f'control.socket = "{path}": vipd cannot make this socket: {why}; its directory' in done.stderr
+    for path, why in ((file, "Not a directory"), (f"{directory}/none/captures", "No such file or directory")):
+        assert trial.warnings(f'record_dir = "{path}";\n') == [
+            f'record_dir = "{path}": it cannot be made: {why}; no capture file is written until it can']
+
+
+def test_what_is_looked_for_must_be_in_sight(trial):
+    closed = trial.directory / "closed"
+    closed.mkdir(mode=0o700)
+    assert trial.warnings(check('type = "file"; path = "/run/none/maintenance";')) == []  # it comes and goes
+    for keys in ('type = "file"; path', 'type = "process"; pid_file'):
+        assert trial.warnings(check(f'{keys} = "{closed}/a";')) == [
+            f'check "c": {keys.split()[-1]} = "{closed}/a": user nobody cannot look for it: Permission denied; '
+            "the check fails until it can"]
 
 
 def test_programs_are_those_that_the_user_can_execute(trial):
@@ -81,19 +148,23 @@ def test_programs_are_those_that_the_user_can_execute(trial):
     assert trial.warnings(f'notify = "/none";\n' + check(f'type = "exec"; command = [ "{closed}", "x" ];')) == [
         'notify = "/none": user nobody cannot execute it: No such file or directory; nobody is told of a transition until it can',
         f'check "c": command = "{closed}": user nobody cannot execute it: Permission denied; the check fails until it can']
+    assert trial.warnings(check(f'type = "exec"; command = [ "{trial.directory}" ];')) == [
+        f'check "c": command = "{trial.directory}": user nobody cannot execute it: Is a directory; the check fails until it can']
 
 
 def test_a_check_that_asks_the_virtual_address(trial):
     hosts = trial.file("hosts", "2001:db8::100 api.example.org\n::1 localhost this.example.org\n")
     mounted = ["unshare", "-m", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh"]
     assert trial.warnings(check('type = "https"; url = "https://this.example.org:6443/readyz";'), *mounted) == []
+    [warning] = trial.warnings(check('type = "exec"; command = [ "/bin/true", "https://api.example.org:6443/readyz" ];'), *mounted)
+    assert warning.startswith('check "c": command = "https://api.example.org:6443/readyz": api.example.org is the virtual address')
     [warning] = trial.warnings(check('type = "https"; url = "https://api.example.org:6443/readyz";'), *mounted)
     assert warning.startswith('check "c": url = "https://api.example.org:6443/readyz": api.example.org is the virtual address')
 
 
 def test_what_only_root_can_look_at(trial):
     copied = shutil.copy(VIPD, trial.directory)
-    trial.file("vipd.conf", ROUTER + check('type = "exec"; command = [ "/none" ];'))
+    trial.file("vipd.conf", router("checks =") + check('type = "exec"; command = [ "/none" ];'))
     done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", copied, "-n", "-c", trial.path],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and "right" in done.stdout

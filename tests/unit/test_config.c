@@ -207,7 +207,7 @@ static void test_values(void **state)
 	assert_int_equal(router->when_unhealthy, UNHEALTHY_RESIGN);
 	assert_int_equal(router->on_conflict, CONFLICT_WAIT);
 	assert_false(router->preempt);
-	assert_false(router->reset_connections);
+	assert_false(config.routers[2].reset_connections);
 	assert_int_equal(router->port_count, 16);
 	assert_int_equal(router->ports[15], 65535);
 	assert_int_equal(router->kernel_lease_s, 2);
