@@ -97,6 +97,17 @@ void group_sentence(const json_t *router, char *text, size_t room)
 
 #define note(page, ...) page_sentence(page, COLOUR_WARN, 2, __VA_ARGS__)
 
+/* After a start of the others behind a firewall they look the same as dead ones. */
+static void lost_note(struct page *page, const json_t *member, int port)
+{
+	if (strcmp(member_text(member, "presence"), "lost") == 0)
+		note(page,
+		    "%s: no hello for three intervals, so it is not known whether it can take over. See "
+		    "whether vipd runs there, and whether a firewall drops UDP port %d. If it is gone for "
+		    "good: vipctl forget %s",
+		    member_text(member, "node"), port, member_text(member, "node"));
+}
+
 /* What is not as it should be with a member, in words. */
 static void notes_of(struct page *page, const json_t *member, const json_t *self, const char *version)
 {
@@ -147,6 +158,7 @@ void group_print(struct page *page, const json_t *status)
 {
 	const json_t *hellos = json_object_get(status, "group");
 	const char *version = member_text(status, "version");
+	int port = (int)member_number(hellos, "port");
 	size_t i, k;
 	json_t *router, *member;
 	json_array_foreach(json_object_get(status, "virtual_routers"), i, router)
@@ -162,9 +174,12 @@ void group_print(struct page *page, const json_t *status)
 		if (json_array_size(members) > 1)
 			group_table(page, group);
 		else
-			note(page, "they are known only where UDP port %d is open between the servers",
-			    (int)member_number(hellos, "port"));
-		json_array_foreach(members, k, member) notes_of(page, member, group_self(group), version);
+			note(page, "they are known only where UDP port %d is open between the servers", port);
+		json_array_foreach(members, k, member)
+		{
+			lost_note(page, member, port);
+			notes_of(page, member, group_self(group), version);
+		}
 		strangers_note(page, group);
 		connections_print(page, json_object_get(router, "connections"));
 	}

@@ -218,8 +218,8 @@ static int look_before(const struct vipctl *ctl)
 			continue;
 		fprintf(stderr,
 		    "%s: NOT DRAINED: this node holds the address, and no healthy server can take over.\n"
-		    "  Do it all the same: vipctl drain --force\n",
-		    member_text(router, "name"));
+		    "  Do it all the same: vipctl drain --force %s\n",
+		    member_text(router, "name"), member_text(router, "name"));
 		result = EXIT_ATTENTION;
 	}
 	if (result != EXIT_FINE)

@@ -83,6 +83,8 @@ def test_who_is_connected(agent, connections, shown):
     ([], {"can_take_over": 0, "following": None}, "UDP port 9752", "no other server has sent a hello"),
     ([member(2, presence="lost", last_seen_ms=72000)], {"can_take_over": 0, "following": None}, "lost    100   -        1m12s ago",
      "lost: k8s-node02"),
+    ([member(2, presence="lost")], {}, "whether a firewall drops UDP port 9752", "lost: k8s-node02"),
+    ([member(2, presence="lost")], {}, "vipctl forget k8s-node02", "lost: k8s-node02"),
     ([member(2, health="failing", reason="apiserver: HTTP 500")], {"can_take_over": 0}, "k8s-node02: apiserver: HTTP 500",
      "nobody else can take over"),
     ([member(2, drained=True)], {"can_take_over": 0, "following": None}, "0 of 2 servers can take over", "nobody else can take over"),

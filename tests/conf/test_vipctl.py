@@ -21,7 +21,7 @@ def test_drain_asks_first(agent):
     done = agent.run("drain")
     assert done.returncode == 1 and not asked
     assert "api: NOT DRAINED: this node holds the address, and no healthy server can take over" in done.stderr
-    assert "k8s-node02: apiserver: HTTP 500" in done.stderr and "vipctl drain --force" in done.stderr
+    assert "k8s-node02: apiserver: HTTP 500" in done.stderr and "vipctl drain --force api\n" in done.stderr
     agent.run("drain", "--force")
     assert asked == ["/v1/drain"]
     # Nothing is known of a router that sends no hello: it may take over.

@@ -196,7 +196,7 @@ bool roster_expire(struct roster *roster, struct mono now, int64_t now_us, struc
 		roster->since = now;
 	roster->looked = now;
 	for (unsigned i = roster->count; i > 0; i--)
-		if (roster->members[i - 1].presence != ROSTER_HERE &&
+		if (roster->members[i - 1].presence == ROSTER_STOPPED &&
 		    mono_sub(now, roster->members[i - 1].heard) >= KEPT_US)
 			remove_at(roster, i - 1);
 	for (unsigned i = 0; i < roster->count; i++) {

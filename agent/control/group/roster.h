@@ -3,8 +3,8 @@
  * Who else is in the group of one virtual router, from their hellos. Pure: time comes in with the call.
  *
  * A member is known by the address that its hellos, and its adverts, come from; names are for people only.
- * Who is silent for three of its intervals is lost. Lost ones, and those that said that they stop, are kept
- * for an hour, so that people see who is missing.
+ * Who is silent for three of its intervals is lost. People see who is missing: lost ones are kept until
+ * somebody forgets them, those that said that they stop for an hour.
  */
 #pragma once
 
