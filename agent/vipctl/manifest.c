@@ -10,6 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct vips {
+	uint32_t count;
+	struct address addresses[CONFIG_ADDRESSES_MAX];
+};
+
 static const struct config_router *router_find(const struct config *config, const struct manifest *manifest)
 {
 	if (!manifest->router && config->router_count == 1)
@@ -28,23 +33,32 @@ static const struct config_router *router_find(const struct config *config, cons
 	return NULL;
 }
 
-/* The one of its addresses that is `wanted`, or with "" the only one. False, with a message, if it is not
- * clear which. */
-static bool vip_find(const struct config *config, const struct config_router *router, const char *wanted,
-    char vip[static ADDRESS_TEXT_MAX])
+/*
+ * Those of the router's addresses that it is about: the one that was chosen; else all if the text has room
+ * for all, or is about the name that stands for them; else the only one. False, with a message, if it is not
+ * clear which.
+ */
+static bool vips_find(const struct config *config, const struct config_router *router,
+    const struct manifest *manifest, struct vips *vips)
 {
+	const char *wanted = manifest->address;
+	bool all = manifest->kind->all_addresses || (manifest->kind->names_host && manifest->zone);
 	for (uint32_t i = 0; i < router->address_count; i++) {
-		address_format(&router->addresses[i], vip);
-		if (*wanted ? strcmp(vip, wanted) == 0 : router->address_count == 1)
-			return true;
+		char text[ADDRESS_TEXT_MAX];
+		address_format(&router->addresses[i], text);
+		if (*wanted ? strcmp(text, wanted) == 0 : all || router->address_count == 1)
+			vips->addresses[vips->count++] = router->addresses[i];
 	}
+	if (vips->count)
+		return true;
 	if (*wanted)
 		fprintf(stderr, "vipctl: %s: the virtual router %s has no address %s\n", config->path,
 		    router->name, wanted);
 	else
 		fprintf(stderr,
-		    "vipctl: %s: the virtual router %s has several addresses; say which with --address\n",
-		    config->path, router->name);
+		    "vipctl: %s: the virtual router %s has several addresses; say which with --address%s\n",
+		    config->path, router->name,
+		    manifest->kind->names_host ? ", or with --zone the name that leads to them" : "");
 	return false;
 }
 
@@ -54,11 +68,14 @@ void address_in_url(const char *address, char host[static ADDRESS_TEXT_MAX + 2])
 	snprintf(host, ADDRESS_TEXT_MAX + 2, ipv6 ? "[%s]" : "%s", address);
 }
 
-/* No endpoint may be the virtual address: the route would lead to itself. */
-static void servers_check(const struct manifest *manifest, const char *vip)
+/* No endpoint may be the virtual address: the route would lead to itself. With addresses of several families
+ * a server may be called by its own of any of them. */
+static void servers_check(const struct manifest *manifest, const struct address *address, bool is_only)
 {
+	char vip[ADDRESS_TEXT_MAX];
+	address_format(address, vip);
 	for (size_t i = 0; i < manifest->server_count; i++) {
-		if (!manifest->kind->any_family &&
+		if (!manifest->kind->any_family && is_only &&
 		    !strchr(vip, ':') != !strchr(manifest->servers[i].address, ':'))
 			usage_error("--server %s=%s: give its address of the family of the virtual one, %s",
 			    manifest->servers[i].name, manifest->servers[i].address, vip);
@@ -69,12 +86,12 @@ static void servers_check(const struct manifest *manifest, const char *vip)
 }
 
 /* What is not in it Kubernetes gives to nobody. */
-static bool cidr_check(const struct manifest *manifest, const char *vip)
+static bool cidr_check(const struct manifest *manifest, const struct address *address)
 {
-	struct address address;
-	if (!manifest->service_cidr || (address_parse(vip, &address) &&
-					   address_in_prefix(&address, &manifest->cidr, manifest->cidr_bits)))
+	char vip[ADDRESS_TEXT_MAX];
+	if (!manifest->service_cidr || address_in_prefix(address, &manifest->cidr, manifest->cidr_bits))
 		return true;
+	address_format(address, vip);
 	fprintf(stderr, "vipctl: %s is not in the service CIDR %s, so there is nothing to reserve\n", vip,
 	    manifest->service_cidr);
 	return false;
@@ -90,8 +107,10 @@ static const char *node_address(const struct manifest *manifest, const char *nod
 }
 
 static void manifest_print(
-    const struct manifest *manifest, const struct config *config, const char *router, const char *vip)
+    const struct manifest *manifest, const struct config *config, const char *router, const struct vips *vips)
 {
+	char vip[ADDRESS_TEXT_MAX];
+	address_format(&vips->addresses[0], vip);
 	bool ipv4 = !strchr(vip, ':');
 	char endpoints[128], metrics_port[8], fqdn[2 * NODE_NAME_MAX], address[ADDRESS_TEXT_MAX + 2],
 	    key_option[CONFIG_PATH_MAX + 8], object[NODE_NAME_MAX];
@@ -110,7 +129,6 @@ static void manifest_print(
 	    {"IP_FAMILY", ipv4 ? "IPv4" : "IPv6"},
 	    {"IP_VARIABLE", ipv4 ? "IP" : "IP6"},
 	    {"V", ipv4 ? "V4" : "V6"},
-	    {"RECORD", ipv4 ? "A" : "AAAA"},
 	    {"LOCALHOST", ipv4 ? "127.0.0.1" : "[::1]"},
 	    {"ROUTER", router},
 	    {"CONFIG", manifest->config},
@@ -133,8 +151,8 @@ static void manifest_print(
 	    {"LOOPBACK", is_metrics_local ? config->metrics_listen : NULL},
 	    {"METRICS_PORT", metrics_port},
 	};
-	const struct values values = {
-	    items, sizeof items / sizeof items[0], manifest->servers, manifest->server_count};
+	const struct values values = {items, sizeof items / sizeof items[0], manifest->servers,
+	    manifest->server_count, vips->addresses, vips->count};
 	for (size_t i = 0; i < PIECES_MAX && manifest->kind->pieces[i]; i++)
 		template_print(manifest->kind->pieces[i], &values, stdout);
 }
@@ -144,7 +162,7 @@ int command_manifest(const struct vipctl *ctl)
 	static struct config config;
 	struct config_errors errors;
 	struct manifest manifest;
-	char vip[ADDRESS_TEXT_MAX];
+	struct vips vips = {0};
 	manifest_read(ctl, &manifest);
 	if (config_load(manifest.config, &config, &errors) < 0) {
 		fputs(errors.text, stderr);
@@ -153,16 +171,17 @@ int command_manifest(const struct vipctl *ctl)
 	if (manifest.kind->is_pod)
 		return manifest_pod_print(&config) ? EXIT_FINE : EXIT_USAGE;
 	const struct config_router *router = router_find(&config, &manifest);
-	if (!router || !vip_find(&config, router, manifest.address, vip))
+	if (!router || !vips_find(&config, router, &manifest, &vips))
 		return EXIT_USAGE;
-	servers_check(&manifest, vip);
-	if (!cidr_check(&manifest, vip))
+	for (uint32_t i = 0; i < vips.count; i++)
+		servers_check(&manifest, &vips.addresses[i], vips.count == 1);
+	if (!cidr_check(&manifest, &vips.addresses[0]))
 		return EXIT_USAGE;
 	if (manifest.kind->needs_metrics && config.metrics_address.sin6_family == 0) {
 		fprintf(stderr, "vipctl: %s: metrics.listen is empty, so there is nothing to scrape\n",
 		    config.path);
 		return EXIT_USAGE;
 	}
-	manifest_print(&manifest, &config, router->name, vip);
+	manifest_print(&manifest, &config, router->name, &vips);
 	return EXIT_FINE;
 }

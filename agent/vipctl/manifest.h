@@ -26,6 +26,8 @@ struct kind {
 	bool needs_metrics; /* metrics.listen of vipd.conf */
 	bool is_pod;	    /* not about an address: manifest_pod_print() prints all of it */
 	bool any_family;    /* the addresses of servers need not be of the family of the virtual one */
+	bool names_host;    /* it is about one host: an address, or with --zone a name */
+	bool all_addresses; /* about all of a virtual router's, if none is chosen */
 };
 
 struct manifest {

@@ -24,14 +24,15 @@ static const struct kind kinds[] = {
 	.needs_servers = true},
     {.option = "calico-holder", .pieces = {template_calico_holder}},
     {.option = "reserve", .pieces = {template_reserve}, .needs_cidr = true},
-    {.option = "k3s", .pieces = {template_k3s}, .needs_servers = true},
-    {.option = "dns", .pieces = {template_zone}, .needs_zone = true},
-    {.option = "kubeconfig", .pieces = {template_kubeconfig}},
+    {.option = "k3s", .pieces = {template_k3s}, .needs_servers = true, .all_addresses = true},
+    {.option = "dns", .pieces = {template_zone}, .needs_zone = true, .all_addresses = true},
+    {.option = "kubeconfig", .pieces = {template_kubeconfig}, .names_host = true},
     {.option = "prometheus",
 	.pieces = {template_prometheus},
 	.needs_servers = true,
 	.needs_metrics = true,
-	.any_family = true},
+	.any_family = true,
+	.all_addresses = true},
     {.option = "static-pod", .is_pod = true},
 };
 enum {
@@ -45,7 +46,8 @@ enum {
 	KIND_STATIC_POD,
 	KINDS
 };
-static const struct kind dns_update = {.option = "dns", .pieces = {template_nsupdate}, .needs_zone = true};
+static const struct kind dns_update = {
+    .option = "dns", .pieces = {template_nsupdate}, .needs_zone = true, .all_addresses = true};
 static const struct kind calico_publish = {.option = "calico",
     .pieces = {template_calico, template_slice, template_publish, template_calico_end},
     .needs_servers = true};
@@ -207,7 +209,7 @@ const struct cli_option manifest_options[] = {
     {OPTION_KINDS + KIND_STATIC_POD, "static-pod", NULL, "vipd as a pod of kubelet, instead of the unit"},
     {'c', "config", "FILE", "default " CONFIG_PATH_DEFAULT},
     {OPTION_ROUTER, "router", "NAME", "which virtual router, if there are several"},
-    {OPTION_ADDRESS, "address", "ADDRESS", "which of its addresses, if it has several"},
+    {OPTION_ADDRESS, "address", "ADDRESS", "which of its addresses, where it is about one"},
     {OPTION_SERVER, "server", "NAME=ADDRESS",
 	"a server: its name as in `kubectl get nodes`, its own address; once for each (calico, k3s, "
 	"prometheus)"},

@@ -184,7 +184,7 @@ bool manifest_pod_print(struct config *config)
 	const struct value items[] = {{"VERSION", VIPD_VERSION}, {"CONFIG", quoted(config->path, path)},
 	    {"SOCKET", quoted(config->socket, socket)},
 	    {"HOST_PID", has_process_check(config) ? "true" : NULL}};
-	const struct values values = {items, sizeof items / sizeof items[0], NULL, 0};
+	const struct values values = {.items = items, .count = sizeof items / sizeof items[0]};
 	template_print(template_static_pod, &values, stdout);
 	directories_print(&directories);
 	return true;

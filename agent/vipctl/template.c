@@ -57,20 +57,36 @@ static bool hole_is(const struct hole *hole, const char *name)
 	return strlen(name) == hole->name_length && memcmp(hole->name, name, hole->name_length) == 0;
 }
 
+/* What a line is about: it is printed once for each of these. */
+struct subject {
+	const struct server *server;
+	const struct address *address;
+};
+
 static bool hole_is_of_server(const struct hole *hole)
 {
 	return hole_is(hole, "SERVER") || hole_is(hole, "SERVER_ADDRESS") || hole_is(hole, "SERVER_HOST");
 }
 
-static const struct server no_server;
+static bool hole_is_of_address(const struct hole *hole)
+{
+	return hole_is(hole, "ADDRESS") || hole_is(hole, "ADDRESS_RECORD");
+}
 
 static const char *hole_text(
-    const struct hole *hole, const struct values *values, const struct server *server)
+    const struct hole *hole, const struct values *values, const struct subject *subject)
 {
-	if (hole_is_of_server(hole))
-		return hole_is(hole, "SERVER")		 ? server->name
-		       : hole_is(hole, "SERVER_ADDRESS") ? server->address
-							 : server->host;
+	static char address[ADDRESS_TEXT_MAX];
+	if (hole_is(hole, "SERVER"))
+		return subject->server->name;
+	if (hole_is(hole, "SERVER_ADDRESS"))
+		return subject->server->address;
+	if (hole_is(hole, "SERVER_HOST"))
+		return subject->server->host;
+	if (hole_is(hole, "ADDRESS"))
+		return address_format(subject->address, address);
+	if (hole_is(hole, "ADDRESS_RECORD"))
+		return address_is_ipv4(subject->address) ? "A" : "AAAA";
 	for (size_t i = 0; i < values->count; i++) {
 		if (hole_is(hole, values->items[i].name))
 			return values->items[i].text;
@@ -79,26 +95,26 @@ static const char *hole_text(
 }
 
 static void line_print(const char *line, const char *line_end, const struct values *values,
-    const struct server *server, FILE *out)
+    const struct subject *subject, FILE *out)
 {
 	struct hole hole;
 	for (const char *at = line; hole_find(at, line_end, &hole); at = hole.end) {
-		if (!hole_text(&hole, values, server))
+		if (!hole_text(&hole, values, subject))
 			return;
 	}
 	const char *at = line;
 	for (; hole_find(at, line_end, &hole); at = hole.end) {
 		fwrite(at, 1, (size_t)(hole.start - at), out);
-		fputs(hole_text(&hole, values, server), out);
+		fputs(hole_text(&hole, values, subject), out);
 	}
 	fwrite(at, 1, (size_t)(line_end - at), out);
 }
 
-static bool line_is_of_server(const char *line, const char *line_end)
+static bool line_is_of(const char *line, const char *line_end, bool is_of(const struct hole *))
 {
 	struct hole hole;
 	for (const char *at = line; hole_find(at, line_end, &hole); at = hole.end) {
-		if (hole_is_of_server(&hole))
+		if (is_of(&hole))
 			return true;
 	}
 	return false;
@@ -108,11 +124,13 @@ void template_print(const char *text, const struct values *values, FILE *out)
 {
 	for (const char *line = text, *line_end; *line; line = line_end) {
 		line_end = strchr(line, '\n') + 1;
-		if (!line_is_of_server(line, line_end)) {
-			line_print(line, line_end, values, &no_server, out);
-			continue;
+		bool of_server = line_is_of(line, line_end, hole_is_of_server);
+		bool of_address = line_is_of(line, line_end, hole_is_of_address);
+		size_t count = of_server ? values->server_count : of_address ? values->address_count : 1;
+		for (size_t i = 0; i < count; i++) {
+			const struct subject subject = {of_server ? &values->servers[i] : NULL,
+			    of_address ? &values->addresses[i] : NULL};
+			line_print(line, line_end, values, &subject, out);
 		}
-		for (size_t i = 0; i < values->server_count; i++)
-			line_print(line, line_end, values, &values->servers[i], out);
 	}
 }

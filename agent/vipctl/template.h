@@ -4,7 +4,8 @@
  * filled.
  *
  * A hole is a name between two @. A line with a hole whose value is NULL is left out; a line about a server
- * (@SERVER@, @SERVER_ADDRESS@) is printed once for each server.
+ * (@SERVER@, @SERVER_ADDRESS@) is printed once for each server, one about an address (@ADDRESS@,
+ * @ADDRESS_RECORD@: A or AAAA) once for each virtual address.
  */
 #pragma once
 
@@ -36,6 +37,8 @@ struct values {
 	size_t count;
 	const struct server *servers;
 	size_t server_count;
+	const struct address *addresses;
+	size_t address_count;
 };
 
 /* Prints `text` with its holes filled. A hole without a value of that name is a bug: abort(). */

@@ -95,6 +95,26 @@ def test_which_address(conf):
     assert done.returncode == 2 and "has no address 2001:db8::98" in done.stderr
 
 
+def test_both_families(conf):
+    """What has room for all addresses has all of them; a name stands for them; the rest is about one."""
+    both, servers = conf(f'"192.0.2.100", "{VIP}"'), ["--server", "k8s-node01=192.0.2.11", "--server", "k8s-node03=2001:db8::13"]
+    assert yaml.safe_load(printed(both, "--k3s", *servers))["tls-san"] == ["192.0.2.100", VIP]
+    dns = ["--dns", "--zone", "a.b"]
+    lines = [line for line in printed(both, *dns).splitlines() if line[0] != ";"]
+    assert [line.split()[3:] for line in lines] == [["A", "192.0.2.100"], ["AAAA", VIP]]
+    script = printed(both, *dns, "--dns-server", "2001:db8::53")
+    assert [line for line in script.splitlines() if line.startswith("update")] == [
+        "update delete k8s-api.a.b. A", "update delete k8s-api.a.b. AAAA",
+        "update add k8s-api.a.b. 60 A 192.0.2.100", f"update add k8s-api.a.b. 60 AAAA {VIP}"]
+    assert "AAAA" not in printed(both, *dns, "--address", "192.0.2.100")
+    assert "https://k8s-api.a.b:6443" in printed(both, "--kubeconfig", "--zone", "a.b")
+    assert "192.0.2.11:9752" in printed(both, "--prometheus", *servers)
+    done = vipctl(both, "--kubeconfig")
+    assert done.returncode == 2 and "say which with --address, or with --zone the name" in done.stderr
+    done = vipctl(both, "--k3s", "--server", f"k8s-node01={VIP}")
+    assert done.returncode == 2 and "that is the virtual address" in done.stderr
+
+
 def test_wrong_or_missing_configuration(conf, tmp_path):
     done = vipctl(str(tmp_path / "none"), "--calico-holder")
     assert done.returncode == 4 and "none" in done.stderr and not done.stdout

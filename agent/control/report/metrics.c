@@ -190,7 +190,7 @@ static void router_counters(FILE *out, const struct view *view)
 	    [BOARD_PRIORITY_ZERO_RECEIVED] = {"vipd_priority_zero_received_total",
 		"Advertisements received by which another router gives up the address."},
 	    [BOARD_ANNOUNCEMENTS_SENT] = {"vipd_announcements_sent_total",
-		"Unsolicited Neighbor Advertisements sent."},
+		"Announcements of addresses sent (Neighbor Advertisements, gratuitous ARP)."},
 	    [BOARD_TRANSITIONS] = {"vipd_router_transitions_total", "Changes of state."},
 	    [BOARD_BECAME_ACTIVE] = {"vipd_router_became_active_total", "Changes of state to active."},
 	    [BOARD_ADDRESS_RESTORED] = {"vipd_address_restored_total",
@@ -200,7 +200,7 @@ static void router_counters(FILE *out, const struct view *view)
 	    [BOARD_ADDRESS_LIST_MISMATCHES] = {"vipd_address_list_mismatches_total",
 		"Advertisements received with other addresses than configured here."},
 	    [BOARD_FOREIGN_ANNOUNCEMENTS] = {"vipd_foreign_announcements_total",
-		"Neighbor Advertisements of somebody else for an address, received while it was held here."},
+		"Announcements of an address by somebody else, received while it was held here."},
 	};
 	char labels[PROMETHEUS_LABELS_MAX];
 	for (unsigned c = 0; c < BOARD_COUNTERS; c++) {
@@ -263,8 +263,7 @@ static void takeover_metrics(FILE *out, const struct view *view)
 {
 	char labels[PROMETHEUS_LABELS_MAX];
 	prometheus_family(out, "vipd_takeover_duration_seconds", "histogram",
-	    "From the decision to take over until the first Neighbor Advertisement was handed to the "
-	    "kernel.");
+	    "From the decision to take over until the first announcement was handed to the kernel.");
 	for (unsigned i = 0; i < view->router_count; i++)
 		prometheus_histogram(out, "vipd_takeover_duration_seconds",
 		    prometheus_router(&view->routers[i], labels), &view->routers[i].takeover,
