@@ -17,6 +17,6 @@ bool inet6_parse(const char *line, struct inet6_entry *entry)
 		if (sscanf(line + 2 * i, "%2hhx", &bytes[i]) != 1)
 			return false;
 	static_assert(IF_NAMESIZE == 16, "of the format");
-	return sscanf(line, "%*32[0-9a-f] %*x %*x %x %x %15s", &entry->scope, &entry->flags,
-		   entry->interface) == 3;
+	return sscanf(line, "%*32[0-9a-f] %*x %x %x %x %15s", &entry->prefix, &entry->scope, &entry->flags,
+		   entry->interface) == 4;
 }

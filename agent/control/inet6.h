@@ -14,8 +14,9 @@
 struct inet6_entry {
 	struct address address;
 	char interface[IF_NAMESIZE];
-	unsigned scope; /* 0: global */
-	unsigned flags; /* the lower eight IFA_F_* */
+	unsigned prefix; /* length */
+	unsigned scope;	 /* 0: global */
+	unsigned flags;	 /* the lower eight IFA_F_* */
 };
 
 FILE *inet6_open(void);

@@ -111,7 +111,7 @@ static void default_route(char interface[static IF_NAMESIZE])
 static const char *route_interface(const struct ifaddrs *list, int fd, const struct address *address)
 {
 	struct address source, own;
-	if (fd < 0 || net_route_source(fd, address, &source) != 0)
+	if (fd < 0 || net_route_source(fd, address, 0, &source) != 0)
 		return NULL;
 	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next)
 		if (address_of_sockaddr(entry->ifa_addr, &own) && address_equal(&own, &source))

@@ -327,9 +327,9 @@ void late_woke(struct engine *engine, struct mono deadline, struct mono now);
 int packets_open(struct engine *engine);
 /* Once a virtual router has an IPv4 address. */
 void packets_hear_arp(struct engine *engine);
-/* *source is written if there is a route. */
+/* *source is written if there is a route. ifindex: where a link-local destination is. */
 void packets_route_source(
-    const struct engine *engine, const struct address *destination, struct address *source);
+    const struct engine *engine, const struct address *destination, unsigned ifindex, struct address *source);
 
 /* recorder.c: the flight recorder */
 struct recorder_packet {

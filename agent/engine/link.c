@@ -159,5 +159,6 @@ void router_prefer_source(const struct engine *engine, struct router *router)
 	bool predecessor = !router->source.usable && !address_is_unspecified(&router->preferred);
 	router->source.confirmed = router->source.has_other = false;
 	if (peers_are_global(router) && !predecessor)
-		packets_route_source(engine, &router->config.peers[0], &router->preferred);
+		packets_route_source(
+		    engine, &router->config.peers[0], router->link->ifindex, &router->preferred);
 }

@@ -55,6 +55,7 @@ void order_write(struct engine *engine, struct router *router)
 	order->lease_s = router->config.kernel_lease_s;
 	order->wanted = vrrp_wanted(vr);
 	order->reset = is_elsewhere(router);
+	order->patient = vr->health != VRRP_FAILING;
 	router->has_connections = order->wanted || (router->has_connections && !order->reset);
 	order->port_count = router->config.port_count;
 	memcpy(order->ports, router->config.ports, sizeof order->ports);

@@ -67,9 +67,9 @@ void packets_hear_arp(struct engine *engine)
 }
 
 void packets_route_source(
-    const struct engine *engine, const struct address *destination, struct address *source)
+    const struct engine *engine, const struct address *destination, unsigned ifindex, struct address *source)
 {
 	int fd = engine->route_sockets[vrrp_family_index(vrrp_family_of(destination))];
 	if (fd >= 0)
-		net_route_source(fd, destination, source);
+		net_route_source(fd, destination, ifindex, source);
 }

@@ -64,6 +64,10 @@ static void change(struct engine *engine, struct router *router, const struct co
 			router->pending.addresses = true; /* the keeper removes what is ordered no more */
 	}
 	router_params(config, &params);
+	if (!config->reset_connections) {
+		clients_forget(engine, router);
+		telling_end(router);
+	}
 	record_identity(engine, router);
 	router_event(engine, router, now, &event);
 	if (!config->checks)

@@ -176,6 +176,7 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 		router->preferred = prior.own_address;
 	if (known)
 		router_auth_continue(&router->auth, prior.auth_sequence, prior.auth_clock_us);
+	router->has_connections = known && prior.state == VRRP_ACTIVE;
 	if (!may_adopt) /* of a predecessor: a keeper that starts would carry it out */
 		order_clear(engine, (unsigned)(router - engine->routers));
 	if (may_adopt && known && prior.state == VRRP_ACTIVE && prior.active_self)

@@ -4,7 +4,9 @@
  *
  * They go with the announcements: a host may learn late where the address is, and Linux answers a tickle at
  * most twice a second. An old holder that has not died ends its connections itself, and gently (see
- * keeper/ending.c); its clients are told with the last announcement only, in case it could not.
+ * keeper/ending.c); its clients are told when that is over, in case it could not, and twice, since there may
+ * be nobody else who tells them: of connections that a proxy of its kernel handed on it knows nothing. A
+ * server that fails is not waited for so long.
  *
  * Adverts first: a turn sends one small batch after everything else, and none shortly before it must act.
  */
@@ -17,7 +19,7 @@
 #define PAUSE_US 200 /* between two batches */
 #define COST_US	 500 /* of a batch, on a slow machine */
 
-static const int64_t rounds_us[] = {0, 50 * USEC_PER_MS, 200 * USEC_PER_MS, USEC_PER_SEC};
+static const int64_t rounds_us[] = {0, 50 * USEC_PER_MS, 200 * USEC_PER_MS, USEC_PER_SEC, 2 * USEC_PER_SEC};
 #define ROUNDS (sizeof rounds_us / sizeof rounds_us[0])
 
 /* From another router, which had the address. */
@@ -27,15 +29,19 @@ static bool is_takeover(enum vrrp_reason reason)
 	       reason == VRRP_REASON_PEER_UNHEALTHY || reason == VRRP_REASON_PREEMPTED_LOWER;
 }
 
+static unsigned first_round(enum vrrp_reason reason)
+{
+	return reason == VRRP_REASON_NO_ADVERT ? 0 : reason == VRRP_REASON_PEER_UNHEALTHY ? 2 : 3;
+}
+
 void telling_begin(struct engine *engine, struct router *router)
 {
 	enum vrrp_reason reason = router->vr.reason;
 	telling_end(router);
 	if (!router->clients || !router->config.reset_connections || !is_takeover(reason))
 		return;
-	router->telling = (struct telling){.clients = router->clients,
-	    .round = reason == VRRP_REASON_NO_ADVERT ? 0 : ROUNDS - 1,
-	    .next = MONO_NEVER};
+	router->telling =
+	    (struct telling){.clients = router->clients, .round = first_round(reason), .next = MONO_NEVER};
 	router->clients = NULL;
 	record_clients(engine, router);
 }
@@ -73,10 +79,11 @@ static bool is_port(const struct config_router *config, uint16_t port)
 }
 
 /* The kernel would use our own address to reach itself, and none to reach nobody. */
-static bool is_elsewhere(const struct engine *engine, const struct address *address)
+static bool is_elsewhere(
+    const struct engine *engine, const struct router *router, const struct address *address)
 {
 	struct address source = {0};
-	packets_route_source(engine, address, &source);
+	packets_route_source(engine, address, router->link->ifindex, &source);
 	return !address_is_unspecified(&source) && !address_equal(&source, address);
 }
 
@@ -89,7 +96,7 @@ static bool may_tell(const struct engine *engine, const struct router *router, c
 	       is_port(&router->config, client->local_port) && client->port &&
 	       address_is_ipv4(to) == address_is_ipv4(&client->local) && !address_is_multicast(to) &&
 	       !address_is_unspecified(to) && !address_is_loopback(to) && !is_virtual(engine, to) &&
-	       is_elsewhere(engine, to);
+	       is_elsewhere(engine, router, to);
 }
 
 static unsigned send_batch(
@@ -118,6 +125,7 @@ static unsigned tell_some(const struct engine *engine, struct router *router)
 		unsigned family = address_is_ipv4(&client->address) ? VRRP_IPV4 : VRRP_IPV6;
 		struct net_tickle *packet = &packets[family][counts[family]++];
 		packet->destination = client->address;
+		packet->ifindex = router->link->ifindex;
 		packet->size = tickle_build(
 		    &client->local, client->local_port, &client->address, client->port, packet->bytes);
 	}

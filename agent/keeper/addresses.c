@@ -46,6 +46,17 @@ static bool wants(const struct board_order *order, uint32_t ifindex, const struc
 	return false;
 }
 
+bool order_wants(const struct board *board, const struct address *address)
+{
+	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
+		struct board_order order;
+		if (board_read_order(board, i, &order) && order.wanted &&
+		    wants(&order, order.ifindex, address))
+			return true;
+	}
+	return false;
+}
+
 /* Another virtual router may have got it, by a reload for instance. */
 static bool somebody_wants(const struct keeper *keeper, uint32_t ifindex, const struct address *address)
 {
@@ -147,11 +158,11 @@ static bool begin_ending(const struct keeper *keeper, unsigned router, const str
 	const struct keeper_held *held = &keeper->page->held[router];
 	bool is_cleared = !order->address_count; /* the router is gone, what it held is not */
 	const struct address *addresses = is_cleared ? held->addresses : order->addresses;
-	uint32_t ifindex = is_cleared ? held->ifindex : order->ifindex;
 	unsigned count = is_cleared ? held->count : order->address_count;
-	struct ending_task task = {.router = (uint8_t)router, .generation = order->generation};
+	struct ending_task task = {
+	    .router = (uint8_t)router, .generation = order->generation, .patient = order->patient};
 	for (unsigned i = 0; i < count && i < CONFIG_ADDRESSES_MAX; i++)
-		if (!somebody_wants(keeper, ifindex, &addresses[i]))
+		if (!order_wants(keeper->board, &addresses[i]))
 			task.addresses[task.address_count++] = addresses[i];
 	task.port_count =
 	    (uint8_t)(order->port_count < CONFIG_PORTS_MAX ? order->port_count : CONFIG_PORTS_MAX);

@@ -4,8 +4,8 @@
  * anew, and the server here does not wait for it when it stops. That needs the address, so its removal waits
  * for it, at most ENDING_WAIT_US.
  *
- * A request that is under way is not cut: a connection is ended once it was idle for IDLE_MS, or PATIENCE_US
- * later at any rate.
+ * A connection is ended once it was idle for IDLE_MS, in IPv6 not while its client may wait for an answer of
+ * a server that works, and PATIENCE_US later whatever is under way.
  *
  * To end one takes its lock, which a process that waits for a dead disk may hold for ever. So a thread does
  * it, that nobody waits for longer than said; it gets tasks through a pipe.
@@ -44,6 +44,9 @@ static struct {
 	struct kernel dumps, ends;
 	struct ending endings[BOARD_ROUTERS_MAX];
 	const struct ending_task *current; /* whose connections are being ended */
+	const struct ending_task *asked;   /* of this one, at so many orders, is_given_away */
+	uint32_t orders;
+	bool is_given_away;
 	sem_t started;
 	int tasks[2];				  /* pipe */
 	_Atomic uint32_t done[BOARD_ROUTERS_MAX]; /* generation of the order that nothing is left of */
@@ -53,13 +56,27 @@ static struct {
 
 /* ---- the thread ---- */
 
-/* The address may be wanted again meanwhile. */
+static bool is_given_away(const struct ending_task *task)
+{
+	struct board_order order;
+	bool is_ours = false;
+	for (unsigned i = 0; i < task->address_count && !is_ours; i++)
+		is_ours = order_wants(ender.board, &task->addresses[i]);
+	return !is_ours && board_read_order(ender.board, task->router, &order) && order.reset &&
+	       !order.wanted;
+}
+
+/* The address may be wanted again meanwhile, by a router in another slot, too. */
 static bool may_end(void *context)
 {
-	const struct ending_task *task = ender.current;
-	struct board_order order;
+	uint32_t orders = atomic_load(&ender.board->order_count);
 	(void)context;
-	return board_read_order(ender.board, task->router, &order) && order.reset && !order.wanted;
+	if (orders != ender.orders || ender.current != ender.asked) {
+		ender.is_given_away = is_given_away(ender.current);
+		ender.orders = orders;
+		ender.asked = ender.current;
+	}
+	return ender.is_given_away;
 }
 
 static_assert(CONFIG_ADDRESSES_MAX <= KERNEL_ENDING_MAX, "one walk finds those of all addresses");
@@ -74,6 +91,7 @@ static unsigned end_some(const struct ending_task *task, uint32_t idle_ms)
 		.ports = task->ports,
 		.port_count = task->port_count,
 		.idle_ms = idle_ms,
+		.answered = task->patient,
 		.may_end = may_end},
 	    &ended);
 	if (ended.error)
@@ -108,6 +126,7 @@ static void take_task(void)
 	if (!mono_is_never(e->since)) /* the one before is replaced */
 		atomic_fetch_sub(&ender.open, 1);
 	*e = (struct ending){.task = task, .since = mono_now(), .next = mono_now()};
+	ender.asked = NULL;
 }
 
 static int pause_ms(struct mono now)
@@ -120,9 +139,21 @@ static int pause_ms(struct mono now)
 	return mono_is_never(at) ? -1 : us <= 0 ? 0 : (int)((us + USEC_PER_MS - 1) / USEC_PER_MS);
 }
 
+/* A new thread is not realtime (SCHED_RESET_ON_FORK), and the address waits for this one only so long. The
+ * keeper goes first. A refusal is no news: the keeper's own was logged. */
+static void claim_realtime(void)
+{
+	struct sched_param param = {0};
+	if (sched_getparam(getpid(), &param) == 0 && param.sched_priority > 1) {
+		param.sched_priority--;
+		pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);
+	}
+}
+
 static void *run(void *context)
 {
 	(void)context;
+	claim_realtime();
 	sem_post(&ender.started);
 	for (;;) {
 		struct pollfd tasks = {.fd = ender.tasks[0], .events = POLLIN};

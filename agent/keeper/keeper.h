@@ -46,6 +46,8 @@ void keeper_answer_write(struct keeper *keeper, unsigned router, const struct ke
 /* addresses.c: brings about the latest order of every router, and removes what is stale. Costs nothing while
  * there is no new order and look_at has not come. */
 void keeper_carry_out(struct keeper *keeper);
+/* Whether a virtual router of ours wants it, on whatever interface. */
+bool order_wants(const struct board *board, const struct address *address);
 
 /* links.c: memberships, and neighbours of links that have come up */
 void keeper_join(struct keeper *keeper);
@@ -58,6 +60,7 @@ struct ending_task {
 	uint8_t router;
 	uint8_t address_count;
 	uint8_t port_count;  /* 0: of every port */
+	bool patient;	     /* those that may wait for an answer get more time */
 	uint32_t generation; /* of the order */
 	uint16_t ports[CONFIG_PORTS_MAX];
 	struct address addresses[CONFIG_ADDRESSES_MAX];

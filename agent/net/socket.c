@@ -153,15 +153,14 @@ int net_open_route(const struct vrrp_family *family)
 	return fd < 0 ? -errno : fd;
 }
 
-int net_route_source(int fd, const struct address *destination, struct address *source)
+int net_route_source(int fd, const struct address *destination, unsigned ifindex, struct address *source)
 {
 	union endpoint from, to;
 	struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
-	socklen_t size = sizeof from;
-	int result = connect(fd, &to.any, endpoint_of(destination, 9, &to)) < 0 ||
-			     getsockname(fd, &from.any, &size) < 0
-			 ? -errno
-			 : 0;
+	socklen_t size = sizeof from, to_size = endpoint_of(destination, 9, &to);
+	if (address_is_link_local(destination))
+		to.in6.sin6_scope_id = ifindex;
+	int result = connect(fd, &to.any, to_size) < 0 || getsockname(fd, &from.any, &size) < 0 ? -errno : 0;
 	(void)connect(fd, &nowhere, sizeof nowhere); /* or the next one keeps this source */
 	if (!result)
 		address_of_sockaddr(&from.any, source);

@@ -53,6 +53,8 @@ int net_send_tickles(int fd, struct net_tickle *packets, unsigned count)
 		} else {
 			to[i].in6 = (struct sockaddr_in6){
 			    .sin6_family = AF_INET6, .sin6_addr = packet->destination.in6};
+			if (address_is_link_local(&packet->destination))
+				to[i].in6.sin6_scope_id = packet->ifindex;
 		}
 	}
 	int sent = sendmmsg(fd, headers, count, MSG_DONTWAIT);

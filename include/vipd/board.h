@@ -147,6 +147,7 @@ struct board_order {
 	uint32_t lease_s;    /* 0: for ever */
 	uint32_t wanted;     /* bit i: addresses[i]; those that are not wanted are removed */
 	bool reset;	     /* another server has them: connections to them are ended before */
+	bool patient;	     /* the server here works: requests may still be answered */
 	uint32_t port_count; /* of these ports; 0: of every one */
 	uint16_t ports[CONFIG_PORTS_MAX];
 	uint32_t address_count;

@@ -115,10 +115,11 @@ int kernel_forget_unresolved(
  */
 struct kernel_ending {
 	const struct address *addresses;
-	unsigned address_count;		/* 1 .. KERNEL_ENDING_MAX */
-	const uint16_t *ports;		/* of this host */
-	unsigned port_count;		/* 0: of every port */
-	uint32_t idle_ms;		/* only those without traffic for so long; 0: of any */
+	unsigned address_count; /* 1 .. KERNEL_ENDING_MAX */
+	const uint16_t *ports;	/* of this host */
+	unsigned port_count;	/* 0: of every port */
+	uint32_t idle_ms;	/* only those without traffic for so long; 0: any, whatever is under way */
+	bool answered;		/* and, in IPv6, only those on which this host spoke last */
 	bool (*may_end)(void *context); /* asked before each */
 	void *context;
 };

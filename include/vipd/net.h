@@ -74,16 +74,17 @@ int net_send_arp(int fd, unsigned ifindex, const uint8_t bytes[static ARP_SIZE])
  */
 struct net_tickle {
 	struct address destination;
+	unsigned ifindex; /* where that is link-local */
 	size_t size;
 	uint8_t bytes[TICKLE_SIZE_MAX]; /* with the IP header */
 };
 int net_open_tickle(const struct vrrp_family *family);
 int net_send_tickles(int fd, struct net_tickle *packets, unsigned count);
 
-/* The address that a route to `destination` would be used from. fd: of net_open_route() of its family, which
- * sends nothing. */
+/* The address that a route to `destination`, if that is link-local on link `ifindex`, would be used from. fd:
+ * of net_open_route() of its family, which sends nothing. */
 int net_open_route(const struct vrrp_family *family);
-int net_route_source(int fd, const struct address *destination, struct address *source);
+int net_route_source(int fd, const struct address *destination, unsigned ifindex, struct address *source);
 
 /*
  * Memberships. They are on sockets that do nothing else, because the kernel limits the memory for options of

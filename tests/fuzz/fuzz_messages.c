@@ -156,7 +156,8 @@ static void send_clients(struct input *in, unsigned how)
 	list.count = message.clients.count = count;
 	for (unsigned i = 0; i < count; i++) {
 		list.items[i] = (struct client){.port = (uint16_t)take(in, 1), .local_port = 6443};
-		list.items[i].local = world.config.routers[which % WORLD_ROUTERS].addresses[0];
+		const struct config_router *config = &world.config.routers[which % WORLD_ROUTERS];
+		list.items[i].local = config->addresses[i % config->address_count];
 		list.items[i].address = list.items[i].local;
 		unsigned at = take(in, 1) % 16;
 		list.items[i].address.in6.s6_addr[at] = (uint8_t)take(in, 1);
@@ -231,8 +232,9 @@ static void configure(void)
 		    .when_unhealthy = i == 2 ? UNHEALTHY_RESIGN : UNHEALTHY_DEMOTE,
 		    .advert_interval_us = USEC_PER_SEC,
 		    .kernel_lease_s = i == 1 ? 0 : 6,
-		    .address_count = 1,
-		    .addresses = {{{{{0x20, 0x01, 0x0d, 0xb8, [15] = (uint8_t)(0x10 + i)}}}}},
+		    .address_count = 2,
+		    .addresses = {{{{{0x20, 0x01, 0x0d, 0xb8, [15] = (uint8_t)(0x10 + i)}}}},
+			{{{{[10] = 0xff, 0xff, 192, 0, 2, (uint8_t)(0x20 + i)}}}}},
 		    .reset_connections = true,
 		    .checks = CHECKED(i)};
 		snprintf(world.config.routers[i].name, sizeof world.config.routers[i].name, "vr%u", i);

@@ -84,8 +84,9 @@ int kernel_dump(struct kernel *kernel, kernel_handler *handler, void *context, u
 	world.told_count = 0;
 	tell_address(KERNEL_ADDRESS, &(struct address){{{{0xfe, 0x80, [15] = 1}}}});
 	for (unsigned i = 0; i < WORLD_ROUTERS; i++)
-		if (world.held[world.config.routers[i].addresses[0].in6.s6_addr[15]])
-			tell_address(KERNEL_ADDRESS, &world.config.routers[i].addresses[0]);
+		for (unsigned a = 0; a < world.config.routers[i].address_count; a++)
+			if (world.held[world.config.routers[i].addresses[a].in6.s6_addr[15]])
+				tell_address(KERNEL_ADDRESS, &world.config.routers[i].addresses[a]);
 	return kernel_read(kernel, handler, context);
 }
 
@@ -105,9 +106,12 @@ void packets_resign(struct engine *e, struct router *router, struct mono now)
 	(void)e, (void)router, (void)now;
 }
 
-void packets_route_source(const struct engine *e, const struct address *destination, struct address *source)
+void packets_route_source(
+    const struct engine *e, const struct address *destination, unsigned ifindex, struct address *source)
 {
 	(void)e, (void)destination;
+	if (ifindex != WORLD_IFINDEX)
+		abort();
 	source->in6.s6_addr[15] |= 1;
 }
 
@@ -117,11 +121,14 @@ int net_send_tickles(int fd, struct net_tickle *packets, unsigned count)
 	(void)fd;
 	for (unsigned i = 0; i < count; i++) {
 		const struct net_tickle *packet = &packets[i];
-		const uint8_t *source = packet->bytes + 8, *to = packet->destination.in6.s6_addr;
-		bool is_virtual = memcmp(to, world.config.routers[0].addresses[0].in6.s6_addr, 15) == 0 &&
-				  to[15] >= 0x10 && to[15] < 0x10 + WORLD_ROUTERS;
-		if (packet->size != 60 || memcmp(packet->bytes + 24, to, 16) || !world.held[source[15]] ||
-		    is_virtual || to[0] == 0xff)
+		bool is_ipv4 = address_is_ipv4(&packet->destination);
+		unsigned size = is_ipv4 ? 4 : 16, from_at = is_ipv4 ? 12 : 8;
+		struct address source = address_of_bytes(packet->bytes + from_at, size);
+		bool is_virtual = config_has_address(&world.config, &packet->destination);
+		if (packet->size != (is_ipv4 ? 40 : 60) || packet->ifindex != WORLD_IFINDEX ||
+		    memcmp(packet->bytes + from_at + size, address_bytes(&packet->destination), size) ||
+		    !world.held[source.in6.s6_addr[15]] || !config_has_address(&world.config, &source) ||
+		    is_virtual || address_is_multicast(&packet->destination))
 			abort();
 	}
 	return (int)count;

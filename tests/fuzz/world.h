@@ -12,7 +12,7 @@
 
 extern struct world {
 	struct mono now;
-	struct config config; /* WORLD_ROUTERS virtual routers of one address each */
+	struct config config; /* WORLD_ROUTERS virtual routers of an IPv6 and an IPv4 address each */
 	uint8_t held[256];    /* by the last byte of the address: the kernel has it */
 	struct kernel_event told[64];
 	unsigned told_count;

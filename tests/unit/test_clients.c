@@ -116,6 +116,13 @@ static void listeners_of_an_address(void **state)
 	assert_false(listeners_any(&listeners, &other) || listeners_any(&listeners, &ipv4));
 }
 
+/* 2001:db8::/64 is on the segment, 2001:db8:1::/64 behind a router, and 2001:db8:2::/64 nowhere. */
+static enum way made_up_way(const struct ways *ways, const struct address *to)
+{
+	(void)ways;
+	return to->in6.s6_addr[5] == 0 ? WAY_NEIGHBOUR : to->in6.s6_addr[5] == 1 ? WAY_ROUTER : WAY_NONE;
+}
+
 static void the_rest_is_counted(void **state)
 {
 	(void)state;
@@ -125,12 +132,57 @@ static void the_rest_is_counted(void **state)
 	list.of[0] = client_of("2001:db8::9", 1, "2001:db8::100", 22);
 	list.of[1] = client_of("2001:db8::9", 1, "2001:db8::100", 6443);
 	list.of[2] = client_of("ff02::1", 1, "2001:db8::100", 6443);
-	struct clients *clients = clients_select(&list, &config, &config.routers[0], &listeners, refused);
+	struct clients *clients =
+	    clients_select(&list, &config, &config.routers[0], &listeners, made_up_way, NULL, refused);
 	assert_int_equal(clients->count, 1);
 	assert_memory_equal(&clients->items[0], &list.of[1], sizeof list.of[1]);
 	assert_int_equal(refused[CLIENT_NO_LISTENER], 1);
 	assert_int_equal(refused[CLIENT_BAD_ADDRESS], 1);
 	free(clients);
+}
+
+/* Each has two connections. Those behind a router take no room in the table of neighbours. */
+static void the_segment_is_not_flooded(void **state)
+{
+	(void)state;
+	static struct list list;
+	unsigned refused[CLIENT_VERDICTS];
+	static const char *const prefixes[] = {"2001:db8::", "2001:db8:1::", "2001:db8:2::"};
+	list.count = 0;
+	for (unsigned p = 0; p < 3; p++)
+		for (unsigned i = 0; i < 2 * (CLIENT_NEIGHBOURS_MAX + 8); i++) {
+			struct client *client = &list.of[list.count++];
+			*client = client_of(prefixes[p], (uint16_t)(1 + i % 2), "2001:db8::100", 6443);
+			client->address.in6.s6_addr[14] = (uint8_t)(0x80 + i / 512);
+			client->address.in6.s6_addr[15] = (uint8_t)(i / 2);
+		}
+	struct clients *clients =
+	    clients_select(&list, &config, &config.routers[0], &listeners, made_up_way, NULL, refused);
+	assert_int_equal(refused[CLIENT_NEIGHBOURS], 2 * 8);
+	assert_int_equal(refused[CLIENT_NO_ROUTE], 2 * (CLIENT_NEIGHBOURS_MAX + 8));
+	assert_int_equal(clients->count, 2 * CLIENT_NEIGHBOURS_MAX + 2 * (CLIENT_NEIGHBOURS_MAX + 8));
+	free(clients);
+}
+
+/* ::1 is this host itself, and of a prefix that nobody has there is nobody on the segment. */
+static void ways(void **state)
+{
+	(void)state;
+	struct ways here;
+	struct address self = address_of("::1"), self_ipv4 = address_of("127.0.0.1"),
+		       neighbour = address_of("127.0.0.9");
+	ways_open(&here, "lo");
+	assert_int_equal(way_to(&here, &self), WAY_NONE);
+	assert_int_equal(way_to(&here, &self_ipv4), WAY_NONE);
+	here.count = 0;
+	assert_int_equal(way_to(&here, &neighbour), WAY_ROUTER);
+	here.count = 1;
+	here.prefixes[0].address = self_ipv4;
+	here.prefixes[0].length = 96 + 29;
+	assert_int_equal(way_to(&here, &neighbour), WAY_ROUTER);
+	here.prefixes[0].length = 96 + 28;
+	assert_int_equal(way_to(&here, &neighbour), WAY_NEIGHBOUR);
+	ways_close(&here);
 }
 
 /* ---- the kernel ---- */
@@ -185,7 +237,8 @@ static void connections_are_found(void **state)
 	static struct address addresses[2 * WALK_ADDRESSES_MAX + 3];
 	unsigned counts[2] = {0}, count = sizeof addresses / sizeof addresses[0];
 	struct listeners here;
-	if (walk_open(&walk) < 0 || connect_over_loopback() < 0 || walk_listeners(&walk, &here) < 0) {
+	if (walk_open(&walk) < 0 || connect_over_loopback() < 0 ||
+	    walk_listeners(&walk, &config, &here) < 0) {
 		hang_up();
 		skip();
 	}
@@ -202,6 +255,7 @@ static void connections_are_found(void **state)
 	assert_int_equal(result, 0);
 	assert_int_equal(counts[0], 1);
 	assert_int_equal(counts[1], 1);
+	assert_int_equal(here.bound_count, 0); /* of virtual addresses only */
 	assert_true(listeners_have(&here, &addresses[0], port));
 	assert_true(listeners_have(&here, &addresses[count - 1], port));
 }
@@ -213,6 +267,8 @@ int main(void)
 	    cmocka_unit_test_setup(ports_replace_listeners, begin),
 	    cmocka_unit_test_setup(listeners_of_an_address, begin),
 	    cmocka_unit_test_setup(the_rest_is_counted, begin),
+	    cmocka_unit_test_setup(the_segment_is_not_flooded, begin),
+	    cmocka_unit_test(ways),
 	    cmocka_unit_test(connections_are_found),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

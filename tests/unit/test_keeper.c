@@ -241,6 +241,7 @@ static void connections_live_on_here(void **state)
 	turn();
 	struct board_order *other = board_begin_order(&board, 0);
 	*other = board.orders[ROUTER].value;
+	other->ifindex = IFINDEX + 1;
 	board_end_order(&board, 0);
 	order_away();
 	turn();

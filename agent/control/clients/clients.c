@@ -22,6 +22,7 @@
 #define WALK_NOW_US    (50 * USEC_PER_MS) /* a longer one is not made between two others */
 #define SOON_US	       (20 * USEC_PER_MS) /* several datagrams come at once */
 #define HAND_EVERY_US  USEC_PER_SEC	  /* each list wakes a realtime process */
+#define COPY_STAYS_US  (5 * USEC_PER_SEC) /* without a word of the new holder */
 
 /* ---- what is sent ---- */
 
@@ -82,27 +83,48 @@ static void look_at_told(
 	router->told = connections->told;
 }
 
-static void look_at(struct client_router *router, const struct board_router *board)
+/* The clients of the holder before have been told; the new one says nothing of its own. */
+static void forget_old_copy(struct client_router *router, struct mono now)
+{
+	struct copy *copy = router->copy;
+	if (!copy || !copy->heard || address_is_unspecified(&router->active) ||
+	    address_equal(&router->active, &router->copied) ||
+	    mono_sub(now, router->active_since) < COPY_STAYS_US)
+		return;
+	memset(copy, 0, sizeof *copy);
+	copy->whole = true; /* nobody, for the engine */
+	router->is_new = true;
+}
+
+static void look_at(struct client_router *router, const struct board_router *board, struct mono now)
 {
 	bool is_active = board->state == VRRP_ACTIVE;
+	struct address before = router->active;
 	if (is_active && !(router->is_active && router->own))
 		become_active(router);
 	router->is_active = is_active;
+	router->since = board->since;
 	router->active =
 	    board->active_known && !board->active_self ? board->active_address : (struct address){0};
+	if (!address_equal(&router->active, &before))
+		router->active_since = now;
+	forget_old_copy(router, now);
 }
 
-static void look_at_board(struct client_lists *lists)
+static void look_at_board(struct client_lists *lists, struct mono now)
 {
 	const struct board *board = lists->control->board;
 	unsigned places = atomic_load(&board->router_count);
 	struct board_router record;
-	for (unsigned i = 0; i < places && i < BOARD_ROUTERS_MAX; i++)
-		for (unsigned r = 0; board_read_router(board, i, &record) && r < lists->count; r++)
+	for (unsigned i = 0; i < places && i < BOARD_ROUTERS_MAX; i++) {
+		if (!board_read_router(board, i, &record))
+			continue;
+		for (unsigned r = 0; r < lists->count; r++)
 			if (router_id_equal(&lists->routers[r].id, &record.id)) {
-				look_at(&lists->routers[r], &record);
+				look_at(&lists->routers[r], &record, now);
 				look_at_told(lists, r, &record.connections);
 			}
+	}
 }
 
 /* ---- the kernel ---- */
@@ -133,13 +155,15 @@ static void see(void *context, const struct client *client)
 	}
 }
 
-static bool is_translated_wanted(void *context, const struct address *address)
+static int router_of_translated(void *context, const struct address *address, int64_t silent_us)
 {
 	const struct client_lists *lists = context;
 	for (unsigned i = 0; i < lists->count; i++)
 		if (is_told(lists, i) && config_router_has(&lists->control->config->routers[i], address))
-			return true;
-	return false;
+			/* Of the time when the address was here before: conntrack keeps such ones for days.
+			 */
+			return silent_us < mono_sub(mono_now(), lists->routers[i].since) ? (int)i : -1;
+	return -1;
 }
 
 static int walk_once(struct client_lists *lists, struct mono now)
@@ -151,13 +175,16 @@ static int walk_once(struct client_lists *lists, struct mono now)
 		if (!is_told(lists, i))
 			continue;
 		own_list_begin(lists->routers[i].own);
-		memset(lists->routers[i].refused, 0, sizeof lists->routers[i].refused);
+		memset(lists->routers[i].refused, 0, CLIENT_NO_ROUTE * sizeof(unsigned));
 		for (unsigned a = 0; a < config->routers[i].address_count; a++)
 			addresses[count++] = config->routers[i].addresses[a];
 	}
 	int result = walk_clients(&lists->walk, addresses, count, see, lists);
 	for (unsigned i = 0; i < lists->translated.list.count; i++)
 		see(lists, &lists->translated.list.of[i]);
+	for (unsigned i = 0; i < lists->count; i++)
+		if (is_told(lists, i))
+			lists->routers[i].own->seen += lists->translated.more[i];
 	for (unsigned i = 0; i < lists->count && !result; i++) {
 		struct receiver to = {lists, i, now};
 		if (is_told(lists, i) && own_list_end(lists->routers[i].own, send_to_group, &to))
@@ -169,7 +196,7 @@ static int walk_once(struct client_lists *lists, struct mono now)
 static int look_for_listeners(struct client_lists *lists)
 {
 	struct listeners now;
-	int result = walk_listeners(&lists->walk, &now);
+	int result = walk_listeners(&lists->walk, lists->control->config, &now);
 	if (result || (lists->listeners_known && memcmp(&now, &lists->listeners, sizeof now) == 0))
 		return result;
 	lists->listeners = now;
@@ -231,10 +258,14 @@ static void hand_over(struct client_lists *lists, unsigned index, struct mono no
 	    (router->handed.us && mono_sub(now, router->handed) < HAND_EVERY_US))
 		return;
 	unsigned refused[CLIENT_VERDICTS];
+	struct ways ways;
+	ways_open(&ways, config->routers[index].id.interface);
 	struct clients *clients =
-	    clients_select(list, config, &config->routers[index], &lists->listeners, refused);
-	if (!router->is_active) /* in our own list there are none of them */
-		memcpy(router->refused, refused, sizeof refused);
+	    clients_select(list, config, &config->routers[index], &lists->listeners, way_to, &ways, refused);
+	ways_close(&ways);
+	/* Those that are judged when they are seen are not in our own list. */
+	unsigned first = router->is_active ? CLIENT_NO_ROUTE : 0;
+	memcpy(router->refused + first, refused + first, (CLIENT_VERDICTS - first) * sizeof refused[0]);
 	int fds[MESSAGE_FDS] = {-1, -1};
 	if (clients)
 		fds[0] = sealed_memfd("vipd-clients", clients, clients_size(clients->count));
@@ -269,11 +300,23 @@ static void say(struct client_lists *lists, struct mono now)
 	lists->next_say = mono_add(now, EVERY_US);
 }
 
+/* A list that could not be handed over because the last one was a moment ago is as soon as it may be. */
+static struct mono next_look(const struct client_lists *lists, struct mono now)
+{
+	struct mono at = lists->next_say;
+	for (unsigned i = 0; i < lists->count; i++) {
+		const struct client_router *router = &lists->routers[i];
+		if (router->is_new && router->handed.us && mono_sub(now, router->handed) < HAND_EVERY_US)
+			at = mono_min(at, mono_add(router->handed, HAND_EVERY_US));
+	}
+	return at;
+}
+
 static void look(struct client_lists *lists)
 {
 	struct mono now = mono_now();
 	bool any = false;
-	look_at_board(lists);
+	look_at_board(lists, now);
 	for (unsigned i = 0; i < lists->count; i++)
 		any |= is_told(lists, i);
 	if (any)
@@ -284,7 +327,7 @@ static void look(struct client_lists *lists)
 		say(lists, now);
 	for (unsigned i = 0; i < lists->count; i++)
 		hand_over(lists, i, now);
-	arm(lists, mono_sub(lists->next_say, now));
+	arm(lists, mono_sub(next_look(lists, now), now));
 }
 
 static int on_timer(sd_event_source *source, uint64_t us, void *context)
@@ -328,6 +371,7 @@ static enum hello_verdict take(
 		router->copy = calloc(1, sizeof *router->copy);
 	if (!router->copy)
 		return HELLO_OK;
+	router->copied = *source;
 	if (copy_take(router->copy, datagram)) {
 		router->is_new = true;
 		arm(lists, SOON_US);
@@ -386,7 +430,7 @@ static int clients_open(void *part, struct control *control)
 	lists->group->on_connections = take;
 	lists->group->connections_context = lists;
 	lists->translated.open = control->has_translated;
-	lists->translated.is_wanted = is_translated_wanted;
+	lists->translated.router_of = router_of_translated;
 	lists->translated.context = lists;
 	int r = translated_open(&lists->translated, control->event);
 	if (r < 0)

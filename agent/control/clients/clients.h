@@ -11,6 +11,7 @@
 #include "control/clients/list.h"
 #include "control/clients/translated.h"
 #include "control/clients/walk.h"
+#include "control/clients/way.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
 
@@ -23,10 +24,12 @@ enum client_verdict {
 	CLIENT_BAD_LOCAL,   /* connected to none of the router's addresses */
 	CLIENT_BAD_ADDRESS, /* of another family, multicast, loopback, unspecified, or a virtual one */
 	CLIENT_NO_LISTENER, /* nobody listens on that port here, or it is none of `ports` */
+	CLIENT_NO_ROUTE,    /* there is none to it, or it is this host itself */
+	CLIENT_NEIGHBOURS,  /* so many others are on the segment that the kernel could not keep them all */
 	CLIENT_VERDICTS
 };
 
-/* "ok", "bad_local", "bad_address", "no_listener" */
+/* "ok", "bad_local", "bad_address", … */
 const char *client_verdict_name(enum client_verdict verdict);
 
 struct client_router {
@@ -39,6 +42,9 @@ struct client_router {
 	bool told_known;
 	struct mono handed;		   /* when it got the last list */
 	struct address active;		   /* whose list is believed; unspecified: of nobody */
+	struct mono active_since;	   /* that one */
+	struct mono since;		   /* of our own state */
+	struct address copied;		   /* whose list `copy` is */
 	unsigned refused[CLIENT_VERDICTS]; /* of the list that was handed over last */
 };
 
@@ -74,8 +80,10 @@ static inline const struct client_router *clients_of(
 /* judge.c: whether a client that somebody has named may be told. */
 enum client_verdict client_judge(const struct client *client, const struct config *config,
     const struct config_router *router, const struct listeners *listeners);
-/* The list as the engine takes it, of those that may be told; counts the others by their reason. Returns NULL
- * without memory; free() it. */
+#define CLIENT_NEIGHBOURS_MAX 512 /* on the segment: half of what the kernel keeps */
+/* The list as the engine takes it, of those that may be told; counts the others by their reason. way: how
+ * each is reached. Returns NULL without memory; free() it. */
+typedef enum way client_way(const struct ways *ways, const struct address *to);
 struct clients *clients_select(const struct list *list, const struct config *config,
-    const struct config_router *router, const struct listeners *listeners,
-    unsigned refused[static CLIENT_VERDICTS]);
+    const struct config_router *router, const struct listeners *listeners, client_way *way,
+    const struct ways *ways, unsigned refused[static CLIENT_VERDICTS]);

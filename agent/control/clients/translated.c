@@ -23,6 +23,7 @@
 #define EVERY_US     USEC_PER_SEC
 #define TIMEOUT_US   (5 * USEC_PER_SEC)
 #define COST_SHARE   100 /* at most this part of the time */
+#define UNANSWERED_S 300 /* see nf_conntrack_tcp_timeout_unacknowledged */
 
 /* ---- one connection ---- */
 
@@ -40,6 +41,7 @@ static struct nla_policy tcp_policy[CTA_PROTOINFO_TCP_MAX + 1] = {
     [CTA_PROTOINFO_TCP_STATE] = {.type = NLA_U8}};
 static struct nla_policy policy[CTA_MAX + 1] = {[CTA_TUPLE_ORIG] = {.type = NLA_NESTED},
     [CTA_STATUS] = {.type = NLA_U32},
+    [CTA_TIMEOUT] = {.type = NLA_U32},
     [CTA_PROTOINFO] = {.type = NLA_NESTED}};
 
 static bool read_tuple(struct nlattr *nested, struct client *client)
@@ -74,16 +76,28 @@ static bool is_established(struct nlattr *nested)
 	       nla_get_u8(tcp[CTA_PROTOINFO_TCP_STATE]) == TCP_CONNTRACK_ESTABLISHED;
 }
 
+/* At least so long: it ends after established_s, or, with data that nobody acknowledges, after UNANSWERED_S.
+ */
+static int64_t silent_us(const struct translated *translated, struct nlattr *timeout)
+{
+	int64_t left_s = timeout ? ntohl(nla_get_u32(timeout)) : 0;
+	int64_t silent_s = translated->established_s - left_s - 1; /* seconds are rounded down */
+	return left_s <= UNANSWERED_S || silent_s < 0 ? 0 : silent_s * USEC_PER_SEC;
+}
+
 static void take(struct translated *translated, struct nlmsghdr *h)
 {
 	struct nlattr *of[CTA_MAX + 1];
 	struct client client;
+	int router;
 	if (h->nlmsg_type == (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) &&
 	    nlmsg_parse(h, sizeof(struct nfgenmsg), of, CTA_MAX, policy) == 0 && of[CTA_STATUS] &&
 	    ntohl(nla_get_u32(of[CTA_STATUS])) & IPS_DST_NAT && is_established(of[CTA_PROTOINFO]) &&
 	    read_tuple(of[CTA_TUPLE_ORIG], &client) &&
-	    translated->is_wanted(translated->context, &client.local))
-		list_add(&translated->found, &client);
+	    (router = translated->router_of(
+		 translated->context, &client.local, silent_us(translated, of[CTA_TIMEOUT]))) >= 0 &&
+	    !list_add(&translated->found, &client))
+		translated->found_more[router]++;
 }
 
 /* ---- a dump ---- */
@@ -97,8 +111,11 @@ static void end(struct translated *translated, int error)
 	int64_t wait_us = translated->cost_us * COST_SHARE;
 	translated->next = mono_add(now, wait_us > EVERY_US ? wait_us : EVERY_US);
 	translated->list.count = 0;
-	if (!error)
-		translated->list = translated->found;
+	memset(translated->more, 0, sizeof translated->more);
+	if (error)
+		return;
+	translated->list = translated->found;
+	memcpy(translated->more, translated->found_more, sizeof translated->more);
 }
 
 /* Returns whether that was the last of it. */
@@ -136,16 +153,22 @@ static int on_answer(sd_event_source *source, int fd, uint32_t events, void *con
 	return 0;
 }
 
-/* Without conntrack there is no such file, and nothing to ask: asking would load it. */
-static bool any_followed(void)
+/* 0: there is no such file, or it cannot be read. */
+static int read_number(const char *path)
 {
 	char text[16] = "";
-	int fd = open("/proc/sys/net/netfilter/nf_conntrack_count", O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
-	bool any = read(fd, text, sizeof text - 1) > 0 && atoi(text) > 0;
+		return 0;
+	int number = read(fd, text, sizeof text - 1) > 0 ? atoi(text) : 0;
 	close(fd);
-	return any;
+	return number;
+}
+
+/* Without conntrack there is nothing to ask: asking would load it. */
+static bool any_followed(void)
+{
+	return read_number("/proc/sys/net/netfilter/nf_conntrack_count") > 0;
 }
 
 void translated_look(struct translated *translated, struct mono now)
@@ -155,6 +178,9 @@ void translated_look(struct translated *translated, struct mono now)
 	if (!translated->open || translated->running || !mono_reached(now, translated->next))
 		return;
 	translated->found.count = 0;
+	memset(translated->found_more, 0, sizeof translated->found_more);
+	translated->established_s =
+	    read_number("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established");
 	translated->asked = now;
 	if (!any_followed()) {
 		end(translated, 0);

@@ -11,6 +11,7 @@
 #include <systemd/sd-event.h>
 
 #include "control/clients/list.h"
+#include "vipd/config.h"
 
 struct translated {
 	bool open;    /* the guardian has given us the socket */
@@ -19,10 +20,15 @@ struct translated {
 	struct mono asked;
 	struct mono next;
 	int64_t cost_us;
-	bool (*is_wanted)(void *context, const struct address *address);
+	/* The router whose list a connection to this address belongs in, if it was silent for so long; -1:
+	 * none. */
+	int (*router_of)(void *context, const struct address *address, int64_t silent_us);
 	void *context;
-	struct list list; /* as it was the last time */
+	int64_t established_s; /* how long the kernel keeps one without traffic; 0: not known */
+	struct list list;      /* as it was the last time */
 	struct list found;
+	/* Those for which they have no room, of each router. */
+	unsigned more[CONFIG_ROUTERS_MAX], found_more[CONFIG_ROUTERS_MAX];
 	sd_event_source *io;
 };
 

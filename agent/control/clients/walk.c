@@ -173,13 +173,20 @@ static bool is_ipv6_only(struct nlmsghdr *h)
 	return attribute && nla_len(attribute) >= 1 && nla_get_u8(attribute);
 }
 
+struct hearing {
+	const struct config *config;
+	struct listeners *listeners;
+};
+
 static void found_listener(void *context, struct nlmsghdr *h, const struct inet_diag_msg *m)
 {
-	struct listeners *listeners = context;
+	const struct hearing *hearing = context;
+	struct listeners *listeners = hearing->listeners;
 	struct address address = address_in(m, m->id.idiag_src);
 	uint16_t port = ntohs(m->id.idiag_sport);
 	if (!address_is_unspecified(&address)) {
-		if (listeners->bound_count < WALK_BOUND_MAX) {
+		if (listeners->bound_count < WALK_BOUND_MAX &&
+		    config_has_address(hearing->config, &address)) {
 			listeners->bound[listeners->bound_count].address = address;
 			listeners->bound[listeners->bound_count++].port = port;
 		}
@@ -192,13 +199,16 @@ static void found_listener(void *context, struct nlmsghdr *h, const struct inet_
 		set(listeners->any[1], port);
 }
 
-int walk_listeners(struct walk *walk, struct listeners *listeners)
+int walk_listeners(struct walk *walk, const struct config *config, struct listeners *listeners)
 {
 	static struct listeners now;
+	struct hearing hearing = {config, &now};
 	memset(&now, 0, sizeof now);
-	int result = unless_absent(dump(walk, AF_INET6, STATE(TCP_LISTEN), NULL, 0, found_listener, &now));
+	int result =
+	    unless_absent(dump(walk, AF_INET6, STATE(TCP_LISTEN), NULL, 0, found_listener, &hearing));
 	if (!result)
-		result = unless_absent(dump(walk, AF_INET, STATE(TCP_LISTEN), NULL, 0, found_listener, &now));
+		result =
+		    unless_absent(dump(walk, AF_INET, STATE(TCP_LISTEN), NULL, 0, found_listener, &hearing));
 	if (!result)
 		*listeners = now;
 	return result;

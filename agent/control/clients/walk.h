@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "vipd/clients.h"
+#include "vipd/config.h"
 
 #define WALK_ADDRESSES_MAX 64 /* in one walk: each is compared with every socket */
 #define WALK_BOUND_MAX	   256
@@ -34,18 +35,18 @@ typedef void walk_handler(void *context, const struct client *client);
 int walk_clients(
     struct walk *walk, const struct address *addresses, unsigned count, walk_handler *handler, void *context);
 
-/* On which ports this node listens. */
+/* On which ports this node listens, as far as clients of the configured addresses come there. */
 struct listeners {
 	uint8_t any[2][65536 / 8]; /* of any address of IPv6, of IPv4 */
 	unsigned bound_count;
 	struct {
 		struct address address;
 		uint16_t port;
-	} bound[WALK_BOUND_MAX]; /* of one address; more than that are left out */
+	} bound[WALK_BOUND_MAX]; /* of a virtual address; more than that are left out */
 };
 
 /* 0 or -errno with *listeners untouched. */
-int walk_listeners(struct walk *walk, struct listeners *listeners);
+int walk_listeners(struct walk *walk, const struct config *config, struct listeners *listeners);
 
 /* Whether somebody listens there. */
 static inline bool listeners_have(

@@ -27,12 +27,16 @@ static bool is_served(const struct client_lists *lists, const struct config_rout
 	return served;
 }
 
+static const char no_route[] = "the only clients are this node itself, or no route from here leads to them";
+
 /* Of the holder. */
 static const char *reason_of_active(const struct client_lists *all, const struct client_router *lists)
 {
 	if (lists->refused[CLIENT_NO_LISTENER])
 		return "clients are connected to ports on which nobody listens here; where a proxy such as "
 		       "kube-proxy takes them, set `ports` on all servers";
+	if (lists->refused[CLIENT_NO_ROUTE])
+		return no_route;
 	if (all->translated.error)
 		return "no socket has a client, and the kernel does not say which connections it translates "
 		       "for a proxy such as kube-proxy (conntrack)";
@@ -53,7 +57,7 @@ static const char *reason_of_backup(const struct view *view, const struct client
 	if (lists->copy->list.count && lists->refused[CLIENT_NO_LISTENER])
 		return "nobody listens here on the ports that the clients are connected to; where a proxy "
 		       "such as kube-proxy takes them, set `ports` on all servers";
-	return "no client is connected";
+	return lists->refused[CLIENT_NO_ROUTE] ? no_route : "no client is connected";
 }
 
 /* Why nobody would be told; "": somebody would be. */

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nothing here waits for the lock of the kernel's RTNL, as a request for its routes would. See
+ * control/inet6.h.
+ */
+#include "control/clients/way.h"
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control/inet6.h"
+
+static void add(struct ways *ways, const struct address *address, uint8_t length)
+{
+	if (ways->count == WAYS_PREFIXES_MAX)
+		return;
+	ways->prefixes[ways->count].address = *address;
+	ways->prefixes[ways->count++].length = length;
+}
+
+static void read_ipv6(struct ways *ways)
+{
+	char line[128];
+	struct inet6_entry entry;
+	FILE *file = inet6_open();
+	while (file && fgets(line, sizeof line, file))
+		if (inet6_parse(line, &entry))
+			add(ways, &entry.address, (uint8_t)entry.prefix);
+	if (file)
+		fclose(file);
+}
+
+/* Routes without a gateway: interface, destination, gateway, … the mask is the eighth; as they are in memory.
+ */
+static void read_ipv4(struct ways *ways)
+{
+	char line[256];
+	unsigned to, gateway, mask;
+	FILE *file = fopen("/proc/net/route", "re");
+	while (file && fgets(line, sizeof line, file))
+		if (sscanf(line, "%*s %x %x %*s %*s %*s %*s %x", &to, &gateway, &mask) == 3 && !gateway) {
+			struct address address = address_of_bytes(&to, sizeof to);
+			add(ways, &address, (uint8_t)(96 + __builtin_popcount(mask)));
+		}
+	if (file)
+		fclose(file);
+}
+
+void ways_open(struct ways *ways, const char *interface)
+{
+	*ways = (struct ways){.ifindex = if_nametoindex(interface)};
+	for (int i = 0; i < 2; i++)
+		ways->sockets[i] =
+		    socket(i ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	read_ipv6(ways);
+	read_ipv4(ways);
+}
+
+void ways_close(struct ways *ways)
+{
+	for (int i = 0; i < 2; i++)
+		if (ways->sockets[i] >= 0)
+			close(ways->sockets[i]);
+}
+
+/* The kernel would reach itself from the very address. */
+static bool is_elsewhere(const struct ways *ways, const struct address *to)
+{
+	union endpoint from, at;
+	struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+	struct address source;
+	int fd = ways->sockets[address_is_ipv4(to)];
+	socklen_t size = sizeof from, at_size = endpoint_of(to, 9, &at);
+	if (address_is_link_local(to))
+		at.in6.sin6_scope_id = ways->ifindex;
+	bool found = connect(fd, &at.any, at_size) == 0 && getsockname(fd, &from.any, &size) == 0 &&
+		     address_of_sockaddr(&from.any, &source) && !address_equal(&source, to);
+	(void)connect(fd, &nowhere, sizeof nowhere); /* or the next one keeps this source */
+	return found;
+}
+
+static bool is_in(const struct address *address, const struct address *prefix, unsigned length)
+{
+	const uint8_t *a = address->in6.s6_addr, *b = prefix->in6.s6_addr;
+	unsigned bytes = length / 8, bits = length % 8;
+	return memcmp(a, b, bytes) == 0 && (!bits || (a[bytes] ^ b[bytes]) >> (8 - bits) == 0);
+}
+
+enum way way_to(const struct ways *ways, const struct address *to)
+{
+	if (!is_elsewhere(ways, to))
+		return WAY_NONE;
+	for (unsigned i = 0; i < ways->count; i++)
+		if (ways->prefixes[i].length <= 128 &&
+		    is_in(to, &ways->prefixes[i].address, ways->prefixes[i].length))
+			return WAY_NEIGHBOUR;
+	return WAY_ROUTER;
+}
