@@ -139,8 +139,10 @@ void record_conflict(struct engine *engine, const struct router *router, const s
 	b->conflict_address = claim->address;
 	b->conflict_vrid = claim->vrid;
 	memcpy(b->conflict_mac, claim->mac, sizeof b->conflict_mac);
-	if (fresh)
+	if (fresh) {
 		b->conflict_since_us = realtime_us();
+		memcpy(b->dropped_before, b->dropped, sizeof b->dropped_before);
+	}
 	board_end_router(engine->board, index_of(engine, router));
 	engine->changed |= fresh;
 }

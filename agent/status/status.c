@@ -106,7 +106,7 @@ enum holder router_holder(const json_t *router)
 	return member_number(active, "last_seen_ms") > limit ? HOLDER_SILENT : HOLDER_OTHER;
 }
 
-/* The likeliest first. */
+/* Of two that were met equally often the first is the likelier one. */
 const char *refusal_cause(const json_t *router, char out[static CAUSE_MAX])
 {
 	static const struct {
@@ -122,13 +122,15 @@ const char *refusal_cause(const json_t *router, char out[static CAUSE_MAX])
 		"another router has the link-local address of this one, or the network has a loop"},
 	    {"unknown_peer", "it is not in peers: list every router on every server"},
 	};
-	const json_t *dropped = json_object_get(router, "dropped");
+	const json_t *dropped = json_object_get(json_object_get(router, "conflict"), "dropped");
+	int64_t most = 0;
 	*out = '\0';
-	for (size_t i = 0; i < sizeof causes / sizeof causes[0] && !*out; i++) {
-		long long count = (long long)member_number(dropped, causes[i].reason);
-		if (count)
-			snprintf(out, CAUSE_MAX, "%lld adverts were refused (%s): %s", count,
-			    causes[i].reason, causes[i].advice);
+	for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++) {
+		int64_t count = member_number(dropped, causes[i].reason);
+		if (count <= most)
+			continue;
+		most = count;
+		snprintf(out, CAUSE_MAX, "adverts were refused (%s): %s", causes[i].reason, causes[i].advice);
 	}
 	return out;
 }

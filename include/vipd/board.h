@@ -123,7 +123,8 @@ struct board_router {
 	char reason_text[BOARD_REASON_MAX];
 	char health_text[BOARD_REASON_MAX]; /* why it is not healthy, or lowered; "" if neither */
 	uint64_t counters[BOARD_COUNTERS];
-	uint64_t dropped[ADVERT_VERDICTS]; /* adverts with our VRID that were refused */
+	uint64_t dropped[ADVERT_VERDICTS];	  /* adverts with our VRID that were refused, */
+	uint64_t dropped_before[ADVERT_VERDICTS]; /* until the last conflict began */
 	struct board_connections connections;
 	struct board_histogram takeover; /* decision to first NA handed to the kernel */
 	struct board_takeover last_takeover;

@@ -63,8 +63,8 @@ bool holder_is_unhealthy(const json_t *router);
 bool holder_is_recovering(const json_t *router);
 
 /*
- * Why several may answer for the address, or none hear each other, by what was refused: advice, "" if the
- * counters say nothing.
+ * Why several may answer for the address, or none hear each other, by what was refused most since the
+ * conflict began: advice, "" if nothing was. What was refused before is another story.
  */
 #define CAUSE_MAX 256
 const char *refusal_cause(const json_t *router, char out[static CAUSE_MAX]);

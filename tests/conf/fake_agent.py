@@ -194,9 +194,14 @@ def foreign_group(status):
     backup(status)["active_router"]["foreign"] = True
 
 
+def conflict(status, **dropped):
+    """Somebody else claims the address; what was refused since, beside a rollout of keys before."""
+    status["virtual_routers"][0].update(dropped={"unknown_vrid": 9, "auth_missing": 3000, **dropped}, conflict={
+        "kind": "address", "address": VIP, "mac": "02:00:00:00:00:12", "vrid": None, "since": at(5), "dropped": dropped})
+
+
 def keys_differ(status):
-    status["virtual_routers"][0].update(dropped={"unknown_vrid": 9, "auth_bad_mac": 744}, conflict={
-        "kind": "address", "address": VIP, "mac": "02:00:00:00:00:12", "vrid": None, "since": at(5)})
+    conflict(status, unknown_vrid=9, auth_bad_mac=744)
 
 
 VERSION = subprocess.run([VIPCTL, "--version"], capture_output=True, text=True).stdout.split()[-1]

@@ -11,7 +11,7 @@ from terminal import Terminal
 
 from fake_agent import (
     VIP, VIPCTL, address_elsewhere, address_left, address_missing, address_unknown, agent, at, backup, certificate,
-    certificate_expired, certificate_without_vip, check_fails, check_not_allowed, check_recovers, engine_hangs, fault,
+    certificate_expired, certificate_without_vip, check_fails, check_not_allowed, check_recovers, conflict, engine_hangs, fault,
     foreign_group, grouped, holder_silent, holder_unknown, kept, keys_differ, member, not_started, taken_by, unhealthy)
 
 
@@ -25,7 +25,10 @@ def test_all_is_well(agent):
 
 @pytest.mark.parametrize("damage, says", [
     (foreign_group, "VRID TAKEN: fe80::12 advertises VRID 100 with other addresses: NOBODY HOLDS OURS"),
-    (keys_differ, "Most likely: 744 adverts were refused (auth_bad_mac): the keys differ"),
+    (keys_differ, "Most likely: adverts were refused (auth_bad_mac): the keys differ"),
+    (lambda status: conflict(status, auth_bad_mac=1, auth_stale=744), "Most likely: adverts were refused (auth_stale): the clocks differ"),
+    (lambda status: conflict(status, auth_bad_mac=7, unknown_peer=7), "Most likely: adverts were refused (auth_bad_mac): the keys differ"),
+    (conflict, "Find that host (a vipd that was killed, a MetalLB or kube-vip speaker"),
     (engine_hangs, "the engine does not respond (last sign of life 5.2s ago)"),
     (address_missing, "ACTIVE WITHOUT ITS ADDRESS"),
     (address_elsewhere, "ACTIVE WITHOUT ITS ADDRESS"),

@@ -73,6 +73,8 @@ def test_a_skipped_step_is_refused_by_those_behind(nodes, keys):
     wait_for("refused", lambda: [auth_refusals(node).get("auth_unexpected", 0) for node in nodes[1:]], lambda seen: min(seen) > 0)
     for node in nodes[1:]:
         assert "auth is not configured here" in dict(node.logs())[f"{node.name}/vipd.log"]
+    wait_for("the advice of whoever took over", lambda: [node.vipctl("status", check=False).stdout for node in nodes[1:]],
+             lambda shown: any("Most likely: adverts were refused (auth_unexpected)" in text for text in shown))
 
 
 @pytest.mark.long

@@ -40,12 +40,15 @@ def start_all(nodes, squatted=False, **router):
 
 def test_a_silent_host_with_our_address_is_found(lab, nodes, attacker):
     lab.wait_holder(nodes[0])
+    attacker.send(advert("fe80::66", auth={}))
+    wait_for("an advert was refused before", lambda: nodes[0].router()["dropped"].get("auth_unexpected"))
     with squatter(attacker.host):
         seen = wait_for("the holder sees it", lambda: conflict(nodes[0]), lambda seen: seen and seen["mac"] == MAC, 20)
         assert (seen["kind"], seen["mac"], seen["address"]) == ("address", MAC, VIP)
         assert nodes[0].metric("vipd_router_conflict", router="api") == 1
         answer = nodes[0].vipctl("status", check=False)
         assert answer.returncode == 1 and re.search(f"CONFLICT: {MAC} also claims {VIP}", answer.stdout)
+        assert not seen["dropped"] and "Find that host" in " ".join(answer.stdout.split()) and "auth" not in answer.stdout
     wait_for("it is over", lambda: conflict(nodes[0]) is None)
     assert nodes[0].router()["state"] == "active"
     wait_for("it is over", lambda: conflict(nodes[0]) is None)

@@ -97,6 +97,25 @@ static void test_status_of_addresses(void **state)
 	}
 }
 
+/* What was refused before it began says nothing about it. */
+static void test_status_of_a_conflict(void **state)
+{
+	(void)state;
+	struct board_router *router = board_begin_router(&board, 1);
+	router->conflict = VRRP_CONFLICT_ADDRESS;
+	router->dropped[ADVERT_AUTH_MISSING] = router->dropped_before[ADVERT_AUTH_MISSING] = 3;
+	router->dropped[ADVERT_AUTH_STALE] = 744;
+	router->dropped_before[ADVERT_AUTH_STALE] = 40;
+	board_end_router(&board, 1);
+	json_t *json = status(INTERFACE);
+	const json_t *shown = json_array_get(json_object_get(json, "virtual_routers"), 0);
+	const json_t *dropped = json_object_get(json_object_get(shown, "conflict"), "dropped");
+	assert_null(json_object_get(dropped, "auth_missing"));
+	assert_int_equal(json_integer_value(json_object_get(dropped, "auth_stale")), 704);
+	assert_non_null(json_object_get(json_object_get(shown, "dropped"), "auth_missing"));
+	json_decref(json);
+}
+
 static void test_status_of_a_silent_engine(void **state)
 {
 	(void)state;
@@ -211,6 +230,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_status, setup),
 	    cmocka_unit_test_setup(test_recovering, setup),
 	    cmocka_unit_test_setup(test_status_of_addresses, setup),
+	    cmocka_unit_test_setup(test_status_of_a_conflict, setup),
 	    cmocka_unit_test_setup(test_status_of_a_silent_engine, setup),
 	    cmocka_unit_test_setup(test_status_before_the_engine, setup),
 	    cmocka_unit_test_setup(test_status_of_a_torn_record, setup),

@@ -97,13 +97,14 @@ static json_t *counters_json(const struct board_router *router)
 	return json;
 }
 
-/* Only what happened: two dozen zeros would hide it. */
-static json_t *dropped_json(const struct board_router *router)
+/* Only what happened, after `before` (NULL: ever): two dozen zeros would hide it. */
+static json_t *dropped_json(const struct board_router *router, const uint64_t *before)
 {
 	json_t *json = json_object();
 	for (unsigned i = ADVERT_OK + 1; i < ADVERT_VERDICTS; i++) {
-		if (router->dropped[i])
-			put(json, advert_verdict_name(i), json_integer((json_int_t)router->dropped[i]));
+		uint64_t count = router->dropped[i] - (before ? before[i] : 0);
+		if (count)
+			put(json, advert_verdict_name(i), json_integer((json_int_t)count));
 	}
 	return json;
 }
@@ -153,6 +154,7 @@ static json_t *conflict_json(const struct board_router *router)
 	put(json, "vrid",
 	    router->conflict == VRRP_CONFLICT_VRID ? json_integer(router->conflict_vrid) : json_null());
 	put(json, "since", text_json_time(router->conflict_since_us));
+	put(json, "dropped", dropped_json(router, router->dropped_before));
 	return json;
 }
 
@@ -196,7 +198,7 @@ static json_t *router_json(const struct view *view, const struct board_router *r
 	put(json, "handover_ms", milliseconds(vrrp_handover_time(router->advert_interval_us)));
 	put(json, "auth", json_string(config_auth_name(config ? config->auth : AUTH_OFF)));
 	put(json, "counters", counters_json(router));
-	put(json, "dropped", dropped_json(router));
+	put(json, "dropped", dropped_json(router, NULL));
 	put(json, "last_takeover", takeover_json(&router->last_takeover));
 	put(json, "conflict", conflict_json(router));
 	put(json, "group", group_router_json(view, router));
