@@ -58,6 +58,8 @@ const char *vrrp_reason_name(enum vrrp_reason reason)
 	    [VRRP_REASON_NO_SUCCESSOR] = "no_successor",
 	    [VRRP_REASON_UNHEALTHY] = "unhealthy",
 	    [VRRP_REASON_LATE] = "late",
+	    [VRRP_REASON_SHUTDOWN] = "shutdown",
+	    [VRRP_REASON_REMOVED] = "removed",
 	};
 	return reason < VRRP_REASONS ? names[reason] : "unknown";
 }

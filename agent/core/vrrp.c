@@ -139,8 +139,10 @@ static void standing_changed(
 	if (vr->state == VRRP_BACKUP && vr_is_candidate(vr) &&
 	    (!was_candidate || (better && health == VRRP_HEALTHY)))
 		vr->preempt_after = mono_add(now, vr->params.preempt_delay_us);
-	candidacy(
-	    vr, now, is_health ? VRRP_REASON_UNHEALTHY : VRRP_REASON_DRAINED, was_candidate, old_down, out);
+	enum vrrp_reason why = is_health    ? VRRP_REASON_UNHEALTHY
+			       : event->why ? event->why
+					    : VRRP_REASON_DRAINED;
+	candidacy(vr, now, why, was_candidate, old_down, out);
 }
 
 static void reconfigure(
@@ -176,12 +178,13 @@ static void reconfigure(
 
 static void stop(struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out)
 {
+	enum vrrp_reason why = event->why ? event->why : VRRP_REASON_STOPPED;
 	vr->stopping = true;
 	vr->stay_us = event->stay_us;
 	if (vr->state == VRRP_ACTIVE) {
-		vr_hand_over(vr, now, VRRP_INITIALIZE, VRRP_REASON_STOPPED, 0, out);
+		vr_hand_over(vr, now, VRRP_INITIALIZE, why, 0, out);
 	} else if (vr->state != VRRP_INITIALIZE) {
-		vr_transition(vr, VRRP_INITIALIZE, VRRP_REASON_STOPPED, 0, out);
+		vr_transition(vr, VRRP_INITIALIZE, why, 0, out);
 		vr_stand_back(vr, now);
 	}
 	if (vr->handover == VRRP_AWAY)

@@ -253,9 +253,9 @@ void router_health(struct engine *engine, struct router *router, struct mono now
     uint8_t lowered, uint32_t valid_ms, const char *text); /* valid_ms 0: for ever */
 /* Looks whether the tracked interfaces change what that makes of it. */
 void router_tracks(struct engine *engine, struct router *router, struct mono now);
-/* Drains it until a time (MONO_NEVER: until it is resumed), or ends that (`until` MONO_NEVER). */
+/* Drains it until a time (MONO_NEVER: until it is resumed); why: DRAINED or SHUTDOWN. NONE ends that. */
 void router_drain(
-    struct engine *engine, struct router *router, struct mono now, bool draining, struct mono until);
+    struct engine *engine, struct router *router, struct mono now, enum vrrp_reason why, struct mono until);
 /* Something happened to it: flush will look at it. Whoever changes what router_deadline() or the board says
  * of it does this. */
 void router_touch(struct engine *engine, struct router *router);

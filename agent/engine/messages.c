@@ -100,6 +100,9 @@ static void sanitize(char *text, size_t size)
 static void drain(struct engine *engine, const struct message *message, struct mono now)
 {
 	bool draining = message->type == MESSAGE_DRAIN;
+	enum vrrp_reason why = !draining		 ? VRRP_REASON_NONE
+			       : message->drain.shutdown ? VRRP_REASON_SHUTDOWN
+							 : VRRP_REASON_DRAINED;
 	uint32_t for_ms = message->drain.for_ms;
 	struct mono until = for_ms ? mono_add(now, for_ms * USEC_PER_MS) : MONO_NEVER;
 	const struct router_id *which = &message->drain.router;
@@ -110,13 +113,15 @@ static void drain(struct engine *engine, const struct message *message, struct m
 			continue;
 		struct suppressed suppressed;
 		if (complaint_due(&r->complaints[COMPLAINT_DRAIN], CHANGES_LOGGED, now, &suppressed))
-			log_router(LOG_LEVEL_NOTICE, r->config.name, "%s by user %u%s%s",
+			log_router(LOG_LEVEL_NOTICE, r->config.name, "%s by user %u%s%s%s",
 			    draining ? "drained" : "resumed", message->drain.uid,
-			    draining && for_ms ? " for a time" : "", suppressed.text);
+			    draining && for_ms ? " for a time" : "",
+			    why == VRRP_REASON_SHUTDOWN ? ": the machine is being stopped" : "",
+			    suppressed.text);
 		r->drained_until = draining ? until : MONO_NEVER;
 		if (draining)
 			record_drain(engine, r, message->drain.uid);
-		router_drain(engine, r, now, draining, r->drained_until);
+		router_drain(engine, r, now, why, r->drained_until);
 	}
 }
 

@@ -116,7 +116,9 @@ static void stop_others(struct engine *engine, const struct configuration *next,
 		struct router *r = &engine->routers[i];
 		if (r->used && !r->kept && !r->vr.stopping)
 			router_event(engine, r, now,
-			    &(struct vrrp_event){.type = VRRP_EVENT_STOP, .stay_us = stay_of(next, r)});
+			    &(struct vrrp_event){.type = VRRP_EVENT_STOP,
+				.why = VRRP_REASON_REMOVED,
+				.stay_us = stay_of(next, r)});
 	}
 }
 

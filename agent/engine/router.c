@@ -271,15 +271,15 @@ void router_tracks(struct engine *engine, struct router *router, struct mono now
 }
 
 void router_drain(
-    struct engine *engine, struct router *router, struct mono now, bool draining, struct mono until)
+    struct engine *engine, struct router *router, struct mono now, enum vrrp_reason why, struct mono until)
 {
 	router->drained_until = until;
 	engine->changed = engine->drain_changed = true;
 	router_touch(engine, router);
-	if (router->vr.drained == draining)
+	if (router->vr.drained == (why != VRRP_REASON_NONE))
 		return;
 	router_event(engine, router, now,
-	    &(struct vrrp_event){.type = draining ? VRRP_EVENT_DRAIN : VRRP_EVENT_RESUME});
+	    &(struct vrrp_event){.type = why ? VRRP_EVENT_DRAIN : VRRP_EVENT_RESUME, .why = why});
 }
 
 void router_timers(struct engine *engine, struct router *router, struct mono now)
@@ -292,7 +292,7 @@ void router_timers(struct engine *engine, struct router *router, struct mono now
 		if (complaint_due(&router->complaints[COMPLAINT_DRAIN], CHANGES_LOGGED, now, &suppressed))
 			log_router(LOG_LEVEL_NOTICE, router->config.name,
 			    "the time of its drain is over, it takes part again%s", suppressed.text);
-		router_drain(engine, router, now, false, MONO_NEVER);
+		router_drain(engine, router, now, VRRP_REASON_NONE, MONO_NEVER);
 	}
 	if (mono_reached(now, vrrp_deadline(&router->vr)))
 		router_event(engine, router, now, &(struct vrrp_event){.type = VRRP_EVENT_TIMER});

@@ -62,6 +62,8 @@ static const char *const plain_reasons[VRRP_REASONS] = {
     [VRRP_REASON_NO_SUCCESSOR] =
 	"drained, but no other server took over: it keeps the address until one does",
     [VRRP_REASON_UNHEALTHY] = "failing, and when_unhealthy is \"resign\"",
+    [VRRP_REASON_SHUTDOWN] = "drained, because the machine is being stopped",
+    [VRRP_REASON_REMOVED] = "not in the configuration any more",
 };
 
 static void reason_text(const struct transition *transition, char *text, size_t size)
@@ -200,6 +202,8 @@ static const char *const message_ids[VRRP_REASONS] = {
     [VRRP_REASON_NO_SUCCESSOR] = "a046c45294a946e49e87c4703870a6bf",
     [VRRP_REASON_UNHEALTHY] = "6f222264bc8841a288767c8eeeef558b",
     [VRRP_REASON_LATE] = "fd330e97411d4ecbb08e88812fe145eb",
+    [VRRP_REASON_SHUTDOWN] = "d0d57bcc343222657b0cee6f704b627c",
+    [VRRP_REASON_REMOVED] = "095afbc54e5fa5bde9ed0462eb31873b",
 };
 
 void transitions_tell(void)

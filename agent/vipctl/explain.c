@@ -53,46 +53,15 @@ static const char *clock_text(const char *at, char out[static SHOW_TEXT_MAX])
 
 /* ---- why ---- */
 
-struct words {
-	const char *why;    /* @A: who held it; @B: who holds it now; @W: what was said */
-	const char *advice; /* the same */
-};
-
-static const struct words words[CAUSES] = {
-    [CAUSE_UNKNOWN] = {"@B says: @W", "journalctl -u vipd on @A and on @B"},
-    [CAUSE_FIRST] = {"nobody is known to have held it before (@W)", "nothing"},
-    [CAUSE_DRAINED] = {"an operator has drained @A",
-	"nothing; when @A may hold it again: vipctl resume there"},
-    [CAUSE_STOPPED] = {"vipd on @A was stopped, or ended and handed over",
-	"nothing, if somebody has stopped or restarted it; else: journalctl -u vipd on @A"},
-    [CAUSE_ENGINE_DIED] = {"the engine of @A has died again and again, so its vipd gave the address up",
-	"journalctl -u vipd on @A, and report what it says as a bug"},
-    [CAUSE_LINK] = {"@A has lost its link: @W", "look at cable, switch port and interface of @A: ip link"},
-    [CAUSE_REFUSED] = {"the kernel of @A did not keep the address: @W",
-	"journalctl -u vipd on @A; look what else changes addresses there"},
-    [CAUSE_LATE] = {"vipd on @A did not get to run: @W. It was stopped, or the machine was frozen, "
-		    "suspended or starved",
-	"look at load, memory and stolen time of @A at that time: journalctl -k, sar"},
-    [CAUSE_UNHEALTHY] = {"@A was unhealthy: @W", "repair what the check asks for on @A; vipctl status there"},
-    [CAUSE_PREFERRED] = {"@B is preferred (it has the higher priority) and can hold it again", "nothing"},
-    [CAUSE_PARTITION] =
-	{"@A went on as Active, but @B did not hear it (@W): the network between them was broken, "
-	 "or @A could not send",
-	    "look at switch, cables and firewall between @A and @B: vipctl doctor on both"},
-    [CAUSE_DIED] = {"@A fell silent (@W), and its vipd was started anew later: vipd or the machine had died",
-	"see why on @A: journalctl -u vipd, journalctl -b -1"},
-    [CAUSE_SILENT] =
-	{"@A fell silent (@W) and has not been heard since: the machine, its network or its vipd is dead",
-	    "look at @A: does it run, is it on the network? journalctl -u vipd there"},
-};
-
 /* Of what the one who left says the health is the cause, not that a better one was heard. */
 static const char *said(const struct story *story)
 {
 	const json_t *from = story->move->from, *to = story->move->to;
-	const char *trouble = member_text(from, "end_health_reason"), *end = member_text(from, "end_reason");
+	const char *trouble = member_text(from, "end_health_reason"), *end = member_text(from, "end_reason"),
+		   *lowered = member_text(from, "end_lowered_reason");
 	switch (story->cause) {
 	case CAUSE_UNHEALTHY: return *trouble ? trouble : member_text(to, "reason");
+	case CAUSE_LOWERED: return *lowered ? lowered : member_text(to, "reason");
 	case CAUSE_LINK:
 	case CAUSE_REFUSED:
 	case CAUSE_LATE: return end;
@@ -102,12 +71,14 @@ static const char *said(const struct story *story)
 
 static void tell(const struct story *story, const char *title, const char *template)
 {
-	char text[TEXT_MAX];
+	char text[TEXT_MAX], gap[SHOW_TEXT_MAX];
 	size_t length = 0;
+	show_duration(story->move->gap_ms, gap);
 	for (const char *c = template; *c && length < sizeof text - 1;) {
 		const char *put = *c != '@'	? NULL
 				  : c[1] == 'A' ? story->from
 				  : c[1] == 'B' ? story->to
+				  : c[1] == 'G' ? gap
 						: said(story);
 		if (put)
 			length += (size_t)snprintf(text + length, sizeof text - length, "%.200s", put);
@@ -125,11 +96,14 @@ static void tell_before(const struct story *story)
 {
 	char held[SHOW_TEXT_MAX], since[SHOW_TEXT_MAX];
 	const json_t *from = story->move->from;
+	bool vacant = story->cause == CAUSE_VACANT;
 	if (!from)
 		return;
-	int64_t begin = time_parse(member_text(from, "from"));
-	line(story, "Before", "%s had held it for %s, since %s.", story->from,
-	    show_duration(story->move->at_ms - begin, held), show_time(member_text(from, "from"), since));
+	int64_t begin = time_parse(member_text(from, "from")), end = story->move->at_ms;
+	if (holding_end_ms(from) < end)
+		end = holding_end_ms(from);
+	line(story, "Before", "%s had held it for %s, %s %s.", story->from, show_duration(end - begin, held),
+	    vacant ? "until" : "since", show_time(member_text(from, vacant ? "until" : "from"), since));
 }
 
 static void tell_heard(const struct story *story)
@@ -228,16 +202,24 @@ static int64_t outage_ms(const struct story *story)
 
 static void tell_clients(const struct story *story)
 {
-	char both[SHOW_TEXT_MAX], until[SHOW_TEXT_MAX];
+	char both[SHOW_TEXT_MAX], until[SHOW_TEXT_MAX], gap[SHOW_TEXT_MAX];
 	int64_t overlap = move_overlap_ms(story->move), outage = outage_ms(story);
 	if (!story->move->to) {
 		line(story, "Clients", "nobody answered from then on.");
 		return;
 	}
 	switch (story->cause) {
+	case CAUSE_VACANT:
+		line(story, "Clients", "had no answer for %s: nobody held the address.",
+		    show_duration(story->move->gap_ms, gap));
+		return;
+	case CAUSE_KEPT: line(story, "Clients", "saw nothing: %s kept the address.", story->from); return;
 	case CAUSE_DRAINED:
+	case CAUSE_SHUTDOWN:
 	case CAUSE_STOPPED:
+	case CAUSE_REMOVED:
 	case CAUSE_ENGINE_DIED:
+	case CAUSE_LOWERED:
 	case CAUSE_PREFERRED:
 		line(story, "Clients",
 		    "saw nothing: %s kept the address until %s had announced it. Open connections had to be "
@@ -302,7 +284,7 @@ static void tell_story(const struct story *story)
 	char at[SHOW_TEXT_MAX], text[CELL_MAX], ago[SHOW_TEXT_MAX];
 	line(story, story->move->router, "%s, %s, %s ago", move_text(story->move, text),
 	    show_time(story->move->at, at), show_duration(time_now_ms() - story->move->at_ms, ago));
-	tell(story, "Why", words[story->cause].why);
+	tell(story, "Why", cause_words[story->cause].why);
 	tell_before(story);
 	tell_heard(story);
 	tell_decided(story);
@@ -310,7 +292,7 @@ static void tell_story(const struct story *story)
 	tell_clients(story);
 	tell_checks(story);
 	tell_now(story);
-	tell(story, "To do", words[story->cause].advice);
+	tell(story, "To do", cause_words[story->cause].advice);
 }
 
 /* ---- what it is made of ---- */
@@ -349,15 +331,32 @@ static json_t *moment_get(const struct vipctl *ctl, const struct move *move)
 	return moment;
 }
 
-static void explain(
-    const struct vipctl *ctl, const json_t *status, const json_t *timeline, const struct move *move)
+/* When the one before said something last, if it sends hellos; see move_cause(). now_ms: before the status.
+ * If the timeline, which is newer, has it as Active, then it was that. */
+static int64_t heard_ms(const json_t *router, const struct move *move, int64_t now_ms)
 {
+	size_t i;
+	json_t *member;
+	if (member_true(move->from, "self"))
+		return INT64_MAX;
+	json_array_foreach(json_object_get(json_object_get(router, "group"), "members"), i, member)
+	{
+		if (strcmp(member_text(member, "address"), member_text(move->from, "address")) == 0)
+			return now_ms - member_number(member, "last_seen_ms");
+	}
+	return -1;
+}
+
+static void explain(const struct vipctl *ctl, const json_t *status, int64_t now_ms, const json_t *timeline,
+    const struct move *move)
+{
+	const json_t *router = router_named(status, move->router);
 	json_t *moment = moment_get(ctl, move);
 	struct story story = {.ctl = ctl,
 	    .move = move,
-	    .cause = move_cause(move),
+	    .cause = move_cause(move, heard_ms(router, move, now_ms)),
 	    .timeline = timeline,
-	    .router = router_named(status, move->router),
+	    .router = router,
 	    .status = status,
 	    .moment = moment,
 	    .from = move->from ? holding_name(move->from) : "nobody",
@@ -388,9 +387,10 @@ int command_explain(const struct vipctl *ctl)
 {
 	size_t number = number_given(ctl);
 	json_t *timeline = NULL, *status = NULL;
-	int result = call_json(ctl, "GET", "/v1/timeline", &timeline, NULL);
-	if (result == EXIT_FINE)
-		result = call_json(ctl, "GET", "/v1/status", &status, NULL);
+	int64_t now_ms = time_now_ms();
+	int result = call_json(ctl, "GET", "/v1/status", &status, NULL);
+	if (result == EXIT_FINE) /* after it: see heard_ms() */
+		result = call_json(ctl, "GET", "/v1/timeline", &timeline, NULL);
 	struct moves moves = moves_of(timeline);
 	if (result == EXIT_FINE && number > moves.count) {
 		fprintf(stderr, "vipctl: %s\n",
@@ -398,7 +398,7 @@ int command_explain(const struct vipctl *ctl)
 				: "nobody has held an address in the last day, as far as this node knows");
 		result = EXIT_ATTENTION;
 	} else if (result == EXIT_FINE) {
-		explain(ctl, status, timeline, &moves.items[moves.count - number]);
+		explain(ctl, status, now_ms, timeline, &moves.items[moves.count - number]);
 	}
 	free(moves.items);
 	json_decref(status);

@@ -14,11 +14,13 @@
 #define POLL_MS 20
 #define WAIT_MS 3000 /* and what the protocol takes */
 
-enum { OPTION_FOR = OPTION_LONG, OPTION_FORCE };
+enum { OPTION_FOR = OPTION_LONG, OPTION_FORCE, OPTION_SHUTDOWN };
 
 const struct cli_option drain_options[] = {
     {OPTION_FOR, "for", "TIME", "resume by itself after that time, such as 10m"},
     {OPTION_FORCE, "force", NULL, "also if no healthy server can take over"},
+    {OPTION_SHUTDOWN, "shutdown", NULL,
+	"the machine is being stopped: the others are told that, not who drained"},
     {0},
 };
 
@@ -170,15 +172,29 @@ static int post(const struct vipctl *ctl, char *path)
 	return EXIT_FINE;
 }
 
+/* NULL without memory; the caller frees it. */
+static char *change_path(const struct vipctl *ctl, const char *prefix, bool shutdown)
+{
+	const char *const arguments[][2] = {{"router", argument_first(ctl)},
+	    {"for", option_value(ctl, OPTION_FOR)}, {"shutdown", shutdown ? "1" : NULL}};
+	char *path = strdup(prefix), *next;
+	for (size_t i = 0; path && i < sizeof arguments / sizeof arguments[0]; i++) {
+		next = call_path(path, arguments[i][0], arguments[i][1]);
+		free(path);
+		path = next;
+	}
+	return path;
+}
+
 static int change(const struct vipctl *ctl, const char *prefix, condition *is_done,
     int (*report)(const struct vipctl *ctl, const json_t *router))
 {
 	json_t *status, *router;
 	size_t i;
-	char *some = call_path(prefix, "router", argument_first(ctl));
-	char *path = some ? call_path(some, "for", option_value(ctl, OPTION_FOR)) : NULL;
-	free(some);
-	int result = post(ctl, path);
+	bool shutdown = option_value(ctl, OPTION_SHUTDOWN) != NULL;
+	int result = post(ctl, change_path(ctl, prefix, shutdown));
+	if (result == EXIT_REFUSED && shutdown) /* an older agent, such as one in a pod: moved it must be */
+		result = post(ctl, change_path(ctl, prefix, false));
 	if (result != EXIT_FINE)
 		return result;
 	result = wait_until(ctl, is_done, &status);

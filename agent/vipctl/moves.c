@@ -30,7 +30,7 @@ static bool is_over(const json_t *holding)
 static bool leaver_knows(const json_t *from)
 {
 	static const char *const codes[] = {
-	    "drained", "unhealthy", "stopped", "link_down", "address_failed", "late"};
+	    "drained", "shutdown", "unhealthy", "stopped", "removed", "link_down", "address_failed", "late"};
 	for (size_t i = 0; is_over(from) && i < sizeof codes / sizeof codes[0]; i++)
 		if (strcmp(member_text(from, "end_code"), codes[i]) == 0)
 			return true;
@@ -127,14 +127,18 @@ struct moves moves_of(const json_t *timeline)
 	return moves;
 }
 
+bool move_is_vacant(const struct move *move)
+{
+	return move->from && move->to && move->gap_ms > MOVE_BOTH_MS;
+}
+
 const char *move_text(const struct move *move, char out[static CELL_MAX])
 {
 	bool both = move->gap_ms < -MOVE_BOTH_MS && move->from && !is_over(move->from);
-	bool nobody = move->to && move->gap_ms > MOVE_BOTH_MS;
 	snprintf(out, CELL_MAX, "%s -> %s%s%s",
-	    nobody	 ? "nobody"
-	    : move->from ? holding_name(move->from)
-			 : "?",
+	    move_is_vacant(move) ? "nobody"
+	    : move->from	 ? holding_name(move->from)
+				 : "?",
 	    move->to ? holding_name(move->to) : "nobody", both ? " and still " : "",
 	    both ? holding_name(move->from) : "");
 	return text_tame(out);

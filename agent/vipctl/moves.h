@@ -42,26 +42,42 @@ int64_t holding_end_ms(const json_t *holding);
 /* Copies `text` with names for the addresses of those that `timeline` knows. */
 void name_addresses(const json_t *timeline, const char *text, char *out, size_t room);
 
+/* Nobody held it before, for longer than a move takes. */
+bool move_is_vacant(const struct move *move);
+
 /* For how long both held it, in ms; 0: they did not. INT64_MAX: they still do. */
 int64_t move_overlap_ms(const struct move *move);
 
 /* Why an address moved, as far as can be known from what both have said. */
 enum cause {
 	CAUSE_UNKNOWN,
-	CAUSE_FIRST, /* nobody is known to have held it before */
+	CAUSE_FIRST,  /* nobody is known to have held it before */
+	CAUSE_VACANT, /* nobody had held it for a while, and now somebody can */
 	CAUSE_DRAINED,
+	CAUSE_KEPT,	   /* it was drained, and nobody took over */
+	CAUSE_SHUTDOWN,	   /* the machine is being stopped */
 	CAUSE_STOPPED,	   /* vipd was, in order */
+	CAUSE_REMOVED,	   /* from the configuration */
 	CAUSE_ENGINE_DIED, /* again and again: the guardian gave it up */
 	CAUSE_LINK,
 	CAUSE_REFUSED, /* by the kernel */
 	CAUSE_LATE,    /* its engine did not run */
 	CAUSE_UNHEALTHY,
+	CAUSE_LOWERED,	 /* the priority of the old one, by checks with a weight */
 	CAUSE_PREFERRED, /* the new one is, and can again */
 	CAUSE_PARTITION, /* it was Active all the time, and not heard */
 	CAUSE_DIED,	 /* silent, and then started anew */
 	CAUSE_SILENT,	 /* and it still is, as far as is known */
 	CAUSES
 };
-enum cause move_cause(const struct move *move);
+/* heard_ms: when the one before was heard last, since 1970; -1: not known, INT64_MAX: it is this node. */
+enum cause move_cause(const struct move *move, int64_t heard_ms);
 /* "unknown", "first", "drained", … */
 const char *cause_name(enum cause cause);
+
+/* @A: who held it; @B: who holds it now; @W: what was said; @G: for how long nobody held it */
+struct cause_words {
+	const char *why;
+	const char *advice;
+};
+extern const struct cause_words cause_words[CAUSES];

@@ -89,6 +89,7 @@ struct message {
 			struct router_id router; /* interface "": every router */
 			uint32_t uid;		 /* who asked */
 			uint32_t for_ms;	 /* DRAIN: ends by itself after that; 0: does not */
+			uint8_t shutdown;	 /* DRAIN: not 0: the machine is being stopped */
 		} drain;			 /* DRAIN and RESUME */
 		struct {
 			struct router_id router;

@@ -57,6 +57,8 @@ enum vrrp_reason {
 	VRRP_REASON_NO_SUCCESSOR, /* drained, but nobody took over */
 	VRRP_REASON_UNHEALTHY,	  /* with when_unhealthy = "resign" */
 	VRRP_REASON_LATE,	  /* the engine slept too long; detail: us since the last advert was sent */
+	VRRP_REASON_SHUTDOWN,	  /* drained, because the machine is being stopped */
+	VRRP_REASON_REMOVED,	  /* it is not configured any more */
 	VRRP_REASONS
 };
 
@@ -165,8 +167,9 @@ struct vrrp_event {
 		} answer;
 		int64_t stay_us; /* keep the address for at least so long, if nobody else has it */
 	};
-	unsigned index;	  /* of an address */
-	uint32_t present; /* CONFIG, LINK_UP, SHARED: bit i = address i */
+	enum vrrp_reason why; /* DRAIN, STOP: NONE is DRAINED, STOPPED */
+	unsigned index;	      /* of an address */
+	uint32_t present;     /* CONFIG, LINK_UP, SHARED: bit i = address i */
 };
 
 enum vrrp_effect_type {

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What vipctl tells of the group over time, against an agent of a few lines (fake_agent.py)."""
 
+import datetime
 import json
 import re
+import time
 
 import pytest
 
@@ -64,14 +66,24 @@ SILENCE = "nothing was heard of it any more"
 
 @pytest.mark.parametrize("before, after, cause, says", [
     ({"until": 70, "end": ("drained", "drained")}, {"code": "resigned"}, "drained", "an operator has drained k8s-node01"),
+    ({"code": "no_successor", "until": 70, "end": BETTER}, {"code": "peer_unhealthy"}, "drained", "an operator has drained k8s-node01"),
+    ({"until": 70, "end": ("shutdown", "drained, because the machine is being stopped")}, {"code": "resigned"}, "shutdown",
+     "k8s-node01 was being stopped or rebooted"),
     ({"until": 70, "end": ("stopped", "stopped")}, {"code": "resigned"}, "stopped", "vipd on k8s-node01 was stopped"),
+    ({"until": 70, "end": ("removed", "not in the configuration any more")}, {"code": "resigned"}, "removed", "out of the configuration of k8s-node01"),
     ({"until": 70, "end": ("started", "started")}, {"code": "resigned"}, "engine_died", "the engine of k8s-node01 has died again and again"),
     ({"until": 70, "end": ("link_down", "interface eth0 has no carrier")}, {}, "link", "k8s-node01 has lost its link: interface eth0 has no carrier"),
     ({"until": 69, "end": ("address_failed", "it was removed again and again")}, {"code": "resigned"}, "refused", "it was removed again and again"),
     ({"until": 70, "end": ("late", "the engine was late: no advertisement sent for 1.0s")}, {}, "late", "did not get to run: the engine was late"),
     ({"until": 70, "end": BETTER, "end_health_reason": "apiserver: HTTP 500"}, {"code": "peer_unhealthy"}, "unhealthy",
      "k8s-node01 was unhealthy: apiserver: HTTP 500"),
-    ({"until": 70, "end": BETTER}, {"code": "preempted_lower"}, "preferred", "k8s-node02 is preferred"),
+    ({"until": 70, "end": BETTER, "end_lowered": 40, "end_lowered_reason": "disk: full"}, {"code": "preempted_lower"}, "lowered",
+     "a check with a weight had lowered the priority of k8s-node01: disk: full"),
+    ({"until": 70, "end": BETTER}, {"code": "preempted_lower", "reason": "preempted fe80::11 of lower priority 110"}, "lowered",
+     "lowered the priority of k8s-node01: preempted k8s-node01 of lower priority 110"),  # an older vipd does not say why
+    ({"until": 70, "end": BETTER, "end_lowered": 40, "end_lowered_reason": "disk: full"}, {"code": "preempted_lower", "priority": 200}, "preferred",
+     "k8s-node02 is preferred"),
+    ({"until": 70, "end": BETTER, "priority": 100}, {"code": "preempted_lower"}, "preferred", "k8s-node02 is preferred"),
     ({"until": 90, "end": BETTER}, {}, "partition", "k8s-node01 went on as Active, but k8s-node02 did not hear it"),
     ({}, {}, "partition", "the network between them was broken"),
     ({"until": 70, "end": ("started", "started")}, {}, "died", "fell silent (no advertisement for 310ms), and its vipd was started anew"),
@@ -85,6 +97,40 @@ def test_explain_finds_the_cause(agent, before, after, cause, says):
     assert done.returncode == 0, done.stderr
     assert says in done.stdout and len(done.stdout.splitlines()) == 10 and "fe80::1" not in done.stdout, done.stdout
     assert json.loads(agent.run("explain", "-o", "json").stdout)["cause"] == cause
+
+
+@pytest.mark.parametrize("heard_since, cause, says", [
+    (True, "partition", "k8s-node02 went on as Active, but k8s-node01 did not hear it"),
+    (False, "silent", "k8s-node02 fell silent (no advertisement for 310ms) and has not been heard since")])
+def test_who_has_said_nothing_since_the_move_is_silent(agent, heard_since, cause, says):
+    """For three intervals of hellos the timeline has it as Active."""
+    agent.timeline["holdings"] = [holding(2, 10), holding(1, 70)]
+    moved = datetime.datetime(2026, 11, 22, 16, 1, 10, tzinfo=datetime.timezone.utc).timestamp()
+    silent_s = 0.4 if heard_since else time.time() - moved + 0.3
+    grouped(agent.status, member(2, address="fe80::12", state="active", last_seen_ms=int(silent_s * 1000)))
+    done = agent.run("explain", "-o", "json")
+    assert json.loads(done.stdout)["cause"] == cause, done.stdout
+    assert says in " ".join(agent.run("explain").stdout.split())
+
+
+def test_explain_of_a_time_in_which_nobody_held_it(agent):
+    """The move before it says why the other one had left."""
+    agent.timeline["holdings"] = [holding(1, 10, 70, end=("stopped", "stopped")), holding(2, 670, reason="no advertisement from anybody")]
+    shown = " ".join(agent.run("explain", env={"TZ": "UTC"}).stdout.split())
+    for words in ("api nobody -> k8s-node02, 2026-11-22 16:11:10.000",
+                  "Why nobody had held it for 10m00s, since k8s-node01 left it; then k8s-node02 took it (no advertisement from anybody).",
+                  "Before k8s-node01 had held it for 1m00s, until 2026-11-22 16:01:10.000.",
+                  "Clients had no answer for 10m00s: nobody held the address."):
+        assert words in shown, shown
+    assert json.loads(agent.run("explain", "-o", "json").stdout)["cause"] == "vacant"
+    assert json.loads(agent.run("explain", "2", "-o", "json").stdout)["cause"] == "stopped"
+
+
+def test_explain_of_a_drain_to_which_nobody_succeeds(agent):
+    agent.timeline["holdings"] = [holding(1, 10, 70, end=("drained", "drained")), holding(1, 70.2, code="no_successor")]
+    shown = " ".join(agent.run("explain").stdout.split())
+    assert "k8s-node01 was drained, but no other server could take over" in shown and "Clients saw nothing: k8s-node01 kept the address." in shown, shown
+    assert json.loads(agent.run("explain", "-o", "json").stdout)["cause"] == "kept"
 
 
 def test_explain_tells_what_was_recorded(agent):

@@ -123,6 +123,25 @@ static void test_claimant_resigns(void **state)
 	       "> stopped\n");
 }
 
+/* A drain and a stop can have a reason of their own, which says more. */
+static void test_why(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	step("drain", &(struct vrrp_event){.type = VRRP_EVENT_DRAIN, .why = VRRP_REASON_SHUTDOWN});
+	expect("[3000.000] drain\n"
+	       "> advert 0\n"
+	       "> active -> backup: shutdown\n");
+	begin_active(&plain);
+	step("stop", &(struct vrrp_event){.type = VRRP_EVENT_STOP, .why = VRRP_REASON_REMOVED});
+	expect("[3000.000] stop\n"
+	       "> advert 0\n"
+	       "> active -> initialize: removed\n");
+	begin(&plain);
+	step("stop", &(struct vrrp_event){.type = VRRP_EVENT_STOP, .why = VRRP_REASON_REMOVED});
+	assert_int_equal(vr.reason, VRRP_REASON_REMOVED);
+}
+
 /* Two successors at once: an announcement may be the loser's, so it proves nothing; the bound does. */
 static void test_drain_with_two_successors(void **state)
 {
@@ -292,6 +311,7 @@ int main(void)
 	    cmocka_unit_test(test_active_resigns),
 	    cmocka_unit_test(test_second_notice),
 	    cmocka_unit_test(test_drain_with_successor),
+	    cmocka_unit_test(test_why),
 	    cmocka_unit_test(test_claimant_resigns),
 	    cmocka_unit_test(test_drain_with_two_successors),
 	    cmocka_unit_test(test_resume_at_once),

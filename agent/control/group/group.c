@@ -276,6 +276,19 @@ static void wipe(struct group_router *routers, unsigned count)
 	free(routers);
 }
 
+/* The others need not wait for three intervals to know. */
+static void leave(struct group *group, const struct config *next)
+{
+	struct mono now = mono_now();
+	for (unsigned i = 0; i < group->count; i++) {
+		bool stays = false;
+		for (unsigned n = 0; next && n < next->router_count; n++)
+			stays |= router_id_equal(&group->routers[i].id, &next->routers[n].id);
+		if (!stays)
+			group_take_leave(group, i, next ? VRRP_REASON_REMOVED : VRRP_REASON_STOPPED, now);
+	}
+}
+
 /* What is known of a group outlives a reload. */
 static void group_configure(void *part)
 {
@@ -291,6 +304,8 @@ static void group_configure(void *part)
 		sd_event_exit(group->control->event, EXIT_FAILURE);
 		return;
 	}
+	leave(group, config);
+	group->config = config;
 	group->routers = routers;
 	group->count = config->router_count;
 	for (unsigned i = 0; i < group->count; i++) {
@@ -373,13 +388,12 @@ static int group_open(void *part, struct control *control)
 	return r;
 }
 
-/* The others need not wait for three intervals to know. */
 static void group_close(void *part)
 {
 	struct group *group = part;
 	if (group->routers) {
 		history_look(group, mono_now()); /* the engine's last transitions */
-		group_take_leave(group, mono_now());
+		leave(group, NULL);
 	}
 	for (unsigned i = 0; i < VRRP_FAMILIES; i++)
 		sd_event_source_disable_unref(group->io[i]);

@@ -75,9 +75,10 @@ struct group {
 	struct control *control;
 	bool open[VRRP_FAMILIES]; /* the guardian has given us the socket */
 	struct mono started;
-	bool changed;	  /* a member has said something new of itself */
-	struct mono soon; /* of group_soon(); in the past: nothing is expected */
-	struct mono anew; /* until then the engine may have dropped what it was told */
+	bool changed;		     /* a member has said something new of itself */
+	struct mono soon;	     /* of group_soon(); in the past: nothing is expected */
+	struct mono anew;	     /* until then the engine may have dropped what it was told */
+	const struct config *config; /* in force; during group_configure() the one before */
 	unsigned count;
 	struct group_router *routers; /* parallel to config->routers */
 	uint8_t boot[HELLO_BOOT_SIZE];
@@ -126,8 +127,8 @@ void group_tell_rival(struct group *group, unsigned index, const struct rival *r
 void group_say(struct group *group, struct mono now);
 /* To the others of router `index`, which is filled in. */
 void group_send(struct group *group, unsigned index, struct connections *connections, struct mono now);
-/* The last hello of each router. */
-void group_take_leave(struct group *group, struct mono now);
+/* The last hello of router `index`; why: vipd stops, or has it no more. */
+void group_take_leave(struct group *group, unsigned index, enum vrrp_reason why, struct mono now);
 /* auth of router `index`, from the configuration. */
 void group_take_keys(struct group *group, unsigned index);
 int64_t group_clock_us(const struct group_router *router, struct mono now);

@@ -185,7 +185,7 @@ static bool can_sign(const struct group_router *router)
 static void send_to_all(struct group *group, unsigned index, uint8_t *bytes, size_t size, struct mono now)
 {
 	struct group_router *router = &group->routers[index];
-	const struct config_router *config = &group->control->config->routers[index];
+	const struct config_router *config = &group->config->routers[index];
 	if (!size || !router->ifindex || !can_sign(router) || !group_is_open(group, &config->id) ||
 	    address_is_unspecified(&router->source))
 		return;
@@ -234,7 +234,7 @@ static void send_hello(struct group *group, unsigned index, struct hello *hello,
 	router->said = now;
 	size_t size = hello_build(hello, bytes, sizeof bytes);
 	send_to_all(group, index, bytes, size, now);
-	const struct config_router *config = &group->control->config->routers[index];
+	const struct config_router *config = &group->config->routers[index];
 	if (size && router->ifindex && can_sign(router) && !config->peer_count && has_both_families(config))
 		send_in_other_family(group, router, bytes, size, now);
 }
@@ -315,19 +315,18 @@ void group_say(struct group *group, struct mono now)
 			look_at(group, index, &router, now);
 }
 
-/* The engine has ended before us, and its records are empty. */
-void group_take_leave(struct group *group, struct mono now)
+/* The engine has no record of it: it has ended before us, or forgets this router. */
+void group_take_leave(struct group *group, unsigned index, enum vrrp_reason why, struct mono now)
 {
-	for (unsigned i = 0; i < group->count; i++) {
-		struct hello hello = group->routers[i].ours;
-		if (!hello.vrid)
-			continue;
-		hello.state = VRRP_INITIALIZE;
-		hello.candidate = hello.held = false;
-		hello.leaving = true;
-		hello.cause = VRRP_REASON_STOPPED;
-		hello.state_ms = 0;
-		snprintf(hello.cause_text, sizeof hello.cause_text, "stopped");
-		send_hello(group, i, &hello, now);
-	}
+	struct hello hello = group->routers[index].ours;
+	if (!hello.vrid)
+		return;
+	hello.state = VRRP_INITIALIZE;
+	hello.candidate = hello.held = false;
+	hello.leaving = true;
+	hello.cause = (uint8_t)why;
+	hello.state_ms = 0;
+	snprintf(hello.cause_text, sizeof hello.cause_text, "%s",
+	    why == VRRP_REASON_STOPPED ? "stopped" : "not in the configuration any more");
+	send_hello(group, index, &hello, now);
 }

@@ -203,10 +203,24 @@ static bool for_argument(struct http_request *request, uint32_t *ms)
 	return true;
 }
 
+/* ?shutdown=1. False (answered with 400) if it is something else. */
+static bool shutdown_argument(struct http_request *request, uint8_t *shutdown)
+{
+	const char *text = http_argument(request, "shutdown");
+	*shutdown = text != NULL;
+	if (text && strcmp(text, "1") != 0) {
+		http_reply_error(
+		    request, MHD_HTTP_BAD_REQUEST, "shutdown=%s: only shutdown=1 is known", text);
+		return false;
+	}
+	return true;
+}
+
 static void drain_or_resume(struct service *service, struct http_request *request, enum message_type type)
 {
 	struct message message = {.type = type, .drain.uid = request->uid};
-	if (!for_argument(request, &message.drain.for_ms))
+	if (!for_argument(request, &message.drain.for_ms) ||
+	    !shutdown_argument(request, &message.drain.shutdown))
 		return;
 	const char *name = http_argument(request, "router");
 	json_t *names = json_array();
@@ -293,7 +307,7 @@ static const struct route routes[] = {
     {"/v1/moment", "GET", LOCAL, {"router", "at", "from", "to", NULL}, get_moment},
     {"/v1/capture", "GET", LOCAL, {NULL}, get_capture},
     {"/v1/publish", "GET", LOCAL, {NULL}, get_publish},
-    {"/v1/drain", "POST", ADMIN, {"router", "for", NULL}, post_drain},
+    {"/v1/drain", "POST", ADMIN, {"router", "for", "shutdown", NULL}, post_drain},
     {"/v1/resume", "POST", ADMIN, {"router", NULL}, post_resume},
     {"/v1/forget", "POST", ADMIN, {"node", NULL}, post_forget},
     {"/v1/reload", "POST", ADMIN, {NULL}, post_reload},
