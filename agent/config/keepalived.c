@@ -15,18 +15,22 @@
 #define NOTIFY                                                                                               \
 	"the key is notify, outside of virtual_routers: one program, without arguments, for every "          \
 	"transition"
-#define MAIL	 "vipd sends no mail; let Prometheus do it: vipctl manifest prometheus"
-#define GARP	 "vipd announces an address at 0, 10, 50, 200 and 1000 ms, and again after a conflict"
-#define VMAC	 "the address is on the interface itself, and neighbours are told its MAC address"
-#define ROUTES	 "vipd changes no routes and rules; the program of notify can"
-#define VERSION	 "vipd speaks VRRPv3 only"
-#define LVS	 "vipd balances no load"
-#define USER	 "run_as is the user of every check, and of notify"
-#define PROCESS	 "vipd chooses its priority, affinity and memory itself; the unit limits them"
-#define PICKY	 "vipd checks every advert, and counts what it refuses by reason"
-#define ASKED	 "ask with vipctl, or at metrics.listen"
-#define FIREWALL "vipd adds no rules to the firewall"
-#define BFD	 "vipd knows no BFD; advert_interval = \"10ms\" notices a dead server in 40 ms"
+#define MAIL	  "vipd sends no mail; let Prometheus do it: vipctl manifest prometheus"
+#define GARP	  "vipd announces an address at 0, 10, 50, 200 and 1000 ms, and again after a conflict"
+#define VMAC	  "the address is on the interface itself, and neighbours are told its MAC address"
+#define ROUTES	  "vipd changes no routes and rules; a unit of root that reads `vipctl events -f` can"
+#define VERSION	  "vipd speaks VRRPv3 only"
+#define LVS	  "vipd balances no load"
+#define USER	  "run_as is the user of every check, and of notify"
+#define PROCESS	  "vipd chooses its priority, affinity and memory itself; the unit limits them"
+#define PICKY	  "vipd checks every advert, and counts what it refuses by reason"
+#define ASKED	  "ask with vipctl, or at metrics.listen"
+#define FIREWALL  "vipd adds no rules to the firewall"
+#define GROUP	  "adverts of IPv6 go to ff02::12, and of IPv4 to 224.0.0.18"
+#define SOCKETS	  "vipd chooses the sizes of its buffers itself"
+#define NAMES	  "the processes are called vipd and vipd-control"
+#define INSTANCES "one vipd runs in a network namespace"
+#define BFD	  "vipd knows no BFD; advert_interval = \"10ms\" notices a dead server in 40 ms"
 
 /* A word that ends with * stands for all that begin so. The first that fits counts. */
 static const struct {
@@ -54,9 +58,13 @@ static const struct {
     {"vrrp_track_process", CHECKS},
     {"full_command", "only the name of a process counts, not its arguments"},
     {"param_match", "only the name of a process counts, not its arguments"},
-    {"quorum*", "one process of that name is enough"},
-    {"fork_delay", "a process that has just started counts"},
+    {"quorum", "one process of that name is enough"},
+    {"quorum_max", "more processes of that name are as good as one"},
+    {"fork_delay", "rise of the check says how long it must be there"},
     {"terminate_delay", "a process that has ended counts as failing at once"},
+    {"file", "write type = \"file\"; path = \"/run/drain\" in a check"},
+    {"init_file", "vipd writes no file; a check of type \"file\" with exists = false passes while there is "
+		  "none"},
     {"init_fail", "a check that has not passed yet counts as failing"},
     {"user", USER},
     {"script_user", USER},
@@ -76,12 +84,17 @@ static const struct {
     {"garp_*", GARP},
     {"vrrp_garp_*", GARP},
     {"vrrp_gna_*", GARP},
+    {"vrrp_min_garp", GARP},
+    {"gna_interval", GARP},
+    {"interfaces", GARP},
     {"use_vmac*", VMAC},
     {"vmac_*", VMAC},
     {"use_ipvlan", VMAC},
     {"virtual_routes", ROUTES},
     {"virtual_rules", ROUTES},
     {"static_*", ROUTES},
+    {"vrf", "write the interface that the adverts go through; a VRF is none"},
+    {"track_group", "vipd assigns no static addresses and routes, and tracks none"},
     {"native_ipv6", VERSION},
     {"version", VERSION},
     {"vrrp_version", VERSION},
@@ -98,20 +111,31 @@ static const struct {
     {"sync_group_tracking_weight", "write the weight where a virtual router names the check"},
     {"interface_up_down_delays", "the keys are start_delay and preempt_delay"},
     {"bfd_*", BFD},
+    {"neighbor_ip", BFD},
+    {"source_ip", BFD},
+    {"min_rx", BFD},
+    {"min_tx", BFD},
+    {"idle_tx", BFD},
+    {"multiplier", BFD},
+    {"passive", BFD},
+    {"ttl", BFD},
+    {"hoplimit", BFD},
+    {"max_hops", BFD},
     {"no_email_faults", MAIL},
     {"no_checker_emails", MAIL},
+    {"rs_init_notifies", LVS},
     {"unicast_fault_no_peer", "without peers, adverts go to the group"},
     {"old_unicast_checksum", "the key is checksum"},
     {"ha_suspend", LVS},
-    {"kernel_rx_buf_size", PROCESS},
-    {"process_monitor*", PROCESS},
-    {"child_wait_time", PROCESS},
-    {"random_seed", PROCESS},
-    {"data_use_instance", PROCESS},
+    {"kernel_rx_buf_size", SOCKETS},
+    {"process_monitor*", SOCKETS},
+    {"child_wait_time", "the unit has TimeoutStopSec="},
+    {"random_seed", "nothing in vipd needs one"},
+    {"data_use_instance", INSTANCES},
     {"reload_*", "vipctl reload changes nothing if the file is wrong"},
     {"config_save_dir", "vipctl reload changes nothing if the file is wrong"},
-    {"tmp_config_directory", PROCESS},
-    {"use_pid_dir", PROCESS},
+    {"tmp_config_directory", "vipd keeps what it has read in memory"},
+    {"use_pid_dir", "vipd has no pid file; systemd knows its processes"},
     {"global_defs", "there is no such group; its keys stand outside of every group"},
     {"virtual_server*", LVS},
     {"real_server", LVS},
@@ -127,31 +151,45 @@ static const struct {
     {"check_unicast_src", PICKY},
     {"vrrp_check_unicast_src", PICKY},
     {"unicast_ttl", "adverts have a hop limit of 255, and others are refused"},
-    {"mcast_dst_ip", "adverts go to ff02::12"},
-    {"vrrp_mcast_group*", "adverts go to ff02::12"},
+    {"mcast_dst_ip", GROUP},
+    {"vrrp_mcast_group*", GROUP},
+    {"disable_local_igmp", "vipd joins the group, and the kernel reports that"},
     {"down_timer_adverts", "RFC 9568 says three"},
     {"vrrp_down_timer_adverts", "RFC 9568 says three"},
     {"higher_prio_send_advert", "who has lost says so once, and who has won announces last"},
     {"lower_prio_no_advert", "who has lost says so once, and who has won announces last"},
     {"vrrp_higher_prio_send_advert", "who has lost says so once, and who has won announces last"},
     {"vrrp_lower_prio_no_advert", "who has lost says so once, and who has won announces last"},
-    {"promote_secondaries", "addresses are /128, so none depends on another"},
+    {"promote_secondaries", "addresses are /128 or /32, so none depends on another"},
     {"debug", "the journal has every transition"},
+    {"log_unknown_vrids", "adverts of other VRIDs are counted, like all that are refused, by reason"},
+    {"fifo_write_vrrp_states_on_reload", NOTIFY},
+    {"umask", "files that vipd writes are its own; the unit has UMask="},
     {"snmp_*", ASKED},
     {"enable_snmp_*", ASKED},
     {"enable_dbus", ASKED},
     {"dbus_*", ASKED},
     {"enable_traps", ASKED},
     {"vrrp_rt_priority", PROCESS},
+    {"vrrp_rlimit_rttime", PROCESS},
     {"vrrp_priority", PROCESS},
     {"vrrp_no_swap", PROCESS},
-    {"vrrp_*", PROCESS},
+    {"vrrp_cpu_affinity", PROCESS},
+    {"vrrp_process_name", NAMES},
+    {"vrrp_netlink_*", SOCKETS},
+    {"vrrp_rx_bufs_*", SOCKETS},
     {"checker_*", LVS},
     {"net_namespace", "start vipd in that namespace (NetworkNamespacePath= in a drop-in of the unit)"},
     {"dynamic_interfaces", "an interface that does not exist yet is waited for, always"},
     {"use_symlink_paths", USER},
+    {"net_namespace_ipvs", LVS},
+    {"namespace_with_ipsets", FIREWALL},
+    {"instance", INSTANCES},
     {"max_auto_priority", PROCESS},
-    {"process_names", PROCESS},
+    {"min_auto_priority_delay", PROCESS},
+    {"process_name", NAMES},
+    {"process_names", NAMES},
+    {"include*", "the word is @include \"FILE\""},
 };
 
 const char *keepalived_advice(const char *word)
@@ -164,10 +202,21 @@ const char *keepalived_advice(const char *word)
 	return NULL;
 }
 
+/* What begins a line of keepalived.conf that is in no braces. */
+static const char *const blocks[] = {"vrrp_instance", "vrrp_script", "vrrp_sync_group", "global_defs",
+    "virtual_server", "virtual_server_group", "vrrp_track_process", "vrrp_track_file", "bfd_instance",
+    "static_ipaddress", "static_routes", "static_rules", "garp_group"};
+
+bool keepalived_is_block(const char *word)
+{
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
+		if (!strcmp(blocks[i], word))
+			return true;
+	return false;
+}
+
 unsigned keepalived_line(const char *text)
 {
-	static const char *const blocks[] = {"vrrp_instance", "vrrp_script", "vrrp_sync_group", "global_defs",
-	    "virtual_server", "vrrp_track_process", "vrrp_track_file", "static_ipaddress"};
 	for (unsigned line = 1; *text; line++) {
 		text += strspn(text, " \t");
 		size_t size = strcspn(text, " \t\r\n{");

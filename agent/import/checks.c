@@ -2,14 +2,31 @@
 /*
  * vrrp_script and vrrp_track_process become checks; track_script and track_process name them.
  */
+#include <ctype.h>
 #include <string.h>
 
 #include "import/import.h"
 
-#define WEIGHT_MAX 253
+#define WEIGHT_MAX 254 /* of processes; scripts have 253 */
+#define USE_MAX	   222 /* vipd's */
+
+/* Names have fewer characters here. */
+const char *import_name(struct import *import, struct node *node)
+{
+	const char *name = node->words[1];
+	for (size_t i = 0; name[i] && i < CONFIG_NAME_MAX - 1; i++) {
+		bool fits = isascii(name[i]) && (isalnum((unsigned char)name[i]) || strchr("._-", name[i]));
+		text_grow(import, fits ? name[i] : '-');
+	}
+	text_grow(import, '\0');
+	const char *right = obstack_finish(&import->memory);
+	if (strcmp(right, name) != 0)
+		note(import, node, "changed: here its name is \"%s\"", right);
+	return right;
+}
 
 /* Room for one more, with the name that the block has; NULL, and noted, if there is none. */
-static struct check *check_begin(struct import *import, const struct node *node)
+static struct check *check_begin(struct import *import, struct node *node)
 {
 	if (node->count < 2 || !node->children) {
 		note(import, node, "dropped: it has no %s",
@@ -17,24 +34,31 @@ static struct check *check_begin(struct import *import, const struct node *node)
 		return NULL;
 	}
 	if (import->check_count == CONFIG_CHECKS_MAX) {
-		note(import, node, "dropped: vipd has at most %d checks", CONFIG_CHECKS_MAX);
+		note_block(import, node, "vipd has at most %d checks", CONFIG_CHECKS_MAX);
 		return NULL;
 	}
 	struct check *check = &import->checks[import->check_count];
-	*check = (struct check){.name = node->words[1], .origin = node};
+	*check = (struct check){.name = node->words[1],
+	    .printed_name = import_name(import, node),
+	    .origin = node,
+	    .is_process = !strcmp(node->words[0], "vrrp_track_process")};
 	return check;
 }
 
-/* "weight -20 reverse" */
-static void read_weight(struct import *import, const struct node *node, unsigned index, int *weight)
+/* "weight -20 reverse", of which `index` is the number. */
+static void read_weight(struct import *import, struct node *node, unsigned index, struct weight *weight)
 {
-	if (!read_whole(import, node, index, -WEIGHT_MAX, WEIGHT_MAX, weight))
+	struct weight read = {0};
+	if (!read_whole(import, node, index, -WEIGHT_MAX, WEIGHT_MAX, &read.value))
 		return;
-	if (index + 1 < node->count && !strcmp(node->words[index + 1], "reverse"))
-		note(import, node, "changed: \"reverse\" is dropped; let the check itself ask the contrary");
+	const char *behind = index + 1 < node->count ? node->words[index + 1] : "";
+	read.reverse = !strcmp(behind, "reverse");
+	if (read.reverse || !strcmp(behind, "noreverse") || !strcmp(behind, "no_reverse"))
+		node->taken++;
+	*weight = read;
 }
 
-static void read_interval(struct import *import, const struct node *node, int64_t *us)
+static void read_interval(struct import *import, struct node *node, int64_t *us)
 {
 	const int64_t shortest_us = 10000, longest_us = INT64_C(3600000000);
 	if (!read_seconds(import, node, 1, us))
@@ -45,87 +69,129 @@ static void read_interval(struct import *import, const struct node *node, int64_
 	*us = right;
 }
 
-void import_script(struct import *import, const struct node *node)
+static void take_script_word(struct import *import, struct check *check, struct node *node)
 {
-	const struct node *script = NULL;
+	const char *word = node->words[0];
+	if (!strcmp(word, "script"))
+		check->script = node;
+	else if (!strcmp(word, "interval"))
+		read_interval(import, node, &check->interval_us);
+	else if (!strcmp(word, "timeout"))
+		read_interval(import, node, &check->timeout_us);
+	else if (!strcmp(word, "fall"))
+		read_whole(import, node, 1, 1, 100, &check->fall);
+	else if (!strcmp(word, "rise"))
+		read_whole(import, node, 1, 1, 100, &check->rise);
+	else if (!strcmp(word, "weight"))
+		read_weight(import, node, 1, &check->weight);
+	else
+		note_dropped(import, node);
+}
+
+void import_script(struct import *import, struct node *node)
+{
 	struct check *check = check_begin(import, node);
 	if (!check)
 		return;
-	for (const struct node *at = node->children; at; at = at->next) {
-		const char *word = at->words[0];
-		if (!strcmp(word, "script"))
-			script = at;
-		else if (!strcmp(word, "interval"))
-			read_interval(import, at, &check->interval_us);
-		else if (!strcmp(word, "timeout"))
-			read_interval(import, at, &check->timeout_us);
-		else if (!strcmp(word, "fall"))
-			read_whole(import, at, 1, 1, 100, &check->fall);
-		else if (!strcmp(word, "rise"))
-			read_whole(import, at, 1, 1, 100, &check->rise);
-		else if (!strcmp(word, "weight"))
-			read_weight(import, at, 1, &check->weight);
-		else
-			note_dropped(import, at);
-	}
-	if (script && script_read(import, script, check))
+	for (struct node *at = node->children; (at = next_item(import, at)); at = at->next)
+		if (is_last(import, at, at->words[0]))
+			take_script_word(import, check, at);
+	if (check->script)
+		check->script->taken = check->script->count;
+	if (check->script && script_read(import, check->script, check)) {
 		import->check_count++;
-	else
-		note(import, script ? script : node, "dropped: there is no command that vipd could run");
+		if (check->type == CHECK_PROCESS && check->fall > 1)
+			note(import, check->script,
+			    "changed: the end of the process counts at once, and not after fall intervals");
+	} else
+		note(import, check->script ? check->script : node,
+		    "dropped: there is no command that vipd could run");
 }
 
-void import_process(struct import *import, const struct node *node)
+static void take_process(struct import *import, struct check *check, struct node *node)
 {
+	const char *name = read_word(import, node), *slash = name ? strrchr(name, '/') : NULL;
+	check->target = slash ? slash + 1 : name;
+	if (node->count > 2)
+		note(import, node, "changed: only the name counts, not the arguments");
+}
+
+void import_process(struct import *import, struct node *node)
+{
+	bool weighs = false;
+	int most = INT_MAX;
 	struct check *check = check_begin(import, node);
 	if (!check)
 		return;
 	check->type = CHECK_PROCESS;
-	for (const struct node *at = node->children; at; at = at->next) {
-		const char *word = at->words[0];
-		if (!strcmp(word, "process") && at->count > 1) {
-			const char *slash = strrchr(at->words[1], '/');
-			check->target = slash ? slash + 1 : at->words[1];
-			if (at->count > 2)
-				note(import, at, "changed: only the name counts, not the arguments");
-		} else if (!strcmp(word, "weight")) {
+	for (struct node *at = node->children; (at = next_item(import, at)); at = at->next) {
+		bool weight = !strcmp(at->words[0], "weight");
+		if (!is_last(import, at, at->words[0]))
+			continue;
+		if (weight)
 			read_weight(import, at, 1, &check->weight);
-		} else {
+		else if (!strcmp(at->words[0], "process"))
+			take_process(import, check, at);
+		else if (!strcmp(at->words[0], "quorum_max") && read_whole(import, at, 1, 0, INT_MAX, &most))
 			note_dropped(import, at);
-		}
+		else
+			note_dropped(import, at);
+		weighs |= weight;
 	}
-	if (check->target)
+	if (!weighs)
+		note(import, node,
+		    "there is no weight, so without the process the server is unhealthy, as in keepalived; "
+		    "its "
+		    "manual says that the default is 1, and means 0");
+	if (check->target && most > 0)
 		import->check_count++;
 	else
-		note(import, node, "dropped: it names no process");
+		note_block(import, node, "%s",
+		    check->target ? "no check of vipd passes while a process is not there"
+				  : "it names no process");
 }
 
 struct check *import_check_find(struct import *import, const char *name, bool process)
 {
 	for (unsigned i = 0; i < import->check_count; i++) {
 		struct check *check = &import->checks[i];
-		bool block_is_process = !strcmp(check->origin->words[0], "vrrp_track_process");
-		if (block_is_process == process && !strcmp(check->name, name))
+		if (check->is_process == process && !strcmp(check->name, name))
 			return check;
 	}
 	return NULL;
 }
 
-static void use(struct import *import, struct router *router, const struct node *node, struct check *check)
+static void use(struct import *import, struct router *router, struct node *node, struct check *check)
 {
-	int weight = check->weight;
+	struct weight weight = check->weight;
+	node->taken = 1;
+	check->used = true;
 	if (node->count > 2 && !strcmp(node->words[1], "weight"))
 		read_weight(import, node, 2, &weight);
-	for (unsigned i = 0; i < router->use_count; i++)
-		if (router->uses[i].check == check)
+	if (weight.reverse) {
+		note(import, node,
+		    "dropped: \"reverse\" turns it around, and vipd has no such thing; let the check itself "
+		    "ask "
+		    "the contrary");
+		return;
+	}
+	int right = weight.value < -USE_MAX ? -USE_MAX : weight.value > USE_MAX ? USE_MAX : weight.value;
+	if (right != weight.value)
+		note(import, node, "changed: the weight is %d, and no check can have more", right);
+	for (unsigned i = 0; i < router->use_count; i++) {
+		if (router->uses[i].check == check) {
+			note(import, node, "dropped: it stands there twice, and the first one counts");
 			return;
+		}
+	}
 	if (router->use_count < CONFIG_CHECKS_MAX)
-		router->uses[router->use_count++] = (struct use){check, weight};
-	check->used = true;
+		router->uses[router->use_count++] = (struct use){check, right, node};
 }
 
-void import_use(struct import *import, struct router *router, const struct node *list, bool process)
+void import_use(struct import *import, struct router *router, struct node *list, bool process)
 {
-	for (const struct node *at = list->children; at; at = at->next) {
+	list->taken = 1;
+	for (struct node *at = list->children; (at = next_item(import, at)); at = at->next) {
 		struct check *check = import_check_find(import, at->words[0], process);
 		if (check)
 			use(import, router, at, check);

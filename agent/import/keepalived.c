@@ -2,7 +2,8 @@
 /*
  * From a keepalived.conf to a vipd.conf, in three steps: lines (source.c) become statements (tree.c), these
  * become checks and virtual routers (checks.c, script.c, router.c), and these are printed (print.c). At the
- * end vipd itself reads what was printed: what is not right for it is not called so.
+ * end vipd itself reads what was printed: what is not right for it is not called so, and what it would warn
+ * of is said already here.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,60 +16,58 @@
 
 #define BYTES_MAX (1 << 20)
 
-static void take_globals(struct import *import, const struct node *node)
+static void take_globals(struct import *import, struct node *node)
 {
-	for (const struct node *at = node->children; at; at = at->next) {
-		if (at->count > 1 && !strcmp(at->words[0], "default_interface"))
-			import->default_interface = at->words[1];
-		else if (at->count > 1 && !strcmp(at->words[0], "vrrp_version"))
-			import->version = at->words[1];
-		else
-			note_dropped(import, at);
+	for (struct node *at = node->children; at; at = at->next) {
+		bool interface = !strcmp(at->words[0], "default_interface");
+		bool version = !strcmp(at->words[0], "vrrp_version");
+		if (at->block || !(interface || version))
+			continue;
+		if (is_last(import, at, at->words[0]))
+			*(interface ? &import->default_interface : &import->version) = read_word(import, at);
 	}
 }
 
 /* What instances name comes before them, and what names them comes behind. */
 static const struct {
 	const char *word;
-	void (*take)(struct import *import, const struct node *node);
+	void (*take)(struct import *import, struct node *node);
+	bool named;
 } blocks[] = {
-    {"global_defs", take_globals},
-    {"vrrp_script", import_script},
-    {"vrrp_track_process", import_process},
-    {"track_process", import_process},
-    {"vrrp_instance", import_instance},
-    {"vrrp_sync_group", import_group},
+    {"global_defs", take_globals, false},
+    {"vrrp_script", import_script, true},
+    {"vrrp_track_process", import_process, true},
+    {"vrrp_instance", import_instance, true},
+    {"vrrp_sync_group", import_group, true},
 };
 
 static void convert(struct import *import)
 {
 	for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
-		for (const struct node *at = import->root; at; at = at->next)
-			if (!strcmp(at->words[0], blocks[i].word))
+		for (struct node *at = import->root; at; at = at->next)
+			if (!strcmp(at->words[0], blocks[i].word) && !at->closed) {
+				at->taken = at->count > 1 && blocks[i].named ? 2 : 1;
 				blocks[i].take(import, at);
-	for (const struct node *at = import->root; at; at = at->next) {
-		bool known = false;
-		for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
-			known |= !strcmp(at->words[0], blocks[i].word);
-		if (!known)
-			note_dropped(import, at);
-	}
+			}
 	for (unsigned i = 0; i < import->router_count; i++)
 		import_weights(import, &import->routers[i]);
 	for (unsigned i = 0; i < import->check_count; i++)
 		if (!import->checks[i].used)
 			note(import, import->checks[i].origin, "no virtual router uses it");
+	note_rest(import, import->root);
 }
 
-/* Whether vipd takes it. */
+/* Whether vipd takes it, and what it makes of it. */
 static bool check_text(const char *text, size_t size, FILE *notes)
 {
 	struct config *config = calloc(1, sizeof *config);
 	struct config_errors *errors = calloc(1, sizeof *errors);
 	bool right = config && errors && config_read_text("vipd.conf", text, size, config, errors) == 0;
-	if (!right)
-		fprintf(notes, "What is printed is not right yet; mend these lines of it:\n%s",
-		    errors ? errors->text : "");
+	if (right)
+		config_warn(config, errors);
+	else
+		fputs("What is printed is not right yet; mend these lines of it:\n", notes);
+	fputs(errors ? errors->text : "", notes);
 	free(config);
 	free(errors);
 	return right;
@@ -107,7 +106,11 @@ bool import_keepalived(const char *path, const char *id, FILE *out, FILE *notes)
 	}
 	notes_print(import, notes);
 	if (!import->failed && import->router_count)
-		right = print(import, out, notes);
+		right = print(import, out, notes) && !import->wrong;
+	if (import->wrong && !import->failed)
+		fprintf(notes,
+		    "The braces of %s do not fit, so this may not be what was meant; mend them first.\n",
+		    path);
 	obstack_free(&import->memory, NULL);
 	free(import);
 	return right;

@@ -33,7 +33,7 @@ static void add(struct import *import, unsigned order, char *text)
 }
 
 /* The statement as it stands in the file, but for its quotes. */
-static void quote(const struct node *node, char out[static QUOTED_MAX])
+static void quote(struct node *node, char out[static QUOTED_MAX])
 {
 	size_t used = 0;
 	for (unsigned i = 0; i < node->count && used < QUOTED_MAX - sizeof " …"; i++)
@@ -46,18 +46,35 @@ static void quote(const struct node *node, char out[static QUOTED_MAX])
 	strcpy(out + used, " …");
 }
 
-void note(struct import *import, const struct node *node, const char *format, ...)
+__attribute__((format(printf, 4, 0))) static void note_words(
+    struct import *import, struct node *node, const char *verdict, const char *format, va_list arguments)
 {
 	char text[TEXT_MAX], quoted[QUOTED_MAX];
-	va_list arguments;
 	quote(node, quoted);
-	int used = snprintf(text, PLACE_MAX, "%s:%u: %s: ", node->file, node->line, quoted);
+	int used = snprintf(text, PLACE_MAX, "%s:%u: %s: %s", node->file, node->line, quoted, verdict);
 	if (used < 0 || used >= PLACE_MAX)
 		used = PLACE_MAX - 1;
-	va_start(arguments, format);
 	vsnprintf(text + used, sizeof text - (size_t)used, format, arguments);
-	va_end(arguments);
 	add(import, node->order, text);
+	node->taken = node->count;
+}
+
+void note(struct import *import, struct node *node, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	note_words(import, node, "", format, arguments);
+	va_end(arguments);
+}
+
+void note_block(struct import *import, struct node *node, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	note_words(import, node, node->children ? "dropped with all that is in it: " : "dropped: ", format,
+	    arguments);
+	va_end(arguments);
+	node->closed = true;
 }
 
 void note_place(struct import *import, const char *file, unsigned line, const char *format, ...)
@@ -74,11 +91,67 @@ void note_place(struct import *import, const char *file, unsigned line, const ch
 	add(import, import->order, text);
 }
 
-void note_dropped(struct import *import, const struct node *node)
+/* Words that vipd.conf has as well, or nearly, so that there they need no hint of keepalived. */
+static const char *find_advice(const char *word)
 {
-	const char *advice = keepalived_advice(node->words[0]);
-	note(import, node, "dropped%s: %s", node->children ? " with all that is in it" : "",
-	    advice ? advice : "vipd has nothing like it");
+#define INSTANCE "it belongs into a vrrp_instance"
+#define SCRIPT	 "it belongs into a vrrp_script"
+	static const struct {
+		const char *word, *advice;
+	} words[] = {{"interface", INSTANCE}, {"priority", INSTANCE}, {"preempt", INSTANCE},
+	    {"preempt_delay", INSTANCE}, {"interval", SCRIPT}, {"timeout", SCRIPT}, {"rise", SCRIPT},
+	    {"fall", SCRIPT}, {"process", "it belongs into a vrrp_track_process"},
+	    {"delay", "a process that has ended counts as failing at once"}};
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (!strcmp(word, words[i].word))
+			return words[i].advice;
+	return keepalived_advice(word);
+}
+
+void note_dropped(struct import *import, struct node *node)
+{
+	const char *advice = find_advice(node->words[0]);
+	note_block(import, node, "%s", advice ? advice : "vipd has nothing like it");
+}
+
+void note_rest(struct import *import, struct node *node)
+{
+	for (; node; node = node->next) {
+		if (!node->taken)
+			note_dropped(import, node);
+		if (node->taken < node->count)
+			note(import, node, "changed: \"%s\" and what stands behind it is dropped",
+			    node->words[node->taken]);
+		if (!node->closed)
+			note_rest(import, node->children);
+	}
+}
+
+void note_braces(struct import *import, struct node *node)
+{
+	if (node->closed)
+		return;
+	note_block(import, node, "no braces belong behind it; is a } missing before it?");
+	import->wrong = true;
+}
+
+struct node *next_item(struct import *import, struct node *node)
+{
+	for (; node && node->block; node = node->next)
+		note_braces(import, node);
+	return node;
+}
+
+bool is_last(struct import *import, struct node *node, const char *word)
+{
+	for (const struct node *at = node->next; at; at = at->next) {
+		if (strcmp(at->words[0], word) != 0)
+			continue;
+		note(import, node, "dropped: \"%s\" stands in line %u of %s, too, and the last one counts",
+		    word, at->line, at->file);
+		return false;
+	}
+	return true;
 }
 
 static int compare(const void *left, const void *right)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Numbers and times of keepalived.
+ * What stands behind a word of keepalived: a text, a number, a time. Whoever reads it takes it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,9 +9,19 @@
 
 #define TIME_MAX_S 86400.0
 
-bool read_whole(struct import *import, const struct node *node, unsigned index, int min, int max, int *value)
+const char *read_word(struct import *import, struct node *node)
+{
+	node->taken = 2;
+	if (node->count > 1)
+		return node->words[1];
+	note(import, node, "dropped: there is nothing behind it");
+	return NULL;
+}
+
+bool read_whole(struct import *import, struct node *node, unsigned index, int min, int max, int *value)
 {
 	char *end = NULL;
+	node->taken = index + 1;
 	errno = 0;
 	long number = index < node->count ? strtol(node->words[index], &end, 10) : 0;
 	if (!end || end == node->words[index] || *end || errno || number < min || number > max) {
@@ -22,9 +32,10 @@ bool read_whole(struct import *import, const struct node *node, unsigned index, 
 	return true;
 }
 
-bool read_seconds(struct import *import, const struct node *node, unsigned index, int64_t *us)
+bool read_seconds(struct import *import, struct node *node, unsigned index, int64_t *us)
 {
 	char *end = NULL;
+	node->taken = index + 1;
 	double seconds = index < node->count ? strtod(node->words[index], &end) : 0;
 	if (!end || end == node->words[index] || *end || !(seconds >= 0 && seconds <= TIME_MAX_S)) {
 		note(import, node, "dropped: there is no time in seconds, of a day at most");

@@ -8,23 +8,14 @@
 #include "import/import.h"
 #include "vipd/duration.h"
 
+/* As many as there is room for of those below 400. */
+#define EXPECT "200, 201, 202, 204, 301, 302, 307, 308"
+
 static void print_text(FILE *out, const char *text)
 {
 	fputc('"', out);
 	for (; *text; text++)
 		fprintf(out, "%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
-	fputc('"', out);
-}
-
-/* Names have fewer characters here. */
-static void print_name(FILE *out, const char *name)
-{
-	fputc('"', out);
-	for (size_t i = 0; name[i] && i < CONFIG_NAME_MAX - 1; i++)
-		fputc(isascii(name[i]) && (isalnum((unsigned char)name[i]) || strchr("._-", name[i]))
-			  ? name[i]
-			  : '-',
-		    out);
 	fputc('"', out);
 }
 
@@ -74,27 +65,27 @@ static void print_uses(FILE *out, const struct router *router)
 		const struct use *use = &router->uses[i];
 		fputs(i ? ", " : "", out);
 		fputs(use->weight ? "{ name = " : "", out);
-		print_name(out, use->check->name);
+		print_text(out, use->check->printed_name);
 		if (use->weight)
 			fprintf(out, "; weight = %d; }", use->weight);
 	}
 	fprintf(out, " %c;\n", weighted ? ')' : ']');
 }
 
-static void print_begin(FILE *out, const struct node *origin, const char *name, bool first)
+static void print_begin(FILE *out, struct node *origin, const char *name, bool first)
 {
 	const char *slash = strrchr(origin->file, '/');
 	fprintf(out, "%s  { # ", first ? "" : ",\n");
 	for (const char *at = slash ? slash + 1 : origin->file; *at; at++)
 		fputc(isprint((unsigned char)*at) ? *at : '?', out);
 	fprintf(out, ":%u\n    name = ", origin->line);
-	print_name(out, name);
+	print_text(out, name);
 	fputs(";\n", out);
 }
 
 static void print_router(FILE *out, const struct router *router, bool first)
 {
-	print_begin(out, router->origin, router->name, first);
+	print_begin(out, router->origin, router->printed_name, first);
 	print_key(out, "interface", router->interface);
 	print_number(out, "vrid", router->vrid);
 	print_list(out, "addresses", router->addresses, router->address_count);
@@ -118,12 +109,14 @@ static void print_check(FILE *out, const struct check *check, bool first)
 	    [CHECK_TCP] = "address",
 	    [CHECK_FILE] = "path",
 	    [CHECK_PROCESS] = "process"};
-	print_begin(out, check->origin, check->name, first);
+	print_begin(out, check->origin, check->printed_name, first);
 	print_key(out, "type", config_check_type_name(check->type));
 	if (keys[check->type])
 		print_key(out, keys[check->type], check->target);
 	if (check->absent)
 		fputs("    exists = false;\n", out);
+	if (check->expects)
+		fputs("    expect = [ " EXPECT " ];\n", out);
 	print_key(out, "pid_file", check->pid_file);
 	print_number(out, "port", check->port);
 	print_list(out, "command", check->words, check->count);

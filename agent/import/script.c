@@ -9,17 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "import/import.h"
+#include "import/script.h"
 
 #define BLANKS	  " \t\n"
 #define SPECIAL	  "|&;<>()$`\\"
-#define API_PORT  6443
-#define DEPTH_MAX 4 /* shells in shells */
-
-struct command {
-	unsigned count;
-	const char *words[CONFIG_WORDS_MAX];
-};
+#define DEV_TCP	  "/dev/tcp/" /* bash has it, other shells have not */
+#define DEPTH_MAX 4	      /* shells in shells */
 
 static char *copy(struct import *import, const char *text, size_t size)
 {
@@ -90,11 +85,24 @@ static bool has_word(const struct command *command, const char *word)
 static bool set_process(struct check *check, const char *name)
 {
 	name = name ? base_name(name) : NULL;
-	if (!name || !*name || name[strcspn(name, ".^$*[]()|\\+?")])
-		return false; /* a pattern */
+	if (!name || !*name)
+		return false;
 	check->type = CHECK_PROCESS;
 	check->target = name;
 	return true;
+}
+
+/* pgrep and pkill look for a pattern, also in the middle of a name, unless it is to be the whole name. */
+static bool set_pattern(struct check *check, const struct command *command, const char *pattern)
+{
+	bool whole = has_word(command, "-x") || has_word(command, "--exact");
+	if (!pattern)
+		return false;
+	if (whole && !pattern[strcspn(pattern, ".^$*[]{}()|\\+?")])
+		return set_process(check, pattern);
+	check->why =
+	    "it looks for a pattern, which vipd does not; process = \"NAME\" looks for exactly one name";
+	return false;
 }
 
 static bool is_killall(struct import *import, const struct command *command, struct check *check)
@@ -115,8 +123,8 @@ static bool is_pidof(struct import *import, const struct command *command, struc
 static bool is_pgrep(struct import *import, const struct command *command, struct check *check)
 {
 	(void)import;
-	static const char *const options[] = {"-x", "-c", "-l", "-o", "-n", "--exact", NULL};
-	return set_process(check, only_word(command, options));
+	static const char *const options[] = {"-x", "-c", "-l", "-o", "-n", "-q", "--exact", NULL};
+	return set_pattern(check, command, only_word(command, options));
 }
 
 static bool is_pkill(struct import *import, const struct command *command, struct check *check)
@@ -124,7 +132,7 @@ static bool is_pkill(struct import *import, const struct command *command, struc
 	(void)import;
 	static const char *const options[] = {"-0", "-x", "--exact", "--signal", "0", NULL};
 	return (has_word(command, "-0") || has_word(command, "0")) &&
-	       set_process(check, only_word(command, options));
+	       set_pattern(check, command, only_word(command, options));
 }
 
 static bool set_port(struct import *import, struct check *check, const char *host, const char *port)
@@ -132,7 +140,8 @@ static bool set_port(struct import *import, struct check *check, const char *hos
 	struct address address;
 	char text[ADDRESS_TEXT_MAX];
 	size_t size = strlen(port);
-	if (!strcmp(host, "localhost"))
+	bool local = !strcmp(host, "localhost");
+	if (local)
 		host = "127.0.0.1";
 	if (!size || size > 5 || strspn(port, "0123456789") != size || !address_parse(host, &address))
 		return false;
@@ -142,22 +151,39 @@ static bool set_port(struct import *import, struct check *check, const char *hos
 	text_grow(import, '\0');
 	check->type = CHECK_TCP;
 	check->target = obstack_finish(&import->memory);
+	if (local)
+		note(import, check->script,
+		    "changed: localhost is 127.0.0.1 here; write [::1] if the server listens there only");
 	return true;
+}
+
+void limit_time(struct check *check, const char *seconds)
+{
+	double value = atof(seconds);
+	int64_t us = value > 0 && value < 3600 ? (int64_t)(value * 1e6) : 0;
+	if (us && (!check->timeout_us || us < check->timeout_us))
+		check->timeout_us = us;
 }
 
 static bool is_nc(struct import *import, const struct command *command, struct check *check)
 {
-	const char *words[2] = {0};
+	const char *words[2] = {0}, *limit = NULL;
 	unsigned count = 0;
 	for (unsigned i = 1; i < command->count; i++) {
 		const char *word = command->words[i];
+		bool timed = word[0] == '-' && word[strlen(word) - 1] == 'w'; /* and its value */
 		if (word[0] != '-' && count < 2)
 			words[count++] = word;
-		else if (word[0] != '-' || strspn(word + 1, "nzvw46t") != strlen(word + 1))
+		else if (word[0] != '-' || strspn(word + 1, "nzvw4t") != strlen(word + 1))
 			return false;
-		i += word[0] == '-' && word[strlen(word) - 1] == 'w'; /* and its value */
+		if (timed && i + 1 < command->count)
+			limit = command->words[++i];
 	}
-	return count == 2 && set_port(import, check, words[0], words[1]);
+	if (count != 2 || !set_port(import, check, words[0], words[1]))
+		return false;
+	if (limit)
+		limit_time(check, limit);
+	return true;
 }
 
 static bool is_test(struct import *import, const struct command *command, struct check *check)
@@ -170,136 +196,55 @@ static bool is_test(struct import *import, const struct command *command, struct
 	count -= bracket;
 	bool absent = at < count && !strcmp(command->words[at], "!");
 	at += absent;
-	if (count != at + 2 ||
+	if (count != at + 2 || command->words[at + 1][0] != '/' ||
 	    (strcmp(command->words[at], "-f") != 0 && strcmp(command->words[at], "-e") != 0))
 		return false;
 	check->type = CHECK_FILE;
 	check->target = command->words[at + 1];
 	check->absent = absent;
-	return check->target[0] == '/';
-}
-
-/* ---- curl ---- */
-
-struct curl {
-	const char *url, *ca, *cert, *key, *timeout;
-	bool any_certificate, any_status;
-};
-
-/* Long options, and the short ones that have a value; "" stands for one that changes nothing here. */
-static const char **curl_value(struct curl *curl, const char *option, const char **ignored)
-{
-	const struct {
-		const char *name;
-		const char **value;
-	} values[] = {{"-o", ignored}, {"--output", ignored}, {"-w", ignored}, {"--write-out", ignored},
-	    {"-A", ignored}, {"--connect-timeout", ignored}, {"--noproxy", ignored}, {"-m", &curl->timeout},
-	    {"--max-time", &curl->timeout}, {"--cacert", &curl->ca}, {"--cert", &curl->cert},
-	    {"-E", &curl->cert}, {"--key", &curl->key}, {"--url", &curl->url}};
-	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-		if (!strcmp(option, values[i].name))
-			return values[i].value;
-	return NULL;
-}
-
-static bool curl_flag(struct curl *curl, const char *option)
-{
-	static const char *const same[] = {
-	    "--silent", "--show-error", "--globoff", "--no-progress-meter", "--head", NULL};
-	for (unsigned i = 0; same[i]; i++)
-		if (!strcmp(option, same[i]))
-			return true;
-	if (!strcmp(option, "--fail"))
-		option = "-f";
-	if (!strcmp(option, "--insecure"))
-		option = "-k";
-	if (option[0] != '-' || !option[1] || option[1 + strspn(option + 1, "sSfkgI46")])
-		return false;
-	curl->any_certificate |= strchr(option, 'k') != NULL;
-	curl->any_status &= !strchr(option, 'f');
-	return true;
-}
-
-/*
- * The API server of this host, asked with any certificate: vipd has a check for it, which finds the right
- * ones. Of others the certificate cannot be known, so they are left to curl.
- */
-static bool is_kubernetes(const char *url, struct check *check)
-{
-	static const char *const hosts[] = {"https://localhost:", "https://127.0.0.1:", "https://[::1]:"};
-	static const char *const paths[] = {"/healthz", "/readyz", "/livez"};
-	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
-		if (strncmp(url, hosts[i], strlen(hosts[i])) != 0)
-			continue;
-		char *path;
-		long port = strtol(url + strlen(hosts[i]), &path, 10);
-		for (size_t p = 0; p < sizeof paths / sizeof paths[0]; p++) {
-			if (strcmp(path, paths[p]) != 0 || port < 1 || port > UINT16_MAX)
-				continue;
-			check->type = CHECK_KUBERNETES;
-			check->port = port == API_PORT ? 0 : (int)port;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool is_curl(struct import *import, const struct command *command, struct check *check)
-{
-	struct curl curl = {.any_status = true};
-	const char *ignored;
-	for (unsigned i = 1; i < command->count; i++) {
-		const char *word = command->words[i], **value = curl_value(&curl, word, &ignored);
-		/* "-so FILE": flags before the letter of an option with a value. */
-		size_t size = strlen(word);
-		char letter[] = {'-', size ? word[size - 1] : 0, 0};
-		if (!value && size > 2 && word[0] == '-' && word[1] != '-' && strchr("omw", letter[1])) {
-			value = curl_value(&curl, letter, &ignored);
-			if (!curl_flag(&curl, copy(import, word, size - 1)))
-				return false;
-		}
-		if (value && ++i < command->count)
-			*value = command->words[i];
-		else if (value || (!curl_flag(&curl, word) && (word[0] == '-' || curl.url)))
-			return false;
-		else if (word[0] != '-')
-			curl.url = word;
-	}
-	if (!curl.url)
-		return false;
-	if (curl.any_certificate && !strncmp(curl.url, "https:", strlen("https:")))
-		return !curl.ca && !curl.cert && is_kubernetes(curl.url, check);
-	bool https = !strncmp(curl.url, "https://", strlen("https://"));
-	bool http = !strncmp(curl.url, "http://", strlen("http://"));
-	obstack_printf(&import->memory, "%s%s", http || https ? "" : "http://", curl.url);
-	text_grow(import, '\0');
-	check->target = obstack_finish(&import->memory);
-	check->type = https ? CHECK_HTTPS : CHECK_HTTP;
-	check->ca = https ? curl.ca : NULL;
-	check->cert = https ? curl.cert : NULL;
-	check->key = https ? curl.key : NULL;
-	if (curl.timeout && atof(curl.timeout) > 0 && atof(curl.timeout) < 3600)
-		check->timeout_us = (int64_t)(atof(curl.timeout) * 1e6);
 	return true;
 }
 
 /* ---- texts for a shell ---- */
+
+/* Behind "[ -f PATH ] &&", which only asks whether there is something to read; `text` if that is not there.
+ */
+static const char *behind_guard(struct import *import, const char *text, const char **path)
+{
+	struct command command;
+	struct check guard = {0};
+	const char *end = strstr(text, "&&");
+	if (!end || !split(import, copy(import, text, (size_t)(end - text)), &command))
+		return text;
+	const char *name = base_name(command.words[0]);
+	if ((strcmp(name, "[") != 0 && strcmp(name, "test") != 0) || !is_test(import, &command, &guard) ||
+	    guard.absent)
+		return text;
+	*path = guard.target;
+	end += strlen("&&");
+	return end + strspn(end, BLANKS);
+}
 
 /* "kill -0 $(cat /run/haproxy.pid)" */
 static bool is_pid_file(struct import *import, const char *text, struct check *check)
 {
 	static const char *const starts[] = {
 	    "kill -0 $(cat ", "kill -0 `cat ", "kill -0 $(< ", "kill -0 $(<"};
+	const char *guarded = NULL;
+	text = behind_guard(import, text, &guarded);
 	for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
 		const char *at = strstr(text, starts[i]);
-		if (!at || (at != text && at[-1] != '/'))
+		if (!at || strcspn(text, BLANKS SPECIAL) < (size_t)(at - text) ||
+		    (at != text && at[-1] != '/'))
 			continue;
 		at += strlen(starts[i]);
 		size_t size = strcspn(at, " )`");
-		if (*at != '/' || (strcmp(at + size, ")") != 0 && strcmp(at + size, "`") != 0))
+		const char *path = copy(import, at, size);
+		if (*path != '/' || (strcmp(at + size, ")") != 0 && strcmp(at + size, "`") != 0) ||
+		    (guarded && strcmp(guarded, path) != 0))
 			return false;
 		check->type = CHECK_PROCESS;
-		check->pid_file = copy(import, at, size);
+		check->pid_file = path;
 		return true;
 	}
 	return false;
@@ -308,11 +253,10 @@ static bool is_pid_file(struct import *import, const char *text, struct check *c
 /* keepalived's own way to ask for a port, and bash's: "</dev/tcp/127.0.0.1/80" */
 static bool is_dev_tcp(struct import *import, const char *text, struct check *check)
 {
-	static const char start[] = "/dev/tcp/";
 	const char *at = text + strspn(text, "<>: ");
-	if (at == text || strncmp(at, start, strlen(start)) != 0)
+	if (at == text || strncmp(at, DEV_TCP, strlen(DEV_TCP)) != 0)
 		return false;
-	at += strlen(start);
+	at += strlen(DEV_TCP);
 	size_t size = strcspn(at, "/");
 	return at[size] && set_port(import, check, copy(import, at, size), at + size + 1);
 }
@@ -320,8 +264,8 @@ static bool is_dev_tcp(struct import *import, const char *text, struct check *ch
 /* Without what only keeps it quiet, or repeats its status. */
 static char *without_ends(struct import *import, const char *text)
 {
-	static const char *const ends[] = {">/dev/null", "> /dev/null", "2>&1", "&>/dev/null", "&> /dev/null",
-	    "|| exit 1", "||exit 1", "1>", "2>"};
+	static const char *const ends[] = {"&>/dev/null", "&> /dev/null", "1>/dev/null", "1> /dev/null",
+	    "2>/dev/null", "2> /dev/null", ">/dev/null", "> /dev/null", "2>&1", "|| exit 1", "||exit 1"};
 	char *plain = copy(import, text, strlen(text));
 	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
 		size_t size = strlen(plain), end = strlen(ends[i]);
@@ -349,6 +293,11 @@ static bool understand(
 	    {"pkill", is_pkill}, {"nc", is_nc}, {"ncat", is_nc}, {"netcat", is_nc}, {"test", is_test},
 	    {"[", is_test}, {"curl", is_curl}};
 	const char *name = base_name(command->words[0]);
+	if (!strcmp(name, "sudo") && command->count > 1) {
+		struct command inner = {.count = command->count - 1};
+		memcpy(inner.words, command->words + 1, inner.count * sizeof *inner.words);
+		return inner.words[0][0] != '-' && understand(import, &inner, check, depth);
+	}
 	bool shell = !strcmp(name, "sh") || !strcmp(name, "bash") || !strcmp(name, "dash");
 	if (shell && command->count == 3 && !strcmp(command->words[1], "-c"))
 		return understand_text(import, command->words[2], check, depth + 1);
@@ -369,7 +318,7 @@ static bool understand_text(struct import *import, const char *text, struct chec
 }
 
 /* vipd looks into no PATH. */
-static const char *absolute(struct import *import, const struct node *node, const char *program)
+static const char *absolute(struct import *import, struct node *node, const char *program)
 {
 	static const char *const directories[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
 	    "/usr/bin", "/sbin", "/bin", "/usr/libexec/keepalived"};
@@ -389,17 +338,18 @@ static const char *absolute(struct import *import, const struct node *node, cons
 }
 
 static void set_program(
-    struct import *import, const struct node *node, const struct command *command, struct check *check)
+    struct import *import, struct node *node, const struct command *command, struct check *check)
 {
 	check->type = CHECK_EXEC;
 	check->count = command->count;
 	memcpy(check->words, command->words, sizeof check->words);
 	check->words[0] = absolute(import, node, command->words[0]);
-	note(import, node, "changed: it is run as the user of run_as, without any privilege");
+	note(import, node, "changed: it is run as the user of run_as, without any privilege%s%s",
+	    check->why ? "; it stays a program because " : "", check->why ? check->why : "");
 }
 
 /* What stands behind `script` as one text; NULL if a word of it has blanks, and must stay one. */
-static const char *join(struct import *import, const struct node *node)
+static const char *join(struct import *import, struct node *node)
 {
 	if (node->count == 2)
 		return node->words[1];
@@ -412,25 +362,20 @@ static const char *join(struct import *import, const struct node *node)
 	return obstack_finish(&import->memory);
 }
 
-bool script_read(struct import *import, const struct node *node, struct check *check)
+bool script_read(struct import *import, struct node *node, struct check *check)
 {
 	struct command command = {0};
-	if (node->count < 2)
-		return false;
-	const char *text = join(import, node);
-	if (text && !text[strspn(text, BLANKS)])
-		return false;
-	if (text && understand_text(import, text, check, 0))
-		return true;
-	if (text && !split(import, text, &command))
-		command = (struct command){3, {"/bin/sh", "-c", text}};
-	if (!text && node->count - 1 > CONFIG_WORDS_MAX)
+	const char *text = node->count > 1 ? join(import, node) : "";
+	if (text ? !text[strspn(text, BLANKS)] : node->count - 1 > CONFIG_WORDS_MAX)
 		return false;
 	if (!text) {
 		command.count = node->count - 1;
 		memcpy(command.words, node->words + 1, command.count * sizeof *command.words);
 	}
-	if (text || !understand(import, &command, check, 0))
-		set_program(import, node, &command, check);
+	if (text ? understand_text(import, text, check, 0) : understand(import, &command, check, 0))
+		return true;
+	if (text && (!split(import, text, &command) || !strcmp(command.words[0], "!")))
+		command = (struct command){3, {strstr(text, DEV_TCP) ? "/bin/bash" : "/bin/sh", "-c", text}};
+	set_program(import, node, &command, check);
 	return true;
 }

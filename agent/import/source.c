@@ -18,13 +18,15 @@
 
 #include "import/import.h"
 
-#define DEPTH_MAX    10
-#define PATTERNS_MAX 4
+#define DEPTH_MAX	10
+#define PATTERNS_MAX	4
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 struct file {
 	const char *path, *directory;
 	unsigned line;
 	unsigned depth;
+	int fd; /* -1: it has not been opened */
 };
 
 static void fail(struct import *import, const struct file *file, const char *why)
@@ -45,27 +47,45 @@ static bool spend(struct import *import, const struct file *file, size_t size)
 	return true;
 }
 
-/* A regular file in memory of `import`; NULL with errno set. */
-static char *read_text(struct import *import, const struct file *file)
+/* All that is in there, in memory of `import`. Returns why it cannot be read, or NULL. */
+static const char *read_text(struct import *import, const struct file *file, int fd, char **text)
 {
-	struct stat status = {0};
-	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int error = fd < 0 || fstat(fd, &status) ? errno : S_ISREG(status.st_mode) ? 0 : EINVAL;
-	char *text = NULL;
-	if (!error && !spend(import, file, (size_t)status.st_size + 1))
-		error = EFBIG;
-	if (!error) {
-		text = obstack_alloc(&import->memory, (size_t)status.st_size + 1);
-		ssize_t size = read(fd, text, (size_t)status.st_size);
-		error = size < 0 ? errno : 0;
-		text[size < 0 ? 0 : size] = '\0';
-		if (!error && strlen(text) != (size_t)size)
-			error = EILSEQ; /* a zero byte: it is not a text */
+	char part[4096];
+	const char *why = NULL;
+	ssize_t size;
+	while (!why && (size = read(fd, part, sizeof part)) != 0) {
+		if (size < 0)
+			why = strerror(errno);
+		else if (!spend(import, file, (size_t)size))
+			why = "it is too large";
+		else if (memchr(part, '\0', (size_t)size))
+			why = "there is a zero byte in it, so it is not a text";
+		else
+			obstack_grow(&import->memory, part, (size_t)size);
 	}
-	if (fd >= 0)
-		close(fd);
-	errno = error;
-	return error ? NULL : text;
+	text_grow(import, '\0');
+	*text = obstack_finish(&import->memory);
+	if (!strncmp(*text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)))
+		*text += strlen(BYTE_ORDER_MARK);
+	return why;
+}
+
+/* A regular file, or what is on standard input. */
+static const char *read_file(struct import *import, const struct file *file, char **text)
+{
+	struct stat status;
+	if (file->fd >= 0)
+		return read_text(import, file, file->fd, text);
+	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return strerror(errno);
+	const char *why = fstat(fd, &status)	    ? strerror(errno)
+			  : S_ISDIR(status.st_mode) ? "it is a directory"
+			  : !S_ISREG(status.st_mode)
+			      ? "it is not a regular file; to read from a pipe, name it -"
+			      : read_text(import, file, fd, text);
+	close(fd);
+	return why;
 }
 
 /* Where a comment begins, or the end. Of a quote that is not closed in the line nothing is believed. */
@@ -203,7 +223,8 @@ static void take_include(struct import *import, const struct file *file, const c
 	for (size_t i = 0; i < found.gl_pathc && !import->failed; i++) {
 		struct file inner = {
 		    .path = obstack_copy0(&import->memory, found.gl_pathv[i], strlen(found.gl_pathv[i])),
-		    .depth = file->depth + 1};
+		    .depth = file->depth + 1,
+		    .fd = -1};
 		take_file(import, &inner);
 	}
 	globfree(&found);
@@ -278,13 +299,14 @@ static char *next_line(struct import *import, struct file *file, char **rest)
 static void take_file(struct import *import, struct file *file)
 {
 	file->directory = dirname(obstack_copy0(&import->memory, file->path, strlen(file->path)));
-	char *text = file->depth > DEPTH_MAX ? (errno = ELOOP, NULL) : read_text(import, file);
-	if (!text) {
-		note_place(import, file->path, 0, "cannot read: %s",
-		    errno == ELOOP ? "files include each other without end" : strerror(errno));
-		import->failed |= !file->depth || errno == ELOOP;
+	char *text = NULL;
+	bool loops = file->depth > DEPTH_MAX;
+	const char *why = loops ? "files include each other without end" : read_file(import, file, &text);
+	if (why) {
+		note_place(import, file->path, 0, "cannot read: %s", why);
+		import->failed |= !file->depth || loops;
 	}
-	for (char *rest = text; rest && !import->failed;) {
+	for (char *rest = why ? NULL : text; rest && !import->failed;) {
 		char *line = next_line(import, file, &rest);
 		size_t word = strcspn(line, " \t");
 		bool include = !strncmp(line, "include", strlen("include")) && word <= strlen("includer");
@@ -297,6 +319,8 @@ static void take_file(struct import *import, struct file *file)
 
 void source_take(struct import *import, const char *path)
 {
-	struct file file = {.path = path};
+	struct file file = {.path = path, .fd = -1};
+	if (!strcmp(path, "-"))
+		file = (struct file){.path = "(stdin)", .fd = STDIN_FILENO};
 	take_file(import, &file);
 }

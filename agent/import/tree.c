@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "import/import.h"
+#include "vipd/keepalived.h"
 
 #define WORDS_MAX 128
 #define SPACES	  " \t\n\v\f\r" /* isspace(3) */
@@ -51,16 +52,23 @@ static void open_braces(struct import *import, const struct place *place)
 		return;
 	}
 	block->last->block = true;
+	if (import->depth && keepalived_is_block(block->last->words[0])) {
+		note_block(import, block->last,
+		    "it stands inside of \"%s\" of line %u; is a } missing before it?", block->node->words[0],
+		    block->node->line);
+		import->wrong = true;
+	}
 	import->blocks[++import->depth] = (struct open_block){.node = block->last};
 }
 
 static void close_braces(struct import *import, const struct place *place)
 {
-	if (import->depth)
+	if (import->depth) {
 		import->depth--;
-	else
-		note_place(
-		    import, place->file, place->line, "}: dropped: nothing is open that it could close");
+		return;
+	}
+	note_place(import, place->file, place->line, "}: dropped: nothing is open that it could close");
+	import->wrong = true;
 }
 
 /* A word, its quotes taken away: a blank between them is a part of it. */
@@ -126,6 +134,7 @@ void tree_line(struct import *import, const char *file, unsigned line, const cha
 
 void tree_end(struct import *import, const char *path)
 {
+	import->wrong |= import->depth > 0;
 	if (!import->failed && import->depth)
 		note_place(import, path, 0,
 		    "the block \"%s\" of line %u is not closed; it ends with the file",

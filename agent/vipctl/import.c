@@ -20,7 +20,8 @@ const char import_help[] =
     "\n"
     "Prints the vipd.conf that does what FILE (default " KEEPALIVED_CONF ")\n"
     "does, and names each line on standard error that was dropped or changed, with why.\n"
-    "Exit 0: vipd takes what is printed; 1: it has to be mended first, as it says.\n";
+    "FILE - is standard input.\n"
+    "Exit 0: vipd takes what is printed; 1: it, or FILE, has to be mended first.\n";
 
 int command_import(const struct vipctl *ctl)
 {
