@@ -49,7 +49,7 @@ libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab lab-together lab-long lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-page page-test page-load pictures setup-image image pod rpm deb lintian deb-arm64 setup-trees machines dist fmt \
+.PHONY: all demo check unit sim mutants lab lab-together lab-long lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-page page-test page-load pictures setup-image image pod rpm deb deb-twice lintian deb-arm64 setup-trees machines dist fmt \
 	fmt-check tidy install uninstall clean
 all: $(PROGRAMS)
 
@@ -268,6 +268,7 @@ setup-page:
 pictures: setup-page
 	@$(MAKE) --no-print-directory -s all
 	VIPD_BUILD=$(B) VIPD_PICTURES=12 tests/page/run -k test_state
+	VIPD_BUILD=$(B) /usr/bin/python3 tests/page/demo.py build/page/pictures
 	tests/page/pictures build/page/pictures docs/pictures
 
 # Minutes: the engine killed 20 times and stopped for 8 s, a hostile control, 10,000 commands, servers that close idle connections.
@@ -373,7 +374,13 @@ unpack  = rm -rf $(1) && mkdir -p $(1)/source && git ls-files -z | xargs -0 cp -
 
 deb: setup-deb
 	@$(call unpack,$(DEB))
-	$(call there,$(DEB),sh -c 'cd source && dpkg-buildpackage -us -uc -b $(DEB_FLAGS)')
+	$(call there,$(DEB),sh -c 'cd source && dpkg-buildpackage -us -uc -b -Jauto $(DEB_FLAGS)')
+# Once more, elsewhere and later: the same bytes.
+deb-twice: export DEB_BUILD_OPTIONS = nocheck
+deb-twice: deb
+	@$(call unpack,$(DEB)-twice/elsewhere)
+	$(call there,$(DEB)-twice/elsewhere,sh -c 'cd source && dpkg-buildpackage -us -uc -b -Jauto')
+	for package in $(DEB)/*.deb; do cmp $$package $(DEB)-twice/elsewhere/$${package##*/}; done
 lintian: deb
 	$(call there,$(DEB),sh -c 'lintian --fail-on error$(COMMA)warning vipd_*.changes')
 # A package for machines with rpm, in build/rpm/RPMS. On Debian, whose packages rpm does not know, without a look at what it needs.

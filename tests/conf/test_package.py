@@ -2,6 +2,7 @@
 """What is installed, removed, purged and released: `make install` and `uninstall`, `make dist`, debian/. Real machines do it with
 the package itself."""
 
+import fcntl
 import os
 import pathlib
 import re
@@ -56,3 +57,45 @@ def test_everybody_names_the_version():
     for page in ("vipd.8", "vipctl.1"):
         assert f'"vipd {VERSION}"' in pathlib.Path("docs", page).read_text()
     assert f"vipd_{VERSION}_" in pathlib.Path("README.md").read_text()
+
+
+# ---- purge ----
+
+WRITTEN = ["run/vipd/vipd.sock.lock", "run/vipd/vipd.sock.drains", "run/vipd/vipd.sock.timeline",
+           "var/log/vipd/captures/vipd-20261122T160000.310Z-api-active.pcapng"]
+OTHERS = ["etc/vipd/vipd.conf", "etc/vipd/keys/1"]
+
+
+def purged(root, paths):
+    """What is left of the files and of the directories of vipd, when the script of the package has run on a root of its own."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+    script = pathlib.Path("debian/vipd.postrm").read_text()
+    for place in ("/run/vipd", "/var/log/vipd", "/etc/vipd"):
+        script = script.replace(place, f"{root}{place}")
+    done = subprocess.run(["sh", "-c", script, "postrm", "purge"], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    return files(root), sorted(str(path.relative_to(root)) for path in root.rglob("vipd"))
+
+
+def test_purge_removes_what_vipd_wrote(tmp_path):
+    assert purged(tmp_path, WRITTEN + OTHERS) == (sorted(OTHERS), ["etc/vipd"])
+
+
+def test_purge_of_nothing(tmp_path):
+    assert purged(tmp_path, []) == ([], [])
+
+
+def test_purge_leaves_what_others_put_there(tmp_path):
+    others = [*OTHERS, "run/vipd/other.sock", "var/log/vipd/notify.log", "var/log/vipd/captures/mine.pcapng"]
+    assert purged(tmp_path, WRITTEN + others)[0] == sorted(others)
+
+
+def test_purge_leaves_what_a_running_vipd_uses(tmp_path):
+    """The pod has the same directories as the unit."""
+    lock = tmp_path / WRITTEN[0]
+    lock.parent.mkdir(parents=True)
+    with open(lock, "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert purged(tmp_path, WRITTEN + OTHERS)[0] == sorted(WRITTEN + OTHERS)

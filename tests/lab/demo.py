@@ -27,7 +27,10 @@ def bold(text):
 
 
 def say(text):
-    print(textwrap.fill(" ".join(text.split()), 96, initial_indent="   ", subsequent_indent="   "), flush=True)
+    """Colours take no room: a text that has them is one line."""
+    text = " ".join(text.split())
+    lines = [text] if "\x1b" in text else textwrap.wrap(text, 93)
+    print(textwrap.indent("\n".join(lines), "   "), flush=True)
 
 
 class Demo:

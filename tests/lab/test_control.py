@@ -20,6 +20,16 @@ def test_status_for_people(nodes):
     assert "\x1b" not in text, "colour belongs on a terminal only"
 
 
+def test_the_readme_shows_what_status_prints(nodes):
+    """But for numbers, the path, the reason, and what this machine does not allow."""
+    def shape(text):
+        told = [line for line in text.splitlines() if "would be told" not in line and not line.startswith(("engine:", "  OCK"))]
+        return [re.sub(r"/\S+|(?<=: ).* since .*|\d[\d.]*m?s", "…", " ".join(line.split())) for line in told]
+    readme = pathlib.Path(__file__, "../../../README.md").resolve().read_text()
+    [shown] = [block.split("\n", 2)[2] for block in readme.split("```")[1::2] if "# vipctl status" in block]
+    assert shape(nodes[0].vipctl("status").stdout) == shape(shown)
+
+
 def test_agent_not_running(nodes):
     nodes[2].vipd_stop()
     answer = nodes[2].vipctl("status", check=False)
