@@ -103,7 +103,7 @@ unit_rivals   := agent/control/group/rivals.c agent/base/address.c
 unit_clients  := $(addprefix agent/control/,clients/judge.c clients/walk.c clients/way.c inet6.c) agent/wire/diag.c agent/base/address.c
 unit_list     := agent/control/clients/list.c agent/wire/connections.c $(unit_hello)
 unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
-unit_group    := $(addprefix agent/control/group/,group.c say.c hear.c history.c roster.c rivals.c timeline.c) agent/control/inet6.c agent/wire/connections.c $(unit_hello) \
+unit_group    := $(addprefix agent/control/group/,group.c say.c hear.c history.c named.c roster.c rivals.c timeline.c) agent/control/inet6.c agent/wire/connections.c $(unit_hello) \
 		 $(addprefix agent/board/,board.c layout.c) $(addprefix agent/base/,duration.c log.c) $(addprefix agent/core/,names.c timing.c)
 unit_timeline := agent/control/group/timeline.c agent/core/names.c
 unit_roster_next := $(unit_roster)
@@ -111,7 +111,7 @@ unit_health_router := $(unit_health)
 unit_certificate := agent/control/checks/certificate.c
 unit_judge    := agent/control/checks/judge.c agent/control/text.c agent/config/names.c
 unit_pace     := agent/control/checks/pace.c
-unit_metrics  := $(call room,control/report) $(addprefix agent/control/,clients/judge.c group/roster.c group/timeline.c inet6.c text.c) $(unit_health) $(addprefix agent/base/,address.c log.c) \
+unit_metrics  := $(call room,control/report) $(addprefix agent/control/,clients/judge.c group/named.c group/roster.c group/timeline.c inet6.c text.c) $(unit_health) $(addprefix agent/base/,address.c log.c) \
 		 agent/core/timing.c $(addprefix agent/wire/,advert.c checksum.c) $(foreach r,config core wire,agent/$(r)/names.c)
 unit_status   := $(unit_metrics)
 unit_page     := $(foreach r,control/page status,$(call room,$(r))) $(addprefix agent/control/,text.c http/host.c)

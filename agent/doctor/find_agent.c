@@ -94,7 +94,8 @@ void find_router(struct doctor *doctor)
 static void holder_judge(struct doctor *doctor, const json_t *router)
 {
 	const json_t *active = json_object_get(router, "active_router");
-	const char *name = member_text(router, "name"), *address = member_text(active, "address");
+	const char *name = member_text(router, "name"), *node = member_text(active, "node"),
+		   *holder = *node ? node : member_text(active, "address");
 	long long priority = member_number(active, "priority");
 	switch (router_holder(router)) {
 	case HOLDER_SELF:
@@ -106,12 +107,12 @@ static void holder_judge(struct doctor *doctor, const json_t *router)
 		break;
 	case HOLDER_SILENT:
 		finding_add(doctor, DOCTOR_FAILURE, name, "see vipctl status on every server",
-		    "by VRRP nobody is the holder: %s has been silent for %lld ms", address,
+		    "by VRRP nobody is the holder: %s has been silent for %lld ms", holder,
 		    (long long)member_number(active, "last_seen_ms"));
 		break;
 	case HOLDER_FOREIGN:
 		finding_add(doctor, DOCTOR_FAILURE, name, NULL,
-		    "VRID TAKEN: %s advertises VRID %lld with other addresses, so nobody holds ours", address,
+		    "VRID TAKEN: %s advertises VRID %lld with other addresses, so nobody holds ours", holder,
 		    (long long)member_number(router, "vrid"));
 		finding_advise(doctor, "give one of the two groups another vrid in vipd.conf");
 		break;
@@ -122,16 +123,16 @@ static void holder_judge(struct doctor *doctor, const json_t *router)
 			    "by VRRP %s (priority %lld) is the holder, which answers, but is not trusted "
 			    "yet; no "
 			    "healthy server takes part",
-			    address, priority);
+			    holder, priority);
 		else if (holder_is_unhealthy(router))
 			finding_add(doctor, DOCTOR_FAILURE, name, "why: vipctl status there",
 			    "by VRRP %s (priority %lld) is the holder, which is unhealthy or drained; no "
 			    "healthy "
 			    "server takes part",
-			    address, priority);
+			    holder, priority);
 		else
 			finding_add(doctor, DOCTOR_FINE, name, NULL,
-			    "by VRRP %s (priority %lld) is the holder", address, priority);
+			    "by VRRP %s (priority %lld) is the holder", holder, priority);
 		break;
 	}
 }

@@ -124,6 +124,8 @@ def test_our_address_in_another_virtual_router(agent):
 def test_names_instead_of_addresses(agent):
     backup(agent.status)["active_router"]["node"] = "k8s-node02"
     assert "k8s-node02 (priority 120)" in agent.run("status").stdout
+    grouped(agent.status, member(2))  # of this version, or that is all that check says
+    assert "by VRRP k8s-node02 (priority 120) is the holder" in agent.run("check").stdout
 
 
 def test_a_certificate_that_covers_is_no_alarm(agent):

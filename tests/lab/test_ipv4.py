@@ -158,7 +158,7 @@ def test_unicast_peers_and_an_engine_that_dies_again_and_again(nodes):
         wait_for("it is Active", lambda: first.router()["state"], lambda state: state == "active")
         os.kill(engine, signal.SIGKILL)
         wait_for("it is gone", lambda engine=engine: first.vipd_pids().get("engine"), lambda pid, old=engine: pid != old)
-    wait_for("the second took over", lambda: second.router()["reason"], lambda reason: reason == f"{first.ipv4} resigned")
+    wait_for("the second took over", lambda: second.router()["reason"], lambda reason: reason == f"{first.name} resigned")
 
 
 def test_the_address_is_never_a_source(nodes):

@@ -150,6 +150,48 @@ static void hung_engine_holds_nothing(void **state)
 	assert_string_equal(hello->reason, "the engine does not respond");
 }
 
+/* The engine, and the other servers, know only addresses. */
+static void words_have_names(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *named;
+	} rows[] = {
+	    {"fe80::2 resigned", "n1 resigned"},
+	    {"preempted fe80::3 of lower priority 50", "preempted n2 of lower priority 50"},
+	    {"fe80:0::1, and fe80::1;fe80::2", "n0, and n0;n1"},
+	    {"fe80::22 resigned", "fe80::22 resigned"},
+	    {"no advertisement for 310ms", "no advertisement for 310ms"},
+	    {"", ""},
+	};
+	char words[GROUP_WORDS_MAX], few[8];
+	world_start();
+	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		group_name_addresses(group_at(0), rows[i].text, BOARD_REASON_MAX, words, sizeof words);
+		assert_string_equal(words, rows[i].named);
+	}
+	group_name_addresses(NULL, "fe80::2 resigned, so", 16, words, sizeof words);
+	assert_string_equal(words, "fe80::2 resigned");
+	group_name_addresses(group_at(0), "fe80::2 resigned", 16, few, sizeof few);
+	assert_string_equal(few, "n1 resi");
+
+	struct board_event event = {.at = world_now,
+	    .id = group_at(1)->id,
+	    .to = VRRP_ACTIVE,
+	    .reason = VRRP_REASON_RESIGNED,
+	    .reason_text = "fe80::1 resigned"};
+	board_add_event(nodes[1].board, &event);
+	engine_says(1, reason, VRRP_REASON_RESIGNED);
+	memcpy(board_begin_router(nodes[1].board, 0)->reason_text, event.reason_text, BOARD_REASON_MAX);
+	board_end_router(nodes[1].board, 0);
+	engine_becomes(1, VRRP_ACTIVE);
+	run_for(1);
+	for (unsigned n = 1; n < NODES; n++) { /* node 2 has it from node 1 */
+		const struct timeline *timeline = &nodes[n].group->history->timeline;
+		assert_string_equal(timeline->holdings[timeline->count - 1].began.text, "n0 resigned");
+	}
+}
+
 /* ---- what the engine is told ---- */
 
 /* It was next, and is not when it comes back from another state: the engine is told before the hint ends. */
@@ -222,6 +264,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(auth_is_given_up, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(results_keep_nobody_silent, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hung_engine_holds_nothing, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(words_have_names, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hint_is_taken_back, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hint_is_given_again, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hint_ends_with_the_setting, world_begin, world_end),

@@ -133,6 +133,13 @@ void group_take_leave(struct group *group, unsigned index, enum vrrp_reason why,
 void group_take_keys(struct group *group, unsigned index);
 int64_t group_clock_us(const struct group_router *router, struct mono now);
 
+/* named.c: the name of the server at that address, this one or a member; NULL: it has sent no hello. */
+const char *group_node_at(const struct group_router *router, const struct address *address);
+/* Copies a text of at most `max` bytes for people: with names instead of addresses. router: or NULL. */
+#define GROUP_WORDS_MAX 256
+void group_name_addresses(
+    const struct group_router *router, const char *text, size_t max, char *out, size_t room);
+
 /* history.c: who holds what, for the timeline: by this node's own transitions and by the adverts that it
  * hears; by a member's hello; by its silence. */
 int history_open(struct group *group, struct mono now); /* 0 or -ENOMEM */

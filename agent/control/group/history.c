@@ -68,11 +68,12 @@ static void changed(struct group *group, bool is_news)
 		group->on_news(group->news_context);
 }
 
-static void say(struct timeline_why *why, uint8_t cause, const char *text, size_t room)
+static void say(
+    struct timeline_why *why, const struct group_router *router, uint8_t cause, const char *text, size_t max)
 {
 	why->word = cause ? TIMELINE_SAID : TIMELINE_NOT_SAID;
 	why->cause = cause;
-	snprintf(why->text, sizeof why->text, "%.*s", (int)(room - 1), text);
+	group_name_addresses(router, text, max, why->text, sizeof why->text);
 }
 
 static void take_standing(struct timeline_state *state, const struct hello *hello)
@@ -95,7 +96,7 @@ void history_hear(struct group *group, unsigned index, const struct address *sou
 	take_standing(&state, hello);
 	if (hello->cause)
 		state.since = mono_add(now, -(int64_t)hello->state_ms * USEC_PER_MS);
-	say(&state.why, hello->cause, hello->cause_text, sizeof hello->cause_text);
+	say(&state.why, &group->routers[index], hello->cause, hello->cause_text, sizeof hello->cause_text);
 	changed(group, timeline_take(&group->history->timeline, &state, now));
 }
 
@@ -126,7 +127,8 @@ static void take_event(struct group *group, const struct board_event *event, str
 	}
 	if (state.active && (!state.address || address_is_unspecified(state.address)))
 		return; /* one that ends is found without it, also if it is configured no more */
-	say(&state.why, event->reason, event->reason_text, sizeof event->reason_text);
+	say(&state.why, group_of(group, &event->id), event->reason, event->reason_text,
+	    sizeof event->reason_text);
 	changed(group, timeline_take(&group->history->timeline, &state, now));
 }
 

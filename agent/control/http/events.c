@@ -17,6 +17,7 @@
 
 #include "control/group/group.h"
 #include "control/http/followers.h"
+#include "control/report/group.h"
 #include "control/report/timeline.h"
 #include "control/text.h"
 #include "vipd/log.h"
@@ -53,15 +54,15 @@ static uint64_t first_number(const struct events *events)
 	return last > BOARD_EVENTS_MAX ? last - BOARD_EVENTS_MAX + 1 : 1;
 }
 
-static json_t *event_json(const struct board_event *event)
+static json_t *event_json(const struct group *group, const struct board_event *event)
 {
 	return json_pack("{s:I, s:o, s:o, s:i, s:o, s:s, s:s, s:o, s:s, s:i}", "number",
 	    (json_int_t)event->number, "at", text_json_time(event->at_realtime_us), "router",
 	    text_json(event->router, sizeof event->router), "vrid", event->id.vrid, "interface",
 	    text_json(event->id.interface, sizeof event->id.interface), "from", vrrp_state_name(event->from),
 	    "to", vrrp_state_name(event->to), "reason",
-	    text_json(event->reason_text, sizeof event->reason_text), "code", vrrp_reason_name(event->reason),
-	    "effective_priority", event->effective_priority);
+	    group_words_json(group, &event->id, event->reason_text, sizeof event->reason_text), "code",
+	    vrrp_reason_name(event->reason), "effective_priority", event->effective_priority);
 }
 
 /* What happened in the group: it has no number, because it is not on the board. */
@@ -116,7 +117,7 @@ static json_t *reader_step(struct reader *f)
 	}
 	if (f->next >= first && board_read_event(f->events->board, f->next, &event)) {
 		f->next++;
-		return event_json(&event);
+		return event_json(f->events->group, &event);
 	}
 	/* It may have been overwritten since `first` was read, so at least this one is lost. */
 	uint64_t lost = f->next < first ? first - f->next : 1;

@@ -60,18 +60,21 @@ static const struct group_router *router_of(const struct view *view, const struc
 	return router && router->ours.vrid ? router : NULL;
 }
 
-const char *group_node_at(const struct view *view, const struct router_id *id, const struct address *address)
+const char *group_holder_name(
+    const struct view *view, const struct router_id *id, const struct address *address)
 {
 	const struct group_router *router = router_of(view, id);
-	if (!router)
-		return NULL;
-	if (address_equal(address, &router->source))
-		return router->ours.node;
-	const struct roster_member *member = roster_find(&router->roster, address);
-	return member ? member->hello.node : NULL;
+	return router ? group_node_at(router, address) : NULL;
 }
 
 /* ---- JSON ---- */
+
+json_t *group_words_json(const struct group *group, const struct router_id *id, const char *text, size_t max)
+{
+	char words[GROUP_WORDS_MAX];
+	group_name_addresses(group ? group_of(group, id) : NULL, text, max, words, sizeof words);
+	return text_json(words, sizeof words);
+}
 
 static json_t *settings_json(const struct hello *hello)
 {

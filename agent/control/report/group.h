@@ -14,6 +14,10 @@ json_t *group_router_json(const struct view *view, const struct board_router *ro
 /* Hellos in all: `group` of the status. */
 json_t *group_json(const struct view *view);
 /* What people call the host at that address; NULL: nobody has said. */
-const char *group_node_at(const struct view *view, const struct router_id *id, const struct address *address);
+const char *group_holder_name(
+    const struct view *view, const struct router_id *id, const struct address *address);
+
+/* Words of the engine about that virtual router, with names instead of addresses. group: or NULL. */
+json_t *group_words_json(const struct group *group, const struct router_id *id, const char *text, size_t max);
 
 void group_metrics(FILE *out, const struct view *view);

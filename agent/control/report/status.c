@@ -78,8 +78,9 @@ static json_t *active_json(const struct view *view, const struct board_router *r
 		return json_null();
 	int64_t seen_us = mono_sub(view->now, router->active_seen);
 	json_t *json = json_object();
-	const char *node = router->active_self ? view->config->node
-					       : group_node_at(view, &router->id, &router->active_address);
+	const char *node = router->active_self
+			       ? view->config->node
+			       : group_holder_name(view, &router->id, &router->active_address);
 	put(json, "address", address_text(&router->active_address));
 	put(json, "node", node ? json_string(node) : json_null());
 	put(json, "priority", json_integer(router->active_priority));
@@ -188,7 +189,8 @@ static json_t *router_json(const struct view *view, const struct board_router *r
 	put(json, "state", json_string(vrrp_state_name(router->state)));
 	put(json, "since", text_json_time(router->since_realtime_us));
 	put(json, "state_ms", age_json(view, router->since));
-	put(json, "reason", TEXT(router->reason_text));
+	put(json, "reason",
+	    group_words_json(view->group, &router->id, router->reason_text, sizeof router->reason_text));
 	put_health(json, router);
 	put(json, "checks", check_names_json(view, config));
 	put(json, "addresses", addresses_json(view, router));
