@@ -2,18 +2,21 @@
 """Who is connected to the virtual addresses: every server knows it, whatever is lost, and nobody can make them believe more."""
 
 import contextlib
+import itertools
+import resource
 import socket
 import struct
 
 import pytest
 
-from clients import end_connections
+from clients import end_connections, knows
 from hostile import field, group_datagram, namespace, packed
 from keys import make_key, roll_out
-from testbed import VIP, VIP_IPV4, wait_for
+from testbed import PREFIX, VIP, VIP_IPV4, wait_for
 
 PORT = 7443  # of a listener for both families, so that IPv4 clients have mapped addresses
 CHANGES, ASK = 1, 3
+DATAGRAM = 31  # clients in one
 
 
 @pytest.fixture(autouse=True)
@@ -74,11 +77,11 @@ def test_every_server_knows_the_clients(lab, nodes):
 
 # ---- somebody else's lists ----
 
-def forged(source, *clients, kind=CHANGES, number=77, **more):
+def forged(source, *clients, kind=CHANGES, number=77, generation=1, **more):
     """A frame with a list. clients: (address, port, virtual address, its port)."""
     entries = b"".join(packed(local) + struct.pack("!H", local_port) + packed(address) + struct.pack("!H", port)
                        for address, port, local, local_port in clients)
-    return group_datagram(source, b"vipc", field(1, struct.pack("!BQQIHH", kind, number, 1, len(clients), 0, 0))
+    return group_datagram(source, b"vipc", field(1, struct.pack("!BQQIHH", kind, number, generation, len(clients), 0, 0))
                           + (field(2, entries) if clients else b""), **more)
 
 
@@ -112,6 +115,52 @@ def test_a_forged_list_names_clients_and_never_sources(lab, nodes, attacker):
         wait_for("it is an event", lambda: second.vipctl("events").stdout, lambda text: "told 1 client to connect anew" in text)
 
 
+@pytest.mark.long
+def test_a_list_of_ten_thousand_on_the_segment(lab, nodes, attacker):
+    """They never were. Real clients must still find room in the new holder's table of neighbours."""
+    first, second, _ = nodes
+    names = (f"{PREFIX}dead:{number:x}" for number in range(10000))
+    batches = [[(name, 5555, VIP, 6443) for name in itertools.islice(names, DATAGRAM)] for _ in range(10000 // DATAGRAM)]
+    with lab.switch_drops(f"iifname {first.port} udp dport 9752"):
+        def send():
+            for generation, clients in enumerate(batches):
+                attacker.send(forged(first.link_local, *clients, number=78, generation=generation + 1))
+            return connections(second)
+
+        wait_for("it is believed, as far as it is", send, lambda c: c["refused"] == {"neighbours": 4096 - 512})
+        assert connections(second)["known"] == 512
+        told = connections(second)["told"]
+        first.vipd_kill_all()
+        lab.wait_holder(second)
+        wait_for("they are told", lambda: connections(second)["told"], lambda count: count == told + 512)
+        with connected(lab.client, (VIP, 6443), (VIP, 8080)):
+            pass
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+def test_more_clients_than_there_is_room_for(lab, nodes):
+    """All are counted, as many as there is room for are told, and the address moves. As many as a process may have here."""
+    first, second, _ = nodes
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for node, port in itertools.product(nodes, range(PORT, PORT + 5)):  # nobody accepts them, and each keeps 4096
+            with namespace(node.name):
+                stack.enter_context(socket.create_server(("::", port), family=socket.AF_INET6, backlog=4096))
+        with namespace(lab.client.name):
+            clients = [stack.enter_context(socket.create_connection((VIP, PORT + i % 5), timeout=5)) for i in range(15000)]
+        for node in nodes:
+            wait_for(f"{node.name} knows of them", lambda node=node: connections(node),
+                     lambda c: (c["there"], c["known"]) == (15000, 4096), 30)
+        told = connections(second)["told"]
+        first.blackhole()
+        wait_for("the second has the address", second.has_address)
+        wait_for("as many as there is room for are told", lambda: connections(second)["told"], lambda count: count == told + 4096)
+        wait_for("and know it", lambda: sum(map(knows, clients)), lambda count: count == 4096)
+
+
 def test_with_keys_nobody_else_is_believed(lab, nodes, attacker):
     first, second, _ = nodes
     path, _ = make_key(lab, 1)
@@ -127,31 +176,68 @@ def test_with_keys_nobody_else_is_believed(lab, nodes, attacker):
         assert connections(second)["known"] == connections(second)["there"] == 1
 
 
+@pytest.mark.long
+def test_a_holder_that_says_nothing(lab, nodes):
+    """Clients of the holder before have been told; nobody goes on to think that they are there."""
+    first, second, third = nodes
+    with connected(lab.client, (VIP, 6443)):
+        know(nodes, 1)
+        second.reconfigure(router={"reset_connections": False})
+        first.vipd_kill_all()
+        lab.wait_holder(second)
+        know([third], 0)
+        assert "has not said who is connected" in connections(third)["reason"]
+
+
 # ---- a proxy of the kernel ----
 
 @contextlib.contextmanager
 def proxied(*nodes, port=443):
-    """As kube-proxy does it for an external IP: what comes to that port of the VIP goes on to an API server."""
+    """As kube-proxy does it for an external IP: what comes to that port of the VIPs goes on to an API server."""
+    chain = "{ chain services { type nat hook prerouting priority dstnat; "
     for node in nodes:
-        node.exec("nft", "table ip6 proxy { chain services { type nat hook prerouting priority dstnat; "
-                  f"ip6 daddr {VIP} tcp dport {port} dnat to [{node.address}]:6443 ; }} ; }}")
+        node.exec("nft", f"table ip6 proxy {chain} ip6 daddr {VIP} tcp dport {port} dnat to [{node.address}]:6443 ; }} ; }}")
+        node.exec("nft", f"table ip proxy {chain} ip daddr {VIP_IPV4} tcp dport {port} dnat to {node.ipv4}:6443 ; }} ; }}")
     try:
         yield
     finally:
         for node in nodes:
-            node.exec("nft", "delete table ip6 proxy")
+            node.exec("nft", "delete table ip6 proxy; delete table ip proxy")
 
 
-def test_clients_behind_a_proxy_of_the_kernel(lab, nodes):
-    """No socket has the virtual address; conntrack knows who is connected to it."""
+def silent_s(connection):
+    """For how long nothing has been sent or received on it, handshakes aside."""
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return min(struct.unpack_from("=I", info, at)[0] for at in (44, 52, 56)) / 1000  # data sent, received, ACK received
+
+
+@pytest.mark.vips(VIP, VIP_IPV4)
+@pytest.mark.parametrize("end", ["killed", pytest.param("drained", marks=pytest.mark.long)])
+def test_clients_behind_a_proxy_of_the_kernel(lab, nodes, end):
+    """No socket has the virtual address; conntrack knows who is connected to it, and the old holder cannot end it."""
     first, second, _ = nodes
-    with proxied(*nodes), connected(lab.client, (VIP, 443)) as [client]:
-        wait_for("the status says what to do", lambda: connections(first), lambda c: c["refused"] == {"no_listener": 1})
+    with proxied(*nodes), connected(lab.client, (VIP, 443), (VIP_IPV4, 443)) as clients:
+        wait_for("the status says what to do", lambda: connections(first), lambda c: c["refused"] == {"no_listener": 2})
         assert connections(first)["known"] == 0 and "set `ports`" in connections(first)["reason"]
         for node in nodes:
             node.reconfigure(router={"ports": [6443, 443]})
-        know(nodes, 1)
-        first.vipd_kill_all()
-        lab.wait_holder(second)
-        client.setblocking(False)
-        wait_for("the client is told", lambda: pytest.raises(OSError, client.recv, 1).type, lambda error: error is ConnectionResetError)
+        know(nodes, 2)
+        if end == "killed":
+            first.vipd_kill_all()
+            lab.wait_holder(second)
+        else:
+            wait_for("they are silent", lambda: min(map(silent_s, clients)), lambda seconds: seconds > 3)
+            before = connections(second)["told"]
+            with lab.switch_drops(f"iifname {second.port} tcp sport 443"):  # the first packet to each is lost
+                first.drain()
+                lab.wait_holder(second)
+                wait_for("they have been told once", lambda: connections(second)["told"], lambda count: count == before + 2)
+        for client in clients:
+            client.setblocking(False)
+            wait_for("the client is told", lambda client=client: pytest.raises(OSError, client.recv, 1).type,
+                     lambda error: error is ConnectionResetError)
+        if end == "drained":  # conntrack there keeps them for days, and they are of the time before
+            first.vipctl("resume")
+            lab.wait_holder(first)
+            with connected(lab.client, (VIP, 443)):
+                wait_for("it knows the one that there is", lambda: connections(first)["there"], lambda count: count == 1)

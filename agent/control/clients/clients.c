@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "control/control.h"
 #include "control/group/group.h"
@@ -21,7 +20,6 @@
 #define COST_SHARE     50		  /* walks take at most this part of the time of a processor */
 #define WALK_NOW_US    (50 * USEC_PER_MS) /* a longer one is not made between two others */
 #define SOON_US	       (20 * USEC_PER_MS) /* several datagrams come at once */
-#define HAND_EVERY_US  USEC_PER_SEC	  /* each list wakes a realtime process */
 #define COPY_STAYS_US  (5 * USEC_PER_SEC) /* without a word of the new holder */
 
 /* ---- what is sent ---- */
@@ -239,48 +237,6 @@ static void walk(struct client_lists *lists, struct mono now)
 	lists->next_walk = mono_add(now, wait_us > EVERY_US ? wait_us : EVERY_US);
 }
 
-/* ---- the engine ---- */
-
-/* What it should have; NULL: what it has. */
-static const struct list *list_for_engine(const struct client_router *router)
-{
-	if (router->is_active)
-		return router->own ? &router->own->list : NULL;
-	return router->copy && router->copy->whole ? &router->copy->list : NULL;
-}
-
-static void hand_over(struct client_lists *lists, unsigned index, struct mono now)
-{
-	const struct config *config = lists->control->config;
-	struct client_router *router = &lists->routers[index];
-	const struct list *list = list_for_engine(router);
-	if (!router->is_new || !list || !is_wanted(lists, index) ||
-	    (router->handed.us && mono_sub(now, router->handed) < HAND_EVERY_US))
-		return;
-	unsigned refused[CLIENT_VERDICTS];
-	struct ways ways;
-	ways_open(&ways, config->routers[index].id.interface);
-	struct clients *clients =
-	    clients_select(list, config, &config->routers[index], &lists->listeners, way_to, &ways, refused);
-	ways_close(&ways);
-	/* Those that are judged when they are seen are not in our own list. */
-	unsigned first = router->is_active ? CLIENT_NO_ROUTE : 0;
-	memcpy(router->refused + first, refused + first, (CLIENT_VERDICTS - first) * sizeof refused[0]);
-	int fds[MESSAGE_FDS] = {-1, -1};
-	if (clients)
-		fds[0] = sealed_memfd("vipd-clients", clients, clients_size(clients->count));
-	if (fds[0] < 0) {
-		free(clients);
-		return; /* tried again in a second */
-	}
-	struct message message = {
-	    .type = MESSAGE_CLIENTS, .clients = {.router = router->id, .count = clients->count}};
-	router->is_new = message_send(FD_CHANNEL, &message, fds) != 0;
-	router->handed = now;
-	close(fds[0]);
-	free(clients);
-}
-
 /* ---- the loop ---- */
 
 static void arm(struct client_lists *lists, int64_t us)
@@ -300,18 +256,6 @@ static void say(struct client_lists *lists, struct mono now)
 	lists->next_say = mono_add(now, EVERY_US);
 }
 
-/* A list that could not be handed over because the last one was a moment ago is as soon as it may be. */
-static struct mono next_look(const struct client_lists *lists, struct mono now)
-{
-	struct mono at = lists->next_say;
-	for (unsigned i = 0; i < lists->count; i++) {
-		const struct client_router *router = &lists->routers[i];
-		if (router->is_new && router->handed.us && mono_sub(now, router->handed) < HAND_EVERY_US)
-			at = mono_min(at, mono_add(router->handed, HAND_EVERY_US));
-	}
-	return at;
-}
-
 static void look(struct client_lists *lists)
 {
 	struct mono now = mono_now();
@@ -326,8 +270,11 @@ static void look(struct client_lists *lists)
 	if (mono_reached(now, lists->next_say))
 		say(lists, now);
 	for (unsigned i = 0; i < lists->count; i++)
-		hand_over(lists, i, now);
-	arm(lists, mono_sub(next_look(lists, now), now));
+		clients_hand_over(lists, i, now);
+	struct mono at = lists->next_say;
+	for (unsigned i = 0; i < lists->count; i++)
+		at = mono_min(at, clients_hand_at(&lists->routers[i], now));
+	arm(lists, mono_sub(at, now));
 }
 
 static int on_timer(sd_event_source *source, uint64_t us, void *context)

@@ -77,6 +77,11 @@ static inline const struct client_router *clients_of(
 	return NULL;
 }
 
+/* hand.c: what the engine does not have yet, once a second at most. */
+void clients_hand_over(struct client_lists *lists, unsigned index, struct mono now);
+/* When that may be done which could not be done yet; MONO_NEVER: nothing waits. */
+struct mono clients_hand_at(const struct client_router *router, struct mono now);
+
 /* judge.c: whether a client that somebody has named may be told. */
 enum client_verdict client_judge(const struct client *client, const struct config *config,
     const struct config_router *router, const struct listeners *listeners);
