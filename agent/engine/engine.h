@@ -157,6 +157,7 @@ struct router {
 	char checks_text[BOARD_REASON_MAX];	     /* why not */
 	struct mono health_until;		     /* without a new result by then it counts as failing */
 	struct mono drained_until;		     /* MONO_NEVER: until resumed, or not drained */
+	bool drained_for_shutdown;		     /* by what stops the machine, not by a person */
 	struct mono takeover_from; /* decision of a takeover that has not announced yet, else MONO_NEVER */
 	int64_t takeover_steps_us[BOARD_STEPS]; /* of it, so far */
 	struct complaint complaints[COMPLAINTS];

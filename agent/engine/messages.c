@@ -97,6 +97,17 @@ static void sanitize(char *text, size_t size)
 			*text = ' ';
 }
 
+/* What stops the machine neither replaces the drain of a person nor ends it. */
+static bool is_meant(const struct router *router, const struct message *message)
+{
+	const struct router_id *which = &message->drain.router;
+	if (!router->used || (which->interface[0] && !router_id_equal(which, &router->config.id)))
+		return false;
+	if (!router->vr.drained)
+		return message->type == MESSAGE_DRAIN;
+	return !message->drain.shutdown || router->drained_for_shutdown;
+}
+
 static void drain(struct engine *engine, const struct message *message, struct mono now)
 {
 	bool draining = message->type == MESSAGE_DRAIN;
@@ -105,11 +116,9 @@ static void drain(struct engine *engine, const struct message *message, struct m
 							 : VRRP_REASON_DRAINED;
 	uint32_t for_ms = message->drain.for_ms;
 	struct mono until = for_ms ? mono_add(now, for_ms * USEC_PER_MS) : MONO_NEVER;
-	const struct router_id *which = &message->drain.router;
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
-		bool meant = !which->interface[0] || router_id_equal(which, &r->config.id);
-		if (!r->used || !meant || (!draining && !r->vr.drained))
+		if (!is_meant(r, message))
 			continue;
 		struct suppressed suppressed;
 		if (complaint_due(&r->complaints[COMPLAINT_DRAIN], CHANGES_LOGGED, now, &suppressed))
@@ -119,6 +128,7 @@ static void drain(struct engine *engine, const struct message *message, struct m
 			    why == VRRP_REASON_SHUTDOWN ? ": the machine is being stopped" : "",
 			    suppressed.text);
 		r->drained_until = draining ? until : MONO_NEVER;
+		r->drained_for_shutdown = why == VRRP_REASON_SHUTDOWN;
 		if (draining)
 			record_drain(engine, r, message->drain.uid);
 		router_drain(engine, r, now, why, r->drained_until);

@@ -78,6 +78,7 @@ void record_drain(struct engine *engine, const struct router *router, uint32_t u
 	bool again = b->drained;
 	bool ends = !mono_is_never(router->drained_until);
 	b->drained_by = uid;
+	b->drained_for_shutdown = router->drained_for_shutdown;
 	if (!again)
 		b->drained_since_us = realtime_us();
 	b->drained_until = router->drained_until;

@@ -172,6 +172,7 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	router->drained_until = known && prior.drained ? prior.drained_until : MONO_NEVER;
 	if (known && prior.drained)
 		router->vr.drained = true;
+	router->drained_for_shutdown = known && prior.drained_for_shutdown;
 	if (known)
 		router->preferred = prior.own_address;
 	if (known)

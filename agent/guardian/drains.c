@@ -48,9 +48,9 @@ static void drains_print(const struct board *board, char *out, size_t size)
 			length = strlen(out);
 		}
 		length += (size_t)snprintf(out + length, LINE_MAX_SIZE,
-		    "%.15s %u %u %" PRIu32 " %" PRId64 " %" PRId64 " %" PRId64 "\n", router.id.interface,
+		    "%.15s %u %u %" PRIu32 " %" PRId64 " %" PRId64 " %" PRId64 " %u\n", router.id.interface,
 		    router.id.family, router.id.vrid, router.drained_by, router.drained_since_us,
-		    router.drained_until.us, router.drained_until_us);
+		    router.drained_until.us, router.drained_until_us, router.drained_for_shutdown);
 	}
 }
 
@@ -85,6 +85,7 @@ static void drain_restore(
 		struct board_router *router = board_begin_router(board, i);
 		router->drained = true;
 		router->drained_by = drain->drained_by;
+		router->drained_for_shutdown = drain->drained_for_shutdown;
 		router->drained_since_us = drain->drained_since_us;
 		router->drained_until = drain->drained_until;
 		router->drained_until_us = drain->drained_until_us;
@@ -113,15 +114,16 @@ static void board_prepare(const struct config *config, struct board *board)
 
 static bool line_parse(const char *line, struct board_router *drain)
 {
-	unsigned family, vrid;
+	unsigned family, vrid, shutdown = 0; /* which a vipd before 0.2.0 did not write */
 	*drain = (struct board_router){0};
-	if (sscanf(line, "%15s %u %u %" SCNu32 " %" SCNd64 " %" SCNd64 " %" SCNd64, drain->id.interface,
+	if (sscanf(line, "%15s %u %u %" SCNu32 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %u", drain->id.interface,
 		&family, &vrid, &drain->drained_by, &drain->drained_since_us, &drain->drained_until.us,
-		&drain->drained_until_us) != 7 ||
+		&drain->drained_until_us, &shutdown) < 7 ||
 	    vrid > UINT8_MAX || family > UINT8_MAX)
 		return false;
 	drain->id.family = (uint8_t)family;
 	drain->id.vrid = (uint8_t)vrid;
+	drain->drained_for_shutdown = shutdown;
 	return true;
 }
 

@@ -24,6 +24,11 @@ const struct cli_option drain_options[] = {
     {0},
 };
 
+const struct cli_option resume_options[] = {
+    {OPTION_SHUTDOWN, "shutdown", NULL, "only what `drain --shutdown` has drained, and no person"},
+    {0},
+};
+
 static int64_t clock_ms(void)
 {
 	struct timespec now;
@@ -193,7 +198,8 @@ static int change(const struct vipctl *ctl, const char *prefix, condition *is_do
 	size_t i;
 	bool shutdown = option_value(ctl, OPTION_SHUTDOWN) != NULL;
 	int result = post(ctl, change_path(ctl, prefix, shutdown));
-	if (result == EXIT_REFUSED && shutdown) /* an older agent, such as one in a pod: moved it must be */
+	/* An older agent, such as one in a pod: moved it must be. */
+	if (result == EXIT_REFUSED && shutdown && is_done == is_drain_over)
 		result = post(ctl, change_path(ctl, prefix, false));
 	if (result != EXIT_FINE)
 		return result;
@@ -253,8 +259,31 @@ int command_drain(const struct vipctl *ctl)
 	return change(ctl, "/v1/drain", is_drain_over, drain_report);
 }
 
+static bool is_shutdown_over(const json_t *router)
+{
+	return !member_true(router, "drained_for_shutdown");
+}
+
+/* When the machine has started: it need not have a holder yet. */
+static int shutdown_over_report(const struct vipctl *ctl, const json_t *router)
+{
+	const char *name = member_text(router, "name");
+	if (!is_shutdown_over(router))
+		return resume_report(ctl, router);
+	if (ctl->json)
+		return EXIT_FINE;
+	if (member_true(router, "drained"))
+		printf("%s: stays drained, by uid %d; take part again: vipctl resume %s\n", name,
+		    (int)member_number(router, "drained_by"), name);
+	else
+		printf("%s: takes part\n", name);
+	return EXIT_FINE;
+}
+
 int command_resume(const struct vipctl *ctl)
 {
+	if (option_value(ctl, OPTION_SHUTDOWN))
+		return change(ctl, "/v1/resume", is_shutdown_over, shutdown_over_report);
 	return change(ctl, "/v1/resume", is_resumed, resume_report);
 }
 

@@ -199,10 +199,13 @@ static void drains_print(struct page *page, const json_t *routers)
 		const char *until = member_text(router, "drained_until");
 		char end[SHOW_TEXT_MAX];
 		page_sentence(page, COLOUR_NONE, 0,
-		    "%s: drained since %s by uid %d%s%s; take part again: vipctl resume %s",
+		    "%s: drained since %s by uid %d%s%s%s; take part again: vipctl resume %s",
 		    member_text(router, "name"), show_time(member_text(router, "drained_since"), since),
-		    (int)member_number(router, "drained_by"), *until ? " until " : "",
-		    *until ? show_time(until, end) : "", member_text(router, "name"));
+		    (int)member_number(router, "drained_by"),
+		    member_true(router, "drained_for_shutdown") ? ", because the machine was being stopped"
+								: "",
+		    *until ? " until " : "", *until ? show_time(until, end) : "",
+		    member_text(router, "name"));
 	}
 }
 

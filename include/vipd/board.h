@@ -95,9 +95,10 @@ struct board_router {
 	uint8_t health;	 /* enum vrrp_health */
 	uint8_t lowered; /* by checks with a weight: see vrrp.lowered */
 	bool drained;
-	bool active_self;    /* the Active is this node */
-	bool active_foreign; /* it lists none of our addresses */
-	bool active_known;   /* active_address and active_priority are valid */
+	bool drained_for_shutdown; /* valid while drained: because the machine is being stopped */
+	bool active_self;	   /* the Active is this node */
+	bool active_foreign;	   /* it lists none of our addresses */
+	bool active_known;	   /* active_address and active_priority are valid */
 	uint8_t active_priority;
 	struct address active_address;
 	struct address own_address; /* that adverts are sent from; unspecified: none yet */

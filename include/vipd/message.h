@@ -89,8 +89,8 @@ struct message {
 			struct router_id router; /* interface "": every router */
 			uint32_t uid;		 /* who asked */
 			uint32_t for_ms;	 /* DRAIN: ends by itself after that; 0: does not */
-			uint8_t shutdown;	 /* DRAIN: not 0: the machine is being stopped */
-		} drain;			 /* DRAIN and RESUME */
+			uint8_t shutdown; /* not 0: the machine is being stopped, or was; not a person */
+		} drain;		  /* DRAIN and RESUME */
 		struct {
 			struct router_id router;
 			struct mono until; /* this node is next; in the past: it is not */

@@ -99,3 +99,18 @@ def test_purge_leaves_what_a_running_vipd_uses(tmp_path):
     with open(lock, "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert purged(tmp_path, WRITTEN + OTHERS)[0] == sorted(WRITTEN + OTHERS)
+
+
+# ---- the unit that drains ----
+
+@pytest.mark.parametrize("unit, drains", [(0, True), (3, False), (1, True), (4, True)])
+def test_the_stop_of_a_machine_drains_the_vipd_of_the_unit(tmp_path, unit, drains):
+    """Not one in a pod, while the unit is inactive (3). Where systemd does not answer it drains rather than not."""
+    text = pathlib.Path("init/vipd-drain.service").read_text()
+    command = re.search(r"^ExecStop=-/bin/sh -c '(.*)'$", text, re.M)[1].replace("$$", "$")
+    for name, script in (("systemctl", f"exit {unit}"), ("vipctl", f'echo "$@" >{tmp_path}/called')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    subprocess.run(["/bin/sh", "-c", command.replace("/usr/bin/vipctl", f"{tmp_path}/vipctl")], env={"PATH": str(tmp_path)}, timeout=30)
+    called = (tmp_path / "called").read_text() if (tmp_path / "called").exists() else None
+    assert called == ("drain --force --shutdown\n" if drains else None)

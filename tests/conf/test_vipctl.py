@@ -97,6 +97,23 @@ def test_status_says_until_when_it_is_drained(agent):
     assert " until " not in agent.run("status").stdout
 
 
+def test_the_end_of_a_shutdown_is_none_of_a_drain(agent):
+    """Nor is it asked of an agent that would end every drain."""
+    asked = []
+    agent.on_post = lambda path: (asked.append(path), (200, {}))[1]
+    router = backup(agent.status)
+    done = agent.run("resume", "--shutdown")
+    assert (done.returncode, done.stdout) == (0, "api: takes part\n") and asked == ["/v1/resume?shutdown=1"]
+    router.update(drained=True, drained_since="2026-11-22T16:00:00.000Z", drained_by=1000, drained_for_shutdown=False, drained_until=None)
+    done = agent.run("resume", "--shutdown")
+    assert (done.returncode, done.stdout) == (0, "api: stays drained, by uid 1000; take part again: vipctl resume api\n")
+    router.update(drained_for_shutdown=True)
+    assert "by uid 1000, because the machine was being stopped; " in " ".join(agent.run("status").stdout.split())
+    asked.clear()
+    agent.on_post = lambda path: (asked.append(path), (400, {"error": "there is no argument 'shutdown'"}))[1]
+    assert agent.run("resume", "--shutdown").returncode == 4 and asked == ["/v1/resume?shutdown=1"]
+
+
 def test_the_name_is_escaped(agent):
     asked = []
     agent.on_post = lambda path: asked.append(path) or (404, {"error": "there is no virtual router"})

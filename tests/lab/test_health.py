@@ -269,6 +269,34 @@ def test_drain_survives_vipd(lab, nodes):
     wait_for("it is forgotten", lambda: not os.path.exists(drains))
 
 
+def test_the_shutdown_of_a_machine_ends_no_drain_of_a_person(lab, nodes):
+    """Nor does a person's drain end because the machine has started."""
+    def drained():
+        return nodes[0].router()["drained"], nodes[0].router().get("drained_for_shutdown")
+    nodes[0].drain("--shutdown")
+    assert drained() == (True, True)
+    nodes[0].vipd_stop()
+    nodes[0].vipd_start()
+    wait_for("it is known after a stop", drained, lambda now: now == (True, True))
+    os.kill(nodes[0].vipd_pids()["engine"], signal.SIGKILL)
+    wait_for("another engine", lambda: nodes[0].status()["engine"]["responding"])
+    assert nodes[0].vipctl("resume", "--shutdown").stdout == "api: takes part\n"
+    lab.wait_holder(nodes[0])
+
+    nodes[0].drain()
+    nodes[0].vipctl("drain", "--force", "--shutdown")
+    assert nodes[0].vipctl("resume", "--shutdown").stdout == "api: stays drained, by uid 0; take part again: vipctl resume api\n"
+    assert drained() == (True, False) and lab.holders() == [nodes[1].name]
+    nodes[0].vipctl("resume")
+    lab.wait_holder(nodes[0])
+
+    nodes[0].drain("--shutdown")
+    nodes[0].vipctl("drain")
+    assert drained() == (True, False)
+    nodes[0].vipctl("resume")
+    lab.wait_holder(nodes[0])
+
+
 def test_notify(lab, nodes):
     told = os.path.join(nodes[0].directory, "told")
     script = os.path.join(nodes[0].directory, "notify")

@@ -7,6 +7,7 @@ managed: who manages the interface meanwhile, and before and after the row is me
 """
 
 import contextlib
+import json
 
 from basics import PREFIX, wait_for
 from features import captures, hungry_check, ipv4, late_user, process_check, stopped_control
@@ -189,8 +190,23 @@ def drain(m):
     m.run("vipctl", "resume")
 
 
+def drain_unit(m):
+    """What moves the address when the machine stops, without that; the drain of a person is older, and lasts."""
+    def drained():
+        return json.loads(m.run("vipctl", "-o", "json", "status").stdout)["virtual_routers"][0]["drained"]
+    m.run("systemctl", "stop", "vipd-drain")
+    assert drained() and not m.has_address(), "it did not move"
+    m.run("systemctl", "start", "vipd-drain")
+    wait_for("it is back", m.has_address, bool, 30)
+    wait_for("it is drained", lambda: m.run("vipctl", "drain", check=False).returncode == 0)
+    m.run("systemctl", "restart", "vipd-drain")
+    assert drained() and not m.has_address(), "the drain of a person is over"
+    m.run("vipctl", "resume")
+
+
 ROWS = [
     Row("drain and resume", drain, moves=True),
+    Row("vipd-drain.service stopped, started, restarted", drain_unit, moves=True),
     Row("reload, good", reload_good, moves=False),
     Row("reload, refused", reload_bad, moves=False),
     Row("systemctl restart", systemctl("restart", "vipd"), moves=True),

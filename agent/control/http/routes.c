@@ -308,7 +308,7 @@ static const struct route routes[] = {
     {"/v1/capture", "GET", LOCAL, {NULL}, get_capture},
     {"/v1/publish", "GET", LOCAL, {NULL}, get_publish},
     {"/v1/drain", "POST", ADMIN, {"router", "for", "shutdown", NULL}, post_drain},
-    {"/v1/resume", "POST", ADMIN, {"router", NULL}, post_resume},
+    {"/v1/resume", "POST", ADMIN, {"router", "shutdown", NULL}, post_resume},
     {"/v1/forget", "POST", ADMIN, {"node", NULL}, post_forget},
     {"/v1/reload", "POST", ADMIN, {NULL}, post_reload},
     {"/", "GET", PAGE, {NULL}, get_page},

@@ -174,6 +174,7 @@ static void put_health(json_t *json, const struct board_router *router)
 		return;
 	put(json, "drained_since", text_json_time(router->drained_since_us));
 	put(json, "drained_by", json_integer(router->drained_by));
+	put(json, "drained_for_shutdown", json_boolean(router->drained_for_shutdown));
 	put(json, "drained_until", text_json_time(router->drained_until_us));
 }
 
