@@ -162,7 +162,7 @@ static void check_election(void)
 		if (holder >= 0 && (int)i != holder && node->vr.state == VRRP_ACTIVE)
 			violate("nodes %d and %u are both Active", holder, i);
 	}
-	if (candidates && holder < 0)
+	if ((candidates || world.never_nobody) && holder < 0)
 		violate("a quiet group without a holder");
 }
 

@@ -176,9 +176,32 @@ static bool plan_flapping(void)
 	return true;
 }
 
+/*
+ * While the group is in two halves every server is drained by force, so each half keeps the address; then it
+ * heals. By the seed, so that the other seeds draw what they draw.
+ */
+static bool plan_drained_halves(void)
+{
+	if (world.seed % 16 != 3)
+		return false;
+	int64_t interval = world.interval_us, at = 12 * interval + 5 * USEC_PER_SEC;
+	world.fault_count = world.node_count + 1;
+	world.faults[0] = (struct fault){.type = FAULT_PARTITION,
+	    .at = at,
+	    .duration_us = random_in(20, 60) * interval,
+	    .mask = (unsigned)random_in(1, (1 << world.node_count) - 2)};
+	for (unsigned i = 0; i < world.node_count; i++)
+		world.faults[i + 1] = (struct fault){.type = FAULT_DRAIN,
+		    .at = at + random_in(0, 15 * interval),
+		    .duration_us = NEVER,
+		    .node = i};
+	world.never_nobody = true;
+	return true;
+}
+
 void plan_faults(void)
 {
-	if (plan_flapping())
+	if (plan_drained_halves() || plan_flapping())
 		return;
 	int64_t at = random_chance(30) ? 0 : 12 * world.interval_us + USEC_PER_SEC / 2;
 	if (world.hints == HINTS_ROSTER && at) /* it has to be old enough to say anything */

@@ -275,8 +275,9 @@ struct world {
 	unsigned flapping; /* health checks answer at random */
 	unsigned moves;	   /* takeovers while they do */
 	int64_t moved_at;
-	bool gentle; /* the last disturbance must not cost a moment without a holder */
-	bool frozen; /* and this one must not even cost a move */
+	bool gentle;	   /* the last disturbance must not cost a moment without a holder */
+	bool frozen;	   /* and this one must not even cost a move */
+	bool never_nobody; /* also if everybody is drained, there is a holder in the end */
 	char violation[256];
 	bool verbose;
 	uint64_t steps;
