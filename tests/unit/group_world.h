@@ -134,6 +134,13 @@ int sd_event_exit(sd_event *event, int code)
 
 /* ---- the network and the engine ---- */
 
+static bool gets(const struct node *node, const struct address *to)
+{
+	struct board_router board;
+	board_read_router(node->board, 0, &board);
+	return address_is_multicast(to) || address_equal(to, &board.own_address);
+}
+
 int message_send(int fd, const struct message *message, const int *fds)
 {
 	(void)fd, (void)fds;
@@ -161,7 +168,8 @@ int datagram_send(const struct address *source, unsigned ifindex, const struct a
 	(void)ifindex, (void)port;
 	self->said++;
 	for (struct node *node = nodes; node < nodes + NODES; node++) {
-		if (node == self || !node->group || node->is_cut || self->is_cut || node->unread == INBOX)
+		if (node == self || !node->group || node->is_cut || self->is_cut || node->unread == INBOX ||
+		    !gets(node, to))
 			continue;
 		struct letter *letter = &node->inbox[node->unread++];
 		letter->envelope = (struct hello_envelope){*source, *to, HELLO_HOP_LIMIT};

@@ -34,6 +34,35 @@ static void a_copy_in_the_other_family_is_no_rival(void **state)
 	assert_int_equal(group_at(0)->rivals.count, 0);
 }
 
+/* Only to peers, and only from peers. Node 2 lists the others, and they do not list it. */
+static void unicast_to_peers(void **state)
+{
+	(void)state;
+	for (unsigned n = 0; n < NODES; n++) {
+		struct config_router *router = &nodes[n].config->routers[0];
+		router->peers[router->peer_count++] = link_local_of(n == 0);
+		if (n == 2)
+			router->peers[router->peer_count++] = link_local_of(1);
+	}
+	world_start();
+	assert_true(is_here(0, 1) && is_here(1, 0));
+	assert_int_equal(group_at(0)->roster.count, 1);
+	assert_int_equal(group_at(1)->roster.count, 1);
+	assert_true(
+	    nodes[0].group->refused[HELLO_UNKNOWN_PEER] && nodes[1].group->refused[HELLO_UNKNOWN_PEER]);
+	assert_int_equal(group_at(2)->roster.count, 0);
+	assert_int_equal(nodes[2].group->received, 0);
+	/* Who has no peers takes nothing that was sent to it alone. */
+	nodes[2].config->routers[0].peer_count = 0;
+	reload(2);
+	nodes[0].config->routers[0].peers[1] = link_local_of(2);
+	nodes[0].config->routers[0].peer_count = 2;
+	reload(0);
+	run_for(3);
+	assert_true(nodes[2].group->refused[HELLO_BAD_DESTINATION]);
+	assert_true(is_here(0, 1) && is_here(1, 0));
+}
+
 /* ---- authentication ---- */
 
 static void use_auth(unsigned n, enum config_auth mode)
@@ -258,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(know_each_other, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(a_copy_in_the_other_family_is_no_rival, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(unicast_to_peers, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(as_many_hellos_with_auth, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(clock_is_set_back, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(all_clocks_are_set_back, world_begin, world_end),
