@@ -93,7 +93,7 @@ static const struct config_router router_defaults = {
 };
 
 /* fe80::200:5eff:fe00:2XX: what RFC 4291 appendix A makes of the virtual router's MAC 00:00:5e:00:02:XX. */
-static struct address link_local_auto(uint8_t vrid)
+struct address config_link_local_auto(uint8_t vrid)
 {
 	return (struct address){{{{0xfe, 0x80, [8] = 0x02, [10] = 0x5e, 0xff, 0xfe, [14] = 0x02, vrid}}}};
 }
@@ -111,7 +111,7 @@ static void finish_router(struct report *report, config_setting_t *setting, void
 		router->kernel_lease_s = shortest_s > LEASE_DEFAULT_S ? shortest_s : LEASE_DEFAULT_S;
 	}
 	if (router->link_local_mode == LINK_LOCAL_AUTO)
-		router->link_local = link_local_auto(router->id.vrid);
+		router->link_local = config_link_local_auto(router->id.vrid);
 }
 
 const struct group router_group = {.where = "virtual_routers = ( { … } )",

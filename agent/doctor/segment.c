@@ -38,7 +38,7 @@
 #define FILTER		 "ip proto 112 or ip6 proto 112 or icmp6 or arp"
 
 struct ears {
-	int icmp;    /* for questions; below 0: none */
+	int icmp;    /* for questions; below 0: why not (a kernel without IPv6 has none) */
 	int arp;     /* the same, of IPv4 */
 	pcap_t *in;  /* before any firewall */
 	pcap_t *out; /* behind it */
@@ -125,7 +125,7 @@ static int send_to(const struct segment *segment, const struct ears *ears, const
 {
 	struct net_outgoing packet = {.ifindex = segment->ifindex, .destination = *to, .size = size};
 	memcpy(packet.bytes, bytes, size);
-	int result = net_send(ears->icmp, &packet, 1);
+	int result = ears->icmp < 0 ? ears->icmp : net_send(ears->icmp, &packet, 1);
 	return result < 0 ? result : 0;
 }
 
@@ -200,8 +200,9 @@ static int ask_neighbors(const struct segment *segment, const struct ears *ears)
 	for (unsigned i = 0; i < segment->peer_count && !result; i++)
 		result = ask_neighbor(segment, ears, &segment->peers[i]);
 	for (unsigned i = 0; i < segment->speaker_count && !result; i++) {
-		if (!segment->speakers[i].outgoing)
-			result = ask_neighbor(segment, ears, &segment->speakers[i].source);
+		const struct segment_speaker *speaker = &segment->speakers[i];
+		if (!speaker->outgoing && (ears->icmp >= 0 || address_is_ipv4(&speaker->source)))
+			result = ask_neighbor(segment, ears, &speaker->source);
 	}
 	return result;
 }
@@ -244,12 +245,18 @@ static void take_vrrp(const struct capture *capture, const struct frame *frame,
     const struct advert_envelope *envelope, const uint8_t *bytes, size_t size)
 {
 	struct advert advert;
+	struct segment *segment = capture->segment;
 	int64_t at_us = frame->pcap->ts.tv_sec * USEC_PER_SEC + frame->pcap->ts.tv_usec;
+	enum advert_verdict verdict = advert_parse(bytes, size, envelope, &advert);
+	if (size >= 2)
+		segment->vrids[bytes[1]] = true;
 	if (frame->reflected)
-		capture->segment->reflected++;
-	else if (advert_parse(bytes, size, envelope, &advert) == ADVERT_OK)
-		segment_hear(capture->segment, &envelope->source, frame->link.ether_shost, &advert,
-		    capture->outgoing, at_us);
+		segment->reflected++;
+	else if (verdict == ADVERT_OK)
+		segment_hear(
+		    segment, &envelope->source, frame->link.ether_shost, &advert, capture->outgoing, at_us);
+	else if (verdict == ADVERT_VRRP_VERSION_2)
+		segment_hear_old(segment, bytes, size);
 }
 
 /* What follows the length that the header tells is padding. */
@@ -346,7 +353,7 @@ static void ask_and_listen(
     struct segment *segment, const struct ears *ears, question *ask, struct mono begin, int64_t wait_us)
 {
 	for (int half = 1; half <= 2; half++) {
-		int result = ears->icmp >= 0 ? ask(segment, ears) : 0;
+		int result = ask(segment, ears);
 		if (result && !segment->asking_error)
 			segment->asking_error = result;
 		listen_until(segment, ears, mono_add(begin, wait_us / 2 * half));
@@ -364,7 +371,8 @@ static void group_join(const struct segment *segment, const struct ears *ears)
 void segment_listen(struct segment *segment)
 {
 	segment->peer_count = segment->answer_count = segment->speaker_count = segment->said_count = 0;
-	segment->reflected = 0;
+	segment->reflected = segment->old_count = 0;
+	memset(segment->vrids, 0, sizeof segment->vrids);
 	segment->lost = false;
 	segment->listening_error = 0;
 	segment->ifindex = if_nametoindex(segment->interface);
@@ -375,7 +383,7 @@ void segment_listen(struct segment *segment)
 	mac_find(segment);
 	struct ears ears = {
 	    .icmp = net_open_icmp(NULL, 0), .arp = net_open_arp(), .echo_id = (uint16_t)getpid()};
-	segment->asking_error = ears.icmp < 0 ? ears.icmp : 0;
+	segment->asking_error = 0;
 	ears.in = capture_open(segment, PCAP_D_IN, &segment->listening_error);
 	ears.out = ears.in ? capture_open(segment, PCAP_D_OUT, &segment->listening_error) : NULL;
 	group_join(segment, &ears);

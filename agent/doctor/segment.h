@@ -20,6 +20,7 @@
 #define SEGMENT_ANSWERS_MAX  8192
 #define SEGMENT_SPEAKERS_MAX 1024
 #define SEGMENT_SAID_MAX     65536
+#define SEGMENT_OLD_MAX	     1024
 
 struct segment_answer {
 	struct address target;
@@ -37,8 +38,16 @@ struct segment_speaker {
 	struct address addresses[ADVERT_ADDRESSES_MAX];
 	bool outgoing; /* this machine */
 	unsigned count;
+	bool plain_checksum;
 	bool stamped;	 /* its adverts carry an authentication trailer, */
-	int64_t skew_us; /* whose time was this far ahead of our clock */
+	uint8_t key_id;	 /* which is made with the key of this id */
+	int64_t skew_us; /* and whose time was this far ahead of our clock */
+};
+
+/* An address in adverts of VRRPv2, which is of IPv4 alone. */
+struct segment_old {
+	uint8_t vrid;
+	struct address address;
 };
 
 struct segment_said {
@@ -67,12 +76,14 @@ struct segment {
 	int64_t listen_us;   /* how long */
 	bool joins;	     /* the group itself while it listens, because no vipd here does */
 	bool lost;	     /* more passed than there is room for */
-	unsigned peer_count, answer_count, speaker_count, said_count;
+	bool vrids[256];     /* somebody uses it in VRRP, of whatever version and family, right or not */
+	unsigned peer_count, answer_count, speaker_count, said_count, old_count;
 	unsigned reflected;				    /* adverts from here that came back */
 	struct address peers[SEGMENT_PEERS_MAX];	    /* who answered an echo request */
 	struct segment_answer answers[SEGMENT_ANSWERS_MAX]; /* distinct */
 	struct segment_speaker speakers[SEGMENT_SPEAKERS_MAX];
 	struct segment_said said[SEGMENT_SAID_MAX]; /* by time */
+	struct segment_old old[SEGMENT_OLD_MAX];    /* distinct */
 };
 
 /* Listens long enough for this virtual router. */
@@ -84,6 +95,9 @@ void segment_listen(struct segment *segment);
 /* Takes an advert that passed the interface, and the link-layer address it came from. */
 void segment_hear(struct segment *segment, const struct address *source, const uint8_t mac[static 6],
     const struct advert *advert, bool outgoing, int64_t at_us);
+
+/* Takes an advert of VRRPv2, of a size that fits its count of addresses. */
+void segment_hear_old(struct segment *segment, const uint8_t *bytes, size_t size);
 
 /* Whether it advertises the virtual router: the VRID, in the family. */
 static inline bool segment_speaks_for(const struct segment_speaker *speaker, const struct router_id *id)

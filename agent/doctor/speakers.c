@@ -37,7 +37,9 @@ static struct segment_speaker *speaker_find(struct segment *segment, const struc
 static void speaker_stamp(struct segment_speaker *speaker, const uint8_t *trailer, int64_t now_us)
 {
 	struct reader r = reader_of(trailer, ADVERT_TRAILER_SIZE);
-	read_u32(&r);
+	read_u8(&r);
+	speaker->key_id = read_u8(&r);
+	read_u16(&r);
 	uint32_t seconds = read_u32(&r);
 	uint64_t fraction = read_u32(&r);
 	/* Signed difference of 32-bit seconds: right until 2106 and beyond. */
@@ -68,6 +70,7 @@ void segment_hear(struct segment *segment, const struct address *source, const u
 		return;
 	speaker->count++;
 	speaker->priority = advert->priority;
+	speaker->plain_checksum = advert->plain_checksum;
 	speaker->interval_us = advert->interval_cs * 10 * USEC_PER_MS;
 	speaker->address_count =
 	    advert->address_count < ADVERT_ADDRESSES_MAX ? advert->address_count : ADVERT_ADDRESSES_MAX;
@@ -76,6 +79,31 @@ void segment_hear(struct segment *segment, const struct address *source, const u
 		speaker_stamp(speaker, advert->trailer, at_us);
 	said_insert(segment,
 	    (struct segment_said){at_us, (uint16_t)(speaker - segment->speakers), advert->priority == 0});
+}
+
+/* RFC 3768 section 5.1: the same head, and addresses of IPv4. */
+void segment_hear_old(struct segment *segment, const uint8_t *bytes, size_t size)
+{
+	struct reader r = reader_of(bytes, size);
+	read_u8(&r);
+	struct segment_old old = {.vrid = read_u8(&r)};
+	read_u8(&r);
+	unsigned count = read_u8(&r), place = 0;
+	read_u32(&r);
+	for (unsigned i = 0; i < count && !r.failed; i++) {
+		const uint8_t *address = read_bytes(&r, 4);
+		if (!address)
+			return;
+		old.address = address_of_bytes(address, 4);
+		for (place = 0; place < segment->old_count; place++)
+			if (segment->old[place].vrid == old.vrid &&
+			    address_equal(&segment->old[place].address, &old.address))
+				break;
+		if (place == SEGMENT_OLD_MAX)
+			segment->lost = true;
+		else if (place == segment->old_count)
+			segment->old[segment->old_count++] = old;
+	}
 }
 
 /*

@@ -81,7 +81,7 @@ static bool shares_prefix(const struct address *a, const struct address *b, unsi
 	return !bits || !((a->in6.s6_addr[bytes] ^ b->in6.s6_addr[bytes]) >> (8 - bits));
 }
 
-bool host_prefix(const char *interface, struct address *address, unsigned *length)
+bool host_prefix(const char *interface, uint8_t family, struct address *address, unsigned *length)
 {
 	struct ifaddrs *list = NULL;
 	bool found = false;
@@ -89,7 +89,8 @@ bool host_prefix(const char *interface, struct address *address, unsigned *lengt
 		return false;
 	for (const struct ifaddrs *entry = list; entry && !found; entry = entry->ifa_next)
 		found = !strcmp(entry->ifa_name, interface) && read_address(entry, address, length) &&
-			!address_is_ipv4(address) && !address_is_link_local(address) && *length < 128;
+			address_is_ipv4(address) == (family == AF_INET) && !address_is_link_local(address) &&
+			*length < 128;
 	freeifaddrs(list);
 	return found;
 }

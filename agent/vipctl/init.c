@@ -14,10 +14,8 @@
 #include <unistd.h>
 
 #include "vipctl/host.h"
+#include "vipctl/init.h"
 #include "vipctl/vipctl.h"
-#include "vipd/config.h"
-#include "vipd/duration.h"
-#include "vipd/survey.h"
 
 #define VRID_FIRST	 100
 #define CANDIDATE_FIRST	 0x100 /* in the prefix of the interface: …::100 */
@@ -42,19 +40,6 @@ const char init_help[] =
     "Writes the first vipd.conf of this server. Asks for the address on the segment and listens which\n"
     "VRIDs are used, for three seconds; if another server has the address already, this one joins its\n"
     "group. It overwrites nothing.\n";
-
-/* What will be written. */
-struct plan {
-	const char *output;
-	bool asks; /* somebody is there to answer */
-	char interface[IF_NAMESIZE];
-	struct address address;
-	bool address_given;
-	unsigned vrid, priority;
-	int64_t interval_us; /* of the group that it joins; 0: it joins none */
-	struct survey survey;
-	const char *distribution; /* NULL: no Kubernetes is here */
-};
 
 __attribute__((format(printf, 1, 2))) static int refuse(const char *format, ...)
 {
@@ -115,6 +100,41 @@ static int find_interface(struct plan *plan)
 	return EXIT_FINE;
 }
 
+/* The end of it, as a number: all that differs within a prefix of IPv4, and enough of one of IPv6. */
+static uint32_t end_of(const struct address *address)
+{
+	uint32_t end;
+	memcpy(&end, address->in6.s6_addr + 12, sizeof end);
+	return ntohl(end);
+}
+
+static void add_candidate(struct survey *survey, const struct address *prefix, uint32_t end)
+{
+	struct address *candidate = &survey->addresses[survey->address_count++].address;
+	*candidate = *prefix;
+	end = htonl(end);
+	memcpy(candidate->in6.s6_addr + 12, &end, sizeof end);
+}
+
+/* Of IPv6 …::100 and what follows. */
+static void choose_ipv6(struct survey *survey, struct address prefix, unsigned length)
+{
+	uint8_t *bytes = prefix.in6.s6_addr;
+	bytes[length / 8] &= (uint8_t)(0xff00U >> length % 8);
+	memset(bytes + length / 8 + 1, 0, sizeof prefix - length / 8 - 1);
+	for (unsigned i = 0; i < SURVEY_ADDRESSES_MAX; i++)
+		add_candidate(survey, &prefix, end_of(&prefix) + CANDIDATE_FIRST + i);
+}
+
+/* Of IPv4 the last ones of the prefix: those that are handed out mostly begin at the other end. */
+static void choose_ipv4(struct survey *survey, struct address prefix, unsigned length)
+{
+	uint32_t hosts = UINT32_MAX >> (length - 96);
+	uint32_t network = end_of(&prefix) & ~hosts, broadcast = network | hosts;
+	for (unsigned i = 1; i <= SURVEY_ADDRESSES_MAX && broadcast - i > network; i++)
+		add_candidate(survey, &prefix, broadcast - i);
+}
+
 /* Without an address: some of the interface's prefix, of which one may be free. */
 static void choose_candidates(struct plan *plan)
 {
@@ -122,20 +142,12 @@ static void choose_candidates(struct plan *plan)
 	struct address prefix;
 	unsigned length;
 	memcpy(survey->interface, plan->interface, sizeof survey->interface);
-	if (plan->address_given) {
+	if (plan->address_given)
 		survey->addresses[survey->address_count++].address = plan->address;
-		return;
-	}
-	if (!host_prefix(plan->interface, &prefix, &length) || length > 112)
-		return;
-	for (unsigned i = 0; i < SURVEY_ADDRESSES_MAX; i++) {
-		struct address candidate = prefix;
-		unsigned number = CANDIDATE_FIRST + i;
-		memset(&candidate.in6.s6_addr[length / 8], 0, sizeof candidate - length / 8);
-		candidate.in6.s6_addr[14] = (uint8_t)(number >> 8);
-		candidate.in6.s6_addr[15] = (uint8_t)number;
-		survey->addresses[survey->address_count++].address = candidate;
-	}
+	else if (host_prefix(plan->interface, AF_INET6, &prefix, &length) && length <= 112)
+		choose_ipv6(survey, prefix, length);
+	else if (host_prefix(plan->interface, AF_INET, &prefix, &length) && length <= 96 + 30)
+		choose_ipv4(survey, prefix, length);
 }
 
 static int look(struct plan *plan)
@@ -155,7 +167,7 @@ static int look(struct plan *plan)
 static const struct survey_address *find_free(const struct survey *survey)
 {
 	for (unsigned i = 0; i < survey->address_count; i++)
-		if (!survey->addresses[i].taken && !survey->addresses[i].vrid &&
+		if (!survey->addresses[i].taken && !survey->addresses[i].group.vrid &&
 		    !host_has(&survey->addresses[i].address))
 			return &survey->addresses[i];
 	return NULL;
@@ -167,6 +179,8 @@ static int ask_address(struct plan *plan)
 {
 	char text[ADDRESS_TEXT_MAX], line[128];
 	const struct survey_address *offered = find_free(&plan->survey);
+	if (offered && address_is_ipv4(&offered->address))
+		puts("Choose one that DHCP does not give to others: who is switched off does not answer.");
 	for (;;) {
 		if (offered)
 			printf("Virtual address (Enter: %s, for which nobody answers): ",
@@ -190,6 +204,47 @@ static int ask_address(struct plan *plan)
 	return look(plan);
 }
 
+static unsigned group_count(const struct survey_group *group)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < group->address_count; i++)
+		count += !address_is_link_local(&group->addresses[i]);
+	return count;
+}
+
+/* What is like that of the others is written; what cannot be known is said. */
+static int join(struct plan *plan, const struct survey_group *group, const char *address)
+{
+	unsigned vrid = group->vrid;
+	bool ipv4 = address_is_ipv4(&plan->address);
+	if (plan->vrid && plan->vrid != vrid)
+		return refuse("the group with VRID %u has %s; leave --vrid out, or write --vrid %u", vrid,
+		    address, vrid);
+	if (group->version_2)
+		return refuse(
+		    "the group with VRID %u has %s and speaks VRRPv2, which vipd does not: two would "
+		    "hold the address; docs/from-keepalived.md has the order of moves (vrrp_version 3 "
+		    "first)",
+		    vrid, address);
+	if (group_count(group) > CONFIG_ADDRESSES_MAX)
+		return refuse("the group with VRID %u has more addresses than the %d that vipd takes", vrid,
+		    CONFIG_ADDRESSES_MAX);
+	plan->group = *group;
+	plan->vrid = vrid;
+	fprintf(stderr,
+	    "A group with VRID %u has %s already: this server joins it. Its addresses of IPv%d (%u) are "
+	    "written. "
+	    "If it has some of IPv%d, which are in no advert, add them.\n",
+	    vrid, address, ipv4 ? 4 : 6, group_count(group), ipv4 ? 6 : 4);
+	if (group->is_signed)
+		fprintf(stderr,
+		    "It signs its adverts: copy " INIT_KEY_PATH
+		    " from another server. Only root may read it, and "
+		    "vipd does not start without it.\n",
+		    group->key_id);
+	return EXIT_FINE;
+}
+
 static int check_address(struct plan *plan)
 {
 	char text[ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX];
@@ -198,18 +253,16 @@ static int check_address(struct plan *plan)
 		if (address_equal(&plan->survey.addresses[i].address, &plan->address))
 			found = &plan->survey.addresses[i];
 	address_format(&plan->address, text);
-	if (found && found->vrid && plan->vrid && plan->vrid != found->vrid)
-		return refuse("the group with VRID %u has %s; leave --vrid out, or write --vrid %u",
-		    found->vrid, text, found->vrid);
-	if (found && found->vrid) {
-		plan->vrid = found->vrid;
-		plan->interval_us = found->interval_us;
-		fprintf(stderr, "A group with VRID %u has %s already: this server joins it.\n", found->vrid,
-		    text);
+	if (found && found->group.vrid) {
+		int result = join(plan, &found->group, text);
+		if (result)
+			return result;
 	} else if (host_has(&plan->address)) {
 		return refuse("%s is an address of this host; choose one that no host has", text);
 	} else if (found && found->taken) {
-		return refuse("%s answers for %s already; choose an address that no host has",
+		return refuse(
+		    "%s answers for %s already; choose an address that no host has (of a group with "
+		    "addresses of both families, that of its adverts: the first in vipd.conf)",
 		    mac_format(found->mac, mac), text);
 	}
 	if (!host_is_near(plan->interface, &plan->address))
@@ -221,7 +274,7 @@ static int check_address(struct plan *plan)
 static int choose_vrid(struct plan *plan)
 {
 	const bool *used = plan->survey.used;
-	bool joins = plan->interval_us != 0;
+	bool joins = plan->group.vrid != 0;
 	if (plan->vrid && used[plan->vrid] && !joins)
 		return refuse("another group on %s has VRID %u; leave --vrid out, or choose another one",
 		    plan->interface, plan->vrid);
@@ -234,93 +287,6 @@ static int choose_vrid(struct plan *plan)
 }
 
 /* ---- the file ---- */
-
-static void print_plan(FILE *out, const struct plan *plan)
-{
-	char text[ADDRESS_TEXT_MAX], interval[DURATION_TEXT_MAX];
-	int64_t interval_us = plan->interval_us ? plan->interval_us : 100000;
-	fprintf(out,
-	    "# The configuration of vipd on this server, written by `vipctl init`. vipd.conf(5) explains "
-	    "every key,\n"
-	    "# `vipd -nv` prints those that are not here with their defaults, and `vipd -n` checks it.\n"
-	    "\n"
-	    "virtual_routers = (\n"
-	    "  {\n"
-	    "    name = \"api\";\n"
-	    "    interface = \"%s\";\n"
-	    "\n"
-	    "    # The same on every server, and of no other group on this segment.\n"
-	    "    vrid = %u;\n"
-	    "\n"
-	    "    # The address that clients know. The same on every server; no host has it as its own.\n"
-	    "    addresses = [ \"%s\" ];\n"
-	    "\n"
-	    "    # 32 to 254. The healthy server with the highest one holds the address.\n"
-	    "    priority = %u;\n"
-	    "\n"
-	    "    # The same on every server. The others take over after three and a half of them without a "
-	    "word.\n"
-	    "    advert_interval = \"%s\";\n",
-	    plan->interface, plan->vrid, address_format(&plan->address, text), plan->priority,
-	    duration_format(interval_us, interval));
-	if (plan->distribution)
-		fprintf(out,
-		    "\n"
-		    "    # A server whose API server fails gives the address to one whose API server does "
-		    "not.\n"
-		    "    checks = [ \"apiserver\" ];\n"
-		    "  }\n"
-		    ");\n"
-		    "\n"
-		    "# Asks the API server of this server. The certificates are those of %s, which is here.\n"
-		    "checks = ( { name = \"apiserver\"; type = \"kubernetes\"; } );\n",
-		    plan->distribution);
-	else
-		fputs("\n"
-		      "    # What must be well for this server to hold the address; vipd.conf(5) has the "
-		      "types.\n"
-		      "    # checks = [ \"web\" ];\n"
-		      "  }\n"
-		      ");\n"
-		      "\n"
-		      "# checks = ( { name = \"web\"; type = \"http\"; url = \"http://[::1]:8080/healthz\"; "
-		      "} );\n",
-		    out);
-}
-
-/* Which Kubernetes is here is what a check for it finds. */
-static const char *find_distribution(void)
-{
-	static const char text[] =
-	    "virtual_routers = ( { interface = \"eth0\"; vrid = 1; addresses = [ \"2001:db8::1\" ]; "
-	    "} ); checks = ( { name = \"a\"; type = \"kubernetes\"; } );";
-	struct config *config = calloc(1, sizeof *config);
-	struct config_errors *errors = calloc(1, sizeof *errors);
-	const char *name = NULL;
-	if (config && errors && !config_read_text("", text, strlen(text), config, errors)) {
-		config_discover(config, "");
-		if (config->checks[0].ca.path[0])
-			name = config_distribution_name(config_check_distribution(&config->checks[0]));
-	}
-	free(config);
-	free(errors);
-	return name;
-}
-
-/* Whether vipd takes it; it says why not. */
-static int check_text(const char *text)
-{
-	struct config *config = calloc(1, sizeof *config);
-	struct config_errors *errors = calloc(1, sizeof *errors);
-	int result = EXIT_ATTENTION;
-	if (config && errors && !config_read_text("vipd.conf", text, strlen(text), config, errors))
-		result = EXIT_FINE;
-	else
-		refuse("this cannot be written:\n%s", errors ? errors->text : "");
-	free(config);
-	free(errors);
-	return result;
-}
 
 /* Never half a file, and never in the place of another one: link(2) fails if there is one. */
 static int write_new(const char *path, const char *text)
@@ -375,6 +341,10 @@ static int write_plan(const struct plan *plan, const char *text)
 		puts("  add a check of what the address is for, or it stays on a server that does not serve");
 	else
 		puts("  vipctl manifest --k3s, --dns, … : let the cluster know the address");
+	if (plan->group.is_signed)
+		printf("  copy " INIT_KEY_PATH
+		       " from another server: adverts of the group are signed with it\n",
+		    plan->group.key_id);
 	printf("  vipd -n, systemctl enable --now vipd, vipctl doctor, vipctl watch\n"
 	       "  on every other server: vipctl init --address %s (with another --priority, if one is "
 	       "preferred)\n",
@@ -402,12 +372,6 @@ int command_init(const struct vipctl *ctl)
 		result = choose_vrid(&plan);
 	if (result)
 		return result;
-	plan.distribution = find_distribution();
-	FILE *out = fmemopen(text, sizeof text - 1, "w");
-	if (!out)
-		return refuse("out of memory");
-	print_plan(out, &plan);
-	fclose(out);
-	result = check_text(text);
-	return result ? result : write_plan(&plan, text);
+	const char *wrong = init_write(&plan, text, sizeof text);
+	return wrong ? refuse("this cannot be written:\n%s", wrong) : write_plan(&plan, text);
 }

@@ -336,6 +336,9 @@ static inline bool config_has_address(const struct config *config, const struct 
 	return false;
 }
 
+/* What link_local = "auto" stands for. */
+struct address config_link_local_auto(uint8_t vrid);
+
 /* Prints the configuration with every default filled in, in the syntax that config_load() reads. */
 void config_print(const struct config *config, FILE *out);
 

@@ -4,7 +4,7 @@
 import pytest
 
 from families import wait_both
-from testbed import BOTH, VIP_IPV4, run, wait_for
+from testbed import BOTH, BUILD, VIP_IPV4, run, wait_for
 
 # No socket of IPv6, as with the kernel's parameter ipv6.disable=1.
 WITHOUT_IPV6 = """
@@ -48,6 +48,9 @@ def test_a_machine_without_ipv6(lab, nodes):
             wait_for(f"{node.name} is healthy", lambda node=node: node.router()["healthy"])
             assert node.vipd_pids().keys() == {"guardian", "keeper", "engine", "control"}
             assert "vipd_router_state" in node.exec("curl", "-sS", "http://127.0.0.1:9752/metrics").stdout
+        joining = nodes[1].exec("python3", "-c", WITHOUT_IPV6, f"{BUILD}/vipctl", "init", "--yes", "--interface", "eth0",
+                                "--address", VIP_IPV4, "--output", "-")
+        assert "joins it" in joining.stderr and "vrid = 100;" in joining.stdout, joining
         nodes[0].drain()
         lab.wait_holder(nodes[1])
         assert nodes[1].vipd_stop() == 0

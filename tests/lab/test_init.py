@@ -3,10 +3,14 @@
 
 import os
 import pty
+import signal
 import subprocess
 from concurrent import futures
 
+import keepalived
+import pytest
 from basics import BUILD, PREFIX, PREFIX_IPV4, VIP, VIP_IPV4, run, wait_for
+from keys import make_key, roll_out
 
 FREE = PREFIX + "f:77"
 
@@ -68,6 +72,47 @@ def test_the_same_of_ipv4(lab, nodes):
     assert answer.returncode == 0 and "vrid = 101;" in text and "Note:" not in answer.stderr, answer
     answer, text = done["of-a-host4"]
     assert answer.returncode == 1 and f"answers for {nodes[1].ipv4} already" in answer.stderr and not text, answer
+
+
+def test_a_group_that_signs(lab, nodes):
+    """Without its key vipd does not start: it would be a second holder."""
+    path, _ = make_key(lab, 231)
+    roll_out(nodes, {231: path})
+    answer, text = init(lab.client, "signed")
+    assert answer.returncode == 0 and "copy /etc/vipd/keys/231 from another server" in answer.stderr, answer
+    assert 'auth = { mode = "enforce"; active_key = 231; keys = ( { id = 231; file = "/etc/vipd/keys/231"; } ); };' in text
+    checked = lab.client.exec(f"{BUILD}/vipd", "-n", "-c", os.path.join(lab.client.directory, "signed"), check=False)
+    assert checked.returncode == 2 and 'auth key 231, file = "/etc/vipd/keys/231": does not exist' in checked.stderr, checked
+
+
+def test_a_group_with_several_addresses(lab, nodes):
+    """The whole list, of a router that differs in everything that an advert shows."""
+    addresses = [VIP, PREFIX + "f:1", PREFIX + "f:2", VIP_IPV4]
+    nodes[0].reconfigure(router={"addresses": addresses, "link_local": "none", "advert_interval": "200ms"})
+    wait_for("it holds the addresses", lambda: nodes[0].held(addresses), lambda count: count == len(addresses))
+    answer, text = init(lab.client, "several", address=PREFIX + "f:1")
+    assert answer.returncode == 0 and "Its addresses of IPv6 (3) are written" in answer.stderr and "some of IPv4" in answer.stderr
+    assert f'addresses = [ "{VIP}", "{PREFIX}f:1", "{PREFIX}f:2" ];' in text and 'link_local = "none";' in text, text
+    assert 'advert_interval = "200ms";' in text and "auth" not in text
+
+
+@pytest.mark.skipif(not keepalived.installed, reason="keepalived is not installed")
+def test_a_group_of_version_2(lab, nodes):
+    """keepalived's own version of IPv4: its VRID is not free, and nobody joins it."""
+    daemon, address = keepalived.Keepalived(nodes[2]), PREFIX_IPV4 + "200"
+    daemon.begin([keepalived.instance(101, 100, 1000, [address], version=2)])
+    try:
+        wait_for("it holds the address", lambda: nodes[2].held([address]))
+        done = at_once(lab.client, {"free-beside": ("--address", PREFIX_IPV4 + "77"), "free-beside6": ("--address", FREE),
+                                    "joins-old": ("--address", address)})
+    finally:
+        daemon.host.end(daemon.process, signal.SIGTERM)
+        nodes[2].exec("ip", "addr", "del", address + "/32", "dev", "eth0", check=False)
+    for name in ("free-beside", "free-beside6"):
+        answer, text = done[name]
+        assert answer.returncode == 0 and "vrid = 102;" in text, (answer, text)  # 100 is vipd's
+    answer, text = done["joins-old"]
+    assert answer.returncode == 1 and f"the group with VRID 101 has {address} and speaks VRRPv2" in answer.stderr and not text
 
 
 def test_it_asks_who_is_there(lab):
