@@ -178,3 +178,25 @@ int config_load(const char *path, struct config *config, struct config_errors *e
 	free(text);
 	return result;
 }
+
+static bool is_first_of_file(const struct report *report, unsigned segment)
+{
+	for (unsigned i = 0; i < segment; i++)
+		if (strcmp(report->segments[i].file, report->segments[segment].file) == 0)
+			return false;
+	return true;
+}
+
+void config_files(const char *path, config_file_visitor *visitor, void *context)
+{
+	struct report report = {.path = path};
+	size_t size = 0;
+	char *text = source_read(path, &size);
+	if (text)
+		source_expand(&report, text);
+	for (unsigned i = 0; i < report.segment_count; i++)
+		if (is_first_of_file(&report, i))
+			visitor(report.segments[i].file, context);
+	report_free(&report);
+	free(text);
+}

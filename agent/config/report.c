@@ -258,6 +258,15 @@ void report_clear(struct report *report)
 	report->count = report->kept = 0;
 }
 
+void report_free(struct report *report)
+{
+	for (unsigned i = 0; i < report->segment_count; i++)
+		free(report->segments[i].file);
+	free(report->segments);
+	free(report->source);
+	report_clear(report);
+}
+
 int report_finish(struct report *report, struct config_errors *errors)
 {
 	if (report->kept)
@@ -279,11 +288,7 @@ int report_finish(struct report *report, struct config_errors *errors)
 		snprintf(
 		    errors->text + used, sizeof(errors->text) - used, MORE_FORMAT, report->count - written);
 
-	for (unsigned i = 0; i < report->segment_count; i++)
-		free(report->segments[i].file);
-	free(report->segments);
-	free(report->source);
-	report_clear(report);
+	report_free(report);
 	return errors->count ? -EINVAL : 0;
 }
 

@@ -61,7 +61,10 @@ __attribute__((format(printf, 5, 6))) void report_field(
 /* Forgets what was found. */
 void report_clear(struct report *report);
 
-/* Writes the findings to *errors in the order of the text, and frees them and the text. Returns 0 if there
+/* Forgets what was found, and the text. */
+void report_free(struct report *report);
+
+/* Writes the findings to *errors in the order of the text, and frees all. Returns 0 if there
  * are none, else -EINVAL. */
 int report_finish(struct report *report, struct config_errors *errors);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The configuration: whether it is right, whether vipd has read it as it is now, and whether only root can
- * change it and read the secrets that it names.
+ * change it, with what it includes, and read the secrets that it names.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -83,8 +83,29 @@ struct rule {
 };
 
 static const struct rule unchangeable = {S_IWGRP | S_IWOTH, true, "go-w"},
-			 secret = {S_IRWXG | S_IRWXO, true, "600"}, private_key = {S_IRWXO, false, "o="},
-			 readable = {0, false, ""};
+			 advert_key = {S_IRWXG | S_IRWXO, true, "600"}, secret = {S_IRWXO, false, "o="},
+			 public = {S_IWOTH, false, "o-w"};
+
+/* What vipd reads; NULL: that is not read as root, or `vipd -n` looks at it. */
+static const struct rule *rule_of(const struct config_path *named)
+{
+	switch (named->use) {
+	case PATH_ADVERT_KEY: return &advert_key;
+	case PATH_CA:
+	case PATH_CERTIFICATE: return &public;
+	case PATH_PRIVATE_KEY:
+	case PATH_TOKEN:
+	case PATH_TSIG_KEY: return &secret;
+	default: return NULL;
+	}
+}
+
+struct look {
+	struct doctor *doctor;
+	bool well;
+	unsigned files, secrets;
+	char directory[CONFIG_PATH_MAX]; /* the last one */
+};
 
 /* Returns whether it is as the rule wants it; says so if not. */
 static bool file_look(struct doctor *doctor, const char *path, const struct rule *rule)
@@ -109,52 +130,40 @@ static bool file_look(struct doctor *doctor, const char *path, const struct rule
 	return false;
 }
 
-static unsigned keys_look(struct doctor *doctor, bool *well)
+/* Who may write to its directory can replace it. */
+static void look_at_file(const char *file, void *context)
 {
-	unsigned count = 0;
-	for (unsigned r = 0; r < doctor->config.router_count; r++) {
-		const struct config_router *router = &doctor->config.routers[r];
-		for (unsigned k = 0; k < router->key_count; k++, count++)
-			*well &= file_look(doctor, router->keys[k].file.path, &secret);
-	}
-	return count;
+	struct look *look = context;
+	char path[CONFIG_PATH_MAX];
+	snprintf(path, sizeof path, "%s", file);
+	const char *directory = dirname(path);
+	look->files++;
+	look->well &= file_look(look->doctor, file, &unchangeable);
+	if (strcmp(directory, look->directory) == 0)
+		return;
+	snprintf(look->directory, sizeof look->directory, "%s", directory);
+	look->well &= file_look(look->doctor, directory, &unchangeable);
 }
 
-static unsigned certificates_look(struct doctor *doctor, bool *well)
+static void look_at_secret(const struct config_path *named, void *context)
 {
-	unsigned count = 0;
-	for (unsigned i = 0; i < doctor->config.check_count; i++) {
-		const struct config_check *check = &doctor->config.checks[i];
-		const struct {
-			const char *path;
-			const struct rule *rule;
-		} files[] = {{check->ca.path, &readable}, {check->cert.path, &readable},
-		    {check->key.path, &private_key}};
-		for (size_t f = 0; f < sizeof files / sizeof files[0]; f++) {
-			if (!*files[f].path)
-				continue;
-			*well &= file_look(doctor, files[f].path, files[f].rule);
-			count++;
-		}
-	}
-	return count;
+	struct look *look = context;
+	const struct rule *rule = rule_of(named);
+	if (!rule || named->repeated)
+		return;
+	look->secrets++;
+	look->well &= file_look(look->doctor, named->path, rule);
 }
 
 void find_secrets(struct doctor *doctor)
 {
-	char directory[CONFIG_PATH_MAX];
-	bool well = true;
-	if (!doctor->config_readable) {
-		finding_add(doctor, DOCTOR_UNKNOWN, "", NULL, "which files it names is not known");
-		return;
-	}
-	snprintf(directory, sizeof directory, "%s", doctor->config_path);
-	well &= file_look(doctor, doctor->config_path, &unchangeable);
-	well &= file_look(doctor, dirname(directory), &unchangeable);
-	unsigned keys = keys_look(doctor, &well), certificates = certificates_look(doctor, &well);
-	if (well)
+	struct look look = {.doctor = doctor, .well = true};
+	config_files(doctor->config_path, look_at_file, &look);
+	config_paths(&doctor->config, look_at_secret, &look);
+	if (look.well)
 		finding_add(doctor, DOCTOR_FINE, "", NULL,
-		    "only root can change the configuration or read its secrets (%u keys, %u certificate "
-		    "files)",
-		    keys, certificates);
+		    "only root can change the configuration (files: %u) or read its secrets (keys, tokens "
+		    "and "
+		    "certificates: %u)",
+		    look.files, look.secrets);
 }

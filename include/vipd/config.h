@@ -239,6 +239,10 @@ int config_load(const char *path, struct config *config, struct config_errors *e
 int config_read_text(
     const char *path, const char *text, size_t size, struct config *config, struct config_errors *errors);
 
+/* Calls `visitor` for each file that the configuration of `path` is made of: itself, and what it includes. */
+typedef void config_file_visitor(const char *file, void *context);
+void config_files(const char *path, config_file_visitor *visitor, void *context);
+
 /* Adds a line, which ends with a newline. */
 __attribute__((format(printf, 2, 3))) void config_errors_add(
     struct config_errors *errors, const char *format, ...);

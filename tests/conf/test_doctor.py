@@ -2,6 +2,7 @@
 """What `vipctl doctor` and `check` make of the agent's answers (fake_agent.py), and of none: what they cannot know is never well."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -57,3 +58,44 @@ def test_check_status_and_doctor_agree_on_the_holder(agent, priority, code, says
     assert done.returncode == code and done.stdout.startswith(says), done
     assert agent.run("status").returncode == bool(code)
     assert doctor(agent.path, "holder") == [("holder", ["fine", "warning", "failure"][code])]
+
+
+ROUTER = '{ name = "api"; interface = "eth0"; vrid = 100; addresses = [ "2001:db8::100" ]; checks = [ "web" ];%s }'
+CONFIG = """@include "conf.d/*.conf"
+virtual_routers = ( %s );
+checks = ( { name = "web"; type = "https"; url = "https://[::1]:6443/readyz"; ca = "~/ca"; cert = "~/cert"; key = "~/key"; } );
+publish = ( { router = "api"; type = "dns"; server = "[::1]:53"; zone = "k8s.lab"; name = "api"; port = 6443; key = "~/tsig"; },
+            { router = "api"; type = "endpointslice"; url = "https://[::1]:6443"; namespace = "default"; service = "api"; port = 6443; ca = "~/ca2"; token = "~/token"; } );
+""" % (ROUTER % ' auth = { mode = "enforce"; active_key = 1; keys = ( { id = 1; file = "~/advert"; } ); };')
+FILES = {"vipd.conf": 0o644, "conf.d": 0o755, "conf.d/more.conf": 0o644, "ca": 0o644, "cert": 0o644, "key": 0o640, "tsig": 0o640, "ca2": 0o644, "token": 0o600,
+         "advert": 0o600}
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "conf.d").mkdir()
+    for name, mode in FILES.items():
+        if name != "conf.d":
+            (tmp_path / name).write_text(CONFIG.replace("~", str(tmp_path)) if name == "vipd.conf" else "")
+        (tmp_path / name).chmod(mode)
+    return tmp_path
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of root")
+def test_secrets_that_only_root_can_read(files):
+    done = subprocess.run([VIPCTL, "-s", "/nonexistent", "doctor", "-c", files / "vipd.conf", "secrets"], capture_output=True, text=True)
+    assert "only root can change the configuration (files: 2) or read its secrets (keys, tokens and certificates: 7)" in done.stdout, done
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of root")
+@pytest.mark.parametrize("name", FILES)
+def test_what_others_may_read_or_change(files, name):
+    (files / name).chmod(0o666 if name != "conf.d" else 0o777)
+    assert doctor("/nonexistent", "-c", files / "vipd.conf", "secrets") == [("secrets", "failure")]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of root")
+@pytest.mark.parametrize("name", [name for name in FILES if "conf" not in name])
+def test_a_file_that_is_not_there(files, name):
+    (files / name).unlink()
+    assert doctor("/nonexistent", "-c", files / "vipd.conf", "secrets") == [("secrets", "failure")]

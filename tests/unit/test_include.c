@@ -161,6 +161,29 @@ static int remove_folder(void **state)
 	return system(command);
 }
 
+static void add_file(const char *file, void *context)
+{
+	char *list = context;
+	size_t used = strlen(list);
+	snprintf(list + used, 256 - used, "%s ", file + strlen(folder));
+}
+
+/* Whoever asks which files can change the configuration gets each once. */
+static void every_file_once(void **state)
+{
+	(void)state;
+	char path[128], list[256] = "";
+	put("~/a.conf", "run_as = \"vipd\";\n@include \"b.conf\"\n");
+	put("~/b.conf", "\n");
+	put("~/vipd.conf", "@include \"a.conf\"\n\n@include \"b.conf\"\nvirtual_routers = ( " ROUTER " );\n");
+	in_folder("~/vipd.conf", path, sizeof path);
+	config_files(path, add_file, list);
+	assert_string_equal(list, "/vipd.conf /a.conf /b.conf ");
+	list[0] = '\0';
+	config_files("/nonexistent", add_file, list);
+	assert_string_equal(list, "");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -169,6 +192,7 @@ int main(void)
 	    cmocka_unit_test(what_libconfig_would_not_notice),
 	    cmocka_unit_test(what_is_not_a_file),
 	    cmocka_unit_test(circles_and_nonsense),
+	    cmocka_unit_test(every_file_once),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
