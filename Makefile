@@ -121,6 +121,7 @@ unit_sandbox  := agent/sandbox/sandbox.c agent/base/log.c
 unit_publish  := $(addprefix agent/control/publish/,set.c tsig.c)
 unit_groups   := agent/net/groups.c
 unit_speakers := agent/doctor/speakers.c
+unit_peers    := $(addprefix agent/doctor/,find_segment.c answers.c speakers.c) $(call room,status) agent/base/address.c
 unit_keeper   := $(addprefix agent/keeper/,addresses.c page.c) agent/board/board.c agent/board/layout.c agent/base/address.c agent/base/log.c agent/base/mono.c
 unit_ending   := $(unit_keeper) agent/keeper/ending.c $(call room,kernel) agent/wire/diag.c
 unit_duration := agent/base/duration.c

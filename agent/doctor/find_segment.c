@@ -50,35 +50,87 @@ static unsigned speakers_heard(
 	return count;
 }
 
+/* Whoever speaks VRRP may be a member of ff02::12: hellos, or a place in `peers`, say that it is one of ours.
+ */
+static bool is_known_peer(
+    const struct doctor *doctor, const struct config_router *router, const struct address *peer)
+{
+	const json_t *group = json_object_get(router_status(doctor->status, router), "group");
+	struct address address;
+	json_t *member;
+	size_t i;
+	for (unsigned k = 0; k < router->peer_count; k++)
+		if (address_equal(&router->peers[k], peer))
+			return true;
+	json_array_foreach(json_object_get(group, "members"), i, member)
+	{
+		if (address_parse(member_text(member, "address"), &address) && address_equal(&address, peer))
+			return true;
+	}
+	return false;
+}
+
+static bool is_of_another_group(
+    const struct segment *segment, const struct config_router *router, const struct address *peer)
+{
+	bool speaks = false;
+	for (unsigned i = 0; i < segment->speaker_count; i++) {
+		const struct segment_speaker *speaker = &segment->speakers[i];
+		if (!address_equal(&speaker->source, peer))
+			continue;
+		if (segment_speaks_for(speaker, &router->id))
+			return false;
+		speaks = true;
+	}
+	return speaks;
+}
+
+/* Fills the lists of those who have answered and are of this group, and of those of whom nobody knows. */
+static void peers_list(const struct doctor *doctor, const struct segment *segment,
+    const struct config_router *router, char known[static LIST_MAX], char unknown[static LIST_MAX])
+{
+	char text[ADDRESS_TEXT_MAX];
+	for (unsigned i = 0; i < segment->peer_count && router->id.family == AF_INET6; i++) {
+		const struct address *peer = &segment->peers[i];
+		bool is_known = is_known_peer(doctor, router, peer);
+		if (is_known || !is_of_another_group(segment, router, peer))
+			list_add(is_known ? known : unknown, LIST_MAX, address_format(peer, text));
+	}
+}
+
 /* Only the Active advertises, so Backups are found by asking the group: who answers can also hear. */
 void find_peers(struct doctor *doctor, const struct config_router *router)
 {
 	const struct segment *segment = segment_heard(doctor, router, true, "the group cannot be asked");
-	char members[LIST_MAX] = "", speakers[LIST_MAX] = "", text[ADDRESS_TEXT_MAX];
+	char members[LIST_MAX] = "", unknown[LIST_MAX] = "", speakers[LIST_MAX] = "";
+	const char *elsewhere = "vipctl status on the other servers says whether they hear this one";
 	bool ipv4 = router->id.family == AF_INET;
 	const char *where = router->peer_count ? "of the configured peers"
 			    : ipv4	       ? "in 224.0.0.18"
 					       : "in ff02::12";
 	if (!segment)
 		return;
-	for (unsigned i = 0; i < segment->peer_count && i < NAMED_MAX && !ipv4; i++)
-		list_add(members, LIST_MAX, address_format(&segment->peers[i], text));
-	unsigned heard = speakers_heard(segment, router, speakers);
-	if (ipv4 && (heard || is_active_here(doctor, router)))
-		finding_add(doctor, heard ? DOCTOR_FINE : DOCTOR_UNKNOWN, router->name,
-		    heard ? NULL : "vipctl status on the other servers says whether they hear this one",
-		    "%s: Backups cannot be asked over IPv4; advertising: %s", where,
-		    heard ? speakers : "nobody else");
-	else if ((ipv4 || !segment->peer_count) && !heard)
-		finding_add(doctor, is_active_here(doctor, router) ? DOCTOR_WARNING : DOCTOR_FAILURE,
-		    router->name,
-		    "is vipd running on the other servers, on the same segment and with the same vrid? Does "
-		    "the "
-		    "switch forward the group (MLD, IGMP snooping)? Do firewalls let protocol 112 pass?",
-		    "no peers: nobody %s answers, and no advertisement comes in", where);
-	else
+	peers_list(doctor, segment, router, members, unknown);
+	bool active = is_active_here(doctor, router), heard = speakers_heard(segment, router, speakers);
+	if (*members || (heard && !ipv4))
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL, "%s: %s; advertising: %s", where,
-		    *members ? members : "nobody answers an echo request", heard ? speakers : "nobody else");
+		    *members ? members : "no known server answers an echo request",
+		    heard ? speakers : "nobody else");
+	else if (ipv4 && (heard || active))
+		finding_add(doctor, heard ? DOCTOR_FINE : DOCTOR_UNKNOWN, router->name,
+		    heard ? NULL : elsewhere, "%s: Backups cannot be asked over IPv4; advertising: %s", where,
+		    heard ? speakers : "nobody else");
+	else if (*unknown)
+		finding_add(doctor, DOCTOR_UNKNOWN, router->name, elsewhere,
+		    "%s: %s, and whether that is a server of this group is not known; no advertisement comes "
+		    "in",
+		    where, unknown);
+	else
+		finding_add(doctor, active ? DOCTOR_WARNING : DOCTOR_FAILURE, router->name,
+		    "is vipd running on the other servers, on the same segment and with the same vrid? Does "
+		    "the switch forward the group (MLD, IGMP snooping)? Do firewalls let protocol 112 pass?",
+		    "no peers: %s %s answers, and no advertisement comes in",
+		    router->peer_count ? "none" : "no server of this group", where);
 }
 
 static bool shares_addresses(const struct segment_speaker *speaker, const struct config_router *router)
