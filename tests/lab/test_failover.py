@@ -132,6 +132,36 @@ def test_the_last_one_keeps_the_address_when_it_is_drained(lab, nodes, probe):
     assert probe.mark()["requests"]["lost"] == 0
 
 
+def test_a_drain_that_would_do_harm(lab, nodes):
+    """To unhealthy servers the address goes only by force, and from dead ones it stays."""
+    first, others = nodes[0], nodes[1:]
+
+    def is_refused():
+        answer = first.vipctl("drain", check=False)
+        assert answer.returncode == 1 and "NOT DRAINED" in answer.stderr and not first.router()["drained"], answer
+        return answer.stderr
+
+    def forced():
+        answer = first.vipctl("drain", "--force", check=False)
+        assert answer.returncode == 1, answer
+        return answer.stderr
+
+    for node in others:
+        node.api_kill()
+    wait_for("nobody else is healthy", lambda: first.router()["group"]["can_take_over"], lambda count: count == 0)
+    assert f"{others[0].name}: apiserver: " in is_refused()
+    assert f"HELD BY AN UNHEALTHY SERVER: drained, now held by {others[0].name} (priority " in forced()
+    lab.wait_holder(others[0])
+    first.vipctl("resume")
+    lab.wait_holder(first)
+    for node in others:
+        node.vipd_kill_all()
+    wait_for("both are lost", lambda: [member["presence"] for member in first.router()["group"]["members"]], lambda shown: shown == ["here", "lost", "lost"])
+    assert f"{others[1].name}: no hello for three intervals" in is_refused()
+    assert "NOBODY TOOK OVER" in forced()
+    assert lab.holders() == [first.name]
+
+
 def test_api_server_killed(lab, nodes, probe):
     nodes[0].api_kill()
     lab.wait_holder(nodes[1])
