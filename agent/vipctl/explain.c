@@ -53,6 +53,12 @@ static const char *clock_text(const char *at, char out[static SHOW_TEXT_MAX])
 
 /* ---- why ---- */
 
+/* One whose link was down could not say so before it was up again. */
+static bool saw_link_down(const json_t *from)
+{
+	return strcmp(member_text(from, "end_code"), "link_down") == 0;
+}
+
 /* Of what the one who left says the health is the cause, not that a better one was heard. */
 static const char *said(const struct story *story)
 {
@@ -62,7 +68,7 @@ static const char *said(const struct story *story)
 	switch (story->cause) {
 	case CAUSE_UNHEALTHY: return *trouble ? trouble : member_text(to, "reason");
 	case CAUSE_LOWERED: return *lowered ? lowered : member_text(to, "reason");
-	case CAUSE_LINK:
+	case CAUSE_LINK: return saw_link_down(from) ? end : "it is up again";
 	case CAUSE_REFUSED:
 	case CAUSE_LATE: return end;
 	default: end = to ? member_text(to, "reason") : end; return *end ? end : "nothing";
@@ -193,7 +199,7 @@ static int64_t outage_ms(const struct story *story)
 {
 	const json_t *steps = steps_of(story), *heard = json_object_get(story->moment, "heard");
 	int64_t last = time_parse(member_text(heard, "at")), end = announced_ms(story);
-	if (story->cause == CAUSE_LINK)
+	if (story->cause == CAUSE_LINK && saw_link_down(story->move->from))
 		last = time_parse(member_text(story->move->from, "until"));
 	if (steps)
 		end = story->move->at_ms + (int64_t)step_ms(steps, "announced") + 1;

@@ -30,6 +30,15 @@ def drain(trials):
     one.agent.resume()
 
 
+def shut_down(trials):
+    """As vipd-drain.service does it."""
+    one, two, _ = trials.nodes
+    one.vipctl("drain", "--force", "--shutdown")
+    trials.served_by(two)
+    trials.watch(0.5)
+    one.agent.resume()
+
+
 def terminate(trials):
     """As systemd stops and starts the service."""
     one, two, _ = trials.nodes
@@ -241,6 +250,17 @@ def clock_stepped(hours):
         step_clock(trials, hours * 3600)
         trials.watch(8)  # longer than the window of the authentication
     return act
+
+
+def drained_after_a_step(trials):
+    """To the server whose clock was set back a move is the last one all the same."""
+    one = trials.nodes[0]
+    step_clock(trials, -3600)
+    drain(trials)
+    wait_for("it holds it again", one.has_address)
+    shown = wait_for("it tells of three moves", lambda: one.vipctl("events", "--group").stdout.splitlines(), lambda lines: len(lines) == 3)
+    for line, move in zip(shown, ("? -> {one}", "{one} -> {two}", "{two} -> {one}")):
+        assert move.format(one=one.name, two=trials.nodes[1].name) in line, shown
 
 
 def clock_corrected(trials):

@@ -27,6 +27,15 @@ def restarted_before(trials):
         wait_for(f"{node.name} is trusted again", node.router, lambda router: router["healthy"], 120)
 
 
+def weighted_fails(trials):
+    """The check makes nobody unhealthy, and the holder has the lower priority then."""
+    one, two, _ = trials.nodes
+    one.api_kill()
+    trials.served_by(two)
+    trials.watch(0.5)
+    one.api_start()
+
+
 def refuses_while_starting(trials):
     """The holder's API server is restarted, and answers 403 for three seconds before it is ready."""
     one, two, _ = trials.nodes

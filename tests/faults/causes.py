@@ -3,7 +3,10 @@
 
 Asked is whoever took over from the first server, when that is back: at 3 a.m. somebody looks at the server that holds the address."""
 
+import contextlib
 import json
+
+from basics import wait_for
 
 
 def explained(node, number):
@@ -29,14 +32,27 @@ def moves_away(node, first, since):
     return found
 
 
-def complaints(trials, row, since):
+def complaints_now(trials, row, since):
     if not row.cause:
         return []
     first, *others = trials.members
     told = [move for node in others for move in moves_away(node, first, since)]
     if not told:
-        return ["vipctl explain knows of no move"]
+        return ["vipctl explain knows of no move: " + "".join(node.vipctl("events", "--group").stdout for node in others)]
     story, text = told[0]
     if story["cause"] != row.cause:
         return [f"vipctl explain says {story['cause']}, and it was {row.cause}:\n{text}"]
-    return [] if len(text.splitlines()) == 10 and first.name in text else [f"vipctl explain is not clear:\n{text}"]
+    clear = len(text.splitlines()) == 10 and first.name in text and row.says in text
+    return [] if clear else [f"vipctl explain is not clear:\n{text}"]
+
+
+def complaints(trials, row, since):
+    """What is left of them when the others have heard again what the first server says of itself."""
+    seen = []
+
+    def look():
+        seen[:] = complaints_now(trials, row, since)
+        return not seen
+    with contextlib.suppress(AssertionError):
+        wait_for("the cause is told", look, deadline=5)
+    return seen

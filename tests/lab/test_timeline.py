@@ -46,6 +46,7 @@ def test_every_server_tells_the_same_moves(lab, nodes):
     lab.wait_holder(first)
     first.vipd_kill_all()
     lab.wait_holder(second)
+    assert json.loads(second.vipctl("-o", "json", "explain").stdout)["cause"] == "silent"  # before it counts as lost
     moves = [(first.name, "drained"), (second.name, "higher_priority"), (first.name, "lost")]
     for node in (second, third):
         told = tells(node, begin, *moves, (second.name, None))
@@ -107,10 +108,20 @@ def test_who_watches_sees_it_and_followers_outlive_the_agent(lab, nodes, tmp_pat
 
 
 def test_nobody_goes_on_in_a_router_that_is_no_longer_configured(nodes):
-    first, _, third = nodes
+    first, second, third = nodes
 
     def holders():
         return [holding["node"] for holding in timeline(third) if holding["until"] is None]
     wait_for("the first one is known to hold it", holders, lambda names: names == [first.name])
     third.reconfigure(router={"vrid": 101, "addresses": ["2001:db8:79fb::101"]})
     assert first.name not in holders()  # from the moment when the new configuration is in force
+    # The holder itself is told to have it no more: that is what it remembers, and what the others hear at once.
+    first.reconfigure(router={"vrid": 101, "addresses": ["2001:db8:79fb::101"]})
+
+    def reason(node):
+        return [holding["end_code"] for holding in timeline(node) if (holding["vrid"], holding["node"]) == (100, first.name)][-1]
+    for node in (first, second):
+        wait_for(f"{node.name} knows why", lambda node=node: reason(node), lambda code: code == "removed")
+    presence = {member["node"]: member["presence"] for member in second.router()["group"]["members"]}
+    assert presence[first.name] == "stopped", presence  # and not lost
+    assert "out of the configuration of " + first.name in " ".join(second.vipctl("explain").stdout.split())
