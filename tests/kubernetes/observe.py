@@ -52,6 +52,31 @@ class Client:
         return seen
 
 
+class Kept:
+    """kept.py on the client."""
+
+    kinds = ("watch", "http2")
+
+    def __init__(self, cluster):
+        tls, program = cluster.tls, os.path.join(os.path.dirname(os.path.abspath(__file__)), "kept.py")
+        run(*cluster.kubectl("create", "configmap", "kept"), check=False)
+        self.host = cluster.client
+        self.log = os.path.join(self.host.directory, "kept.log")
+        self.process = self.host.spawn([sys.executable, "-B", program, f"{tls}/ca.crt", f"{tls}/admin.crt", f"{tls}/admin.key", VIP], "kept")
+        for kind in self.kinds:
+            wait_for(f"the {kind} is answered", lambda kind=kind: self.answered(kind, 0))
+
+    def answered(self, kind, since):
+        """When that was of one that was begun later than this, or None."""
+        with open(self.log) as text:
+            lines = [json.loads(line) for line in text if line.startswith("[") and line.endswith("\n")]
+        return next((answered for of, begun, answered, _, _ in lines if of == kind and begun > since and answered), None)
+
+    def end(self):
+        self.host.end(self.process)
+        os.unlink(self.log)
+
+
 class Kubectl:
     """kubectl itself, a new process each second, whether the last has ended or not: how many there were and how many failed."""
 

@@ -12,6 +12,7 @@ import time
 import typing
 
 import endpoints
+import observe
 from testbed import wait_for
 
 
@@ -138,6 +139,42 @@ def majority_none_s(cluster, watch, isolated):
     return total
 
 
+def kept(cluster, holder, watch, fault):
+    """A watch, and a connection of HTTP/2: when each is answered anew, from the moment on in which another server has the address."""
+    client = observe.Kept(cluster)
+    try:
+        for node in cluster.others(holder):
+            wait_for(f"{node.name} knows the clients", lambda node=node: node.router()["connections"]["known"], lambda known: known >= 2)
+        pass_time(2)
+        watch.mark()
+        fault(holder)
+        another(cluster, holder)
+        for kind in client.kinds:
+            at = wait_for(f"the {kind} goes on", lambda kind=kind: client.answered(kind, watch.seen.mark), deadline=60)
+            moved = next(at for at, names in watch.addresses.steps() if at > watch.seen.mark and set(names) - {holder.name})
+            watch.seen.notes[f"{kind}_s"] = at - moved
+    finally:
+        client.end()
+
+
+def kept_in_silent_death(cluster, holder, watch):
+    cluster.etcd_lead(cluster.others(holder)[0])
+    kept(cluster, holder, watch, lambda node: node.blackhole())
+
+
+def kept_in_hang(cluster, holder, watch):
+    kept(cluster, holder, watch, lambda node: node.api_signal(signal.SIGSTOP))
+
+
+def kept_in_drain(cluster, holder, watch):
+    """Its API server does not wait for the clients when it is stopped then."""
+    kept(cluster, holder, watch, lambda node: node.drain())
+    begun = time.monotonic()
+    holder.api_stop()
+    watch.seen.notes["stop_s"] = time.monotonic() - begun
+
+
+KEPT = {"watch_s": 1.0, "http2_s": 1.0}
 DEMOTE, RESIGN = {"when_unhealthy": '"demote"'}, {"when_unhealthy": '"resign"'}
 ROWS = [
     Row("API server killed", kill, {"moved_s": 0.2, "failures": 5}),
@@ -152,6 +189,9 @@ ROWS = [
     Row("etcd elects a leader, resign", election, {"moves": 0, "none_s": 0, "well_failed": 0}, settings=RESIGN),
     Row("partition, demote", partition, {"majority_none_s": 0}, settings=DEMOTE),
     Row("partition, resign", partition, {"majority_none_s": 0, "several_s": 15}, settings=RESIGN),
+    Row("connections are kept, silent death", kept_in_silent_death, KEPT),
+    Row("connections are kept, API server hung", kept_in_hang, KEPT),
+    Row("connections are kept, drain", kept_in_drain, {**KEPT, "stop_s": 3.0}),
     Row("Endpoints follow the servers", endpoints.endpoints_follow,
         {"API_death_s": 5, "drain_s": 5, "node_death_s": 20, "holder_API_death_s": 10}, prepare=endpoints.prepare),
 ]

@@ -58,5 +58,11 @@ http {{
     location = /readyz {{ return 200 "ok"; }}
     location / {{ return 404; }}
   }}
+  server {{
+    listen [::]:8443 ssl http2 ipv6only=on backlog=4096;
+    listen 8443 ssl http2 backlog=4096;
+    ssl_certificate {tls}/{certificate}.crt; ssl_certificate_key {tls}/{certificate}.key;
+    location / {{ return 200 "ok"; }}
+  }}
 }}
 """
