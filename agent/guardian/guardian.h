@@ -151,6 +151,7 @@ struct child_plan {
 	int right_count;
 	cap_value_t rights[2];	/* ambient; the bounding set has no more */
 	int realtime;		/* priority of SCHED_FIFO; 0: it shares the processor with everybody */
+	bool threaded;		/* its threads are realtime, too; it starts no process */
 	bool deaf;		/* to what reaches everybody: see become() */
 	bool precious;		/* keeps our protection from the out-of-memory killer */
 	int64_t silence_max_us; /* without a sign of life for longer it is killed */

@@ -32,6 +32,7 @@ const struct child_plan child_plans[CHILDREN] = {
 	.right_count = 1,
 	.rights = {CAP_NET_ADMIN},
 	.realtime = 19, /* it never keeps the engine from a deadline */
+	.threaded = true,
 	.deaf = true,
 	.precious = true,
 	.silence_max_us = 5 * USEC_PER_SEC},
@@ -68,15 +69,15 @@ static int place_descriptors(const int from[FD_END])
 	return 0;
 }
 
-static void request_punctuality(int priority)
+static void request_punctuality(const struct child_plan *plan)
 {
-	struct sched_param param = {.sched_priority = priority};
+	struct sched_param param = {.sched_priority = plan->realtime};
 	struct rlimit lock = {RLIM_INFINITY, RLIM_INFINITY};
 	struct rlimit time = {REALTIME_SECONDS * 1000000, (REALTIME_SECONDS + 1) * 1000000};
 	/* Refusals are reported by the engine: it says once what it got. */
 	setrlimit(RLIMIT_MEMLOCK, &lock);
 	setrlimit(RLIMIT_RTTIME, &time);
-	sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
+	sched_setscheduler(0, SCHED_FIFO | (plan->threaded ? 0 : SCHED_RESET_ON_FORK), &param);
 }
 
 /* Checks and notify inherit it; a service that has nothing to do with us must not be killed in their place.
@@ -145,7 +146,7 @@ _Noreturn static void become(enum child_kind kind, const struct guardian *guardi
 	for (size_t i = 0; plan->deaf && i < sizeof ends / sizeof ends[0]; i++)
 		signal(ends[i], SIG_IGN);
 	if (plan->realtime)
-		request_punctuality(plan->realtime);
+		request_punctuality(plan);
 	if (!plan->precious)
 		give_up_protection();
 	int result = place_descriptors(inheritance.fds);

@@ -30,6 +30,7 @@
 #define FIRST_US    (10 * USEC_PER_MS) /* between two looks while the address is here */
 #define LATER_US    (50 * USEC_PER_MS)
 #define STACK_BYTES (256 * 1024)
+#define PAUSE_EVERY 1024 /* connections */
 
 /* The thread's. Slots are those of the virtual routers. */
 struct ending {
@@ -47,6 +48,7 @@ static struct {
 	const struct ending_task *asked;   /* of this one, at so many orders, is_given_away */
 	uint32_t orders;
 	bool is_given_away;
+	unsigned looked;
 	sem_t started;
 	int tasks[2];				  /* pipe */
 	_Atomic uint32_t done[BOARD_ROUTERS_MAX]; /* generation of the order that nothing is left of */
@@ -71,6 +73,9 @@ static bool may_end(void *context)
 {
 	uint32_t orders = atomic_load(&ender.board->order_count);
 	(void)context;
+	if (++ender.looked % PAUSE_EVERY ==
+	    0) /* whoever is realtime must sleep at times; see RLIMIT_RTTIME */
+		poll(NULL, 0, 1);
 	if (orders != ender.orders || ender.current != ender.asked) {
 		ender.is_given_away = is_given_away(ender.current);
 		ender.orders = orders;
@@ -139,21 +144,21 @@ static int pause_ms(struct mono now)
 	return mono_is_never(at) ? -1 : us <= 0 ? 0 : (int)((us + USEC_PER_MS - 1) / USEC_PER_MS);
 }
 
-/* A new thread is not realtime (SCHED_RESET_ON_FORK), and the address waits for this one only so long. The
- * keeper goes first. A refusal is no news: the keeper's own was logged. */
-static void claim_realtime(void)
+/* It is as realtime as the keeper, which must go first: addresses come before the connections of others. */
+static void give_way(void)
 {
-	struct sched_param param = {0};
-	if (sched_getparam(getpid(), &param) == 0 && param.sched_priority > 1) {
+	struct sched_param param;
+	int policy;
+	if (pthread_getschedparam(pthread_self(), &policy, &param) == 0 && param.sched_priority > 1) {
 		param.sched_priority--;
-		pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);
+		pthread_setschedparam(pthread_self(), policy, &param);
 	}
 }
 
 static void *run(void *context)
 {
 	(void)context;
-	claim_realtime();
+	give_way();
 	sem_post(&ender.started);
 	for (;;) {
 		struct pollfd tasks = {.fd = ender.tasks[0], .events = POLLIN};

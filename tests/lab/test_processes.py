@@ -71,6 +71,10 @@ def test_privileges(unprivileged):
         ignored = int(process_status(pids[role])["SigIgn"], 16)
         assert ignored >> signal.SIGPIPE - 1 & 1, f"{role} ends when nobody reads its log"
     assert os.sched_getparam(pids["engine"]).sched_priority > os.sched_getparam(pids["keeper"]).sched_priority
+    # the keeper's thread, for which an address waits, is realtime if the keeper is
+    threads = {os.sched_getparam(int(thread)).sched_priority for thread in os.listdir(f"/proc/{pids['keeper']}/task")}
+    own = os.sched_getparam(pids["keeper"]).sched_priority
+    assert threads == {own, max(own - 1, 0)}
 
 
 def test_others_may_look_but_not_change(lab, unprivileged):

@@ -151,7 +151,7 @@ static void who_is_ended(void **state)
 		skip();
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct pair pair;
+		struct pair pair = {-1, -1};
 		assert_true(make_pair(rows[i].family, &pair));
 		if (rows[i].last != NOBODY)
 			speak(pair.client, pair.server, rows[i].last != CLIENT_UNREAD);
@@ -202,7 +202,7 @@ static void wait_done(void)
 /* The idle one first, and in the end the one whose request nobody reads. */
 static void all_of_them_end(void **state)
 {
-	struct pair idle, busy;
+	struct pair idle = {-1, -1}, busy = idle;
 	if (!allowed)
 		skip();
 	(void)state;
@@ -224,7 +224,7 @@ static void all_of_them_end(void **state)
 /* A reload has given the address to a router in another slot, on whatever interface. */
 static void what_is_served_here_again_stays(void **state)
 {
-	struct pair pair;
+	struct pair pair = {-1, -1};
 	if (!allowed)
 		skip();
 	(void)state;
