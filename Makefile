@@ -115,6 +115,8 @@ unit_metrics  := $(call room,control/report) $(addprefix agent/control/,clients/
 		 agent/core/timing.c $(addprefix agent/wire/,advert.c checksum.c) $(foreach r,config core wire,agent/$(r)/names.c)
 unit_status   := $(unit_metrics)
 unit_page     := $(foreach r,control/page status,$(call room,$(r))) $(addprefix agent/control/,text.c http/host.c)
+unit_http     := $(addprefix agent/control/,http/server.c text.c) agent/base/log.c
+unit_libs_http := libmicrohttpd libsystemd
 unit_address  := agent/base/address.c
 unit_board    := agent/board/board.c agent/board/layout.c $(TIME)
 unit_sandbox  := agent/sandbox/sandbox.c agent/base/log.c
@@ -136,7 +138,7 @@ UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c
 define unit_rule
 $(B)/unit/$(1): $$(call objects,tests/unit/test_$(1).c $$(unit_$(1)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call libs,cmocka libconfig nettle libcrypto jansson libseccomp libnl-3.0)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call libs,cmocka libconfig nettle libcrypto jansson libseccomp libnl-3.0 $$(unit_libs_$(1)))
 endef
 $(foreach u,$(UNITS),$(eval $(call unit_rule,$(u))))
 

@@ -167,7 +167,8 @@ static void on_connection(
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct ucred peer;
-	socklen_t size = sizeof peer;
+	socklen_t size = sizeof peer, domain_size = sizeof(int);
+	int domain = AF_UNSPEC;
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
 		for (struct client **c = &http->clients; *c && *state; c = &(*c)->next) {
 			if (*c == *state) {
@@ -179,8 +180,10 @@ static void on_connection(
 		*state = NULL;
 		return;
 	}
-	if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid == 0)
-		return; /* not of this machine: libmicrohttpd itself limits those of an address */
+	/* By what the socket is: the pid of a client outside of a pod is 0 inside. */
+	if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) < 0 ||
+	    domain != AF_UNIX || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return; /* libmicrohttpd itself limits those of an address */
 	struct client *client = is_welcome(http, peer.uid) ? malloc(sizeof *client) : NULL;
 	if (!client) {
 		shutdown(info->connect_fd, SHUT_RDWR);
