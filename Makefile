@@ -115,8 +115,10 @@ unit_metrics  := $(call room,control/report) $(addprefix agent/control/,clients/
 		 agent/core/timing.c $(addprefix agent/wire/,advert.c checksum.c) $(foreach r,config core wire,agent/$(r)/names.c)
 unit_status   := $(unit_metrics)
 unit_page     := $(foreach r,control/page status,$(call room,$(r))) $(addprefix agent/control/,text.c http/host.c)
-unit_http     := $(addprefix agent/control/,http/server.c text.c) agent/base/log.c
+unit_http     := $(addprefix agent/control/,http/server.c http/callers.c text.c) $(addprefix agent/base/,address.c log.c)
 unit_libs_http := libmicrohttpd libsystemd
+unit_callers  := $(unit_http)
+unit_libs_callers := $(unit_libs_http)
 unit_address  := agent/base/address.c
 unit_board    := agent/board/board.c agent/board/layout.c $(TIME)
 unit_sandbox  := agent/sandbox/sandbox.c agent/base/log.c

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/http/callers.h"
 #include "control/text.h"
 #include "vipd/log.h"
 #include "vipd/mono.h"
@@ -23,16 +24,10 @@
 #define ERROR_MAX	  4096
 #define TIMER_EXACT_US	  1000
 #define MEMORY_PER_CLIENT (16 * 1024)
-
-/* A client of a Unix socket, while it is connected. */
-struct client {
-	uid_t uid;
-	struct client *next;
-};
+#define LEAVING_MAX	  16 /* who have given way, and are not disconnected yet */
 
 struct http {
-	struct client *clients;
-	unsigned of_one, others; /* limits: of one user, and of all but root */
+	struct callers callers;
 	struct MHD_Daemon *daemon;
 	http_handler *handler;
 	void *context;
@@ -105,6 +100,15 @@ static enum MHD_Result queue(struct http_request *request)
 	return result;
 }
 
+static void mark(struct MHD_Connection *connection, bool asks)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct caller *caller = info ? info->socket_context : NULL;
+	if (caller)
+		caller->asks = asks;
+}
+
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
     const char *method, const char *version, const char *body, size_t *body_size, void **state)
 {
@@ -116,6 +120,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 			return MHD_NO;
 		request->http = context;
 		request->connection = connection;
+		mark(connection, true);
 		*state = request;
 		return MHD_YES;
 	}
@@ -140,57 +145,30 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 static void on_completed(
     void *context, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode why)
 {
-	(void)context, (void)connection, (void)why;
+	(void)context, (void)why;
 	struct http_request *request = *state;
+	mark(connection, false);
 	if (request && request->response)
 		MHD_destroy_response(request->response);
 	free(request);
 	*state = NULL;
 }
 
-/* Whether this user may have one more. */
-static bool is_welcome(const struct http *http, uid_t uid)
-{
-	unsigned own = 0, others = 0;
-	for (const struct client *c = http->clients; c; c = c->next) {
-		own += c->uid == uid;
-		others += c->uid != 0;
-	}
-	return uid == 0 || (own < http->of_one && others < http->others);
-}
-
-/* One user's slow clients must not keep root from draining. Whoever is not welcome is disconnected. */
+/* Whoever is not welcome is disconnected. */
 static void on_connection(
     void *context, struct MHD_Connection *connection, void **state, enum MHD_ConnectionNotificationCode what)
 {
 	struct http *http = context;
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct ucred peer;
-	socklen_t size = sizeof peer, domain_size = sizeof(int);
-	int domain = AF_UNSPEC;
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-		for (struct client **c = &http->clients; *c && *state; c = &(*c)->next) {
-			if (*c == *state) {
-				*c = (*c)->next;
-				break;
-			}
-		}
-		free(*state);
+		callers_remove(&http->callers, *state);
 		*state = NULL;
-		return;
+	} else if (info) {
+		*state = callers_add(&http->callers, info->connect_fd);
+		if (!*state)
+			shutdown(info->connect_fd, SHUT_RDWR);
 	}
-	/* By what the socket is: the pid of a client outside of a pod is 0 inside. */
-	if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) < 0 ||
-	    domain != AF_UNIX || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-		return; /* libmicrohttpd itself limits those of an address */
-	struct client *client = is_welcome(http, peer.uid) ? malloc(sizeof *client) : NULL;
-	if (!client) {
-		shutdown(info->connect_fd, SHUT_RDWR);
-		return;
-	}
-	*client = (struct client){.uid = peer.uid, .next = http->clients};
-	*state = http->clients = client;
 }
 
 static int add_sources(struct http *http)
@@ -213,15 +191,16 @@ struct http *http_start(sd_event *event, const struct http_options *options)
 	http->event = event;
 	http->handler = options->handler;
 	http->context = options->context;
-	http->of_one = options->of_one;
-	http->others = options->connections - options->reserved;
+	http->callers = (struct callers){.of_one = options->of_one,
+	    .others = options->connections - options->reserved,
+	    .most = options->gives_way ? options->connections : 0};
 	fcntl(options->socket, F_SETFL, fcntl(options->socket, F_GETFL) | O_NONBLOCK);
 	http->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
 	    http, MHD_OPTION_LISTEN_SOCKET, options->socket, MHD_OPTION_CONNECTION_LIMIT,
-	    options->connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CLIENT, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-	    options->of_one, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_NOTIFY_COMPLETED,
-	    on_completed, NULL, MHD_OPTION_END);
+	    options->connections + (options->gives_way ? LEAVING_MAX : 0), MHD_OPTION_CONNECTION_TIMEOUT,
+	    options->idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CLIENT,
+	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, options->of_one, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+	    http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
 	int r = http->daemon ? add_sources(http) : -errno;
 	if (r < 0) {
 		log_error("cannot serve HTTP on descriptor %d: %s", options->socket, strerror(-r));

@@ -38,6 +38,7 @@ struct http_options {
 	unsigned connections; /* at most this many at a time; more wait in the backlog */
 	unsigned of_one;      /* at most this many from one address; of one user other than root */
 	unsigned reserved;    /* so many of them are for root */
+	bool gives_way;	      /* at that limit somebody makes room for whoever comes: see callers.h */
 	unsigned idle_s;      /* a client that neither sends nor reads for so long is disconnected */
 	http_handler *handler;
 	void *context;

@@ -54,6 +54,7 @@ static bool start(struct service *service)
 	const struct http_options metrics = {.socket = FD_METRICS,
 	    .connections = METRICS_CONNECTIONS,
 	    .of_one = METRICS_OF_ONE,
+	    .gives_way = true,
 	    .idle_s = METRICS_IDLE_S,
 	    .handler = routes_metrics,
 	    .context = service};
