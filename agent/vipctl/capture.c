@@ -33,14 +33,17 @@ static int write_and_close(int fd, const struct reply *reply)
 
 /* Never half a file under the name: it is written beside it, under a name that nobody can know, and renamed.
  */
-static int write_beside(const char *path, mode_t mode, const struct reply *reply)
+static int write_beside(const char *path, mode_t mode, const struct stat *replaced, const struct reply *reply)
 {
 	char *beside = NULL;
 	if (asprintf(&beside, "%s.XXXXXX", path) < 0)
 		return -ENOMEM;
 	int fd = mkostemp(beside, O_CLOEXEC), r = fd < 0 ? -errno : 0; /* O_EXCL is its own */
 	if (fd >= 0) {
-		if (fchmod(fd, mode) < 0)
+		/* Only root may give a file away. */
+		if (replaced && fchown(fd, replaced->st_uid, replaced->st_gid) < 0 && errno != EPERM)
+			r = -errno;
+		if (!r && fchmod(fd, mode) < 0)
 			r = -errno;
 		int written = write_and_close(fd, reply);
 		r = r ? r : written;
@@ -67,9 +70,9 @@ static int write_to(const char *path, const struct reply *reply)
 	if (strcmp(path, "-") == 0)
 		return write_all(STDOUT_FILENO, reply);
 	if (lstat(path, &there) < 0)
-		return errno == ENOENT ? write_beside(path, mode_new(), reply) : -errno;
+		return errno == ENOENT ? write_beside(path, mode_new(), NULL, reply) : -errno;
 	if (S_ISREG(there.st_mode))
-		return write_beside(path, there.st_mode & 0777, reply);
+		return write_beside(path, there.st_mode & 0777, &there, reply);
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0666);
 	return fd < 0 ? -errno : write_and_close(fd, reply);
 }

@@ -12,6 +12,7 @@ import pytest
 from fake_agent import (
     CAPTURE, VIPCTL, address_left, agent, at, backup, check_recovers, drained, foreign_group, grouped, healthy_status,
     holder_unknown, kept, member, taken_by)
+from test_command_line import commands
 
 
 def test_drain_asks_first(agent):
@@ -149,16 +150,34 @@ def test_events_come_line_by_line(agent):
     assert "the agent has ended: waiting for it" in said and "the agent is back" in said
 
 
-@pytest.mark.parametrize("arguments", [["status"], ["events"], ["events", "-f"], ["drain"], ["resume"], ["metrics"], ["capture"],
-                                       ["check"]])
+FINDINGS = ["agent", "engine", "reload", "router", "holder", "conflict", "group", "health"]
+
+
+@pytest.mark.parametrize("arguments", [
+    ["status"], ["events"], ["events", "-f"], ["events", "--group"], ["explain"], ["drain"], ["resume"], ["forget", "node2"], ["publish"],
+    ["publish", "--dry-run"], ["metrics"], ["capture"], ["check"], ["doctor", *FINDINGS], ["watch"]], ids=" ".join)
 def test_an_agent_that_hangs_is_told(agent, arguments):
     """Before whoever is on call loses patience: the agent here hangs for longer than agent.run() waits."""
     agent.hangs.set()
+    if arguments == ["watch"]:
+        with subprocess.Popen([VIPCTL, "-s", agent.path, "watch"], stdout=subprocess.PIPE, text=True) as program:
+            assert "! the agent of this node does not answer" in program.stdout.readline()
+            program.kill()
+        return
     done = agent.run(*arguments, timeout=20)
     if arguments == ["check"]:
         assert done.returncode == 2 and done.stdout.startswith("CRITICAL: the agent does not answer"), done
+    elif arguments[0] == "doctor":
+        assert done.returncode == 2 and "agent          the agent does not answer on" in done.stdout and "7 not looked at" in done.stdout, done
     else:
         assert done.returncode == 3 and "the agent does not answer on" in done.stderr and not done.stdout, done
+
+
+def test_every_command_that_asks_the_agent_is_tried_with_one_that_hangs():
+    tried = {mark.args[1][i][0] for mark in test_an_agent_that_hangs_is_told.pytestmark for i in range(len(mark.args[1]))}
+    others = {"reload",  # waits for what it reads: ten seconds
+              "manifest", "init", "import", "help"}
+    assert tried | others == set(commands())
 
 
 def test_times_are_not_of_the_wall_clock(agent):
@@ -187,6 +206,17 @@ def test_a_capture_replaces_a_file_whole(agent, tmp_path):
     assert capture(agent, path) == (0, "", "") and path.read_bytes() == CAPTURE
     assert path.stat().st_ino != before and path.stat().st_mode & 0o777 == 0o640
     assert {child.name for child in tmp_path.iterdir()} == {"capture", "sock"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_a_capture_keeps_the_owner(agent, tmp_path):
+    path = tmp_path / "capture"
+    path.write_bytes(b"old")
+    os.chown(path, 65534, 12345)
+    path.chmod(0o640)
+    assert capture(agent, path) == (0, "", "") and path.read_bytes() == CAPTURE
+    there = path.stat()
+    assert (there.st_uid, there.st_gid, there.st_mode & 0o777) == (65534, 12345, 0o640)
 
 
 def test_a_capture_goes_to_what_is_there(agent, tmp_path):

@@ -101,7 +101,8 @@ def test_slow_clients_of_one_user_keep_nobody_out(lab, unprivileged):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as slow:
         try:
             assert slow.stdout.readline() == "there\n"
-            assert unprivileged.vipctl("status", "-o", "json", check=False).returncode < 3
+            unprivileged.drain()
+            unprivileged.vipctl("resume")
         finally:
             slow.kill()
 
