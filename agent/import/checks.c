@@ -9,6 +9,7 @@
 
 #define WEIGHT_MAX 254 /* of processes; scripts have 253 */
 #define USE_MAX	   222 /* vipd's */
+#define TIMES_MAX  100
 
 /* Names have fewer characters here. */
 const char *import_name(struct import *import, struct node *node)
@@ -61,12 +62,26 @@ static void read_weight(struct import *import, struct node *node, unsigned index
 static void read_interval(struct import *import, struct node *node, int64_t *us)
 {
 	const int64_t shortest_us = 10000, longest_us = INT64_C(3600000000);
-	if (!read_seconds(import, node, 1, us))
+	int64_t given;
+	if (!read_seconds(import, node, 1, &given))
 		return;
-	int64_t right = *us < shortest_us ? shortest_us : *us > longest_us ? longest_us : *us;
-	if (right != *us)
+	if (!given) {
+		note(import, node, "dropped: it must be more than 0");
+		return;
+	}
+	*us = given < shortest_us ? shortest_us : given > longest_us ? longest_us : given;
+	if (*us != given)
 		note(import, node, "changed: it is between 10ms and 1h");
-	*us = right;
+}
+
+static void read_times(struct import *import, struct node *node, int *times)
+{
+	int given;
+	if (!read_whole(import, node, 1, 1, INT_MAX, &given))
+		return;
+	*times = given < TIMES_MAX ? given : TIMES_MAX;
+	if (*times != given)
+		note(import, node, "changed: %d times are the most", TIMES_MAX);
 }
 
 static void take_script_word(struct import *import, struct check *check, struct node *node)
@@ -79,9 +94,9 @@ static void take_script_word(struct import *import, struct check *check, struct 
 	else if (!strcmp(word, "timeout"))
 		read_interval(import, node, &check->timeout_us);
 	else if (!strcmp(word, "fall"))
-		read_whole(import, node, 1, 1, 100, &check->fall);
+		read_times(import, node, &check->fall);
 	else if (!strcmp(word, "rise"))
-		read_whole(import, node, 1, 1, 100, &check->rise);
+		read_times(import, node, &check->rise);
 	else if (!strcmp(word, "weight"))
 		read_weight(import, node, 1, &check->weight);
 	else
@@ -132,17 +147,15 @@ void import_process(struct import *import, struct node *node)
 			read_weight(import, at, 1, &check->weight);
 		else if (!strcmp(at->words[0], "process"))
 			take_process(import, check, at);
-		else if (!strcmp(at->words[0], "quorum_max") && read_whole(import, at, 1, 0, INT_MAX, &most))
-			note_dropped(import, at);
-		else
+		else if (strcmp(at->words[0], "quorum_max") != 0 ||
+			 read_whole(import, at, 1, 0, INT_MAX, &most))
 			note_dropped(import, at);
 		weighs |= weight;
 	}
 	if (!weighs)
 		note(import, node,
 		    "there is no weight, so without the process the server is unhealthy, as in keepalived; "
-		    "its "
-		    "manual says that the default is 1, and means 0");
+		    "its manual says that the default is 1, and means 0");
 	if (check->target && most > 0)
 		import->check_count++;
 	else

@@ -67,13 +67,12 @@ static bool take_words(struct import *import, struct curl *curl, const struct co
 	for (unsigned i = 1; i < command->count; i++) {
 		const char *word = take_joined(import, curl, command->words[i]);
 		const char **value = find_value(curl, word, &ignored);
-		if (value && i + 1 < command->count)
-			*value = command->words[++i];
-		else if (value || (word[0] != '-' && curl->url))
-			return false;
-		else if (word[0] != '-')
+		bool is_url = !value && word[0] != '-' && !curl->url;
+		if (is_url)
 			curl->url = word;
-		else if (!take_flag(curl, word))
+		else if (value && i + 1 < command->count)
+			*value = command->words[++i];
+		else if (value || !take_flag(curl, word))
 			return false;
 	}
 	return curl->url != NULL;

@@ -372,10 +372,17 @@ bool script_read(struct import *import, struct node *node, struct check *check)
 		command.count = node->count - 1;
 		memcpy(command.words, node->words + 1, command.count * sizeof *command.words);
 	}
+	if (node->count > 2)
+		note(import, node,
+		    "changed: keepalived leaves out all behind the first word if there are no quotes around "
+		    "all of it; here they are arguments");
 	if (text ? understand_text(import, text, check, 0) : understand(import, &command, check, 0))
 		return true;
-	if (text && (!split(import, text, &command) || !strcmp(command.words[0], "!")))
+	if (text && (!split(import, text, &command) || !strcmp(command.words[0], "!"))) {
 		command = (struct command){3, {strstr(text, DEV_TCP) ? "/bin/bash" : "/bin/sh", "-c", text}};
+		note(import, node,
+		    "changed: it is run by a shell, which keepalived does only where one is named");
+	}
 	set_program(import, node, &command, check);
 	return true;
 }
