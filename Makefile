@@ -115,6 +115,7 @@ unit_metrics  := $(call room,control/report) $(addprefix agent/control/,clients/
 		 agent/core/timing.c $(addprefix agent/wire/,advert.c checksum.c) $(foreach r,config core wire,agent/$(r)/names.c)
 unit_status   := $(unit_metrics)
 unit_page     := $(foreach r,control/page status,$(call room,$(r))) $(addprefix agent/control/,text.c http/host.c)
+unit_page_verdict := $(unit_page)
 unit_http     := $(addprefix agent/control/,http/server.c http/callers.c text.c) $(addprefix agent/base/,address.c log.c)
 unit_libs_http := libmicrohttpd libsystemd
 unit_callers  := $(unit_http)

@@ -33,8 +33,10 @@ static void judge_engine(const struct judge *judge, const json_t *engine)
 		return;
 	if (json_is_number(json_object_get(engine, "heartbeat_ms")))
 		attention(judge, ATTENTION_BAD,
-		    "the engine does not respond (last sign of life %s ago): what stands above is old, "
-		    "except KERNEL. It is restarted by itself; if not: journalctl -u vipd",
+		    "the engine does not respond (last sign of life %s ago): what is said here of its "
+		    "virtual "
+		    "routers is as old; only what the kernel has is as it is now. It is restarted by itself; "
+		    "if not: journalctl -u vipd",
 		    show_duration(member_number(engine, "heartbeat_ms"), silent));
 	else
 		attention(judge, ATTENTION_BAD,
@@ -143,6 +145,25 @@ static void judge_rivals(const struct judge *judge, const json_t *router)
 		rival_text(router, rival, text));
 }
 
+static void judge_health(const struct judge *judge, const json_t *router)
+{
+	char text[HOLDER_TEXT_MAX];
+	const char *name = member_text(router, "name"), *why = member_text(router, "health_reason"),
+		   *holder = router_holder_text(router, text);
+	bool is_here = router_is_active(router);
+	if (!member_true(router, "healthy") && !is_here)
+		attention(judge, ATTENTION_WARNING, "%s: unhealthy: %s", name, why);
+	if (holder_is_recovering(router))
+		attention(judge, ATTENTION_WARNING,
+		    "%s: the holder answers, but is not trusted yet: %s%s%s; no healthy server takes part",
+		    name, holder, is_here ? ": " : "", is_here ? why : "");
+	else if (holder_is_unhealthy(router))
+		attention(judge, ATTENTION_BAD,
+		    "%s: the holder is unhealthy: %s%s%s; no healthy server takes part. %s", name, holder,
+		    is_here ? ": " : "", is_here ? why : "",
+		    is_here ? "Mend that, or the checks of another server" : "Look there why: vipctl status");
+}
+
 static void judge_router(const struct judge *judge, const json_t *router)
 {
 	char holder[HOLDER_TEXT_MAX];
@@ -176,18 +197,7 @@ static void judge_router(const struct judge *judge, const json_t *router)
 		    "%s: drained, but no other server took over, so this node keeps the address until one "
 		    "does. Look there why: vipctl status",
 		    name);
-	if (holder_is_recovering(router))
-		attention(judge, ATTENTION_WARNING,
-		    "%s: the holder answers, but is not trusted yet: %s; no healthy server takes part", name,
-		    router_holder_text(router, holder));
-	else if (holder_is_unhealthy(router))
-		attention(judge, ATTENTION_BAD,
-		    "%s: the holder is unhealthy: %s; no healthy server takes part. Look there why: vipctl "
-		    "status",
-		    name, router_holder_text(router, holder));
-	if (!member_true(router, "healthy"))
-		attention(judge, ATTENTION_WARNING, "%s: unhealthy: %s", name,
-		    member_text(router, "health_reason"));
+	judge_health(judge, router);
 }
 
 static void judge_certificate(const struct judge *judge, const char *check, const json_t *certificate)

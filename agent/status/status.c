@@ -84,12 +84,18 @@ bool router_is_kept(const json_t *router)
 bool holder_is_unhealthy(const json_t *router)
 {
 	int64_t priority = member_number(json_object_get(router, "active_router"), "priority");
-	return router_holder(router) == HOLDER_OTHER && priority < HEALTHY_PRIORITY_MIN;
+	switch (router_holder(router)) {
+	case HOLDER_SELF: return !member_true(router, "healthy");
+	case HOLDER_OTHER: return priority < HEALTHY_PRIORITY_MIN;
+	default: return false;
+	}
 }
 
 bool holder_is_recovering(const json_t *router)
 {
 	int64_t priority = member_number(json_object_get(router, "active_router"), "priority");
+	if (router_holder(router) == HOLDER_SELF)
+		return is_recovering(router);
 	return holder_is_unhealthy(router) && priority >= RECOVERING_PRIORITY_MIN;
 }
 
@@ -181,18 +187,6 @@ const char *rival_text(const json_t *router, const json_t *rival, char out[stati
 	    (int)member_number(rival, "vrid"), family_text(rival), (int)member_number(router, "vrid"),
 	    family_text(router));
 	return out;
-}
-
-const json_t *group_self(const json_t *group)
-{
-	size_t i;
-	json_t *member;
-	json_array_foreach(json_object_get(group, "members"), i, member)
-	{
-		if (member_true(member, "self"))
-			return member;
-	}
-	return NULL;
 }
 
 #define LIST_ITEM_MAX 64

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -57,8 +58,8 @@ bool router_is_active(const json_t *router);
 /* Drained, but nobody took over: it keeps the address. */
 bool router_is_kept(const json_t *router);
 
-/* Whether the holder that was heard advertises a priority of the bands for failing and recovering routers; of
- * the latter. */
+/* This node holds it and is not healthy, or the holder that was heard advertises a priority of those who are
+ * not; whether it recovers. */
 bool holder_is_unhealthy(const json_t *router);
 bool holder_is_recovering(const json_t *router);
 
@@ -77,6 +78,28 @@ const char *refusal_cause(const json_t *router, char out[static CAUSE_MAX]);
 const char *setting_text(const json_t *member, const char *setting, char out[static SETTING_TEXT_MAX]);
 /* This node among the members of a group; NULL: it is not there. */
 const json_t *group_self(const json_t *group);
+
+/* A member of the group of a virtual router, by its last hello: why what that says may not be so any more. */
+enum doubt {
+	DOUBT_NONE,
+	DOUBT_AWAY,    /* lost, or stopped */
+	DOUBT_SILENT,  /* its next hello is overdue, or another one became Active after the last */
+	DOUBT_ADVERTS, /* it says that it is Active, and this node hears no adverts */
+	DOUBTS
+};
+enum doubt member_doubt(const json_t *router, const json_t *member);
+/* It is here, and two of its hellos have not come. */
+bool member_is_overdue(const json_t *member);
+
+#define MEMBER_STATE_MAX (TIME_TEXT_MAX + 64)
+/* "backup", "drained", "lost", "not heard for 1.2s" */
+const char *member_state(const json_t *router, const json_t *member, char out[static MEMBER_STATE_MAX]);
+
+/*
+ * Writes the names of those that are Active now ("k8s-node01, k8s-node02"), and returns how many they are.
+ * Whoever said so before another one became Active, and nothing since, is not: it may be dead.
+ */
+unsigned group_actives(const json_t *router, char *names, size_t room);
 
 /*
  * Of a server in `group.rivals`: "k8s-node02 (fe80::12) has 192.0.2.100 in VRID 100 of IPv4, here it is in

@@ -3,7 +3,11 @@
 
 import contextlib
 import json
+import os
+import signal
 import socket
+
+import pytest
 
 from hostile import namespace
 from testbed import UnixConnection, wait_for
@@ -86,6 +90,28 @@ def test_the_stream_tells_the_move(lab, nodes):
     wait_for("the page says who holds it", lambda: message(stream),
              lambda text: f'<dt>Holder</dt><dd class="good">{nodes[1].name}</dd>' in text)
     connection.close()
+
+
+def dies(node):
+    node.vipd_kill_all()
+
+
+def hangs(node):
+    os.kill(node.vipd_pids()["engine"], signal.SIGSTOP)
+
+
+@pytest.mark.parametrize("ends", [dies, hangs])
+def test_a_dead_holder_is_never_a_second_one(lab, nodes, ends):
+    """Not even in the seconds in which the others do not know yet that it is dead."""
+    connection, stream = follow(nodes[1])
+    ends(nodes[0])
+    told = []
+    wait_for("the page says that it is gone", lambda: told.append(message(stream)) or told[-1],
+             lambda text: ">lost<" in text or "the engine does not respond" in text)
+    wait_for("the page says who holds it", lambda: told.append(message(stream)) or told[-1],
+             lambda text: f'<dt>Holder</dt><dd class="good">{nodes[1].name}</dd>' in text)
+    connection.close()
+    assert not [text for text in told if "at once" in text]
 
 
 def test_one_user_follows_four_times(nodes):

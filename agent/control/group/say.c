@@ -64,6 +64,14 @@ static void describe_settings(const struct config_router *config, struct hello *
 	memcpy(hello->addresses, config->addresses, config->address_count * sizeof config->addresses[0]);
 }
 
+/* An Active whose engine is late is not one any more: the others take over. */
+static bool engine_is_up(const struct board *board, const struct board_router *router, struct mono now)
+{
+	bool is_late = router->state == VRRP_ACTIVE &&
+		       board_heartbeat_age_us(board, now) > vrrp_late_limit(router->advert_interval_us);
+	return board_engine_up(board, now) && !is_late;
+}
+
 static void describe_state(const struct board_router *board, bool engine_up, struct hello *hello)
 {
 	bool takes_part = board->state == VRRP_BACKUP || board->state == VRRP_ACTIVE;
@@ -123,7 +131,7 @@ static void describe(const struct group *group, unsigned index, const struct boa
 	memcpy(hello->boot, group->boot, sizeof hello->boot);
 	hello->interval_ms = (uint32_t)(config->group_interval_us / USEC_PER_MS);
 	hello->address = advertised(config, &group->routers[index]);
-	bool engine_up = board_engine_up(group->control->board, now);
+	bool engine_up = engine_is_up(group->control->board, board, now);
 	describe_state(board, engine_up, hello);
 	describe_cause(board, engine_up, now, hello);
 	describe_settings(router, hello);

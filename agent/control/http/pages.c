@@ -16,7 +16,6 @@
 #include "control/group/group.h"
 #include "control/http/followers.h"
 #include "control/http/service.h"
-#include "control/page/model.h"
 #include "control/page/page.h"
 #include "control/report/report.h"
 #include "control/report/timeline.h"
@@ -91,17 +90,22 @@ static struct frame *frame_new(char *bytes, size_t size)
 
 /* ---- what is shown ---- */
 
-static json_t *make_model(struct service *service)
+static void make(struct pages *pages)
 {
+	struct service *service = pages->service;
 	struct view view;
 	json_t *status = service_look(service, &view) < 0 ? NULL : status_json(&view);
 	view_free(&view);
 	struct group *group = service->control->parts[PART_GROUP];
 	json_t *timeline = timeline_json(&group->history->timeline, history_wall_us(group));
-	json_t *model = status ? page_model(status, timeline, realtime_us() / USEC_PER_MS) : NULL;
+	json_decref(pages->model);
+	free(pages->document);
+	pages->model = NULL;
+	pages->document = status ? page_make(status, timeline, realtime_us() / USEC_PER_MS, &pages->model,
+				       &pages->document_size)
+				 : NULL;
 	json_decref(timeline);
 	json_decref(status);
-	return model;
 }
 
 static void renew_frame(struct pages *pages)
@@ -129,10 +133,7 @@ static void renew(struct pages *pages)
 		age_us = pages->took_us * COST_SHARE;
 	if (pages->made.us && mono_sub(begin, pages->made) < age_us)
 		return;
-	json_decref(pages->model);
-	free(pages->document);
-	pages->model = make_model(pages->service);
-	pages->document = pages->model ? page_document(pages->model, &pages->document_size) : NULL;
+	make(pages);
 	pages->changed = false;
 	if (pages->model)
 		renew_frame(pages);

@@ -14,6 +14,7 @@
 #define WIDTH	   1440 /* units: the viewBox of main.html */
 #define BAR_MIN	   3	/* what can be seen */
 #define TITLES_MAX 100	/* the oldest bars of a restless day go without */
+#define BARS_EACH  16	/* and the oldest of all, where little room is left, are not shown */
 #define MOVES_MAX  10
 #define TEXT_MAX   512
 
@@ -22,6 +23,7 @@ struct day {
 	int64_t now_ms;
 	int64_t unit_ms; /* of 1440 */
 	const char *name, *half;
+	size_t most;
 };
 
 /* The shortest that has room for what is known since then. */
@@ -92,58 +94,66 @@ static json_t *row_json(const struct day *day, const char *node, const json_t *r
 	json_t *bars = json_array(), *holding;
 	bool holds = false;
 	int64_t units = 0;
-	size_t i, count = json_array_size(day->holdings);
+	size_t i, times = 0, count = json_array_size(day->holdings), titles = 2 * day->most;
+	titles = titles < TITLES_MAX ? titles : TITLES_MAX;
 	json_array_foreach(day->holdings, i, holding)
 	{
 		int64_t from = time_parse(member_text(holding, "from")), until = end_of(day, holding);
 		if (!is_of(holding, router) || strcmp(node_of(holding), node) || from < 0 ||
 		    place_of(day, until) == 0)
 			continue;
-		json_array_append_new(bars, bar_json(day, holding, count - i <= TITLES_MAX));
+		if (count - i <= BARS_EACH * day->most)
+			json_array_append_new(bars, bar_json(day, holding, count - i <= titles));
+		times++;
 		holds |= !*member_text(holding, "until");
 		units += place_of(day, until) - place_of(day, from);
 	}
 	snprintf(summary, sizeof summary, "%s; in the last %s %zu times, %s in all",
-	    holds ? "holds it" : "does not hold it", day->name, json_array_size(bars),
+	    holds ? "holds it" : "does not hold it", day->name, times,
 	    show_duration(units * day->unit_ms, text));
 	return json_pack("{s:s, s:s, s:o}", "node", node, "summary", summary, "bars", bars);
 }
 
-static bool has_row(const json_t *rows, const char *node)
+struct rows {
+	json_t *shown, *nodes; /* nodes: also those that there is no room for */
+};
+
+static void row_add(struct rows *rows, const struct day *day, const json_t *router, const char *node)
 {
-	size_t i;
-	json_t *row;
-	json_array_foreach(rows, i, row)
-	{
-		if (!strcmp(member_text(row, "node"), node))
-			return true;
-	}
-	return false;
+	if (json_object_get(rows->nodes, node))
+		return;
+	json_object_set_new(rows->nodes, node, json_true());
+	if (json_array_size(rows->shown) < day->most)
+		json_array_append_new(rows->shown, row_json(day, node, router));
 }
 
-static json_t *rows_json(const struct day *day, const json_t *router)
+/* A row for each server; if they are too many, for those that held it last. */
+static void put_rows(json_t *shown, const struct day *day, const json_t *router)
 {
-	json_t *rows = json_array(), *item;
-	size_t i;
-	json_array_foreach(json_object_get(json_object_get(router, "group"), "members"), i, item)
-	{
-		const char *node = member_text(item, "node");
-		if (!has_row(rows, node))
-			json_array_append_new(rows, row_json(day, node, router));
+	struct rows rows = {json_array(), json_object()};
+	const json_t *members = json_object_get(json_object_get(router, "group"), "members"), *item;
+	size_t i, count = json_array_size(day->holdings);
+	for (i = count; i-- > 0 && json_array_size(members) > day->most;) {
+		item = json_array_get(day->holdings, i);
+		if (is_of(item, router))
+			row_add(&rows, day, router, node_of(item));
 	}
-	json_array_foreach(day->holdings, i, item)
-	{
-		if (is_of(item, router) && !has_row(rows, node_of(item)))
-			json_array_append_new(rows, row_json(day, node_of(item), router));
+	json_array_foreach(members, i, item) row_add(&rows, day, router, member_text(item, "node"));
+	for (i = 0; i < count; i++) {
+		item = json_array_get(day->holdings, i);
+		if (is_of(item, router))
+			row_add(&rows, day, router, node_of(item));
 	}
-	return rows;
+	page_put_list(shown, "rows", rows.shown, json_object_size(rows.nodes));
+	json_decref(rows.nodes);
 }
 
 /* The newest first. */
 static json_t *moves_json(const struct day *day, const json_t *router)
 {
 	json_t *moves = json_array();
-	for (size_t i = json_array_size(day->holdings); i-- > 0 && json_array_size(moves) < MOVES_MAX;) {
+	size_t most = day->most < MOVES_MAX ? day->most : MOVES_MAX;
+	for (size_t i = json_array_size(day->holdings); i-- > 0 && json_array_size(moves) < most;) {
 		const json_t *holding = json_array_get(day->holdings, i);
 		const char *reason = member_text(holding, "reason"), *until = member_text(holding, "until");
 		char text[TEXT_MAX], lasted[TIME_TEXT_MAX];
@@ -160,15 +170,16 @@ static json_t *moves_json(const struct day *day, const json_t *router)
 	return moves;
 }
 
-void page_day(json_t *shown, const json_t *router, const json_t *timeline, int64_t now_ms)
+void page_day(json_t *shown, const json_t *router, const json_t *timeline, int64_t now_ms, size_t most)
 {
-	const struct day day = day_of(timeline, now_ms);
+	struct day day = day_of(timeline, now_ms);
 	int64_t since = time_parse(member_text(timeline, "since"));
+	day.most = most;
 	json_t *moves = moves_json(&day, router);
 	json_object_set_new(shown, "day", json_string(day.name));
 	json_object_set_new(shown, "half_day", json_string(day.half));
 	json_object_set_new(shown, "unknown", json_integer(since < 0 ? WIDTH : place_of(&day, since)));
-	json_object_set_new(shown, "rows", rows_json(&day, router));
+	put_rows(shown, &day, router);
 	json_object_set_new(shown, "has_moves", json_boolean(json_array_size(moves)));
 	json_object_set_new(shown, "moves", moves);
 }

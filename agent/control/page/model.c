@@ -14,6 +14,7 @@
 #define PAST_HEIGHT 20.0 /* the viewBox of main.html */
 #define PAST_POINTS 1024
 #define TEXT_MAX    256
+#define NAMES_MAX   1024
 
 static void put(json_t *object, const char *key, json_t *value)
 {
@@ -30,52 +31,66 @@ static json_t *chosen(const json_t *from, const char *const *names)
 }
 #define CHOSEN(from, ...) chosen(from, (const char *const[]){__VA_ARGS__, NULL})
 
-/* A list, and whether it has anything. */
-static void put_list(json_t *object, const char *key, const char *has, json_t *list)
+void page_put_list(json_t *object, const char *key, json_t *list, size_t total)
 {
-	put(object, has, json_boolean(json_array_size(list)));
+	char name[64];
+	size_t count = json_array_size(list);
+	json_t *more = json_array();
+	if (total > count)
+		json_array_append_new(more, json_pack("{s:I}", "count", (json_int_t)(total - count)));
+	snprintf(name, sizeof name, "has_%s", key);
+	put(object, name, json_boolean(count));
+	snprintf(name, sizeof name, "%s_more", key);
+	put(object, name, more);
 	put(object, key, list);
+}
+
+typedef json_t *element_json(const json_t *from, const void *context);
+
+/* The first of a list, each as `element` makes it. */
+static void put_first(json_t *object, const char *key, const json_t *from, size_t most, element_json *element,
+    const void *context)
+{
+	json_t *list = json_array();
+	size_t total = json_array_size(from);
+	for (size_t i = 0; i < total && i < most; i++)
+		json_array_append_new(list, element(json_array_get(from, i), context));
+	page_put_list(object, key, list, total);
 }
 
 /* ---- the group ---- */
 
-static const char *member_state(const json_t *member)
+static json_t *member_json(const json_t *member, const void *router)
 {
-	const char *presence = member_text(member, "presence");
-	return strcmp(presence, "here")		? presence
-	       : member_true(member, "drained") ? "drained"
-						: member_text(member, "state");
+	char text[MEMBER_STATE_MAX];
+	enum doubt doubt = member_doubt(router, member);
+	const char *state = member_state(router, member, text),
+		   *health = doubt ? "-" : member_text(member, "health");
+	json_t *shown = CHOSEN(member, "node", "address", "self", "effective_priority", "can_take_over");
+	put(shown, "state", json_string(state));
+	put(shown, "state_grade", json_string(doubt > DOUBT_AWAY ? "warn" : page_grade(state)));
+	put(shown, "health", json_string(health));
+	put(shown, "health_grade", json_string(page_grade(health)));
+	put(shown, "why", json_string(member_text(member, "reason")));
+	return shown;
 }
 
-static json_t *members_json(const json_t *members)
+/* While our own engine does not respond, by what the others say. */
+static void put_holder(json_t *shown, const json_t *status, const json_t *router)
 {
-	json_t *list = json_array(), *member;
-	size_t i;
-	json_array_foreach(members, i, member)
-	{
-		bool is_here = !strcmp(member_text(member, "presence"), "here");
-		const char *state = member_state(member),
-			   *health = is_here ? member_text(member, "health") : "-";
-		json_t *shown =
-		    CHOSEN(member, "node", "address", "self", "effective_priority", "can_take_over");
-		put(shown, "state", json_string(state));
-		put(shown, "state_grade", json_string(page_grade(state)));
-		put(shown, "health", json_string(health));
-		put(shown, "health_grade", json_string(page_grade(health)));
-		put(shown, "why", json_string(member_text(member, "reason")));
-		json_array_append_new(list, shown);
-	}
-	return list;
-}
-
-static void put_holder(json_t *shown, const json_t *router, const char *holder, const json_t *group)
-{
-	char names[PAGE_NAMES_MAX];
-	bool is_split = page_actives(group, names) > 1;
-	bool is_good = holder && !is_split && !holder_is_unhealthy(router);
-	put(shown, "holder",
-	    is_split ? text_json(names, sizeof names) : json_string(holder ? holder : "nobody"));
-	put(shown, "holder_grade", json_string(is_good ? "good" : "bad"));
+	char names[NAMES_MAX];
+	bool is_stale = engine_is_silent(status);
+	unsigned actives = group_actives(router, names, sizeof names);
+	const char *holder = is_stale ? "not known" : page_holder(status, router);
+	if (actives > 1 || (is_stale && actives))
+		put(shown, "holder", text_json(names, sizeof names));
+	else
+		put(shown, "holder", json_string(holder ? holder : "nobody"));
+	put(shown, "holder_grade",
+	    json_string(actives > 1 || !holder	      ? "bad"
+			: is_stale		      ? "warn"
+			: holder_is_unhealthy(router) ? "bad"
+						      : "good"));
 }
 
 static void put_next(json_t *shown, const json_t *group)
@@ -93,23 +108,30 @@ static void put_next(json_t *shown, const json_t *group)
 	put(shown, "next_grade", json_string(is_healthy ? "good" : "bad"));
 }
 
-static json_t *router_json(
-    const json_t *status, const json_t *router, const json_t *timeline, size_t index, int64_t now_ms)
+static json_t *address_json(const json_t *address, const void *context)
 {
+	(void)context;
+	return CHOSEN(address, "address", "held");
+}
+
+/* What a router is shown with. */
+struct around {
+	const json_t *status, *timeline;
+	int64_t now_ms;
+	size_t most;
+};
+
+static json_t *router_json(const json_t *router, const void *context)
+{
+	const struct around *around = context;
 	const json_t *group = json_object_get(router, "group");
-	json_t *shown = CHOSEN(router, "name", "vrid", "interface", "state", "since"),
-	       *addresses = json_array();
-	json_t *address;
-	size_t i;
-	json_array_foreach(json_object_get(router, "addresses"), i, address)
-	    json_array_append_new(addresses, CHOSEN(address, "address", "held"));
-	put(shown, "index", json_integer((json_int_t)index));
-	put(shown, "addresses", addresses);
-	put_holder(shown, router, page_holder(status, router), group);
+	json_t *shown = CHOSEN(router, "name", "vrid", "interface", "state", "since");
+	put_first(shown, "addresses", json_object_get(router, "addresses"), around->most, address_json, NULL);
+	put_holder(shown, around->status, router);
 	put_next(shown, group);
-	put_list(shown, "members", "has_members", members_json(json_object_get(group, "members")));
+	put_first(shown, "members", json_object_get(group, "members"), around->most, member_json, router);
 	put(shown, "conflict", json_deep_copy(json_object_get(router, "conflict")));
-	page_day(shown, router, timeline, now_ms);
+	page_day(shown, router, around->timeline, around->now_ms, around->most);
 	return shown;
 }
 
@@ -156,65 +178,59 @@ static void put_past(json_t *shown, const json_t *past)
 	put(shown, "past_lines", past_lines(past, longest > 0 ? longest : 1));
 }
 
-static json_t *checks_json(const json_t *checks)
+static json_t *check_json(const json_t *check, const void *context)
 {
-	json_t *list = json_array(), *check;
-	size_t i;
-	json_array_foreach(checks, i, check)
-	{
-		const json_t *last = json_object_get(check, "last_ms");
-		const char *state = check_state(check);
-		char took[TEXT_MAX];
-		json_t *shown = CHOSEN(check, "name", "type", "last_ms");
-		snprintf(took, sizeof took, "%.1f ms", json_number_value(last));
-		put(shown, "state", json_string(state));
-		put(shown, "grade", json_string(page_grade(state)));
-		put(shown, "took", json_string(json_is_number(last) ? took : "-"));
-		put(shown, "why", json_string(member_text(check, "last_error")));
-		put_past(shown, json_object_get(check, "recent_ms"));
-		json_array_append_new(list, shown);
-	}
-	return list;
+	(void)context;
+	const json_t *last = json_object_get(check, "last_ms");
+	const char *state = check_state(check);
+	char took[TEXT_MAX];
+	json_t *shown = CHOSEN(check, "name", "type", "last_ms");
+	snprintf(took, sizeof took, "%.1f ms", json_number_value(last));
+	put(shown, "state", json_string(state));
+	put(shown, "grade", json_string(page_grade(state)));
+	put(shown, "took", json_string(json_is_number(last) ? took : "-"));
+	put(shown, "why", json_string(member_text(check, "last_error")));
+	put_past(shown, json_object_get(check, "recent_ms"));
+	return shown;
 }
 
 /* ---- what is published ---- */
 
-static json_t *publish_json(const json_t *targets)
+static json_t *server_json(const json_t *server, const void *context)
 {
-	json_t *list = json_array(), *target, *server;
-	size_t i, k;
-	json_array_foreach(targets, i, target)
-	{
-		json_t *shown = CHOSEN(target, "target", "router", "last_success"), *servers = json_array();
-		const char *state = member_text(target, "state");
-		json_array_foreach(json_object_get(target, "published"), k, server)
-		{
-			json_t *item = CHOSEN(server, "node", "ready");
-			put(item, "grade", json_string(member_true(server, "ready") ? "good" : "bad"));
-			json_array_append_new(servers, item);
-		}
-		put(shown, "state", json_string(strcmp(state, "off") ? state : "the holder does it"));
-		put(shown, "grade", json_string(page_grade(state)));
-		put(shown, "servers", servers);
-		put(shown, "why", json_string(member_text(target, "last_error")));
-		json_array_append_new(list, shown);
-	}
-	return list;
+	(void)context;
+	json_t *shown = CHOSEN(server, "node", "ready");
+	put(shown, "grade", json_string(member_true(server, "ready") ? "good" : "bad"));
+	return shown;
 }
 
-json_t *page_model(const json_t *status, const json_t *timeline, int64_t now_ms)
+static json_t *target_json(const json_t *target, const void *most)
 {
-	json_t *model = CHOSEN(status, "node", "version"), *routers = json_array(), *router;
+	json_t *shown = CHOSEN(target, "target", "router", "last_success");
+	const char *state = member_text(target, "state");
+	put_first(
+	    shown, "servers", json_object_get(target, "published"), *(const size_t *)most, server_json, NULL);
+	put(shown, "state", json_string(strcmp(state, "off") ? state : "the holder does it"));
+	put(shown, "grade", json_string(page_grade(state)));
+	put(shown, "why", json_string(member_text(target, "last_error")));
+	return shown;
+}
+
+json_t *page_model(const json_t *status, const json_t *timeline, int64_t now_ms, size_t most)
+{
+	const struct around around = {status, timeline, now_ms, most};
+	json_t *model = CHOSEN(status, "node", "version"), *router;
 	char title[TEXT_MAX];
 	size_t i;
-	json_array_foreach(json_object_get(status, "virtual_routers"), i, router)
-	    json_array_append_new(routers, router_json(status, router, timeline, i, now_ms));
 	put(model, "at", text_json_time(now_ms * 1000));
-	put(model, "virtual_routers", routers);
-	put_list(model, "checks", "has_checks", checks_json(json_object_get(status, "checks")));
-	put_list(model, "publish", "has_publish", publish_json(json_object_get(status, "publish")));
-	page_judge(model, status);
-	router = json_array_get(routers, 0);
+	put_first(
+	    model, "virtual_routers", json_object_get(status, "virtual_routers"), most, router_json, &around);
+	json_array_foreach(json_object_get(model, "virtual_routers"), i, router)
+	    put(router, "index", json_integer((json_int_t)i));
+	put_first(model, "checks", json_object_get(status, "checks"), most, check_json, NULL);
+	put_first(model, "publish", json_object_get(status, "publish"), most, target_json, &most);
+	page_judge(model, status, most);
+	router = json_array_get(json_object_get(model, "virtual_routers"), 0);
 	snprintf(title, sizeof title, "%s %s: %s", member_text(model, "word"), member_text(router, "name"),
 	    member_text(router, "holder"));
 	put(model, "title", text_json(title, sizeof title));

@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "control/page/fill.h"
+#include "control/page/model.h"
+
+#define LIST_MAX 64 /* elements of each list, if there is room */
 
 #define PAGE_TEXT(name, file)                                                                                \
 	__asm__(".pushsection .rodata\n"                                                                     \
@@ -39,9 +42,19 @@ static char *filled(const char *template, const json_t *model, size_t *size)
 	return NULL;
 }
 
-char *page_document(const json_t *model, size_t *size)
+char *page_make(const json_t *status, const json_t *timeline, int64_t now_ms, json_t **model, size_t *size)
 {
-	return filled(page_html, model, size);
+	for (size_t most = LIST_MAX;; most /= 2) {
+		*model = page_model(status, timeline, now_ms, most);
+		char *text = filled(page_html, *model, size);
+		if (text && (*size <= PAGE_SIZE_MAX || most == 1))
+			return text;
+		free(text);
+		json_decref(*model);
+		*model = NULL;
+		if (!text)
+			return NULL;
+	}
 }
 
 /* A line of an event begins with its field, and an empty one ends it. */

@@ -11,7 +11,7 @@
 #include "control/text.h"
 #include "vipd/status.h"
 
-#define SENTENCE_MAX PAGE_NAMES_MAX
+#define SENTENCE_MAX 1024
 
 const char *page_grade(const char *state)
 {
@@ -75,11 +75,6 @@ __attribute__((format(printf, 2, 3))) static void list_add(
 	va_end(args);
 }
 
-static bool is_here(const json_t *member)
-{
-	return !strcmp(member_text(member, "presence"), "here");
-}
-
 /* Why each of those that do not hold the address cannot take over. */
 static void judge_successors(json_t *problems, const json_t *router, const char *holder, const json_t *group)
 {
@@ -88,15 +83,17 @@ static void judge_successors(json_t *problems, const json_t *router, const char 
 	json_t *member;
 	const char *name = member_text(router, "name");
 	if (!holder || !json_is_object(group) || member_number(group, "can_take_over") ||
-	    json_array_size(json_object_get(group, "without_hello")) || page_actives(group, why) > 1)
+	    json_array_size(json_object_get(group, "without_hello")) ||
+	    group_actives(router, why, sizeof why) > 1)
 		return;
 	*why = '\0';
 	json_array_foreach(json_object_get(group, "members"), i, member)
 	{
-		const char *presence = member_text(member, "presence"),
-			   *reason = member_text(member, "reason");
-		if (!is_here(member))
-			list_add(why, "%s is %s", member_text(member, "node"), presence);
+		char state[MEMBER_STATE_MAX];
+		const char *reason = member_text(member, "reason");
+		if (member_doubt(router, member) != DOUBT_NONE)
+			list_add(
+			    why, "%s: %s", member_text(member, "node"), member_state(router, member, state));
 		else if (strcmp(member_text(member, "state"), "active"))
 			list_add(why, "%s: %s", member_text(member, "node"),
 			    *reason ? reason : member_text(member, "health"));
@@ -111,26 +108,10 @@ static void judge_successors(json_t *problems, const json_t *router, const char 
 		    holder, name);
 }
 
-unsigned page_actives(const json_t *group, char names[static PAGE_NAMES_MAX])
-{
-	unsigned count = 0;
-	size_t i;
-	json_t *member;
-	*names = '\0';
-	json_array_foreach(json_object_get(group, "members"), i, member)
-	{
-		if (!is_here(member) || strcmp(member_text(member, "state"), "active"))
-			continue;
-		list_add(names, "%s", member_text(member, "node"));
-		count++;
-	}
-	return count;
-}
-
 static void judge_group(json_t *problems, const json_t *router, const json_t *group)
 {
 	char actives[SENTENCE_MAX];
-	unsigned count = page_actives(group, actives);
+	unsigned count = group_actives(router, actives, sizeof actives);
 	size_t i;
 	json_t *member;
 	if (count > 1)
@@ -140,10 +121,15 @@ static void judge_group(json_t *problems, const json_t *router, const json_t *gr
 		    count, member_text(router, "name"), actives);
 	json_array_foreach(json_object_get(group, "members"), i, member)
 	{
+		const char *node = member_text(member, "node");
+		char silence[TIME_TEXT_MAX];
 		if (!strcmp(member_text(member, "presence"), "lost"))
 			problem(problems, "warn",
 			    "%s is silent and did not say that it stops. Look there: systemctl status vipd",
-			    member_text(member, "node"));
+			    node);
+		else if (member_is_overdue(member))
+			problem(problems, "warn", "Nothing was heard of %s for %s.", node,
+			    show_duration(member_number(member, "last_seen_ms"), silence));
 	}
 }
 
@@ -165,10 +151,10 @@ static void judge_holder(json_t *problems, const json_t *status, const json_t *r
 		    name);
 }
 
-static void praise(json_t *model, const json_t *routers, char text[static SENTENCE_MAX])
+static void praise(json_t *model, size_t count)
 {
-	const json_t *first = json_array_get(routers, 0);
-	size_t count = json_array_size(routers);
+	const json_t *first = json_array_get(json_object_get(model, "virtual_routers"), 0);
+	char text[SENTENCE_MAX];
 	const char *holder = member_text(first, "holder"), *next = member_text(first, "next");
 	if (count == 1)
 		snprintf(text, SENTENCE_MAX, "%s holds %s. If it fails, %s takes over.", holder,
@@ -181,46 +167,53 @@ static void praise(json_t *model, const json_t *routers, char text[static SENTEN
 	json_object_set_new(model, "sentence", text_json(text, SENTENCE_MAX));
 }
 
-/* Takes the worst out of the others. */
-static void blame(json_t *model, json_t *problems)
+static void add_of_grade(json_t *list, const json_t *problems, const char *grade)
 {
-	size_t i, worst = 0;
+	size_t i;
 	json_t *item;
 	json_array_foreach(problems, i, item)
 	{
-		if (!strcmp(member_text(item, "grade"), "bad")) {
-			worst = i;
-			break;
-		}
+		if (!strcmp(member_text(item, "grade"), grade))
+			json_array_append(list, item);
 	}
-	item = json_array_get(problems, worst);
+}
+
+/* Takes the first out of the others. */
+static void blame(json_t *model, json_t *problems)
+{
+	const json_t *item = json_array_get(problems, 0);
 	bool is_bad = !strcmp(member_text(item, "grade"), "bad");
 	json_object_set(model, "grade", json_object_get(item, "grade"));
 	json_object_set_new(model, "word", json_string(is_bad ? "Trouble:" : "Attention:"));
 	json_object_set(model, "sentence", json_object_get(item, "text"));
-	json_array_remove(problems, worst);
+	json_array_remove(problems, 0);
 }
 
-void page_judge(json_t *model, const json_t *status)
+void page_judge(json_t *model, const json_t *status, size_t most)
 {
-	json_t *problems = json_array(), *router;
-	char text[SENTENCE_MAX];
+	json_t *found = json_array(), *problems = json_array(), *router;
+	const json_t *routers = json_object_get(status, "virtual_routers");
 	size_t i;
 	bool stale = engine_is_silent(status);
-	json_array_foreach(json_object_get(status, "virtual_routers"), i, router)
+	json_array_foreach(routers, i, router)
 	{
 		const json_t *group = json_object_get(router, "group");
+		judge_group(found, router, group);
 		if (stale) /* what stands there is old */
 			continue;
-		judge_group(problems, router, group);
-		judge_holder(problems, status, router, group);
-		judge_successors(problems, router, page_holder(status, router), group);
+		judge_holder(found, status, router, group);
+		judge_successors(found, router, page_holder(status, router), group);
 	}
-	attention_find(status, say, problems);
+	attention_find(status, say, found);
+	add_of_grade(problems, found, "bad");
+	add_of_grade(problems, found, "warn");
+	json_decref(found);
 	if (json_array_size(problems))
 		blame(model, problems);
 	else
-		praise(model, json_object_get(model, "virtual_routers"), text);
-	json_object_set_new(model, "has_problems", json_boolean(json_array_size(problems)));
-	json_object_set_new(model, "problems", problems);
+		praise(model, json_array_size(routers));
+	size_t total = json_array_size(problems);
+	while (json_array_size(problems) > most)
+		json_array_remove(problems, json_array_size(problems) - 1);
+	page_put_list(model, "problems", problems, total);
 }

@@ -101,7 +101,21 @@ static json_t *differs_json(const struct hello *ours, const struct hello *theirs
 	return json;
 }
 
-static json_t *member_json(const struct view *view, const struct hello *ours, const struct shown *shown)
+/* By the clock of each: it says how old its state is, and when it said so is known. */
+static json_t *state_age_json(
+    const struct view *view, const struct board_router *router, const struct shown *shown)
+{
+	const struct roster_member *member = shown->member;
+	if (!member)
+		return router->since.us ? json_integer(mono_sub(view->now, router->since) / USEC_PER_MS)
+					: json_null();
+	if (!member->hello.cause)
+		return json_null();
+	return json_integer(member->hello.state_ms + mono_sub(view->now, member->heard) / USEC_PER_MS);
+}
+
+static json_t *member_json(const struct view *view, const struct board_router *router,
+    const struct hello *ours, const struct shown *shown)
 {
 	const struct hello *hello = shown->hello;
 	const struct roster_member *member = shown->member;
@@ -115,8 +129,10 @@ static json_t *member_json(const struct view *view, const struct hello *ours, co
 	put(json, "presence", json_string(roster_presence_name(member ? member->presence : ROSTER_HERE)));
 	put(json, "since", member ? text_json_time(member->since_us) : json_null());
 	put(json, "last_seen_ms", json_integer(age_us > 0 ? age_us / USEC_PER_MS : 0));
+	put(json, "interval_ms", json_integer(hello->interval_ms));
 	put(json, "signed", json_boolean(hello->is_signed));
 	put(json, "state", json_string(vrrp_state_name(hello->state)));
+	put(json, "state_ms", state_age_json(view, router, shown));
 	put(json, "priority", json_integer(hello->priority));
 	put(json, "effective_priority", json_integer(hello->effective_priority));
 	put(json, "health", json_string(vrrp_health_name(hello->health)));
@@ -179,7 +195,7 @@ json_t *group_router_json(const struct view *view, const struct board_router *ro
 	unsigned here = 1;
 	for (unsigned i = 0; i <= group->roster.count; i++) {
 		struct shown shown = shown_at(group, i);
-		json_array_append_new(members, member_json(view, &group->ours, &shown));
+		json_array_append_new(members, member_json(view, router, &group->ours, &shown));
 		here += shown.member && shown.member->presence == ROSTER_HERE;
 	}
 	put(json, "members", members);

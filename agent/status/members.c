@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The members of a group say how they do once a second, and at once when something changes. Whoever dies says
+ * nothing, and counts as here for three seconds more: what it said last must not be shown as what is.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "vipd/status.h"
+
+#define OVERDUE_INTERVALS   2
+#define INTERVAL_DEFAULT_MS 1000
+
+static const json_t *members_of(const json_t *router)
+{
+	return json_object_get(json_object_get(router, "group"), "members");
+}
+
+const json_t *group_self(const json_t *group)
+{
+	size_t i;
+	json_t *member;
+	json_array_foreach(json_object_get(group, "members"), i, member)
+	{
+		if (member_true(member, "self"))
+			return member;
+	}
+	return NULL;
+}
+
+static bool is_here(const json_t *member)
+{
+	return strcmp(member_text(member, "presence"), "here") == 0;
+}
+
+static bool says_active(const json_t *member)
+{
+	return is_here(member) && strcmp(member_text(member, "state"), "active") == 0;
+}
+
+bool member_is_overdue(const json_t *member)
+{
+	int64_t interval = member_number(member, "interval_ms");
+	return is_here(member) && member_number(member, "last_seen_ms") >
+				      OVERDUE_INTERVALS * (interval ? interval : INTERVAL_DEFAULT_MS);
+}
+
+/* Who became Active last did so after this one was heard. */
+static bool is_succeeded(const json_t *router, const json_t *member)
+{
+	size_t i;
+	json_t *other;
+	json_array_foreach(members_of(router), i, other)
+	{
+		const json_t *age = json_object_get(other, "state_ms");
+		if (other != member && says_active(other) && json_is_integer(age) &&
+		    json_integer_value(age) < member_number(member, "last_seen_ms"))
+			return true;
+	}
+	return false;
+}
+
+enum doubt member_doubt(const json_t *router, const json_t *member)
+{
+	enum holder holder = router_holder(router);
+	const json_t *group = json_object_get(router, "group");
+	if (!is_here(member))
+		return DOUBT_AWAY;
+	if (member_is_overdue(member) || (says_active(member) && is_succeeded(router, member)))
+		return DOUBT_SILENT;
+	/* If our own engine hangs, it is that which hears none; our hello does not say its state then. */
+	if (says_active(member) && (holder == HOLDER_NOBODY || holder == HOLDER_SILENT) &&
+	    strcmp(member_text(group_self(group), "state"), member_text(router, "state")) == 0)
+		return DOUBT_ADVERTS;
+	return DOUBT_NONE;
+}
+
+const char *member_state(const json_t *router, const json_t *member, char out[static MEMBER_STATE_MAX])
+{
+	char silence[TIME_TEXT_MAX];
+	switch (member_doubt(router, member)) {
+	case DOUBT_AWAY: snprintf(out, MEMBER_STATE_MAX, "%.40s", member_text(member, "presence")); break;
+	case DOUBT_SILENT:
+		snprintf(out, MEMBER_STATE_MAX, "not heard for %s",
+		    show_duration(member_number(member, "last_seen_ms"), silence));
+		break;
+	case DOUBT_ADVERTS:
+		snprintf(out, MEMBER_STATE_MAX, "no adverts, hello %s ago",
+		    show_duration(member_number(member, "last_seen_ms"), silence));
+		break;
+	default:
+		snprintf(out, MEMBER_STATE_MAX, "%.40s",
+		    member_true(member, "drained") ? "drained" : member_text(member, "state"));
+	}
+	return out;
+}
+
+unsigned group_actives(const json_t *router, char *names, size_t room)
+{
+	unsigned count = 0;
+	size_t i, length = 0;
+	json_t *member;
+	*names = '\0';
+	json_array_foreach(members_of(router), i, member)
+	{
+		if (!says_active(member) || member_doubt(router, member) == DOUBT_SILENT)
+			continue;
+		if (length < room)
+			length += (size_t)snprintf(names + length, room - length, "%s%s", count ? ", " : "",
+			    member_text(member, "node"));
+		count++;
+	}
+	return count;
+}
