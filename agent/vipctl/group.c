@@ -16,25 +16,25 @@ static bool is_here(const json_t *member)
 	return strcmp(member_text(member, "presence"), "here") == 0;
 }
 
-static void state_cell(struct cell *cell, const json_t *member)
+static void state_cell(struct cell *cell, const json_t *router, const json_t *member)
 {
-	const char *presence = member_text(member, "presence"), *state = member_text(member, "state");
-	if (!is_here(member))
-		cell_set(cell, strcmp(presence, "lost") == 0 ? COLOUR_BAD : COLOUR_DIM, "%s", presence);
-	else if (member_true(member, "drained"))
-		cell_set(cell, COLOUR_WARN, "drained");
-	else
-		cell_set(cell,
-		    strcmp(state, "active") == 0   ? COLOUR_GOOD
-		    : strcmp(state, "backup") == 0 ? COLOUR_NONE
-						   : COLOUR_BAD,
-		    "%s", state);
+	char text[MEMBER_STATE_MAX];
+	enum doubt doubt = member_doubt(router, member);
+	const char *state = member_state(router, member, text);
+	cell_set(cell,
+	    strcmp(state, "stopped") == 0			   ? COLOUR_DIM
+	    : doubt == DOUBT_AWAY				   ? COLOUR_BAD
+	    : doubt != DOUBT_NONE || strcmp(state, "drained") == 0 ? COLOUR_WARN
+	    : strcmp(state, "active") == 0			   ? COLOUR_GOOD
+	    : strcmp(state, "backup") == 0			   ? COLOUR_NONE
+								   : COLOUR_BAD,
+	    "%s", state);
 }
 
-static void health_cell(struct cell *cell, const json_t *member)
+static void health_cell(struct cell *cell, const json_t *router, const json_t *member)
 {
 	const char *health = member_text(member, "health");
-	if (!is_here(member))
+	if (member_doubt(router, member) != DOUBT_NONE)
 		cell_set(cell, COLOUR_DIM, "-");
 	else
 		cell_set(cell,
@@ -44,15 +44,15 @@ static void health_cell(struct cell *cell, const json_t *member)
 		    "%s", health);
 }
 
-static void member_cells(struct cell *row, const json_t *member)
+static void member_cells(struct cell *row, const json_t *router, const json_t *member)
 {
 	char seen[SHOW_TEXT_MAX];
 	int priority = (int)member_number(member, "priority");
 	cell_set(&row[NODE], COLOUR_BOLD, "%s", member_text(member, "node"));
 	cell_set(&row[ADDRESS], COLOUR_NONE, "%s", member_text(member, "address"));
-	state_cell(&row[STATE], member);
+	state_cell(&row[STATE], router, member);
 	cell_set(&row[PRIORITY], COLOUR_NONE, "%d", priority);
-	health_cell(&row[HEALTH], member);
+	health_cell(&row[HEALTH], router, member);
 	if (member_true(member, "self"))
 		cell_set(&row[SEEN], COLOUR_DIM, "this node");
 	else
@@ -60,7 +60,7 @@ static void member_cells(struct cell *row, const json_t *member)
 		    show_duration(member_number(member, "last_seen_ms"), seen));
 }
 
-void group_table(struct page *page, const json_t *group)
+void group_table(struct page *page, const json_t *router)
 {
 	static const char *const titles[] = {"NODE", "ADDRESS", "STATE", "PRIO", "HEALTH", "HEARD"};
 	static const unsigned expendable[] = {ADDRESS, SEEN, PRIORITY, COLUMNS};
@@ -70,11 +70,11 @@ void group_table(struct page *page, const json_t *group)
 	json_t *member;
 	for (unsigned c = 0; row && c < COLUMNS; c++)
 		cell_set(&row[c], COLOUR_DIM, "%s", titles[c]);
-	json_array_foreach(json_object_get(group, "members"), i, member)
+	json_array_foreach(json_object_get(json_object_get(router, "group"), "members"), i, member)
 	{
 		row = table_row(&table);
 		if (row)
-			member_cells(row, member);
+			member_cells(row, router, member);
 	}
 	table_print(&table, page->colour, page->out);
 	table_free(&table);
@@ -172,7 +172,7 @@ void group_print(struct page *page, const json_t *status)
 		fputc('\n', page->out);
 		page_sentence(page, COLOUR_NONE, 0, "%s: %s", member_text(router, "name"), sentence);
 		if (json_array_size(members) > 1)
-			group_table(page, group);
+			group_table(page, router);
 		else
 			note(page, "they are known only where UDP port %d is open between the servers", port);
 		json_array_foreach(members, k, member)

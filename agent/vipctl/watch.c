@@ -44,6 +44,17 @@ static bool ring(void *context, char *line)
 	return !*line || write(*(int *)context, "", 1) == 1;
 }
 
+/* Whether it has rung. If the child has ended, it never does again: looks once a second have to do. */
+static bool bell_take(int *bell)
+{
+	char bytes[64];
+	if (read(*bell, bytes, sizeof bytes) > 0)
+		return true;
+	close(*bell);
+	*bell = -1;
+	return false;
+}
+
 /* Returns the descriptor that becomes readable with each event; -1: looks once a second have to do. */
 static int bell_start(const struct vipctl *ctl, pid_t *child)
 {
@@ -104,7 +115,7 @@ static bool fetch(struct watch *watch, const char *path, json_t **json, char **r
 	return is_well;
 }
 
-static void look(struct watch *watch, bool is_tick, bool with_timeline)
+static void look(struct watch *watch, bool with_timeline)
 {
 	json_t *status = NULL;
 	if (!fetch(watch, "/v1/status", &status, NULL))
@@ -117,8 +128,6 @@ static void look(struct watch *watch, bool is_tick, bool with_timeline)
 	json_decref(watch->status);
 	watch->status = status;
 	watch->answered_ms = time_now_ms();
-	if (is_tick)
-		latencies_take(watch, json_object_get(watch->status, "checks"));
 	if (with_timeline || !watch->timeline)
 		fetch(watch, "/v1/timeline", &watch->timeline, NULL);
 }
@@ -208,7 +217,7 @@ static int watch_screen(struct watch *watch, int bell)
 		int64_t now = clock_ms();
 		bool is_tick = now >= tick;
 		if (is_tick || rung)
-			look(watch, is_tick, rung || now >= timeline);
+			look(watch, rung || now >= timeline);
 		if (rung || now >= timeline)
 			timeline = now + TIMELINE_MS;
 		if (is_tick)
@@ -218,12 +227,12 @@ static int watch_screen(struct watch *watch, int bell)
 		    {STDIN_FILENO, POLLIN, 0}, {signals, POLLIN, 0}, {rung ? -1 : bell, POLLIN, 0}};
 		int64_t left = tick - clock_ms(), pause = rung ? PAUSE_MS : left;
 		poll(polls, 3, (int)(left < 0 ? 0 : left < pause ? left : pause));
-		char bytes[64];
+		char key;
 		if (polls[1].revents)
 			signal_take(&screen, signals);
 		if (polls[0].revents)
-			goes_on = read(STDIN_FILENO, bytes, 1) == 1 && key_take(watch, &screen, bytes[0]);
-		rung = polls[2].revents && read(bell, bytes, sizeof bytes) > 0;
+			goes_on = read(STDIN_FILENO, &key, 1) == 1 && key_take(watch, &screen, key);
+		rung = polls[2].revents && bell_take(&bell);
 	}
 	screen_close(&screen);
 	return EXIT_FINE;
@@ -231,52 +240,57 @@ static int watch_screen(struct watch *watch, int bell)
 
 /* ---- no terminal ---- */
 
-/* The same but for numbers, which go on. */
+/* How long a word is that show_duration() has made, at the beginning of the text; 0: it is another word. */
+static size_t duration_length(const char *text)
+{
+	size_t length = 0, digits;
+	while ((digits = strspn(text + length, "0123456789.")) && strchr("smhd", text[length + digits]) &&
+	       text[length + digits])
+		length += digits + 1;
+	return isalnum((unsigned char)text[length]) ? 0 : length;
+}
+
+/* The same but for durations, which go on. */
 static bool says_the_same(const char *a, const char *b)
 {
+	bool begins = true;
 	for (;; a++, b++) {
-		a += strspn(a, "0123456789.");
-		b += strspn(b, "0123456789.");
+		size_t length = begins ? duration_length(a) : 0, other = begins ? duration_length(b) : 0;
+		if (length && other) {
+			a += length;
+			b += other;
+		}
 		if (*a != *b || !*a)
 			return *a == *b;
+		begins = !isalnum((unsigned char)*a);
 	}
 }
 
-static bool is_said(char *const *lines, size_t count, const char *line)
+/* Texts are lines that end with NUL, the last of which is empty. */
+static bool has_line(const char *text, const char *line)
 {
-	for (size_t i = 0; i < count; i++)
-		if (says_the_same(lines[i], line))
+	for (; *text; text += strlen(text) + 1)
+		if (says_the_same(text, line))
 			return true;
 	return false;
 }
 
-#define LINES_MAX 64
-struct said {
-	size_t count;
-	char *lines[LINES_MAX];
-};
-
-/* Prints each line of the text that was not there before. */
-static void news_print(struct said *said, char *text)
+/* What is new, and what needed attention and does so no more, unless nobody knows. */
+static void news_print(const char *before, const char *text, bool is_known)
 {
-	struct said now = {0};
 	char at[32];
 	time_t seconds = time(NULL);
 	strftime(at, sizeof at, "%Y-%m-%d %H:%M:%S", localtime(&seconds));
-	for (char *line; text && now.count < LINES_MAX && (line = strsep(&text, "\n"));) {
-		if (!*line)
-			continue;
-		if (!is_said(said->lines, said->count, line))
+	for (const char *line = before; is_known && *line; line += strlen(line) + 1)
+		if (*line == '!' && !has_line(text, line))
+			printf("%s  over: %s\n", at, line + strspn(line, "! "));
+	for (const char *line = text; *line; line += strlen(line) + 1)
+		if (!has_line(before, line))
 			printf("%s  %s\n", at, line);
-		if ((now.lines[now.count] = strdup(line)))
-			now.count++;
-	}
-	for (size_t i = 0; i < said->count; i++)
-		free(said->lines[i]);
-	*said = now;
 }
 
-static void lines_show(const struct watch *watch, struct said *said)
+/* *said: the text before, NULL: there was none. */
+static void lines_show(const struct watch *watch, char **said)
 {
 	char *text = NULL;
 	size_t size;
@@ -287,18 +301,23 @@ static void lines_show(const struct watch *watch, struct said *said)
 		page_sentence(
 		    &page, COLOUR_NONE, 0, "! the agent of this node does not answer: %s", watch->trouble);
 	} else {
+		page.stale = engine_is_silent(watch->status);
 		watch_headlines(&page, watch->status);
 		attention_print(&page, watch->status);
 	}
-	fclose(page.out);
-	news_print(said, text);
-	free(text);
+	fputc('\0', page.out);
+	if (fclose(page.out) != 0 || !text)
+		return;
+	for (char *end = text; (end = strchr(end, '\n'));)
+		*end++ = '\0';
+	news_print(*said ? *said : "", text, !*watch->trouble);
+	free(*said);
+	*said = text;
 }
 
 static int watch_lines(struct watch *watch, int bell)
 {
-	static struct said said;
-	char bytes[64];
+	char *said = NULL;
 	for (;;) {
 		char *raw = NULL;
 		if (fetch(watch, "/v1/status", &watch->status, &raw) && watch->ctl->json)
@@ -309,11 +328,13 @@ static int watch_lines(struct watch *watch, int bell)
 			fprintf(stderr, "vipctl: %s\n", watch->trouble);
 		free(raw);
 		if (fflush(stdout) != 0)
-			return EXIT_ATTENTION;
+			break;
 		struct pollfd polled = {bell, POLLIN, 0};
-		if (poll(&polled, 1, TICK_MS) > 0 && read(bell, bytes, sizeof bytes) <= 0)
-			sleep(1);
+		if (poll(&polled, 1, TICK_MS) > 0)
+			bell_take(&bell);
 	}
+	free(said);
+	return EXIT_ATTENTION;
 }
 
 int command_watch(const struct vipctl *ctl)

@@ -7,17 +7,6 @@
 #include "vipctl/page.h"
 #include "vipctl/vipctl.h"
 
-#define SAMPLES_MAX    180 /* one a second */
-#define LATENCIES_MAX  32
-#define LATENCY_FAILED (-1)
-
-/* How long a check took, in the last minutes. */
-struct latency {
-	char name[64];
-	unsigned count; /* ever; the last one is at (count - 1) % SAMPLES_MAX */
-	double ms[SAMPLES_MAX];
-};
-
 enum watch_view { WATCH_GROUP, WATCH_EVENTS };
 
 struct watch {
@@ -28,12 +17,8 @@ struct watch {
 	enum watch_view view;
 	char asked; /* the key that needs a yes; 0: none */
 	bool is_utf8;
-	unsigned latency_count;
-	struct latency latencies[LATENCIES_MAX];
 };
 
-/* A second has passed. */
-void latencies_take(struct watch *watch, const json_t *checks);
 void latencies_print(const struct watch *watch, struct page *page, const json_t *checks);
 
 /* "api: held by k8s-node01; 2 of 3 servers can take over; next: k8s-node02" */

@@ -26,24 +26,42 @@ static const char *holder_name(const json_t *status, const json_t *router, char 
 	return out;
 }
 
-/* How many say that they hold it, and who: "k8s-node01, k8s-node02". */
-static unsigned actives_of(const json_t *router, char *out, size_t room)
+static void split_print(struct page *page, const json_t *router, unsigned count, const char *actives)
 {
-	unsigned count = 0;
-	size_t i, length = 0;
-	json_t *member;
-	out[0] = '\0';
-	json_array_foreach(json_object_get(json_object_get(router, "group"), "members"), i, member)
-	{
-		if (strcmp(member_text(member, "presence"), "here") != 0 ||
-		    strcmp(member_text(member, "state"), "active") != 0)
-			continue;
-		if (length < room)
-			length += (size_t)snprintf(out + length, room - length, "%s%s", count ? ", " : "",
-			    member_text(member, "node"));
-		count++;
+	page_sentence(page, COLOUR_BAD, 0, "%s: HELD BY %u SERVERS AT ONCE: %s", member_text(router, "name"),
+	    count, actives);
+	page_sentence(page, COLOUR_BAD, 0,
+	    "! They do not hear each other's adverts: look for what drops IP protocol 112 between them, and "
+	    "for other keys: vipctl doctor on each");
+}
+
+static void headline_print(struct page *page, const json_t *status, const json_t *router)
+{
+	char holder[HOLDER_TEXT_MAX], sentence[512] = "", actives[512];
+	const char *name = member_text(router, "name");
+	const json_t *group = json_object_get(router, "group");
+	enum holder who = router_holder(router);
+	bool held = who == HOLDER_SELF || who == HOLDER_OTHER;
+	bool spare = !json_is_object(group) || member_number(group, "can_take_over") > 0;
+	unsigned count = group_actives(router, actives, sizeof actives);
+	if (count > 1) {
+		split_print(page, router, count, actives);
+		return;
 	}
-	return count;
+	if (json_is_object(group))
+		group_sentence(router, sentence, sizeof sentence);
+	const char *separator = *sentence ? "; " : "";
+	if (page->stale) /* the others know better than our engine */
+		page_sentence(page, COLOUR_WARN, 0, "%s: %s%s%s%s", name,
+		    count ? "held by " : "who holds it is not known", actives, separator, sentence);
+	else
+		page_sentence(page,
+		    !held || holder_is_unhealthy(router) ? COLOUR_BAD
+		    : !spare				 ? COLOUR_WARN
+							 : COLOUR_GOOD,
+		    0, "%s: %s%s%s%s", name,
+		    held ? "held by " : "HELD BY NOBODY: ", holder_name(status, router, holder), separator,
+		    sentence);
 }
 
 void watch_headlines(struct page *page, const json_t *status)
@@ -51,32 +69,7 @@ void watch_headlines(struct page *page, const json_t *status)
 	size_t i;
 	json_t *router;
 	json_array_foreach(json_object_get(status, "virtual_routers"), i, router)
-	{
-		char holder[HOLDER_TEXT_MAX], sentence[512] = "", actives[512];
-		const json_t *group = json_object_get(router, "group");
-		enum holder who = router_holder(router);
-		bool held = who == HOLDER_SELF || who == HOLDER_OTHER;
-		bool spare = !json_is_object(group) || member_number(group, "can_take_over") > 0;
-		unsigned count = actives_of(router, actives, sizeof actives);
-		if (count > 1) {
-			page_sentence(page, COLOUR_BAD, 0, "%s: HELD BY %u SERVERS AT ONCE: %s",
-			    member_text(router, "name"), count, actives);
-			page_sentence(page, COLOUR_BAD, 0,
-			    "! They do not hear each other's adverts: look for what drops IP protocol 112 "
-			    "between "
-			    "them, and for other keys: vipctl doctor on each");
-			continue;
-		}
-		if (json_is_object(group))
-			group_sentence(router, sentence, sizeof sentence);
-		page_sentence(page,
-		    !held    ? COLOUR_BAD
-		    : !spare ? COLOUR_WARN
-			     : COLOUR_GOOD,
-		    0, "%s: %s%s%s%s", member_text(router, "name"),
-		    held ? "held by " : "HELD BY NOBODY: ", holder_name(status, router, holder),
-		    *sentence ? "; " : "", sentence);
-	}
+	    headline_print(page, status, router);
 }
 
 static void header_print(const struct watch *watch, struct page *page)
@@ -112,7 +105,7 @@ static void groups_print(struct page *page, const json_t *status)
 		fputc('\n', page->out);
 		if (json_array_size(routers) > 1)
 			page_sentence(page, COLOUR_BOLD, 0, "%s", member_text(router, "name"));
-		group_table(page, group);
+		group_table(page, router);
 	}
 }
 
@@ -158,12 +151,9 @@ static const char *footer(const struct watch *watch)
 	return watch->view == WATCH_EVENTS ? "e group  q quit" : "d drain  r resume  e events  q quit";
 }
 
-static void body_print(const struct watch *watch, struct page *page, int height)
+static void status_print(const struct watch *watch, struct page *page, int height)
 {
 	const json_t *checks = json_object_get(watch->status, "checks");
-	header_print(watch, page);
-	if (!watch->status)
-		return;
 	watch_headlines(page, watch->status);
 	if (watch->view == WATCH_EVENTS) {
 		fputc('\n', page->out);
@@ -177,6 +167,20 @@ static void body_print(const struct watch *watch, struct page *page, int height)
 	latencies_print(watch, page, checks);
 	fputc('\n', page->out);
 	moves_print(watch, page, height);
+}
+
+/* What was must not look like what is. */
+static void body_print(const struct watch *watch, struct page *page, int height)
+{
+	bool colour = page->colour, is_old = *watch->trouble;
+	header_print(watch, page);
+	if (!watch->status)
+		return;
+	colour_set(page->out, colour && is_old, COLOUR_DIM);
+	page->colour = colour && !is_old;
+	status_print(watch, page, height);
+	colour_set(page->out, colour && is_old, COLOUR_NONE);
+	page->colour = colour;
 }
 
 /* The colour that a line ends with is that of the next one, too. */

@@ -60,6 +60,7 @@ class Agent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.hangs = threading.Event()
         self.awake = threading.Event()
         self.steps = []
+        self.asked = 0  # how often for the status
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def run(self, *arguments, **more):
@@ -83,6 +84,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if self.path == "/v1/status":
             self.answer(200, self.server.status)
+            self.server.asked += 1
             if self.server.steps:
                 self.server.steps.pop(0)(self.server.status)
         elif self.path.startswith("/v1/events?follow=1"):

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """`vipctl watch` on a terminal (tmux), and without one, against an agent of a few lines (fake_agent.py)."""
 
+import contextlib
 import json
 import os
+import pathlib
 import pty
 import re
 import select
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
 
-from fake_agent import VIPCTL, Agent, agent, backup, check_fails, grouped, healthy_status, holder_unknown, holding, member
+from basics import wait_for
+from fake_agent import (
+    VIPCTL, Agent, agent, backup, check_fails, engine_hangs, grouped, healthy_status, holder_unknown, holding, member, unhealthy)
 from terminal import Terminal
 
 KEYS = "d drain  r resume  e events  q quit"
@@ -32,6 +37,7 @@ def group(agent):
 
 def test_the_group_fits_80_by_24(group):
     check_fails(group.status)
+    group.status["checks"][0].update(recent_ms=[None] * 41 + [1, 2, 3.5, None] * 4 + [1, 2, 3.5], state_ms=9000)
     with watch(group) as terminal:
         lines = terminal.shows(KEYS, "16:01:10").splitlines()
         assert len(lines) == 24 and lines[23] == KEYS and HEADLINE in lines, lines
@@ -39,7 +45,8 @@ def test_the_group_fits_80_by_24(group):
         assert any(line.split() == ["k8s-node03", "fe80::5054:ff:fe12:3453", "backup", "100", "healthy", "0.4s", "ago"] for line in lines)
         assert any(re.fullmatch(r"16:01:10  \S+ so far +k8s-node02 -> k8s-node01: k8s-node02: drained", line) for line in lines), lines
         assert terminal.screen("-J") == lines  # nothing was wrapped by the terminal
-        terminal.wait(lambda text: "failing       3.1ms  !!" in text)
+        [line] = [line for line in lines if line.startswith("apiserver ")]
+        assert line.endswith("failing       3.1ms  " + " " * 17 + "▃▅█ " * 4 + "▃!!"), line  # what the agent remembers, at once
 
 
 def test_it_is_drawn_anew_for_another_size(group):
@@ -56,10 +63,78 @@ def test_what_happens_is_shown_at_once(group):
         holder_unknown(group.status)
         terminal.shows("api: HELD BY NOBODY: none is heard")
         group.status.update(healthy_status())
-        grouped(group.status, member(2, state="active"), member(3))
-        terminal.shows("api: HELD BY 2 SERVERS AT ONCE: k8s-node01, k8s-node02")
+        grouped(group.status, member(2, state="active", state_ms=60000), member(3))
+        terminal.shows("api: HELD BY 2 SERVERS AT ONCE: k8s-node01, k8s-node02", "do not hear each other's adverts")
         grouped(group.status, member(2, drained=True), can_take_over=0, following=None)
         terminal.shows("0 of 2 servers can take over", "drained")
+
+
+def row_of(text, node):
+    return next(line.split() for line in text.splitlines() if line.startswith(node))
+
+
+def test_a_dead_holder_is_not_a_second_one(group):
+    """Until it is lost it counts as here, with what it said last."""
+    def dead(silence_ms, **ours):
+        grouped(group.status, member(2, state="active", state_ms=3600000, last_seen_ms=silence_ms), member(3))
+        group.status["virtual_routers"][0]["group"]["members"][0].update(ours)
+    dead(700, state="backup")
+    holder_unknown(group.status)  # it died just now
+    with watch(group) as terminal:
+        seen = row_of(terminal.shows("HELD BY NOBODY", "no adverts, hello 0.7s ago"), "k8s-node02")
+        assert "healthy" not in seen and "active" not in seen, seen
+        group.status.update(healthy_status())
+        dead(900, state_ms=600)  # and this node has taken over since
+        shown = terminal.shows(HEADLINE, "not heard for 0.9s")
+        assert "AT ONCE" not in shown and "active" not in row_of(shown, "k8s-node02"), shown
+        dead(500, state_ms=600)  # but if it says so after that, it is alive
+        assert "active" in row_of(terminal.shows("api: HELD BY 2 SERVERS AT ONCE: k8s-node01, k8s-node02"), "k8s-node02")
+        grouped(group.status, member(2, state="active", candidate=False), member(3))  # its engine hangs
+        assert "AT ONCE" not in terminal.shows(HEADLINE, "engine silent")
+        grouped(group.status, member(2, last_seen_ms=2300), member(3))
+        terminal.shows(HEADLINE, "not heard for 2.3s")
+
+
+def test_old_news_is_not_green(group):
+    with watch(group) as terminal:
+        def is_drawn(code):
+            """As SGR code, as the terminal says it: 32 green, 33 yellow, 31 red, 2 dim."""
+            before = "\n".join(terminal.screen("-e")).partition("api: ")[0]
+            return code in re.findall(r"\d+", ";".join(re.findall(r"\033\[([\d;]*)m", before.rpartition("\033[0m")[2])))
+        terminal.shows(HEADLINE)
+        assert is_drawn("32")
+        engine_hangs(group.status)
+        group.status["virtual_routers"][0]["group"]["members"][0]["candidate"] = False
+        terminal.shows("api: who holds it is not known", "the engine does not respond", "engine silent")
+        assert is_drawn("33")
+        group.status["virtual_routers"][0]["group"]["members"][1].update(state="active", state_ms=400)
+        terminal.shows("api: held by k8s-node02; ")
+        group.status.update(healthy_status())
+        unhealthy(group.status)
+        terminal.shows("the holder is unhealthy: this node")
+        assert is_drawn("31")
+        group.status.update(healthy_status())
+        group.server_close()
+        os.unlink(group.path)
+        terminal.shows("THE AGENT OF THIS NODE DOES NOT ANSWER", "api: held by node1")
+        assert is_drawn("2") and not is_drawn("32")
+
+
+def test_without_its_bell_it_waits_all_the_same(group):
+    """The child that follows the events dies: then there are looks once a second, and rest between them."""
+    with watch(group) as terminal:
+        terminal.shows("api: held by node1")
+        pid = terminal.pid()
+        [child] = [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        os.kill(child, signal.SIGKILL)
+        holder_unknown(group.status)
+        terminal.shows("HELD BY NOBODY")
+        wait_for("it sleeps", lambda: [state_of(pid) for _ in range(100)], lambda states: states.count("S") > 90)
+
+
+def state_of(pid):
+    time.sleep(0.002)  # sleep-ok: between two looks
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def test_keys(group):
@@ -172,8 +247,21 @@ def test_only_what_has_changed_is_drawn_again(group):
     assert 4 not in rows[24:] and 24 not in rows[24:], rows  # the table and the keys stay as they are
 
 
+@contextlib.contextmanager
+def running(*command):
+    """Killed after a minute, so that a line that never comes is a failure."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={"TZ": "UTC"}) as program:
+        timer = threading.Timer(60, program.kill)
+        timer.start()
+        try:
+            yield program
+        finally:
+            timer.cancel()
+            program.kill()
+
+
 def test_lines_where_there_is_no_terminal(group):
-    with subprocess.Popen([VIPCTL, "-s", group.path, "watch"], stdout=subprocess.PIPE, text=True, env={"TZ": "UTC"}) as program:
+    with running(VIPCTL, "-s", group.path, "watch") as program:
         def line():
             return program.stdout.readline().rstrip("\n")[len("2026-11-22 16:00:00  "):]
         assert line() == HEADLINE
@@ -181,16 +269,26 @@ def test_lines_where_there_is_no_terminal(group):
         assert line() == "! check apiserver: failing: HTTP 500"
         backup(group.status)["active_router"]["node"] = "k8s-node02"
         assert line() == HEADLINE.replace("node1 (this node)", "k8s-node02")
+        group.status["virtual_routers"][0]["active_router"]["node"] = "k8s-node03"  # what differs is a digit
+        assert line() == HEADLINE.replace("node1 (this node)", "k8s-node03")
+        group.status["virtual_routers"][0]["group"]["can_take_over"] = 1
+        assert line() == HEADLINE.replace("node1 (this node)", "k8s-node03").replace("2 of 3", "1 of 3")
+        group.status["checks"][0]["state"] = "passing"
+        assert line() == "over: check apiserver: failing: HTTP 500"
+        group.status["virtual_routers"][0]["group"]["members"][0]["state"] = "backup"
+        for heartbeat_ms in (5200, 6300, 65000):  # a duration is no news
+            group.status["engine"].update(responding=False, heartbeat_ms=heartbeat_ms)
+            wait_for("it has looked", lambda: group.asked, lambda count, before=group.asked: count >= before + 2)
+        assert line() == "api: who holds it is not known; 1 of 3 servers can take over; next: k8s-node02"
+        assert line().startswith("! the engine does not respond (last sign of life 5.2s ago)")
         group.server_close()
         os.unlink(group.path)
         assert line().startswith("! the agent of this node does not answer: the agent is not running here")
-        program.kill()
-    with subprocess.Popen([VIPCTL, "-s", group.path, "-o", "json", "watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+    with running(VIPCTL, "-s", group.path, "-o", "json", "watch") as program:
         assert "the agent is not running" in program.stderr.readline()
         again = Agent(group.path)
         again.status = group.status
         assert json.loads(program.stdout.readline())["node"] == "node1"
-        program.kill()
         again.awake.set()
         again.shutdown()
         again.server_close()
