@@ -2,6 +2,8 @@
 """`apt purge vipd`: everything that the package brought and vipd wrote is gone, and nothing else."""
 
 import json
+import os
+import stat
 
 from basics import wait_for
 
@@ -9,21 +11,27 @@ KEPT = {"/etc/vipd", "/etc/vipd/vipd.conf"}  # the administrator's
 
 
 def traces(machine):
-    """Every path with its name: programs, units and where they are enabled, man pages, completion, state of packages."""
-    return set(machine.run("find", "/etc", "/usr", "/var", "/run", "/lib", "-xdev", "-path", "/var/log/journal", "-prune", "-o",
-                           "-name", "*vipd*", "-print").stdout.split())
+    """Every path with its name that was written since the machine was made: programs, units and where they are enabled, man
+    pages, completion, state of packages."""
+    upper = f"{machine.directory}/upper"
+    found = set(machine.run("find", "/run", "-name", "*vipd*").stdout.split())
+    for directory, names, more in os.walk(upper):
+        for path in (os.path.join(directory, name) for name in names + more if "vipd" in name):
+            if not stat.S_ISCHR(os.lstat(path).st_mode):  # that is what an overlay makes of a file that was removed
+                found.add(path.removeprefix(upper))
+    return {path for path in found if not path.startswith("/root/")}
 
 
 def apt_purge(machine):
     machine.run("apt-get", "purge", "-y", "vipd", timeout=300)
 
 
-def purge(machine, before):
-    """before: traces() of the machine without the package. The user stays, as in all packages of Debian: files may be his."""
+def purge(machine):
+    """The user stays, as in all packages of Debian: files may be his."""
     brought = machine.run("dpkg", "-L", "vipd").stdout.split()
     apt_purge(machine)
     assert not machine.has_address(), "an address is left"
-    left = traces(machine) - before - KEPT
+    left = traces(machine) - KEPT
     assert not left, f"left behind: {sorted(left)}"
     left = [path for path in brought if not machine.run("test", "-d", path, check=False).returncode == 0 and
             machine.run("test", "-e", path, check=False).returncode == 0]
