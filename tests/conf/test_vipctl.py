@@ -31,6 +31,18 @@ def test_drain_asks_first(agent):
     assert asked[1:] == ["/v1/drain?router=api"]
 
 
+def test_a_drain_at_shutdown_does_without_the_reason(agent):
+    """An agent of before (in a pod, perhaps) does not know the argument, and the address is to move all the same."""
+    asked = []
+    agent.on_post = lambda path: asked.append(path) or ((400, {"error": "no argument shutdown"}) if "shutdown" in path else (200, {}))
+    backup(agent.status).update(drained=True)
+    done = agent.run("drain", "--force", "--shutdown")
+    assert done.returncode == 0 and asked == ["/v1/drain?shutdown=1", "/v1/drain"], done.stderr
+    asked.clear()
+    agent.on_post = lambda path: asked.append(path) or (200, {})
+    assert agent.run("drain", "--shutdown", "--force", "api").returncode == 0 and asked == ["/v1/drain?router=api&shutdown=1"]
+
+
 def test_forget(agent):
     asked = []
     agent.on_post = lambda path: asked.append(path) or (200, {"forgotten": 1})
