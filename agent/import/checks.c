@@ -84,9 +84,26 @@ static void read_times(struct import *import, struct node *node, int *times)
 		note(import, node, "changed: %d times are the most", TIMES_MAX);
 }
 
+/* Asked before is_last(), which looks at all that is behind: a file may have very many words that mean
+ * nothing. */
+static bool is_one_of(const char *word, const char *const *known)
+{
+	for (; *known; known++)
+		if (!strcmp(word, *known))
+			return true;
+	return false;
+}
+
 static void take_script_word(struct import *import, struct check *check, struct node *node)
 {
+	static const char *const known[] = {"script", "interval", "timeout", "fall", "rise", "weight", NULL};
 	const char *word = node->words[0];
+	if (!is_one_of(word, known)) {
+		note_dropped(import, node);
+		return;
+	}
+	if (!is_last(import, node, word))
+		return;
 	if (!strcmp(word, "script"))
 		check->script = node;
 	else if (!strcmp(word, "interval"))
@@ -97,10 +114,8 @@ static void take_script_word(struct import *import, struct check *check, struct 
 		read_times(import, node, &check->fall);
 	else if (!strcmp(word, "rise"))
 		read_times(import, node, &check->rise);
-	else if (!strcmp(word, "weight"))
-		read_weight(import, node, 1, &check->weight);
 	else
-		note_dropped(import, node);
+		read_weight(import, node, 1, &check->weight);
 }
 
 void import_script(struct import *import, struct node *node)
@@ -109,8 +124,7 @@ void import_script(struct import *import, struct node *node)
 	if (!check)
 		return;
 	for (struct node *at = node->children; (at = next_item(import, at)); at = at->next)
-		if (is_last(import, at, at->words[0]))
-			take_script_word(import, check, at);
+		take_script_word(import, check, at);
 	if (check->script)
 		check->script->taken = check->script->count;
 	if (check->script && script_read(import, check->script, check)) {
@@ -133,6 +147,7 @@ static void take_process(struct import *import, struct check *check, struct node
 
 void import_process(struct import *import, struct node *node)
 {
+	static const char *const known[] = {"weight", "process", "quorum_max", NULL};
 	bool weighs = false;
 	int most = INT_MAX;
 	struct check *check = check_begin(import, node);
@@ -140,17 +155,18 @@ void import_process(struct import *import, struct node *node)
 		return;
 	check->type = CHECK_PROCESS;
 	for (struct node *at = node->children; (at = next_item(import, at)); at = at->next) {
-		bool weight = !strcmp(at->words[0], "weight");
-		if (!is_last(import, at, at->words[0]))
-			continue;
-		if (weight)
-			read_weight(import, at, 1, &check->weight);
-		else if (!strcmp(at->words[0], "process"))
-			take_process(import, check, at);
-		else if (strcmp(at->words[0], "quorum_max") != 0 ||
-			 read_whole(import, at, 1, 0, INT_MAX, &most))
+		const char *word = at->words[0];
+		if (!is_one_of(word, known))
 			note_dropped(import, at);
-		weighs |= weight;
+		else if (!is_last(import, at, word))
+			continue;
+		else if (!strcmp(word, "weight"))
+			read_weight(import, at, 1, &check->weight);
+		else if (!strcmp(word, "process"))
+			take_process(import, check, at);
+		else if (read_whole(import, at, 1, 0, INT_MAX, &most))
+			note_dropped(import, at);
+		weighs |= !strcmp(word, "weight");
 	}
 	if (!weighs)
 		note(import, node,

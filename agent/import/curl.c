@@ -126,7 +126,7 @@ static bool set_url(struct import *import, const struct curl *curl, struct check
 	check->type = https ? CHECK_HTTPS : CHECK_HTTP;
 	check->ca = https ? curl->ca : NULL;
 	check->cert = https ? curl->cert : NULL;
-	check->key = https ? curl->key : NULL;
+	check->key = !https ? NULL : curl->key ? curl->key : curl->cert; /* one file may have both */
 	check->expects = true;
 	note(import, check->script,
 	    "changed: curl -f passes with every status below 400; the usual ones are in expect, where it is "

@@ -80,6 +80,8 @@ def test_what_does_not_end(tmp_path):
     fails(tmp_path, "x\n" * 600000, "more than 1 MiB")
     fails(tmp_path, "include /" + "{a,b}" * 40 + "\n", "too many * or {")
     fails(tmp_path, "a {\n" * 100, "nested too deeply")
+    many = "".join(f"{number:x}\n" for number in range(150000))
+    fails(tmp_path, "vrrp_script a {\n" + many + "}\nvrrp_track_process b {\n" + "x", "is not closed")
 
 
 def test_what_is_not_one(tmp_path):
