@@ -156,11 +156,13 @@ void import_process(struct import *import, struct node *node)
 	check->type = CHECK_PROCESS;
 	for (struct node *at = node->children; (at = next_item(import, at)); at = at->next) {
 		const char *word = at->words[0];
-		if (!is_one_of(word, known))
+		if (!is_one_of(word, known)) {
 			note_dropped(import, at);
-		else if (!is_last(import, at, word))
 			continue;
-		else if (!strcmp(word, "weight"))
+		}
+		if (!is_last(import, at, word))
+			continue;
+		if (!strcmp(word, "weight"))
 			read_weight(import, at, 1, &check->weight);
 		else if (!strcmp(word, "process"))
 			take_process(import, check, at);
