@@ -72,8 +72,8 @@ def test_who_comes_when_all_places_are_taken_waits(nodes):
     """Is not disconnected, as docs/api.md says; root's clients have no other limit than the total."""
     def connect():
         client = stack.enter_context(socket.socket(socket.AF_UNIX))
+        client.connect(nodes[0].socket_path)  # waits where the backlog is full
         client.settimeout(30)
-        client.connect(nodes[0].socket_path)
         return client
     with contextlib.ExitStack() as stack:
         *_, last, late = [connect() for _ in range(129)]
