@@ -2,6 +2,8 @@
 """vipctl doctor and the segment: who advertises, who answers for the address, and what the firewall lets through."""
 
 import contextlib
+import os
+import signal
 from concurrent import futures
 
 import pytest
@@ -156,3 +158,21 @@ def test_vrid_of_another_group(world, attacker):
     with sending(attacker, advert(source, priority=1, addresses=("fe80::200", "2001:db8::200"))):
         doctor = Doctor(world.nodes[1])
     doctor.says("speakers", "failure", f"vrid 100 is also used for other addresses, by {source} (priority 1,")
+
+
+def test_what_a_silent_engine_said_is_not_believed(world):
+    """The address has moved to another server meanwhile, whatever the board of this one says."""
+    node = world.nodes[0]
+    world.wait_holder(node)
+    engine = node.vipd_pids()["engine"]
+    os.kill(engine, signal.SIGSTOP)
+    try:
+        wait_for("it is noticed", lambda: node.status()["engine"]["responding"], lambda there: not there)
+        found = Doctor(node)
+    finally:
+        os.kill(engine, signal.SIGCONT)
+    found.says("agent", "failure", "does not respond")
+    for name in ("router", "holder", "conflict", "group", "firewall"):
+        assert {finding["sign"] for finding in found.of(name)} == {"unknown"}, name
+    found.says("wire", "fine", f"{VIP}: one answer, of 02:00:00:00:00:12")
+    world.wait_holder(node)
