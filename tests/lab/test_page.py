@@ -22,11 +22,11 @@ def connect(host, address, port=9752):
         return socket.create_connection((address, port), timeout=5)
 
 
-def ask(host, path, address="::1", **headers):
-    """Status, headers and the first bytes of the answer to a GET by TCP; ends when something of the body has come."""
+def ask(host, path, address="::1", method="GET", **headers):
+    """Status, headers and the first bytes of the answer by TCP; ends when something of the body has come."""
     headers = {"Host": f"[{address}]:9752", **headers}
     with connect(host, address) as s:
-        s.sendall(f"GET {path} HTTP/1.1\r\n".encode() + b"".join(f"{k.replace('_', '-')}: {v}\r\n".encode() for k, v in headers.items()) + b"\r\n")
+        s.sendall(f"{method} {path} HTTP/1.1\r\n".encode() + b"".join(f"{k.replace('_', '-')}: {v}\r\n".encode() for k, v in headers.items()) + b"\r\n")
         answer = b""
         while not answer.partition(b"\r\n\r\n")[2]:
             read = s.recv(65536)
@@ -57,6 +57,18 @@ def test_only_by_an_address_and_only_for_itself(nodes):
         assert ask(nodes[0], path, Host="localhost:9752")[0] == 200
     assert ask(nodes[0], "/page/events", Sec_Fetch_Site="cross-site")[0] == 403
     assert ask(nodes[0], "/metrics", Host="k8s-node01.example:9752")[0] == 200, "Prometheus may ask by a name"
+    assert ask(nodes[0], "/metrics", Host="evil.example:9752", Accept_Language="en")[0] == 421, "and a browser may not"
+    assert ask(nodes[0], "/metrics", Accept_Language="en")[0] == 200
+
+
+def test_nothing_else_by_tcp(nodes):
+    """By the method that each path takes on the socket."""
+    known = json.loads(nodes[0].http("GET", "/x")[1])["error"].partition("there is: ")[2].split(", ")
+    others = [path for path in known if path not in (*PATHS, "/metrics", "/healthz")]
+    assert len(others) == len(known) - 5 and {"/v1/status", "/v1/drain"} < set(others)
+    for path in others:
+        assert [ask(nodes[0], path, method=method)[0] for method in ("GET", "POST")] == [404, 404], path
+    assert nodes[0].router()["drained"] is False
 
 
 def test_it_can_be_turned_off(nodes):

@@ -30,7 +30,7 @@ class Browser:
             os.set_inheritable(fd, True)
         command = [find(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
-                   "--disable-features=Translate,OptimizationHints,MediaRouter", "--hide-scrollbars", "--force-device-scale-factor=1",
+                   "--disable-features=Translate,OptimizationHints,MediaRouter", "--host-resolver-rules=MAP rebound.example [::1]", "--hide-scrollbars", "--force-device-scale-factor=1",
                    f"--window-size={WIDTH},{HEIGHT}", f"--user-data-dir={self.profile}", "--remote-debugging-pipe", "about:blank"]
         self.process = host.spawn(["bash", "-c", f'exec "$@" 3<&{ours[0]} 4>&{theirs[1]}', "bash", *command], "chromium",
                                   pass_fds=(ours[0], theirs[1]), env={**os.environ, "HOME": host.directory, "TZ": "UTC"})

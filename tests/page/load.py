@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """make page-load: what 100 open pages cost. Prints how busy control and engine of a server are, how late the engine's loop was,
-and how long a status takes, without pages and with them. For a quiet machine."""
+and how long a status takes, without pages, with those of many people, and with those of one address (as behind one
+ssh -L): four of these follow, the others look every five seconds, as page.js does. For a quiet machine."""
 
 import os
 import selectors
@@ -22,20 +23,59 @@ from testbed import Cluster  # noqa: E402
 PAGES, OF_ONE = 100, 4  # docs/api.md
 SECONDS = float(os.environ.get("SECONDS", "20"))
 ASK_EVERY_S = 0.1
+LOOK_EVERY_S, LISTEN_EVERY_S = 5, 30  # page.js
+
+
+def ask(path, host, source=None):
+    """A connection that has asked, and the first bytes of the answer."""
+    connection = socket.create_connection((host, 9752), timeout=5, source_address=source and (source, 0))
+    name = f"[{host}]" if ":" in host else host
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {name}:9752\r\nConnection: close\r\n\r\n".encode())
+    return connection, connection.recv(64)
+
+
+def follow(host, source=None):
+    page, begin = ask("/page/events", host, source)
+    assert b" 200 " in begin, "the stream was refused"
+    page.setblocking(False)
+    return page
 
 
 def open_pages(node):
     """Streams from as many addresses as are needed: each may have four."""
-    pages = []
     with namespace(node.name):
-        for i in range(PAGES):
-            address = f"127.0.0.{2 + i // OF_ONE}"
-            page = socket.create_connection(("127.0.0.1", 9752), timeout=5, source_address=(address, 0))
-            page.sendall(b"GET /page/events HTTP/1.1\r\nHost: 127.0.0.1:9752\r\n\r\n")
-            assert b" 200 " in page.recv(64), "the stream was refused"
-            page.setblocking(False)
-            pages.append(page)
-    return pages
+        return [follow("127.0.0.1", f"127.0.0.{2 + i // OF_ONE}") for i in range(PAGES)]
+
+
+class Lookers:
+    """The pages of ::1 that may not follow."""
+
+    def __init__(self, node, count):
+        self.node, self.failed, self.looks = node, 0, 0
+        begin = time.monotonic()
+        self.due = [[begin + i * LOOK_EVERY_S / count, begin + i * LISTEN_EVERY_S / count] for i in range(count)]
+
+    def get(self, path, wanted):
+        self.looks += 1
+        try:
+            connection, begin = ask(path, "::1")
+            with connection:
+                while connection.recv(1 << 16):
+                    pass
+            self.failed += wanted not in begin
+        except OSError:
+            self.failed += 1
+
+    def run(self):
+        with namespace(self.node.name):
+            for due in self.due:
+                now = time.monotonic()
+                if due[1] <= now:
+                    due[1] += LISTEN_EVERY_S
+                    self.get("/page/events", b" 503 ")
+                elif due[0] <= now:
+                    due[0] += LOOK_EVERY_S
+                    self.get("/", b" 200 ")
 
 
 def cpu_seconds(pid):
@@ -55,7 +95,7 @@ def read_all(selector, until):
     return count
 
 
-def measure(node, pages):
+def measure(node, pages, lookers=None):
     pids = node.vipd_pids()
     selector = selectors.DefaultSelector()
     for page in pages:
@@ -64,6 +104,8 @@ def measure(node, pages):
     answers, count, end = [], 0, time.monotonic() + SECONDS
     while time.monotonic() < end:
         count += read_all(selector, time.monotonic() + ASK_EVERY_S)
+        if lookers:
+            lookers.run()
         begin = time.monotonic()
         node.status()
         answers.append((time.monotonic() - begin) * 1000)
@@ -90,9 +132,17 @@ def main():
         wait_for("it knows the group", node.group, lambda seen: seen == (3, 2))
         rows = [("pages", "control", "engine", "lateness, mean", "status, median", "99 %", "sent")]
         rows.append(("0", *measure(node, [])))
-        rows.append((str(PAGES), *measure(node, open_pages(node))))
+        pages = open_pages(node)
+        rows.append((str(PAGES), *measure(node, pages)))
+        for page in pages:
+            page.close()
+        with namespace(node.name):
+            pages = [follow("::1") for _ in range(OF_ONE)]
+        lookers = Lookers(node, PAGES - OF_ONE)
+        rows.append((f"{PAGES} of ::1", *measure(node, pages, lookers)))
         for row in rows:
             print("  ".join(cell.rjust(14) for cell in row))
+        print(f"of {lookers.looks} looks of pages that may not follow {lookers.failed} failed")
 
 
 if __name__ == "__main__":

@@ -106,6 +106,36 @@ def test_a_replaced_control_is_not_an_outage(nodes, browser):
     assert browser.text("#gone") == ""
 
 
+# Instead of the stream, one that the test moves; and the clocks, which it moves as well.
+STAND_INS = """
+    window.EventSource = class extends EventTarget { constructor() { super(); window.stream = this; } close() {} };
+    window.later = 0;
+    const clock = performance.now.bind(performance), wall = Date.now;
+    performance.now = () => clock() + window.later;
+    Date.now = () => wall() + (window.wallLater ?? 0);
+"""
+
+
+def test_after_a_silence(browser):
+    """That ends with a beat and without a new connection: the page is as it was, in its title, too. A step of the wall clock
+    is no silence."""
+    script = browser.call("Page.addScriptToEvaluateOnNewDocument", source=STAND_INS)["identifier"]
+    try:
+        browser.open()
+        title = browser.js("document.title")
+        assert "k8s-node01" in title
+        browser.js("window.wallLater = 3600000")
+        browser.js("new Promise(done => setTimeout(done, 1500))")  # the page looks once a second
+        assert (browser.text("#gone"), browser.js("document.title")) == ("", title)
+        browser.js("window.later = 13000")
+        wait_for("the page says that it is old", lambda: browser.js("document.title"), lambda seen: seen == "No answer from vipd")
+        assert "No answer from vipd on k8s-node02 since" in browser.text("#gone")
+        browser.js("stream.dispatchEvent(new Event('beat'))")
+        assert (browser.text("#gone"), browser.js("document.title")) == ("", title)
+    finally:
+        browser.call("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+
+
 def test_without_scripts(nodes, browser):
     browser.open(scripts=False)
     document = browser.call("DOM.getDocument")["root"]["nodeId"]
@@ -134,6 +164,14 @@ def test_keyboard(lab, nodes, browser):
 def test_on_a_telephone(browser):
     browser.look(False, width=360)
     assert browser.js("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_name_that_points_here_gets_nothing(browser):
+    """Not even the metrics, as a browser asks for them."""
+    browser.open("http://rebound.example:9752/healthz")
+    assert "address or by localhost" in browser.text("body")
+    for path in ("/", "/page.json", "/page/events", "/metrics", "/healthz"):
+        assert browser.js(f"fetch('{path}').then(answer => answer.status)") == 421, path
 
 
 def test_what_others_wrote_stays_text(nodes, browser):

@@ -343,6 +343,17 @@ static bool method_fits(const struct route *route, const char *method)
 	return !strcmp(route->method, method) || (!strcmp(route->method, "GET") && !strcmp(method, "HEAD"));
 }
 
+/*
+ * Against a page whose name has been made to point here. Prometheus may ask for metrics by a name; no page
+ * can keep its browser from saying which languages people there read, and no scraper says it.
+ */
+static bool host_is_welcome(const struct route *route, const struct http_request *request)
+{
+	bool is_browser = http_header(request, MHD_HTTP_HEADER_ACCEPT_LANGUAGE);
+	return (route->access != PAGE && !is_browser) ||
+	       host_is_literal(http_header(request, MHD_HTTP_HEADER_HOST));
+}
+
 static void answer(struct service *service, struct http_request *request, bool is_local)
 {
 	const struct route *route = NULL;
@@ -361,12 +372,10 @@ static void answer(struct service *service, struct http_request *request, bool i
 		MHD_add_response_header(request->response, MHD_HTTP_HEADER_ALLOW, allow);
 		return;
 	}
-	if (route->access == PAGE && !is_local &&
-	    !host_is_literal(http_header(request, MHD_HTTP_HEADER_HOST))) {
+	if (!is_local && !host_is_welcome(route, request)) {
 		http_reply_error(request, MHD_HTTP_MISDIRECTED_REQUEST,
-		    "ask for the page by an address or by localhost, as in http://[::1]:9752/: another name "
-		    "may "
-		    "be of somebody else's page");
+		    "ask by an address or by localhost, as in http://[::1]:9752/: another name may be of "
+		    "somebody else's page");
 		return;
 	}
 	/* Not ignored: /v1/drain?roter=api would drain every router. */

@@ -8,7 +8,9 @@
 	const pause = 5000; /* between two looks, where the stream has no place for us */
 	const again = 30000; /* and between two questions whether it has */
 	const gone = document.getElementById('gone');
-	let stream = null, heard = Date.now(), failing = 0, looked = 0, asked = 0;
+	/* Limits are by the clock that nobody sets; `seen` is for people. */
+	const now = () => performance.now();
+	let stream = null, heard = now(), seen = new Date(), failing = null, looked = -Infinity, asked = -Infinity;
 
 	function localize(root) {
 		for (const time of root.querySelectorAll('time'))
@@ -45,40 +47,40 @@
 			return;
 		localize(fresh);
 		morph(document.querySelector('main'), fresh);
-		document.title = fresh.dataset.title;
 		alive();
 	}
 
 	function alive() {
-		heard = Date.now();
-		failing = 0;
+		heard = now();
+		seen = new Date();
+		failing = null;
 		show();
 	}
 
 	function show() {
-		const now = Date.now(), old = failing && now - failing > patience || now - heard > silence;
+		const {title, node} = document.querySelector('main').dataset;
+		const old = failing !== null && now() - failing > patience || now() - heard > silence;
+		document.title = old ? 'No answer from vipd' : title;
 		if (old === !gone.hidden)
 			return;
 		document.body.classList.toggle('old', old);
-		gone.textContent = old ? `No answer from vipd on ${document.querySelector('main').dataset.node} since ` +
-			`${new Date(heard).toLocaleTimeString([], {hourCycle: 'h23'})}: what stands below is old. Look there: systemctl status vipd` : '';
+		gone.textContent = old ? `No answer from vipd on ${node} since ` +
+			`${seen.toLocaleTimeString([], {hourCycle: 'h23'})}: what stands below is old. Look there: systemctl status vipd` : '';
 		gone.hidden = !old;
-		if (old)
-			document.title = 'No answer from vipd';
 	}
 
 	function fail() {
-		failing ||= Date.now();
+		failing ??= now();
 		show();
 	}
 
 	function look() {
-		looked = Date.now();
+		looked = now();
 		fetch('/', {cache: 'no-store'}).then(answer => answer.ok ? answer.text() : Promise.reject()).then(take).catch(fail);
 	}
 
 	function listen() {
-		asked = Date.now();
+		asked = now();
 		stream = new EventSource('/page/events');
 		stream.onmessage = event => take(event.data);
 		stream.addEventListener('beat', alive);
@@ -96,7 +98,7 @@
 			stream = null;
 			return;
 		}
-		heard = Date.now();
+		heard = now();
 		listen();
 	}
 
@@ -105,9 +107,9 @@
 		if (document.hidden)
 			return;
 		show();
-		if (!stream && Date.now() - asked > again)
+		if (!stream && now() - asked > again)
 			listen();
-		else if (!stream && Date.now() - looked > pause)
+		else if (!stream && now() - looked > pause)
 			look();
 	}, 1000);
 	localize(document);
