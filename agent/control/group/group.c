@@ -301,6 +301,7 @@ static void group_configure(void *part)
 		log_error("no memory for the groups of %u virtual routers: what was known of them stays as "
 			  "it was",
 		    config->router_count);
+		group->config = config; /* the one before goes, and the last hellos follow */
 		sd_event_exit(group->control->event, EXIT_FAILURE);
 		return;
 	}
