@@ -15,8 +15,10 @@ from keys import make_key, roll_out
 FREE = PREFIX + "f:77"
 
 
-def init(host, name, *arguments, address=VIP):
+def init(host, name, *arguments, address=VIP, again=False):
     path = os.path.join(host.directory, name)
+    if os.path.exists(path) and not again:  # of a run that was repeated
+        os.unlink(path)
     done = host.exec(f"{BUILD}/vipctl", "init", "--yes", "--interface", "eth0", "--address", address, "-o", path, *arguments,
                      check=False)
     return done, open(path).read() if os.path.exists(path) else ""
@@ -55,7 +57,7 @@ def test_what_is_used_is_found(lab, nodes):
         answer, text = done[name]
         assert answer.returncode == 1 and why in answer.stderr and not text, (name, answer)
 
-    again, text = init(client, "joins")
+    again, text = init(client, "joins", again=True)
     assert again.returncode == 1 and "is there already, and stays as it is" in again.stderr and text == done["joins"][1]
     checked = client.exec(f"{BUILD}/vipd", "-n", "-c", os.path.join(client.directory, "free"), check=False)
     assert "virtual_routers" not in checked.stderr, checked.stderr  # nothing but the user, who may not be here
