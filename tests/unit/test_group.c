@@ -252,14 +252,28 @@ static void hint_ends_with_the_setting(void **state)
 	assert_false(is_next(1));
 }
 
+/* What the guardian carries from one control to the next. */
+static void carry_timeline(unsigned n)
+{
+	int fd = memfd_create("timeline", MFD_CLOEXEC);
+	assert_true(fd >= 0 && ftruncate(fd, TIMELINE_SIZE) == 0 && dup2(fd, FD_TIMELINE) == FD_TIMELINE);
+	close(fd);
+	nodes[n].control.has_timeline = true;
+}
+
+static void control_restart(unsigned n)
+{
+	control_end(n, false);
+	control_start(n);
+	run_for(10);
+}
+
 /* One of another make was heard: that is known until somebody says that it is gone, whatever ends meanwhile.
  */
 static void strangers_outlive_control(void **state)
 {
 	(void)state;
-	int fd = memfd_create("timeline", MFD_CLOEXEC);
-	assert_true(fd >= 0 && ftruncate(fd, TIMELINE_SIZE) == 0 && dup2(fd, FD_TIMELINE) == FD_TIMELINE);
-	nodes[1].control.has_timeline = true;
+	carry_timeline(1);
 	world_start();
 	for (unsigned i = 0; i < 50; i++) {
 		board_hears(1, "fe80::77");
@@ -267,19 +281,37 @@ static void strangers_outlive_control(void **state)
 	}
 	run_for(5);
 	assert_false(is_next(1));
-	control_end(1, false);
-	control_start(1);
-	run_for(10);
+	control_restart(1);
 	assert_false(is_next(1));
 	assert_int_equal(group_at(1)->roster.stranger_count, 1);
 	assert_int_equal(group_forget(nodes[1].group, "fe80::77"), 1);
 	run_for(2);
-	control_end(1, false);
-	control_start(1);
-	run_for(10);
+	control_restart(1);
 	assert_true(is_next(1));
 	close(FD_TIMELINE);
-	close(fd);
+}
+
+static void lost_ones_outlive_control(void **state)
+{
+	(void)state;
+	carry_timeline(1);
+	world_start();
+	control_end(2, false);
+	control_end(0, false);
+	run_for(5);
+	struct roster_member before = *member_at(1, 2);
+	assert_int_equal(before.presence, ROSTER_LOST);
+	control_restart(1);
+	assert_memory_equal(member_at(1, 2), &before, sizeof before);
+	assert_int_equal(group_at(1)->roster.count, 2);
+	assert_false(group_at(1)->roster.has_heard); /* it knows of them, and has heard nobody */
+	assert_int_equal(group_forget(nodes[1].group, "n2"), 1);
+	control_start(0);
+	run_for(2);
+	assert_true(is_here(1, 0) && group_at(1)->roster.has_heard);
+	control_restart(1);
+	assert_int_equal(group_at(1)->roster.count, 1);
+	close(FD_TIMELINE);
 }
 
 int main(void)
@@ -299,6 +331,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(hint_is_given_again, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hint_ends_with_the_setting, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(strangers_outlive_control, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(lost_ones_outlive_control, world_begin, world_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -311,7 +311,7 @@ static void group_configure(void *part)
 	group->count = config->router_count;
 	for (unsigned i = 0; i < group->count; i++) {
 		routers[i].id = config->routers[i].id;
-		history_recall(group, &routers[i]);
+		history_recall(group, &routers[i], mono_now());
 		for (unsigned b = 0; b < count_before; b++)
 			if (router_id_equal(&before[b].id, &config->routers[i].id))
 				routers[i] = before[b];

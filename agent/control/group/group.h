@@ -33,6 +33,16 @@ struct history {
 		unsigned count; /* of the roster's */
 		struct roster_stranger items[ROSTER_STRANGERS_MAX];
 	} strangers[CONFIG_ROUTERS_MAX];
+	/* Members that are lost: their last hellos, as they were sent. */
+	unsigned lost_count;
+	struct history_lost {
+		struct router_id id;
+		struct address source;
+		struct mono heard;
+		int64_t since_us;
+		size_t size;
+		uint8_t hello[HELLO_SIZE_MAX];
+	} lost[ROSTER_MEMBERS_MAX];
 	/* Not of the group: what `publish` wants to know after a restart; see publish/publish.c. */
 	struct {
 		_Alignas(8) uint8_t bytes[HISTORY_PUBLISH_SIZE];
@@ -145,8 +155,9 @@ void group_name_addresses(
 int history_open(struct group *group, struct mono now); /* 0 or -ENOMEM */
 void history_look(struct group *group, struct mono now);
 void history_configure(struct group *group);
-/* Strangers are remembered until somebody says vipctl forget: of a router that is new in this process. */
-void history_recall(const struct group *group, struct group_router *router);
+/* Strangers and lost members are remembered until somebody says vipctl forget. Of a router that is new in
+ * this process: */
+void history_recall(const struct group *group, struct group_router *router, struct mono now);
 void history_hear(struct group *group, unsigned index, const struct address *source,
     const struct hello *hello, struct mono now);
 void history_lose(struct group *group, unsigned index, const struct address *source, struct mono now);

@@ -174,20 +174,50 @@ static void look_at_adverts(
 	}
 }
 
-static void keep_strangers(struct group *group)
+static void keep_lost(struct history *history, const struct router_id *id, const struct roster *roster)
 {
+	for (unsigned i = 0; i < roster->count; i++) {
+		const struct roster_member *member = &roster->members[i];
+		if (member->presence != ROSTER_LOST || history->lost_count == ROSTER_MEMBERS_MAX)
+			continue;
+		struct history_lost *kept = &history->lost[history->lost_count++];
+		kept->id = *id;
+		kept->source = member->source;
+		kept->heard = member->heard;
+		kept->since_us = member->since_us;
+		kept->size = hello_build(&member->hello, kept->hello, sizeof kept->hello);
+	}
+}
+
+static void keep_who_is_away(struct group *group)
+{
+	group->history->lost_count = 0;
 	for (unsigned i = 0; i < group->count; i++) {
 		const struct group_router *router = &group->routers[i];
 		struct history_strangers *kept = &group->history->strangers[i];
 		kept->id = router->id;
 		kept->count = router->roster.stranger_count;
 		memcpy(kept->items, router->roster.strangers, sizeof kept->items);
+		keep_lost(group->history, &router->id, &router->roster);
 	}
 }
 
-void history_recall(const struct group *group, struct group_router *router)
+/* Checked as if it came from the network. */
+static void recall_lost(struct roster *roster, const struct history_lost *kept, struct mono now)
+{
+	const struct hello_envelope envelope = {kept->source, kept->source, HELLO_HOP_LIMIT};
+	struct hello hello;
+	if (kept->size <= sizeof kept->hello && mono_reached(now, kept->heard) &&
+	    hello_parse(kept->hello, kept->size, &envelope, &hello) == HELLO_OK)
+		roster_recall(roster, &kept->source, &hello, kept->heard, kept->since_us);
+}
+
+void history_recall(const struct group *group, struct group_router *router, struct mono now)
 {
 	struct roster *roster = &router->roster;
+	for (unsigned i = 0; i < group->history->lost_count && i < ROSTER_MEMBERS_MAX; i++)
+		if (router_id_equal(&group->history->lost[i].id, &router->id))
+			recall_lost(roster, &group->history->lost[i], now);
 	for (unsigned i = 0; i < CONFIG_ROUTERS_MAX; i++) {
 		const struct history_strangers *kept = &group->history->strangers[i];
 		if (!router_id_equal(&kept->id, &router->id) || kept->count > ROSTER_STRANGERS_MAX)
@@ -234,7 +264,7 @@ void history_look(struct group *group, struct mono now)
 		for (unsigned k = 0; k < group->count; k++)
 			if (router_id_equal(&group->routers[k].id, &board.id))
 				look_at_adverts(group, k, &board, now);
-	keep_strangers(group);
+	keep_who_is_away(group);
 	look_for_the_unheard(group, now);
 	timeline_expire(&group->history->timeline, now);
 }

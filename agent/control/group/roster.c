@@ -155,6 +155,7 @@ enum hello_verdict roster_hear(struct roster *roster, const struct address *sour
 	member->hello = *hello;
 	member->presence = presence;
 	member->heard = now;
+	roster->has_heard = true;
 	forget_stranger(roster, source);
 	tell(news, event, member);
 	news->changed = changed;
@@ -163,6 +164,18 @@ enum hello_verdict roster_hear(struct roster *roster, const struct address *sour
 		news->after_us = after_us;
 	}
 	return HELLO_OK;
+}
+
+void roster_recall(struct roster *roster, const struct address *source, const struct hello *hello,
+    struct mono heard, int64_t since_us)
+{
+	if (find(roster, source) || roster->count == ROSTER_MEMBERS_MAX)
+		return;
+	struct roster_member *member = insert(roster, source);
+	member->hello = *hello;
+	member->presence = ROSTER_LOST;
+	member->heard = heard;
+	member->since_us = since_us;
 }
 
 /* As if the others had said at the end of the gap what they said before it; some have just said more. */

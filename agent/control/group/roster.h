@@ -43,6 +43,7 @@ struct roster_stranger {
 struct roster {
 	struct mono since;  /* it has been listening without a gap */
 	struct mono looked; /* roster_expire() */
+	bool has_heard;	    /* anybody: members may be recalled ones */
 	unsigned count;
 	struct roster_member members[ROSTER_MEMBERS_MAX]; /* in the order of their sources */
 	unsigned stranger_count;
@@ -93,6 +94,10 @@ struct mono roster_deadline(const struct roster *roster);
 void roster_active(struct roster *roster, const struct address *source, struct mono now);
 /* Whether this one sends no hello although it has had the time. */
 bool roster_is_stranger(const struct roster *roster, const struct roster_stranger *stranger);
+
+/* One that was lost when the process before this one ended. */
+void roster_recall(struct roster *roster, const struct address *source, const struct hello *hello,
+    struct mono heard, int64_t since_us);
 
 /* Forgets members of that name or address that are not here, and the stranger at that address (NULL: the name
  * is no address). Returns how many there were. */

@@ -204,7 +204,7 @@ static void tick(struct target *target, struct mono since, struct mono now)
 		facts.roster = &members->roster;
 		facts.ours = &members->ours;
 		publish_rivals_find(&rivals, facts.roster);
-		believed = facts.roster->count &&
+		believed = facts.roster->has_heard &&
 			   mono_reached(now,
 			       mono_add(facts.roster->since, ROSTER_YOUNG * config->group_interval_us)) &&
 			   look(target, &facts, now);
