@@ -15,6 +15,8 @@
 #include <cmocka.h>
 
 #include "control/clients/clients.h"
+#include "control/control.h"
+#include "vipd/message.h"
 
 static struct config config;
 static struct listeners listeners;
@@ -185,6 +187,51 @@ static void ways(void **state)
 	ways_close(&here);
 }
 
+/* ---- the engine ---- */
+
+static unsigned handed; /* lists */
+
+int sealed_memfd(const char *name, const void *bytes, size_t size)
+{
+	(void)name, (void)bytes, (void)size;
+	return dup(STDOUT_FILENO);
+}
+
+int message_send(int socket, const struct message *message, const int *fds)
+{
+	(void)socket, (void)message, (void)fds;
+	handed++;
+	return 0;
+}
+
+/* At most one a second, and as soon as it may be; once more after ten where somebody had no route. */
+static void when_a_list_is_handed_over(void **state)
+{
+	(void)state;
+	static struct own_list own;
+	static struct control control;
+	struct mono now = {1000 * USEC_PER_SEC}, soon = mono_add(now, USEC_PER_SEC / 3),
+		    later = mono_add(now, USEC_PER_SEC), much_later = mono_add(later, 10 * USEC_PER_SEC);
+	struct client_router router = {.is_active = true, .own = &own, .is_new = true};
+	struct client_lists lists = {.control = &control, .count = 1, .routers = &router};
+	control.config = &config;
+	config.routers[0].reset_connections = true;
+	clients_hand_over(&lists, 0, now);
+	assert_int_equal(handed, 1);
+	assert_true(mono_is_never(clients_hand_at(&router, soon)));
+	router.is_new = true;
+	clients_hand_over(&lists, 0, soon);
+	assert_int_equal(handed, 1);
+	assert_int_equal(clients_hand_at(&router, soon).us, later.us);
+	clients_hand_over(&lists, 0, later);
+	assert_int_equal(handed, 2);
+	clients_hand_over(&lists, 0, much_later);
+	assert_int_equal(handed, 2);
+	router.refused[CLIENT_NO_ROUTE] = 1;
+	clients_hand_over(&lists, 0, much_later);
+	assert_int_equal(handed, 3);
+}
+
 /* ---- the kernel ---- */
 
 static struct walk walk;
@@ -269,6 +316,7 @@ int main(void)
 	    cmocka_unit_test_setup(the_rest_is_counted, begin),
 	    cmocka_unit_test_setup(the_segment_is_not_flooded, begin),
 	    cmocka_unit_test(ways),
+	    cmocka_unit_test_setup(when_a_list_is_handed_over, begin),
 	    cmocka_unit_test(connections_are_found),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
