@@ -316,12 +316,21 @@ void config_errors_shorten(const char *text, char *out, size_t room)
 		snprintf(out + used, room - used, MORE_FORMAT, count_lines(text));
 }
 
+/* What does not fit is counted in the last line, which is always left room for. */
 void config_errors_add(struct config_errors *errors, const char *format, ...)
 {
-	size_t used = strlen(errors->text);
+	size_t used = strlen(errors->text), room = sizeof errors->text - MORE_MAX;
 	va_list arguments;
 	va_start(arguments, format);
-	vsnprintf(errors->text + used, sizeof(errors->text) - used, format, arguments);
+	int size = errors->left_out || used >= room
+		       ? -1
+		       : vsnprintf(errors->text + used, room - used, format, arguments);
 	va_end(arguments);
 	errors->count++;
+	if (size >= 0 && used + (size_t)size < room)
+		return;
+	errors->text[used] = '\0';
+	if (errors->left_out++) /* it stands there already, and counts one less */
+		used -= (size_t)snprintf(NULL, 0, MORE_FORMAT, errors->left_out - 1);
+	snprintf(errors->text + used, sizeof errors->text - used, MORE_FORMAT, errors->left_out);
 }

@@ -225,6 +225,7 @@ struct config {
 #define CONFIG_ERRORS_TEXT_MAX (64 * 1024)
 struct config_errors {
 	unsigned count;
+	unsigned left_out; /* of config_errors_add(), when there was no room any more */
 	char text[CONFIG_ERRORS_TEXT_MAX];
 };
 

@@ -68,8 +68,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int result = config_read_text("/none/vipd.conf", text, size, &config, &errors);
 	if ((result != 0) != (errors.text[0] != '\0'))
 		abort();
-	if (!result)
+	if (!result) {
+		config_warn(&config, &errors);
+		if ((errors.count != 0) != (errors.text[0] != '\0'))
+			abort();
 		round_trip();
+	}
 	free(text);
 	return 0;
 }

@@ -125,6 +125,21 @@ static void test_warnings(void **state)
 	globfree(&files);
 }
 
+/* What does not fit is counted, in whole lines. */
+static void test_too_much(void **state)
+{
+	(void)state;
+	unsigned lines = 0, more;
+	memset(&errors, 0, sizeof errors);
+	for (unsigned i = 0; i < 2000; i++)
+		config_errors_add(&errors, "line %u: %0100u\n", i, 0);
+	assert_int_equal(errors.count, 2000);
+	for (const char *line = errors.text; *line; line = strchr(line, '\n') + 1, lines++)
+		if (sscanf(line, "… and %u more\n", &more) == 1)
+			assert_string_equal(strchr(line, '\n'), "\n");
+	assert_int_equal(lines - 1 + more, 2000);
+}
+
 static void assert_address(const struct address *address, const char *text)
 {
 	char is[ADDRESS_TEXT_MAX];
@@ -328,6 +343,7 @@ int main(void)
 	    cmocka_unit_test(test_bad),
 	    cmocka_unit_test(test_good),
 	    cmocka_unit_test(test_warnings),
+	    cmocka_unit_test(test_too_much),
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_values),
 	    cmocka_unit_test(test_page),
