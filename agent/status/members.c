@@ -112,3 +112,9 @@ unsigned group_actives(const json_t *router, char *names, size_t room)
 	}
 	return count;
 }
+
+bool group_is_split(const json_t *router)
+{
+	char names[1];
+	return group_actives(router, names, sizeof names) > 1;
+}

@@ -22,12 +22,12 @@ static void state_cell(struct cell *cell, const json_t *router, const json_t *me
 	enum doubt doubt = member_doubt(router, member);
 	const char *state = member_state(router, member, text);
 	cell_set(cell,
-	    strcmp(state, "stopped") == 0			   ? COLOUR_DIM
-	    : doubt == DOUBT_AWAY				   ? COLOUR_BAD
-	    : doubt != DOUBT_NONE || strcmp(state, "drained") == 0 ? COLOUR_WARN
-	    : strcmp(state, "active") == 0			   ? COLOUR_GOOD
-	    : strcmp(state, "backup") == 0			   ? COLOUR_NONE
-								   : COLOUR_BAD,
+	    strcmp(state, "stopped") == 0			      ? COLOUR_DIM
+	    : doubt == DOUBT_AWAY				      ? COLOUR_BAD
+	    : doubt != DOUBT_NONE || strcmp(state, "drained") == 0    ? COLOUR_WARN
+	    : strcmp(state, "active") == 0 && !group_is_split(router) ? COLOUR_GOOD
+	    : strcmp(state, "backup") == 0			      ? COLOUR_NONE
+								      : COLOUR_BAD,
 	    "%s", state);
 }
 

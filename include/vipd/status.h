@@ -100,6 +100,8 @@ const char *member_state(const json_t *router, const json_t *member, char out[st
  * Whoever said so before another one became Active, and nothing since, is not: it may be dead.
  */
 unsigned group_actives(const json_t *router, char *names, size_t room);
+/* They are more than one. */
+bool group_is_split(const json_t *router);
 
 /*
  * Of a server in `group.rivals`: "k8s-node02 (fe80::12) has 192.0.2.100 in VRID 100 of IPv4, here it is in

@@ -92,7 +92,7 @@ static void test_dead_holder(void **state)
 	assert_says("warn", "Nothing was heard of k8s-node02 for 2.3s.");
 	set_member(1, "active", 9000, 500); /* alive, and Active all the time */
 	assert_says("bad", "2 servers hold api at once (k8s-node01, k8s-node02)");
-	assert_string_equal(shown_state(1, "state_grade"), "good");
+	assert_string_equal(shown_state(1, "state_grade"), "bad");
 	set_member(0, "backup", 9000, 0); /* nobody has taken over yet */
 	json_object_set_new(router(), "state", json_string("backup"));
 	json_object_set_new(router(), "active_router", json_null());

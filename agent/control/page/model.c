@@ -66,9 +66,13 @@ static json_t *member_json(const json_t *member, const void *router)
 	enum doubt doubt = member_doubt(router, member);
 	const char *state = member_state(router, member, text),
 		   *health = doubt ? "-" : member_text(member, "health");
+	bool is_one_of_several = !strcmp(state, "active") && group_is_split(router);
 	json_t *shown = CHOSEN(member, "node", "address", "self", "effective_priority", "can_take_over");
 	put(shown, "state", json_string(state));
-	put(shown, "state_grade", json_string(doubt > DOUBT_AWAY ? "warn" : page_grade(state)));
+	put(shown, "state_grade",
+	    json_string(is_one_of_several    ? "bad"
+			: doubt > DOUBT_AWAY ? "warn"
+					     : page_grade(state)));
 	put(shown, "health", json_string(health));
 	put(shown, "health_grade", json_string(page_grade(health)));
 	put(shown, "why", json_string(member_text(member, "reason")));
