@@ -63,6 +63,9 @@ struct subject {
 	const struct address *address;
 };
 
+static const struct server no_server;
+static const struct address no_address;
+
 static bool hole_is_of_server(const struct hole *hole)
 {
 	return hole_is(hole, "SERVER") || hole_is(hole, "SERVER_ADDRESS") || hole_is(hole, "SERVER_HOST");
@@ -128,8 +131,8 @@ void template_print(const char *text, const struct values *values, FILE *out)
 		bool of_address = line_is_of(line, line_end, hole_is_of_address);
 		size_t count = of_server ? values->server_count : of_address ? values->address_count : 1;
 		for (size_t i = 0; i < count; i++) {
-			const struct subject subject = {of_server ? &values->servers[i] : NULL,
-			    of_address ? &values->addresses[i] : NULL};
+			const struct subject subject = {of_server ? &values->servers[i] : &no_server,
+			    of_address ? &values->addresses[i] : &no_address};
 			line_print(line, line_end, values, &subject, out);
 		}
 	}
