@@ -38,6 +38,13 @@ static bool says_active(const json_t *member)
 	return is_here(member) && strcmp(member_text(member, "state"), "active") == 0;
 }
 
+/* An Active with a priority that is not drained takes part, unless its engine is late. */
+static bool engine_is_late(const json_t *member)
+{
+	return says_active(member) && json_is_false(json_object_get(member, "candidate")) &&
+	       member_number(member, "effective_priority") > 0 && !member_true(member, "drained");
+}
+
 bool member_is_overdue(const json_t *member)
 {
 	int64_t interval = member_number(member, "interval_ms");
@@ -66,6 +73,8 @@ enum doubt member_doubt(const json_t *router, const json_t *member)
 	const json_t *group = json_object_get(router, "group");
 	if (!is_here(member))
 		return DOUBT_AWAY;
+	if (engine_is_late(member))
+		return DOUBT_ENGINE;
 	if (member_is_overdue(member) || (says_active(member) && is_succeeded(router, member)))
 		return DOUBT_SILENT;
 	/* If our own engine hangs, it is that which hears none; our hello does not say its state then. */
@@ -80,6 +89,7 @@ const char *member_state(const json_t *router, const json_t *member, char out[st
 	char silence[TIME_TEXT_MAX];
 	switch (member_doubt(router, member)) {
 	case DOUBT_AWAY: snprintf(out, MEMBER_STATE_MAX, "%.40s", member_text(member, "presence")); break;
+	case DOUBT_ENGINE: snprintf(out, MEMBER_STATE_MAX, "engine silent"); break;
 	case DOUBT_SILENT:
 		snprintf(out, MEMBER_STATE_MAX, "not heard for %s",
 		    show_duration(member_number(member, "last_seen_ms"), silence));
@@ -103,7 +113,8 @@ unsigned group_actives(const json_t *router, char *names, size_t room)
 	*names = '\0';
 	json_array_foreach(members_of(router), i, member)
 	{
-		if (!says_active(member) || member_doubt(router, member) == DOUBT_SILENT)
+		enum doubt doubt = member_doubt(router, member);
+		if (!says_active(member) || doubt == DOUBT_SILENT || doubt == DOUBT_ENGINE)
 			continue;
 		if (length < room)
 			length += (size_t)snprintf(names + length, room - length, "%s%s", count ? ", " : "",

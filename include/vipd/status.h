@@ -83,6 +83,7 @@ const json_t *group_self(const json_t *group);
 enum doubt {
 	DOUBT_NONE,
 	DOUBT_AWAY,    /* lost, or stopped */
+	DOUBT_ENGINE,  /* it is Active, and its engine does not respond */
 	DOUBT_SILENT,  /* its next hello is overdue, or another one became Active after the last */
 	DOUBT_ADVERTS, /* it says that it is Active, and this node hears no adverts */
 	DOUBTS

@@ -93,6 +93,10 @@ static void test_dead_holder(void **state)
 	set_member(1, "active", 9000, 500); /* alive, and Active all the time */
 	assert_says("bad", "2 servers hold api at once (k8s-node01, k8s-node02)");
 	assert_string_equal(shown_state(1, "state_grade"), "bad");
+	json_object_set_new(member(1), "candidate", json_false());
+	assert_says("good", "k8s-node01 holds api.");
+	assert_string_equal(shown_state(1, "state"), "engine silent");
+	json_object_del(member(1), "candidate");
 	set_member(0, "backup", 9000, 0); /* nobody has taken over yet */
 	json_object_set_new(router(), "state", json_string("backup"));
 	json_object_set_new(router(), "active_router", json_null());

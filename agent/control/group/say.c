@@ -64,12 +64,15 @@ static void describe_settings(const struct config_router *config, struct hello *
 	memcpy(hello->addresses, config->addresses, config->address_count * sizeof config->addresses[0]);
 }
 
-/* An Active whose engine is late is not one any more: the others take over. */
-static bool engine_is_up(const struct board *board, const struct board_router *router, struct mono now)
+/* An Active whose engine is late: the others take over. What became of it, the engine says when it wakes. */
+static void describe_late(
+    const struct board *board, const struct board_router *router, struct mono now, struct hello *hello)
 {
-	bool is_late = router->state == VRRP_ACTIVE &&
-		       board_heartbeat_age_us(board, now) > vrrp_late_limit(router->advert_interval_us);
-	return board_engine_up(board, now) && !is_late;
+	if (hello->state != VRRP_ACTIVE ||
+	    board_heartbeat_age_us(board, now) <= vrrp_late_limit(router->advert_interval_us))
+		return;
+	hello->candidate = false;
+	strcpy(hello->reason, "the engine does not respond");
 }
 
 static void describe_state(const struct board_router *board, bool engine_up, struct hello *hello)
@@ -131,8 +134,9 @@ static void describe(const struct group *group, unsigned index, const struct boa
 	memcpy(hello->boot, group->boot, sizeof hello->boot);
 	hello->interval_ms = (uint32_t)(config->group_interval_us / USEC_PER_MS);
 	hello->address = advertised(config, &group->routers[index]);
-	bool engine_up = engine_is_up(group->control->board, board, now);
+	bool engine_up = board_engine_up(group->control->board, now);
 	describe_state(board, engine_up, hello);
+	describe_late(group->control->board, board, now, hello);
 	describe_cause(board, engine_up, now, hello);
 	describe_settings(router, hello);
 }
