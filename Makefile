@@ -317,12 +317,13 @@ bench: setup-bench
 $(B)/micro: $(call objects,tests/bench/micro.c $(sort $(call room,core) $(unit_auth)))
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,nettle)
 
-# What only has to be looked at: licenses, the unit file, man pages, the example configuration.
+# What only has to be looked at: licenses, the unit file, man pages, the example configuration. Mostly it waits.
+CONF_WORKERS ?= 3
 conf: all $(B)/lab/publish_once
 	@tests/conf/license
 	@tests/conf/verify-unit $(B)
 	@tests/conf/markdown
-	@VIPD_BUILD=$(B) $(PYTEST) tests/conf tests/publish
+	@VIPD_BUILD=$(B) $(PYTEST) -n $(CONF_WORKERS) tests/conf tests/publish
 
 SOURCES = $(shell git ls-files '*.c' '*.h')
 fmt:
