@@ -175,8 +175,9 @@ static void hung_engine_holds_nothing(void **state)
 	assert_true(is_here(1, 0));
 	assert_false(hello->held || hello->candidate);
 	assert_int_equal(hello->state, VRRP_FAULT);
-	assert_int_equal(hello->cause, 0);
+	assert_int_equal(hello->cause, VRRP_REASON_LATE);
 	assert_string_equal(hello->reason, "the engine does not respond");
+	assert_string_equal(hello->cause_text, hello->reason);
 }
 
 /* The engine, and the other servers, know only addresses. */

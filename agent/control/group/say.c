@@ -107,18 +107,17 @@ static struct address advertised(const struct config *config, const struct group
 		   : router->advertised;
 }
 
-/* How it came into its state. The time runs, so it is no news. Of an engine that hangs, the board knows the
- * state before. */
-static void describe_cause(
-    const struct board_router *board, bool engine_up, struct mono now, struct hello *hello)
+/* How it came into its state. The time runs, so it is no news. Of an engine that hangs, the board's router
+ * has the state before. */
+static void describe_cause(const struct board *all, const struct board_router *board, bool engine_up,
+    struct mono now, struct hello *hello)
 {
-	if (!engine_up)
-		return;
-	int64_t age_ms = mono_sub(now, board->since) / USEC_PER_MS;
-	hello->cause = board->reason;
+	int64_t age_us = engine_up ? mono_sub(now, board->since) : board_heartbeat_age_us(all, now);
+	int64_t age_ms = age_us / USEC_PER_MS;
+	hello->cause = engine_up ? board->reason : VRRP_REASON_LATE;
 	hello->state_ms = (uint32_t)(age_ms < 0 ? 0 : age_ms < UINT32_MAX ? age_ms : UINT32_MAX);
 	snprintf(hello->cause_text, sizeof hello->cause_text, "%.*s", (int)sizeof hello->cause_text - 1,
-	    board->reason_text);
+	    engine_up ? board->reason_text : hello->reason);
 }
 
 static void describe(const struct group *group, unsigned index, const struct board_router *board,
@@ -137,7 +136,7 @@ static void describe(const struct group *group, unsigned index, const struct boa
 	bool engine_up = board_engine_up(group->control->board, now);
 	describe_state(board, engine_up, hello);
 	describe_late(group->control->board, board, now, hello);
-	describe_cause(board, engine_up, now, hello);
+	describe_cause(group->control->board, board, engine_up, now, hello);
 	describe_settings(router, hello);
 }
 
