@@ -75,6 +75,7 @@ def test_why_it_moved(lab, nodes):
 
 
 
+@pytest.mark.long
 def test_it_outlives_the_engine(nodes):
     nodes[0].special = True  # its guardian has seen an engine die
     adverts_pass(nodes[0], 5)

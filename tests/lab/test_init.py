@@ -98,6 +98,7 @@ def test_a_group_with_several_addresses(lab, nodes):
     assert 'advert_interval = "200ms";' in text and "auth" not in text
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not keepalived.installed, reason="keepalived is not installed")
 def test_a_group_of_version_2(lab, nodes):
     """keepalived's own version of IPv4: its VRID is not free, and nobody joins it."""

@@ -180,6 +180,7 @@ def test_an_old_holder_comes_back(lab, nodes, bind):
     leads_to(bind, first, second)
 
 
+@pytest.mark.long
 def test_what_is_no_reason_to_withdraw(lab, nodes, bind):
     """Lost hellos, a new control, and a group in which nobody is well."""
     publish(nodes, bind)
