@@ -64,10 +64,11 @@ $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-# Of the headers that programs share; see agent/board/layout.c.
-LAYOUT := $(shell cat $(sort $(wildcard include/vipd/*.h)) | cksum | cut -d ' ' -f 1)
+# Of the headers that programs share, and of what control leaves to the next; see agent/board/layout.c.
+LAYOUT_OF := $(sort $(wildcard include/vipd/*.h agent/control/group/*.h agent/control/publish/*.h))
+LAYOUT := $(shell cat $(LAYOUT_OF) | cksum | cut -d ' ' -f 1)
 $(B)/obj/agent/board/layout.o build/fuzz/obj/agent/board/layout.o: override CPPFLAGS += -DVIPD_LAYOUT=$(LAYOUT)u
-$(B)/obj/agent/board/layout.o build/fuzz/obj/agent/board/layout.o: $(wildcard include/vipd/*.h)
+$(B)/obj/agent/board/layout.o build/fuzz/obj/agent/board/layout.o: $(LAYOUT_OF)
 
 # obstack.h of glibc adds to a null pointer.
 $(B)/obj/agent/import/%.o: override CFLAGS += $(if $(SAN),-fno-sanitize=pointer-overflow)

@@ -113,7 +113,8 @@ static void proceed(struct ending *e, struct mono now)
 	bool is_last = mono_sub(now, e->since) >= PATIENCE_US;
 	unsigned left = may_end(&e->task) ? end_some(&e->task, is_last ? 0 : IDLE_MS) : 0;
 	bool here = mono_sub(now, e->since) < ENDING_WAIT_US;
-	e->next = mono_add(now, here ? FIRST_US : LATER_US);
+	/* From the end of the walk, which may be long: whoever is realtime must sleep at times. */
+	e->next = mono_add(mono_now(), here ? FIRST_US : LATER_US);
 	if (left && !is_last)
 		return;
 	e->since = MONO_NEVER;

@@ -19,6 +19,7 @@ static struct roster roster;
 static struct publish_members gone;
 static struct publish_set set, kept;
 static struct hello ours;
+static bool ours_is_drained;
 static struct publish_facts facts = {.roster = &roster, .ours = &ours, .kept = &kept, .gone = &gone};
 
 static struct address server(uint8_t number)
@@ -45,6 +46,7 @@ static const char *make(void)
 {
 	static char text[256];
 	ours = hello(2);
+	ours.drained = ours_is_drained;
 	publish_set_make(&set, &facts);
 	text[0] = '\0';
 	for (unsigned i = 0; i < set.count; i++)
@@ -136,9 +138,46 @@ static void test_kept(void **state)
 	assert_true(address_equal(&set.servers[2].address, &third->hello.address));
 	assert_int_equal(set.count, 3);
 	roster.count = 1;
-	assert_true(publish_set_forget(&kept, "n3"));
-	assert_false(publish_set_forget(&kept, "n9"));
+	struct publish_set copy = kept;
+	struct address address = server(3);
+	assert_true(publish_set_forget(&kept, "n3", NULL));
+	assert_false(publish_set_forget(&kept, "n9", NULL));
 	assert_string_equal(make(), "n1+ n2+ ");
+	kept = copy;
+	assert_true(publish_set_forget(&kept, "2001:db8::3", &address));
+	assert_string_equal(make(), "n1+ n2+ ");
+}
+
+/* Somebody else was the holder meanwhile: what this node has published is older than what it hears. */
+static void test_kept_is_corrected(void **state)
+{
+	(void)state;
+	member(1);
+	struct roster_member *third = member(3);
+	make();
+	struct publish_set copy = kept = set;
+	static const struct {
+		enum roster_presence presence;
+		bool drained;
+		uint8_t address;
+		const char *then;
+	} rows[] = {
+	    {ROSTER_HERE, false, 3, "n1+ n2+ n3+ "},
+	    {ROSTER_LOST, false, 3, "n1+ n2+ n3+ "},
+	    {ROSTER_STOPPED, false, 3, "n1+ n2+ "},
+	    {ROSTER_HERE, true, 3, "n1+ n2+ "},
+	    {ROSTER_HERE, false, 4, "n1+ n2+ "},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		kept = copy;
+		roster.count = 2;
+		third->presence = rows[i].presence;
+		third->hello.drained = rows[i].drained;
+		third->hello.address = server(rows[i].address);
+		publish_set_correct(&kept, &roster);
+		roster.count = 1; /* it is no longer known */
+		assert_string_equal(make(), rows[i].then);
+	}
 }
 
 static void test_addresses(void **state)
@@ -196,6 +235,28 @@ static void test_a_change(void **state)
 	roster.members[0].hello.health = VRRP_FAILING;
 	look(120 * SEC);
 	assert_true(due(121 * SEC));
+}
+
+/* One that changes all the time, and another that is dead; and nothing goes out unsettled because a rival
+ * left. */
+static void test_one_that_never_settles(void **state)
+{
+	(void)state;
+	member(3);
+	hold();
+	roster.members[0].hello.drained = true;
+	look(110 * SEC);
+	publish_target_again(&target, (struct mono){110 * SEC});
+	assert_false(due(111 * SEC - 1));
+	for (int64_t at = 110 * SEC; at < 113 * SEC; at += SEC / 2) {
+		ours_is_drained = !ours_is_drained;
+		look(at);
+		assert_false(due(at));
+	}
+	ours_is_drained = !ours_is_drained;
+	look(113 * SEC);
+	assert_true(due(113 * SEC));
+	ours_is_drained = false;
 }
 
 /* It has settled since it happened, not since it was certain. */
@@ -345,9 +406,11 @@ int main(void)
 	    cmocka_unit_test_setup(test_lost, begin),
 	    cmocka_unit_test_setup(test_one_address_of_two, begin),
 	    cmocka_unit_test_setup(test_kept, begin),
+	    cmocka_unit_test_setup(test_kept_is_corrected, begin),
 	    cmocka_unit_test_setup(test_addresses, begin),
 	    cmocka_unit_test_setup(test_a_change, begin),
 	    cmocka_unit_test_setup(test_a_change_of_before, begin),
+	    cmocka_unit_test_setup(test_one_that_never_settles, begin),
 	    cmocka_unit_test_setup(test_the_same_again, begin),
 	    cmocka_unit_test_setup(test_failures, begin),
 	    cmocka_unit_test_setup(test_never_empty, begin),

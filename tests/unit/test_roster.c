@@ -97,6 +97,22 @@ static void who_is_away_is_kept(void **state)
 	play_on((struct line[]){{9000, "n3", "n3 joined"}, {9001, "n2", "n2 back"}, END});
 }
 
+/* A server that is lost, and speaks from another network card: nobody would ever be back at the old address.
+ */
+static void another_address_of_its_own(void **state)
+{
+	(void)state;
+	struct roster_news news;
+	play((struct line[]){{0, "n2", "n2 joined"}, {1, "", ""}, {2, "", ""}, {3, "", "n2 lost"}, END});
+	struct hello hello = roster.members[0].hello;
+	struct address elsewhere = roster.members[0].source;
+	elsewhere.in6.s6_addr[15] ^= 0x40;
+	assert_int_equal(roster_hear(&roster, &elsewhere, &hello, roster.looked, WALL, &news), HELLO_OK);
+	assert_int_equal(news.event, ROSTER_JOINED);
+	assert_int_equal(roster.count, 1);
+	assert_true(address_equal(&roster.members[0].source, &elsewhere));
+}
+
 static void forgotten_by_name(void **state)
 {
 	(void)state;
@@ -340,6 +356,7 @@ int main(void)
 	    cmocka_unit_test(reboot),
 	    cmocka_unit_test(a_stop_is_no_loss),
 	    cmocka_unit_test(who_is_away_is_kept),
+	    cmocka_unit_test(another_address_of_its_own),
 	    cmocka_unit_test(forgotten_by_name),
 	    cmocka_unit_test(a_gap_of_ours),
 	    cmocka_unit_test(unsigned_is_never_merged),

@@ -321,7 +321,10 @@ static enum hello_verdict take(
 	router->copied = *source;
 	if (copy_take(router->copy, datagram)) {
 		router->is_new = true;
-		arm(lists, SOON_US);
+		if (mono_reached(now, lists->soon)) { /* postpones nothing that is due */
+			lists->soon = mono_add(now, SOON_US);
+			arm(lists, SOON_US);
+		}
 	}
 	ask(lists, index, now);
 	return HELLO_OK;

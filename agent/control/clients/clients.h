@@ -57,7 +57,7 @@ struct client_lists {
 	struct walk walk;
 	int error; /* of the last walk, -errno */
 	int64_t cost_us;
-	struct mono next_walk, next_say;
+	struct mono next_walk, next_say, soon;
 	struct listeners listeners;
 	bool listeners_known;
 	struct translated translated;

@@ -23,6 +23,7 @@
 #define EVERY_US     USEC_PER_SEC
 #define TIMEOUT_US   (5 * USEC_PER_SEC)
 #define COST_SHARE   100 /* at most this part of the time */
+#define WAIT_MOST_US (30 * USEC_PER_SEC)
 #define UNANSWERED_S 300 /* see nf_conntrack_tcp_timeout_unacknowledged */
 
 /* ---- one connection ---- */
@@ -108,8 +109,12 @@ static void end(struct translated *translated, int error)
 	translated->running = false;
 	translated->error = error;
 	translated->cost_us = mono_sub(now, translated->asked);
+	/* The time on the clock, which may be that of a pause of this process, so it has a bound. */
 	int64_t wait_us = translated->cost_us * COST_SHARE;
-	translated->next = mono_add(now, wait_us > EVERY_US ? wait_us : EVERY_US);
+	wait_us = wait_us > EVERY_US ? wait_us : EVERY_US;
+	translated->next = mono_add(now, wait_us < WAIT_MOST_US ? wait_us : WAIT_MOST_US);
+	if (error == -ETIMEDOUT) /* who was there probably still is */
+		return;
 	translated->list.count = 0;
 	memset(translated->more, 0, sizeof translated->more);
 	if (error)

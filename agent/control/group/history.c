@@ -200,6 +200,8 @@ static void keep_who_is_away(struct group *group)
 		memcpy(kept->items, router->roster.strangers, sizeof kept->items);
 		keep_lost(group->history, &router->id, &router->roster);
 	}
+	for (unsigned i = group->count; i < CONFIG_ROUTERS_MAX; i++) /* of a configuration before */
+		group->history->strangers[i].count = 0;
 }
 
 /* Checked as if it came from the network. */
@@ -220,10 +222,12 @@ void history_recall(const struct group *group, struct group_router *router, stru
 			recall_lost(roster, &group->history->lost[i], now);
 	for (unsigned i = 0; i < CONFIG_ROUTERS_MAX; i++) {
 		const struct history_strangers *kept = &group->history->strangers[i];
-		if (!router_id_equal(&kept->id, &router->id) || kept->count > ROSTER_STRANGERS_MAX)
+		if (!kept->count || !router_id_equal(&kept->id, &router->id) ||
+		    kept->count > ROSTER_STRANGERS_MAX)
 			continue;
 		roster->stranger_count = kept->count;
 		memcpy(roster->strangers, kept->items, sizeof kept->items);
+		break;
 	}
 }
 

@@ -130,6 +130,15 @@ static bool standing_differs(const struct hello *a, const struct hello *b)
 	       a->effective_priority != b->effective_priority;
 }
 
+/* The same server, with another network card or another address of its own. */
+static void forget_former(struct roster *roster, const char *node)
+{
+	for (unsigned i = roster->count; i > 0; i--)
+		if (roster->members[i - 1].presence != ROSTER_HERE &&
+		    strcmp(roster->members[i - 1].hello.node, node) == 0)
+			remove_at(roster, i - 1);
+}
+
 enum hello_verdict roster_hear(struct roster *roster, const struct address *source, const struct hello *hello,
     struct mono now, int64_t now_us, struct roster_news *news)
 {
@@ -141,6 +150,8 @@ enum hello_verdict roster_hear(struct roster *roster, const struct address *sour
 	/* A signed one has its own proof of order, and replaces whatever was said without a signature. */
 	if (member && hello->is_signed == member->hello.is_signed && is_old(member, hello))
 		return HELLO_OLD;
+	if (is_new)
+		forget_former(roster, hello->node);
 	if (is_new && !make_room(roster))
 		return HELLO_ROSTER_FULL;
 	if (is_new)

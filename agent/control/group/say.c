@@ -252,6 +252,8 @@ static void send_hello(struct group *group, unsigned index, struct hello *hello,
 
 void group_send(struct group *group, unsigned index, struct connections *connections, struct mono now)
 {
+	if (index >= group->count) /* there was no memory for this configuration */
+		return;
 	const struct group_router *router = &group->routers[index];
 	uint8_t bytes[HELLO_SIZE_MAX];
 	connections->family = router->id.family;

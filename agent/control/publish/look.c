@@ -11,7 +11,7 @@
 #include "control/publish/target.h"
 
 #define LIMIT_US (250 * USEC_PER_MS)
-#define TRIES	 2 /* one SYN may be lost */
+#define TRIES	 4 /* as long as the usual `settle`, which runs meanwhile: a short loss withdraws nobody */
 
 /* Returns a socket that is connecting, or -1: it cannot. */
 static int begin(const struct address *address, uint16_t port)

@@ -200,7 +200,12 @@ static void tick(struct target *target, struct mono since, struct mono now)
 	struct publish_set set;
 	struct publish_members rivals = {0};
 	bool believed = false;
-	if (holder) {
+	if (members)
+		publish_set_correct(&target->kept->set, &members->roster);
+	if (!holder) {
+		target->answered = false;
+		target->gone.count = target->look.count = 0;
+	} else {
 		facts.roster = &members->roster;
 		facts.ours = &members->ours;
 		publish_rivals_find(&rivals, facts.roster);
@@ -244,22 +249,32 @@ static void target_close(struct target *target)
 	*target = (struct target){0};
 }
 
-/* Whose memory is damaged has none. */
-static struct kept *kept_of(struct publish *publish, unsigned index)
+static struct kept *kept_of(const struct publish *publish, unsigned index)
 {
 	const struct group *group = publish->control->parts[PART_GROUP];
 	_Static_assert(sizeof(struct kept) <= HISTORY_PUBLISH_SIZE, "the group's memory has room for it");
-	struct kept *kept = (void *)group->history->publish[index].bytes;
-	struct publish_set *set = &kept->set;
-	char name[PUBLISH_NAME_MAX];
-	name_of(&publish->control->config->publish[index], name);
-	if (strncmp(kept->name, name, sizeof name) != 0 || set->count > PUBLISH_SERVERS_MAX) {
+	return (void *)group->history->publish[index].bytes;
+}
+
+/* Each target finds its own again, at whatever place it stands now. Whose memory is damaged has none. */
+static void recall(struct publish *publish)
+{
+	static struct kept before[CONFIG_PUBLISH_MAX];
+	const struct config *config = publish->control->config;
+	for (unsigned i = 0; i < CONFIG_PUBLISH_MAX; i++)
+		before[i] = *kept_of(publish, i);
+	for (unsigned i = 0; i < CONFIG_PUBLISH_MAX; i++) {
+		struct kept *kept = kept_of(publish, i);
 		*kept = (struct kept){0};
-		memcpy(kept->name, name, sizeof name);
+		if (i < config->publish_count)
+			name_of(&config->publish[i], kept->name);
+		for (unsigned k = 0; k < CONFIG_PUBLISH_MAX && kept->name[0]; k++)
+			if (!strncmp(before[k].name, kept->name, sizeof kept->name) &&
+			    before[k].set.count <= PUBLISH_SERVERS_MAX)
+				kept->set = before[k].set;
+		for (unsigned k = 0; k < kept->set.count; k++)
+			kept->set.servers[k].node[HELLO_NODE_MAX - 1] = '\0';
 	}
-	for (unsigned i = 0; i < set->count; i++)
-		set->servers[i].node[sizeof set->servers[i].node - 1] = '\0';
-	return kept;
 }
 
 static int target_open(struct publish *publish, unsigned index)
@@ -279,6 +294,7 @@ static void publish_configure(void *part)
 {
 	struct publish *publish = part;
 	const struct config *config = publish->control->config;
+	recall(publish);
 	for (unsigned i = 0; i < CONFIG_PUBLISH_MAX; i++) {
 		struct target *target = &publish->targets[i];
 		bool wanted = i < config->publish_count;
@@ -351,10 +367,16 @@ const struct publish_view *publish_views(struct publish *publish)
 
 bool publish_forget(struct publish *publish, const char *node)
 {
+	struct address address;
+	const struct address *of = address_parse(node, &address) ? &address : NULL;
 	bool found = false;
-	for (unsigned i = 0; i < CONFIG_PUBLISH_MAX; i++)
-		if (publish->targets[i].publish)
-			found |= publish_set_forget(&publish->targets[i].kept->set, node);
+	for (unsigned i = 0; i < CONFIG_PUBLISH_MAX; i++) {
+		struct target *target = &publish->targets[i];
+		if (!target->publish)
+			continue;
+		found |= publish_set_forget(&target->kept->set, node, of);
+		publish_set_forget(&target->job.set, node, of); /* it may be under way */
+	}
 	return found;
 }
 

@@ -11,6 +11,7 @@
 
 #define RETRY_FIRST_US (2 * USEC_PER_SEC)
 #define RETRY_MAX_US   (60 * USEC_PER_SEC)
+#define SETTLE_MOST    3 /* times `settle` */
 
 static bool is_ready(const struct hello *hello)
 {
@@ -105,14 +106,32 @@ unsigned publish_set_doubtful(
 	return count;
 }
 
-bool publish_set_forget(struct publish_set *set, const char *node)
+void publish_set_correct(struct publish_set *kept, const struct roster *roster)
+{
+	for (unsigned i = 0; i < kept->count; i++) {
+		struct publish_server *server = &kept->servers[i];
+		for (unsigned k = 0; k < roster->count && server->ready; k++) {
+			const struct roster_member *member = &roster->members[k];
+			const struct hello *hello = &member->hello;
+			bool stays = address_equal(&server->address, &hello->address) && is_ready(hello);
+			if (is_same(server, hello) && (member->presence == ROSTER_STOPPED ||
+							  (member->presence == ROSTER_HERE && !stays)))
+				server->ready = false;
+		}
+	}
+}
+
+bool publish_set_forget(struct publish_set *set, const char *node, const struct address *address)
 {
 	bool found = false;
-	for (unsigned i = 0; i < set->count; i++)
-		if (!strcmp(set->servers[i].node, node)) {
-			set->servers[i].ready = false; /* so it is not missed */
-			found = true;
-		}
+	for (unsigned i = 0; i < set->count; i++) {
+		struct publish_server *server = &set->servers[i];
+		if (strcmp(server->node, node) != 0 && !(address && address_equal(&server->address, address)))
+			continue;
+		set->ready -= server->ready;
+		server->ready = false; /* so it is not missed */
+		found = true;
+	}
 	return found;
 }
 
@@ -152,6 +171,8 @@ void publish_target_look(struct publish_target *target, bool holder, const struc
 		*target = (struct publish_target){.holder = true, .holder_since = now, .wanted_since = now};
 	if (!set || set->ready == 0 || publish_set_equal(&target->wanted, set))
 		return;
+	if (publish_set_equal(&target->wanted, &target->published))
+		target->differs_since = since;
 	target->wanted = *set;
 	target->wanted_since = since;
 }
@@ -181,6 +202,13 @@ static bool is_confirmed(const struct publish_target *target)
 	       mono_reached(target->succeeded, mono_add(target->holder_since, PUBLISH_CONFIRM_US));
 }
 
+/* One that changes all the time must not keep the others from being published. */
+static bool has_settled(const struct publish_target *target, int64_t settle_us, struct mono now)
+{
+	return mono_reached(now, mono_add(target->wanted_since, settle_us)) ||
+	       mono_reached(now, mono_add(target->differs_since, SETTLE_MOST * settle_us));
+}
+
 bool publish_target_due(
     const struct publish_target *target, int64_t settle_us, int64_t first_us, struct mono now)
 {
@@ -189,10 +217,10 @@ bool publish_target_due(
 		return false;
 	if (target->failures)
 		return mono_reached(now, target->retry);
+	if (!publish_set_equal(&target->wanted, &target->published))
+		return has_settled(target, target->successes ? settle_us : 0, now);
 	if (target->again)
 		return true;
-	if (!publish_set_equal(&target->wanted, &target->published))
-		return mono_reached(now, mono_add(target->wanted_since, target->successes ? settle_us : 0));
 	if (!is_confirmed(target))
 		return mono_reached(now, mono_add(target->holder_since, PUBLISH_CONFIRM_US));
 	return mono_reached(now, mono_add(target->succeeded, PUBLISH_AGAIN_US));

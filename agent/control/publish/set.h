@@ -52,8 +52,13 @@ void publish_set_make(struct publish_set *set, const struct publish_facts *facts
 unsigned publish_set_doubtful(
     const struct publish_facts *facts, const struct address *addresses[ROSTER_MEMBERS_MAX]);
 
-/* Not one of its servers is called `node` any more. Returns whether one was. */
-bool publish_set_forget(struct publish_set *set, const char *node);
+/* What was published last is not missed where its server has said since that it stops, is not ready, or has
+ * another address. */
+void publish_set_correct(struct publish_set *kept, const struct roster *roster);
+
+/* The server of that name, or with that address (NULL: none), is not missed any more. Returns whether there
+ * was one. */
+bool publish_set_forget(struct publish_set *set, const char *node, const struct address *address);
 
 /*
  * Those who may publish as well, and other things than this node: a second holder, and whoever the roster has
@@ -75,7 +80,7 @@ struct publish_target {
 	struct publish_members rivals;
 	bool again;			      /* a rival has left: nobody knows what it said */
 	struct publish_set wanted, published; /* published.count 0: nothing yet */
-	struct mono wanted_since;
+	struct mono wanted_since, differs_since;
 	struct mono succeeded; /* the last time */
 	unsigned successes;    /* since it is the holder */
 	unsigned failures;     /* in a row */
