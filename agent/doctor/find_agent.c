@@ -3,6 +3,7 @@
  * What the agent says of itself: whether it answers, the state of each virtual router, who holds it, and the
  * health checks. None of this needs a privilege, so `vipctl check` is made of it.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "doctor/doctor.h"
@@ -90,17 +91,38 @@ void find_router(struct doctor *doctor)
 	judge_each(doctor, "virtual_routers", router_judge);
 }
 
+/* Who holds it although it should not is the holder only because nobody better takes part. */
+static void known_holder_judge(struct doctor *doctor, const json_t *router, const char *holder)
+{
+	const char *name = member_text(router, "name");
+	bool here = router_holder(router) == HOLDER_SELF;
+	char who[DOCTOR_WHY_MAX] = "this node";
+	if (!here)
+		snprintf(who, sizeof who, "%s (priority %lld)", holder,
+		    (long long)member_number(json_object_get(router, "active_router"), "priority"));
+	if (holder_is_recovering(router))
+		finding_add(doctor, DOCTOR_WARNING, name,
+		    here ? "nothing to do unless it fails again: then see the findings of health and api"
+			 : "nothing to do unless it fails again: then vipctl status there",
+		    "by VRRP %s is the holder, which answers, but is not trusted yet; no healthy server "
+		    "takes part",
+		    who);
+	else if (holder_is_unhealthy(router))
+		finding_add(doctor, DOCTOR_FAILURE, name,
+		    here ? "see the findings of health and api" : "why: vipctl status there",
+		    "by VRRP %s is the holder, which is unhealthy%s; no healthy server takes part", who,
+		    here ? "" : " or drained");
+	else
+		finding_add(doctor, DOCTOR_FINE, name, NULL, "by VRRP %s is the holder", who);
+}
+
 /* VRRP's view alone; what the kernel and the wire say is looked at separately. */
 static void holder_judge(struct doctor *doctor, const json_t *router)
 {
 	const json_t *active = json_object_get(router, "active_router");
 	const char *name = member_text(router, "name"), *node = member_text(active, "node"),
 		   *holder = *node ? node : member_text(active, "address");
-	long long priority = member_number(active, "priority");
 	switch (router_holder(router)) {
-	case HOLDER_SELF:
-		finding_add(doctor, DOCTOR_FINE, name, NULL, "by VRRP this node is the holder");
-		break;
 	case HOLDER_NOBODY:
 		finding_add(doctor, DOCTOR_FAILURE, name, "see vipctl status on every server",
 		    "by VRRP nobody is the holder: no advertisement was heard");
@@ -116,24 +138,8 @@ static void holder_judge(struct doctor *doctor, const json_t *router)
 		    (long long)member_number(router, "vrid"));
 		finding_advise(doctor, "give one of the two groups another vrid in vipd.conf");
 		break;
-	case HOLDER_OTHER:
-		if (holder_is_recovering(router))
-			finding_add(doctor, DOCTOR_WARNING, name,
-			    "nothing to do unless it fails again: then vipctl status there",
-			    "by VRRP %s (priority %lld) is the holder, which answers, but is not trusted "
-			    "yet; no "
-			    "healthy server takes part",
-			    holder, priority);
-		else if (holder_is_unhealthy(router))
-			finding_add(doctor, DOCTOR_FAILURE, name, "why: vipctl status there",
-			    "by VRRP %s (priority %lld) is the holder, which is unhealthy or drained; no "
-			    "healthy "
-			    "server takes part",
-			    holder, priority);
-		else
-			finding_add(doctor, DOCTOR_FINE, name, NULL,
-			    "by VRRP %s (priority %lld) is the holder", holder, priority);
-		break;
+	case HOLDER_SELF:
+	case HOLDER_OTHER: known_holder_judge(doctor, router, holder); break;
 	}
 }
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from fake_agent import VERSION, VIPCTL, agent, engine_hangs, grouped, member, taken_by
+from fake_agent import VERSION, VIPCTL, agent, engine_hangs, grouped, member, taken_by, unhealthy
 
 OF_THE_ENGINE = {"router", "holder", "conflict", "group"}
 
@@ -58,6 +58,17 @@ def test_check_status_and_doctor_agree_on_the_holder(agent, priority, code, says
     assert done.returncode == code and done.stdout.startswith(says), done
     assert agent.run("status").returncode == bool(code)
     assert doctor(agent.path, "holder") == [("holder", ["fine", "warning", "failure"][code])]
+
+
+@pytest.mark.parametrize("health, sign, says", [
+    (None, "failure", "by VRRP this node is the holder, which is unhealthy; no healthy server takes part"),
+    ("recovering", "warning", "by VRRP this node is the holder, which answers, but is not trusted yet"),
+])
+def test_an_unhealthy_holder_is_not_well_here_either(agent, health, sign, says):
+    unhealthy(agent.status)
+    agent.status["virtual_routers"][0].update(health=health)
+    found, = json.loads(agent.run("-o", "json", "doctor", "holder").stdout)["findings"]
+    assert found["sign"] == sign and found["found"].startswith(says), found
 
 
 ROUTER = '{ name = "api"; interface = "eth0"; vrid = 100; addresses = [ "2001:db8::100" ]; checks = [ "web" ];%s }'
