@@ -26,6 +26,17 @@ static const char *refuse_process(const char *text)
 	return NULL;
 }
 
+/* Somebody who names what runs here. */
+static const char *refuse_type(const char *text)
+{
+	bool named = !strcmp(text, "k8s");
+	for (unsigned i = DISTRIBUTION_AUTO + 1; i < DISTRIBUTIONS; i++)
+		named = named || !strcmp(text, config_distribution_names[i]);
+	return named ? "is not known; write type = \"kubernetes\", which finds k3s, RKE2, kubeadm and k0s "
+		       "itself"
+		     : NULL;
+}
+
 /* Of the second question of a check of type kubernetes; see kubernetes.c. */
 static const struct group ready_group = {.where = "ready = { … }",
     .keys = (const struct key[]){
@@ -43,7 +54,7 @@ static const struct key check_keys[] = {
     {"name", &type_text, FIELD(config_check, name), .example = "\"apiserver\"", .required = true,
 	.refuse = refuse_name},
     {"type", &type_choice, FIELD(config_check, type), .example = "\"https\"", .required = true,
-	.choices = config_check_type_names},
+	.choices = config_check_type_names, .refuse = refuse_type},
     {"url", &type_text, FIELD(config_check, url), .example = "\"https://[::1]:6443/readyz\"",
 	.required = true, .only = WITH_HTTP, .refuse = refuse_url},
     {"address", &type_endpoint, FIELD_WITH(config_check, address, endpoint), .example = "\"[::1]:6443\"",

@@ -56,6 +56,34 @@ static const char *find_advice(const struct key *keys, const char *name)
 	return alike ? keepalived_advice(name) : NULL;
 }
 
+/* What stands in other files for the addresses of a router; an address of a check has a port. */
+static const char *meant_key(const config_setting_t *setting)
+{
+	static const char *const words[] = {
+	    "vip", "vips", "ip", "ips", "virtual_ip", "virtual_ips", "virtual_address", "virtual_addresses"};
+	const char *name = config_setting_name(setting), *text = config_setting_get_string(setting);
+	struct address address;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (!strcmp(name, words[i]))
+			return "addresses";
+	bool has_port = text && !address_parse(text, &address);
+	return strcmp(name, "address") || has_port ? NULL : "addresses";
+}
+
+/* Whether it is reported: as the key that it means, here or in another group. */
+static bool report_meant(struct report *report, const config_setting_t *setting, const struct key *keys)
+{
+	bool alike = keys == router_group.keys || keys == root_group.keys;
+	const char *meant = alike ? meant_key(setting) : NULL;
+	const struct key *key = meant ? find_key(keys, meant) : NULL;
+	const struct group *other = meant && !key ? find_group(keys, meant) : NULL;
+	if (key)
+		report_setting(report, setting, "there is no such key; " ADVICE_FORMAT, ADVICE_OF(key));
+	else if (other)
+		report_setting(report, setting, "there is no such key; write %s in %s", meant, other->where);
+	return key || other;
+}
+
 static void report_unknown(struct report *report, const config_setting_t *setting, const struct key *keys)
 {
 	const char *name = config_setting_name(setting), *words[KEYS_MAX];
@@ -68,6 +96,8 @@ static void report_unknown(struct report *report, const config_setting_t *settin
 	}
 	const char *nearest = nearest_word(name, words, count), *advice = find_advice(keys, name);
 	const struct group *other = find_group(keys, name);
+	if (report_meant(report, setting, keys))
+		return;
 	if (other && !is_nearly(name, nearest))
 		report_setting(
 		    report, setting, "there is no such key here; it belongs into %s", other->where);

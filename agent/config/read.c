@@ -7,6 +7,7 @@
  * is opened but the file and what it includes. libconfig gets one text in memory and opens nothing: no
  * library call here may exit or wait.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -45,6 +46,30 @@ static void set_default_node(struct report *report, struct config *config)
 		set_text(config->node, sizeof(config->node), host);
 }
 
+static bool is_one_of(const char *word, const char *const *words)
+{
+	size_t size = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	while (*words && (strlen(*words) != size || strncasecmp(*words, word, size)))
+		words++;
+	return *words;
+}
+
+/* The first word behind a = that is not in quotes; NULL: there is none. */
+static const char *find_bare_word(const char *line, const char *end)
+{
+	for (bool quoted = false, value = false; line < end && (quoted || *line != '#'); line++) {
+		quoted ^= *line == '"';
+		if (quoted)
+			value = false;
+		else if (value && isalpha((unsigned char)*line) &&
+			 !is_one_of(line, (const char *const[]){"true", "false", NULL}))
+			return line;
+		else if (*line != ' ')
+			value = *line == '=';
+	}
+	return NULL;
+}
+
 /* What libconfig says of a text that it cannot parse, and what to do about it. */
 static const char *syntax_advice(const char *error, const char *line, size_t size)
 {
@@ -62,6 +87,11 @@ static const char *syntax_advice(const char *error, const char *line, size_t siz
 	for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++)
 		if (strstr(error, advices[i].error))
 			return advices[i].advice;
+	const char *bare = find_bare_word(line, line + size);
+	if (bare && is_one_of(bare, (const char *const[]){"yes", "no", "on", "off", NULL}))
+		return "write true or false";
+	if (bare)
+		return "write texts in quotes, as in interface = \"eth0\";";
 	return "look here and in the line before: it must be KEY = VALUE; with texts in \"quotes\", groups "
 	       "in { }, "
 	       "lists of groups in ( ), arrays in [ ]";
@@ -171,7 +201,8 @@ int config_load(const char *path, struct config *config, struct config_errors *e
 		    : errno == ENOENT || errno == ENOTDIR
 			? "copy the example vipd.conf there, or name another file with -c"
 			: "name a configuration file with -c";
-		report_line(&report, 0, "cannot read: %s; %s", strerror(errno), advice);
+		report_line(&report, 0, "cannot read: %s; %s",
+		    errno == EINVAL ? "it is not a regular file" : strerror(errno), advice);
 		return report_finish(&report, errors);
 	}
 	int result = config_read_text(path, text, size, config, errors);

@@ -7,6 +7,17 @@
 
 #include "config/settings.h"
 
+/* Of the check whose second question is called so; NULL: there is none. */
+static const char *name_of_first(const struct config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->written_checks; i++) {
+		unsigned second = config->checks[i].second;
+		if (second && !strcmp(config->checks[second - 1].name, name))
+			return config->checks[i].name;
+	}
+	return NULL;
+}
+
 static void report_no_check(
     struct report *report, const config_setting_t *setting, const struct config *config)
 {
@@ -15,8 +26,13 @@ static void report_no_check(
 	for (unsigned i = 0; i < config->written_checks; i++)
 		if (config->checks[i].name[0])
 			names[count++] = config->checks[i].name;
-	const char *nearest = nearest_word(config_setting_get_string(setting), names, count);
-	if (nearest)
+	const char *name = config_setting_get_string(setting);
+	const char *nearest = nearest_word(name, names, count), *asked_too = name_of_first(config, name);
+	if (asked_too)
+		report_setting(report, setting,
+		    "is the second question of the check \"%s\", and comes with it; write \"%s\" alone",
+		    asked_too, asked_too);
+	else if (nearest)
 		report_setting(
 		    report, setting, "there is no check of this name; did you mean \"%s\"?", nearest);
 	else

@@ -284,6 +284,11 @@ static void read_endpoint(
 		    report, setting, "has port %s; write a number from 1 to 65535 behind the colon", digits);
 		return;
 	}
+	if (size && !text[size + (text[size] == ':')]) {
+		report_setting(report, setting, "has no port; write one behind it, as in %s = \"%.*s%s%s",
+		    key->name, (int)size, text, strrchr(key->example, ':'), key->zero ? key->zero : "");
+		return;
+	}
 	if (!parsed) {
 		report_setting(report, setting, "is not [IPV6]:PORT or IPV4:PORT; write %s = %s%s", key->name,
 		    key->example, key->zero ? key->zero : "");

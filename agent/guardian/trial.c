@@ -79,7 +79,8 @@ static void look_at_secret(const struct look *look, const struct config_path *na
 {
 	const struct config_secret *secret = named->secret;
 	if (secret->error) {
-		warn_of_path(look, named, "%s; %s until it can be read", strerrordesc_np(secret->error),
+		warn_of_path(look, named, "%s; %s until it can be read",
+		    secret->error == EINVAL ? "it is not a regular file" : strerrordesc_np(secret->error),
 		    named->without);
 		return;
 	}

@@ -87,6 +87,8 @@ def test_what_else_is_to_be_said_is_said_with_an_error(trial):
 def test_certificates_may_come_later(trial):
     there = trial.file("ca.crt", CERTIFICATE)
     text = check(f'type = "https"; url = "https://[::1]/"; ca = "{there}"; cert = "/none/crt"; key = "{trial.directory}";')
+    odd = check('type = "https"; url = "https://[::1]/"; ca = "/dev/zero";')
+    assert trial.warnings(odd) == ['check "c": ca = "/dev/zero": it is not a regular file; the check fails until it can be read']
     assert trial.warnings(text) == [
         'check "c": cert = "/none/crt": No such file or directory; the check fails until it can be read',
         f'check "c": key = "{trial.directory}": Is a directory; the check fails until it can be read']
