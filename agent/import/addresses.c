@@ -7,26 +7,30 @@
 
 #include "import/import.h"
 
-void add_text(struct import *import, struct node *node, const char **list, unsigned *count, unsigned max,
+bool add_text(struct import *import, struct node *node, const char **list, unsigned *count, unsigned max,
     const char *text)
 {
 	for (unsigned i = 0; i < *count; i++)
 		if (!strcmp(list[i], text))
-			return;
-	if (*count == max)
+			return true;
+	if (*count == max) {
 		note(import, node, "dropped: vipd has room for %u", max);
-	else
-		list[(*count)++] = text;
+		import->lost = true;
+		return false;
+	}
+	list[(*count)++] = text;
+	return true;
 }
 
-/* The address without what stands behind it; NULL, and noted, if it is none. */
+/* The address without what stands behind it, in its usual form; NULL, and noted, if it is none. */
 static const char *read_address(
     struct import *import, struct node *node, const char *word, struct address *address)
 {
 	size_t size = strcspn(word, "/%");
-	char *alone = obstack_copy0(&import->memory, word, size);
+	char *alone = obstack_copy0(&import->memory, word, size), text[ADDRESS_TEXT_MAX];
 	if (address_parse(alone, address))
-		return alone;
+		return obstack_copy0(
+		    &import->memory, address_format(address, text), strlen(address_format(address, text)));
 	note(import, node, "dropped: it is not an address");
 	return NULL;
 }
@@ -46,16 +50,21 @@ static const char *read_device(struct node *node)
 	return NULL;
 }
 
-/* keepalived wants a link-local address first; in vipd it has a key of its own, and usually the same value.
- */
-static void take_link_local(struct import *import, struct router *router, struct node *node, const char *text)
+/* In vipd a link-local address has a key of its own. False, and noted, if there is one. */
+static bool add_link_local(struct import *import, struct router *router, struct node *node, const char *text)
 {
-	char usual[ADDRESS_TEXT_MAX];
-	snprintf(usual, sizeof usual, "fe80::200:5eff:fe00:2%02x", (unsigned)router->vrid);
-	if (router->link_local)
+	if (router->link_local && strcmp(router->link_local, text) != 0) {
 		note(import, node, "dropped: a virtual router has one link-local address");
-	else if (strcmp(text, usual) != 0)
-		router->link_local = text;
+		return false;
+	}
+	router->link_local = text;
+	return true;
+}
+
+/* All in adverts are of the family of the first. */
+static bool fits_adverts(const struct router *router, const struct address *address)
+{
+	return !router->address_count || !strchr(router->addresses[0], ':') == address_is_ipv4(address);
 }
 
 static void note_address(struct import *import, struct node *node, const struct address *address)
@@ -71,7 +80,8 @@ static void note_address(struct import *import, struct node *node, const struct 
 		    import, node, "changed: the address has no prefix length; it is assigned as /%u", length);
 }
 
-static void take_address(struct import *import, struct router *router, struct node *node)
+/* `excluded`: keepalived has it in no advert. */
+static void take_address(struct import *import, struct router *router, struct node *node, bool excluded)
 {
 	struct address address;
 	const char *text = read_address(import, node, node->words[0], &address);
@@ -83,35 +93,39 @@ static void take_address(struct import *import, struct router *router, struct no
 		    "dropped: it is on another interface than the adverts; write a virtual router on %s for "
 		    "it",
 		    device);
+		router->differs |= !excluded && fits_adverts(router, &address);
 		return;
 	}
 	if (!router->interface)
 		router->interface = device;
 	node->taken = node->count;
 	note_address(import, node, &address);
-	if (address_is_link_local(&address))
-		take_link_local(import, router, node, text);
-	else
-		add_text(import, node, router->addresses, &router->address_count, CONFIG_ADDRESSES_MAX, text);
+	bool in_adverts = fits_adverts(router, &address), had_link_local = router->link_local;
+	unsigned before = router->address_count;
+	bool has_room = address_is_link_local(&address)
+			    ? add_link_local(import, router, node, text)
+			    : add_text(import, node, router->addresses, &router->address_count,
+				  CONFIG_ADDRESSES_MAX, text);
+	bool is_new = router->address_count > before || (router->link_local && !had_link_local);
+	router->differs |= in_adverts && (excluded ? is_new : !has_room);
 }
 
 void take_addresses(struct import *import, struct router *router, struct node *list)
 {
 	for (struct node *at = list->children; (at = next_item(import, at)); at = at->next)
-		take_address(import, router, at);
+		take_address(import, router, at, false);
 }
 
 /* vipd, too, has addresses of the other family in no advert; those of the same one are in them. */
 void take_excluded(struct import *import, struct router *router, struct node *list)
 {
-	unsigned before = router->address_count;
-	take_addresses(import, router, list);
-	for (unsigned i = before; before && i < router->address_count; i++)
-		if (!strchr(router->addresses[i], ':') == !strchr(router->addresses[0], ':')) {
-			note(import, list,
-			    "changed: those of the family of the adverts are in the adverts, too");
-			return;
-		}
+	bool differs = router->differs;
+	router->differs = false;
+	for (struct node *at = list->children; (at = next_item(import, at)); at = at->next)
+		take_address(import, router, at, true);
+	if (router->differs)
+		note(import, list, "changed: those of the family of the adverts are in the adverts, too");
+	router->differs |= differs;
 }
 
 void take_source(struct import *import, struct router *router, struct node *node)

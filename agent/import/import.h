@@ -65,7 +65,8 @@ struct router {
 	int64_t interval_us, preempt_delay_us;
 	bool starts_active; /* "state MASTER" */
 	bool nopreempt;
-	const char *link_local;
+	const char *link_local; /* NULL: vipd's own */
+	bool differs;		/* its adverts have other addresses than keepalived's */
 	unsigned address_count, peer_count, use_count, track_count;
 	const char *addresses[CONFIG_ADDRESSES_MAX], *peers[CONFIG_PEERS_MAX], *tracks[CONFIG_TRACKS_MAX];
 	struct use uses[CONFIG_CHECKS_MAX];
@@ -97,6 +98,7 @@ struct import {
 	size_t left; /* bytes that may still be read or substituted */
 	bool failed; /* too much, or unreadable: the reason is noted */
 	bool wrong;  /* braces are missing, or too many: what they were to hold is not known */
+	bool lost;   /* what is printed is right for vipd, and does less than the file asks */
 	struct definition *definitions;
 	char directory[PATH_MAX]; /* for ${_PWD} */
 	struct node *root;
@@ -169,8 +171,8 @@ void take_addresses(struct import *import, struct router *router, struct node *l
 void take_excluded(struct import *import, struct router *router, struct node *list);
 void take_source(struct import *import, struct router *router, struct node *node);
 void take_peers(struct import *import, struct router *router, struct node *list);
-/* One more of a list, if it is not in there; noted if there is no room. */
-void add_text(struct import *import, struct node *node, const char **list, unsigned *count, unsigned max,
+/* One more of a list, if it is not in there; false, and noted, if there is no room. */
+bool add_text(struct import *import, struct node *node, const char **list, unsigned *count, unsigned max,
     const char *text);
 
 /* groups.c */

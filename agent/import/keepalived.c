@@ -106,10 +106,14 @@ bool import_keepalived(const char *path, const char *id, FILE *out, FILE *notes)
 	}
 	notes_print(import, notes);
 	if (!import->failed && import->router_count)
-		right = print(import, out, notes) && !import->wrong;
+		right = print(import, out, notes) && !import->wrong && !import->lost;
 	if (import->wrong && !import->failed)
 		fprintf(notes,
 		    "The braces of %s do not fit, so this may not be what was meant; mend them first.\n",
+		    path);
+	else if (import->lost && !import->failed)
+		fprintf(notes,
+		    "What is printed does not do all that %s does; the lines above say what is missing.\n",
 		    path);
 	obstack_free(&import->memory, NULL);
 	free(import);

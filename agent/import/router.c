@@ -167,14 +167,33 @@ static bool is_ipv4(const char *text)
 	return !strchr(text, ':');
 }
 
-/* The election is in the family of the first address; link-local addresses are IPv6's. */
-static void drop_link_local(struct import *import, struct router *router)
+/*
+ * The election is in the family of the first address; link-local addresses are IPv6's. vipd has one without
+ * a word, and keepalived only where it is written: it refuses adverts with more addresses than its own.
+ */
+static void settle_link_local(struct import *import, struct router *router)
 {
-	if (!router->link_local || !router->address_count || !is_ipv4(router->addresses[0]))
+	char usual[ADDRESS_TEXT_MAX];
+	bool ipv4 = router->address_count && is_ipv4(router->addresses[0]);
+	snprintf(usual, sizeof usual, "fe80::200:5eff:fe00:2%02x", (unsigned)router->vrid);
+	if (ipv4 && router->link_local)
+		note(import, router->origin,
+		    "changed: %s is dropped: adverts of IPv4 have no link-local address", router->link_local);
+	if (ipv4 || (router->link_local && !strcmp(router->link_local, usual)))
+		router->link_local = NULL;
+	else if (!router->link_local && router->address_count)
+		router->link_local = "none";
+}
+
+static void note_adverts(struct import *import, const struct router *router)
+{
+	if (!router->differs)
 		return;
-	note(import, router->origin, "changed: %s is dropped: adverts of IPv4 have no link-local address",
-	    router->link_local);
-	router->link_local = NULL;
+	note(import, router->origin,
+	    "changed: its adverts have other addresses than those of keepalived, which refuses them: there "
+	    "are "
+	    "two holders until all servers have moved; see \"Addresses\" in docs/from-keepalived.md");
+	import->lost = true;
 }
 
 /* IPv4 has both versions, and keepalived's default is the old one. */
@@ -213,5 +232,6 @@ void import_instance(struct import *import, struct node *node)
 		    "there is no advert_int: written is 1s, keepalived's default; 100ms moves sooner");
 	}
 	note_version(import, router);
-	drop_link_local(import, router);
+	settle_link_local(import, router);
+	note_adverts(import, router);
 }
