@@ -2,12 +2,12 @@
 /*
  * What a call of curl asks for. vipd asks the same itself where it can; what it cannot is left to curl.
  */
-#include <stdlib.h>
+#include <ctype.h>
 #include <string.h>
 
 #include "import/script.h"
 
-#define API_PORT 6443
+#define API_PORT "6443"
 
 struct curl {
 	const char *url, *ca, *cert, *key, *limit, *connect_limit;
@@ -80,22 +80,23 @@ static bool take_words(struct import *import, struct curl *curl, const struct co
 
 /*
  * The API server of this host, asked with any certificate: vipd has a check for it, which finds the right
- * ones. Of others the certificate cannot be known, so they are left to curl.
+ * ones. Of others the certificate cannot be known, so they are left to curl: on another port it may be
+ * anything.
  */
 static bool is_kubernetes(struct import *import, const char *url, struct check *check)
 {
-	static const char *const hosts[] = {"https://localhost:", "https://127.0.0.1:", "https://[::1]:"};
+	static const char *const hosts[] = {
+	    "https://localhost:" API_PORT, "https://127.0.0.1:" API_PORT, "https://[::1]:" API_PORT};
 	static const char *const paths[] = {"/healthz", "/readyz", "/livez"};
 	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
 		if (strncmp(url, hosts[i], strlen(hosts[i])) != 0)
 			continue;
-		char *path;
-		long port = strtol(url + strlen(hosts[i]), &path, 10);
+		const char *path = url + strlen(hosts[i]);
+		size_t size = strcspn(path, "?");
 		for (size_t p = 0; p < sizeof paths / sizeof paths[0]; p++) {
-			if (strcmp(path, paths[p]) != 0 || port < 1 || port > UINT16_MAX)
+			if (strlen(paths[p]) != size || strncmp(path, paths[p], size) != 0)
 				continue;
 			check->type = CHECK_KUBERNETES;
-			check->port = port == API_PORT ? 0 : (int)port;
 			note(import, check->script,
 			    "changed: vipd asks with certificates that it finds, whether the API server "
 			    "lives "
@@ -106,13 +107,25 @@ static bool is_kubernetes(struct import *import, const char *url, struct check *
 	return false;
 }
 
+/* Whether vipd takes its host and port: it has no user name, and no characters that a name has not. */
+static bool is_plain_host(const char *url)
+{
+	const char *scheme = strstr(url, "://"), *host = scheme ? scheme + strlen("://") : url;
+	size_t size = strcspn(host, "/?#");
+	for (size_t i = 0; i < size; i++)
+		if (!isascii(host[i]) || (!isalnum((unsigned char)host[i]) && !strchr(".-:[]", host[i])))
+			return false;
+	return size > 0;
+}
+
 /* Whether a check with this URL asks the same; if not, check->why may say why. */
 static bool set_url(struct import *import, const struct curl *curl, struct check *check)
 {
 	bool https = !strncmp(curl->url, "https://", strlen("https://"));
 	bool http = !strncmp(curl->url, "http://", strlen("http://"));
 	bool password = curl->cert && strchr(curl->cert, ':');
-	if (strpbrk(curl->url, "{}") || (!http && !https && strstr(curl->url, "://")) || password)
+	if (strpbrk(curl->url, "{} ") || !is_plain_host(curl->url) ||
+	    (!http && !https && strstr(curl->url, "://")) || password)
 		return false;
 	if (!curl->fails) {
 		check->why =

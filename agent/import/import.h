@@ -39,7 +39,6 @@ struct check {
 	enum config_check_type type;
 	const char *target; /* url, address, process or path */
 	const char *pid_file, *ca, *cert, *key;
-	int port;	 /* kubernetes; 0: vipd finds it */
 	bool absent;	 /* file: passes while there is none */
 	bool expects;	 /* http, https: a status below 400 */
 	const char *why; /* it stays a program; NULL: because it does what vipd does not do itself */

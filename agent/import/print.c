@@ -118,7 +118,6 @@ static void print_check(FILE *out, const struct check *check, bool first)
 	if (check->expects)
 		fputs("    expect = [ " EXPECT " ];\n", out);
 	print_key(out, "pid_file", check->pid_file);
-	print_number(out, "port", check->port);
 	print_list(out, "command", check->words, check->count);
 	print_key(out, "ca", check->ca);
 	print_key(out, "cert", check->cert);
