@@ -27,35 +27,38 @@ static const struct {
 	unsigned rests_on;			     /* without which it is unknown */
 	doctor_finder *of_node;
 	doctor_router_finder *of_router;
+	const char *nothing; /* why it may have nothing to say; NULL: that is rare */
 } finders[] = {
-    {"configuration", CONFIG, 0, find_configuration, NULL},
-    {"secrets", CONFIG, ON_CONFIG, find_secrets, NULL},
-    {"agent", AGENT, 0, find_agent, NULL},
-    {"engine", CONFIG, ON_AGENT, find_engine, NULL},
-    {"unit", CONFIG, 0, find_unit, NULL},
-    {"reload", AGENT, ON_AGENT, find_reload, NULL},
-    {"router", AGENT, ON_ENGINE, find_router, NULL},
-    {"interface", CONFIG, ON_CONFIG, NULL, find_interface},
-    {"peers", SEGMENT, ON_CONFIG, NULL, find_peers},
-    {"holder", AGENT, ON_ENGINE, find_holder, NULL},
-    {"conflict", AGENT, ON_ENGINE, find_conflict, NULL},
-    {"group", AGENT, ON_ENGINE, find_group, NULL},
-    {"speakers", SEGMENT, ON_CONFIG, NULL, find_speakers},
-    {"kernel", CONFIG, ON_CONFIG, NULL, find_kernel},
-    {"wire", SEGMENT, ON_CONFIG, NULL, find_wire},
-    {"foreign", SEGMENT, ON_CONFIG, NULL, find_foreign},
-    {"firewall", SEGMENT, ON_CONFIG, NULL, find_firewall},
-    {"arp", CONFIG, ON_CONFIG, NULL, find_arp},
-    {"clock", SEGMENT, ON_CONFIG, NULL, find_clock},
-    {"health", AGENT, ON_AGENT, find_health, NULL},
-    {"api", CONFIG, ON_CONFIG, find_api, NULL},
-    {"name", CONFIG, 0, find_name, NULL},
-    {"publishing", AGENT, ON_AGENT, find_publishing, NULL},
-    {"publish", CONFIG, ON_CONFIG | ON_AGENT, find_published, NULL},
-    {"k3s", CONFIG, ON_CONFIG, find_k3s, NULL},
-    {"kube-proxy", CONFIG, ON_CONFIG, find_kube_proxy, NULL},
-    {"bgp", CONFIG, 0, find_bgp, NULL},
-    {"route", CONFIG, ON_CONFIG, NULL, find_route},
+    {"configuration", CONFIG, 0, find_configuration, NULL, NULL},
+    {"secrets", CONFIG, ON_CONFIG, find_secrets, NULL, NULL},
+    {"agent", AGENT, 0, find_agent, NULL, NULL},
+    {"engine", CONFIG, ON_AGENT, find_engine, NULL, NULL},
+    {"unit", CONFIG, 0, find_unit, NULL, NULL},
+    {"reload", AGENT, ON_AGENT, find_reload, NULL, NULL},
+    {"router", AGENT, ON_ENGINE, find_router, NULL, "the agent has no virtual router"},
+    {"interface", CONFIG, ON_CONFIG, NULL, find_interface, NULL},
+    {"peers", SEGMENT, ON_CONFIG, NULL, find_peers, NULL},
+    {"holder", AGENT, ON_ENGINE, find_holder, NULL, "the agent has no virtual router"},
+    {"conflict", AGENT, ON_ENGINE, find_conflict, NULL, "the agent has no virtual router"},
+    {"group", AGENT, ON_ENGINE, find_group, NULL, "the agent does not say who belongs to the group"},
+    {"speakers", SEGMENT, ON_CONFIG, NULL, find_speakers, NULL},
+    {"kernel", CONFIG, ON_CONFIG, NULL, find_kernel, NULL},
+    {"wire", SEGMENT, ON_CONFIG, NULL, find_wire, NULL},
+    {"foreign", SEGMENT, ON_CONFIG, NULL, find_foreign, NULL},
+    {"firewall", SEGMENT, ON_CONFIG, NULL, find_firewall, NULL},
+    {"arp", CONFIG, ON_CONFIG, NULL, find_arp, "it has no IPv4 address, or its interface is not there"},
+    {"clock", SEGMENT, ON_CONFIG, NULL, find_clock, NULL},
+    {"health", AGENT, ON_AGENT, find_health, NULL, NULL},
+    {"api", CONFIG, ON_CONFIG, find_api, NULL, "no check of type https or kubernetes asks an API server"},
+    {"name", CONFIG, 0, find_name, NULL, NULL},
+    {"publishing", AGENT, ON_AGENT, find_publishing, NULL, "the agent publishes nothing"},
+    {"publish", CONFIG, ON_CONFIG | ON_AGENT, find_published, NULL,
+	"the agent does not publish what the configuration names yet"},
+    {"k3s", CONFIG, ON_CONFIG, find_k3s, NULL, NULL},
+    {"kube-proxy", CONFIG, ON_CONFIG, find_kube_proxy, NULL, NULL},
+    {"bgp", CONFIG, 0, find_bgp, NULL, NULL},
+    {"route", CONFIG, ON_CONFIG, NULL, find_route,
+	"no BIRD answers on this node, so its routes are not known"},
 };
 #define FINDERS (sizeof finders / sizeof finders[0])
 
@@ -329,6 +332,20 @@ static const char *obstacle(const struct doctor *doctor, unsigned rests_on, cons
 	return rests_on & ON_CONFIG && !doctor->config_readable ? "the configuration is not known" : NULL;
 }
 
+/* `router`: NULL for a finder of the node. Silence would look as if it were well. */
+static void run_for(struct doctor *doctor, size_t i, const struct config_router *router)
+{
+	size_t before = doctor->report->count;
+	const char *nothing = finders[i].nothing;
+	if (router)
+		finders[i].of_router(doctor, router);
+	else
+		finders[i].of_node(doctor);
+	if (doctor->report->count == before && !doctor->request->agent_only)
+		finding_add(doctor, DOCTOR_UNKNOWN, router ? router->name : "", NULL, "%s",
+		    nothing ? nothing : "there is nothing here that it could look at");
+}
+
 static void run_finder(struct doctor *doctor, size_t i)
 {
 	const char *advice, *why = obstacle(doctor, finders[i].rests_on, &advice);
@@ -340,9 +357,9 @@ static void run_finder(struct doctor *doctor, size_t i)
 		return;
 	}
 	if (finders[i].of_node)
-		finders[i].of_node(doctor);
+		run_for(doctor, i, NULL);
 	for (unsigned r = 0; finders[i].of_router && r < doctor->config.router_count; r++)
-		finders[i].of_router(doctor, &doctor->config.routers[r]);
+		run_for(doctor, i, &doctor->config.routers[r]);
 }
 
 void doctor_run(const struct doctor_request *request, struct doctor_report *report)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the doctor: what all finders share, and the finders themselves. Each adds one finding or more; one
- * that does not apply adds none, one that cannot look adds DOCTOR_UNKNOWN. A finder is not called without
- * what it rests on, by the table in doctor.c: the configuration, the agent, its engine.
+ * that cannot look adds DOCTOR_UNKNOWN, and so does doctor.c for one that does not apply and adds none. A
+ * finder is not called without what it rests on, by the table in doctor.c: the configuration, the agent, its
+ * engine.
  */
 #pragma once
 

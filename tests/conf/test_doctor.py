@@ -32,6 +32,19 @@ def test_nothing_is_well_without_agent_and_configuration(tmp_path, name):
     assert found and all(sign == expected for _, sign in found) or name == "unit", found
 
 
+BARE = """virtual_routers = ( { name = "six"; interface = "lo"; vrid = 1; addresses = [ "2001:db8::1" ]; },
+                    { name = "four"; interface = "nosuch0"; vrid = 2; addresses = [ "192.0.2.1" ]; } );
+"""
+
+
+@pytest.mark.parametrize("name, subjects", [("api", [None]), ("arp", ["six", "four"]), ("route", ["six", "four"]), ("publishing", [None])])
+def test_a_finder_that_does_not_apply_says_so(tmp_path, agent, name, subjects):
+    (tmp_path / "vipd.conf").write_text(BARE)
+    found = json.loads(agent.run("-o", "json", "doctor", "--bird", "/nonexistent", "-c", str(tmp_path / "vipd.conf"), name).stdout)["findings"]
+    assert [(finding["sign"], finding["subject"]) for finding in found] == [("unknown", subject) for subject in subjects], found
+    assert all(finding["found"] for finding in found)
+
+
 def test_what_a_silent_engine_said_is_not_believed(agent):
     agent.status["version"] = VERSION
     grouped(agent.status, member(2))

@@ -13,7 +13,7 @@ from testbed import BUILD, NAME, PREFIX, VIP, run, wait_for
 
 RESOLVER = f"[{PREFIX}50]:5353"
 CALICO_AS, ROUTER_AS = 65010, 65101
-NOT_HERE = {"unit", "kube-proxy", "firewall"}  # no systemd, no Kubernetes; adverts pass in one direction only
+NOT_HERE = {"unit", "kube-proxy", "firewall", "arp", "publishing"}  # no systemd, Kubernetes, IPv4, publish; adverts pass in one direction only
 
 NAMED = """
 options {{

@@ -18,7 +18,7 @@ def is_green(node):
     first = node is node.testbed.nodes[0]
     doctor.exits()
     assert doctor.troubles() == set(), doctor
-    assert doctor.signs("unknown") == NOT_HERE | (set() if first else {"bgp"})
+    assert doctor.signs("unknown") == NOT_HERE | (set() if first else {"bgp", "route"})
     assert [finding["sign"] for finding in doctor.of("firewall")] == (["unknown", "fine"] if first else ["fine", "unknown"])
     expected = {"configuration", "secrets", "agent", "reload", "router", "interface", "peers", "holder", "conflict", "group", "speakers", "kernel", "wire",
                 "foreign", "firewall", "clock", "health", "api", "name", "publish", "k3s"}
