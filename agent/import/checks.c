@@ -204,6 +204,7 @@ static void use(struct import *import, struct router *router, struct node *node,
 		    "dropped: \"reverse\" turns it around, and vipd has no such thing; let the check itself "
 		    "ask "
 		    "the contrary");
+		import->lost = true;
 		return;
 	}
 	int right = weight.value < -USE_MAX ? -USE_MAX : weight.value > USE_MAX ? USE_MAX : weight.value;
@@ -224,10 +225,12 @@ void import_use(struct import *import, struct router *router, struct node *list,
 	list->taken = 1;
 	for (struct node *at = list->children; (at = next_item(import, at)); at = at->next) {
 		struct check *check = import_check_find(import, at->words[0], process);
-		if (check)
+		if (check) {
 			use(import, router, at, check);
-		else
-			note(import, at, "dropped: there is no %s of this name",
-			    process ? "vrrp_track_process" : "vrrp_script");
+			continue;
+		}
+		note(import, at, "dropped: there is no %s of this name",
+		    process ? "vrrp_track_process" : "vrrp_script");
+		import->lost = true;
 	}
 }

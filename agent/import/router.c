@@ -123,6 +123,13 @@ static void take_processes(struct import *import, struct router *router, struct 
 	import_use(import, router, node, true);
 }
 
+static void take_other_health(struct import *import, struct router *router, struct node *node)
+{
+	(void)router;
+	note_dropped(import, node);
+	import->lost = true;
+}
+
 /* In this order, because some depend on those before. */
 static const struct rule {
 	const char *word;
@@ -146,6 +153,8 @@ static const struct rule {
     {"track_interface", take_tracks, true},
     {"track_script", take_scripts, true},
     {"track_process", take_processes, true},
+    {"track_file", take_other_health, true},
+    {"track_bfd", take_other_health, true},
 };
 
 static void take(struct import *import, struct router *router, struct node *node, const struct rule *rule)
@@ -215,6 +224,7 @@ void import_instance(struct import *import, struct node *node)
 	if (node->count < 2 || import->router_count == CONFIG_ROUTERS_MAX) {
 		note_block(import, node, "%s",
 		    node->count < 2 ? "it has no name" : "vipd has at most 255 virtual routers");
+		import->lost = true;
 		return;
 	}
 	struct router *router = &import->routers[import->router_count++];

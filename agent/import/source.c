@@ -220,6 +220,8 @@ static void take_include(struct import *import, const struct file *file, const c
 	if (result)
 		note_place(
 		    import, file->path, file->line, "include %s: dropped: there is no such file", pattern);
+	/* A directory with nothing in it is as it was meant. */
+	import->lost |= result && (!path || !strpbrk(pattern, "*?[{") || access(dirname(path), R_OK | X_OK));
 	for (size_t i = 0; i < found.gl_pathc && !import->failed; i++) {
 		struct file inner = {
 		    .path = obstack_copy0(&import->memory, found.gl_pathv[i], strlen(found.gl_pathv[i])),
@@ -305,6 +307,7 @@ static void take_file(struct import *import, struct file *file)
 	if (why) {
 		note_place(import, file->path, 0, "cannot read: %s", why);
 		import->failed |= !file->depth || loops;
+		import->lost = true;
 	}
 	for (char *rest = why ? NULL : text; rest && !import->failed;) {
 		char *line = next_line(import, file, &rest);

@@ -15,7 +15,8 @@ HERE = pathlib.Path(__file__).parent.resolve() / "keepalived"
 NAMES = sorted(path.stem for path in HERE.glob("*.conf"))
 NOT_YET = "What is printed is not right yet; mend these lines of it:\n"
 WARNING = "vipd.conf: warning: "  # of vipd, whose words are tested elsewhere
-NOT_ALL = ("adverts", "braces", "broken", "extremes", "includes", "one-line")  # exit 1
+NOT_ALL = """adverts braces broken extremes includes lost one-line processes services sync-weights track-process
+    variables""".split()  # exit 1
 MANUAL = pathlib.Path("/usr/share/man/man5/keepalived.conf.5.gz")
 SMALL = "vrrp_instance a { interface eth0\nvirtual_router_id 1\nadvert_int 1\nvirtual_ipaddress { 2001:db8::1 }\n}\n"
 
@@ -92,6 +93,27 @@ def test_what_is_not_one(tmp_path):
     for path, why in ((tmp_path / "none", "No such file or directory"), ("/", "it is a directory"), ("/dev/zero", "it is not a regular file")):
         done = vipctl_import(path)
         assert done.returncode == 1 and f"{path}: cannot read: {why}" in done.stderr and not done.stdout
+
+
+def test_what_is_printed_but_does_less(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "directory").mkdir()
+    path = tmp_path / "keepalived.conf"
+    scripts = "".join(f'vrrp_script s{i} {{ script "/bin/true" }}\n' for i in range(65))
+
+    def done(inside, before=""):
+        path.write_text(before + SMALL[:-2] + inside + "}\n")
+        done = vipctl_import(path)
+        assert "virtual_routers = (" in done.stdout
+        assert ("does not do all" in done.stderr) == done.returncode
+        return done.returncode
+
+    assert done("") == done("", f"include {tmp_path}/empty/*.conf\n") == done("track_script {\ns1\n}\n", scripts) == 0
+    for part in ("none/*.conf", "none.conf", "directory"):
+        assert done("", f"include {tmp_path}/{part}\n") == 1, part
+    assert done("track_script {\ns64\n}\n", scripts) == done("track_script {\ns1 weight 10 reverse\n}\n", scripts) == 1
+    assert done("track_process {\nnone\n}\n") == done("track_file {\nnone\n}\n") == done("track_bfd {\nnone\n}\n") == 1
+    assert done("track_interface {\n" + "".join(f"eth{i}\n" for i in range(1, 10)) + "}\n") == 1
 
 
 def test_only_the_first_of_very_many_notes(tmp_path):
