@@ -10,7 +10,6 @@
 #define MS		 USEC_PER_MS
 #define SEC		 USEC_PER_SEC
 #define HOUR		 (3600 * USEC_PER_SEC)
-#define PRIORITY_MIN	 32
 #define PRIORITY_MAX	 254
 #define PRIORITY_DEFAULT 100 /* RFC 9568 section 6.1 */
 #define LEASE_DEFAULT_S	 3
@@ -33,7 +32,7 @@ static const struct key router_keys[] = {
 	    .example = ADDRESSES_EXAMPLE, .refuse_address = refuse_virtual,
 	    .wrong = "write an address of the prefix that the interface is in, as in \"192.0.2.100\" or "
 		     "\"2001:db8::100\""}},
-    {"priority", &type_number, FIELD(config_router, priority), .example = "100", .min = PRIORITY_MIN,
+    {"priority", &type_number, FIELD(config_router, priority), .example = "100", .min = CONFIG_PRIORITY_MIN,
 	.max = PRIORITY_MAX,
 	.note = "1..31 is the band of unhealthy routers, 255 is reserved for the owner of the address"},
     {"advert_interval", &type_duration, FIELD(config_router, advert_interval_us), .example = "\"100ms\"",

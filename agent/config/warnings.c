@@ -3,6 +3,7 @@
  * What is right, and will hardly do what was meant. It changes nothing; `vipd -n` says it.
  */
 #include <arpa/inet.h>
+#include <fnmatch.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,8 @@
 
 #define SEPARATORS " \t\n;&|()`\"'$<>"
 
-/* Programs in the commands of keepalived that do not do the same here; some only with another word behind. */
+/* Programs in the commands of keepalived that do not do the same here; some only with a word of this pattern
+ * behind. */
 static const struct {
 	const char *name, *with, *why, *instead;
 } programs[] = {
@@ -24,12 +26,29 @@ static const struct {
 #define NO_RIGHT                                                                                             \
 	"write a check that needs none, or have a job of root write a file and look at it with type = "      \
 	"\"file\""
+#define RAW    "runs without any privilege, and so may not send or read raw packets"
+#define RULES  "runs without any privilege, and so may not read the rules of the kernel"
+#define SOCKET "runs as the user of run_as, who may not open the socket of another program everywhere"
+#define JOIN   "put that user into the group of the socket, or " SERVED
 #define ENGINE "runs without any privilege, and so may not ask a container engine of root"
     {"killall", NULL, UNSEEN, PROCESS},
     {"pkill", NULL, UNSEEN, PROCESS},
     {"pgrep", NULL, UNSEEN, PROCESS},
     {"pidof", NULL, UNSEEN, PROCESS},
     {"kill", "-0", UNSEEN, PID_FILE},
+    {"kill", "-s", UNSEEN, PID_FILE},
+    {"lsof", NULL, UNSEEN, SERVED},
+    {"fuser", NULL, UNSEEN, SERVED},
+    {"ss", "-*p*", UNSEEN, SERVED},
+    {"netstat", "-*p*", UNSEEN, SERVED},
+    {"arping", NULL, RAW, NO_RIGHT},
+    {"tcpdump", NULL, RAW, NO_RIGHT},
+    {"iptables", NULL, RULES, NO_RIGHT},
+    {"ip6tables", NULL, RULES, NO_RIGHT},
+    {"nft", NULL, RULES, NO_RIGHT},
+    {"ipvsadm", NULL, RULES, NO_RIGHT},
+    {"socat", "*.sock*", SOCKET, JOIN},
+    {"nc", "*.sock*", SOCKET, JOIN},
     {"systemctl", NULL, UNIT, SERVED},
     {"service", "status", UNIT, SERVED},
     {"sudo", NULL, RIGHTS, NO_RIGHT},
@@ -45,18 +64,16 @@ static const struct {
 	"write type = \"kubernetes\""},
 };
 
-/* Where it is named: as a word of the text, of a program with or without directory. Returns what is behind
- * it.
- */
-static const char *find_word(const char *text, const char *name)
+/* Where a word is of this pattern, with or without the directory of a program. Returns what is behind it. */
+static const char *find_word(const char *text, const char *pattern)
 {
-	size_t length = strlen(name);
 	for (text += strspn(text, SEPARATORS); *text; text += strspn(text, SEPARATORS)) {
+		char word[CONFIG_COMMAND_MAX];
 		size_t size = strcspn(text, SEPARATORS);
+		snprintf(word, sizeof word, "%.*s", (int)size, text);
+		const char *name = *word == '/' ? strrchr(word, '/') + 1 : word;
 		text += size;
-		if (size >= length && !strncmp(text - length, name, length) &&
-		    (size == length ||
-			(text[-(ptrdiff_t)size] == '/' && text[-(ptrdiff_t)length - 1] == '/')))
+		if (!fnmatch(pattern, name, 0) || !fnmatch(pattern, word, 0))
 			return text;
 	}
 	return NULL;
@@ -135,6 +152,17 @@ static bool asks_virtual(const struct config *config, const struct config_check 
 	return address_parse(host, &address) && config_has_address(config, &address);
 }
 
+/* It is compared with the whole name of a program. */
+static void warn_of_process(
+    struct config_errors *warnings, const struct config *config, const struct config_check *check)
+{
+	if (strpbrk(check->process, " *?["))
+		config_errors_add(warnings,
+		    "%s: warning: check \"%s\": process = \"%s\": is compared with the whole name of a "
+		    "program, which has no arguments and is not a pattern; write that name alone\n",
+		    config->path, check->name, check->process);
+}
+
 static void warn_of_target(
     struct config_errors *warnings, const struct config *config, const struct config_check *check)
 {
@@ -163,6 +191,22 @@ static void warn_of_tmp(const struct config_path *named, void *context)
 		    "(PrivateTmp=), "
 		    "in which it is not; put it elsewhere, as in /run or /usr/local/bin\n",
 		    warning->config->path, named->owner, named->key, path);
+}
+
+/* No shell splits it. */
+static void warn_of_blank(const struct config_path *named, void *context)
+{
+	const struct warning *warning = context;
+	bool is_command = !strcmp(named->key, "command");
+	if (named->use == PATH_PROGRAM && !named->repeated && strchr(named->path, ' '))
+		config_errors_add(warning->warnings,
+		    "%s: warning: %s%s = \"%s\": is one word, and no shell splits it: a program of this "
+		    "whole name "
+		    "is started; %s\n",
+		    warning->config->path, named->owner, named->key, named->path,
+		    is_command
+			? "write each word in quotes of its own, as in [ \"/bin/sh\", \"-c\", \"true\" ]"
+			: "write a script that has the arguments, and name that");
 }
 
 /* A check changes something by being named in a virtual router. */
@@ -215,10 +259,20 @@ static void warn_of_uses(
 static void warn_of_idle(
     struct config_errors *warnings, const struct config *config, const struct config_router *router)
 {
+	bool weighs = false, must = false;
+	for (unsigned i = 0; i < router->use_count; i++) {
+		weighs |= router->uses[i].weight != 0;
+		must |= !router->uses[i].weight;
+	}
 	const struct {
 		bool idle;
 		const char *key, *why;
 	} idle[] = {
+	    {weighs && router->priority == CONFIG_PRIORITY_MIN, "weight",
+		"priority is the lowest of healthy routers already, and cannot be lowered"},
+	    {router->when_unhealthy != UNHEALTHY_DEMOTE && weighs && !must && !router->track_count,
+		"when_unhealthy",
+		"each check has a weight and only lowers the priority, so it is always healthy"},
 	    {router->preempt_delay_us && !router->preempt, "preempt_delay",
 		"preempt = false, and so no server takes the address from a healthy holder, sooner or later"},
 	    {router->port_count && !router->reset_connections, "ports",
@@ -254,6 +308,7 @@ void config_warn(struct config *config, struct config_errors *warnings)
 {
 	memset(warnings, 0, sizeof *warnings);
 	config_paths(config, warn_of_tmp, &(struct warning){config, warnings});
+	config_paths(config, warn_of_blank, &(struct warning){config, warnings});
 	for (unsigned i = 0; i < config->router_count; i++) {
 		warn_of_weights(warnings, config, &config->routers[i]);
 		warn_of_uses(warnings, config, &config->routers[i]);
@@ -261,6 +316,7 @@ void config_warn(struct config *config, struct config_errors *warnings)
 	}
 	for (unsigned i = 0; i < config->written_checks; i++) {
 		warn_of_command(warnings, config, &config->checks[i]);
+		warn_of_process(warnings, config, &config->checks[i]);
 		warn_of_target(warnings, config, &config->checks[i]);
 		warn_of_unused(warnings, config, i);
 	}

@@ -28,6 +28,7 @@
 #define CONFIG_WORDS_MAX     16 /* of a command */
 #define CONFIG_PUBLISH_MAX   8
 #define CONFIG_PORTS_MAX     16
+#define CONFIG_PRIORITY_MIN  32 /* of a healthy router */
 
 #define CONFIG_NAME_MAX	     64
 #define CONFIG_INTERFACE_MAX 16 /* IFNAMSIZ */
