@@ -7,9 +7,10 @@
 
 #include "import/import.h"
 
-#define WEIGHT_MAX 254 /* of processes; scripts have 253 */
-#define USE_MAX	   222 /* vipd's */
-#define TIMES_MAX  100
+#define WEIGHT_MAX	   254 /* of processes; scripts have 253 */
+#define USE_MAX		   222 /* vipd's */
+#define TIMES_MAX	   100
+#define SCRIPT_INTERVAL_US 1000000 /* keepalived's default; that of timeout is the interval */
 
 /* Names have fewer characters here. */
 const char *import_name(struct import *import, struct node *node)
@@ -42,6 +43,8 @@ static struct check *check_begin(struct import *import, struct node *node)
 	*check = (struct check){.name = node->words[1],
 	    .printed_name = import_name(import, node),
 	    .origin = node,
+	    .fall = 1,
+	    .rise = 1,
 	    .is_process = !strcmp(node->words[0], "vrrp_track_process")};
 	return check;
 }
@@ -125,6 +128,10 @@ void import_script(struct import *import, struct node *node)
 		return;
 	for (struct node *at = node->children; (at = next_item(import, at)); at = at->next)
 		take_script_word(import, check, at);
+	if (!check->interval_us)
+		check->interval_us = SCRIPT_INTERVAL_US;
+	if (!check->timeout_us)
+		check->timeout_us = check->interval_us;
 	if (check->script)
 		check->script->taken = check->script->count;
 	if (check->script && script_read(import, check->script, check)) {

@@ -45,7 +45,7 @@ struct check {
 	unsigned count;
 	const char *words[CONFIG_WORDS_MAX]; /* exec */
 	int64_t interval_us, timeout_us;     /* 0: vipd's own */
-	int fall, rise;			     /* 0: vipd's own */
+	int fall, rise;
 	struct weight weight;
 	bool used;
 };
