@@ -7,8 +7,8 @@
 
 #include "import/import.h"
 
-#define WEIGHT_MAX	   254 /* of processes; scripts have 253 */
-#define USE_MAX		   222 /* vipd's */
+#define WEIGHT_MAX	   9999 /* more than keepalived takes: use() says what becomes of it */
+#define USE_MAX		   222	/* vipd's */
 #define TIMES_MAX	   100
 #define SCRIPT_INTERVAL_US 1000000 /* keepalived's default; that of timeout is the interval */
 
@@ -53,8 +53,14 @@ static struct check *check_begin(struct import *import, struct node *node)
 static void read_weight(struct import *import, struct node *node, unsigned index, struct weight *weight)
 {
 	struct weight read = {0};
-	if (!read_whole(import, node, index, -WEIGHT_MAX, WEIGHT_MAX, &read.value))
+	if (!read_whole(import, node, index, -WEIGHT_MAX, WEIGHT_MAX, &read.value)) {
+		if (weight->value)
+			note(import, node, "changed: the weight is %d", weight->value);
+		else
+			note(import, node,
+			    "changed: without a weight a failing check makes the server unhealthy");
 		return;
+	}
 	const char *behind = index + 1 < node->count ? node->words[index + 1] : "";
 	read.reverse = !strcmp(behind, "reverse");
 	if (read.reverse || !strcmp(behind, "noreverse") || !strcmp(behind, "no_reverse"))
