@@ -205,12 +205,13 @@ static void note_adverts(struct import *import, const struct router *router)
 	import->lost = true;
 }
 
-/* IPv4 has both versions, and keepalived's default is the old one. */
+/* IPv4 has both versions, and keepalived's default is the old one; for IPv6 it speaks the new one, whatever
+ * is written. */
 static void note_version(struct import *import, const struct router *router)
 {
 	const char *version = router->version ? router->version : import->version;
 	bool ipv4 = router->address_count && is_ipv4(router->addresses[0]);
-	if (version ? strcmp(version, "3") != 0 : ipv4)
+	if (ipv4 && (!version || strcmp(version, "3") != 0))
 		note(import, router->origin,
 		    "changed: keepalived speaks VRRPv2 here, vipd VRRPv3; write vrrp_version 3 on every "
 		    "server before one "
