@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -76,15 +77,19 @@ void find_configuration(struct doctor *doctor)
 
 /* ---- files ---- */
 
+#define SYSTEM_ID_MAX 999 /* of Debian: users of services, as bind and those of k0s, who make such files */
+#define LINKS_MAX     16
+
 struct rule {
 	mode_t forbidden; /* permissions that nobody may have */
-	bool of_root;	  /* must belong to root */
+	uid_t owner_max;  /* to whom it may belong, and whose group may write if that is not forbidden */
 	const char *mode; /* what chmod would make right */
 };
 
-static const struct rule unchangeable = {S_IWGRP | S_IWOTH, true, "go-w"},
-			 advert_key = {S_IRWXG | S_IRWXO, true, "600"}, secret = {S_IRWXO, false, "o="},
-			 public = {S_IWOTH, false, "o-w"};
+static const struct rule unchangeable = {S_IWGRP | S_IWOTH, 0, "go-w"},
+			 advert_key = {S_IRWXG | S_IRWXO, 0, "600"},
+			 secret = {S_IRWXO, SYSTEM_ID_MAX, "g-w,o="},
+			 public = {S_IWOTH, SYSTEM_ID_MAX, "go-w"};
 
 /* What vipd reads; NULL: that is not read as root, or `vipd -n` looks at it. */
 static const struct rule *rule_of(const struct config_path *named)
@@ -104,45 +109,95 @@ struct look {
 	struct doctor *doctor;
 	bool well;
 	unsigned files, secrets;
-	char directory[CONFIG_PATH_MAX]; /* the last one */
 };
 
-/* Returns whether it is as the rule wants it; says so if not. */
-static bool file_look(struct doctor *doctor, const char *path, const struct rule *rule)
+/* Says each thing once: files share directories. */
+static void wrong_tell(
+    struct look *look, enum doctor_sign sign, const char *advice, const char *path, const char *what)
 {
-	struct stat st;
-	if (stat(path, &st) < 0) {
-		bool forbidden = errno == EACCES && !is_root();
-		finding_add(doctor, forbidden ? DOCTOR_UNKNOWN : DOCTOR_FAILURE, "",
-		    forbidden ? ADVICE_ROOT : "vipd needs it: make it, or correct the path in vipd.conf",
-		    "%s: %s", path, strerrordesc_np(errno));
-	} else if (rule->of_root && st.st_uid != 0) {
-		finding_add(doctor, DOCTOR_FAILURE, "", NULL, "%s belongs to uid %u, who can change it", path,
-		    (unsigned)st.st_uid);
-		finding_advise(doctor, "chown root %s", path);
-	} else if (st.st_mode & rule->forbidden) {
-		finding_add(doctor, DOCTOR_FAILURE, "", NULL, "%s has mode %04o: others can %s it", path,
-		    (unsigned)st.st_mode & 07777, rule->forbidden & S_IROTH ? "read or change" : "change");
-		finding_advise(doctor, "chmod %s %s", rule->mode, path);
-	} else {
-		return true;
-	}
-	return false;
+	char found[CONFIG_PATH_MAX + 128];
+	const struct doctor_report *report = look->doctor->report;
+	snprintf(found, sizeof found, "%s%s", path, what);
+	look->well = false;
+	for (size_t i = 0; i < report->count; i++)
+		if (strcmp(report->items[i].found, found) == 0)
+			return;
+	finding_add(look->doctor, sign, "", NULL, "%s", found);
+	finding_advise(look->doctor, "%s", advice);
 }
 
-/* Who may write to its directory can replace it. */
+static void status_look(
+    struct look *look, const char *path, const struct stat *st, mode_t forbidden, const struct rule *rule)
+{
+	char what[96], advice[CONFIG_PATH_MAX + 32];
+	if (st->st_uid > rule->owner_max) {
+		snprintf(what, sizeof what, " belongs to uid %u, who can change it", (unsigned)st->st_uid);
+		snprintf(advice, sizeof advice, "chown root %s", path);
+	} else if (st->st_mode & forbidden) {
+		snprintf(what, sizeof what, " has mode %04o: others can %s it", (unsigned)st->st_mode & 07777,
+		    forbidden & S_IROTH ? "read or change" : "change");
+		snprintf(advice, sizeof advice, "chmod %s %s", rule->mode, path);
+	} else {
+		return;
+	}
+	wrong_tell(look, DOCTOR_FAILURE, advice, path, what);
+}
+
+static mode_t forbidden_to_others(const struct rule *rule, const struct stat *st)
+{
+	return rule->forbidden | (st->st_gid > rule->owner_max ? S_IWGRP : 0);
+}
+
+static void file_look(struct look *look, const char *path, const struct rule *rule)
+{
+	char what[64];
+	struct stat st;
+	if (stat(path, &st) == 0) {
+		status_look(look, path, &st, forbidden_to_others(rule, &st), rule);
+		return;
+	}
+	bool forbidden = errno == EACCES && !is_root();
+	snprintf(what, sizeof what, ": %s", strerrordesc_np(errno));
+	wrong_tell(look, forbidden ? DOCTOR_UNKNOWN : DOCTOR_FAILURE,
+	    forbidden ? ADVICE_ROOT : "vipd needs it: make it, or correct the path in vipd.conf", path, what);
+}
+
+/*
+ * Who may write to a directory above a file, or above what a symbolic link leads to, can replace it; not
+ * where it is sticky. What is not there is said of the file.
+ */
+static void directories_look(struct look *look, const char *path, const struct rule *rule, unsigned links)
+{
+	char copy[CONFIG_PATH_MAX], target[CONFIG_PATH_MAX], whole[2 * CONFIG_PATH_MAX];
+	struct stat st;
+	snprintf(copy, sizeof copy, "%s", path);
+	const char *directory = dirname(copy);
+	const struct rule above = {S_IWOTH | (rule->forbidden & S_IWGRP), rule->owner_max, "go-w"};
+	if (strcmp(directory, path) == 0)
+		return;
+	directories_look(look, directory, rule, links);
+	if (stat(directory, &st) == 0)
+		status_look(look, directory, &st, st.st_mode & S_ISVTX ? 0 : forbidden_to_others(&above, &st),
+		    &above);
+	ssize_t length = readlink(path, target, sizeof target);
+	if (length <= 0 || length == (ssize_t)sizeof target || links == LINKS_MAX)
+		return;
+	snprintf(whole, sizeof whole, "%s%s%.*s", *target == '/' ? "" : directory, *target == '/' ? "" : "/",
+	    (int)length, target);
+	if (strlen(whole) < CONFIG_PATH_MAX)
+		directories_look(look, whole, rule, links + 1);
+}
+
+/* Into the directory of a configuration nobody else may write at all: vipd would include what is added. */
 static void look_at_file(const char *file, void *context)
 {
 	struct look *look = context;
 	char path[CONFIG_PATH_MAX];
 	snprintf(path, sizeof path, "%s", file);
-	const char *directory = dirname(path);
 	look->files++;
-	look->well &= file_look(look->doctor, file, &unchangeable);
-	if (strcmp(directory, look->directory) == 0)
-		return;
-	snprintf(look->directory, sizeof look->directory, "%s", directory);
-	look->well &= file_look(look->doctor, directory, &unchangeable);
+	file_look(look, file, &unchangeable);
+	file_look(look, dirname(path), &unchangeable);
+	directories_look(look, file, &unchangeable, 0);
 }
 
 static void look_at_secret(const struct config_path *named, void *context)
@@ -152,18 +207,21 @@ static void look_at_secret(const struct config_path *named, void *context)
 	if (!rule || named->repeated)
 		return;
 	look->secrets++;
-	look->well &= file_look(look->doctor, named->path, rule);
+	file_look(look, named->path, rule);
+	directories_look(look, named->path, rule, 0);
 }
 
 void find_secrets(struct doctor *doctor)
 {
 	struct look look = {.doctor = doctor, .well = true};
-	config_files(doctor->config_path, look_at_file, &look);
+	char path[2 * CONFIG_PATH_MAX], *here = *doctor->config_path == '/' ? NULL : getcwd(NULL, 0);
+	snprintf(path, sizeof path, "%s%s%s", here ? here : "", here ? "/" : "", doctor->config_path);
+	free(here);
+	config_files(path, look_at_file, &look);
 	config_paths(&doctor->config, look_at_secret, &look);
 	if (look.well)
 		finding_add(doctor, DOCTOR_FINE, "", NULL,
-		    "only root can change the configuration (files: %u) or read its secrets (keys, tokens "
-		    "and "
-		    "certificates: %u)",
+		    "only root can change the configuration (files: %u), and only root and users of services "
+		    "can read or change its secrets (keys, tokens and certificates: %u)",
 		    look.files, look.secrets);
 }

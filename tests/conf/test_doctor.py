@@ -108,7 +108,7 @@ def files(tmp_path):
 @pytest.mark.skipif(os.geteuid() != 0, reason="files of root")
 def test_secrets_that_only_root_can_read(files):
     done = subprocess.run([VIPCTL, "-s", "/nonexistent", "doctor", "-c", files / "vipd.conf", "secrets"], capture_output=True, text=True)
-    assert "only root can change the configuration (files: 2) or read its secrets (keys, tokens and certificates: 7)" in done.stdout, done
+    assert "only root can change the configuration (files: 2), and only root and users of services can read or change its secrets (keys, tokens and certificates: 7)" in done.stdout, done
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="files of root")
@@ -116,6 +116,47 @@ def test_secrets_that_only_root_can_read(files):
 def test_what_others_may_read_or_change(files, name):
     (files / name).chmod(0o666 if name != "conf.d" else 0o777)
     assert doctor("/nonexistent", "-c", files / "vipd.conf", "secrets") == [("secrets", "failure")]
+
+
+def keys_in_a_directory_of_all(files):
+    (files / "keys").mkdir()
+    (files / "keys").chmod(0o777)
+    (files / "tsig").rename(files / "keys/tsig")
+    (files / "tsig").symlink_to("keys/tsig")
+
+
+def configuration_below_a_directory_of_all(files):
+    """Which root's own directory in it does not mend."""
+    (files / "all/own").mkdir(parents=True)
+    (files / "all").chmod(0o777)
+    (files / "conf.d").rename(files / "all/own/conf.d")
+    (files / "conf.d").symlink_to(files / "all/own/conf.d")
+
+
+def configuration_linked_into_a_directory_of_all(files):
+    (files / "all").mkdir()
+    (files / "all").chmod(0o777)
+    (files / "conf.d/more.conf").rename(files / "all/more.conf")
+    (files / "conf.d/more.conf").symlink_to("../all/more.conf")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of root")
+@pytest.mark.parametrize("change, found", [
+    (lambda files: os.chown(files / "tsig", 1000, 0), "tsig belongs to uid 1000, who can change it"),
+    (lambda files: os.chown(files / "ca", 1000, 0), "ca belongs to uid 1000, who can change it"),
+    (lambda files: os.chown(files / "key", 0, 1000) or (files / "key").chmod(0o660), "key has mode 0660: others can read or change it"),
+    (keys_in_a_directory_of_all, "keys has mode 0777: others can change it"),
+    (configuration_below_a_directory_of_all, "all has mode 0777: others can change it"),
+    (configuration_linked_into_a_directory_of_all, "all has mode 0777: others can change it"),
+    (lambda files: files.chmod(0o777), " has mode 0777: others can change it"),
+    (lambda files: os.chown(files / "tsig", 100, 100) or (files / "tsig").chmod(0o660), None),  # as BIND's
+])
+def test_who_may_replace_them(files, change, found):
+    """And says it once, however many files it is about."""
+    change(files)
+    done = subprocess.run([os.path.abspath(VIPCTL), "-s", "/nonexistent", "-o", "json", "doctor", "-c", "vipd.conf", "secrets"], cwd=files, capture_output=True, text=True)
+    said, = json.loads(done.stdout)["findings"]
+    assert (said["sign"], said["found"].endswith(found or "7)")) == ("failure" if found else "fine", True), said
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="files of root")
