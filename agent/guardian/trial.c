@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <ifaddrs.h>
 #include <libgen.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -108,12 +109,43 @@ static void look_at_program(const struct look *look, const struct config_path *n
 		    look->reading->config.run_as, strerrordesc_np(error), named->without);
 }
 
+/* What a shell or the like is told to run: the first path behind it, unless the text is in the command. */
+static void look_at_script(struct reading *reading, const struct config_check *check)
+{
+	static const char *const starters[] = {
+	    "sh", "bash", "dash", "python3", "perl", "env", "timeout", NULL};
+	const char *word = check->command, *name = strrchr(word, '/');
+	size_t known = 0;
+	while (name && starters[known] && strcmp(name + 1, starters[known]))
+		known++;
+	if (!name || !starters[known])
+		return;
+	for (unsigned i = 1; i < check->word_count; i++) {
+		word += strlen(word) + 1;
+		if (!strcmp(word, "-c") || !strcmp(word, "-e") || !strcmp(word, "-m"))
+			return;
+		if (*word != '/')
+			continue;
+		if (access(word, R_OK) < 0)
+			config_errors_add(&reading->warnings,
+			    "%s: warning: check \"%s\": command = … \"%s\": user %s cannot read it: %s; the "
+			    "check "
+			    "fails until it can\n",
+			    reading->config.path, check->name, word, reading->config.run_as,
+			    strerrordesc_np(errno));
+		return;
+	}
+}
+
 /* It need not be there, but one must be able to tell. */
 static void look_at_file(const struct look *look, const struct config_path *named)
 {
-	if (access(named->path, F_OK) < 0 && errno != ENOENT)
+	struct stat st = {0};
+	if (stat(named->path, &st) < 0 && errno != ENOENT)
 		warn_of_path(look, named, "user %s cannot look for it: %s; %s until it can",
 		    look->reading->config.run_as, strerrordesc_np(errno), named->without);
+	else if (!strcmp(named->key, "pid_file") && S_ISDIR(st.st_mode))
+		warn_of_path(look, named, "it is a directory; write the file with the number of the process");
 }
 
 /* Where vipd makes something: 0, or the error of that. */
@@ -240,6 +272,55 @@ static void look_at_interface(struct reading *reading, const struct config_route
 	}
 }
 
+static void look_for_interface(
+    struct reading *reading, const struct config_router *router, const char *key, const char *name)
+{
+	bool own = name == router->id.interface;
+	if (if_nametoindex(name))
+		return;
+	config_errors_add(&reading->warnings,
+	    "%s: warning: virtual router %s: %s = \"%s\": there is no such interface yet; it is %s until "
+	    "there is "
+	    "one (`ip -br link` lists them)\n",
+	    reading->config.path, router->name, key, name, own ? "in fault" : "unhealthy");
+}
+
+static bool has_address(const struct ifaddrs *at, const char *interface, const struct address *address)
+{
+	struct address found;
+	for (; at; at = at->ifa_next)
+		if (at->ifa_addr && !strcmp(at->ifa_name, interface) &&
+		    address_of_sockaddr(at->ifa_addr, &found) && address_equal(&found, address))
+			return true;
+	return false;
+}
+
+static void look_for_source(struct reading *reading, const struct config_router *router)
+{
+	struct ifaddrs *all = NULL;
+	char text[ADDRESS_TEXT_MAX];
+	if (address_is_unspecified(&router->source) || !if_nametoindex(router->id.interface) ||
+	    getifaddrs(&all) < 0)
+		return;
+	if (!has_address(all, router->id.interface, &router->source))
+		config_errors_add(&reading->warnings,
+		    "%s: warning: virtual router %s: source = \"%s\": %s does not have it yet; it is in "
+		    "fault until "
+		    "it has (`ip -br address` lists them)\n",
+		    reading->config.path, router->name, address_format(&router->source, text),
+		    router->id.interface);
+	freeifaddrs(all);
+}
+
+static void look_at_links(struct reading *reading, const struct config_router *router)
+{
+	look_for_interface(reading, router, "interface", router->id.interface);
+	for (unsigned i = 0; i < router->track_count; i++)
+		look_for_interface(reading, router, "track_interfaces", router->track[i]);
+	look_for_source(reading, router);
+	look_at_interface(reading, router);
+}
+
 static int become_user(const struct identity *identity)
 {
 	if (setgroups((size_t)identity->group_count, identity->groups) < 0 ||
@@ -255,8 +336,11 @@ static void look_at_paths(struct reading *reading, bool user_known)
 	secrets_read_certificates(&reading->config, look.secrets);
 	config_paths(&reading->config, look_at, &look);
 	look.as_user = true;
-	if (user_known && become_user(&reading->identity) == 0)
-		config_paths(&reading->config, look_at, &look);
+	if (!user_known || become_user(&reading->identity) < 0)
+		return;
+	config_paths(&reading->config, look_at, &look);
+	for (unsigned i = 0; i < reading->config.written_checks; i++)
+		look_at_script(reading, &reading->config.checks[i]);
 }
 
 void trial_look(struct reading *reading, const char *path)
@@ -278,7 +362,7 @@ void trial_look(struct reading *reading, const char *path)
 	for (unsigned i = 0; i < config->check_count; i++)
 		look_up_hosts(reading, &config->checks[i]);
 	for (unsigned i = 0; i < config->router_count; i++)
-		look_at_interface(reading, &config->routers[i]);
+		look_at_links(reading, &config->routers[i]);
 	look_at_paths(reading, !user);
 }
 

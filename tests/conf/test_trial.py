@@ -11,7 +11,7 @@ import tempfile
 import pytest
 
 VIPD = os.path.abspath(os.path.join(os.environ.get("VIPD_BUILD", "build"), "vipd"))
-ROUTER = 'virtual_routers = ( { interface = "eth0"; vrid = 100; addresses = [ "2001:db8::100" ]; %s} );\n'
+ROUTER = 'virtual_routers = ( { interface = "lo"; vrid = 100; addresses = [ "2001:db8::100" ]; %s} );\n'
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can look")
 
@@ -152,6 +152,41 @@ def test_programs_are_those_that_the_user_can_execute(trial):
         f'check "c": command = "{closed}": user nobody cannot execute it: Permission denied; the check fails until it can']
     assert trial.warnings(check(f'type = "exec"; command = [ "{trial.directory}" ];')) == [
         f'check "c": command = "{trial.directory}": user nobody cannot execute it: Is a directory; the check fails until it can']
+
+
+def test_scripts_are_those_that_the_user_can_read(trial):
+    there = trial.file("there")
+    for words in (f'"/bin/sh", "{there}"', '"/bin/sh", "-c", "/none"', '"/bin/true", "/none"', f'"/usr/bin/env", "bash", "{there}", "/none"'):
+        assert trial.warnings(check(f'type = "exec"; command = [ {words} ];')) == []
+    closed = trial.file("closed", mode=0o600)
+    for words, path, why in (('"/bin/sh", "/none"', "/none", "No such file or directory"),
+                             (f'"/usr/bin/env", "bash", "{closed}"', closed, "Permission denied")):
+        assert trial.warnings(check(f'type = "exec"; command = [ {words} ];')) == [
+            f'check "c": command = … "{path}": user nobody cannot read it: {why}; the check fails until it can']
+
+
+def test_a_pid_file_is_a_file(trial):
+    assert trial.warnings(check('type = "process"; pid_file = "/run/none.pid";')) == []
+    assert trial.warnings(check('type = "file"; path = "/etc";')) == []
+    assert trial.warnings(check('type = "process"; pid_file = "/etc";')) == [
+        'check "c": pid_file = "/etc": it is a directory; write the file with the number of the process']
+
+
+def test_interfaces_and_addresses_may_come_later(trial):
+    more = 'track_interfaces = [ "bond9" ]; source = "2001:db8::9"; peers = [ "2001:db8::8" ]; '
+    there = trial.run("").stderr
+    trial.file("vipd.conf", (ROUTER % more) + 'run_as = "nobody";\ncontrol = { group = "root"; };\n')
+    def say():
+        done = subprocess.run([VIPD, "-n", "-c", trial.path], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stderr.replace(f"{trial.path}: warning: virtual router vr100: ", "").splitlines()
+    assert there == "" and say() == [
+        'track_interfaces = "bond9": there is no such interface yet; it is unhealthy until there is one (`ip -br link` lists them)',
+        'source = "2001:db8::9": lo does not have it yet; it is in fault until it has (`ip -br address` lists them)']
+    trial.file("vipd.conf", (ROUTER.replace('"lo"', '"nosuch0"') % more) + 'run_as = "nobody";\ncontrol = { group = "root"; };\n')
+    assert say() == [
+        'interface = "nosuch0": there is no such interface yet; it is in fault until there is one (`ip -br link` lists them)',
+        'track_interfaces = "bond9": there is no such interface yet; it is unhealthy until there is one (`ip -br link` lists them)']
 
 
 def test_a_check_that_asks_the_virtual_address(trial):
