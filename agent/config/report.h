@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "vipd/characters.h"
 #include "vipd/config.h"
 #include "vipd/nearest.h"
 
@@ -70,12 +71,6 @@ int report_finish(struct report *report, struct config_errors *errors);
 
 /* ---- characters ---- */
 
-/* Of UTF-8: its size in bytes, 0 if the bytes are none. */
-size_t character_decode(const char *text, uint32_t *code);
-/* Whether it shows nothing, or something that looks like an ordinary blank. */
-bool character_unseen(uint32_t code);
-/* What it is, for somebody who has it outside of quotes, and what to do about it. */
-void character_describe(uint32_t code, const char **what, const char **advice);
 /* How many of `size` bytes to quote, at most `most`, without half a character at the end. */
 int text_cut(const char *text, size_t size, size_t most);
 /* The text with what is unseen as \u00a0, and what is not UTF-8 as \xff; as much as fits. Returns its size.

@@ -113,7 +113,8 @@ bool import_keepalived(const char *path, const char *id, FILE *out, FILE *notes)
 		    path);
 	else if (import->lost && !import->failed)
 		fprintf(notes,
-		    "What is printed does not do all that %s does; the lines above say what is missing.\n",
+		    "What is printed does not do all that %s asks for; the lines above say what is "
+		    "missing.\n",
 		    path);
 	obstack_free(&import->memory, NULL);
 	free(import);

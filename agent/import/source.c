@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "import/import.h"
+#include "vipd/characters.h"
 
 #define DEPTH_MAX	10
 #define PATTERNS_MAX	4
@@ -298,6 +299,24 @@ static char *next_line(struct import *import, struct file *file, char **rest)
 	return obstack_finish(&import->memory);
 }
 
+/* They come from web pages, and both programs take them as a part of a word, which they then do not know. */
+static void look_at_characters(struct import *import, const struct file *file, const char *text)
+{
+	for (size_t size; *text; text += size ? size : 1) {
+		const char *what, *advice;
+		uint32_t code;
+		size = character_decode(text, &code);
+		if (!size || code < 0x80 || !character_unseen(code))
+			continue;
+		character_describe(code, &what, &advice);
+		note_place(import, file->path, file->line,
+		    "there is %s (U+%04X) in it, which is taken as a part of a word; %s", what,
+		    (unsigned)code, advice);
+		import->lost = true;
+		return;
+	}
+}
+
 static void take_file(struct import *import, struct file *file)
 {
 	file->directory = dirname(obstack_copy0(&import->memory, file->path, strlen(file->path)));
@@ -311,6 +330,7 @@ static void take_file(struct import *import, struct file *file)
 	}
 	for (char *rest = why ? NULL : text; rest && !import->failed;) {
 		char *line = next_line(import, file, &rest);
+		look_at_characters(import, file, line);
 		size_t word = strcspn(line, " \t");
 		bool include = !strncmp(line, "include", strlen("include")) && word <= strlen("includer");
 		if (include && line[word])

@@ -15,7 +15,7 @@ HERE = pathlib.Path(__file__).parent.resolve() / "keepalived"
 NAMES = sorted(path.stem for path in HERE.glob("*.conf"))
 NOT_YET = "What is printed is not right yet; mend these lines of it:\n"
 WARNING = "vipd.conf: warning: "  # of vipd, whose words are tested elsewhere
-NOT_ALL = """adverts braces broken extremes includes lost one-line processes services sync-weights track-process
+NOT_ALL = """adverts braces broken characters extremes includes lost one-line processes services sync-weights track-process
     variables""".split()  # exit 1
 MANUAL = pathlib.Path("/usr/share/man/man5/keepalived.conf.5.gz")
 SMALL = "vrrp_instance a { interface eth0\nvirtual_router_id 1\nadvert_int 1\nvirtual_ipaddress { 2001:db8::1 }\n}\n"
