@@ -144,11 +144,23 @@ const char *name_lookup(
 	return trouble;
 }
 
+/* What the zone needs for the virtual addresses that there are. */
+static const char *records_wanted(const struct config *config)
+{
+	bool ipv4 = false, ipv6 = false;
+	for (unsigned r = 0; r < config->router_count; r++) {
+		ipv4 |= config_has_family(&config->routers[r], AF_INET);
+		ipv6 |= config_has_family(&config->routers[r], AF_INET6);
+	}
+	return ipv4 && ipv6 ? "AAAA or A" : ipv4 ? "A" : "AAAA";
+}
+
 static void name_judge(
     struct doctor *doctor, const char *trouble, const struct address *addresses, unsigned count)
 {
 	const char *name = doctor->request->name;
 	const char *resolver = doctor->request->resolver ? doctor->request->resolver : "/etc/resolv.conf";
+	const char *records = records_wanted(&doctor->config);
 	char virtuals[LIST_MAX] = "", others[LIST_MAX] = "";
 	for (unsigned i = 0; i < count; i++) {
 		bool is_virtual = config_has_address(&doctor->config, &addresses[i]);
@@ -159,13 +171,15 @@ static void name_judge(
 		finding_add(doctor, DOCTOR_FAILURE, "",
 		    "look at the zone; vipctl manifest --dns prints the record", "%s by %s: %s", name,
 		    resolver, trouble);
-	else if (*others)
-		finding_add(doctor, DOCTOR_FAILURE, "",
-		    "leave only the AAAA record of the virtual address; names of the nodes belong elsewhere",
+	else if (*others) {
+		finding_add(doctor, DOCTOR_FAILURE, "", NULL,
 		    "%s by %s leads also to %s, which is not a virtual address", name, resolver, others);
-	else if (!*virtuals)
+		finding_advise(doctor,
+		    "leave only the %s record of the virtual address; names of the nodes belong elsewhere",
+		    records);
+	} else if (!*virtuals)
 		finding_add(doctor, DOCTOR_FAILURE, "", "add it; vipctl manifest --dns prints the record",
-		    "%s by %s: no AAAA record", name, resolver);
+		    "%s by %s: no %s record", name, resolver, records);
 	else
 		finding_add(doctor, DOCTOR_FINE, "", NULL, "%s by %s leads to %s and nowhere else", name,
 		    resolver, virtuals);

@@ -3,7 +3,10 @@
 
 import json
 import os
+import socket
+import struct
 import subprocess
+import threading
 
 import pytest
 
@@ -12,8 +15,8 @@ from fake_agent import VERSION, VIPCTL, agent, engine_hangs, grouped, member, ta
 OF_THE_ENGINE = {"router", "holder", "conflict", "group"}
 
 
-def doctor(socket, *arguments):
-    done = subprocess.run([VIPCTL, "-s", str(socket), "-o", "json", "doctor", *map(str, arguments)], capture_output=True, text=True, timeout=60)
+def doctor(path, *arguments):
+    done = subprocess.run([VIPCTL, "-s", str(path), "-o", "json", "doctor", *map(str, arguments)], capture_output=True, text=True, timeout=60)
     return [(finding["check"], finding["sign"]) for finding in json.loads(done.stdout)["findings"]]
 
 
@@ -164,3 +167,40 @@ def test_who_may_replace_them(files, change, found):
 def test_a_file_that_is_not_there(files, name):
     (files / name).unlink()
     assert doctor("/nonexistent", "-c", files / "vipd.conf", "secrets") == [("secrets", "failure")]
+
+
+@pytest.fixture
+def resolver():
+    """Has one record for whoever asks for A, if it is set; returns its address and port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+
+        def serve():
+            while True:
+                query, client = server.recvfrom(512)
+                if not query:
+                    return
+                question = query[12:query.index(0, 12) + 5]
+                records = answers if question[-3] == 1 else []
+                server.sendto(query[:2] + struct.pack("!HHHHH", 0x8180, 1, len(records), 0, 0) + question
+                              + b"".join(b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4" + socket.inet_aton(record) for record in records), client)
+        answers = []
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield "127.0.0.1:%d" % server.getsockname()[1], answers
+        server.sendto(b"", server.getsockname())
+        thread.join()
+
+
+@pytest.mark.parametrize("addresses, records", [(["192.0.2.1"], "A"), (["2001:db8::1"], "AAAA"), (["192.0.2.1", "2001:db8::1"], "AAAA or A")])
+def test_a_name_needs_records_of_the_families_that_there_are(tmp_path, resolver, addresses, records):
+    config = tmp_path / "vipd.conf"
+    config.write_text('virtual_routers = ( { interface = "lo"; vrid = 1; addresses = %s; } );' % json.dumps(addresses))
+
+    def found():
+        done = subprocess.run([VIPCTL, "-s", "/nonexistent", "-o", "json", "doctor", "-c", config, "--name", "k8s.lab", "--resolver", resolver[0], "name"],
+                              capture_output=True, text=True)
+        return json.loads(done.stdout)["findings"][0]
+    assert found()["found"].endswith(f": no {records} record")
+    resolver[1].append("192.0.2.9")
+    assert found()["advice"].startswith(f"leave only the {records} record of"), found()
