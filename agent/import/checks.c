@@ -12,19 +12,43 @@
 #define TIMES_MAX	   100
 #define SCRIPT_INTERVAL_US 1000000 /* keepalived's default; that of timeout is the interval */
 
-/* Names have fewer characters here. */
+/* Whether another name has become this one, or it is that of a script and of a process. What stands in the
+ * file twice is vipd's to refuse. */
+static bool is_name_of_other(const struct import *import, const struct node *node, const char *right)
+{
+	bool is_router = !strcmp(node->words[0], "vrrp_instance");
+	unsigned count = is_router ? import->router_count : import->check_count;
+	for (unsigned i = 0; i < count; i++) {
+		const char *printed =
+		    is_router ? import->routers[i].printed_name : import->checks[i].printed_name;
+		const char *name = is_router ? import->routers[i].name : import->checks[i].name;
+		bool other_kind = !is_router && import->checks[i].is_process !=
+						    !strcmp(node->words[0], "vrrp_track_process");
+		if (printed && !strcmp(printed, right) && (other_kind || strcmp(name, node->words[1]) != 0))
+			return true;
+	}
+	return false;
+}
+
+/* Names have fewer characters here, and so two may become one: it gets a number. */
 const char *import_name(struct import *import, struct node *node)
 {
 	const char *name = node->words[1];
-	for (size_t i = 0; name[i] && i < CONFIG_NAME_MAX - 1; i++) {
-		bool fits = isascii(name[i]) && (isalnum((unsigned char)name[i]) || strchr("._-", name[i]));
-		text_grow(import, fits ? name[i] : '-');
+	char right[CONFIG_NAME_MAX] = "", number[16] = "";
+	size_t size = 0;
+	for (; name[size] && size < sizeof right - 1; size++) {
+		bool fits =
+		    isascii(name[size]) && (isalnum((unsigned char)name[size]) || strchr("._-", name[size]));
+		right[size] = fits ? name[size] : '-';
 	}
-	text_grow(import, '\0');
-	const char *right = obstack_finish(&import->memory);
+	for (unsigned i = 2; is_name_of_other(import, node, right); i++) {
+		size_t length = (size_t)snprintf(number, sizeof number, "-%u", i);
+		size_t at = size + length < sizeof right ? size : sizeof right - 1 - length;
+		memcpy(right + at, number, length + 1);
+	}
 	if (strcmp(right, name) != 0)
 		note(import, node, "changed: here its name is \"%s\"", right);
-	return right;
+	return obstack_copy0(&import->memory, right, strlen(right));
 }
 
 /* Room for one more, with the name that the block has; NULL, and noted, if there is none. */
