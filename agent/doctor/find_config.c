@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "doctor/doctor.h"
+#include "doctor/tool.h"
 
 enum config_file config_file_look(const json_t *status, char why[static CONFIG_WHY_MAX])
 {
@@ -59,8 +60,46 @@ void find_reload(struct doctor *doctor)
 	}
 }
 
+/* It stands beside vipctl, or in the sbin to its bin. */
+static bool vipd_find(char path[static CONFIG_PATH_MAX])
+{
+	static const char *const places[] = {"vipd", "../sbin/vipd"};
+	char self[CONFIG_PATH_MAX] = "";
+	if (readlink("/proc/self/exe", self, sizeof self - 1) < 0)
+		return false;
+	const char *directory = dirname(self);
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		int length = snprintf(path, CONFIG_PATH_MAX, "%s/%s", directory, places[i]);
+		if (length < CONFIG_PATH_MAX && access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Why vipd would not start with it on this machine, as it says itself: a user that is missing, a socket that
+ * cannot be made. The caller's to free; NULL: nothing, or that cannot be known.
+ */
+static char *trial_errors(const struct doctor *doctor)
+{
+	static const char refused[] = "ended with 2\n";
+	char vipd[CONFIG_PATH_MAX];
+	if (!is_root() || !vipd_find(vipd))
+		return NULL;
+	setenv("VIPD_PROGRAM", vipd, 1); /* so the shell takes nothing in them for its own */
+	setenv("VIPD_TRIED", doctor->config_path, 1);
+	char *said = tool_run("sh -c '\"$VIPD_PROGRAM\" -n -c \"$VIPD_TRIED\" 2>&1 >/dev/null; "
+			      "echo ended with $?'");
+	size_t length = said ? strlen(said) : 0, end = strlen(refused);
+	if (length > end && strcmp(said + length - end, refused) == 0)
+		return said;
+	free(said);
+	return NULL;
+}
+
 void find_configuration(struct doctor *doctor)
 {
+	char *refusal = NULL;
 	if (!doctor->config_readable && access(doctor->config_path, R_OK) < 0 && errno == EACCES) {
 		finding_add(
 		    doctor, DOCTOR_UNKNOWN, "", ADVICE_ROOT, "you may not read %s", doctor->config_path);
@@ -69,10 +108,14 @@ void find_configuration(struct doctor *doctor)
 		finding_add(doctor, DOCTOR_FAILURE, "", NULL, "%.*s%s", (int)strcspn(text, "\n"), text,
 		    doctor->errors.count > 1 ? " (and more)" : "");
 		finding_advise(doctor, "correct it; all errors: vipd -n -c %s", doctor->config_path);
+	} else if ((refusal = trial_errors(doctor))) {
+		finding_add(doctor, DOCTOR_FAILURE, "", NULL, "%.*s", (int)strcspn(refusal, "\n"), refusal);
+		finding_advise(doctor, "correct it; all errors: vipd -n -c %s", doctor->config_path);
 	} else {
 		finding_add(doctor, DOCTOR_FINE, "", NULL, "%s is right (%u virtual routers, %u checks)",
 		    doctor->config_path, doctor->config.router_count, doctor->config.check_count);
 	}
+	free(refusal);
 }
 
 /* ---- files ---- */

@@ -35,6 +35,22 @@ def test_nothing_is_well_without_agent_and_configuration(tmp_path, name):
     assert found and all(sign == expected for _, sign in found) or name == "unit", found
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="vipd looks at the machine as root")
+@pytest.mark.parametrize("keys, found", [
+    ('run_as = "root";', "vipd.conf is right (1 virtual routers, 0 checks)"),
+    ('run_as = "no-such-user";', 'run_as = "no-such-user": there is no such user'),
+    ('run_as = "root"; control = { socket = "/tmp"; };', 'control.socket = "/tmp": vipd cannot make this socket'),
+])
+def test_what_vipd_would_not_start_with_is_not_right(tmp_path, keys, found):
+    """Whatever a shell would make of the name of the file."""
+    (tmp_path / "$(x) 'y' \"").mkdir()
+    config = tmp_path / "$(x) 'y' \"" / "vipd.conf"
+    config.write_text('virtual_routers = ( { interface = "lo"; vrid = 1; addresses = [ "2001:db8::1" ]; } ); ' + keys)
+    done = subprocess.run([VIPCTL, "-s", "/nonexistent", "-o", "json", "doctor", "-c", config, "configuration"], capture_output=True, text=True)
+    said, = json.loads(done.stdout)["findings"]
+    assert found in said["found"] and said["sign"] == ("fine" if "is right" in found else "failure"), said
+
+
 BARE = """virtual_routers = ( { name = "six"; interface = "lo"; vrid = 1; addresses = [ "2001:db8::1" ]; },
                     { name = "four"; interface = "nosuch0"; vrid = 2; addresses = [ "192.0.2.1" ]; } );
 """
