@@ -97,6 +97,41 @@ static const char *syntax_advice(const char *error, const char *line, size_t siz
 	       "lists of groups in ( ), arrays in [ ]";
 }
 
+/* How often `key = ` stands in the line. */
+static unsigned count_key(const char *line, size_t size, const char *key)
+{
+	unsigned count = 0;
+	const char *end = line + size;
+	for (const char *at = line; (at = memmem(at, (size_t)(end - at), key, strlen(key)));) {
+		bool begins = at == line || strchr(" \t{;,", at[-1]);
+		at += strlen(key);
+		char next = at[strspn(at, " \t")];
+		count += begins && (next == '=' || next == ':');
+	}
+	return count;
+}
+
+/* The key that this line has again: in the group where libconfig stopped, which is the last one. NULL: it is
+ * not the only one that may be meant. */
+static const char *find_twice(const config_setting_t *group, unsigned number, const char *line, size_t size)
+{
+	const char *found = NULL;
+	unsigned count = (unsigned)config_setting_length(group), hits = 0;
+	const config_setting_t *last = count ? config_setting_get_elem(group, count - 1) : NULL;
+	if (last && config_setting_is_aggregate(last) && (found = find_twice(last, number, line, size)))
+		return found;
+	for (unsigned i = 0; i < count; i++) {
+		const config_setting_t *member = config_setting_get_elem(group, i);
+		const char *name = config_setting_name(member);
+		unsigned first = config_setting_source_line(member) == number;
+		if (name && count_key(line, size, name) > first) {
+			found = name;
+			hits++;
+		}
+	}
+	return hits == 1 ? found : NULL;
+}
+
 static void report_syntax(struct report *report, const config_t *parsed)
 {
 	const char *line = report->source;
@@ -107,6 +142,14 @@ static void report_syntax(struct report *report, const config_t *parsed)
 	}
 	line += strspn(line, " \t");
 	int size = (int)strcspn(line, "\n");
+	const char *twice = strstr(config_error_text(parsed), "duplicate")
+				? find_twice(config_root_setting(parsed), number, line, (size_t)size)
+				: NULL;
+	if (twice) {
+		report_line(report, number, "%.*s: %s is written a second time; write it once",
+		    text_cut(line, (size_t)size, 80), line, twice);
+		return;
+	}
 	report_line(report, number, "%.*s%s%s; %s", text_cut(line, (size_t)size, 80), line, size ? ": " : "",
 	    config_error_text(parsed), syntax_advice(config_error_text(parsed), line, (size_t)size));
 }

@@ -91,7 +91,7 @@ static void errors_name_file_and_line(void **state)
 	    "with texts in \"quotes\", groups in { }, lists of groups in ( ), arrays in [ ]\n");
 	put("~/twice.conf", "node = \"a\";\n");
 	assert_loads("@include \"twice.conf\"\n\nnode = \"b\";\n",
-	    "~/vipd.conf:3: node = \"b\";: duplicate setting name; write every key once\n");
+	    "~/vipd.conf:3: node = \"b\";: node is written a second time; write it once\n");
 }
 
 static void what_libconfig_would_not_notice(void **state)
