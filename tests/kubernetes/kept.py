@@ -68,7 +68,7 @@ def go_on(connect):
         except (OSError, ssl.SSLError) as error:
             why = str(error) or type(error).__name__
         say(connect.__name__, begun, answered, time.time(), why)
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSE_S)  # sleep-ok: as a client pauses before it connects anew
 
 
 for each in (watch, http2):

@@ -29,7 +29,7 @@ static void hang_if_away(const char *path)
 		return;
 	snprintf(flag, sizeof flag, "%s.hangs", away);
 	while (faccessat(AT_FDCWD, flag, F_OK, 0) == 0)
-		usleep(10000);
+		usleep(10000); /* sleep-ok: it hangs for as long as the test has its file */
 }
 
 int open(const char *path, int flags, ...)

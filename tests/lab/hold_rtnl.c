@@ -70,7 +70,8 @@ int main(int argc, char **argv)
 	if (read(uffd, &message, sizeof message) != (ssize_t)sizeof message)
 		die("read");
 	say("held");
-	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+	const struct timespec held = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	nanosleep(&held, NULL); /* sleep-ok: what this is for */
 	struct uffdio_zeropage zero = {.range = missing.range};
 	if (ioctl(uffd, UFFDIO_ZEROPAGE, &zero) < 0)
 		die("UFFDIO_ZEROPAGE");

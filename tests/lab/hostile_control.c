@@ -16,6 +16,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,9 +39,10 @@
 #include "vipd/message.h"
 #include "vipd/mono.h"
 
-#define FDS_MAX	  253 /* SCM_MAX_FD */
-#define BYTES_MAX 8192
-#define MIXED_IN  16 /* one message in so many is nonsense, in the hands of everybody */
+#define FDS_MAX	    253 /* SCM_MAX_FD */
+#define BYTES_MAX   8192
+#define MIXED_IN    16 /* one message in so many is nonsense, in the hands of everybody */
+#define GUARDIAN_MS 15000
 
 static uint64_t seed;
 
@@ -240,7 +242,8 @@ static void wait_for_configuration(void)
 	struct message message;
 	int fds[MESSAGE_FDS];
 	while (message_receive(FD_GUARDIAN, &message, fds) != 0 || message.type != MESSAGE_CONFIG)
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		if (poll(&(struct pollfd){FD_GUARDIAN, POLLIN, 0}, 1, GUARDIAN_MS) <= 0)
+			exit(EXIT_FAILURE);
 	struct message ready = {.type = MESSAGE_READY, .generation = message.generation};
 	message_send(FD_GUARDIAN, &ready, NULL);
 }

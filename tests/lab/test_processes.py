@@ -95,7 +95,7 @@ def test_slow_clients_of_one_user_keep_nobody_out(lab, unprivileged):
               "    clients.append(socket.socket(socket.AF_UNIX))\n"
               "    clients[-1].connect(sys.argv[1])\n"
               "print('there', flush=True)\n"
-              "time.sleep(60)\n")
+              "time.sleep(60)\n")  # sleep-ok: they stay connected until the test ends them
     command = ["ip", "netns", "exec", unprivileged.name, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                "/usr/bin/python3", "-c", script, unprivileged.socket_path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as slow:

@@ -33,7 +33,7 @@ def wait_for(what, look, until=bool, deadline=15.0):
             seen = error
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {deadline:g} s. Last seen: {seen!r}")
-        time.sleep(0.01)
+        time.sleep(0.01)  # sleep-ok: a step of a poll with a deadline
 
 
 def sample(page, name, **labels):

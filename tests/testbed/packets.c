@@ -172,6 +172,8 @@ static pcap_t *interface_open(const char *name, bool batched)
 	return pcap;
 }
 
+static const struct timespec between_looks = {.tv_nsec = 10000000};
+
 /* For as long as it takes, also while the interface is down or away. */
 static int listen_on(const char *name, bool batched)
 {
@@ -194,8 +196,7 @@ static int listen_on(const char *name, bool batched)
 			lost += stat.ps_drop;
 		if (pcap)
 			pcap_close(pcap);
-		nanosleep(&(struct timespec){.tv_nsec = 10000000},
-		    NULL); /* between two looks at an interface that is away */
+		nanosleep(&between_looks, NULL); /* sleep-ok: the interface may be away until the test ends */
 	}
 	printf("{\"lost\": %u}\n", lost);
 	return 0;

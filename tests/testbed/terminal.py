@@ -47,7 +47,7 @@ class Terminal:
             if until(text):
                 return text
             assert time.monotonic() < end, f"{what} never comes; this is there:\n{text}"
-            time.sleep(0.02)
+            time.sleep(0.02)  # sleep-ok: a step of a poll with a deadline
 
     def shows(self, *words):
         """Words, or sentences, which may be broken between words."""

@@ -21,9 +21,11 @@
 
 #include "keeper/keeper.h"
 
-#define ROUTER	3
-#define IDLE_MS 20
-#define PORT	6443
+#define ROUTER	    3
+#define IDLE_MS	    20
+#define JIFFY_MS    10 /* or less */
+#define DEADLINE_US (15 * USEC_PER_SEC)
+#define PORT	    6443
 
 static struct board board;
 static struct keeper_page page;
@@ -80,20 +82,38 @@ static bool is_open(const struct pair *pair)
 	return info_of(pair).tcpi_state == TCP_ESTABLISHED;
 }
 
-static void wait_idle(const struct pair *pair)
+static bool is_ended(const struct pair *pair)
+{
+	return !is_open(pair);
+}
+
+static bool has_rested(const struct pair *pair)
 {
 	struct tcp_info info = info_of(pair);
-	while (info.tcpi_last_data_sent < IDLE_MS || info.tcpi_last_data_recv < IDLE_MS) {
-		usleep(1000);
-		info = info_of(pair);
+	return info.tcpi_last_data_sent >= JIFFY_MS && info.tcpi_last_data_recv >= JIFFY_MS;
+}
+
+static bool is_idle(const struct pair *pair)
+{
+	struct tcp_info info = info_of(pair);
+	return info.tcpi_last_data_sent >= IDLE_MS && info.tcpi_last_data_recv >= IDLE_MS;
+}
+
+static void wait_until(bool holds(const struct pair *), const struct pair *pair)
+{
+	struct mono end = mono_add(mono_now(), DEADLINE_US);
+	while (!holds(pair)) {
+		assert_false(mono_reached(mono_now(), end));
+		usleep(1000); /* sleep-ok: a step of a poll with a deadline */
 	}
 }
 
-/* What a server has read counts as received, and what it has not as well. */
-static void speak(int from, int to, bool is_read)
+/* Who spoke last is known by the jiffy. What a server has read counts as received, and what it has not as
+ * well. */
+static void speak(const struct pair *pair, int from, int to, bool is_read)
 {
 	char byte = 0;
-	usleep(10000); /* another jiffy: who spoke last is known by it */
+	wait_until(has_rested, pair);
 	assert_int_equal(write(from, &byte, 1), 1);
 	while (is_read && read(to, &byte, 1) != 1)
 		;
@@ -154,10 +174,10 @@ static void who_is_ended(void **state)
 		struct pair pair = {-1, -1};
 		assert_true(make_pair(rows[i].family, &pair));
 		if (rows[i].last != NOBODY)
-			speak(pair.client, pair.server, rows[i].last != CLIENT_UNREAD);
+			speak(&pair, pair.client, pair.server, rows[i].last != CLIENT_UNREAD);
 		if (rows[i].last == SERVER)
-			speak(pair.server, pair.client, true);
-		wait_idle(&pair);
+			speak(&pair, pair.server, pair.client, true);
+		wait_until(is_idle, &pair);
 		struct kernel_ended ended =
 		    end_at(rows[i].family, rows[i].idle_ms, rows[i].answered, rows[i].may);
 		if (is_open(&pair) == rows[i].expected || ended.count != rows[i].expected ||
@@ -193,10 +213,10 @@ static bool begin_task(void)
 	return ending_begin(&task);
 }
 
-static void wait_done(void)
+static bool is_done(const struct pair *pair)
 {
-	while (!ending_is_done(ROUTER, board.orders[ROUTER].value.generation))
-		usleep(1000);
+	(void)pair;
+	return ending_is_done(ROUTER, board.orders[ROUTER].value.generation);
 }
 
 /* The idle one first, and in the end the one whose request nobody reads. */
@@ -207,14 +227,12 @@ static void all_of_them_end(void **state)
 		skip();
 	(void)state;
 	assert_true(make_pair(AF_INET6, &idle) && make_pair(AF_INET6, &busy));
-	speak(busy.client, busy.server, false);
+	speak(&busy, busy.client, busy.server, false);
 	uint64_t before = atomic_load(&page.ended[ROUTER]);
 	assert_true(begin_task());
-	while (is_open(&idle))
-		usleep(1000);
-	while (is_open(&busy))
-		usleep(1000);
-	wait_done();
+	wait_until(is_ended, &idle);
+	wait_until(is_ended, &busy);
+	wait_until(is_done, NULL);
 	/* Over loopback the clients have the address as well: they end by the resets. */
 	assert_true(atomic_load(&page.ended[ROUTER]) >= before + 2);
 	hang_up(&idle);
@@ -229,10 +247,10 @@ static void what_is_served_here_again_stays(void **state)
 		skip();
 	(void)state;
 	assert_true(make_pair(AF_INET6, &pair));
-	wait_idle(&pair);
+	wait_until(is_idle, &pair);
 	give(ROUTER - 1, 1);
 	assert_true(begin_task());
-	wait_done();
+	wait_until(is_done, NULL);
 	assert_true(is_open(&pair));
 	give(ROUTER - 1, 0);
 	hang_up(&pair);
