@@ -5,48 +5,14 @@
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "control/http/callers.h"
-#include "control/http/server.h"
+#include "http_child.h"
 
-enum { MOST = 12, OF_ONE = 4, FLOOD = 5 * OF_ONE, DEADLINE_S = 20 };
+enum { MOST = 12, OF_ONE = 4, FLOOD = 5 * OF_ONE };
 
-static pid_t server;
 static in_port_t port;
-
-static void answer(void *context, struct http_request *request)
-{
-	(void)context;
-	http_reply_text(request, MHD_HTTP_OK, "ok\n");
-}
-
-static void serve(int listening)
-{
-	sd_event *event = NULL;
-	const struct http_options options = {.socket = listening,
-	    .connections = MOST,
-	    .of_one = OF_ONE,
-	    .gives_way = true,
-	    .idle_s = 60,
-	    .handler = answer};
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (sd_event_new(&event) >= 0 && http_start(event, &options))
-		sd_event_loop(event);
-	_exit(EXIT_FAILURE);
-}
 
 static int server_start(void **state)
 {
@@ -59,42 +25,21 @@ static int server_start(void **state)
 	assert_int_equal(getsockname(listening, (struct sockaddr *)&name, &size), 0);
 	assert_int_equal(listen(listening, 64), 0);
 	port = name.sin6_port;
-	server = fork();
-	if (server == 0)
-		serve(listening);
-	assert_true(server > 0);
-	close(listening);
-	return 0;
-}
-
-static int server_end(void **state)
-{
-	(void)state;
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
+	server_begin((struct http_options){
+	    .socket = listening, .connections = MOST, .of_one = OF_ONE, .gives_way = true});
 	return 0;
 }
 
 static int connect_as(unsigned host)
 {
-	const struct timeval deadline = {.tv_sec = DEADLINE_S};
 	struct sockaddr_in name = {
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline), 0);
 	name = (struct sockaddr_in){
 	    .sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof name), 0);
 	return fd;
-}
-
-static bool is_answered(int fd)
-{
-	static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-	char bytes[1024];
-	return send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0 &&
-	       recv(fd, bytes, sizeof bytes, 0) > 0;
 }
 
 /* Whoever floods connects from five addresses, and asks for nothing. */

@@ -5,51 +5,16 @@
  */
 #include <fcntl.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "control/http/server.h"
+#include "http_child.h"
 
 #define OF_ONE	 3
 #define TRIED	 6
 #define SOMEBODY 65534
 
-static pid_t server;
 static struct sockaddr_un address;
 static socklen_t address_size;
-
-static void answer(void *context, struct http_request *request)
-{
-	(void)context;
-	http_reply_text(request, MHD_HTTP_OK, "ok\n");
-}
-
-static void serve(int listening)
-{
-	sd_event *event = NULL;
-	const struct http_options options = {.socket = listening,
-	    .connections = 10,
-	    .of_one = OF_ONE,
-	    .reserved = 1,
-	    .idle_s = 60,
-	    .handler = answer};
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (sd_event_new(&event) >= 0 && http_start(event, &options))
-		sd_event_loop(event);
-	_exit(EXIT_FAILURE);
-}
 
 static void server_start(void)
 {
@@ -60,30 +25,8 @@ static void server_start(void)
 	assert_int_equal(bind(listening, (struct sockaddr *)&address, sizeof address.sun_family), 0);
 	assert_int_equal(getsockname(listening, (struct sockaddr *)&address, &address_size), 0);
 	assert_int_equal(listen(listening, TRIED), 0);
-	server = fork();
-	if (server == 0)
-		serve(listening);
-	assert_true(server > 0);
-	close(listening);
-}
-
-static int server_end(void **state)
-{
-	(void)state;
-	if (server > 0) {
-		kill(server, SIGKILL);
-		waitpid(server, NULL, 0);
-	}
-	server = 0;
-	return 0;
-}
-
-static bool is_answered(int fd)
-{
-	static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-	char bytes[1024];
-	return send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0 &&
-	       recv(fd, bytes, sizeof bytes, 0) > 0;
+	server_begin(
+	    (struct http_options){.socket = listening, .connections = 10, .of_one = OF_ONE, .reserved = 1});
 }
 
 /* All are open at the same time. */
