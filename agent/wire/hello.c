@@ -8,8 +8,8 @@
  *	4 address	(16)
  *	5 status	state, health, priority, effective priority (1 each), flags (1)
  *	6 reason	text
- *	7 settings	interval of adverts in ms (4), preempt (1), auth mode (1), keys: count (1), ids (1
- *each) 8 addresses	virtual ones (16 each)
+ *	7 settings	interval of adverts in ms (4), preempt, auth mode, count of keys, their ids (1 each)
+ *	8 addresses	virtual ones (16 each)
  *	9 cause		reason of its state (1), age of that in ms (4), text
  *	10 lowered	by so much is the priority lower (1), text
  *
