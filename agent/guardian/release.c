@@ -43,9 +43,8 @@ static void collect(void *context, const struct kernel_event *event)
 static const char *router_of(const struct config *config, const struct address *address)
 {
 	for (unsigned i = 0; config && i < config->router_count; i++)
-		for (unsigned a = 0; a < config->routers[i].address_count; a++)
-			if (address_equal(&config->routers[i].addresses[a], address))
-				return config->routers[i].name;
+		if (config_router_has(&config->routers[i], address))
+			return config->routers[i].name;
 	return NULL;
 }
 

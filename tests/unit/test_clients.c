@@ -180,9 +180,9 @@ static void ways(void **state)
 	assert_int_equal(way_to(&here, &neighbour), WAY_ROUTER);
 	here.count = 1;
 	here.prefixes[0].address = self_ipv4;
-	here.prefixes[0].length = 96 + 29;
+	here.prefixes[0].length = 29;
 	assert_int_equal(way_to(&here, &neighbour), WAY_ROUTER);
-	here.prefixes[0].length = 96 + 28;
+	here.prefixes[0].length = 28;
 	assert_int_equal(way_to(&here, &neighbour), WAY_NEIGHBOUR);
 	ways_close(&here);
 }

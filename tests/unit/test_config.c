@@ -129,7 +129,7 @@ static void test_warnings(void **state)
 static void test_too_much(void **state)
 {
 	(void)state;
-	unsigned lines = 0, more;
+	unsigned lines = 0, more = 0;
 	memset(&errors, 0, sizeof errors);
 	for (unsigned i = 0; i < 2000; i++)
 		config_errors_add(&errors, "line %u: %0100u\n", i, 0);

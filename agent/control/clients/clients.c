@@ -158,8 +158,7 @@ static int router_of_translated(void *context, const struct address *address, in
 	const struct client_lists *lists = context;
 	for (unsigned i = 0; i < lists->count; i++)
 		if (is_told(lists, i) && config_router_has(&lists->control->config->routers[i], address))
-			/* Of the time when the address was here before: conntrack keeps such ones for days.
-			 */
+			/* Not of a time before: conntrack keeps those for days. */
 			return silent_us < mono_sub(mono_now(), lists->routers[i].since) ? (int)i : -1;
 	return -1;
 }

@@ -8,7 +8,6 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,8 +33,7 @@ static void read_ipv6(struct ways *ways)
 		fclose(file);
 }
 
-/* Routes without a gateway: interface, destination, gateway, … the mask is the eighth; as they are in memory.
- */
+/* Routes without a gateway: interface, destination, gateway, …, the mask is the eighth. As in memory. */
 static void read_ipv4(struct ways *ways)
 {
 	char line[256];
@@ -44,7 +42,7 @@ static void read_ipv4(struct ways *ways)
 	while (file && fgets(line, sizeof line, file))
 		if (sscanf(line, "%*s %x %x %*s %*s %*s %*s %x", &to, &gateway, &mask) == 3 && !gateway) {
 			struct address address = address_of_bytes(&to, sizeof to);
-			add(ways, &address, (uint8_t)(96 + __builtin_popcount(mask)));
+			add(ways, &address, (uint8_t)__builtin_popcount(mask));
 		}
 	if (file)
 		fclose(file);
@@ -83,20 +81,12 @@ static bool is_elsewhere(const struct ways *ways, const struct address *to)
 	return found;
 }
 
-static bool is_in(const struct address *address, const struct address *prefix, unsigned length)
-{
-	const uint8_t *a = address->in6.s6_addr, *b = prefix->in6.s6_addr;
-	unsigned bytes = length / 8, bits = length % 8;
-	return memcmp(a, b, bytes) == 0 && (!bits || (a[bytes] ^ b[bytes]) >> (8 - bits) == 0);
-}
-
 enum way way_to(const struct ways *ways, const struct address *to)
 {
 	if (!is_elsewhere(ways, to))
 		return WAY_NONE;
 	for (unsigned i = 0; i < ways->count; i++)
-		if (ways->prefixes[i].length <= 128 &&
-		    is_in(to, &ways->prefixes[i].address, ways->prefixes[i].length))
+		if (address_in_prefix(to, &ways->prefixes[i].address, ways->prefixes[i].length))
 			return WAY_NEIGHBOUR;
 	return WAY_ROUTER;
 }

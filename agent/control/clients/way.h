@@ -24,7 +24,7 @@ struct ways {
 	unsigned count;
 	struct {
 		struct address address;
-		uint8_t length; /* of IPv4, too, in bits of a struct address */
+		uint8_t length; /* in bits, as its family counts them */
 	} prefixes[WAYS_PREFIXES_MAX];
 };
 

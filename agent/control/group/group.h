@@ -20,8 +20,9 @@
 
 struct control;
 
-/* The guardian carries its memory from one control, and one vipd, to the next. */
 #define HISTORY_PUBLISH_SIZE 8192
+
+/* The guardian carries its memory from one control, and one vipd, to the next. */
 struct history {
 	uint32_t layout; /* vipd_layout, and its size */
 	uint8_t boot[HELLO_BOOT_SIZE];

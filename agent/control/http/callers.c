@@ -12,7 +12,7 @@
 struct address caller_network(const struct address *address)
 {
 	struct address network = *address;
-	if (!address_is_ipv4(address) && !IN6_IS_ADDR_LINKLOCAL(&address->in6))
+	if (!address_is_ipv4(address) && !address_is_link_local(address))
 		memset(&network.in6.s6_addr[PREFIX_BYTES], 0, sizeof network.in6 - PREFIX_BYTES);
 	return network;
 }

@@ -30,7 +30,6 @@ struct kept {
 
 struct target {
 	struct publish *publish;
-	unsigned index; /* of config->publish */
 	struct config_publish config;
 	struct publish_target when;
 	struct kept *kept;
@@ -281,7 +280,6 @@ static int target_open(struct publish *publish, unsigned index)
 {
 	struct target *target = &publish->targets[index];
 	target->publish = publish;
-	target->index = index;
 	target->config = publish->control->config->publish[index];
 	target->kept = kept_of(publish, index);
 	target->command = command_new(publish->control->event, on_done, target);
