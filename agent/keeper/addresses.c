@@ -46,24 +46,12 @@ static bool wants(const struct board_order *order, uint32_t ifindex, const struc
 	return false;
 }
 
-bool order_wants(const struct board *board, const struct address *address)
+bool order_wants(const struct board *board, uint32_t ifindex, const struct address *address)
 {
 	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
 		struct board_order order;
 		if (board_read_order(board, i, &order) && order.wanted &&
-		    wants(&order, order.ifindex, address))
-			return true;
-	}
-	return false;
-}
-
-/* Another virtual router may have got it, by a reload for instance. */
-static bool somebody_wants(const struct keeper *keeper, uint32_t ifindex, const struct address *address)
-{
-	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
-		struct board_order order;
-		if (board_read_order(keeper->board, i, &order) && order.wanted &&
-		    wants(&order, ifindex, address))
+		    wants(&order, ifindex ? ifindex : order.ifindex, address))
 			return true;
 	}
 	return false;
@@ -108,7 +96,7 @@ static void drop_held(struct keeper *keeper, unsigned router, const struct board
 		const struct address *address = &held->addresses[i];
 		if (order && wants(order, held->ifindex, address))
 			held_add(&kept, held->ifindex, address);
-		else if ((!order || !somebody_wants(keeper, held->ifindex, address)) &&
+		else if ((!order || !order_wants(keeper->board, held->ifindex, address)) &&
 			 !remove_address(keeper, router, held->ifindex, address, 128)) {
 			held_add(&kept, held->ifindex, address);
 			keeper->unfinished[router] = true;
@@ -122,8 +110,8 @@ static void clear(struct keeper *keeper, unsigned router, const struct board_ord
 {
 	for (unsigned i = 0; i < order->address_count && i < CONFIG_ADDRESSES_MAX; i++) {
 		const struct address *address = &order->addresses[i];
-		bool unwanted =
-		    !(order->wanted & UINT32_C(1) << i) && !somebody_wants(keeper, order->ifindex, address);
+		bool unwanted = !(order->wanted & UINT32_C(1) << i) &&
+				!order_wants(keeper->board, order->ifindex, address);
 		if ((order->strays[i] &&
 			!remove_address(keeper, router, order->ifindex, address, order->strays[i])) ||
 		    (unwanted && !remove_address(keeper, router, order->ifindex, address, 128)))
@@ -162,7 +150,7 @@ static bool begin_ending(const struct keeper *keeper, unsigned router, const str
 	struct ending_task task = {
 	    .router = (uint8_t)router, .generation = order->generation, .patient = order->patient};
 	for (unsigned i = 0; i < count && i < CONFIG_ADDRESSES_MAX; i++)
-		if (!order_wants(keeper->board, &addresses[i]))
+		if (!order_wants(keeper->board, 0, &addresses[i]))
 			task.addresses[task.address_count++] = addresses[i];
 	task.port_count =
 	    (uint8_t)(order->port_count < CONFIG_PORTS_MAX ? order->port_count : CONFIG_PORTS_MAX);

@@ -30,7 +30,7 @@
 #define FIRST_US    (10 * USEC_PER_MS) /* between two looks while the address is here */
 #define LATER_US    (50 * USEC_PER_MS)
 #define STACK_BYTES (256 * 1024)
-#define PAUSE_EVERY 1024 /* connections */
+#define PAUSE_EVERY 1024 /* connections: whoever is realtime must sleep at times (RLIMIT_RTTIME) */
 
 /* The thread's. Slots are those of the virtual routers. */
 struct ending {
@@ -63,7 +63,7 @@ static bool is_given_away(const struct ending_task *task)
 	struct board_order order;
 	bool is_ours = false;
 	for (unsigned i = 0; i < task->address_count && !is_ours; i++)
-		is_ours = order_wants(ender.board, &task->addresses[i]);
+		is_ours = order_wants(ender.board, 0, &task->addresses[i]);
 	return !is_ours && board_read_order(ender.board, task->router, &order) && order.reset &&
 	       !order.wanted;
 }
@@ -73,8 +73,7 @@ static bool may_end(void *context)
 {
 	uint32_t orders = atomic_load(&ender.board->order_count);
 	(void)context;
-	if (++ender.looked % PAUSE_EVERY ==
-	    0) /* whoever is realtime must sleep at times; see RLIMIT_RTTIME */
+	if (++ender.looked % PAUSE_EVERY == 0)
 		poll(NULL, 0, 1);
 	if (orders != ender.orders || ender.current != ender.asked) {
 		ender.is_given_away = is_given_away(ender.current);
@@ -113,7 +112,7 @@ static void proceed(struct ending *e, struct mono now)
 	bool is_last = mono_sub(now, e->since) >= PATIENCE_US;
 	unsigned left = may_end(&e->task) ? end_some(&e->task, is_last ? 0 : IDLE_MS) : 0;
 	bool here = mono_sub(now, e->since) < ENDING_WAIT_US;
-	/* From the end of the walk, which may be long: whoever is realtime must sleep at times. */
+	/* From the end of the walk, which may be long: see PAUSE_EVERY. */
 	e->next = mono_add(mono_now(), here ? FIRST_US : LATER_US);
 	if (left && !is_last)
 		return;

@@ -27,10 +27,9 @@ struct keeper {
 	uint32_t done[BOARD_ROUTERS_MAX]; /* generation of the last order that was carried out */
 	bool unfinished[BOARD_ROUTERS_MAX]; /* that order was stale, or something could not be removed */
 	struct keeper_wait waits[BOARD_ROUTERS_MAX];
-	struct mono again_at; /* when what is unfinished is tried again */
-	struct mono look_at;  /* the earliest time at which something is stale or is tried again */
-	struct mono
-	    wait_until; /* the earliest end of a wait for connections: no tick later, unlike look_at */
+	struct mono again_at;	/* when what is unfinished is tried again */
+	struct mono look_at;	/* the earliest time at which something is stale or is tried again */
+	struct mono wait_until; /* earliest end of a wait for connections: on time, not with a tick */
 	struct keeper_link links[BOARD_LINKS_MAX];
 	int groups_list;		       /* of the kernel; -1: cannot be read */
 	struct mono join_again;		       /* a join has failed; MONO_NEVER: none */
@@ -46,8 +45,9 @@ void keeper_answer_write(struct keeper *keeper, unsigned router, const struct ke
 /* addresses.c: brings about the latest order of every router, and removes what is stale. Costs nothing while
  * there is no new order and look_at has not come. */
 void keeper_carry_out(struct keeper *keeper);
-/* Whether a virtual router of ours wants it, on whatever interface. */
-bool order_wants(const struct board *board, const struct address *address);
+/* Whether any virtual router wants it there: another one may have got it, by a reload for instance. ifindex
+ * 0: on whatever interface. */
+bool order_wants(const struct board *board, uint32_t ifindex, const struct address *address);
 
 /* links.c: memberships, and neighbours of links that have come up */
 void keeper_join(struct keeper *keeper);
