@@ -42,8 +42,7 @@ static void look_for_groups(struct reading *reading)
 		if (!groups[i].found)
 			config_errors_add(&reading->warnings,
 			    "%s: warning: control.%s = \"%s\": there is no such group; until there is "
-			    "(groupadd "
-			    "--system %s), %s\n",
+			    "(groupadd --system %s), %s\n",
 			    config->path, groups[i].key, groups[i].name, groups[i].name, groups[i].without);
 }
 
@@ -129,8 +128,7 @@ static void look_at_script(struct reading *reading, const struct config_check *c
 		if (access(word, R_OK) < 0)
 			config_errors_add(&reading->warnings,
 			    "%s: warning: check \"%s\": command = … \"%s\": user %s cannot read it: %s; the "
-			    "check "
-			    "fails until it can\n",
+			    "check fails until it can\n",
 			    reading->config.path, check->name, word, reading->config.run_as,
 			    strerrordesc_np(errno));
 		return;
@@ -184,8 +182,7 @@ static void look_at_socket(const struct look *look, const struct config_path *na
 	if (error)
 		config_errors_add(&look->reading->errors,
 		    "%s: %s = \"%s\": vipd cannot make this socket: %s; its directory must exist and be "
-		    "writable "
-		    "for root\n",
+		    "writable for root\n",
 		    look->reading->config.path, named->key, named->path, strerrordesc_np(error));
 }
 
@@ -216,8 +213,7 @@ static void look_for_kubernetes(struct reading *reading)
 		if (config->checks[i].type == CHECK_KUBERNETES && !config->checks[i].ca.path[0])
 			config_errors_add(&reading->warnings,
 			    "%s: warning: check \"%s\": no API server of k3s, RKE2, kubeadm or k0s was found "
-			    "on "
-			    "this server; the check fails until there is one\n",
+			    "on this server; the check fails until there is one\n",
 			    config->path, config->checks[i].name);
 }
 
@@ -265,8 +261,7 @@ static void look_at_interface(struct reading *reading, const struct config_route
 			continue;
 		config_errors_add(&reading->warnings,
 		    "%s: warning: virtual router %s: interface = \"%s\" is another name of %s, which %s has; "
-		    "one "
-		    "of them cannot start: use one name for both\n",
+		    "one of them cannot start: use one name for both\n",
 		    reading->config.path, router->name, router->id.interface, r->id.interface, r->name);
 		return;
 	}
@@ -280,8 +275,7 @@ static void look_for_interface(
 		return;
 	config_errors_add(&reading->warnings,
 	    "%s: warning: virtual router %s: %s = \"%s\": there is no such interface yet; it is %s until "
-	    "there is "
-	    "one (`ip -br link` lists them)\n",
+	    "there is one (`ip -br link` lists them)\n",
 	    reading->config.path, router->name, key, name, own ? "in fault" : "unhealthy");
 }
 
@@ -305,8 +299,7 @@ static void look_for_source(struct reading *reading, const struct config_router 
 	if (!has_address(all, router->id.interface, &router->source))
 		config_errors_add(&reading->warnings,
 		    "%s: warning: virtual router %s: source = \"%s\": %s does not have it yet; it is in "
-		    "fault until "
-		    "it has (`ip -br address` lists them)\n",
+		    "fault until it has (`ip -br address` lists them)\n",
 		    reading->config.path, router->name, address_format(&router->source, text),
 		    router->id.interface);
 	freeifaddrs(all);

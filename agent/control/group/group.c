@@ -119,10 +119,8 @@ void group_tell_rival(struct group *group, unsigned index, const struct rival *r
 	if (rival && may_log(group))
 		log_router(LOG_LEVEL_ERROR, config->name,
 		    "%s (%s) has %s in VRID %u of IPv%u, here it is in VRID %u of IPv%u: they do not hear "
-		    "each "
-		    "other, so both will hold the address. Write the same vrid, and the addresses in the "
-		    "same "
-		    "order, on every server",
+		    "each other, so both will hold the address. Write the same vrid, and the addresses in "
+		    "the same order, on every server",
 		    rival->node, address_format(&rival->source, source),
 		    address_format(&rival->address, address), rival->vrid,
 		    vrrp_family_numbered(rival->family)->ip_version, config->id.vrid,

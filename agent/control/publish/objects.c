@@ -181,13 +181,11 @@ static const char *advice(long status, const char *said)
 	/* The Role allows no more, so that vipd cannot make others. */
 	if (status == 403 && strstr(said, "cannot create"))
 		return "somebody has deleted it: apply what vipctl manifest --calico --publish prints again, "
-		       "as "
-		       "an administrator";
+		       "as an administrator";
 	switch (status) {
 	case 401:
 		return "the API server does not know this token or certificate; make it anew: vipctl "
-		       "manifest "
-		       "--calico --publish says how";
+		       "manifest --calico --publish says how";
 	case 403:
 		return "RBAC does not allow it: apply the Role and RoleBinding of vipctl manifest --calico "
 		       "--publish";

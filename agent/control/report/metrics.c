@@ -70,8 +70,7 @@ static void engine_metrics(FILE *out, const struct view *view)
 	    out, "vipd_loop_lateness_seconds", "", &engine->lateness, board_lateness_bounds_us);
 	prometheus_family(out, "vipd_engine_late_seconds_total", "counter",
 	    "How late the engine's loop was in all, by cause: no processor in time, memory that had to be "
-	    "read "
-	    "from a disk, or what its turn was busy with.");
+	    "read from a disk, or what its turn was busy with.");
 	for (enum board_late i = 0; i < BOARD_LATES; i++)
 		fprintf(out, "vipd_engine_late_seconds_total{cause=\"%s\"} %.6f\n", board_late_name(i),
 		    (double)engine->late_us[i] / USEC_PER_SEC);
@@ -156,8 +155,7 @@ static void router_gauges(FILE *out, const struct view *view)
 		"When it was drained, in seconds since 1970; 0 if it is not.", true},
 	    [DRAINED_UNTIL] = {"vipd_router_drained_until_timestamp_seconds",
 		"When the drain ends by itself, in seconds since 1970; 0 if it is not drained or does not "
-		"end "
-		"so.",
+		"end so.",
 		true},
 	    [DRAINED_BY] = {"vipd_router_drained_by_uid", "Which user drained it; -1 if it is not drained.",
 		false},
