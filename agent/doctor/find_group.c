@@ -35,8 +35,7 @@ static bool is_lost(const json_t *member, const char *version)
 
 static bool is_of_other_version(const json_t *member, const char *version)
 {
-	return strcmp(member_text(member, "presence"), "here") == 0 &&
-	       strcmp(member_text(member, "version"), version) != 0;
+	return member_is_here(member) && strcmp(member_text(member, "version"), version) != 0;
 }
 
 static void judge_settings(struct doctor *doctor, const char *name, const json_t *group)
@@ -46,7 +45,7 @@ static void judge_settings(struct doctor *doctor, const char *name, const json_t
 	char theirs[SETTING_TEXT_MAX], ours[SETTING_TEXT_MAX];
 	json_array_foreach(json_object_get(group, "members"), i, member)
 	{
-		if (strcmp(member_text(member, "presence"), "here") != 0)
+		if (!member_is_here(member))
 			continue;
 		json_array_foreach(json_object_get(member, "differs"), k, setting)
 		{

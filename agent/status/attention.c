@@ -34,9 +34,8 @@ static void judge_engine(const struct judge *judge, const json_t *engine)
 	if (json_is_number(json_object_get(engine, "heartbeat_ms")))
 		attention(judge, ATTENTION_BAD,
 		    "the engine does not respond (last sign of life %s ago): what is said here of its "
-		    "virtual "
-		    "routers is as old; only what the kernel has is as it is now. It is restarted by itself; "
-		    "if not: journalctl -u vipd",
+		    "virtual routers is as old; only what the kernel has is as it is now. It is restarted by "
+		    "itself; if not: journalctl -u vipd",
 		    show_duration(member_number(engine, "heartbeat_ms"), silent));
 	else
 		attention(judge, ATTENTION_BAD,
@@ -182,8 +181,7 @@ static void judge_router(const struct judge *judge, const json_t *router)
 	else if (router_holder(router) == HOLDER_FOREIGN)
 		attention(judge, ATTENTION_BAD,
 		    "%s: VRID TAKEN: %s advertises VRID %d with other addresses: NOBODY HOLDS OURS. Give one "
-		    "of "
-		    "the two groups another vrid",
+		    "of the two groups another vrid",
 		    name, member_text(json_object_get(router, "active_router"), "address"),
 		    (int)member_number(router, "vrid"));
 	else if (router_holder(router) == HOLDER_NOBODY)

@@ -28,14 +28,14 @@ const json_t *group_self(const json_t *group)
 	return NULL;
 }
 
-static bool is_here(const json_t *member)
+bool member_is_here(const json_t *member)
 {
 	return strcmp(member_text(member, "presence"), "here") == 0;
 }
 
 static bool says_active(const json_t *member)
 {
-	return is_here(member) && strcmp(member_text(member, "state"), "active") == 0;
+	return member_is_here(member) && strcmp(member_text(member, "state"), "active") == 0;
 }
 
 /* An Active with a priority that is not drained takes part, unless its engine is late. */
@@ -48,8 +48,8 @@ static bool engine_is_late(const json_t *member)
 bool member_is_overdue(const json_t *member)
 {
 	int64_t interval = member_number(member, "interval_ms");
-	return is_here(member) && member_number(member, "last_seen_ms") >
-				      OVERDUE_INTERVALS * (interval ? interval : INTERVAL_DEFAULT_MS);
+	return member_is_here(member) && member_number(member, "last_seen_ms") >
+					     OVERDUE_INTERVALS * (interval ? interval : INTERVAL_DEFAULT_MS);
 }
 
 /* Who became Active last did so after this one was heard. */
@@ -71,7 +71,7 @@ enum doubt member_doubt(const json_t *router, const json_t *member)
 {
 	enum holder holder = router_holder(router);
 	const json_t *group = json_object_get(router, "group");
-	if (!is_here(member))
+	if (!member_is_here(member))
 		return DOUBT_AWAY;
 	if (engine_is_late(member))
 		return DOUBT_ENGINE;

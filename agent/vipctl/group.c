@@ -11,11 +11,6 @@
 
 enum { NODE, ADDRESS, STATE, PRIORITY, HEALTH, SEEN, COLUMNS };
 
-static bool is_here(const json_t *member)
-{
-	return strcmp(member_text(member, "presence"), "here") == 0;
-}
-
 static void state_cell(struct cell *cell, const json_t *router, const json_t *member)
 {
 	char text[MEMBER_STATE_MAX];
@@ -115,7 +110,7 @@ static void notes_of(struct page *page, const json_t *member, const json_t *self
 	const char *node = member_text(member, "node"), *reason = member_text(member, "reason");
 	size_t i;
 	json_t *setting;
-	if (!is_here(member))
+	if (!member_is_here(member))
 		return;
 	if (*reason)
 		note(page, "%s: %s", node, reason);

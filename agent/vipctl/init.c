@@ -233,8 +233,7 @@ static int join(struct plan *plan, const struct survey_group *group, const char 
 	plan->vrid = vrid;
 	fprintf(stderr,
 	    "A group with VRID %u has %s already: this server joins it. Its addresses of IPv%d (%u) are "
-	    "written. "
-	    "If it has some of IPv%d, which are in no advert, add them.\n",
+	    "written. If it has some of IPv%d, which are in no advert, add them.\n",
 	    vrid, address, ipv4 ? 4 : 6, group_count(group), ipv4 ? 6 : 4);
 	if (group->is_signed)
 		fprintf(stderr,

@@ -38,7 +38,7 @@ static void print_group(FILE *out, const struct survey_group *group)
 	if (!address_is_ipv4(first) && !address_equal(first, &usual))
 		fprintf(out,
 		    "\n"
-		    "    # The link-local address that the others have at the begin of their list.\n"
+		    "    # The link-local address that the others have at the beginning of their list.\n"
 		    "    link_local = \"%s\";\n",
 		    address_is_link_local(first) ? address_format(first, text) : "none");
 	if (group->plain_checksum)
@@ -50,8 +50,7 @@ static void print_group(FILE *out, const struct survey_group *group)
 		fprintf(out,
 		    "\n"
 		    "    # The others sign their adverts. Copy the key from one of them; without it there "
-		    "would "
-		    "be two holders.\n"
+		    "would be two holders.\n"
 		    "    # As long as not all of them have \"enforce\", write the mode that they have.\n"
 		    "    auth = { mode = \"enforce\"; active_key = %u; keys = ( { id = %u; file = "
 		    "\"" INIT_KEY_PATH "\"; } ); };\n",

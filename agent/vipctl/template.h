@@ -4,8 +4,8 @@
  * filled.
  *
  * A hole is a name between two @. A line with a hole whose value is NULL is left out; a line about a server
- * (@SERVER@, @SERVER_ADDRESS@) is printed once for each server, one about an address (@ADDRESS@,
- * @ADDRESS_RECORD@: A or AAAA) once for each virtual address.
+ * (@SERVER@, @SERVER_ADDRESS@, @SERVER_HOST@) is printed once for each server, one about an address
+ * (@ADDRESS@, @ADDRESS_RECORD@: A or AAAA) once for each virtual address.
  */
 #pragma once
 

@@ -78,6 +78,8 @@ const char *refusal_cause(const json_t *router, char out[static CAUSE_MAX]);
 const char *setting_text(const json_t *member, const char *setting, char out[static SETTING_TEXT_MAX]);
 /* This node among the members of a group; NULL: it is not there. */
 const json_t *group_self(const json_t *group);
+/* Neither lost nor stopped. */
+bool member_is_here(const json_t *member);
 
 /* A member of the group of a virtual router, by its last hello: why what that says may not be so any more. */
 enum doubt {
