@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""make demo: twenty seconds in the life of a highly available address, for people who have never heard of VRRP."""
+"""make demo: thirty seconds in the life of a highly available address, for people who have never heard of VRRP."""
 
 import os
 import sys
