@@ -118,8 +118,7 @@ static void check_identity(
 	else if (half || (!publish->token.path[0] && !certificate))
 		report_absent(report, setting, "token",
 		    "is missing; write token = \"/etc/vipd/kube.token\" (vipctl manifest --calico --publish "
-		    "says how "
-		    "to get one), or cert and key");
+		    "says how to get one), or cert and key");
 }
 
 static void finish_publish(struct report *report, config_setting_t *setting, void *base)

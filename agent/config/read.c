@@ -82,8 +82,7 @@ static const char *syntax_advice(const char *error, const char *line, size_t siz
 	const char *bracket = memchr(line, '[', size);
 	if (bracket && memchr(bracket, '{', size - (size_t)(bracket - line)))
 		return "a list with a group in it stands in parentheses, as in checks = ( \"apiserver\", { "
-		       "name = "
-		       "\"haproxy\"; weight = -20; } );";
+		       "name = \"haproxy\"; weight = -20; } );";
 	for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++)
 		if (strstr(error, advices[i].error))
 			return advices[i].advice;
@@ -93,8 +92,7 @@ static const char *syntax_advice(const char *error, const char *line, size_t siz
 	if (bare)
 		return "write texts in quotes, as in interface = \"eth0\";";
 	return "look here and in the line before: it must be KEY = VALUE; with texts in \"quotes\", groups "
-	       "in { }, "
-	       "lists of groups in ( ), arrays in [ ]";
+	       "in { }, lists of groups in ( ), arrays in [ ]";
 }
 
 /* How often `key = ` stands in the line. */
@@ -163,8 +161,7 @@ static void report_keepalived(struct report *report)
 	report_clear(report);
 	report_line(report, line,
 	    "this is a file of keepalived; `vipctl import FILE >vipd.conf` makes a vipd.conf of it, and says "
-	    "what "
-	    "has changed");
+	    "what has changed");
 }
 
 static void parse(struct report *report, config_t *parsed)

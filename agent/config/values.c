@@ -25,8 +25,7 @@ const char *refuse_interface(const char *text)
 {
 	if (strchr(text, '@'))
 		return "is an interface and the one below it, as `ip link` shows them; write only what "
-		       "stands "
-		       "before the @";
+		       "stands before the @";
 	if (strchr(text, ':'))
 		return "is the label of an address and not an interface; write only what stands before the "
 		       "colon";

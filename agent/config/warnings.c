@@ -169,8 +169,7 @@ static void warn_of_target(
 	if (asks_virtual(config, check))
 		config_errors_add(warnings,
 		    "%s: warning: check \"%s\": it asks a virtual address, so the holder answers for every "
-		    "server, and "
-		    "nobody is ever better than the holder; ask this server, at [::1]\n",
+		    "server, and nobody is ever better than the holder; ask this server, at [::1]\n",
 		    config->path, check->name);
 }
 
@@ -188,8 +187,7 @@ static void warn_of_tmp(const struct config_path *named, void *context)
 	if (is_there && !named->repeated)
 		config_errors_add(warning->warnings,
 		    "%s: warning: %s%s = \"%s\": the unit has a /tmp and a /var/tmp of its own "
-		    "(PrivateTmp=), "
-		    "in which it is not; put it elsewhere, as in /run or /usr/local/bin\n",
+		    "(PrivateTmp=), in which it is not; put it elsewhere, as in /run or /usr/local/bin\n",
 		    warning->config->path, named->owner, named->key, path);
 }
 
@@ -201,8 +199,7 @@ static void warn_of_blank(const struct config_path *named, void *context)
 	if (named->use == PATH_PROGRAM && !named->repeated && strchr(named->path, ' '))
 		config_errors_add(warning->warnings,
 		    "%s: warning: %s%s = \"%s\": is one word, and no shell splits it: a program of this "
-		    "whole name "
-		    "is started; %s\n",
+		    "whole name is started; %s\n",
 		    warning->config->path, named->owner, named->key, named->path,
 		    is_command
 			? "write each word in quotes of its own, as in [ \"/bin/sh\", \"-c\", \"true\" ]"
@@ -247,8 +244,7 @@ static void warn_of_uses(
 		if (enough)
 			config_errors_add(warnings,
 			    "%s: warning: virtual router \"%s\": checks: any = [ %s ] has no effect: %s%s "
-			    "must "
-			    "pass anyway, which is enough for it; leave out one of them\n",
+			    "must pass anyway, which is enough for it; leave out one of them\n",
 			    config->path, router->name, use_text(config, use, text),
 			    enough->any & (enough->any - 1) ? "one of " : "",
 			    use_text(config, enough, enough_text));
@@ -297,10 +293,8 @@ static void warn_of_weights(
 	if (weighs && !router->preempt)
 		config_errors_add(warnings,
 		    "%s: warning: virtual router \"%s\": a weight only lowers the priority, and with preempt "
-		    "= "
-		    "false no server takes the address for that; write preempt = true, or leave out the "
-		    "weight "
-		    "so that a failing check makes the router unhealthy\n",
+		    "= false no server takes the address for that; write preempt = true, or leave out the "
+		    "weight so that a failing check makes the router unhealthy\n",
 		    config->path, router->name);
 }
 

@@ -51,8 +51,7 @@ void find_engine(struct doctor *doctor)
 	else
 		finding_add(doctor, DOCTOR_WARNING, "",
 		    "give the unit LimitRTPRIO=20 and LimitMEMLOCK=infinity, as the one that comes with "
-		    "vipd; "
-		    "containers and some cgroups forbid both",
+		    "vipd; containers and some cgroups forbid both",
 		    "the engine has %s%s%s: on a busy machine it may be too late",
 		    realtime ? "" : "no real-time priority", realtime || locked ? "" : " and ",
 		    locked ? "" : "memory that can be swapped out");

@@ -211,8 +211,7 @@ static void san_judge(struct doctor *doctor, const struct k3s *k3s)
 	if (*missing)
 		finding_add(doctor, DOCTOR_FAILURE, "",
 		    "add it on every server and restart k3s, one after the other; vipctl manifest --k3s "
-		    "prints "
-		    "the lines",
+		    "prints the lines",
 		    "tls-san does not have %s", missing);
 	else
 		finding_add(doctor, DOCTOR_FINE, "", NULL, "tls-san has the virtual address%s%s",

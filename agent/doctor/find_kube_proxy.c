@@ -114,8 +114,7 @@ void find_kube_proxy(struct doctor *doctor)
 		finding_add(doctor, DOCTOR_FINE, "", NULL,
 		    "mode ipvs; " IPVS_INTERFACE " %s the virtual address%s", holds ? "has" : "does not have",
 		    holds ? " on every node, as of any external address: it answers nobody there, but what "
-			    "this "
-			    "node itself sends to the address is not sent to the holder"
+			    "this node itself sends to the address is not sent to the holder"
 			  : "");
 		return;
 	}

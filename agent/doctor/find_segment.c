@@ -312,8 +312,7 @@ void find_foreign(struct doctor *doctor, const struct config_router *router)
 		finding_add(doctor, DOCTOR_FAILURE, router->name,
 		    "MetalLB or kube-vip? Take the address out of its pools (kubectl get ipaddresspools -A; "
 		    "kubectl get l2advertisements -A) and remove Services of type LoadBalancer with it; else "
-		    "find "
-		    "the machine by its MAC",
+		    "find the machine by its MAC",
 		    "somebody outside the group answers for the address: %s", list);
 	else
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL,

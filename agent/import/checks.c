@@ -239,8 +239,7 @@ static void use(struct import *import, struct router *router, struct node *node,
 	if (weight.reverse) {
 		note(import, node,
 		    "dropped: \"reverse\" turns it around, and vipd has no such thing; let the check itself "
-		    "ask "
-		    "the contrary");
+		    "ask the contrary");
 		import->lost = true;
 		return;
 	}

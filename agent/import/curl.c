@@ -99,8 +99,7 @@ static bool is_kubernetes(struct import *import, const char *url, struct check *
 			check->type = CHECK_KUBERNETES;
 			note(import, check->script,
 			    "changed: vipd asks with certificates that it finds, whether the API server "
-			    "lives "
-			    "and whether it is ready");
+			    "lives and whether it is ready");
 			return true;
 		}
 	}
@@ -143,8 +142,7 @@ static bool set_url(struct import *import, const struct curl *curl, struct check
 	check->expects = true;
 	note(import, check->script,
 	    "changed: curl -f passes with every status below 400; the usual ones are in expect, where it is "
-	    "best to "
-	    "leave only what the server answers when it is well");
+	    "best to leave only what the server answers when it is well");
 	return true;
 }
 

@@ -154,7 +154,6 @@ void import_weights(struct import *import, struct router *router)
 	if (least < PRIORITY_MIN && least < before)
 		note(import, router->origin,
 		    "changed: with all weights the priority would be %d; here weights never take it below "
-		    "%d, so "
-		    "servers may come out equal",
+		    "%d, so servers may come out equal",
 		    least, PRIORITY_MIN);
 }

@@ -65,8 +65,7 @@ static void take_nopreempt(struct import *import, struct router *router, struct 
 	if (router->starts_active)
 		note(import, node,
 		    "dropped: keepalived ignores it, too, where state is MASTER; if you want it, write "
-		    "preempt = "
-		    "false on every server");
+		    "preempt = false on every server");
 	else
 		router->nopreempt = is_last(import, node, "preempt");
 }
@@ -200,8 +199,7 @@ static void note_adverts(struct import *import, const struct router *router)
 		return;
 	note(import, router->origin,
 	    "changed: its adverts have other addresses than those of keepalived, which refuses them: there "
-	    "are "
-	    "two holders until all servers have moved; see \"Addresses\" in docs/from-keepalived.md");
+	    "are two holders until all servers have moved; see \"Addresses\" in docs/from-keepalived.md");
 	import->lost = true;
 }
 
