@@ -7,12 +7,10 @@
 #include "config/settings.h"
 #include "vipd/mono.h"
 
-#define MS		 USEC_PER_MS
-#define SEC		 USEC_PER_SEC
-#define HOUR		 (3600 * USEC_PER_SEC)
-#define PRIORITY_MAX	 254
-#define PRIORITY_DEFAULT 100 /* RFC 9568 section 6.1 */
-#define LEASE_DEFAULT_S	 3
+#define MS		USEC_PER_MS
+#define SEC		USEC_PER_SEC
+#define HOUR		(3600 * USEC_PER_SEC)
+#define LEASE_DEFAULT_S 3
 
 #define ADDRESSES_EXAMPLE "[ \"2001:db8::100\" ]"
 #define PEERS_EXAMPLE	  "[ \"fe80::12\", \"fe80::13\" ]"
@@ -33,7 +31,7 @@ static const struct key router_keys[] = {
 	    .wrong = "write an address of the prefix that the interface is in, as in \"192.0.2.100\" or "
 		     "\"2001:db8::100\""}},
     {"priority", &type_number, FIELD(config_router, priority), .example = "100", .min = CONFIG_PRIORITY_MIN,
-	.max = PRIORITY_MAX,
+	.max = CONFIG_PRIORITY_MAX,
 	.note = "1..31 is the band of unhealthy routers, 255 is reserved for the owner of the address"},
     {"advert_interval", &type_duration, FIELD(config_router, advert_interval_us), .example = "\"100ms\"",
 	.min = 10 * MS, .max = 40950 * MS, .step = 10 * MS},
@@ -85,7 +83,7 @@ static const struct key router_keys[] = {
 
 static const struct config_router router_defaults = {
     .id.family = AF_INET6,
-    .priority = PRIORITY_DEFAULT,
+    .priority = CONFIG_PRIORITY_DEFAULT,
     .preempt = true,
     .advert_interval_us = 100 * MS,
     .reset_connections = true,

@@ -114,7 +114,8 @@ static const struct group use_group = {.where = "checks = ( { … } ) of a virtu
 	    {"name", &type_name, FIELD(config_use, any), .example = "\"haproxy\""},
 	    {"any", &type_any, FIELD(config_use, any), .example = "[ \"haproxy\", \"nginx\" ]", .min = 2,
 		.max = CONFIG_CHECKS_MAX, .note = "checks of which one is enough"},
-	    {"weight", &type_weight, FIELD(config_use, weight), .example = "-20", .min = -222, .max = -1,
+	    {"weight", &type_weight, FIELD(config_use, weight), .example = "-20", .min = -CONFIG_WEIGHT_MAX,
+		.max = -1,
 		.note = "by which a failing check lowers the priority; without one it makes the router "
 			"unhealthy"},
 	    {0},

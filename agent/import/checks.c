@@ -8,7 +8,6 @@
 #include "import/import.h"
 
 #define WEIGHT_MAX	   9999 /* more than keepalived takes: use() says what becomes of it */
-#define USE_MAX		   222	/* vipd's */
 #define TIMES_MAX	   100
 #define SCRIPT_INTERVAL_US 1000000 /* keepalived's default; that of timeout is the interval */
 
@@ -243,7 +242,9 @@ static void use(struct import *import, struct router *router, struct node *node,
 		import->lost = true;
 		return;
 	}
-	int right = weight.value < -USE_MAX ? -USE_MAX : weight.value > USE_MAX ? USE_MAX : weight.value;
+	int right = weight.value < -CONFIG_WEIGHT_MAX  ? -CONFIG_WEIGHT_MAX
+		    : weight.value > CONFIG_WEIGHT_MAX ? CONFIG_WEIGHT_MAX
+						       : weight.value;
 	if (right != weight.value)
 		note(import, node, "changed: the weight is %d, and no check can have more", right);
 	for (unsigned i = 0; i < router->use_count; i++) {

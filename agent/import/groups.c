@@ -134,7 +134,8 @@ void import_group(struct import *import, struct node *node)
  */
 void import_weights(struct import *import, struct router *router)
 {
-	int before = router->priority ? router->priority : PRIORITY_DEFAULT, most = before, least = before;
+	int before = router->priority ? router->priority : CONFIG_PRIORITY_DEFAULT;
+	int most = before, least = before;
 	for (unsigned i = 0; i < router->use_count; i++) {
 		struct use *use = &router->uses[i];
 		if (use->weight > 0) {
@@ -145,15 +146,15 @@ void import_weights(struct import *import, struct router *router)
 		}
 	}
 	if (most != before) {
-		router->priority = most < PRIORITY_MAX ? most : PRIORITY_MAX;
+		router->priority = most < CONFIG_PRIORITY_MAX ? most : CONFIG_PRIORITY_MAX;
 		note(import, router->origin,
 		    "changed: the priority is %d, with the weights above 0 in it%s, and a check that fails "
 		    "takes its weight away",
-		    router->priority, most > PRIORITY_MAX ? " as far as there is room" : "");
+		    router->priority, most > CONFIG_PRIORITY_MAX ? " as far as there is room" : "");
 	}
-	if (least < PRIORITY_MIN && least < before)
+	if (least < CONFIG_PRIORITY_MIN && least < before)
 		note(import, router->origin,
 		    "changed: with all weights the priority would be %d; here weights never take it below "
 		    "%d, so servers may come out equal",
-		    least, PRIORITY_MIN);
+		    least, CONFIG_PRIORITY_MIN);
 }

@@ -157,10 +157,6 @@ void import_process(struct import *import, struct node *node);
 struct check *import_check_find(struct import *import, const char *name, bool process);
 void import_use(struct import *import, struct router *router, struct node *list, bool process);
 
-#define PRIORITY_MIN	 32
-#define PRIORITY_MAX	 254
-#define PRIORITY_DEFAULT 100
-
 /* router.c */
 void import_instance(struct import *import, struct node *node);
 void take_tracks(struct import *import, struct router *router, struct node *node);

@@ -31,12 +31,14 @@ static void take_priority(struct import *import, struct router *router, struct n
 	if (!read_whole(import, node, 1, 1, 255, &router->priority))
 		return;
 	int given = router->priority;
-	router->priority = given < PRIORITY_MIN ? PRIORITY_MIN : given > PRIORITY_MAX ? PRIORITY_MAX : given;
-	if (given < PRIORITY_MIN)
+	router->priority = given < CONFIG_PRIORITY_MIN	 ? CONFIG_PRIORITY_MIN
+			   : given > CONFIG_PRIORITY_MAX ? CONFIG_PRIORITY_MAX
+							 : given;
+	if (given < CONFIG_PRIORITY_MIN)
 		note(import, node,
 		    "changed: 1 to 31 are for unhealthy routers; give each server another one from %d up",
-		    PRIORITY_MIN);
-	else if (given > PRIORITY_MAX)
+		    CONFIG_PRIORITY_MIN);
+	else if (given > CONFIG_PRIORITY_MAX)
 		note(import, node, "changed: 255 is for who owns the address, and nobody does here");
 }
 
@@ -182,12 +184,12 @@ static bool is_ipv4(const char *text)
 static void settle_link_local(struct import *import, struct router *router)
 {
 	char usual[ADDRESS_TEXT_MAX];
+	struct address automatic = config_link_local_auto((uint8_t)router->vrid);
 	bool ipv4 = router->address_count && is_ipv4(router->addresses[0]);
-	snprintf(usual, sizeof usual, "fe80::200:5eff:fe00:2%02x", (unsigned)router->vrid);
 	if (ipv4 && router->link_local)
 		note(import, router->origin,
 		    "changed: %s is dropped: adverts of IPv4 have no link-local address", router->link_local);
-	if (ipv4 || (router->link_local && !strcmp(router->link_local, usual)))
+	if (ipv4 || (router->link_local && !strcmp(router->link_local, address_format(&automatic, usual))))
 		router->link_local = NULL;
 	else if (!router->link_local && router->address_count)
 		router->link_local = "none";

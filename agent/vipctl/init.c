@@ -17,10 +17,9 @@
 #include "vipctl/init.h"
 #include "vipctl/vipctl.h"
 
-#define VRID_FIRST	 100
-#define CANDIDATE_FIRST	 0x100 /* in the prefix of the interface: …::100 */
-#define PRIORITY_DEFAULT 100
-#define TEXT_MAX	 8192
+#define VRID_FIRST	100
+#define CANDIDATE_FIRST 0x100 /* in the prefix of the interface: …::100 */
+#define TEXT_MAX	8192
 
 enum { OPTION_INTERFACE = OPTION_LONG, OPTION_ADDRESS, OPTION_VRID, OPTION_PRIORITY, OPTION_YES };
 
@@ -74,9 +73,10 @@ static void read_options(const struct vipctl *ctl, struct plan *plan)
 	plan->output = output ? output : CONFIG_PATH_DEFAULT;
 	plan->asks = !option_value(ctl, OPTION_YES) && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	plan->vrid = option_number(ctl, OPTION_VRID, "vrid", 1, 255);
-	plan->priority = option_number(ctl, OPTION_PRIORITY, "priority", 32, 254);
+	plan->priority =
+	    option_number(ctl, OPTION_PRIORITY, "priority", CONFIG_PRIORITY_MIN, CONFIG_PRIORITY_MAX);
 	if (!plan->priority)
-		plan->priority = PRIORITY_DEFAULT;
+		plan->priority = CONFIG_PRIORITY_DEFAULT;
 	plan->address_given = address != NULL;
 	if (address && !address_parse(address, &plan->address))
 		usage_error("--address %s: this is not an address", address);

@@ -28,7 +28,11 @@
 #define CONFIG_WORDS_MAX     16 /* of a command */
 #define CONFIG_PUBLISH_MAX   8
 #define CONFIG_PORTS_MAX     16
-#define CONFIG_PRIORITY_MIN  32 /* of a healthy router */
+
+#define CONFIG_PRIORITY_MIN	32 /* of a healthy router */
+#define CONFIG_PRIORITY_MAX	254
+#define CONFIG_PRIORITY_DEFAULT 100 /* RFC 9568 section 6.1 */
+#define CONFIG_WEIGHT_MAX	(CONFIG_PRIORITY_MAX - CONFIG_PRIORITY_MIN)
 
 #define CONFIG_NAME_MAX	     64
 #define CONFIG_INTERFACE_MAX 16 /* IFNAMSIZ */
