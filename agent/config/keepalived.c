@@ -145,7 +145,6 @@ static const struct {
     {"dont_track_primary", "the interface is always watched: no advert leaves it without a carrier"},
     {"linkbeat_*", "the kernel says whether there is a carrier"},
     {"track_bfd", BFD},
-    {"bfd_instance", BFD},
     {"skip_check_adv_addr", PICKY},
     {"vrrp_skip_check_adv_addr", PICKY},
     {"check_unicast_src", PICKY},

@@ -79,7 +79,7 @@ static const char *find_word(const char *text, const char *pattern)
 	return NULL;
 }
 
-/* Of these characters alone, so many that they are an address of ours. */
+/* Whether a run of these characters, as long as it is, is a virtual address. */
 static bool names_virtual(const struct config *config, const char *text, const char *characters)
 {
 	for (text += strcspn(text, characters); *text; text += strcspn(text, characters)) {
