@@ -24,7 +24,6 @@
 #define QUOTED_MAX 80	     /* bytes of a line that are worth quoting */
 
 static const char include_word[] = "@include";
-static const char byte_order_mark[] = "\xef\xbb\xbf"; /* which Windows puts before a text */
 
 struct file {
 	const struct file *outer; /* the file that includes it; NULL: none does */
@@ -283,8 +282,8 @@ static void copy_include(struct source *source, struct file *file)
 
 static void copy_file(struct source *source, struct file *file)
 {
-	bool marked = !strncmp(file->text, byte_order_mark, strlen(byte_order_mark));
-	file->at = file->begin = file->text + (marked ? strlen(byte_order_mark) : 0);
+	bool marked = !strncmp(file->text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK));
+	file->at = file->begin = file->text + (marked ? strlen(BYTE_ORDER_MARK) : 0);
 	file->line = 1;
 	while (*file->at) {
 		if (*file->at == '"')

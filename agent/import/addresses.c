@@ -42,7 +42,7 @@ static bool is_same(const char *text, const struct address *address)
 }
 
 /* "192.0.2.1/24 dev eth0 label eth0:1": of all that, the device matters. */
-static const char *read_device(struct node *node)
+static const char *read_device(const struct node *node)
 {
 	for (unsigned i = 1; i + 1 < node->count; i++)
 		if (!strcmp(node->words[i], "dev"))

@@ -116,16 +116,8 @@ static void read_times(struct import *import, struct node *node, int *times)
 		note(import, node, "changed: %d times are the most", TIMES_MAX);
 }
 
-/* Asked before is_last(), which looks at all that is behind: a file may have very many words that mean
- * nothing. */
-static bool is_one_of(const char *word, const char *const *known)
-{
-	for (; *known; known++)
-		if (!strcmp(word, *known))
-			return true;
-	return false;
-}
-
+/* Whether it is known is asked before is_last(), which looks at all that is behind: a file may have very many
+ * words that mean nothing. */
 static void take_script_word(struct import *import, struct check *check, struct node *node)
 {
 	static const char *const known[] = {"script", "interval", "timeout", "fall", "rise", "weight", NULL};

@@ -34,9 +34,8 @@ static bool take_flag(struct curl *curl, const char *option)
 {
 	static const char *const same[] = {
 	    "--silent", "--show-error", "--globoff", "--no-progress-meter", NULL};
-	for (unsigned i = 0; same[i]; i++)
-		if (!strcmp(option, same[i]))
-			return true;
+	if (is_one_of(option, same))
+		return true;
 	if (!strcmp(option, "--fail"))
 		option = "-f";
 	if (!strcmp(option, "--insecure"))

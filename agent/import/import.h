@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "vipd/config.h"
 
@@ -115,6 +116,14 @@ static inline void text_grow(struct import *import, char c)
 {
 	/* clang-tidy does not see that an obstack always has room for one more. */
 	obstack_1grow(&import->memory, c); /* NOLINT(clang-analyzer-core.NullDereference) */
+}
+
+/* `words` ends with NULL. */
+static inline bool is_one_of(const char *word, const char *const *words)
+{
+	while (*words && strcmp(word, *words) != 0)
+		words++;
+	return *words != NULL;
 }
 
 /* notes.c; they are printed in the order of the lines. "FILE:LINE: WORDS: …" */

@@ -33,7 +33,7 @@ static void add(struct import *import, unsigned order, char *text)
 }
 
 /* The statement as it stands in the file, but for its quotes. */
-static void quote(struct node *node, char out[static QUOTED_MAX])
+static void quote(const struct node *node, char out[static QUOTED_MAX])
 {
 	size_t used = 0;
 	for (unsigned i = 0; i < node->count && used < QUOTED_MAX - sizeof " …"; i++)

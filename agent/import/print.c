@@ -72,7 +72,7 @@ static void print_uses(FILE *out, const struct router *router)
 	fprintf(out, " %c;\n", weighted ? ')' : ']');
 }
 
-static void print_begin(FILE *out, struct node *origin, const char *name, bool first)
+static void print_begin(FILE *out, const struct node *origin, const char *name, bool first)
 {
 	const char *slash = strrchr(origin->file, '/');
 	fprintf(out, "%s  { # ", first ? "" : ",\n");

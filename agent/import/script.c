@@ -61,10 +61,7 @@ static const char *only_word(const struct command *command, const char *const *o
 {
 	const char *word = NULL;
 	for (unsigned i = 1; i < command->count; i++) {
-		bool known = false;
-		for (unsigned o = 0; options[o]; o++)
-			known |= !strcmp(command->words[i], options[o]);
-		if (known)
+		if (is_one_of(command->words[i], options))
 			continue;
 		if (word || command->words[i][0] == '-')
 			return NULL;
@@ -349,7 +346,7 @@ static void set_program(
 }
 
 /* What stands behind `script` as one text; NULL if a word of it has blanks, and must stay one. */
-static const char *join(struct import *import, struct node *node)
+static const char *join(struct import *import, const struct node *node)
 {
 	if (node->count == 2)
 		return node->words[1];

@@ -19,9 +19,8 @@
 #include "import/import.h"
 #include "vipd/characters.h"
 
-#define DEPTH_MAX	10
-#define PATTERNS_MAX	4
-#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+#define DEPTH_MAX    10
+#define PATTERNS_MAX 4
 
 struct file {
 	const char *path, *directory;

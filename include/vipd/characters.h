@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* which Windows puts before a text */
+
 /* Of UTF-8: its size in bytes, 0 if the bytes are none. */
 size_t character_decode(const char *text, uint32_t *code);
 /* Whether it shows nothing, or something that looks like an ordinary blank. */
