@@ -83,10 +83,8 @@ static void judge_successors(json_t *problems, const json_t *router, const char 
 	json_t *member;
 	const char *name = member_text(router, "name");
 	if (!holder || !json_is_object(group) || member_number(group, "can_take_over") ||
-	    json_array_size(json_object_get(group, "without_hello")) ||
-	    group_actives(router, why, sizeof why) > 1)
+	    json_array_size(json_object_get(group, "without_hello")) || group_is_split(router))
 		return;
-	*why = '\0';
 	json_array_foreach(json_object_get(group, "members"), i, member)
 	{
 		char state[MEMBER_STATE_MAX];
