@@ -265,7 +265,7 @@ int saved_open(const struct guardian *guardian, const char *name);
 int timeline_open(const struct guardian *guardian);
 void timeline_save(const struct guardian *guardian);
 
-/* drains.c: what an operator has drained, for the next life of vipd, and from the one before. */
+/* drains.c: what was drained, for the next life of vipd, and from the one before. */
 void drains_load(const struct guardian *guardian);
 void drains_save(const struct guardian *guardian);
 

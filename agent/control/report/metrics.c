@@ -150,7 +150,8 @@ static void router_gauges(FILE *out, const struct view *view)
 		"1 if somebody else claims an address of the virtual router, or advertises from this node's "
 		"own address.",
 		false},
-	    [DRAINED] = {"vipd_router_drained", "1 if an operator has drained it.", false},
+	    [DRAINED] = {"vipd_router_drained", "1 if it was drained, or its machine is being stopped.",
+		false},
 	    [DRAINED_SINCE] = {"vipd_router_drained_since_timestamp_seconds",
 		"When it was drained, in seconds since 1970; 0 if it is not.", true},
 	    [DRAINED_UNTIL] = {"vipd_router_drained_until_timestamp_seconds",
