@@ -74,7 +74,6 @@ def test_why_it_moved(lab, nodes):
     assert announced
 
 
-
 @pytest.mark.long
 def test_it_outlives_the_engine(nodes):
     nodes[0].special = True  # its guardian has seen an engine die

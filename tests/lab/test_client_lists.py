@@ -9,7 +9,7 @@ import struct
 
 import pytest
 
-from clients import end_connections, knows
+from clients import end_connections, knows, silent_ms
 from hostile import field, group_datagram, namespace, packed
 from keys import make_key, roll_out
 from testbed import PREFIX, VIP, VIP_IPV4, wait_for
@@ -211,12 +211,6 @@ def proxied(*nodes, port=443):
             node.exec("nft", "delete table ip6 proxy; delete table ip proxy")
 
 
-def silent_s(connection):
-    """For how long nothing has been sent or received on it, handshakes aside."""
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
-    return min(struct.unpack_from("=I", info, at)[0] for at in (44, 52, 56)) / 1000  # data sent, received, ACK received
-
-
 @pytest.mark.vips(VIP, VIP_IPV4)
 @pytest.mark.parametrize("end", ["killed", pytest.param("drained", marks=pytest.mark.long)])
 def test_clients_behind_a_proxy_of_the_kernel(lab, nodes, end):
@@ -232,7 +226,7 @@ def test_clients_behind_a_proxy_of_the_kernel(lab, nodes, end):
             first.vipd_kill_all()
             lab.wait_holder(second)
         else:
-            wait_for("they are silent", lambda: min(map(silent_s, clients)), lambda seconds: seconds > 3)
+            wait_for("they are silent", lambda: min(map(silent_ms, clients)), lambda ms: ms > 3000)
             before = connections(second)["told"]
             with lab.switch_drops(f"iifname {second.port} tcp sport 443"):  # the first packet to each is lost
                 first.drain()

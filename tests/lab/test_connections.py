@@ -5,11 +5,10 @@ import contextlib
 import os
 import signal
 import socket
-import struct
 
 import pytest
 
-from clients import READY, Ears, answer, connected, end_connections, knows, tcp_of, wait_reset
+from clients import READY, Ears, answer, connected, end_connections, knows, silent_ms, tcp_of, wait_reset
 from hostile import namespace
 from testbed import VIP, VIP_IPV4, wait_for
 
@@ -43,12 +42,6 @@ def known(node):
 
 def told(node):
     return node.router()["connections"]["told"]
-
-
-def silent_ms(connection):
-    """For how long nobody has sent anything on it."""
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
-    return min(struct.unpack_from("=I", info, at)[0] for at in (44, 52))  # tcpi_last_data_sent, tcpi_last_data_recv
 
 
 def cannot_bind():

@@ -62,6 +62,12 @@ def knows(connection):
     return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == CLOSED
 
 
+def silent_ms(connection):
+    """For how long nothing has been sent or received on it, handshakes aside."""
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return min(struct.unpack_from("=I", info, at)[0] for at in (44, 52, 56))  # data sent, received, ACK received
+
+
 def wait_reset(*connections, deadline=15.0):
     for connection in connections:
         wait_for("the client gets a reset", lambda connection=connection: knows(connection), bool, deadline)
