@@ -121,7 +121,9 @@ def test_every_option_of_vipd_is_in_the_manual():
     manual = pathlib.Path("docs/vipd.8").read_text()
     synopsis = manual.split(".SH SYNOPSIS")[1].split(".SH ")[0]
     told = subprocess.run([VIPCTL.replace("vipctl", "vipd"), "--help"], capture_output=True, text=True, timeout=30).stdout
-    for option in re.findall(r"^  (--?[\w-]+)", told, re.M):
+    options = re.findall(r"^  (--?[\w-]+)", told, re.M)
+    assert {"-c", "-n", "--version"} <= set(options)
+    for option in options:
         escaped = option.replace("-", "\\-").removesuffix("v")
         assert escaped in synopsis and escaped in manual.split(".SH OPTIONS")[1], option
 
