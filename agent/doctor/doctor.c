@@ -217,7 +217,7 @@ static void segments_collect(struct doctor *doctor)
 	}
 }
 
-int setting_of_kernel(const char *family, const char *where, const char *name)
+int kernel_setting_read(const char *family, const char *where, const char *name)
 {
 	char path[128], text[16] = "";
 	snprintf(path, sizeof path, "/proc/sys/net/%s/conf/%s/%s", family, where, name);

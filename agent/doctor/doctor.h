@@ -39,7 +39,7 @@ __attribute__((format(printf, 5, 6))) void finding_add(struct doctor *doctor, en
 __attribute__((format(printf, 2, 3))) void finding_advise(struct doctor *doctor, const char *format, ...);
 
 /* /proc/sys/net/FAMILY/conf/WHERE/NAME, family "ipv4" or "ipv6"; -1: the kernel does not tell. */
-int setting_of_kernel(const char *family, const char *where, const char *name);
+int kernel_setting_read(const char *family, const char *where, const char *name);
 
 /* Asks the agent anew; the caller's to release, NULL if it does not answer. */
 json_t *status_read(struct doctor *doctor);

@@ -28,8 +28,8 @@ struct setting {
 
 static struct setting setting_read(const char *interface, const char *name)
 {
-	struct setting all = {setting_of_kernel("ipv4", "all", name), "all"},
-		       own = {setting_of_kernel("ipv4", interface, name), interface};
+	struct setting all = {kernel_setting_read("ipv4", "all", name), "all"},
+		       own = {kernel_setting_read("ipv4", interface, name), interface};
 	return all.value > own.value ? all : own;
 }
 

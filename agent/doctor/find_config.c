@@ -232,7 +232,7 @@ static void directories_look(struct look *look, const char *path, const struct r
 }
 
 /* Into the directory of a configuration nobody else may write at all: vipd would include what is added. */
-static void look_at_file(const char *file, void *context)
+static void config_file_visit(const char *file, void *context)
 {
 	struct look *look = context;
 	char path[CONFIG_PATH_MAX];
@@ -243,7 +243,7 @@ static void look_at_file(const char *file, void *context)
 	directories_look(look, file, &unchangeable, 0);
 }
 
-static void look_at_secret(const struct config_path *named, void *context)
+static void secret_visit(const struct config_path *named, void *context)
 {
 	struct look *look = context;
 	const struct rule *rule = rule_of(named);
@@ -260,8 +260,8 @@ void find_secrets(struct doctor *doctor)
 	char path[2 * CONFIG_PATH_MAX], *here = *doctor->config_path == '/' ? NULL : getcwd(NULL, 0);
 	snprintf(path, sizeof path, "%s%s%s", here ? here : "", here ? "/" : "", doctor->config_path);
 	free(here);
-	config_files(path, look_at_file, &look);
-	config_paths(&doctor->config, look_at_secret, &look);
+	config_files(path, config_file_visit, &look);
+	config_paths(&doctor->config, secret_visit, &look);
 	if (look.well)
 		finding_add(doctor, DOCTOR_FINE, "", NULL,
 		    "only root can change the configuration (files: %u), and only root and users of services "

@@ -61,8 +61,8 @@ static void link_judge(struct doctor *doctor, const struct config_router *router
 	bool found = source_find(&doctor->config, list, router, source);
 	const char *name = router->id.interface;
 	unsigned flags = flags_find(list, name);
-	int forwarding = setting_of_kernel("ipv6", name, "forwarding"),
-	    accept_dad = setting_of_kernel("ipv6", name, "accept_dad");
+	int forwarding = kernel_setting_read("ipv6", name, "forwarding"),
+	    accept_dad = kernel_setting_read("ipv6", name, "accept_dad");
 	if (!if_nametoindex(name)) {
 		finding_add(doctor, DOCTOR_FAILURE, router->name,
 		    "correct `interface` in vipd.conf, or make it; vipd waits for it",
@@ -79,7 +79,7 @@ static void link_judge(struct doctor *doctor, const struct config_router *router
 	} else if (!found) {
 		finding_add(doctor, DOCTOR_FAILURE, router->name, NULL,
 		    "%s has no link-local address%s, so VRRP cannot send", name,
-		    setting_of_kernel("ipv6", name, "disable_ipv6") == 1 ? ": IPv6 is disabled on it" : "");
+		    kernel_setting_read("ipv6", name, "disable_ipv6") == 1 ? ": IPv6 is disabled on it" : "");
 		finding_advise(
 		    doctor, "sysctl net.ipv6.conf.%s.disable_ipv6 and addr_gen_mode must be 0", name);
 	} else if (router->id.family == AF_INET) {
