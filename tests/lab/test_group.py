@@ -96,7 +96,8 @@ def test_lost_back_and_stopped(lab, nodes):
     wait_for("control is back", lambda: "control" in first.vipd_pids())
     everybody_is_here(nodes)
     assert transitions(nodes) == before
-    said = [(event["member"], event["event"]) for event in json.loads(second.http("GET", "/v1/events")[1])["events"] if "event" in event]
+    events = json.loads(second.http("GET", "/v1/events")[1])["events"]
+    said = [(event["member"], event["event"]) for event in events if "member" in event]
     assert [event for name, event in said if name == third.name][-4:] == ["lost", "back", "stopped", "back"], said
     assert f"{third.name} lost" in second.vipctl("events").stdout
     log = dict(first.logs())[f"{first.name}/vipd.log"]

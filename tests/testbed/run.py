@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pytest in private worlds: run.py DIRECTORY [--workers N] [arguments of pytest, with paths relative to DIRECTORY].
+"""pytest in private worlds: run.py DIRECTORY [--workers N | --left FILE] [arguments of pytest, with paths relative to DIRECTORY].
 
-Without --workers everything runs in one world and one process, else in N worlds at once; tests that are marked `alone` do not
-belong there. VIPD_BUILD=build/san takes other binaries than those in build.
+--left takes the names of the tests from a file, see plugin.leave(); none is not an error. Without --workers everything runs in
+one world and one process, else in N worlds at once; tests that are marked `alone` do not belong there. VIPD_BUILD=build/san
+takes other binaries than those in build.
 """
 
 import os
@@ -23,6 +24,11 @@ def pytest(*arguments):
 
 def main(directory, *arguments):
     os.environ.update(PYTHONPATH=HERE, PYTHONDONTWRITEBYTECODE="1")
+    if arguments[:1] == ("--left",):
+        if not os.path.exists(arguments[1]):
+            return
+        with open(arguments[1], encoding="utf-8") as file:
+            arguments = (*file.read().splitlines(), *arguments[2:])
     os.chdir(directory)
     if arguments[:1] == ("--workers",):
         arguments = ("--dist=loadgroup", f"--tx={arguments[1]}*popen//python={HERE}/worker", *arguments[2:])
