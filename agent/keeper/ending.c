@@ -4,8 +4,8 @@
  * anew, and the server here does not wait for it when it stops. That needs the address, so its removal waits
  * for it, at most ENDING_WAIT_US.
  *
- * A connection is ended once it was idle for IDLE_MS, in IPv6 not while its client may wait for an answer of
- * a server that works, and PATIENCE_US later whatever is under way.
+ * A connection is ended once it was idle for IDLE_MS, and after PATIENCE_US whatever is under way. In IPv6 a
+ * server that works has ANSWER_MS for each request; a client that has waited for longer watches.
  *
  * To end one takes its lock, which a process that waits for a dead disk may hold for ever. So a thread does
  * it, that nobody waits for longer than said; it gets tasks through a pipe.
@@ -27,6 +27,7 @@
 #define STUCK_US    (2 * PATIENCE_US) /* a thread that is at it for longer is not waited for */
 #define PATIENCE_US (1 * USEC_PER_SEC)
 #define IDLE_MS	    50
+#define ANSWER_MS   (PATIENCE_US / USEC_PER_MS)
 #define FIRST_US    (10 * USEC_PER_MS) /* between two looks while the address is here */
 #define LATER_US    (50 * USEC_PER_MS)
 #define STACK_BYTES (256 * 1024)
@@ -95,7 +96,7 @@ static unsigned end_some(const struct ending_task *task, uint32_t idle_ms)
 		.ports = task->ports,
 		.port_count = task->port_count,
 		.idle_ms = idle_ms,
-		.answered = task->patient,
+		.answer_ms = task->patient ? ANSWER_MS : IDLE_MS,
 		.may_end = may_end},
 	    &ended);
 	if (ended.error)

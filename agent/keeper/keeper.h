@@ -60,7 +60,7 @@ struct ending_task {
 	uint8_t router;
 	uint8_t address_count;
 	uint8_t port_count;  /* 0: of every port */
-	bool patient;	     /* those that may wait for an answer get more time */
+	bool patient;	     /* requests may still be answered */
 	uint32_t generation; /* of the order */
 	uint16_t ports[CONFIG_PORTS_MAX];
 	struct address addresses[CONFIG_ADDRESSES_MAX];

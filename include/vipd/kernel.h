@@ -119,7 +119,7 @@ struct kernel_ending {
 	const uint16_t *ports;	/* of this host */
 	unsigned port_count;	/* 0: of every port */
 	uint32_t idle_ms;	/* only those without traffic for so long; 0: any, whatever is under way */
-	bool answered;		/* and, in IPv6, only those on which this host spoke last */
+	uint32_t answer_ms;	/* instead of it, in IPv6, where the client spoke last */
 	bool (*may_end)(void *context); /* asked before each */
 	void *context;
 };

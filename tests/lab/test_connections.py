@@ -116,7 +116,7 @@ def test_a_request_under_way_is_answered(lab, nodes):
 
 
 def test_an_answer_may_come_when_the_address_has_gone(lab, nodes):
-    """On one connection a request has been waiting for a while; the other is idle, and ended before the address goes."""
+    """A request has been waiting for a while. Ended before the address goes: one that is idle, and a long poll."""
     one = nodes[0]
     with contextlib.ExitStack() as stack:
         for node in nodes:
@@ -124,17 +124,19 @@ def test_an_answer_may_come_when_the_address_has_gone(lab, nodes):
                 listener = stack.enter_context(socket.create_server(("::", SLOW_PORT), family=socket.AF_INET6))
             listeners = [listener] if node is one else listeners
         with namespace(lab.client.name):
-            clients = [stack.enter_context(socket.create_connection((VIP, SLOW_PORT), timeout=5)) for _ in range(2)]
+            clients = [stack.enter_context(socket.create_connection((VIP, SLOW_PORT), timeout=5)) for _ in range(3)]
         servers = [stack.enter_context(listeners[0].accept()[0]) for _ in clients]
         servers[1].sendall(b"hello")
         clients[1].recv(5)
-        wait_for("they have been silent", lambda: min(map(silent_ms, servers)), lambda ms: ms > 10)
+        clients[2].sendall(b"news?")
+        servers[2].recv(5)
+        wait_for("the long poll has waited", lambda: min(map(silent_ms, servers)), lambda ms: ms > 1000)
         clients[0].sendall(b"what?")
         servers[0].recv(5)
         wait_for("they have been silent", lambda: min(map(silent_ms, servers)), lambda ms: ms > 60)
         one.drain()
         with namespace(one.name):
             wait_for("the address has gone", cannot_bind)
+        wait_reset(*clients[1:])
         servers[0].sendall(b"that.")
         assert clients[0].recv(5) == b"that."
-        wait_reset(clients[1])
