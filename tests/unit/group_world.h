@@ -54,6 +54,7 @@ struct node {
 	int64_t clock_us;    /* what its wall clock is ahead of that of the others */
 	struct mono next;    /* until when its engine believes that it is next; voided by the test */
 	unsigned said;	     /* datagrams sent */
+	unsigned told;	     /* how often its engine was told whether it is next */
 };
 
 static struct node nodes[NODES], *self = &nodes[0];
@@ -145,7 +146,7 @@ int message_send(int fd, const struct message *message, const int *fds)
 {
 	(void)fd, (void)fds;
 	if (message->type == MESSAGE_NEXT)
-		self->next = message->next.until;
+		self->next = message->next.until, self->told++;
 	return 0;
 }
 

@@ -253,6 +253,30 @@ static void hint_ends_with_the_setting(void **state)
 	assert_false(is_next(1));
 }
 
+/* Whenever the hellos of the others come: the hint never lapses, and the engine is seldom woken for it. */
+static void hint_lasts_and_is_cheap(void **state)
+{
+	double gaps[] = {0, 0.01, 0.24, 0.26, 0.5, 0.74, 0.76, 0.99};
+	unsigned sum = 0;
+	for (unsigned i = 0; i < 64; i++) {
+		world_begin(state);
+		for (unsigned n = 0; n < NODES; n++) {
+			control_start(n);
+			run_for(n == 0 ? gaps[i / 8] : gaps[i % 8]);
+		}
+		run_for(5);
+		unsigned before = nodes[1].told;
+		for (unsigned k = 0; k < 4000; k++) {
+			run_for(0.005);
+			assert_true(is_next(1));
+		}
+		sum += nodes[1].told - before;
+		world_end(state);
+	}
+	assert_in_range(sum, 64 * 20,
+	    64 * 20 * 3 / 2); /* in twenty seconds: with our own hello, and not always once more */
+}
+
 /* What the guardian carries from one control to the next. */
 static void carry_timeline(unsigned n)
 {
@@ -331,6 +355,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(hint_is_taken_back, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hint_is_given_again, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hint_ends_with_the_setting, world_begin, world_end),
+	    cmocka_unit_test(hint_lasts_and_is_cheap),
 	    cmocka_unit_test_setup_teardown(strangers_outlive_control, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(lost_ones_outlive_control, world_begin, world_end),
 	};

@@ -129,10 +129,20 @@ void group_tell_rival(struct group *group, unsigned index, const struct rival *r
 
 /* ---- who is next ---- */
 
+/* The hint that the engine has lasts until our next hello is due, and a little longer. */
+static bool hint_lasts(const struct group *group, const struct group_router *router, struct mono now)
+{
+	int64_t interval_us = group->control->config->group_interval_us;
+	struct mono due = mono_add(router->said, interval_us);
+	if (mono_reached(now, due))
+		due = now;
+	return !mono_reached(mono_add(due, interval_us / 8), router->hinted);
+}
+
 /*
- * Each message wakes a realtime process: so one goes out when the hint ends, or when most of its time is
- * over. But the engine drops a hint when its own standing or configuration changes, a moment before or after
- * we do.
+ * Each message wakes a realtime process: so one goes out with our own hello, and between two of them only if
+ * the hint ends, or would. But the engine drops a hint when its own standing or configuration changes, a
+ * moment before or after we do.
  */
 static void hint(struct group *group, unsigned index, struct mono now)
 {
@@ -144,7 +154,7 @@ static void hint(struct group *group, unsigned index, struct mono now)
 	bool is_next = !mono_reached(now, until);
 	if (!is_next && left_us <= 0)
 		return;
-	bool holds = left_us > group->control->config->group_interval_us && mono_reached(now, group->anew);
+	bool holds = hint_lasts(group, router, now) && mono_reached(now, group->anew);
 	if (is_next && holds && !mono_reached(router->hinted, until))
 		return;
 	struct message message = {.type = MESSAGE_NEXT, .next = {.router = router->id, .until = until}};
