@@ -49,7 +49,7 @@ libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 PROGRAMS := $(B)/vipd $(B)/vipd-control $(B)/vipctl
 
-.PHONY: all demo check unit sim mutants lab lab-together lab-long lab-alone soak lab-programs interop faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-page page-test page-load pictures setup-image image pod rpm deb deb-twice lintian deb-arm64 setup-trees machines dist fmt \
+.PHONY: all demo check unit sim mutants lab lab-together lab-long lab-alone soak lab-programs interop interop-old faults lab-bgp lab-kubernetes bench deps conf fuzz setup setup-demo setup-bench setup-bgp setup-deb setup-machines setup-page page-test page-load pictures setup-image image pod rpm deb deb-twice lintian deb-arm64 setup-trees machines dist fmt \
 	fmt-check tidy install uninstall clean
 all: $(PROGRAMS)
 
@@ -290,9 +290,17 @@ $(B)/lab/hostile_control: $(call objects,tests/lab/hostile_control.c agent/board
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libseccomp)
 
-# keepalived and FRR as peers; tshark on what we send. VIPD_OLD=DIRECTORY: the programs of an older vipd, as a peer.
+# keepalived and FRR as peers; tshark on what we send.
 interop: all lab-programs
 	VIPD_BUILD=$(B) tests/interop/run --workers 2
+
+# Beside a vipd of this repository's own history, as in an upgrade. OLD=COMMIT; default: the last that sends no hello.
+OLD ?= $(shell git log --diff-filter=A --format=%H~ -- agent/control/group/say.c)
+interop-old: all lab-programs
+	@rm -rf $(B)/old && mkdir -p $(B)/old
+	git archive "$(OLD)" | tar -x -C $(B)/old
+	@$(MAKE) --no-print-directory -s -C $(B)/old B=build WERROR= all
+	VIPD_BUILD=$(B) VIPD_OLD=$(abspath $(B))/old/build tests/interop/run test_hints.py -k before_hellos
 
 # Faults, what was expected of vipd and what happened, beside keepalived; see tests/faults/rows.py. ROWS=pattern RUNS=n
 # FAMILY=4: with IPv4 addresses.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two vipds that know each other beside a router that sends no hello: it changes nothing for it, and ends hints once it is known.
 
-VIPD_OLD=DIRECTORY has the programs of an older vipd, one of before hellos: mixed versions in an upgrade.
+VIPD_OLD=DIRECTORY has the programs of an older vipd, one of before hellos: mixed versions in an upgrade. `make interop-old` builds it.
 """
 
 import os
