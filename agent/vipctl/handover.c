@@ -215,14 +215,32 @@ static int change(const struct vipctl *ctl, const char *prefix, condition *is_do
 	return result;
 }
 
-/* Whether it is known that nobody healthy could take it from this node. */
+/* This node holds the address, and of the others that it knows of no healthy one could take it. */
 static bool nobody_could(const json_t *router)
 {
 	const json_t *group = json_object_get(router, "group");
 	return router_is_active(router) && !router_is_kept(router) &&
 	       json_array_size(json_object_get(group, "members")) > 1 &&
-	       json_array_size(json_object_get(group, "without_hello")) == 0 &&
 	       member_number(group, "can_take_over") == 0;
+}
+
+/* One of another make: it is silent as a Backup, and may take over. Not a member that is lost and was heard
+ * as Active: that it is lost is what counts. */
+static const char *stranger_of(const json_t *router)
+{
+	const json_t *group = json_object_get(router, "group");
+	size_t i, k;
+	json_t *stranger, *member;
+	json_array_foreach(json_object_get(group, "without_hello"), i, stranger)
+	{
+		const char *address = json_string_value(stranger);
+		bool is_member = false;
+		json_array_foreach(json_object_get(group, "members"), k, member) is_member |=
+		    strcmp(member_text(member, "address"), address) == 0;
+		if (!is_member)
+			return address;
+	}
+	return NULL;
 }
 
 /* EXIT_ATTENTION, and who is what, if the drain would leave a virtual router to nobody or to somebody
@@ -238,6 +256,14 @@ static int look_before(const struct vipctl *ctl)
 	{
 		if (!is_asked_for(ctl, router) || !nobody_could(router))
 			continue;
+		const char *stranger = stranger_of(router);
+		if (stranger) {
+			fprintf(stderr,
+			    "%s: of the servers that send hellos none can take over; %s, which sends none, "
+			    "may\n",
+			    member_text(router, "name"), stranger);
+			continue;
+		}
 		fprintf(stderr,
 		    "%s: NOT DRAINED: this node holds the address, and no healthy server can take over.\n"
 		    "  Do it all the same: vipctl drain --force %s\n",
@@ -285,12 +311,4 @@ int command_resume(const struct vipctl *ctl)
 	if (option_value(ctl, OPTION_SHUTDOWN))
 		return change(ctl, "/v1/resume", is_shutdown_over, shutdown_over_report);
 	return change(ctl, "/v1/resume", is_resumed, resume_report);
-}
-
-int command_forget(const struct vipctl *ctl)
-{
-	int result = post(ctl, call_path("/v1/forget", "node", argument_first(ctl)));
-	if (result == EXIT_FINE && !ctl->json)
-		printf("%s is forgotten\n", argument_first(ctl));
-	return result;
 }

@@ -31,12 +31,16 @@ static void servers_print(struct page *page, const json_t *servers)
 	}
 }
 
-/* Returns whether it is failing. */
-static bool target_print(struct page *page, const json_t *target)
+static bool is_failing(const json_t *target)
+{
+	return strcmp(member_text(target, "state"), "failing") == 0;
+}
+
+static void target_print(struct page *page, const json_t *target)
 {
 	char time[SHOW_TEXT_MAX];
 	const char *state = member_text(target, "state"), *last = member_text(target, "last_success");
-	bool failing = !strcmp(state, "failing"), off = !strcmp(state, "off");
+	bool failing = is_failing(target), off = !strcmp(state, "off");
 	const char *meaning = failing			  ? "FAILING, still trying"
 			      : off			  ? "not the holder: nothing to say"
 			      : !strcmp(state, "waiting") ? "about to be told"
@@ -47,7 +51,6 @@ static bool target_print(struct page *page, const json_t *target)
 	if (failing)
 		page_sentence(page, COLOUR_NONE, 4, "%s", member_text(target, "last_error"));
 	servers_print(page, json_object_get(target, "published"));
-	return failing;
 }
 
 int command_publish(const struct vipctl *ctl)
@@ -70,8 +73,9 @@ int command_publish(const struct vipctl *ctl)
 	}
 	json_array_foreach(targets, i, target)
 	{
+		failing |= is_failing(target);
 		if (!ctl->json)
-			failing |= target_print(&page, target);
+			target_print(&page, target);
 	}
 	json_decref(status);
 	return failing ? EXIT_ATTENTION : EXIT_FINE;

@@ -92,5 +92,5 @@ int command_help(const struct vipctl *ctl);
 /* Their options, where the command is. */
 extern const struct cli_option events_options[], capture_options[], drain_options[], resume_options[],
     check_options[], doctor_options[], manifest_options[], import_options[], init_options[],
-    publish_options[];
+    publish_options[], forget_options[];
 extern const char doctor_help[], manifest_help[], watch_help[], import_help[], init_help[];

@@ -25,10 +25,15 @@ def test_drain_asks_first(agent):
     assert "k8s-node02: apiserver: HTTP 500" in done.stderr and "vipctl drain --force api\n" in done.stderr
     agent.run("drain", "--force")
     assert asked == ["/v1/drain"]
+    # A member that is lost is that first, also after it was heard as Active.
+    group = agent.status["virtual_routers"][0]["group"]
+    group["without_hello"] = [member(3)["address"]]
+    assert agent.run("drain").returncode == 1 and len(asked) == 1
     # Nothing is known of a router that sends no hello: it may take over.
-    agent.status["virtual_routers"][0]["group"]["without_hello"] = ["fe80::99"]
-    agent.run("drain", "api")
+    group["without_hello"].append("fe80::99")
+    done = agent.run("drain", "api")
     assert asked[1:] == ["/v1/drain?router=api"]
+    assert done.stderr.startswith("api: of the servers that send hellos none can take over; fe80::99, which sends none, may\n")
 
 
 def test_a_drain_at_shutdown_does_without_the_reason(agent):
@@ -48,7 +53,37 @@ def test_forget(agent):
     agent.on_post = lambda path: asked.append(path) or (200, {"forgotten": 1})
     done = agent.run("forget", "k8s-node03")
     assert done.returncode == 0 and done.stdout == "k8s-node03 is forgotten\n" and asked == ["/v1/forget?node=k8s-node03"]
-    assert agent.run("forget").returncode != 0 and len(asked) == 1
+    done = agent.run("forget", "-o", "json", "k8s-node03")
+    assert done.returncode == 0 and done.stdout == '{"forgotten":1}\n'
+    done = agent.run("forget")
+    assert done.returncode == 2 and "NODE, or --lost" in done.stderr and len(asked) == 2
+
+
+def test_forget_several(agent):
+    asked = []
+    agent.on_post = lambda path: asked.append(path) or ((404, {"error": "there is no member b"}) if path.endswith("=b") else (200, {"forgotten": 2}))
+    done = agent.run("forget", "a", "b", "c")
+    assert done.returncode == 4 and done.stdout == "a is forgotten\nc is forgotten\n" and done.stderr == "vipctl: there is no member b\n"
+    assert asked == [f"/v1/forget?node={node}" for node in "abc"]
+    assert agent.run("forget", "-o", "json", "a", "b", "c").stdout == '{"forgotten":4}\n'
+    # Those that are lost, each name once.
+    asked.clear()
+    grouped(agent.status, member(2), member(3, presence="lost"), member(4, presence="lost", node="k8s-node03"), member(5, presence="stopped"))
+    done = agent.run("forget", "--lost")
+    assert done.returncode == 0 and done.stdout == "k8s-node03 is forgotten\n" and asked == ["/v1/forget?node=k8s-node03"]
+    grouped(agent.status, member(2))
+    done = agent.run("forget", "--lost")
+    assert done.returncode == 0 and done.stdout == "no server is lost\n" and len(asked) == 1
+    assert agent.run("forget", "--lost", "-o", "json").stdout == '{"forgotten":0}\n'
+
+
+@pytest.mark.parametrize("states, code", [(["done", "off"], 0), (["done", "failing"], 1), (["failing", "waiting"], 1), ([], 0)])
+def test_publish_says_by_its_exit_status_whether_all_are_told(agent, states, code):
+    agent.status["publish"] = [{"router": "api", "target": "dns a.b at c", "state": state, "last_error": "REFUSED", "published": []} for state in states]
+    done = agent.run("publish")
+    assert done.returncode == code and ("FAILING" in done.stdout) == bool(code)
+    done = agent.run("publish", "-o", "json")
+    assert done.returncode == code and [target["state"] for target in json.loads(done.stdout)] == states
 
 
 def drain(agent, *steps):
