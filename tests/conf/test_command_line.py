@@ -68,44 +68,6 @@ def test_an_option_takes_a_value_in_every_command_or_in_none():
     assert {"for", "follow", "server", "no-color"} <= set(kinds)
 
 
-# ---- completion ----
-
-def words_offered(*begun):
-    done = vipctl("__complete", *begun)
-    assert done.returncode == 0 and not done.stderr, done
-    return [line.split("\t")[0] for line in done.stdout.splitlines()]
-
-
-@pytest.mark.parametrize("begun, offered", [
-    (["dr"], ["drain"]),
-    (["-o", "json", "wa"], ["watch"]),
-    (["drain", "--fo"], ["--for", "--force"]),
-    (["--for", "10m", "drain", "--so"], ["--socket"]),
-    (["status", "-o", ""], ["json"]),
-    (["capture", "-o", ""], []),  # a file
-    (["help", "res"], ["resume"]),
-    (["doctor", "fire"], ["firewall"]),
-    (["-s", "/nonexistent", "drain", ""], []),
-    (["nonsense", ""], []),
-    (["status", "nonsense"], []),
-    (["-s"], []),
-])
-def test_completion(begun, offered):
-    assert [word for word in words_offered(*begun) if word.startswith(begun[-1])] == offered
-
-
-def test_every_command_is_offered():
-    assert words_offered("") == commands()
-
-
-def test_bash_asks_vipctl():
-    script = f"""source conf/completion/vipctl.bash
-        COMP_WORDS=({VIPCTL} drain --forc); COMP_CWORD=2; _vipctl {VIPCTL}; printf '%s\\n' "${{COMPREPLY[@]}}"
-        complete -p vipctl"""
-    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=30)
-    assert done.stdout.splitlines() == ["--force", "complete -o default -F _vipctl vipctl"] and not done.stderr
-
-
 # ---- the manual ----
 
 def test_every_command_and_option_is_in_the_manual():
