@@ -106,9 +106,13 @@ def publishing(node):
     return node.status()["publish"][0]
 
 
+def log_of(node):
+    return dict(node.logs())[f"{node.name}/vipd.log"]
+
+
 def says(holder, text):
     wait_for(f"status says {text}", lambda: publishing(holder)["last_error"], lambda error: error and text in error, 60)
-    assert text in dict(holder.logs())[f"{holder.name}/vipd.log"]
+    assert text in log_of(holder)
 
 
 def restored(holder):
@@ -150,9 +154,10 @@ def faults(cluster, holder):
     restored(holder)
     tool.run("kubectl", "-n", "kube-system", "patch", "endpoints", "k8s-api", "--type=merge", "-p",
              json.dumps({"subsets": [{"addresses": [{"ip": "2001:db8::dead", "nodeName": "nobody"}]}]}))
+    holder.vipctl("reload")
+    wait_for("the log says who has edited the object", lambda: log_of(holder), lambda text: 'conflict with "kubectl-patch"' in text, 60)
     restored(holder)
-    log = dict(holder.logs())[f"{holder.name}/vipd.log"]
-    assert 'conflict with "kubectl-patch"' in log, "nobody was told of an edit"
+    log = log_of(holder)
     assert good not in log and "not.a.token" not in log
 
 
