@@ -3,13 +3,14 @@
 
 import json
 import os
+import re
 import signal
 
 import pytest
 
 from hostile import GROUP, HELLO_PORT as PORT, UDP, field, frame, hello, packed, put_checksum
 from keys import make_key, roll_out
-from testbed import SANITIZED, VIP, transitions, wait_for
+from testbed import BUILD, SANITIZED, VIP, transitions, wait_for
 
 PER_SECOND, SECONDS = 1000 if SANITIZED else 2000, 3  # as in test_hostile.py
 
@@ -54,7 +55,27 @@ def test_every_server_shows_the_same(lab, nodes):
         assert router["active_router"]["node"] == first.name
         assert router["group"]["without_hello"] == []
 
-    # Each of these is seen by all others.
+
+
+def other_version(lab, version):
+    """The programs, as if they were of that version; as long as the true one."""
+    directory = os.path.join(lab.directory, "other-version")
+    os.makedirs(directory, exist_ok=True)
+    for name in ("vipd", "vipd-control"):
+        with open(f"{BUILD}/{name}", "rb") as program, open(f"{directory}/{name}", "wb") as other:
+            other.write(program.read().replace(lab.nodes[0].status()["version"].encode() + b"\0", version.encode() + b"\0"))
+        os.chmod(f"{directory}/{name}", 0o755)
+    return f"{directory}/vipd"
+
+
+def test_a_change_is_seen_by_all_others_within_two_intervals(lab, nodes):
+    """Which are 20 s here, and nobody waits for so long in wait_for()."""
+    first, second, third = nodes
+    everybody_is_here(nodes)
+    for node in nodes:
+        node.reconfigure(group={"interval": "10s"})
+    for node in nodes:
+        seen(nodes, node, "interval_ms", 10000)
     second.drain()
     seen(nodes, second, "drained", True)
     seen((first, third), second, "can_take_over", False)
@@ -66,25 +87,56 @@ def test_every_server_shows_the_same(lab, nodes):
     assert "apiserver" in group(first)[third.name]["reason"]
     third.api_start()
     seen(nodes, third, "health", "healthy")
-    third.reconfigure(router={"priority": 90, "addresses": [VIP, "2001:db8:6::77"]})
+    third.reconfigure(router={"priority": 90, "addresses": [VIP, "2001:db8:6::77"]}, group={"interval": "10s"})
     seen(nodes, third, "priority", 90)
     seen((first, second), third, "differs", ["addresses"])
     assert "2001:db8:6::77" in group(first)[third.name]["settings"]["addresses"]
-    third.reconfigure()
+    third.reconfigure(group={"interval": "10s"})
     seen((first, second), third, "differs", [])
+    third.vipd_stop()
+    seen((first, second), third, "presence", "stopped")
+    version = first.status()["version"]
+    other = version[:-1] + ("8" if version[-1] == "9" else "9")
+    third.vipd_start(program=other_version(lab, other))
+    seen((first, second), third, "version", other)
+    assert f"{third.name}: vipd {other}, here {version}" in second.vipctl("status", check=False).stdout
+    third.vipd_stop()
     log = dict(first.logs())[f"{first.name}/vipd.log"]
     assert f"{third.name} has another setting of addresses" in log and f"{third.name} has the same setting of addresses again" in log
+
+
+def table(viewer):
+    """Node name -> what `vipctl status` has in the columns STATE and HEARD."""
+    rows = [re.split(r"\s{2,}", line.strip()) for line in viewer.vipctl("status", "--no-color", check=False).stdout.splitlines()]
+    begin = next(i for i, row in enumerate(rows) if row[0] == "NODE")
+    return {row[0]: (row[2], row[5]) for row in rows[begin + 1:] if len(row) == 6}
+
+
+def silence_shows(viewers, of):
+    """Once it was heard more than two intervals ago nobody's table says any more how it did then; after three it is lost."""
+    for viewer in viewers:
+        interval_s = group(viewer)[of.name]["interval_ms"] / 1000
+        looks = []
+        wait_for(f"{viewer.name} shows {of.name} as lost", lambda viewer=viewer, looks=looks: looks.append(table(viewer)[of.name]) or looks[-1][0],
+                 lambda state: state == "lost")
+        for state, heard in looks:
+            silent = float(heard.removesuffix("s ago")) / interval_s
+            assert silent <= 2 or state.startswith("not heard for ") or silent >= 3 and state == "lost", looks
 
 
 def test_lost_back_and_stopped(lab, nodes):
     first, second, third = nodes
     everybody_is_here(nodes)
     third.vipd_kill_all()
-    seen((first, second), third, "presence", "lost")
+    silence_shows((first, second), third)
     assert first.metric("vipd_group_members", router="api") == 2
     assert first.metric("vipd_group_member_lost", member=third.name) == 1
     third.vipd_end_orphans()
     third.vipd_start()
+    seen((first, second), third, "presence", "here")
+    lab.partition(third)
+    silence_shows((second, first), third)
+    third.plug()
     seen((first, second), third, "presence", "here")
     third.vipd_stop()
     seen((first, second), third, "presence", "stopped")
