@@ -112,6 +112,11 @@ static void judge_conflict(const struct judge *judge, const json_t *router)
 	if (!json_is_object(conflict))
 		return;
 	refusal_cause(router, cause);
+	if (!*cause && group_is_split(router))
+		snprintf(cause, sizeof cause,
+		    "it is another server of the group, and they do not hear each other's adverts: look for "
+		    "what "
+		    "drops IP protocol 112 between them: vipctl doctor on each");
 	if (*mac && *cause)
 		attention(judge, ATTENTION_BAD,
 		    "%s: CONFLICT: %s also claims %s, so clients may reach either. Most likely: %s",
@@ -151,7 +156,7 @@ static void judge_health(const struct judge *judge, const json_t *router)
 		   *holder = router_holder_text(router, text);
 	bool is_here = router_is_active(router);
 	if (!member_true(router, "healthy") && !is_here)
-		attention(judge, ATTENTION_WARNING, "%s: unhealthy: %s", name, why);
+		attention(judge, ATTENTION_WARNING, "%s: this node is unhealthy: %s", name, why);
 	if (holder_is_recovering(router))
 		attention(judge, ATTENTION_WARNING,
 		    "%s: the holder answers, but is not trusted yet: %s%s%s; no healthy server takes part",

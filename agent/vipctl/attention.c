@@ -9,10 +9,9 @@
 
 static void print(void *context, enum attention grade, const char *text)
 {
-	(void)grade;
 	struct page *page = context;
 	page->attention = true;
-	page_sentence(page, COLOUR_BAD, 0, "! %s", text);
+	page_sentence(page, grade == ATTENTION_BAD ? COLOUR_BAD : COLOUR_WARN, 0, "! %s", text);
 }
 
 __attribute__((format(printf, 2, 3))) static void attention(struct page *page, const char *format, ...)
@@ -42,6 +41,11 @@ static void judge_config(struct page *page, const json_t *status)
 		    path);
 	else if (file == CONFIG_FILE_CHANGED)
 		attention(page, "%s has changed since vipd read it: vipctl reload", path);
+}
+
+void attention_print_groups(struct page *page, const json_t *status)
+{
+	attention_find_groups(status, print, page);
 }
 
 void attention_print(struct page *page, const json_t *status)

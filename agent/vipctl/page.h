@@ -22,5 +22,7 @@ struct page {
 __attribute__((format(printf, 4, 5))) void page_sentence(
     struct page *page, enum colour colour, int indent, const char *format, ...);
 
-/* Everything that needs attention, and what to do about it, a line each. */
+/* Everything that needs attention, and what to do about it, a line each; of the groups as a whole, and of
+ * this node. */
+void attention_print_groups(struct page *page, const json_t *status);
 void attention_print(struct page *page, const json_t *status);

@@ -77,17 +77,39 @@ void screen_forget(struct screen *screen)
 	screen->lines = calloc((size_t)screen->height, sizeof *screen->lines);
 }
 
-/* A colour takes no room, and a character of several bytes one column. */
+/* How many bytes the next character takes, with colours before it; *width: how many columns. */
+static size_t character_length(const char *text, int *width)
+{
+	size_t length = 0;
+	while (text[length] == '\033')
+		length += strcspn(text + length, "m") + 1;
+	*width = text[length] != '\0';
+	length += *width;
+	while (((unsigned char)text[length] & 0xc0) == 0x80)
+		length++;
+	return length;
+}
+
+static int columns_of(const char *line)
+{
+	int columns = 0, width;
+	for (size_t length; (length = character_length(line, &width)); line += length)
+		columns += width;
+	return columns;
+}
+
+/* What is cut off ends with '~', as in tables. A colour takes no room, and a character of several bytes one
+ * column. */
 static void line_print(FILE *out, const char *line, int width)
 {
-	for (int column = 0; *line; line++) {
-		size_t colour = *line == '\033' ? strcspn(line, "m") : 0;
-		bool goes_on = ((unsigned char)*line & 0xc0) == 0x80;
-		if (!colour && !goes_on && column++ >= width)
-			return;
-		fprintf(out, "%.*s", (int)colour + 1, line);
-		line += colour;
+	bool cut = columns_of(line) > width;
+	int left = cut ? width - 1 : width, columns;
+	for (size_t length; (length = character_length(line, &columns)) && columns <= left; line += length) {
+		fprintf(out, "%.*s", (int)length, line);
+		left -= columns;
 	}
+	if (cut)
+		fputc('~', out);
 }
 
 void screen_draw(struct screen *screen, char *text)

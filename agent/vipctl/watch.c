@@ -303,6 +303,7 @@ static void lines_show(const struct watch *watch, char **said)
 	} else {
 		page.stale = engine_is_silent(watch->status);
 		watch_headlines(&page, watch->status);
+		attention_print_groups(&page, watch->status);
 		attention_print(&page, watch->status);
 	}
 	fputc('\0', page.out);

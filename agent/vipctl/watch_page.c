@@ -10,29 +10,18 @@
 #include "vipctl/moves.h"
 #include "vipctl/watch.h"
 
-static const char *holder_name(const json_t *status, const json_t *router, char out[static HOLDER_TEXT_MAX])
+#define MOVE_COLUMN 23 /* what stands before a move */
+
+static const char *holder_text(const json_t *status, const json_t *router, char out[static HOLDER_TEXT_MAX])
 {
-	const json_t *active = json_object_get(router, "active_router");
-	const char *node = member_text(active, "node");
-	enum holder holder = router_holder(router);
-	if (holder == HOLDER_SELF)
-		snprintf(out, HOLDER_TEXT_MAX, "%s (this node)", member_text(status, "node"));
-	else if (holder == HOLDER_OTHER)
-		snprintf(out, HOLDER_TEXT_MAX, "%s", *node ? node : member_text(active, "address"));
-	else if (holder == HOLDER_NOBODY)
+	const char *name = router_holder_name(status, router);
+	if (name)
+		snprintf(out, HOLDER_TEXT_MAX, "%s%s", name, router_is_active(router) ? " (this node)" : "");
+	else if (router_holder(router) == HOLDER_NOBODY)
 		snprintf(out, HOLDER_TEXT_MAX, "none is heard");
 	else
 		router_holder_text(router, out);
 	return out;
-}
-
-static void split_print(struct page *page, const json_t *router, unsigned count, const char *actives)
-{
-	page_sentence(page, COLOUR_BAD, 0, "%s: HELD BY %u SERVERS AT ONCE: %s", member_text(router, "name"),
-	    count, actives);
-	page_sentence(page, COLOUR_BAD, 0,
-	    "! They do not hear each other's adverts: look for what drops IP protocol 112 between them, and "
-	    "for other keys: vipctl doctor on each");
 }
 
 static void headline_print(struct page *page, const json_t *status, const json_t *router)
@@ -40,12 +29,12 @@ static void headline_print(struct page *page, const json_t *status, const json_t
 	char holder[HOLDER_TEXT_MAX], sentence[512] = "", actives[512];
 	const char *name = member_text(router, "name");
 	const json_t *group = json_object_get(router, "group");
-	enum holder who = router_holder(router);
-	bool held = who == HOLDER_SELF || who == HOLDER_OTHER;
+	bool held = router_holder_name(status, router);
 	bool spare = !json_is_object(group) || member_number(group, "can_take_over") > 0;
 	unsigned count = group_actives(router, actives, sizeof actives);
 	if (count > 1) {
-		split_print(page, router, count, actives);
+		page_sentence(
+		    page, COLOUR_BAD, 0, "%s: HELD BY %u SERVERS AT ONCE: %s", name, count, actives);
 		return;
 	}
 	if (json_is_object(group))
@@ -60,7 +49,7 @@ static void headline_print(struct page *page, const json_t *status, const json_t
 		    : !spare				 ? COLOUR_WARN
 							 : COLOUR_GOOD,
 		    0, "%s: %s%s%s%s", name,
-		    held ? "held by " : "HELD BY NOBODY: ", holder_name(status, router, holder), separator,
+		    held ? "held by " : "HELD BY NOBODY: ", holder_text(status, router, holder), separator,
 		    sentence);
 }
 
@@ -82,7 +71,8 @@ static void header_print(const struct watch *watch, struct page *page)
 		    page, COLOUR_BAD, 0, "! THE AGENT OF THIS NODE DOES NOT ANSWER: %s", watch->trouble);
 		strftime(at, sizeof at, "%H:%M:%S", localtime(&answered));
 		page_sentence(page, COLOUR_BAD, 0,
-		    "! The group does without this node meanwhile. Look: systemctl status vipd. %s%s%s",
+		    "! Who holds what now: vipctl watch on another server. Look here: systemctl status vipd. "
+		    "%s%s%s",
 		    watch->status ? "Below stands what was at " : "Waiting for it", watch->status ? at : "",
 		    ".");
 	}
@@ -109,36 +99,42 @@ static void groups_print(struct page *page, const json_t *status)
 	}
 }
 
-/* For how long it was so. */
-static const char *held_text(const struct move *move, char out[static SHOW_TEXT_MAX + 16])
+/* For how long it was so, as far as is known. */
+static const char *held_text(const struct move *move, int64_t known_ms, char out[static SHOW_TEXT_MAX + 16])
 {
 	char text[SHOW_TEXT_MAX];
 	const char *until = member_text(move->to, "until");
 	bool is_over = *until != '\0';
-	int64_t end = is_over ? time_parse(until) : time_now_ms();
-	snprintf(out, SHOW_TEXT_MAX + 16, "%s%s", show_duration(end - move->at_ms, text),
+	snprintf(out, SHOW_TEXT_MAX + 16, "%s%s",
+	    show_duration((is_over ? time_parse(until) : known_ms) - move->at_ms, text),
 	    is_over ? "" : " so far");
 	return move->to ? out : "";
 }
 
-/* The newest first, a line each: when, for how long, who, why. */
+/* When, for how long, who, why. Where the others are to be seen, too, it is one line. */
+static void move_print(const struct watch *watch, struct page *page, const struct move *move)
+{
+	char at[SHOW_TEXT_MAX], who[CELL_MAX], why[CELL_MAX], held[SHOW_TEXT_MAX + 16], text[3 * CELL_MAX];
+	bool several = json_array_size(json_object_get(watch->status, "virtual_routers")) > 1;
+	show_time(move->at, at);
+	colour_set(page->out, page->colour, COLOUR_DIM);
+	fprintf(page->out, "%-8.8s  %-*s", strlen(at) > 11 ? at + 11 : at, MOVE_COLUMN - 10,
+	    held_text(move, watch->answered_ms, held));
+	colour_set(page->out, page->colour, COLOUR_NONE);
+	colour_set(page->out, page->colour && !move->to, COLOUR_BAD);
+	snprintf(text, sizeof text, "%s%s%s: %s", several ? move->router : "", several ? ": " : "",
+	    move_text(move, who), move_reason(move, watch->timeline, why));
+	sentence_print(page->out, watch->view == WATCH_EVENTS ? page->width : 0, MOVE_COLUMN, text);
+	colour_set(page->out, page->colour, COLOUR_NONE);
+	fputc('\n', page->out);
+}
+
+/* The newest first. */
 static void moves_print(const struct watch *watch, struct page *page, int lines)
 {
 	struct moves moves = moves_of(watch->timeline);
-	bool several = json_array_size(json_object_get(watch->status, "virtual_routers")) > 1;
-	for (size_t i = moves.count; i > 0 && lines > 0; i--, lines--) {
-		char at[SHOW_TEXT_MAX], text[CELL_MAX], held[SHOW_TEXT_MAX + 16];
-		const struct move *move = &moves.items[i - 1];
-		show_time(move->at, at);
-		colour_set(page->out, page->colour, COLOUR_DIM);
-		fprintf(page->out, "%.8s  %-13s", strlen(at) > 11 ? at + 11 : at, held_text(move, held));
-		colour_set(page->out, page->colour, COLOUR_NONE);
-		colour_set(page->out, page->colour && !move->to, COLOUR_BAD);
-		fprintf(page->out, "%s%s%s", several ? move->router : "", several ? ": " : "",
-		    move_text(move, text));
-		colour_set(page->out, page->colour, COLOUR_NONE);
-		fprintf(page->out, ": %s\n", move_reason(move, watch->timeline, text));
-	}
+	for (size_t i = moves.count; i > 0 && lines > 0; i--, lines--)
+		move_print(watch, page, &moves.items[i - 1]);
 	free(moves.items);
 }
 
@@ -155,6 +151,7 @@ static void status_print(const struct watch *watch, struct page *page, int heigh
 {
 	const json_t *checks = json_object_get(watch->status, "checks");
 	watch_headlines(page, watch->status);
+	attention_print_groups(page, watch->status);
 	if (watch->view == WATCH_EVENTS) {
 		fputc('\n', page->out);
 		moves_print(watch, page, height);

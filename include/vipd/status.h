@@ -53,6 +53,9 @@ enum holder router_holder(const json_t *router);
 /* "this node", "k8s-node02 (priority 120)", "nobody: fe80::12 silent for 12s", "nobody" */
 const char *router_holder_text(const json_t *router, char out[static HOLDER_TEXT_MAX]);
 
+/* Its name alone, its address if it has none; NULL: nobody. */
+const char *router_holder_name(const json_t *status, const json_t *router);
+
 bool router_is_active(const json_t *router);
 
 /* Drained, but nobody took over: it keeps the address. */
@@ -146,3 +149,5 @@ enum attention { ATTENTION_BAD, ATTENTION_WARNING };
 /* Called with each thing that needs attention, and what to do about it: one line, any characters. */
 typedef void attention_say(void *context, enum attention grade, const char *text);
 void attention_find(const json_t *status, attention_say *say, void *context);
+/* The same of each group as a whole: nobody holds the address, several do, or nobody else could. */
+void attention_find_groups(const json_t *status, attention_say *say, void *context);

@@ -53,7 +53,8 @@ def test_it_is_drawn_anew_for_another_size(group):
     with watch(group) as terminal:
         for width, height in ((60, 12), (200, 50), (20, 3), (80, 24)):
             terminal.resize(width, height)
-            terminal.wait(lambda text, h=height, w=width: text.startswith("node1: vipd") and text.split("\n")[h - 1:] == [KEYS[:w].rstrip()])
+            keys = KEYS if len(KEYS) <= width else KEYS[:width - 1] + "~"
+            terminal.wait(lambda text, h=height, k=keys: text.startswith("node1: vipd") and text.split("\n")[h - 1:] == [k])
         assert HEADLINE in terminal.shows(HEADLINE)
 
 
@@ -61,12 +62,40 @@ def test_what_happens_is_shown_at_once(group):
     with watch(group) as terminal:
         terminal.shows(HEADLINE)
         holder_unknown(group.status)
-        terminal.shows("api: HELD BY NOBODY: none is heard")
+        terminal.shows("api: HELD BY NOBODY: none is heard", "k8s-node02 is about to take over. If this stays, look there: vipctl status")
         group.status.update(healthy_status())
         grouped(group.status, member(2, state="active", state_ms=60000), member(3))
         terminal.shows("api: HELD BY 2 SERVERS AT ONCE: k8s-node01, k8s-node02", "do not hear each other's adverts")
         grouped(group.status, member(2, drained=True), can_take_over=0, following=None)
-        terminal.shows("0 of 2 servers can take over", "drained")
+        terminal.shows("0 of 2 servers can take over", "If node1 fails, nobody can take over api (k8s-node02: drained). Mend one of them, or resume what is drained.")
+
+
+LONG = "preempted k8s-node02 of lower priority 120, which had been drained by an operator"
+
+
+def test_what_does_not_fit(group):
+    """A move is a line among the others, and what is cut says so; alone, it is told whole. Colours take no room."""
+    before, after = group.timeline["holdings"]
+    before.update(end_code="higher_priority", end_reason="fe80::11 has higher priority 150")
+    after.update(code="preempted_lower", reason=LONG)
+    with watch(group) as terminal:
+        [line] = [line for line in terminal.shows("16:01:10").splitlines() if line.startswith("16:01:10")]
+        assert len(line) == 80 and line.endswith("~") and LONG[:20] in line, line
+        terminal.keys("e")
+        shown = terminal.shows(LONG).splitlines()
+        [row] = [i for i, line in enumerate(shown) if line.startswith("16:01:10")]
+        assert shown[row + 1].startswith(" " * 23) and shown[row + 1].strip(), shown
+
+
+def test_what_is_old_does_not_grow(group):
+    """While the agent is away nobody knows for how long the address has been held since."""
+    with watch(group) as terminal:
+        terminal.shows("so far")
+        group.server_close()
+        os.unlink(group.path)
+        [held] = re.findall(r"16:01:10  (.*) so far", terminal.shows("DOES NOT ANSWER", "vipctl watch on another server"))
+        time.sleep(1.2)  # sleep-ok: the screen looks once a second
+        assert f"16:01:10  {held} so far" in "\n".join(terminal.screen())
 
 
 def row_of(text, node):

@@ -36,7 +36,7 @@ def test_all_is_well(agent):
     (address_unknown, "the kernel did not say"),
     (holder_silent, "nobody: fe80::12 silent for 12s"),
     (holder_unknown, "this node hears no holder"),
-    (lambda status: unhealthy(status) or backup(status), "api: unhealthy: apiserver: connection refused"),
+    (lambda status: unhealthy(status) or backup(status), "api: this node is unhealthy: apiserver: connection refused"),
     (unhealthy, "api: the holder is unhealthy: this node: apiserver: connection refused; no healthy server takes part"),
     (lambda status: kept(status), "api: drained, but no other server took over"),
     (lambda status: taken_by(16)(status), "api: the holder is unhealthy: fe80::12 (priority 16)"),

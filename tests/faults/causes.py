@@ -33,10 +33,10 @@ def moves_away(node, first, since):
 
 
 def complaints_now(trials, row, since):
-    if not row.cause:
-        return []
     first, *others = trials.members
     told = [move for node in others for move in moves_away(node, first, since)]
+    if not row.cause:  # the address does not leave the first server
+        return [f"vipctl explain tells of a move:\n{text}" for _, text in told]
     if not told:
         return ["vipctl explain knows of no move: " + "".join(node.vipctl("events", "--group").stdout for node in others)]
     story, text = told[0]

@@ -45,6 +45,11 @@ static void test_first_sentence(void **state)
 	json_object_set_new(group(), "can_take_over", json_integer(0));
 	assert_says(
 	    "warn", "If k8s-node01 fails, nobody can take over api (k8s-node02: apiserver: refused).");
+	json_object_set_new(member(1), "reason", json_null());
+	json_object_set_new(member(1), "drained", json_true());
+	assert_says("warn",
+	    "nobody can take over api (k8s-node02: drained). Mend one of them, or resume what is drained.");
+	json_object_set_new(member(1), "drained", json_false());
 	json_object_set_new(member(1), "presence", json_string("lost"));
 	assert_says("warn", "k8s-node02 is silent");
 	json_object_set_new(member(1), "presence", json_string("here"));
@@ -105,11 +110,15 @@ static void test_dead_holder(void **state)
 	assert_string_equal(shown_state(1, "state_grade"), "warn");
 }
 
+static const char *shown_of_router(const char *key)
+{
+	return member_text(json_array_get(json_object_get(model, "virtual_routers"), 0), key);
+}
+
 static void assert_holder(const char *holder, const char *grade)
 {
-	const json_t *shown = json_array_get(json_object_get(model, "virtual_routers"), 0);
-	assert_string_equal(member_text(shown, "holder"), holder);
-	assert_string_equal(member_text(shown, "holder_grade"), grade);
+	assert_string_equal(shown_of_router("holder"), holder);
+	assert_string_equal(shown_of_router("holder_grade"), grade);
 }
 
 static void test_unhealthy_holder(void **state)
@@ -121,6 +130,62 @@ static void test_unhealthy_holder(void **state)
 	json_object_set_new(group(), "can_take_over", json_integer(0));
 	assert_says("bad", "api: the holder is unhealthy: this node: apiserver: HTTP 500;");
 	assert_holder("k8s-node01", "bad");
+}
+
+/* As the sentence at the top says it, and nothing else. */
+static void test_next(void **state)
+{
+	(void)state;
+	make("k8s-node02", "apiserver: refused");
+	const json_t *next = json_object_get(group(), "next");
+	assert_string_equal(shown_of_router("next"), "k8s-node02");
+	json_object_set_new((json_t *)next, "health", json_string("failing"));
+	judge_again();
+	assert_string_equal(shown_of_router("next"), "nobody: k8s-node02 is failing");
+	assert_string_equal(shown_of_router("next_grade"), "bad");
+	json_object_set_new(group(), "next", json_null());
+	judge_again();
+	assert_string_equal(shown_of_router("next"), "nobody");
+	json_object_set_new(member(1), "state", json_string("active"));
+	judge_again();
+	assert_string_equal(shown_of_router("next"), "the others hold it, too");
+	json_object_set_new(member(1), "state", json_string("backup"));
+	json_array_append_new(json_object_get(group(), "without_hello"), json_string("fe80::99"));
+	json_object_set_new(group(), "can_take_over", json_integer(0));
+	assert_says("good", "k8s-node01 holds api. Who takes over if it fails is not known");
+	assert_string_equal(shown_of_router("next_grade"), "warn");
+}
+
+/* With more than one virtual router the page begins with a table of all holders. */
+static void test_several(void **state)
+{
+	(void)state;
+	make("k8s-node02", "");
+	assert_false(member_true(model, "has_several"));
+	json_array_append(json_object_get(status, "virtual_routers"), router());
+	judge_again();
+	assert_true(member_true(model, "has_several"));
+}
+
+/* As of an agent that is about to end: that is not well. */
+static void test_none(void **state)
+{
+	(void)state;
+	make("k8s-node02", "");
+	json_array_clear(json_object_get(status, "virtual_routers"));
+	assert_says("warn", "vipd has no virtual router");
+}
+
+/* A probe that has no neighbours is a line, too. */
+static void test_past(void **state)
+{
+	(void)state;
+	make("k8s-node02", "");
+	const json_t *check = json_array_get(json_object_get(model, "checks"), 0),
+		     *lines = json_object_get(check, "past_lines");
+	assert_int_equal(json_array_size(lines), 2);
+	assert_string_equal(member_text(json_array_get(lines, 0), "points"), "1,6.1 2,1.0");
+	assert_string_equal(member_text(json_array_get(lines, 1), "points"), "4,11.3 5,11.3");
 }
 
 /* By what the others say, if there is one among them. */
@@ -163,6 +228,10 @@ int main(void)
 	    cmocka_unit_test(test_first_sentence),
 	    cmocka_unit_test(test_dead_holder),
 	    cmocka_unit_test(test_unhealthy_holder),
+	    cmocka_unit_test(test_next),
+	    cmocka_unit_test(test_several),
+	    cmocka_unit_test(test_none),
+	    cmocka_unit_test(test_past),
 	    cmocka_unit_test(test_silent_engine),
 	    cmocka_unit_test(test_long_names),
 	};

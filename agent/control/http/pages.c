@@ -90,22 +90,35 @@ static struct frame *frame_new(char *bytes, size_t size)
 
 /* ---- what is shown ---- */
 
+static bool has_routers(const json_t *model)
+{
+	return json_array_size(json_object_get(model, "virtual_routers")) > 0;
+}
+
 static void make(struct pages *pages)
 {
 	struct service *service = pages->service;
 	struct view view;
-	json_t *status = service_look(service, &view) < 0 ? NULL : status_json(&view);
+	json_t *status = service_look(service, &view) < 0 ? NULL : status_json(&view), *model = NULL;
 	view_free(&view);
 	struct group *group = service->control->parts[PART_GROUP];
 	json_t *timeline = timeline_json(&group->history->timeline, history_wall_us(group));
-	json_decref(pages->model);
-	free(pages->document);
-	pages->model = NULL;
-	pages->document = status ? page_make(status, timeline, realtime_us() / USEC_PER_MS, &pages->model,
-				       &pages->document_size)
-				 : NULL;
+	size_t size = 0;
+	char *document =
+	    status ? page_make(status, timeline, realtime_us() / USEC_PER_MS, &model, &size) : NULL;
 	json_decref(timeline);
 	json_decref(status);
+	/* A vipd that is about to end has no virtual router any more: the last that is seen is what was. */
+	if (document && has_routers(pages->model) && !has_routers(model)) {
+		json_decref(model);
+		free(document);
+		return;
+	}
+	json_decref(pages->model);
+	free(pages->document);
+	pages->model = model;
+	pages->document = document;
+	pages->document_size = size;
 }
 
 static void renew_frame(struct pages *pages)

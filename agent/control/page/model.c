@@ -85,7 +85,7 @@ static void put_holder(json_t *shown, const json_t *status, const json_t *router
 	char names[NAMES_MAX];
 	bool is_stale = engine_is_silent(status);
 	unsigned actives = group_actives(router, names, sizeof names);
-	const char *holder = is_stale ? "not known" : page_holder(status, router);
+	const char *holder = is_stale ? "not known" : router_holder_name(status, router);
 	if (actives > 1 || (is_stale && actives))
 		put(shown, "holder", text_json(names, sizeof names));
 	else
@@ -97,19 +97,25 @@ static void put_holder(json_t *shown, const json_t *status, const json_t *router
 						      : "good"));
 }
 
-static void put_next(json_t *shown, const json_t *group)
+/* Of routers that send no hello, as those of other makes, nobody knows whether they could. */
+static void put_next(json_t *shown, const json_t *router)
 {
-	const json_t *next = json_object_get(group, "next");
-	const char *health = member_text(next, "health");
-	bool is_healthy = !strcmp(health, "healthy");
+	const json_t *group = json_object_get(router, "group"), *next = json_object_get(group, "next");
+	const char *node = member_text(next, "node"), *health = member_text(next, "health");
+	bool is_healthy = !strcmp(health, "healthy"),
+	     is_unknown = !json_is_object(group) || json_array_size(json_object_get(group, "without_hello"));
 	char text[TEXT_MAX];
-	if (!json_is_object(next))
-		snprintf(text, sizeof text, "%s", json_is_object(group) ? "nobody" : "not known");
+	if (*node && is_healthy)
+		snprintf(text, sizeof text, "%s", node);
+	else if (*node)
+		snprintf(text, sizeof text, "nobody: %s is %s", node, health);
 	else
-		snprintf(text, sizeof text, "%s%s%s%s", member_text(next, "node"), is_healthy ? "" : " (",
-		    is_healthy ? "" : health, is_healthy ? "" : ")");
+		snprintf(text, sizeof text, "%s",
+		    is_unknown		     ? "not known"
+		    : group_is_split(router) ? "the others hold it, too"
+					     : "nobody");
 	put(shown, "next", text_json(text, sizeof text));
-	put(shown, "next_grade", json_string(is_healthy ? "good" : "bad"));
+	put(shown, "next_grade", json_string(is_healthy ? "good" : !*node && is_unknown ? "warn" : "bad"));
 }
 
 static json_t *address_json(const json_t *address, const void *context)
@@ -128,12 +134,12 @@ struct around {
 static json_t *router_json(const json_t *router, const void *context)
 {
 	const struct around *around = context;
-	const json_t *group = json_object_get(router, "group");
+	const json_t *members = json_object_get(json_object_get(router, "group"), "members");
 	json_t *shown = CHOSEN(router, "name", "vrid", "interface", "state", "since");
 	put_first(shown, "addresses", json_object_get(router, "addresses"), around->most, address_json, NULL);
 	put_holder(shown, around->status, router);
-	put_next(shown, group);
-	put_first(shown, "members", json_object_get(group, "members"), around->most, member_json, router);
+	put_next(shown, router);
+	put_first(shown, "members", members, around->most, member_json, router);
 	put(shown, "conflict", json_deep_copy(json_object_get(router, "conflict")));
 	page_day(shown, router, around->timeline, around->now_ms, around->most);
 	return shown;
@@ -146,22 +152,25 @@ static const char *check_state(const json_t *check)
 	return is_recovering(check) ? "recovering" : member_text(check, "state");
 }
 
-/* A line wherever there were probes; the longest reaches the top. */
+/* Slots follow each other: a line ends where a slot had no probe. A probe alone is a line of one slot. */
 static json_t *past_lines(const json_t *past, double longest)
 {
 	json_t *lines = json_array();
 	char points[PAST_POINTS] = "";
-	size_t length = 0;
+	size_t length = 0, count = 0;
+	double y = 0;
 	for (size_t i = 0; i <= json_array_size(past); i++) {
 		const json_t *ms = json_array_get(past, i);
-		if (json_is_number(ms) && length < sizeof points - 32) {
-			length += (size_t)snprintf(points + length, sizeof points - length, "%s%zu,%.1f",
-			    length ? " " : "", i,
-			    PAST_HEIGHT - 1 - json_number_value(ms) / longest * (PAST_HEIGHT - 2));
-		} else if (length) {
+		bool is_line = json_is_number(ms) && length < sizeof points - 32;
+		if (is_line)
+			y = PAST_HEIGHT - 1 - json_number_value(ms) / longest * (PAST_HEIGHT - 2);
+		if (is_line || count == 1)
+			length += (size_t)snprintf(
+			    points + length, sizeof points - length, "%s%zu,%.1f", count ? " " : "", i, y);
+		if (!is_line && count)
 			json_array_append_new(lines, json_pack("{s:s}", "points", points));
-			length = 0;
-		}
+		count = is_line ? count + 1 : 0;
+		length = is_line ? length : 0;
 	}
 	return lines;
 }
@@ -229,6 +238,8 @@ json_t *page_model(const json_t *status, const json_t *timeline, int64_t now_ms,
 	put(model, "at", text_json_time(now_ms * 1000));
 	put_first(
 	    model, "virtual_routers", json_object_get(status, "virtual_routers"), most, router_json, &around);
+	put(model, "has_several",
+	    json_boolean(json_array_size(json_object_get(model, "virtual_routers")) > 1));
 	json_array_foreach(json_object_get(model, "virtual_routers"), i, router)
 	    put(router, "index", json_integer((json_int_t)i));
 	put_first(model, "checks", json_object_get(status, "checks"), most, check_json, NULL);

@@ -23,8 +23,6 @@ void page_put_list(json_t *object, const char *key, json_t *list, size_t total);
 void page_judge(json_t *model, const json_t *status, size_t most);
 /* A class of the page's colours: "good", "warn", "bad". */
 const char *page_grade(const char *state);
-/* The name of the holder as this node knows it, its address if it has none; NULL: nobody. */
-const char *page_holder(const json_t *status, const json_t *router);
 
 /* day.c: "rows" of bars, 1440 units wide, and the last "moves" of one router (of the status). */
 void page_day(json_t *shown, const json_t *router, const json_t *timeline, int64_t now_ms, size_t most);

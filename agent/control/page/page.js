@@ -65,7 +65,8 @@
 			return;
 		document.body.classList.toggle('old', old);
 		gone.textContent = old ? `No answer from vipd on ${node} since ` +
-			`${seen.toLocaleTimeString([], {hourCycle: 'h23'})}: what stands below is old. Look there: systemctl status vipd` : '';
+			`${seen.toLocaleTimeString([], {hourCycle: 'h23'})}: what stands below is old. The page of another server shows what is. ` +
+			'Look there: systemctl status vipd' : '';
 		gone.hidden = !old;
 	}
 

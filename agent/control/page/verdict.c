@@ -3,7 +3,6 @@
  * What somebody who opens the page must know first, in one sentence: the worst that is wrong and what to do,
  * or who holds what and who would take over.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,139 +26,29 @@ const char *page_grade(const char *state)
 	return "";
 }
 
-static void add_problem(json_t *problems, const char *grade, const char *text)
-{
-	json_array_append_new(
-	    problems, json_pack("{s:s, s:o}", "grade", grade, "text", text_json(text, SENTENCE_MAX)));
-}
-
-__attribute__((format(printf, 3, 4))) static void problem(
-    json_t *problems, const char *grade, const char *format, ...)
-{
-	char text[SENTENCE_MAX];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	add_problem(problems, grade, text);
-}
-
 static void say(void *problems, enum attention grade, const char *text)
 {
-	add_problem(problems, grade == ATTENTION_BAD ? "bad" : "warn", text);
-}
-
-const char *page_holder(const json_t *status, const json_t *router)
-{
-	const json_t *active = json_object_get(router, "active_router");
-	const char *node = member_text(active, "node");
-	switch (router_holder(router)) {
-	case HOLDER_SELF: return member_text(status, "node");
-	case HOLDER_OTHER: return *node ? node : member_text(active, "address");
-	default: return NULL;
-	}
-}
-
-/* Adds ", " between elements. */
-__attribute__((format(printf, 2, 3))) static void list_add(
-    char list[static SENTENCE_MAX], const char *format, ...)
-{
-	size_t length = strlen(list);
-	va_list args;
-	if (length)
-		length += (size_t)snprintf(list + length, SENTENCE_MAX - length, ", ");
-	if (length >= SENTENCE_MAX)
-		return;
-	va_start(args, format);
-	vsnprintf(list + length, SENTENCE_MAX - length, format, args);
-	va_end(args);
-}
-
-/* Why each of those that do not hold the address cannot take over. */
-static void judge_successors(json_t *problems, const json_t *router, const char *holder, const json_t *group)
-{
-	char why[SENTENCE_MAX] = "";
-	size_t i;
-	json_t *member;
-	const char *name = member_text(router, "name");
-	if (!holder || !json_is_object(group) || member_number(group, "can_take_over") ||
-	    json_array_size(json_object_get(group, "without_hello")) || group_is_split(router))
-		return;
-	json_array_foreach(json_object_get(group, "members"), i, member)
-	{
-		char state[MEMBER_STATE_MAX];
-		const char *reason = member_text(member, "reason");
-		if (member_doubt(router, member) != DOUBT_NONE)
-			list_add(
-			    why, "%s: %s", member_text(member, "node"), member_state(router, member, state));
-		else if (strcmp(member_text(member, "state"), "active"))
-			list_add(why, "%s: %s", member_text(member, "node"),
-			    *reason ? reason : member_text(member, "health"));
-	}
-	if (*why)
-		problem(problems, "warn", "If %s fails, nobody can take over %s (%s). Mend one of them.",
-		    holder, name, why);
-	else
-		problem(problems, "warn",
-		    "If %s fails, nobody can take over %s: no other server has sent a hello. Is vipd running "
-		    "there, and its UDP port (group.port) open between the servers?",
-		    holder, name);
-}
-
-static void judge_group(json_t *problems, const json_t *router, const json_t *group)
-{
-	char actives[SENTENCE_MAX];
-	unsigned count = group_actives(router, actives, sizeof actives);
-	size_t i;
-	json_t *member;
-	if (count > 1)
-		problem(problems, "bad",
-		    "%u servers hold %s at once (%s): clients may reach any of them. They do not hear each "
-		    "other's adverts: look at the link and the firewall between them with vipctl doctor",
-		    count, member_text(router, "name"), actives);
-	json_array_foreach(json_object_get(group, "members"), i, member)
-	{
-		const char *node = member_text(member, "node");
-		char silence[TIME_TEXT_MAX];
-		if (!strcmp(member_text(member, "presence"), "lost"))
-			problem(problems, "warn",
-			    "%s is silent and did not say that it stops. Look there: systemctl status vipd",
-			    node);
-		else if (member_is_overdue(member))
-			problem(problems, "warn", "Nothing was heard of %s for %s.", node,
-			    show_duration(member_number(member, "last_seen_ms"), silence));
-	}
-}
-
-static void judge_holder(json_t *problems, const json_t *status, const json_t *router, const json_t *group)
-{
-	const char *name = member_text(router, "name");
-	const json_t *next = json_object_get(group, "next");
-	if (page_holder(status, router) || router_holder(router) == HOLDER_FOREIGN)
-		return;
-	if (member_number(group, "can_take_over"))
-		problem(problems, "bad",
-		    "Nobody holds %s at this moment: %s is about to take over. If this stays, look there: "
-		    "vipctl status",
-		    name, member_text(next, "node"));
-	else
-		problem(problems, "bad",
-		    "Nobody holds %s, and nobody can take it: mend the checks of a server, or start vipd on "
-		    "another one.",
-		    name);
+	json_array_append_new(
+	    problems, json_pack("{s:s, s:o}", "grade", grade == ATTENTION_BAD ? "bad" : "warn", "text",
+			  text_json(text, SENTENCE_MAX)));
 }
 
 static void praise(json_t *model, size_t count)
 {
 	const json_t *first = json_array_get(json_object_get(model, "virtual_routers"), 0);
 	char text[SENTENCE_MAX];
-	const char *holder = member_text(first, "holder"), *next = member_text(first, "next");
-	if (count == 1)
-		snprintf(text, SENTENCE_MAX, "%s holds %s. If it fails, %s takes over.", holder,
-		    member_text(first, "name"), next);
+	const char *holder = member_text(first, "holder"), *next = member_text(first, "next"),
+		   *name = member_text(first, "name");
+	bool is_known = !strcmp(member_text(first, "next_grade"), "good");
+	if (count > 1)
+		snprintf(text, SENTENCE_MAX,
+		    "%zu virtual routers: each has a holder, and nothing needs attention.", count);
+	else if (is_known)
+		snprintf(text, SENTENCE_MAX, "%s holds %s. If it fails, %s takes over.", holder, name, next);
 	else
 		snprintf(text, SENTENCE_MAX,
-		    "%zu virtual routers: each has a holder, and somebody who would take over.", count);
+		    "%s holds %s. Who takes over if it fails is not known: not all routers send hellos.",
+		    holder, name);
 	json_object_set_new(model, "grade", json_string("good"));
 	json_object_set_new(model, "word", json_string("All is well:"));
 	json_object_set_new(model, "sentence", text_json(text, SENTENCE_MAX));
@@ -189,19 +78,12 @@ static void blame(json_t *model, json_t *problems)
 
 void page_judge(json_t *model, const json_t *status, size_t most)
 {
-	json_t *found = json_array(), *problems = json_array(), *router;
-	const json_t *routers = json_object_get(status, "virtual_routers");
-	size_t i;
-	bool stale = engine_is_silent(status);
-	json_array_foreach(routers, i, router)
-	{
-		const json_t *group = json_object_get(router, "group");
-		judge_group(found, router, group);
-		if (stale) /* what stands there is old */
-			continue;
-		judge_holder(found, status, router, group);
-		judge_successors(found, router, page_holder(status, router), group);
-	}
+	json_t *found = json_array(), *problems = json_array();
+	size_t routers = json_array_size(json_object_get(status, "virtual_routers"));
+	if (!routers)
+		say(found, ATTENTION_WARNING,
+		    "vipd has no virtual router now: it has just been started, or is about to end.");
+	attention_find_groups(status, say, found);
 	attention_find(status, say, found);
 	add_of_grade(problems, found, "bad");
 	add_of_grade(problems, found, "warn");
@@ -209,7 +91,7 @@ void page_judge(json_t *model, const json_t *status, size_t most)
 	if (json_array_size(problems))
 		blame(model, problems);
 	else
-		praise(model, json_array_size(routers));
+		praise(model, routers);
 	size_t total = json_array_size(problems);
 	while (json_array_size(problems) > most)
 		json_array_remove(problems, json_array_size(problems) - 1);
