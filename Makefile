@@ -403,12 +403,14 @@ deb-twice: deb
 	for package in $(DEB)/*.deb; do cmp $$package $(DEB)-twice/elsewhere/$${package##*/}; done
 lintian: deb
 	$(call there,$(DEB),sh -c 'lintian --fail-on error$(COMMA)warning vipd_*.changes')
-# A package for machines with rpm, in build/rpm/RPMS. On Debian, whose packages rpm does not know, without a look at what it needs.
+# A package for machines with rpm, in build/rpm/RPMS, and a look at it. On Debian, whose packages rpm does not know, without
+# those that it needs.
 rpm:
 	@tests/setup rpm
-	mkdir -p build/rpm/SOURCES
-	git archive --prefix=vipd-$(VERSION)/ -o build/rpm/SOURCES/vipd-$(VERSION).tar.gz HEAD
-	rpmbuild -bb $(if $(wildcard /etc/debian_version),--nodeps) -D "_topdir $(CURDIR)/build/rpm" -D "vipd_version $(VERSION)" rpm/vipd.spec
+	@$(call unpack,build/rpm)
+	tar -C build/rpm --transform 's|^source|vipd-$(VERSION)|' -czf build/rpm/vipd-$(VERSION).tar.gz source
+	rpmbuild -tb $(if $(wildcard /etc/debian_version),--nodeps) -D "_topdir $(CURDIR)/build/rpm" build/rpm/vipd-$(VERSION).tar.gz
+	tests/rpm build/rpm/RPMS/*/vipd-$(VERSION)-1.*.rpm
 # For arm64: the package, unit tests, simulator and vipd -n by qemu-user, with the transcripts of this machine.
 deb-arm64: setup-trees $(B)/sim
 	@$(call unpack,build/deb-arm64)

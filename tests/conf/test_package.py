@@ -57,6 +57,7 @@ def test_everybody_names_the_version():
     for page in ("vipd.8", "vipctl.1"):
         assert f'"vipd {VERSION}"' in pathlib.Path("docs", page).read_text()
     assert f"vipd_{VERSION}_" in pathlib.Path("README.md").read_text()
+    assert re.search(rf"^Version: +{re.escape(VERSION)}$", pathlib.Path("rpm/vipd.spec").read_text(), re.M)
 
 
 # ---- purge ----
