@@ -96,13 +96,20 @@ bool vr_answer_rival(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 	return true;
 }
 
+/* It has been told that it has lost, and will hear it. Who does not speak VRRP answers our questions. */
+static bool is_of_loser(const struct vrrp *vr, struct mono now, enum vrrp_claim claim)
+{
+	return claim == VRRP_CLAIM_ANNOUNCED &&
+	       mono_sub(now, vr->answered_at) < vr->params.advert_interval_us;
+}
+
 void vr_hear_claim(struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out)
 {
 	switch (event->claim) {
 	case VRRP_CLAIM_ANNOUNCED:
 	case VRRP_CLAIM_ANSWERED:
 		note_foreign_holder(vr, now, out);
-		if (vr->kept)
+		if (vr->kept && !is_of_loser(vr, now, event->claim))
 			vr_leave_to_other(vr, now, out);
 		else if (vr->state == VRRP_ACTIVE)
 			vr_answer_rival(vr, now, out);

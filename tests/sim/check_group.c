@@ -4,9 +4,10 @@
  */
 #include "check.h"
 
-#define CLOCKS(us) ((us)*112 / 100)   /* measured by the slowest clock */
-#define LINGER_US  (28 * USEC_PER_MS) /* the 25 ms of the design by the slowest clock */
-#define SLACK_US   (25 * USEC_PER_MS) /* wakeups, kernels, network */
+#define CLOCKS(us) ((us)*112 / 100)			   /* measured by the slowest clock */
+#define LINGER_US  (28 * USEC_PER_MS)			   /* the 25 ms of the design by the slowest clock */
+#define WORK_US	   (6 * USEC_PER_MS * world.address_count) /* of a slow kernel */
+#define SLACK_US   (25 * USEC_PER_MS)			   /* wakeups, kernels, network */
 #define ANNOUNCED_US                                                                                         \
 	(2300 * USEC_PER_MS) /* an answer that was put off, and the schedule of announcements                \
 			      */
@@ -14,8 +15,8 @@
 bool check_is_candidate(const struct node *node)
 {
 	bool plays = node->vr.state == VRRP_BACKUP || node->vr.state == VRRP_ACTIVE;
-	return node->running && !node->stalls && kernel_link_up(node) && plays && stands(&node->vr) &&
-	       !is_waiting(node);
+	return node->running && !node->stalls && kernel_carries(node, FAMILY_ELECTED) && plays &&
+	       stands(&node->vr) && !is_waiting(node);
 }
 
 /* The address is on its interface, and an engine answers for that. */
@@ -98,15 +99,37 @@ static void check_existence(void)
 		violate("nobody holds the address for longer than Active_Down_Interval");
 }
 
+/* What somebody put back while it was being removed goes a second later. */
+static bool is_to_clear(const struct node *node)
+{
+	int64_t at = node_when(node, node->vr.clear_at);
+	return at != NEVER && at - world.now <= CLOCKS(USEC_PER_SEC);
+}
+
+/* Of the address that most of them have. */
+static unsigned count_holders(unsigned *active)
+{
+	unsigned most = 0;
+	for (unsigned a = 0; a < world.address_count; a++) {
+		unsigned holders = 0, actives = 0;
+		for (unsigned i = 0; i < world.node_count; i++) {
+			const struct node *node = &world.nodes[i];
+			bool holds =
+			    node->running && has_address(node, UINT32_C(1) << a) && !is_to_clear(node);
+			holders += holds;
+			actives += holds && node->vr.state == VRRP_ACTIVE;
+		}
+		if (holders > most) {
+			most = holders;
+			*active = actives;
+		}
+	}
+	return most;
+}
+
 static void check_uniqueness(void)
 {
-	unsigned holders = 0, active = 0;
-	for (unsigned i = 0; i < world.node_count; i++) {
-		const struct node *node = &world.nodes[i];
-		bool holds = node->running && has_address(node, 1);
-		holders += holds;
-		active += holds && node->vr.state == VRRP_ACTIVE;
-	}
+	unsigned active = 0, holders = count_holders(&active);
 	if (holders < 2 || world.faults_active) {
 		world.two_since = NEVER;
 		return;
@@ -121,6 +144,29 @@ static void check_uniqueness(void)
 		violate("%u nodes hold the address for too long", holders);
 }
 
+/* Addresses of both families are never apart for longer than its kernel takes to bring or remove the rest.
+ * Who hands over brings back nothing that it loses meanwhile. */
+static bool may_have_parts(const struct node *node)
+{
+	const struct kernel *kernel = &node->kernel;
+	bool hands_over = node->vr.handover != VRRP_AWAY && node->vr.handover != VRRP_HOLDING;
+	return !node->running || node->stalls || hands_over || is_to_clear(node) || !kernel_link_up(node) ||
+	       kernel->locked || kernel->removing_early;
+}
+
+static void check_whole(struct node *node)
+{
+	struct kernel *kernel = &node->kernel;
+	bool whole = !kernel->addresses || kernel->addresses == world.all_addresses;
+	if (whole || may_have_parts(node))
+		kernel->parts_since = NEVER;
+	else if (kernel->parts_since == NEVER)
+		kernel->parts_since = world.now;
+	else if (world.now - kernel->parts_since > SLACK_US + 2 * WORK_US)
+		violate("node %u has addresses %x of %x for too long", node->number, kernel->addresses,
+		    world.all_addresses);
+}
+
 static void check_belief(const struct node *node)
 {
 	const struct vrrp *vr = &node->vr;
@@ -131,7 +177,7 @@ static void check_belief(const struct node *node)
 		return;
 	bool leaves = !mono_is_never(vr->leave_at);
 	bool stays = node->may_stay && !mono_is_never(vr->active_down);
-	if (vr->state != VRRP_ACTIVE && !leaves && !stays && node->kernel.addresses)
+	if (vr->state != VRRP_ACTIVE && !leaves && !stays && !is_to_clear(node) && node->kernel.addresses)
 		violate("node %u is %s and hands nothing over, but has an address", node->number,
 		    vrrp_state_name(vr->state));
 	if (vr->present != (node->kernel.addresses & vrrp_wanted(vr)))
@@ -166,29 +212,34 @@ static void check_election(void)
 		violate("a quiet group without a holder");
 }
 
+static void check_host(unsigned host, unsigned family, unsigned holder)
+{
+	unsigned to = world.cache[family][host];
+	bool right = to == holder;
+	bool excused =
+	    world.missed[family][host][holder] || (!right && to <= FOREIGN && world.silent[to][holder]);
+	if (!right && !excused)
+		violate("host %u sends to node %u, node %u is the holder", host, to, holder);
+	if (right && !excused && world.cache_mac[family][host] != world.nodes[holder].kernel.mac)
+		violate("host %u sends to a MAC that node %u had", host, holder);
+}
+
 static void check_hosts(void)
 {
 	int holder = check_holder();
-	if (holder < 0)
-		return;
-	for (unsigned i = 0; i < HOSTS; i++) {
-		unsigned to = world.cache[i];
-		bool right = to == (unsigned)holder;
-		bool excused =
-		    world.missed[i][holder] || (!right && to <= FOREIGN && world.silent[to][holder]);
-		if (!right && !excused)
-			violate("host %u sends to node %u, node %d is the holder", i, to, holder);
-		if (right && !excused && world.cache_mac[i] != world.nodes[holder].kernel.mac)
-			violate("host %u sends to a MAC that node %d had", i, holder);
-	}
+	for (unsigned family = 0; family < FAMILIES && holder >= 0; family++)
+		for (unsigned i = 0; i < HOSTS && family_addresses(family); i++)
+			check_host(i, family, (unsigned)holder);
 }
 
 void check_world(void)
 {
 	check_existence();
 	check_uniqueness();
-	for (unsigned i = 0; i < world.node_count; i++)
+	for (unsigned i = 0; i < world.node_count; i++) {
 		check_belief(&world.nodes[i]);
+		check_whole(&world.nodes[i]);
+	}
 	if (!check_is_calm())
 		return;
 	check_election();

@@ -6,15 +6,26 @@
 
 #define MOVES_A_MINUTE 6
 
+/* Bits of packet types. By a rule of a firewall for one protocol, or the whole of a family. */
+static unsigned is_cut_by(const struct fault *fault)
+{
+	static const unsigned rules[] = {
+	    1 << PACKET_ADVERT, 1 << PACKET_NA, 1 << PACKET_OTHER_NA, 1 << PACKET_ADVERT | 1 << PACKET_NA};
+	if (fault->type != FAULT_FAMILY)
+		return (1 << PACKET_TYPES) - 1;
+	return rules[fault->amount % (world.other_addresses ? 4 : 2)];
+}
+
 static void cut_between(const struct fault *fault, int change)
 {
+	unsigned types = is_cut_by(fault);
 	for (unsigned a = 0; a < STATIONS; a++)
 		for (unsigned b = 0; b < STATIONS; b++) {
 			bool apart = (fault->mask >> a & 1) != (fault->mask >> b & 1);
 			if (fault->type == FAULT_CUT) /* it hears and is not heard, or by some only */
 				apart = a == fault->node && (fault->amount < 50 || fault->mask >> b & 1);
 			for (unsigned type = 0; apart && type < PACKET_TYPES; type++)
-				if (fault->type != FAULT_FAMILY || type == fault->amount % 2)
+				if (types >> type & 1)
 					world.net.cut[type][a][b] += (unsigned)change;
 		}
 }
@@ -62,6 +73,7 @@ static void lasting(const struct fault *fault, int change)
 	case FAULT_STALL: node->stalls += (unsigned)change; break;
 	case FAULT_CARRIER: node->kernel.carrier_lost += (unsigned)change; break;
 	case FAULT_ADMIN_DOWN: node->kernel.admin_down += (unsigned)change; break;
+	case FAULT_LACK: node->kernel.lacks[fault->amount % FAMILIES] += (unsigned)change; break;
 	case FAULT_REFUSE: node->kernel.refusing += (unsigned)change; break;
 	case FAULT_FOREIGN_HOLDER: world.foreign_holders += (unsigned)change; break;
 	case FAULT_RIVAL: world.rivals += (unsigned)change; break;
@@ -74,7 +86,7 @@ static void lasting(const struct fault *fault, int change)
 	case FAULT_REMOVE_EARLY: node->kernel.removing_early += (unsigned)change; break;
 	default: break;
 	}
-	if (fault->type == FAULT_CARRIER || fault->type == FAULT_ADMIN_DOWN)
+	if (fault->type == FAULT_CARRIER || fault->type == FAULT_ADMIN_DOWN || fault->type == FAULT_LACK)
 		kernel_link_changed(node);
 	if (is_breakage(fault->type))
 		world.faults_active += (unsigned)change;

@@ -88,8 +88,9 @@ static void say(struct node *node, const struct hello *hello)
 	world.said[place].number = (uint64_t)world.now + 1;
 	for (unsigned i = 0; i < world.node_count; i++) {
 		const struct node *other = &world.nodes[i];
-		if (other == node || !kernel_link_up(node) || !kernel_link_up(other) ||
-		    world.net.cut[PACKET_ADVERT][node->number][i] || random_chance(world.net.loss_percent))
+		if (other == node || !kernel_carries(node, FAMILY_ELECTED) ||
+		    !kernel_carries(other, FAMILY_ELECTED) || world.net.cut[PACKET_ADVERT][node->number][i] ||
+		    random_chance(world.net.loss_percent))
 			continue;
 		happen(world.now + random_in(20, world.net.delay_us) + world.net.reorder_us, HAPPENS_HEARD, i)
 		    ->index = place;
@@ -121,7 +122,7 @@ void hints_heard(struct node *node, unsigned place)
 {
 	const struct hello *hello = &world.said[place];
 	struct roster_news news;
-	if (has_control(node) && kernel_link_up(node) &&
+	if (has_control(node) && kernel_carries(node, FAMILY_ELECTED) &&
 	    roster_hear(&node->roster, &world.nodes[hello->boot[0]].address, hello, node_at(node, world.now),
 		world.now, &news) == HELLO_OK &&
 	    news.changed)

@@ -16,6 +16,21 @@ bool kernel_link_up(const struct node *node)
 	return !node->kernel.carrier_lost && !node->kernel.admin_down;
 }
 
+uint32_t family_addresses(unsigned family)
+{
+	return family == FAMILY_OTHER ? world.other_addresses : world.all_addresses & ~world.other_addresses;
+}
+
+bool kernel_carries(const struct node *node, unsigned family)
+{
+	return kernel_link_up(node) && !node->kernel.lacks[family];
+}
+
+static bool is_lacked(const struct node *node, unsigned index)
+{
+	return node->kernel.lacks[world.other_addresses >> index & 1 ? FAMILY_OTHER : FAMILY_ELECTED];
+}
+
 void kernel_notify(struct node *node, const struct notice *notice)
 {
 	if (!node->running)
@@ -37,17 +52,40 @@ static int64_t duration(const struct node *node)
 	return random_chance(2) ? random_in(500, 4000) : random_in(15, 50);
 }
 
-/* What the engine wants now; a request that is under way is carried out first. */
+/* Requests go address by address: first what must go, then what must come. */
+static unsigned places(void)
+{
+	return 2 * world.address_count;
+}
+
+static bool is_idle_place(const struct request *request, unsigned place)
+{
+	uint32_t bit = UINT32_C(1) << place % world.address_count;
+	bool adds = place >= world.address_count;
+	return adds ? !(request->wanted & bit) : (request->wanted | request->shared) & bit;
+}
+
+/* What is next takes its time, and happens when that is over. */
+static void go_on(struct node *node)
+{
+	struct kernel *kernel = &node->kernel;
+	while (kernel->place < places() && is_idle_place(&kernel->running, kernel->place))
+		kernel->place++;
+	happen(world.now + (kernel->place < places() ? duration(node) : 0), HAPPENS_REQUEST, node->number)
+	    ->incarnation = node->incarnation;
+}
+
+/* What the engine wants now; the address that is under way is carried out first. */
 static void start(struct node *node)
 {
 	struct kernel *kernel = &node->kernel;
 	if (!kernel->asked || kernel->working || kernel->locked)
 		return;
 	kernel->running = kernel->next;
+	kernel->place = 0;
 	kernel->asked = false;
 	kernel->working = true;
-	happen(world.now + duration(node) * world.address_count, HAPPENS_REQUEST, node->number)->incarnation =
-	    node->incarnation;
+	go_on(node);
 }
 
 void kernel_request(struct node *node)
@@ -66,30 +104,46 @@ static int try_to_add(struct node *node, unsigned index)
 		return EPERM;
 	if (node->kernel.admin_down)
 		return ENETDOWN;
+	if (is_lacked(node, index))
+		return EACCES;
 	kernel_added(node, index);
 	return 0;
 }
 
-/* What was under way when an engine died is carried out all the same, and nobody hears of it. */
+static int carry_out(struct node *node, unsigned place)
+{
+	unsigned index = place % world.address_count;
+	if (place >= world.address_count)
+		return try_to_add(node, index);
+	kernel_removed(node, index);
+	return 0;
+}
+
+/* A newer request replaces the additions that are left. What was under way when an engine died is carried out
+ * all the same, and nobody hears of it. */
 void kernel_requested(struct node *node)
 {
 	struct kernel *kernel = &node->kernel;
-	const struct request *request = &kernel->running;
-	struct vrrp_event answer = {.type = VRRP_EVENT_ANSWER, .answer.number = request->number};
+	struct vrrp_event answer = {.type = VRRP_EVENT_ANSWER,
+	    .answer.number = kernel->running.number,
+	    .index = kernel->place % world.address_count};
 	if (kernel->locked) { /* it has come to the lock, and waits */
 		happen(kernel->unlocked_at, HAPPENS_REQUEST, node->number)->incarnation = node->incarnation;
 		return;
 	}
-	kernel->working = false;
-	for (unsigned i = 0; i < world.address_count && !answer.answer.error; i++) {
-		if (!(request->wanted >> i & 1) && !(request->shared >> i & 1))
-			kernel_removed(node, i);
-		else if (request->wanted >> i & 1)
-			answer.answer.error = try_to_add(node, answer.index = i);
+	bool replaced = kernel->place >= world.address_count && kernel->asked;
+	if (!replaced && kernel->place < places()) {
+		answer.answer.error = carry_out(node, kernel->place++);
+		if (!answer.answer.error) {
+			go_on(node);
+			return;
+		}
 	}
+	kernel->working = false;
 	if (answer.answer.error)
 		tell(node, "address %u refused", answer.index);
-	node_message(node, &answer);
+	if (!replaced)
+		node_message(node, &answer);
 	start(node);
 }
 
@@ -122,7 +176,7 @@ void kernel_confirmed(struct node *node, unsigned index)
 void kernel_added(struct node *node, unsigned index)
 {
 	uint32_t bit = UINT32_C(1) << index;
-	if (node->kernel.admin_down)
+	if (node->kernel.admin_down || is_lacked(node, index))
 		return;
 	if (!(node->kernel.addresses & bit)) {
 		node->kernel.untold |= bit;
@@ -170,9 +224,10 @@ void kernel_expired(struct node *node, unsigned index)
 
 void kernel_link_changed(struct node *node)
 {
-	if (node->kernel.admin_down)
-		for (unsigned i = 0; i < world.address_count; i++)
+	for (unsigned i = 0; i < world.address_count; i++)
+		if (node->kernel.admin_down || is_lacked(node, i))
 			kernel_removed(node, i);
-	kernel_notify(
-	    node, &(struct notice){.type = NOTICE_LINK, .up = kernel_link_up(node), .mac = node->kernel.mac});
+	kernel_notify(node,
+	    &(struct notice){
+		.type = NOTICE_LINK, .up = kernel_carries(node, FAMILY_ELECTED), .mac = node->kernel.mac});
 }

@@ -16,12 +16,12 @@ static bool is_host(unsigned station)
 	return station > FOREIGN;
 }
 
-static bool can_hear(unsigned station)
+static bool can_hear(unsigned station, enum packet_type type)
 {
 	if (is_host(station))
 		return true;
 	const struct node *node = &world.nodes[station];
-	return node->running && kernel_link_up(node);
+	return node->running && kernel_carries(node, packet_family(type));
 }
 
 void net_dropped(const struct packet *packet, unsigned to)
@@ -29,8 +29,8 @@ void net_dropped(const struct packet *packet, unsigned to)
 	if (packet->answer)
 		return;
 	if (is_host(to)) {
-		if (packet->type == PACKET_NA && packet->from != FOREIGN)
-			world.missed[to - HOST(0)][packet->from] = true;
+		if (packet->type != PACKET_ADVERT && packet->from != FOREIGN)
+			world.missed[packet_family(packet->type)][to - HOST(0)][packet->from] = true;
 	} else if (packet->from == FOREIGN || world.nodes[packet->from].vr.state != VRRP_ACTIVE) {
 		world.silent[packet->from][to] = true;
 	}
@@ -56,7 +56,7 @@ static void put(unsigned from, const struct packet *packet, int64_t at, unsigned
 
 static void send_to(unsigned from, const struct packet *packet, int64_t at, unsigned to)
 {
-	bool sender_up = from == FOREIGN || kernel_link_up(&world.nodes[from]);
+	bool sender_up = from == FOREIGN || kernel_carries(&world.nodes[from], packet_family(packet->type));
 	if (!sender_up || world.net.cut[packet->type][from][to] || random_chance(world.net.loss_percent)) {
 		net_dropped(packet, to);
 		return;
@@ -70,7 +70,7 @@ void net_send(unsigned from, const struct packet *packet, int64_t at, int to)
 {
 	for (unsigned i = 0; i < STATIONS; i++) {
 		bool exists = i < world.node_count || is_host(i);
-		bool meant = to < 0 ? packet->type == PACKET_NA || !is_host(i) : i == (unsigned)to;
+		bool meant = to < 0 ? packet->type != PACKET_ADVERT || !is_host(i) : i == (unsigned)to;
 		if (exists && meant && i != from)
 			send_to(from, packet, at, i);
 	}
@@ -78,12 +78,14 @@ void net_send(unsigned from, const struct packet *packet, int64_t at, int to)
 
 static void host_hears(unsigned host, const struct packet *packet)
 {
-	if (world.cache[host] != packet->from)
-		tell(NULL, "host %u now sends to %u", host, packet->from);
-	world.cache[host] = packet->from;
-	world.cache_mac[host] = packet->mac;
+	unsigned family = packet_family(packet->type);
+	if (world.cache[family][host] != packet->from)
+		tell(NULL, "host %u now sends to %u%s", host, packet->from,
+		    family == FAMILY_OTHER ? " in the other family" : "");
+	world.cache[family][host] = packet->from;
+	world.cache_mac[family][host] = packet->mac;
 	if (packet->from != FOREIGN)
-		world.missed[host][packet->from] = false;
+		world.missed[family][host][packet->from] = false;
 }
 
 void net_arrive(const struct happening *happening)
@@ -95,7 +97,7 @@ void net_arrive(const struct happening *happening)
 		return;
 	}
 	struct node *node = &world.nodes[to];
-	if (!can_hear(to) || node->inbox_count == INBOX) {
+	if (!can_hear(to, packet->type) || node->inbox_count == INBOX) {
 		net_dropped(packet, to);
 		return;
 	}

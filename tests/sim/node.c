@@ -185,7 +185,7 @@ static void resync(struct node *node, struct mono now)
 	struct vrrp_found found[VRRP_ADDRESSES_MAX] = {0};
 	node->resync = false;
 	read_mac(node, now, node->kernel.mac);
-	tell_readiness(node, now, kernel_link_up(node));
+	tell_readiness(node, now, kernel_carries(node, FAMILY_ELECTED));
 	for (unsigned i = 0; i < world.address_count; i++)
 		if (node->kernel.addresses >> i & 1)
 			found[i].state = VRRP_FOUND_RIGHT;
@@ -249,7 +249,7 @@ static void send_advert(struct node *node, uint8_t priority, const struct addres
 	struct advert advert = {.vrid = VRID,
 	    .priority = priority,
 	    .interval_cs = (uint16_t)(interval_us / (10 * USEC_PER_MS)),
-	    .address_count = (uint8_t)(world.address_count + 1),
+	    .address_count = (uint8_t)(__builtin_popcount(family_addresses(FAMILY_ELECTED)) + 1),
 	    .addresses = {node->address},
 	    .plain_checksum = address_is_ipv4(destination) && node->number % 2}; /* servers may differ */
 	packet.size =
@@ -287,9 +287,13 @@ static void flush_announcement(struct node *node)
 	if (!node->pending.announce)
 		return;
 	node->pending.announce = false;
-	node->cursor += random_in(5, 15);
-	net_send(node->number, &(struct packet){.type = PACKET_NA, .from = node->number, .mac = node->mac},
-	    node->cursor, -1);
+	for (enum packet_type type = PACKET_NA; type <= PACKET_OTHER_NA; type++) {
+		if (!family_addresses(packet_family(type)))
+			continue;
+		node->cursor += random_in(5, 15);
+		net_send(node->number, &(struct packet){.type = type, .from = node->number, .mac = node->mac},
+		    node->cursor, -1);
+	}
 	foreign_hears_announcement(node->cursor);
 }
 
@@ -318,6 +322,7 @@ void node_turn(struct node *node)
 	node->cursor = world.now + random_in(2, 10);
 	read_packets(node, now, PACKET_ADVERT);
 	read_packets(node, now, PACKET_NA);
+	read_packets(node, now, PACKET_OTHER_NA);
 	node->inbox_count = 0;
 	read_notices(node, now);
 	node->notice_count = 0;

@@ -39,6 +39,7 @@ static const char *const names[FAULTS] = {
     [FAULT_FORGED] = "forged resignation",
     [FAULT_INTERVAL] = "another interval, node by node",
     [FAULT_FLAPPING] = "checks that answer at random",
+    [FAULT_LACK] = "an interface without one family",
 };
 
 const char *fault_name(enum fault_type type)
@@ -79,7 +80,21 @@ static void draw_node(struct node *node, unsigned i, int64_t interval_us, bool o
 	node->old = old && random_chance(50);
 	node->offset_us = random_in(1, 1000) * USEC_PER_SEC;
 	node->kernel.slow = random_chance(8);
+	node->kernel.parts_since = NEVER;
 	node->wake_at = NEVER;
+}
+
+/* The first address says in which family the election is. By the seed, so that the other seeds draw what they
+ * draw. */
+static void draw_families(void)
+{
+	bool both = world.seed % 8 == 1 || world.seed % 8 == 2;
+	if (both && world.address_count == 1)
+		world.address_count = 2;
+	world.all_addresses = (UINT32_C(1) << world.address_count) - 1;
+	if (both)
+		world.other_addresses =
+		    world.address_count == 2 ? 2 : 2 * (1 + (uint32_t)(world.seed / 8 % 3));
 }
 
 void plan_group(uint64_t seed)
@@ -87,7 +102,7 @@ void plan_group(uint64_t seed)
 	world.seed = world.random = seed;
 	world.node_count = (unsigned)random_in(2, NODES_MAX);
 	world.address_count = (unsigned)(random_chance(70) ? 1 : random_in(2, 3));
-	world.all_addresses = (UINT32_C(1) << world.address_count) - 1;
+	draw_families();
 	world.lease_us = random_chance(15) ? 0 : random_in(1, 3) * USEC_PER_SEC;
 	world.interval_us = draw_interval();
 	bool mixed = random_chance(5) && world.interval_us <= 200 * USEC_PER_MS;
@@ -211,6 +226,9 @@ void plan_faults(void)
 		at += draw_gap();
 		draw_fault(&world.faults[i], at);
 	}
+	for (unsigned i = 0; i < world.fault_count && world.other_addresses; i++)
+		if (random_chance(8) && world.faults[i].duration_us != NEVER)
+			world.faults[i].type = FAULT_LACK;
 	if (random_chance(15)) { /* there before anybody else */
 		world.faults[0].type = FAULT_FOREIGN_HOLDER;
 		world.faults[0].at = 0;

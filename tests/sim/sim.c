@@ -128,16 +128,18 @@ static void world_begin(uint64_t seed, bool verbose)
 	plan_group(seed);
 	plan_faults();
 	world.two_since = NEVER;
-	for (unsigned i = 0; i < HOSTS; i++)
-		world.cache[i] = STATIONS; /* nobody yet */
+	for (unsigned i = 0; i < FAMILIES * HOSTS; i++)
+		world.cache[i / HOSTS][i % HOSTS] = STATIONS; /* nobody yet */
 }
 
 static void describe_group(void)
 {
 	static const char *const hints[] = {"no", "the roster's", "wrong"};
-	tell(NULL, "seed %" PRIu64 ": %u nodes, %u addresses, lease %lld s, network up to %lld us, %s hints",
-	    world.seed, world.node_count, world.address_count, (long long)(world.lease_us / USEC_PER_SEC),
-	    (long long)world.net.delay_us, hints[world.hints]);
+	tell(NULL,
+	    "seed %" PRIu64 ": %u nodes, %u addresses (%d of the other family), lease %lld s, network up to "
+	    "%lld us, %s hints",
+	    world.seed, world.node_count, world.address_count, __builtin_popcount(world.other_addresses),
+	    (long long)(world.lease_us / USEC_PER_SEC), (long long)world.net.delay_us, hints[world.hints]);
 	for (unsigned i = 0; i < world.node_count; i++) {
 		const struct node *node = &world.nodes[i];
 		const struct vrrp_params *p = &node->params;

@@ -38,7 +38,14 @@ enum hints { HINTS_NONE, HINTS_ROSTER, HINTS_WRONG };
 
 /* ---- network ---- */
 
-enum packet_type { PACKET_ADVERT, PACKET_NA, PACKET_TYPES };
+/* Adverts are of the family of the election, and announcements of each family that has addresses. */
+enum { FAMILY_ELECTED, FAMILY_OTHER, FAMILIES };
+enum packet_type { PACKET_ADVERT, PACKET_NA, PACKET_OTHER_NA, PACKET_TYPES };
+
+static inline unsigned packet_family(enum packet_type type)
+{
+	return type == PACKET_OTHER_NA ? FAMILY_OTHER : FAMILY_ELECTED;
+}
 
 struct packet {
 	enum packet_type type;
@@ -75,6 +82,8 @@ struct kernel {
 	uint32_t untold;		     /* of them, those that are too new to have been notified */
 	int64_t expires[VRRP_ADDRESSES_MAX]; /* NEVER: no lease */
 	unsigned carrier_lost, admin_down;   /* so many faults */
+	unsigned lacks[FAMILIES];	     /* the same: it has no address of that family, and takes none */
+	int64_t parts_since;		     /* it has some of the addresses and not all; NEVER */
 	unsigned refusing;
 	unsigned locked; /* by somebody else's requests: ours wait */
 	int64_t unlocked_at;
@@ -82,6 +91,7 @@ struct kernel {
 	unsigned removing_early;
 	bool slow; /* every request takes some milliseconds */
 	bool asked, working;
+	unsigned place; /* of the address that the running request has come to */
 	struct request {
 		uint32_t number, wanted, shared;
 		uint8_t remove[VRRP_ADDRESSES_MAX];
@@ -227,6 +237,7 @@ enum fault_type {
 	FAULT_FORGED,	/* somebody resigns in the name of a node */
 	FAULT_INTERVAL, /* another advert interval, on one node after the other */
 	FAULT_FLAPPING, /* health checks answer at random, everywhere; only by itself */
+	FAULT_LACK,	/* an interface loses one family; only where there are both */
 	FAULTS
 };
 
@@ -245,7 +256,8 @@ struct world {
 	int64_t now;
 	unsigned node_count, address_count;
 	uint32_t all_addresses;
-	int64_t interval_us; /* the longest of the group */
+	uint32_t other_addresses; /* of them, those of the other family than the election's */
+	int64_t interval_us;	  /* the longest of the group */
 	int64_t lease_us;
 	struct node nodes[NODES_MAX];
 	struct net net;
@@ -263,10 +275,10 @@ struct world {
 	unsigned queue_count, queue_room;
 	uint64_t order;
 
-	/* hosts: whom they send to, and what they may be excused for */
-	unsigned cache[HOSTS], cache_mac[HOSTS];
-	bool missed[HOSTS][NODES_MAX];	       /* the newest announcement of that node did not arrive */
-	bool silent[NODES_MAX + 1][NODES_MAX]; /* that one left Active and this one could not know */
+	/* hosts: whom they send to in each family, and what they may be excused for */
+	unsigned cache[FAMILIES][HOSTS], cache_mac[FAMILIES][HOSTS];
+	bool missed[FAMILIES][HOSTS][NODES_MAX]; /* the newest announcement of that node did not arrive */
+	bool silent[NODES_MAX + 1][NODES_MAX];	 /* that one left Active and this one could not know */
 
 	/* check.c */
 	unsigned faults_active;
@@ -328,6 +340,8 @@ void foreign_hears_announcement(int64_t at);
 
 /* kernel.c */
 bool kernel_link_up(const struct node *node);
+bool kernel_carries(const struct node *node, unsigned family); /* its packets come and go */
+uint32_t family_addresses(unsigned family);
 void kernel_request(struct node *node);
 void kernel_requested(struct node *node);
 void kernel_unlock(struct node *node);

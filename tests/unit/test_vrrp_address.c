@@ -123,6 +123,23 @@ static void test_more_addresses(void **state)
 	       "> announce\n");
 }
 
+/* One of several is lost and does not come back: it is asked for again, and then all are left to another
+ * router. */
+static void test_one_of_several_is_missing(void **state)
+{
+	(void)state;
+	struct vrrp_params both = plain;
+	both.address_count = 2;
+	begin_active(&both);
+	lost(1);
+	answer();
+	until(20000 * MS);
+	assert_non_null(strstr(told, "> advert 0\n"
+				     "> withdraw\n"
+				     "> active -> fault: address_failed\n"));
+	assert_int_equal(vr.present, 0);
+}
+
 /* A new engine in the place of one that died goes on: no transition of the group, no address gone. */
 static void test_adoption(void **state)
 {
@@ -418,6 +435,7 @@ int main(void)
 	    cmocka_unit_test(test_address_removed_early),
 	    cmocka_unit_test(test_missing_address),
 	    cmocka_unit_test(test_more_addresses),
+	    cmocka_unit_test(test_one_of_several_is_missing),
 	    cmocka_unit_test(test_adoption),
 	    cmocka_unit_test(test_lease),
 	    cmocka_unit_test(test_refused_renewal),

@@ -97,6 +97,22 @@ static void test_kept_leaves_to_whoever_answers(void **state)
 	}
 }
 
+/* Both halves of a group have kept the address, and meet: the one that wins stays, though the other
+ * announces. */
+static void test_kept_stays_when_the_loser_announces(void **state)
+{
+	(void)state;
+	begin_kept(&plain);
+	until(3240 * MS);
+	told[0] = '\0';
+	hear(0, 1);
+	claim(VRRP_CLAIM_ANNOUNCED);
+	assert_true(vr.kept && vr.state == VRRP_ACTIVE);
+	until(3400 * MS);
+	claim(VRRP_CLAIM_ANNOUNCED); /* of somebody else: it did not lose */
+	assert_false(vr.kept);
+}
+
 /* Nor does it take the address where it knows of somebody who has it. */
 static void test_nothing_is_kept_from_a_foreign_holder(void **state)
 {
@@ -249,6 +265,7 @@ int main(void)
 	    cmocka_unit_test(test_kept_renews_its_lease),
 	    cmocka_unit_test(test_kept_leaves_for_any_better_one),
 	    cmocka_unit_test(test_kept_leaves_to_whoever_answers),
+	    cmocka_unit_test(test_kept_stays_when_the_loser_announces),
 	    cmocka_unit_test(test_nothing_is_kept_from_a_foreign_holder),
 	    cmocka_unit_test(test_kept_is_resumed_or_stopped),
 	    cmocka_unit_test(test_kept_and_failing),
