@@ -13,7 +13,7 @@
 
 #include "doctor/doctor.h"
 #include "doctor/tool.h"
-#include "vipd/net.h"
+#include "vipd/route.h"
 
 #define ROUTES	 "/proc/net/route"
 #define LIST_MAX 256
@@ -111,7 +111,7 @@ static void default_route(char interface[static IF_NAMESIZE])
 static const char *route_interface(const struct ifaddrs *list, int fd, const struct address *address)
 {
 	struct address source, own;
-	if (fd < 0 || net_route_source(fd, address, 0, &source) != 0)
+	if (fd < 0 || route_source(fd, address, 0, &source) != 0)
 		return NULL;
 	for (const struct ifaddrs *entry = list; entry; entry = entry->ifa_next)
 		if (address_of_sockaddr(entry->ifa_addr, &own) && address_equal(&own, &source))
@@ -123,7 +123,7 @@ static const char *route_interface(const struct ifaddrs *list, int fd, const str
 static const char *stray_speaker(const struct segment *segment, const struct ifaddrs *list,
     const struct config_router *router, char speaker[static ADDRESS_TEXT_MAX])
 {
-	int fd = net_open_route(&vrrp_families[VRRP_IPV4]);
+	int fd = route_open(AF_INET);
 	const char *found = NULL;
 	for (unsigned i = 0; segment && i < segment->speaker_count && !found; i++) {
 		const struct segment_speaker *other = &segment->speakers[i];

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "vipd/log.h"
+#include "vipd/route.h"
 
 /* A kernel may lack a family. */
 static int open_vrrp(struct engine *engine)
@@ -50,7 +51,7 @@ int packets_open(struct engine *engine)
 		log_warning("cannot open a socket for ARP: %s; IPv4 addresses cannot be announced",
 		    strerrordesc_np(-engine->arp_socket));
 	for (unsigned i = 0; i < VRRP_FAMILIES; i++) /* without it any address is as good as another */
-		engine->route_sockets[i] = net_open_route(&vrrp_families[i]);
+		engine->route_sockets[i] = route_open(vrrp_families[i].number);
 	open_tickles(engine);
 	return 0;
 }
@@ -71,5 +72,5 @@ void packets_route_source(
 {
 	int fd = engine->route_sockets[vrrp_family_index(vrrp_family_of(destination))];
 	if (fd >= 0)
-		net_route_source(fd, destination, ifindex, source);
+		route_source(fd, destination, ifindex, source);
 }

@@ -146,23 +146,3 @@ int net_send(int fd, const struct net_outgoing *packets, unsigned count)
 	int sent = sendmmsg(fd, headers, count, MSG_DONTWAIT);
 	return sent < 0 ? -errno : sent;
 }
-
-int net_open_route(const struct vrrp_family *family)
-{
-	int fd = socket(family->number, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	return fd < 0 ? -errno : fd;
-}
-
-int net_route_source(int fd, const struct address *destination, unsigned ifindex, struct address *source)
-{
-	union endpoint from, to;
-	struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
-	socklen_t size = sizeof from, to_size = endpoint_of(destination, 9, &to);
-	if (address_is_link_local(destination))
-		to.in6.sin6_scope_id = ifindex;
-	int result = connect(fd, &to.any, to_size) < 0 || getsockname(fd, &from.any, &size) < 0 ? -errno : 0;
-	(void)connect(fd, &nowhere, sizeof nowhere); /* or the next one keeps this source */
-	if (!result)
-		address_of_sockaddr(&from.any, source);
-	return result;
-}

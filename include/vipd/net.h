@@ -81,11 +81,6 @@ struct net_tickle {
 int net_open_tickle(const struct vrrp_family *family);
 int net_send_tickles(int fd, struct net_tickle *packets, unsigned count);
 
-/* The address that a route to `destination`, if that is link-local on link `ifindex`, would be used from. fd:
- * of net_open_route() of its family, which sends nothing. */
-int net_open_route(const struct vrrp_family *family);
-int net_route_source(int fd, const struct address *destination, unsigned ifindex, struct address *source);
-
 /*
  * Memberships. They are on sockets that do nothing else, because the kernel limits the memory for options of
  * a socket. Changes of one interface: begin, look, want each group, end.

@@ -6,12 +6,11 @@
 #include "control/clients/way.h"
 
 #include <net/if.h>
-#include <netinet/in.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "control/inet6.h"
+#include "vipd/route.h"
 
 static void add(struct ways *ways, const struct address *address, uint8_t length)
 {
@@ -52,8 +51,7 @@ void ways_open(struct ways *ways, const char *interface)
 {
 	*ways = (struct ways){.ifindex = if_nametoindex(interface)};
 	for (int i = 0; i < 2; i++)
-		ways->sockets[i] =
-		    socket(i ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		ways->sockets[i] = route_open(i ? AF_INET : AF_INET6);
 	read_ipv6(ways);
 	read_ipv4(ways);
 }
@@ -65,20 +63,11 @@ void ways_close(struct ways *ways)
 			close(ways->sockets[i]);
 }
 
-/* The kernel would reach itself from the very address. */
 static bool is_elsewhere(const struct ways *ways, const struct address *to)
 {
-	union endpoint from, at;
-	struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
-	struct address source;
-	int fd = ways->sockets[address_is_ipv4(to)];
-	socklen_t size = sizeof from, at_size = endpoint_of(to, 9, &at);
-	if (address_is_link_local(to))
-		at.in6.sin6_scope_id = ways->ifindex;
-	bool found = connect(fd, &at.any, at_size) == 0 && getsockname(fd, &from.any, &size) == 0 &&
-		     address_of_sockaddr(&from.any, &source) && !address_equal(&source, to);
-	(void)connect(fd, &nowhere, sizeof nowhere); /* or the next one keeps this source */
-	return found;
+	struct address source = {0};
+	int result = route_source(ways->sockets[address_is_ipv4(to)], to, ways->ifindex, &source);
+	return !result && !address_equal(&source, to);
 }
 
 enum way way_to(const struct ways *ways, const struct address *to)
