@@ -125,6 +125,7 @@ unit_address  := agent/base/address.c
 unit_board    := agent/board/board.c agent/board/layout.c $(TIME)
 unit_sandbox  := agent/sandbox/sandbox.c agent/base/log.c
 unit_publish  := $(addprefix agent/control/publish/,set.c tsig.c)
+unit_publish_doubts := agent/control/publish/set.c
 unit_groups   := agent/net/groups.c
 unit_speakers := agent/doctor/speakers.c
 unit_peers    := $(addprefix agent/doctor/,find_segment.c answers.c speakers.c) $(call room,status) agent/base/address.c

@@ -2,6 +2,7 @@
 """The outside follows: a name in a real BIND leads to the servers that are ready, and to no other."""
 
 import contextlib
+import datetime
 import json
 import os
 import signal
@@ -48,6 +49,14 @@ def target(node):
     return node.status()["publish"][0]
 
 
+def settled(holder, what):
+    """Says how long after the roster it was told; how long that may be is a matter of tests/unit/test_publish_doubts.c."""
+    wait_for("it is told", lambda: target(holder)["state"], lambda state: state == "done")
+    known, told = (datetime.datetime.fromisoformat(target(holder)[field].replace("Z", "+00:00")) for field in ("last_change", "last_success"))
+    print(f"{what}: told {(told - known).total_seconds():.2f} s after the roster knew")
+    assert told - known >= datetime.timedelta(seconds=1), what  # `settle`
+
+
 @pytest.mark.long
 def test_a_name_follows_the_servers(lab, nodes, bind):
     first, second, third = nodes
@@ -56,14 +65,22 @@ def test_a_name_follows_the_servers(lab, nodes, bind):
     assert [target(node)["state"] for node in nodes] == ["done", "off", "off"]
     third.api_kill()
     leads_to(bind, first, second)
+    settled(first, "API death")
     third.api_start()
     leads_to(bind, *nodes)
+    settled(first, "return")
     first.drain()  # the next holder says it
     leads_to(bind, second, third)
     first.vipctl("resume")
     leads_to(bind, *nodes)
+    second.drain()
+    leads_to(bind, first, third)
+    settled(first, "drain")
+    second.vipctl("resume")
+    leads_to(bind, *nodes)
     lab.partition(third)  # neither hellos nor connections
     leads_to(bind, first, second)
+    settled(first, "node death")
     third.plug()
     leads_to(bind, *nodes)
     first.api_kill()

@@ -10,8 +10,8 @@
 
 #include "control/publish/target.h"
 
-#define LIMIT_US (250 * USEC_PER_MS)
-#define TRIES	 4 /* as long as the usual `settle`, which runs meanwhile: a short loss withdraws nobody */
+#define TRIES	 4 /* `settle` runs meanwhile; a short loss withdraws nobody */
+#define LIMIT_US (PUBLISH_LOOK_US / TRIES)
 
 /* Returns a socket that is connecting, or -1: it cannot. */
 static int begin(const struct address *address, uint16_t port)
@@ -38,16 +38,16 @@ static void attempt(const struct publish_look *look, bool answers[static ROSTER_
 {
 	struct pollfd waiting[ROSTER_MEMBERS_MAX];
 	struct mono end = mono_add(mono_now(), LIMIT_US);
-	for (unsigned i = 0; i < look->count; i++)
-		waiting[i] =
-		    (struct pollfd){answers[i] ? -1 : begin(&look->addresses[i], look->port), POLLOUT, 0};
+	for (unsigned i = 0; i < look->servers.count; i++)
+		waiting[i] = (struct pollfd){
+		    answers[i] ? -1 : begin(&look->servers.addresses[i], look->port), POLLOUT, 0};
 	for (int64_t left_us; (left_us = mono_sub(end, mono_now())) > 0;) {
 		bool open = false;
-		for (unsigned i = 0; i < look->count; i++)
+		for (unsigned i = 0; i < look->servers.count; i++)
 			open |= waiting[i].fd >= 0;
-		if (!open || poll(waiting, look->count, (int)(left_us / USEC_PER_MS) + 1) <= 0)
+		if (!open || poll(waiting, look->servers.count, (int)(left_us / USEC_PER_MS) + 1) <= 0)
 			break;
-		for (unsigned i = 0; i < look->count; i++) {
+		for (unsigned i = 0; i < look->servers.count; i++) {
 			if (waiting[i].fd < 0 || !waiting[i].revents)
 				continue;
 			answers[i] = is_connected(waiting[i].fd);
@@ -55,7 +55,7 @@ static void attempt(const struct publish_look *look, bool answers[static ROSTER_
 			waiting[i].fd = -1;
 		}
 	}
-	for (unsigned i = 0; i < look->count; i++)
+	for (unsigned i = 0; i < look->servers.count; i++)
 		if (waiting[i].fd >= 0)
 			close(waiting[i].fd);
 }
@@ -66,7 +66,7 @@ int publish_look(const void *context)
 	bool answers[ROSTER_MEMBERS_MAX] = {false};
 	for (unsigned i = 0; i < TRIES; i++)
 		attempt(look, answers);
-	for (unsigned i = 0; i < look->count; i++)
+	for (unsigned i = 0; i < look->servers.count; i++)
 		putchar(answers[i] ? '+' : '-');
 	fflush(stdout);
 	return 0;

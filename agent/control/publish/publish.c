@@ -15,9 +15,7 @@
 #include "control/text.h"
 #include "vipd/log.h"
 
-#define TICK_US	      (250 * USEC_PER_MS)
 #define ROSTER_YOUNG  3 /* hello intervals */
-#define LOOK_AGAIN_US (5 * USEC_PER_SEC)
 #define JOB_LIMIT_US  (20 * USEC_PER_SEC)
 #define LOOK_LIMIT_US (5 * USEC_PER_SEC)
 
@@ -37,15 +35,12 @@ struct target {
 	struct publish_job job; /* the child's */
 	bool running, killed;
 	char error[PUBLISH_ERROR_MAX];
-	int64_t succeeded_us;
+	int64_t changed_us, succeeded_us; /* wall clock */
 	uint64_t successes, failures;
 
-	/* servers that the roster has lost */
+	struct publish_doubts doubts;
 	struct command *look_command;
 	struct publish_look look; /* the child's */
-	bool looking, answered;	  /* the last answer counts until the next one */
-	struct mono looked;
-	struct publish_members gone;
 };
 
 struct publish {
@@ -143,43 +138,21 @@ static void begin(struct target *target)
 
 static void tick(struct target *target, struct mono since, struct mono now);
 
-/* Without an answer nobody else is gone. */
 static void on_looked(void *context, const struct command_result *result)
 {
 	struct target *target = context;
-	target->looking = false;
-	target->answered = true;
-	if (result->end == COMMAND_EXITED && !result->number && result->size == target->look.count) {
-		target->gone.count = 0;
-		for (unsigned i = 0; i < target->look.count; i++)
-			if (result->output[i] == '-')
-				target->gone.addresses[target->gone.count++] = target->look.addresses[i];
-	}
-	tick(target, target->looked, mono_now());
+	bool is_answer = result->end == COMMAND_EXITED && !result->number;
+	publish_doubts_end(&target->doubts, result->output, is_answer ? result->size : 0);
+	tick(target, target->doubts.looked, mono_now());
 }
 
-/* Returns whether it is known who of those that are not heard answers. */
-static bool look(struct target *target, const struct publish_facts *facts, struct mono now)
+static void look(struct target *target, const struct publish_facts *facts, struct mono now)
 {
-	const struct address *doubtful[ROSTER_MEMBERS_MAX];
-	unsigned count = publish_set_doubtful(facts, doubtful);
-	bool same = count == target->look.count;
-	for (unsigned i = 0; same && i < count; i++)
-		same = address_equal(doubtful[i], &target->look.addresses[i]);
-	if (!count) {
-		target->gone.count = target->look.count = 0;
-		return true;
-	}
-	if (target->looking || (same && !mono_reached(now, mono_add(target->looked, LOOK_AGAIN_US))))
-		return same && target->answered;
-	target->answered &= same;
-	target->look.count = count;
-	target->look.port = target->config.port;
-	for (unsigned i = 0; i < count; i++)
-		target->look.addresses[i] = *doubtful[i];
-	target->looked = now;
-	target->looking = command_call(target->look_command, publish_look, &target->look, LOOK_LIMIT_US) == 0;
-	return target->answered;
+	if (!publish_doubts_begin(&target->doubts, facts, now))
+		return;
+	target->look = (struct publish_look){target->config.port, target->doubts.asked};
+	if (command_call(target->look_command, publish_look, &target->look, LOOK_LIMIT_US) < 0)
+		target->doubts.looking = false; /* and nothing is known: there will be another look */
 }
 
 /* ---- the clock ---- */
@@ -194,7 +167,7 @@ static void tick(struct target *target, struct mono since, struct mono now)
 	bool holder =
 	    members && members->ours.vrid && members->ours.state == VRRP_ACTIVE && members->ours.held;
 	struct publish_facts facts = {.kept = &target->kept->set,
-	    .gone = &target->gone,
+	    .gone = &target->doubts.gone,
 	    .ipv4 = address_is_ipv4(&router->addresses[0])};
 	struct publish_set set;
 	struct publish_members rivals = {0};
@@ -202,20 +175,24 @@ static void tick(struct target *target, struct mono since, struct mono now)
 	if (members)
 		publish_set_correct(&target->kept->set, &members->roster);
 	if (!holder) {
-		target->answered = false;
-		target->gone.count = target->look.count = 0;
+		target->doubts = (struct publish_doubts){.looking = target->doubts.looking};
 	} else {
 		facts.roster = &members->roster;
 		facts.ours = &members->ours;
 		publish_rivals_find(&rivals, facts.roster);
 		believed = facts.roster->has_heard &&
-			   mono_reached(now,
-			       mono_add(facts.roster->since, ROSTER_YOUNG * config->group_interval_us)) &&
-			   look(target, &facts, now);
+			   mono_reached(
+			       now, mono_add(facts.roster->since, ROSTER_YOUNG * config->group_interval_us));
+		if (believed)
+			look(target, &facts, now);
+		believed &= target->doubts.known;
 	}
 	if (believed)
 		publish_set_make(&set, &facts);
+	struct publish_set before = target->when.wanted;
 	publish_target_look(&target->when, holder, believed ? &set : NULL, since, now);
+	if (!publish_set_equal(&target->when.wanted, &before))
+		target->changed_us = realtime_us() - mono_sub(now, since);
 	publish_target_rivals(&target->when, &rivals, now);
 	if (target->running && !holder) {
 		target->killed = true;
@@ -236,7 +213,7 @@ static int on_timer(sd_event_source *source, uint64_t us, void *context)
 		tick(&publish->targets[i], now, now);
 	if (!config || !config->publish_count)
 		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	return sd_event_source_set_time_relative(source, TICK_US);
+	return sd_event_source_set_time_relative(source, PUBLISH_TICK_US);
 }
 
 /* ---- the part ---- */
@@ -308,7 +285,7 @@ static void publish_configure(void *part)
 			return;
 		}
 	}
-	sd_event_source_set_time_relative(publish->timer, TICK_US);
+	sd_event_source_set_time_relative(publish->timer, PUBLISH_TICK_US);
 	sd_event_source_set_enabled(publish->timer, config->publish_count ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
@@ -317,7 +294,7 @@ static int publish_open(void *part, struct control *control)
 	struct publish *publish = part;
 	publish->control = control;
 	int r = sd_event_add_time_relative(
-	    control->event, &publish->timer, CLOCK_MONOTONIC, TICK_US, 0, on_timer, publish);
+	    control->event, &publish->timer, CLOCK_MONOTONIC, PUBLISH_TICK_US, 0, on_timer, publish);
 	return r < 0 ? r : sd_event_source_set_enabled(publish->timer, SD_EVENT_OFF);
 }
 
@@ -355,6 +332,7 @@ const struct publish_view *publish_views(struct publish *publish)
 		name_of(&config->publish[i], view->name);
 		view->state = state_of(&target->when);
 		view->published = &target->when.published;
+		view->changed_us = target->when.holder ? target->changed_us : 0;
 		view->succeeded_us = target->succeeded_us;
 		view->successes = target->successes;
 		view->failures = target->failures;

@@ -23,7 +23,8 @@ struct publish_view {
 	enum publish_state state;
 	char name[PUBLISH_NAME_MAX];	     /* "dns k8s-cluster.k8s.example at [2001:db8::53]:53" */
 	const struct publish_set *published; /* by this node as the present holder; count 0: nothing yet */
-	int64_t succeeded_us;		     /* wall clock; 0: never */
+	int64_t changed_us;   /* wall clock: when the roster had what is to be published; 0: not the holder */
+	int64_t succeeded_us; /* wall clock; 0: never */
 	uint64_t successes, failures;
 	const char *error; /* the last one, while it is failing; else "" */
 };

@@ -106,6 +106,42 @@ unsigned publish_set_doubtful(
 	return count;
 }
 
+bool publish_doubts_begin(struct publish_doubts *doubts, const struct publish_facts *facts, struct mono now)
+{
+	const struct address *addresses[ROSTER_MEMBERS_MAX];
+	unsigned count = publish_set_doubtful(facts, addresses);
+	bool same = count == doubts->asked.count;
+	for (unsigned i = 0; same && i < count; i++)
+		same = address_equal(addresses[i], &doubts->asked.addresses[i]);
+	if (!count) {
+		doubts->known = true;
+		doubts->asked.count = doubts->gone.count = 0;
+		return false;
+	}
+	if (doubts->looking || (same && !mono_reached(now, mono_add(doubts->looked, PUBLISH_LOOK_AGAIN_US))))
+		return false;
+	doubts->looking = true;
+	doubts->looked = now;
+	doubts->asked.count = count;
+	for (unsigned i = 0; i < count; i++)
+		doubts->asked.addresses[i] = *addresses[i];
+	return true;
+}
+
+void publish_doubts_end(struct publish_doubts *doubts, const char *answer, size_t size)
+{
+	doubts->looking = false;
+	if (!doubts->asked.count) /* nobody is in doubt any more, or this node is the holder anew */
+		return;
+	doubts->known = true;
+	if (size != doubts->asked.count)
+		return;
+	doubts->gone.count = 0;
+	for (unsigned i = 0; i < size; i++)
+		if (answer[i] == '-')
+			doubts->gone.addresses[doubts->gone.count++] = doubts->asked.addresses[i];
+}
+
 void publish_set_correct(struct publish_set *kept, const struct roster *roster)
 {
 	for (unsigned i = 0; i < kept->count; i++) {

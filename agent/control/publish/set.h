@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "control/group/roster.h"
@@ -52,6 +53,26 @@ void publish_set_make(struct publish_set *set, const struct publish_facts *facts
 unsigned publish_set_doubtful(
     const struct publish_facts *facts, const struct address *addresses[ROSTER_MEMBERS_MAX]);
 
+/*
+ * Whom the roster has lost is looked for. Until that is known whoever is in doubt stays as it was, and keeps
+ * no other change from being published; but a new holder, which has not said anything yet, waits for it.
+ */
+#define PUBLISH_LOOK_US	      (1 * USEC_PER_SEC) /* for so long, as one look and another may be lost */
+#define PUBLISH_LOOK_AGAIN_US (5 * USEC_PER_SEC)
+
+/* All zeros: nothing is known yet. */
+struct publish_doubts {
+	bool known, looking;
+	struct mono looked;
+	struct publish_members asked; /* in the last look */
+	struct publish_members gone;  /* of them: those that did not answer */
+};
+
+/* Whether `asked` is to be looked for, from now on. */
+bool publish_doubts_begin(struct publish_doubts *doubts, const struct publish_facts *facts, struct mono now);
+/* The answer: '+' or '-' for each of `asked`. Of another size it is none, and nobody else is gone. */
+void publish_doubts_end(struct publish_doubts *doubts, const char *answer, size_t size);
+
 /* What was published last is not missed where its server has said since that it stops, is not ready, or has
  * another address. */
 void publish_set_correct(struct publish_set *kept, const struct roster *roster);
@@ -70,6 +91,7 @@ bool publish_set_equal(const struct publish_set *a, const struct publish_set *b)
 
 /* ---- when ---- */
 
+#define PUBLISH_TICK_US	   (250 * USEC_PER_MS)	/* between two looks at the roster */
 #define PUBLISH_AGAIN_US   (600 * USEC_PER_SEC) /* somebody may have edited it */
 #define PUBLISH_CONFIRM_US (60 * USEC_PER_SEC)	/* a request of the old holder may have come late */
 

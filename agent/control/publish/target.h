@@ -27,9 +27,8 @@ void publish_objects_show(const struct publish_job *job, FILE *out);
 
 /* Which of these servers can be connected to: prints a '+' or a '-' for each. command_main. */
 struct publish_look {
-	unsigned count;
 	uint16_t port;
-	struct address addresses[ROSTER_MEMBERS_MAX];
+	struct publish_members servers;
 };
 int publish_look(const void *context);
 

@@ -28,12 +28,13 @@ static json_t *target_json(const struct view *view, unsigned index)
 	const struct config_publish *config = &view->config->publish[index];
 	const char *router = view->config->routers[config->router].name;
 	const struct publish_view *target = &view->publish[index];
-	return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:I, s:I, s:o}", "type",
+	return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:o}", "type",
 	    config_publish_type_name(config->type), "router", text_json(router, CONFIG_NAME_MAX), "target",
 	    text_json(target->name, sizeof target->name), "state", state_names[target->state], "published",
-	    servers_json(target->published), "last_success", text_json_time(target->succeeded_us),
-	    "successes", (json_int_t)target->successes, "failures", (json_int_t)target->failures,
-	    "last_error", text_json_or_null(target->error, PUBLISH_ERROR_MAX));
+	    servers_json(target->published), "last_change", text_json_time(target->changed_us),
+	    "last_success", text_json_time(target->succeeded_us), "successes", (json_int_t)target->successes,
+	    "failures", (json_int_t)target->failures, "last_error",
+	    text_json_or_null(target->error, PUBLISH_ERROR_MAX));
 }
 
 json_t *published_json(const struct view *view)
