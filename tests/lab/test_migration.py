@@ -16,13 +16,14 @@ pytestmark = pytest.mark.skipif(not keepalived.installed, reason="keepalived is 
 
 
 class Server:
-    def __init__(self, lab, node):
-        self.node, self.daemon, self.vip = node, keepalived.Keepalived(node), lab.vips[0]
+    def __init__(self, lab, node, unicast=False):
+        self.node, self.daemon, self.vip, self.unicast = node, keepalived.Keepalived(node), lab.vips[0], unicast
         self.others = [other.ipv4 for other in lab.nodes if other is not node]
 
-    def keepalived_start(self, unicast):
+    def keepalived_start(self, version=3):
         addresses = [self.vip] if "." in self.vip else [keepalived.group_link_local(VRID), self.vip]
-        self.daemon.begin([keepalived.instance(VRID, self.node.priority, INTERVAL_MS, addresses, unicast_to=unicast and self.others)])
+        interval_ms = INTERVAL_MS if version == 3 else 1000
+        self.daemon.begin([keepalived.instance(VRID, self.node.priority, interval_ms, addresses, unicast_to=self.unicast and self.others, version=version)])
 
     def keepalived_stop(self):
         """As systemd does it."""
@@ -37,12 +38,17 @@ class Server:
         self.text = done.stdout + f"""
             node = "{self.node.name}"; run_as = "root"; metrics = {{ listen = ""; }};
             control = {{ socket = "{self.node.socket_path}"; group = "root"; admin_group = "root"; }};"""
-        self.vipd_priority(self.node.priority)
+        self.write()
 
-    def vipd_priority(self, priority):
-        assert self.text.count(f"priority = {self.node.priority};") == 1
+    def write(self):
         with open(self.node.config_path, "w") as out:
-            out.write(self.text.replace(f"priority = {self.node.priority};", f"priority = {priority};"))
+            out.write(self.text)
+
+    def change(self, old, new):
+        assert self.text.count(old) == 1
+        self.text = self.text.replace(old, new)
+        self.write()
+        self.node.vipctl("reload")
 
     def move(self):
         self.import_config()
@@ -50,9 +56,10 @@ class Server:
         self.node.vipd_start()
         wait_for(f"{self.node.name} is Backup", lambda: self.node.router()["state"], lambda state: state == "backup")
 
-    def prefer(self, priority):
-        self.vipd_priority(priority)
-        self.node.vipctl("reload")
+    def move_back(self):
+        """It is a Backup."""
+        self.node.vipd_stop()
+        self.keepalived_start()
 
     def leave(self):
         if self.daemon.process:
@@ -64,14 +71,13 @@ class Server:
 in_ipv4 = pytest.mark.vips(VIP_IPV4)
 
 
-@pytest.fixture(params=["multicast", pytest.param("multicast", id="ipv4", marks=in_ipv4), pytest.param("unicast", id="ipv4-unicast", marks=in_ipv4)])
-def servers(lab, request):
+def keepalived_everywhere(lab, unicast, version=3):
     """keepalived on all, where vipd was."""
-    servers = [Server(lab, node) for node in lab.nodes]
+    servers = [Server(lab, node, unicast) for node in lab.nodes]
     for server in servers:
         server.node.vipd_stop()
     for server in servers:
-        server.keepalived_start(request.param == "unicast")
+        server.keepalived_start(version)
     lab.wait_holder(lab.nodes[0])
     yield servers
     for server in servers:
@@ -80,38 +86,94 @@ def servers(lab, request):
             server.node.vipd_stop()
 
 
+@pytest.fixture(params=["multicast", pytest.param("multicast", id="ipv4", marks=in_ipv4), pytest.param("unicast", id="ipv4-unicast", marks=in_ipv4)])
+def servers(lab, request):
+    yield from keepalived_everywhere(lab, unicast=request.param == "unicast")
+
+
+@pytest.fixture
+def servers_of_version_2(lab):
+    yield from keepalived_everywhere(lab, unicast=False, version=2)
+
+
 class Watch:
     """Whether the address was nowhere for a moment, as the kernels say."""
 
     def __init__(self, lab):
         self.lab, self.gaps, self.ended = lab, 0, threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def __enter__(self):
         self.thread.start()
+        return self
 
     def run(self):
         while not self.ended.wait(0.002):
             # twice: while the servers are looked at one by one, it may move to one that has been looked at
             self.gaps += not self.lab.holders() and not self.lab.holders()
 
-    def end(self):
+    def __exit__(self, *_):
         self.ended.set()
         self.thread.join()
-        return self.gaps
+
+
+def they_move(lab, servers, probe):
+    """Steps 2 to 6."""
+    first, second, third = servers
+    third.move()
+    second.move()
+    second.change(f"priority = {second.node.priority};", f"priority = {HIGHEST};")
+    lab.wait_holder(second.node)
+    wait_for("the client is served by it", probe.answered_by, lambda name: name == second.node.name)
+    first.move()
+    second.change(f"priority = {HIGHEST};", f"priority = {second.node.priority};")
+    lab.wait_holder(first.node)
+    wait_for("the client is served by the first again", probe.answered_by, lambda name: name == first.node.name)
+
+
+def adverts_are_faster(servers):
+    """Step 7, and nobody else takes over."""
+    moves = [server.node.router()["counters"]["transitions"] for server in servers]
+    for server in servers:
+        server.change(f'advert_interval = "{INTERVAL_MS}ms";', 'advert_interval = "100ms";')
+    for server in servers:
+        wait_for("the new interval is in force", lambda server=server: server.node.router()["advert_interval_ms"], lambda ms: ms == 100)
+    assert [server.node.router()["counters"]["transitions"] for server in servers] == moves
+
+
+def they_move_back(lab, servers, probe):
+    """Up to where keepalived takes it from keepalived. A Backup of keepalived is silent, so the holder knows of none."""
+    first, second, third = servers
+    third.move_back()
+    second.move_back()
+    assert "NOT DRAINED" in first.node.vipctl("drain", check=False).stderr
+    assert "now held by" in first.node.vipctl("drain", "--force").stdout
+    lab.wait_holder(second.node)
+    wait_for("the client is served by keepalived", probe.answered_by, lambda name: name == second.node.name)
 
 
 @pytest.mark.long
 def test_no_request_is_lost_on_the_way_from_keepalived(lab, servers, probe):
-    first, second, third = servers
-    watch = Watch(lab)
-    third.move()
-    second.move()
-    second.prefer(HIGHEST)
-    lab.wait_holder(second.node)
-    wait_for("the client is served by it", probe.answered_by, lambda name: name == second.node.name)
-    first.move()
-    second.prefer(second.node.priority)
-    lab.wait_holder(first.node)
-    wait_for("the client is served by the first again", probe.answered_by, lambda name: name == first.node.name)
+    with Watch(lab) as watch:
+        they_move(lab, servers, probe)
+        adverts_are_faster(servers)
+        they_move_back(lab, servers, probe)
     seen = probe.mark()
-    assert watch.end() == 0, "nobody had the address"
+    assert watch.gaps == 0, "nobody had the address"
     assert seen["requests"]["lost"] == 0, seen
+    servers[0].move_back()
+    lab.wait_holder(servers[0].node)
+
+
+@pytest.mark.long
+@pytest.mark.vips(VIP_IPV4)
+def test_from_version_2_to_version_3(lab, servers_of_version_2):
+    """Step 1: while they speak different versions there are two holders, and one at the end."""
+    first, second, third = servers_of_version_2
+    for server in second, third:
+        server.keepalived_stop()
+        server.keepalived_start()
+    wait_for("two hold it", lab.holders, lambda names: names == [first.node.name, second.node.name])
+    first.keepalived_stop()
+    first.keepalived_start()
+    lab.wait_holder(first.node)
