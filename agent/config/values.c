@@ -260,6 +260,34 @@ static size_t parse_host(const char *text, struct address *address)
 	return address_parse(ipv4, address) ? size : 0;
 }
 
+/* What is wrong with a text that begins with an address of `size` bytes, or with none. */
+static void report_endpoint(struct report *report, const config_setting_t *setting, const struct key *key,
+    const char *text, size_t size)
+{
+	const char *zero = key->zero ? key->zero : "", *colon = strchr(text, ':');
+	const char *digits = size && text[size] == ':' ? text + size + 1 : colon ? colon + 1 : "";
+	bool has_port = *digits && !digits[strspn(digits, DIGITS)];
+	struct address address;
+	if (size && has_port)
+		report_setting(
+		    report, setting, "has port %s; write a number from 1 to 65535 behind the colon", digits);
+	else if (size && !text[size + (text[size] == ':')])
+		report_setting(report, setting, "has no port; write one behind it, as in %s = \"%.*s%s%s",
+		    key->name, (int)size, text, strrchr(key->example, ':'), zero);
+	else if (address_parse(text, &address))
+		report_setting(report, setting,
+		    "has no brackets; write the address in brackets, and the port behind them, as in %s = "
+		    "%s%s",
+		    key->name, key->example, zero);
+	else if (has_port && *text != '[')
+		report_setting(report, setting,
+		    "has no address, and names are not looked up; write one, as in %s = \"[::1]:%s\"%s",
+		    key->name, digits, zero);
+	else
+		report_setting(report, setting, "is not [IPV6]:PORT or IPV4:PORT; write %s = %s%s", key->name,
+		    key->example, zero);
+}
+
 /* As text, and beside it as the address of a socket. */
 static void read_endpoint(
     struct report *report, config_setting_t *setting, const struct key *key, void *field)
@@ -277,20 +305,8 @@ static void read_endpoint(
 	}
 	size_t size = parse_host(text, &address);
 	const char *digits = size && text[size] == ':' ? text + size + 1 : "";
-	bool parsed = parse_port(digits, strlen(digits), &port);
-	if (!parsed && *digits && !digits[strspn(digits, DIGITS)]) {
-		report_setting(
-		    report, setting, "has port %s; write a number from 1 to 65535 behind the colon", digits);
-		return;
-	}
-	if (size && !text[size + (text[size] == ':')]) {
-		report_setting(report, setting, "has no port; write one behind it, as in %s = \"%.*s%s%s",
-		    key->name, (int)size, text, strrchr(key->example, ':'), key->zero ? key->zero : "");
-		return;
-	}
-	if (!parsed) {
-		report_setting(report, setting, "is not [IPV6]:PORT or IPV4:PORT; write %s = %s%s", key->name,
-		    key->example, key->zero ? key->zero : "");
+	if (!parse_port(digits, strlen(digits), &port)) {
+		report_endpoint(report, setting, key, text, size);
 		return;
 	}
 	if (address_is_multicast(&address) || address_is_link_local(&address)) {

@@ -65,6 +65,10 @@ static void router_judge(struct doctor *doctor, const json_t *router)
 	if (strcmp(state, "fault") == 0 || strcmp(state, "initialize") == 0)
 		finding_add(doctor, DOCTOR_FAILURE, name, "why: journalctl -u vipd",
 		    "%s: %s; this node cannot hold it", state, reason);
+	else if (is_recovering(router))
+		finding_add(doctor, DOCTOR_WARNING, name,
+		    "nothing to do unless it fails again: then see the findings of health and api",
+		    "recovering: %s", member_text(router, "health_reason"));
 	else if (!member_true(router, "healthy"))
 		finding_add(doctor, DOCTOR_FAILURE, name, "see the findings of health and api",
 		    "unhealthy: %s", member_text(router, "health_reason"));
@@ -188,7 +192,7 @@ static void health_judge(struct doctor *doctor, const json_t *check)
 	char since[TIME_TEXT_MAX];
 	const char *name = member_text(check, "name"), *state = member_text(check, "state"),
 		   *error = member_text(check, "last_error");
-	if (strcmp(member_text(check, "health"), "recovering") == 0)
+	if (is_recovering(check))
 		finding_add(doctor, DOCTOR_WARNING, name,
 		    "nothing to do unless it fails again: then look at its server", "recovering since %s: %s",
 		    time_local(member_text(check, "since"), since), error);

@@ -144,6 +144,16 @@ const char *name_lookup(
 	return trouble;
 }
 
+static const char *resolver_name(const struct doctor *doctor)
+{
+	return doctor->request->resolver ? doctor->request->resolver : "/etc/resolv.conf";
+}
+
+static const char *records_of(bool ipv4, bool ipv6)
+{
+	return ipv4 && ipv6 ? "AAAA or A" : ipv4 ? "A" : "AAAA";
+}
+
 /* What the zone needs for the virtual addresses that there are. */
 static const char *records_wanted(const struct config *config)
 {
@@ -152,14 +162,54 @@ static const char *records_wanted(const struct config *config)
 		ipv4 |= config_has_family(&config->routers[r], AF_INET);
 		ipv6 |= config_has_family(&config->routers[r], AF_INET6);
 	}
-	return ipv4 && ipv6 ? "AAAA or A" : ipv4 ? "A" : "AAAA";
+	return records_of(ipv4, ipv6);
+}
+
+/* Of a router with both families of which the name has one: its addresses of the other one. Returns the type
+ * of record that is missing. */
+static const char *missing_find(
+    const struct config *config, const struct address *addresses, unsigned count, char list[static LIST_MAX])
+{
+	bool no_record[2] = {false, false}; /* of IPv6, of IPv4 */
+	for (unsigned r = 0; r < config->router_count; r++) {
+		const struct config_router *router = &config->routers[r];
+		bool found[2] = {false, false};
+		for (unsigned i = 0; i < count; i++)
+			if (config_router_has(router, &addresses[i]))
+				found[address_is_ipv4(&addresses[i])] = true;
+		for (unsigned i = 0; found[0] != found[1] && i < router->address_count; i++) {
+			const struct address *address = &router->addresses[i];
+			bool is_ipv4 = address_is_ipv4(address);
+			char text[ADDRESS_TEXT_MAX];
+			if (found[is_ipv4] || address_is_link_local(address))
+				continue;
+			no_record[is_ipv4] = true;
+			list_add(list, LIST_MAX, address_format(address, text));
+		}
+	}
+	return records_of(no_record[1], no_record[0]);
+}
+
+/* It leads nowhere else. */
+static void virtuals_judge(
+    struct doctor *doctor, const struct address *addresses, unsigned count, const char *found)
+{
+	const char *name = doctor->request->name;
+	char missing[LIST_MAX] = "";
+	const char *records = missing_find(&doctor->config, addresses, count, missing);
+	if (*missing)
+		finding_add(doctor, DOCTOR_WARNING, "",
+		    "add it for the clients of that family; vipctl manifest --dns prints the record",
+		    "%s leads to %s, and not to %s: no %s record", name, found, missing, records);
+	else
+		finding_add(doctor, DOCTOR_FINE, "", NULL, "%s by %s leads to %s and nowhere else", name,
+		    resolver_name(doctor), found);
 }
 
 static void name_judge(
     struct doctor *doctor, const char *trouble, const struct address *addresses, unsigned count)
 {
-	const char *name = doctor->request->name;
-	const char *resolver = doctor->request->resolver ? doctor->request->resolver : "/etc/resolv.conf";
+	const char *name = doctor->request->name, *resolver = resolver_name(doctor);
 	const char *records = records_wanted(&doctor->config);
 	char virtuals[LIST_MAX] = "", others[LIST_MAX] = "";
 	for (unsigned i = 0; i < count; i++) {
@@ -181,8 +231,7 @@ static void name_judge(
 		finding_add(doctor, DOCTOR_FAILURE, "", "add it; vipctl manifest --dns prints the record",
 		    "%s by %s: no %s record", name, resolver, records);
 	else
-		finding_add(doctor, DOCTOR_FINE, "", NULL, "%s by %s leads to %s and nowhere else", name,
-		    resolver, virtuals);
+		virtuals_judge(doctor, addresses, count, virtuals);
 }
 
 void find_name(struct doctor *doctor)

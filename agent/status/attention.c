@@ -156,7 +156,8 @@ static void judge_health(const struct judge *judge, const json_t *router)
 		   *holder = router_holder_text(router, text);
 	bool is_here = router_is_active(router);
 	if (!member_true(router, "healthy") && !is_here)
-		attention(judge, ATTENTION_WARNING, "%s: this node is unhealthy: %s", name, why);
+		attention(judge, ATTENTION_WARNING, "%s: this node is %s: %s", name,
+		    is_recovering(router) ? "recovering" : "unhealthy", why);
 	if (holder_is_recovering(router))
 		attention(judge, ATTENTION_WARNING,
 		    "%s: the holder answers, but is not trusted yet: %s%s%s; no healthy server takes part",

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from fake_agent import VERSION, VIPCTL, agent, engine_hangs, grouped, member, taken_by, unhealthy
+from fake_agent import VERSION, VIPCTL, agent, backup, engine_hangs, grouped, member, taken_by, unhealthy
 
 OF_THE_ENGINE = {"router", "holder", "conflict", "group"}
 
@@ -92,15 +92,27 @@ def test_check_status_and_doctor_agree_on_the_holder(agent, priority, code, says
     assert doctor(agent.path, "holder") == [("holder", ["fine", "warning", "failure"][code])]
 
 
-@pytest.mark.parametrize("health, sign, says", [
-    (None, "failure", "by VRRP this node is the holder, which is unhealthy; no healthy server takes part"),
-    ("recovering", "warning", "by VRRP this node is the holder, which answers, but is not trusted yet"),
+@pytest.mark.parametrize("health, code, says", [
+    ("failing", 2, "by VRRP this node is the holder, which is unhealthy; no healthy server takes part"),
+    ("recovering", 1, "by VRRP this node is the holder, which answers, but is not trusted yet"),
 ])
-def test_an_unhealthy_holder_is_not_well_here_either(agent, health, sign, says):
+def test_an_unhealthy_holder_is_not_well_here_either(agent, health, code, says):
+    """And what is said of its own router agrees."""
+    agent.status["version"] = VERSION
     unhealthy(agent.status)
     agent.status["virtual_routers"][0].update(health=health)
+    agent.status["checks"][0].update(state="failing", health=health)
     found, = json.loads(agent.run("-o", "json", "doctor", "holder").stdout)["findings"]
-    assert found["sign"] == sign and found["found"].startswith(says), found
+    assert found["found"].startswith(says), found
+    sign = ["fine", "warning", "failure"][code]
+    assert doctor(agent.path, "router", "holder", "health") == [("router", sign), ("holder", sign), ("health", sign)]
+    assert agent.run("check").returncode == code
+
+
+def test_a_backup_that_recovers_is_not_called_unhealthy(agent):
+    backup(agent.status).update(healthy=False, health="recovering", health_reason="apiserver: answered once")
+    assert "api: this node is recovering: apiserver: answered once" in agent.run("status").stdout
+    assert doctor(agent.path, "router") == [("router", "warning")]
 
 
 ROUTER = '{ name = "api"; interface = "eth0"; vrid = 100; addresses = [ "2001:db8::100" ]; checks = [ "web" ];%s }'
@@ -187,7 +199,7 @@ def test_a_file_that_is_not_there(files, name):
 
 @pytest.fixture
 def resolver():
-    """Has one record for whoever asks for A, if it is set; returns its address and port."""
+    """Has the records that are set; returns its address and port, and them."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
 
@@ -197,9 +209,10 @@ def resolver():
                 if not query:
                     return
                 question = query[12:query.index(0, 12) + 5]
-                records = answers if question[-3] == 1 else []
+                family = {1: socket.AF_INET, 28: socket.AF_INET6}[question[-3]]
+                records = [socket.inet_pton(family, record) for record in answers if (":" in record) == (family == socket.AF_INET6)]
                 server.sendto(query[:2] + struct.pack("!HHHHH", 0x8180, 1, len(records), 0, 0) + question
-                              + b"".join(b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4" + socket.inet_aton(record) for record in records), client)
+                              + b"".join(b"\xc0\x0c" + question[-4:] + struct.pack("!IH", 0, len(record)) + record for record in records), client)
         answers = []
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -208,15 +221,29 @@ def resolver():
         thread.join()
 
 
-@pytest.mark.parametrize("addresses, records", [(["192.0.2.1"], "A"), (["2001:db8::1"], "AAAA"), (["192.0.2.1", "2001:db8::1"], "AAAA or A")])
-def test_a_name_needs_records_of_the_families_that_there_are(tmp_path, resolver, addresses, records):
-    config = tmp_path / "vipd.conf"
-    config.write_text('virtual_routers = ( { interface = "lo"; vrid = 1; addresses = %s; } );' % json.dumps(addresses))
+IPV4, IPV6, OTHER = "192.0.2.1", "2001:db8::1", "192.0.2.9"
+BOTH = [IPV4, IPV6]
 
-    def found():
-        done = subprocess.run([VIPCTL, "-s", "/nonexistent", "-o", "json", "doctor", "-c", config, "--name", "k8s.lab", "--resolver", resolver[0], "name"],
-                              capture_output=True, text=True)
-        return json.loads(done.stdout)["findings"][0]
-    assert found()["found"].endswith(f": no {records} record")
-    resolver[1].append("192.0.2.9")
-    assert found()["advice"].startswith(f"leave only the {records} record of"), found()
+
+@pytest.mark.parametrize("routers, records, sign, says", [
+    ([[IPV4]], [], "failure", "no A record"),
+    ([[IPV6]], [], "failure", "no AAAA record"),
+    ([BOTH], [], "failure", "no AAAA or A record"),
+    ([BOTH], [*BOTH, OTHER], "failure", f"leads also to {OTHER}"),
+    ([BOTH], BOTH, "fine", f"leads to {IPV6}, {IPV4} and nowhere else"),
+    ([BOTH], [IPV4], "warning", f"leads to {IPV4}, and not to {IPV6}: no AAAA record"),
+    ([BOTH], [IPV6], "warning", f"leads to {IPV6}, and not to {IPV4}: no A record"),
+    ([[IPV4], [IPV6]], [IPV6], "fine", f"leads to {IPV6} and nowhere else"),  # names of their own
+    ([[IPV6, "2001:db8::2"]], [IPV6], "fine", f"leads to {IPV6} and nowhere else"),
+    ([BOTH, ["192.0.2.2", "2001:db8::2"]], [*BOTH, "2001:db8::2"], "warning", "and not to 192.0.2.2: no A record"),
+])
+def test_a_name_needs_records_of_the_families_that_there_are(tmp_path, resolver, routers, records, sign, says):
+    config = tmp_path / "vipd.conf"
+    config.write_text("virtual_routers = ( %s );" % ", ".join(
+        '{ interface = "lo"; vrid = %d; addresses = %s; }' % (i + 1, json.dumps(addresses)) for i, addresses in enumerate(routers)))
+    resolver[1].extend(records)
+    done = subprocess.run([VIPCTL, "-s", "/nonexistent", "-o", "json", "doctor", "-c", config, "--name", "k8s.lab", "--resolver", resolver[0], "name"],
+                          capture_output=True, text=True)
+    found, = json.loads(done.stdout)["findings"]
+    assert found["sign"] == sign and says in found["found"], found
+    assert OTHER not in records or found["advice"].startswith("leave only the AAAA or A record of"), found
