@@ -13,7 +13,7 @@ from hostile import namespace
 from testbed import UnixConnection, wait_for
 
 PATHS = ("/", "/page.json", "/page/events")
-OF_ONE, VIEWERS_OF_ONE = 8, 4  # docs/api.md
+OF_ONE, VIEWERS, VIEWERS_OF_ONE = 8, 128, 4  # docs/api.md
 
 
 def connect(host, address, port=9752):
@@ -138,6 +138,51 @@ def test_one_user_follows_four_times(nodes):
         connection.close()
         return stream.status
     wait_for("who has gone has made room", again, lambda status: status == 200)
+
+
+def streams(node, sources):
+    """One from each of these addresses of the server itself, and what is answered: 200 or 503."""
+    found = []
+    with namespace(node.name):
+        for source in sources:
+            s = socket.create_connection((node.address, 9752), timeout=5, source_address=(source, 0))
+            s.sendall(f"GET /page/events HTTP/1.1\r\nHost: [{node.address}]:9752\r\n\r\n".encode())
+            found.append((s, int(s.recv(1024).split()[1])))
+    return found
+
+
+def test_one_host_does_not_take_all_places(nodes):
+    """With 32 addresses of one network it has 128 pages open, and somebody of another network still gets a place, which the
+    first host does not get back."""
+    node = nodes[2]
+    node.vipd_stop()
+    node.write_config({**node.config(), "metrics": {"listen": "[::]:9752", "page": True}})
+    node.vipd_start()
+    wait_for("it answers", lambda: node.http("GET", "/healthz"), lambda answer: answer == (200, "ok\n"))
+    host = [f"2001:db8:1:1::{i + 1:x}" for i in range(VIEWERS // VIEWERS_OF_ONE + 1)]
+    other = "2001:db8:1:2::1"
+    for address in (*host, other):
+        node.exec("ip", "addr", "add", address + "/128", "dev", "lo", "nodad")
+    with contextlib.ExitStack() as stack:
+        def follow_from(*sources):
+            found = streams(node, sources)
+            for s, _ in found:
+                stack.callback(s.close)
+            return found
+        held = follow_from(*host[:-1] * VIEWERS_OF_ONE)
+        assert {code for _, code in held} == {200}
+        assert [code for _, code in follow_from(host[-1], other, other, host[-1])] == [503, 200, 200, 503]
+        assert [is_ended(s) for s, _ in (held[0], *held[-3:])] == [False, False, True, True], "the last two have made room"
+
+
+def is_ended(stream):
+    """The first message has been read, or is there."""
+    stream.settimeout(0.05)
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        while stream.recv(1 << 16):
+            pass
+        return True
+    return False
 
 
 def test_one_address_does_not_stop_scrapes(lab, nodes):

@@ -62,7 +62,8 @@ static void test_an_event_is_one_message(void **state)
 	char *event = page_event(model, &size), *line = event;
 	assert_string_equal(event + size - 2, "\n\n");
 	event[size - 2] = '\0';
-	for (char *rest = event; (line = strsep(&rest, "\n"));)
+	assert_string_equal(strsep(&line, "\n"), "retry:1000");
+	for (char *rest = line; (line = strsep(&rest, "\n"));)
 		assert_int_equal(strncmp(line, "data:", 5), 0);
 	free(event);
 }

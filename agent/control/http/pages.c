@@ -6,7 +6,6 @@
  */
 #include "control/http/pages.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -14,6 +13,7 @@
 
 #include "control/control.h"
 #include "control/group/group.h"
+#include "control/http/callers.h"
 #include "control/http/followers.h"
 #include "control/http/service.h"
 #include "control/page/page.h"
@@ -56,13 +56,15 @@ struct pages {
 /* Who is at the other end: a user of this machine, or an address. */
 struct peer {
 	uid_t uid;
-	struct in6_addr address;
+	struct address address, network;
 };
 
 struct viewer {
 	struct follower follower;
 	struct pages *pages;
 	struct peer peer;
+	int socket;
+	bool ended;	     /* it has given way, and is being disconnected */
 	struct frame *frame; /* being sent; NULL: none */
 	size_t sent;
 	struct mono began;
@@ -197,37 +199,72 @@ static void viewer_free(struct follower *follower)
 	free(v);
 }
 
-/* Of either family, because a kernel without IPv6 has sockets of IPv4. */
-static struct peer peer_of(const struct http_request *request)
+static struct peer peer_of(int socket)
 {
 	struct peer peer = {.uid = (uid_t)-1};
-	union {
-		struct sockaddr any;
-		struct sockaddr_in ipv4;
-		struct sockaddr_in6 ipv6;
-	} address = {0};
+	struct sockaddr_storage name;
 	struct ucred user;
-	socklen_t size = sizeof address, user_size = sizeof user;
-	int fd = http_socket(request);
-	if (getpeername(fd, &address.any, &size) < 0)
-		return peer;
-	if (address.any.sa_family == AF_INET6)
-		peer.address = address.ipv6.sin6_addr;
-	else if (address.any.sa_family == AF_INET)
-		memcpy(&peer.address.s6_addr[12], &address.ipv4.sin_addr, sizeof address.ipv4.sin_addr);
-	else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &user_size) == 0)
+	socklen_t size = sizeof name, user_size = sizeof user;
+	if (getpeername(socket, (struct sockaddr *)&name, &size) == 0 &&
+	    address_of_sockaddr((struct sockaddr *)&name, &peer.address))
+		peer.network = caller_network(&peer.address);
+	else if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &user, &user_size) == 0)
 		peer.uid = user.uid;
 	return peer;
 }
 
-static unsigned viewers_of(const struct pages *pages, const struct peer *peer)
+static bool is_of_address(const struct peer *a, const struct peer *b)
+{
+	return a->uid == b->uid && address_equal(&a->address, &b->address);
+}
+
+static bool is_of_network(const struct peer *a, const struct peer *b)
+{
+	return a->uid == b->uid && address_equal(&a->network, &b->network);
+}
+
+static bool is_anybody(const struct peer *a, const struct peer *b)
+{
+	return a && b;
+}
+
+typedef bool is_alike(const struct peer *a, const struct peer *b);
+
+/* How many of those who are like this one follow. */
+static unsigned viewers_of(const struct pages *pages, const struct peer *peer, is_alike *is_counted)
 {
 	unsigned count = 0;
 	for (const struct follower *f = pages->viewers.first; f; f = f->after) {
-		const struct peer *other = &((const struct viewer *)f)->peer;
-		count += other->uid == peer->uid && IN6_ARE_ADDR_EQUAL(&other->address, &peer->address);
+		const struct viewer *v = (const struct viewer *)f;
+		count += !v->ended && is_counted(&v->peer, peer);
 	}
 	return count;
+}
+
+/*
+ * One host has as many addresses as it likes. When all places are taken, the last that has come of the
+ * network with the most gives way (callers.h says what a network is), unless this one's would have as many
+ * then.
+ */
+static bool make_room(struct pages *pages, const struct peer *peer)
+{
+	struct viewer *found = NULL;
+	unsigned most = viewers_of(pages, peer, is_of_network) + 1;
+	if (viewers_of(pages, peer, is_anybody) < VIEWERS_MAX)
+		return true;
+	for (struct follower *f = pages->viewers.first; f; f = f->after) {
+		struct viewer *v = (struct viewer *)f;
+		unsigned count = v->ended ? 0 : viewers_of(pages, &v->peer, is_of_network);
+		if (count > most) {
+			most = count;
+			found = v;
+		}
+	}
+	if (!found)
+		return false;
+	found->ended = true;
+	shutdown(found->socket, SHUT_RDWR);
+	return true;
 }
 
 static void arm(struct pages *pages, int64_t us)
@@ -287,13 +324,14 @@ void pages_get_model(struct pages *pages, struct http_request *request)
 void pages_get_events(struct pages *pages, struct http_request *request)
 {
 	const char *site = http_header(request, "Sec-Fetch-Site");
-	struct peer peer = peer_of(request);
+	int socket = http_socket(request);
+	struct peer peer = peer_of(socket);
 	if (site && strcmp(site, "same-origin") && strcmp(site, "none")) {
 		http_reply_error(request, MHD_HTTP_FORBIDDEN, "only the page itself may follow it");
 		return;
 	}
-	if (pages->viewers.stopping || pages->viewers.count >= VIEWERS_MAX ||
-	    viewers_of(pages, &peer) >= VIEWERS_OF_ONE) {
+	if (pages->viewers.stopping || viewers_of(pages, &peer, is_of_address) >= VIEWERS_OF_ONE ||
+	    !make_room(pages, &peer)) {
 		http_reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE,
 		    "too many pages are open: at most %d, and %d of one address or user", VIEWERS_MAX,
 		    VIEWERS_OF_ONE);
@@ -303,6 +341,7 @@ void pages_get_events(struct pages *pages, struct http_request *request)
 	if (v) {
 		v->pages = pages;
 		v->peer = peer;
+		v->socket = socket;
 		v->beats = pages->beats;
 	}
 	renew(pages);

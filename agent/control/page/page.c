@@ -11,6 +11,9 @@
 #include "control/page/model.h"
 
 #define LIST_MAX 64 /* elements of each list, if there is room */
+#define RETRY_MS                                                                                             \
+	1000 /* until a page whose stream has ended asks again: before it says that there is no answer       \
+		(page.js) */
 
 #define PAGE_TEXT(name, file)                                                                                \
 	__asm__(".pushsection .rodata\n"                                                                     \
@@ -67,6 +70,7 @@ char *page_event(const json_t *model, size_t *size)
 		free(text);
 		return NULL;
 	}
+	fprintf(out, "retry:%d\n", RETRY_MS);
 	for (char *line; (line = strsep(&rest, "\r\n"));)
 		fprintf(out, "data:%s\n", line);
 	fputc('\n', out);

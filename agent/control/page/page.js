@@ -86,10 +86,11 @@
 		stream.onmessage = event => take(event.data);
 		stream.addEventListener('beat', alive);
 		stream.onerror = () => {
-			if (stream.readyState === EventSource.CLOSED)
+			fail();
+			if (stream.readyState === EventSource.CLOSED) {
 				stream = null;
-			else
-				fail();
+				look();
+			}
 		};
 	}
 
