@@ -66,6 +66,16 @@ static const char *const plain_reasons[VRRP_REASONS] = {
     [VRRP_REASON_REMOVED] = "not in the configuration any more",
 };
 
+/* What the kernel means where an interface has no IPv6 at all. */
+static const char *refusal_hint(const struct config_router *config, int error)
+{
+	if (!config_has_family(config, AF_INET6))
+		return "";
+	return error == EACCES	 ? "; is IPv6 off there (disable_ipv6)?"
+	       : error == EINVAL ? "; is its MTU below the 1280 of IPv6?"
+				 : "";
+}
+
 static void reason_text(const struct transition *transition, char *text, size_t size)
 {
 	const struct vrrp_effect *effect = &transition->effect;
@@ -102,8 +112,9 @@ static void reason_text(const struct transition *transition, char *text, size_t 
 		if (detail == ETIMEDOUT)
 			snprintf(text, size, "the kernel took the request, but the address does not appear");
 		else
-			snprintf(text, size, "the kernel refused the address: %s",
-			    detail ? strerrordesc_np(detail) : "it was removed again and again");
+			snprintf(text, size, "the kernel refused the address: %s%s",
+			    detail ? strerrordesc_np(detail) : "it was removed again and again",
+			    refusal_hint(&transition->router->config, detail));
 		break;
 	case VRRP_REASON_DRAINED:
 		snprintf(text, size, "drained%s",

@@ -40,7 +40,7 @@ def complaints_now(trials, row, since):
     if not told:
         return ["vipctl explain knows of no move: " + "".join(node.vipctl("events", "--group").stdout for node in others)]
     story, text = told[0]
-    if story["cause"] != row.cause:
+    if story["cause"] not in row.cause.split(" or "):
         return [f"vipctl explain says {story['cause']}, and it was {row.cause}:\n{text}"]
     clear = len(text.splitlines()) == 10 and first.name in text and row.says in text
     return [] if clear else [f"vipctl explain is not clear:\n{text}"]

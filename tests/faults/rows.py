@@ -28,11 +28,13 @@ class Row:
     fresh: bool = True  # every run with processes of its own, not only the first
     alternate: bool = False  # the makes take turns, so that both see the same machine
     ipv6: bool = False  # nothing for routers of IPv4 alone
-    cause: str = ""  # of the first move, as `vipctl explain` is to say it
+    cause: str = ""  # of the first move, as `vipctl explain` is to say it: "one or another"
     says: str = ""  # and what it is to name
 
     def of_both_families(self):
-        return dataclasses.replace(self, name=self.name + ", both families", makes=VIPD, rules=(*self.rules, NEVER_SPLIT),
+        # Where only IPv6 has gone the link is there, and the kernel refuses what is put back: who is the first to notice says so.
+        cause = f"{self.cause} or refused" if self.ipv6 else self.cause
+        return dataclasses.replace(self, name=self.name + ", both families", makes=VIPD, rules=(*self.rules, NEVER_SPLIT), cause=cause,
                                    setup=dataclasses.replace(self.setup, family="both"))
 
 

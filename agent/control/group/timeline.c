@@ -109,9 +109,11 @@ static bool explain(struct timeline *timeline, struct holding *holding, const st
 	return true;
 }
 
-/* What it was when it left. */
+/* What it was when it left. One that died and has started since speaks of today. */
 static void take_standing(struct holding *holding, const struct timeline_state *state)
 {
+	if (state->why.word == TIMELINE_SAID && state->why.cause == VRRP_REASON_STARTED)
+		return;
 	holding->priority = state->priority;
 	holding->lowered = state->lowered;
 	if (state->trouble)
