@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Virtual routers with addresses of both families: one election, one holder, one ARP cache."""
 
+import datetime
 import json
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 
+from clients import Ears, is_announcement
 from families import entry, has, neighbour, wait_both, wait_reached
 from hosts import Host
 from keys import auth, make_key
@@ -125,8 +128,38 @@ def clients(lab):
         host.close()
 
 
+class Believing:
+    """What a client hears of the address, and when its ARP entry says so."""
+
+    def __init__(self, client):
+        self.client, self.ears, self.text = client, Ears(client), ""
+        self.monitor = client.spawn(["stdbuf", "-oL", "ip", "-ts", "monitor", "neigh", "dev", "eth0"], "neigh", stdout=subprocess.PIPE, text=True)
+        os.set_blocking(self.monitor.stdout.fileno(), False)
+
+    def took_ms(self, node):
+        """From the announcement of the new holder, or the client's own question after it, to the entry."""
+        mac = f"02:00:00:00:00:{node.number}"
+        said = re.compile(rf"\[(.*?)\] {VIP_IPV4} lladdr {mac}")
+
+        def look():
+            self.text += "".join(self.monitor.stdout)
+            return said.search(self.text)
+
+        entry_at = datetime.datetime.fromisoformat(wait_for(f"{self.client.name} has an entry", look)[1]).timestamp()
+        frames = [(at, data) for at, data in self.ears.frames() if data[12:14] == b"\x08\x06" and at <= entry_at]
+        announced = next(at for at, data in frames if is_announcement(data, VIP_IPV4, mac))
+        own = bytes.fromhex(f"0200000000{self.client.number}")
+        return 1000 * (entry_at - max([announced, *(at for at, data in frames if data[6:12] == own)]))
+
+    def close(self):
+        self.ears.close()
+        self.monitor.terminate()
+        self.monitor.wait()
+
+
 def test_every_state_of_an_arp_entry_is_left_at_once(nodes, clients):
-    """Without sending anything, where there was an entry with a MAC address. Each state sees a move of its own."""
+    """Without sending anything, where there was an entry with a MAC address. Each state sees a move of its own. `-s` shows how
+    long it took."""
     first, second, _ = nodes
     old, new = first, second
     for state in ("reachable", "stale", "delay", "probe", "failed", "none"):
@@ -137,12 +170,16 @@ def test_every_state_of_an_arp_entry_is_left_at_once(nodes, clients):
             else:
                 lladdr = [] if state == "failed" else ["lladdr", f"02:00:00:00:00:{old.number}"]
                 run("ip", "-n", client.name, "neigh", "replace", VIP_IPV4, *lladdr, "nud", state, "dev", "eth0")
+        believing = [Believing(client) for client in clients]
         first.drain() if new is second else first.vipctl("resume")
         wait_both(nodes, new)
         for client in clients:
             wait_for(f"{client.name} believes the announcement instead of an entry that is {state}",
                      lambda client=client: (neighbour if state in ("failed", "none") else entry)(client, VIP_IPV4),
                      lambda mac: mac == f"02:00:00:00:00:{new.number}", 2.5)
+        print(f"{state}:", *(f"{each.client.name} {each.took_ms(new):.1f} ms" for each in believing))
+        for each in believing:
+            each.close()
         old, new = new, old
 
 
