@@ -7,6 +7,7 @@ holder to the reset.
 """
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ import ssl
 
 import pytest
 
-from clients import RST, Ears, connected, is_announcement, knows, silent_ms, tcp_of
+from clients import RST, Ears, connected, crowd, is_announcement, knows, silent_ms, tcp_of
 from hostile import namespace
 from http2 import Http2
 from testbed import VIP, VIP_IPV4, wait_for
@@ -22,6 +23,7 @@ from testbed import VIP, VIP_IPV4, wait_for
 RUNS = int(os.environ.get("VIPD_RUNS", "30"))
 PATIENCE_S = 31  # without the feature nobody is told, and one run takes as long
 MANY = 4096
+PORTS = range(7443, 7448)
 IN_TIME_MS, SILENT_MS = 100, 1000  # a client that has waited for less may be about to get its answer
 pytestmark = [pytest.mark.vips(VIP, VIP_IPV4), pytest.mark.timeout(0)]
 
@@ -114,15 +116,6 @@ def test_without(lab):
         assert not any(map(knows, sockets))
 
 
-@contextlib.contextmanager
-def many(lab, count):
-    """So many connections; the server need not accept them."""
-    with contextlib.ExitStack() as stack, namespace(lab.client.name):
-        for i in range(count):
-            stack.enter_context(socket.create_connection(((VIP, VIP_IPV4)[i % 2], 8080 if i % 2 == 0 else 6443), timeout=5))
-        yield
-
-
 def gaps(frames, mac):
     """Between adverts of this server, ms."""
     own = bytes.fromhex(mac.replace(":", ""))
@@ -130,15 +123,26 @@ def gaps(frames, mac):
     return [(b - a) * 1000 for a, b in zip(at, at[1:])]
 
 
-@pytest.mark.parametrize("count", [0, MANY])
+@contextlib.contextmanager
+def listening(nodes):
+    """Ports whose connections nobody accepts: each keeps 4096."""
+    with contextlib.ExitStack() as stack:
+        for node, port in itertools.product(nodes, PORTS):
+            with namespace(node.name):
+                stack.enter_context(socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=4096))
+        yield
+
+
+@pytest.mark.parametrize("count", [0, MANY, 20000])
 def test_takeover(lab, count):
     one, two, _ = lab.nodes
     steps, jitter, told = [], [], []
     for _ in range(max(1, RUNS // 6)):
         lab.restore()
         end_all(one)
-        with many(lab, count):
-            wait_for("the clients are known", lambda: known(two), lambda seen: seen == count, 60)
+        with listening(lab.nodes), crowd(lab.client, count, *((vip, port) for port in PORTS for vip in (VIP, VIP_IPV4))):
+            wait_for("the clients are known", lambda: two.router()["connections"],
+                     lambda seen: (seen["there"], seen["known"]) == (count, min(count, MANY)), 60)
             ears = Ears(two)
             before = two.router()
             one.blackhole()

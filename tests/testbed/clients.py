@@ -5,6 +5,7 @@ import contextlib
 import socket
 import ssl
 import struct
+import subprocess
 
 from basics import VIP, VIP_IPV4, wait_for
 from hostile import namespace
@@ -71,6 +72,43 @@ def silent_ms(connection):
 def wait_reset(*connections, deadline=15.0):
     for connection in connections:
         wait_for("the client gets a reset", lambda connection=connection: knows(connection), bool, deadline)
+
+
+# Makes connections to those targets in turn; asked by a line, says how many of them know that they have ended.
+CROWD = f"""
+import resource, socket, sys
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+targets = [(target.split()[0], int(target.split()[1])) for target in sys.argv[2:]]
+made = [socket.create_connection(targets[i % len(targets)], timeout=5) for i in range(int(sys.argv[1]))]
+print("ready", flush=True)
+for _ in sys.stdin:
+    print(sum(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == {CLOSED} for each in made), flush=True)
+"""
+CROWD_EACH = 4000  # descriptors of one process
+
+
+@contextlib.contextmanager
+def crowd(client, count, *targets):
+    """So many connections from that host, by processes of their own. Yields what says how many know that they have ended."""
+    words = [" ".join(map(str, target)) for target in targets]
+    parts = [min(CROWD_EACH, count - begun) for begun in range(0, count, CROWD_EACH)]
+    processes = [client.spawn(["python3", "-c", CROWD, str(part), *words], "crowd", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                 for part in parts]
+
+    def told():
+        for process in processes:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        return sum(int(process.stdout.readline()) for process in processes)
+
+    try:
+        for process in processes:
+            assert process.stdout.readline() == "ready\n"
+        yield told
+    finally:
+        for process in processes:
+            client.end(process)
 
 
 class Ears:
