@@ -199,7 +199,9 @@ static bool plan_drained_halves(void)
 {
 	if (world.seed % 16 != 3)
 		return false;
-	int64_t interval = world.interval_us, at = 12 * interval + 5 * USEC_PER_SEC;
+	int64_t interval = world.interval_us;
+	/* There must have been a holder. */
+	int64_t at = 12 * interval + 5 * USEC_PER_SEC + world.nodes[0].params.start_delay_us * 112 / 100;
 	world.fault_count = world.node_count + 1;
 	world.faults[0] = (struct fault){.type = FAULT_PARTITION,
 	    .at = at,
