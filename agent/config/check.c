@@ -221,6 +221,12 @@ static void check_check(struct report *report, const struct config *config, unsi
 			    "\"%s\" is the name of checks[%u] already; write another one", check->name, i);
 		break;
 	}
+	char second[CONFIG_NAME_MAX];
+	if (check->second && !config_second_name(check->name, second))
+		report_field(report, check->name, check, "name",
+		    "is too long: its second question is called so with -etcd behind it; write at most %zu "
+		    "characters",
+		    sizeof check->name - sizeof "-etcd");
 	if (check->cert.path[0] && !check->key.path[0])
 		report_field(report, check->cert.path, check, "cert",
 		    "is of no use without its private key; write key = … too");

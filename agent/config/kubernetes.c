@@ -52,16 +52,21 @@ static void write_url(struct config_check *check, const char *question)
 	set_text(check->url, sizeof check->url, url);
 }
 
+bool config_second_name(const char *first, char second[static CONFIG_NAME_MAX])
+{
+	int room = CONFIG_NAME_MAX - sizeof "-etcd";
+	snprintf(second, CONFIG_NAME_MAX, "%.*s-etcd", room, first);
+	return strlen(first) <= (size_t)room;
+}
+
 static void complete(struct config *config, struct config_check *first)
 {
 	struct config_check *second = &config->checks[first->second - 1];
-	char name[CONFIG_NAME_MAX];
 	write_url(first, WITHOUT_ETCD);
 	*second = *first;
 	second->second = 0;
 	second->is_second = true;
-	snprintf(name, sizeof name, "%.*s-etcd", (int)(sizeof name - sizeof "-etcd"), first->name);
-	set_text(second->name, sizeof second->name, name);
+	config_second_name(first->name, second->name);
 	write_url(second, WITH_ETCD);
 	second->interval_us = second->fast_interval_us = first->ready_interval_us;
 	second->timeout_us = first->ready_timeout_us;

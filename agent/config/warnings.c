@@ -48,7 +48,11 @@ static const struct {
     {"nft", NULL, RULES, NO_RIGHT},
     {"ipvsadm", NULL, RULES, NO_RIGHT},
     {"socat", "*.sock*", SOCKET, JOIN},
-    {"nc", "*.sock*", SOCKET, JOIN},
+    {"socat", "/[rv]*", SOCKET, JOIN}, /* /run/…, /var/… */
+    {"socat", "[uU][nN][iI][xX]*:*", SOCKET, JOIN},
+    {"nc", "-*U*", SOCKET, JOIN},
+    {"ncat", "-*U*", SOCKET, JOIN},
+    {"curl", "--unix-socket", SOCKET, JOIN},
     {"systemctl", NULL, UNIT, SERVED},
     {"service", "status", UNIT, SERVED},
     {"sudo", NULL, RIGHTS, NO_RIGHT},
@@ -113,12 +117,14 @@ static void warn_of_command(
 	if (!check->word_count)
 		return;
 	command_text(check, text);
+	const char *told = "";
 	for (size_t p = 0; p < sizeof programs / sizeof *programs; p++) {
 		const char *behind = find_word(text, programs[p].name), *with = programs[p].with;
-		if (behind && (!with || find_word(behind, with)))
-			config_errors_add(warnings,
-			    "%s: warning: check \"%s\": command = … %s …: it %s; %s\n", config->path,
-			    check->name, programs[p].name, programs[p].why, programs[p].instead);
+		if (!behind || (with && !find_word(behind, with)) || !strcmp(told, programs[p].name))
+			continue;
+		told = programs[p].name;
+		config_errors_add(warnings, "%s: warning: check \"%s\": command = … %s …: it %s; %s\n",
+		    config->path, check->name, told, programs[p].why, programs[p].instead);
 	}
 	if (names_virtual(config, text, "0123456789abcdefABCDEF:") ||
 	    names_virtual(config, text, "0123456789."))

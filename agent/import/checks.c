@@ -29,25 +29,60 @@ static bool is_name_of_other(const struct import *import, const struct node *nod
 	return false;
 }
 
+/* With a number behind it, if another one has it. */
+static const char *name_free(
+    struct import *import, const struct node *node, char right[static CONFIG_NAME_MAX], bool is_taken)
+{
+	char number[16] = "";
+	size_t size = strlen(right);
+	for (unsigned i = 2; is_taken || is_name_of_other(import, node, right); i++, is_taken = false) {
+		size_t length = (size_t)snprintf(number, sizeof number, "-%u", i);
+		size_t at = size + length < CONFIG_NAME_MAX ? size : CONFIG_NAME_MAX - 1 - length;
+		memcpy(right + at, number, length + 1);
+	}
+	return obstack_copy0(&import->memory, right, strlen(right));
+}
+
 /* Names have fewer characters here, and so two may become one: it gets a number. */
 const char *import_name(struct import *import, struct node *node)
 {
 	const char *name = node->words[1];
-	char right[CONFIG_NAME_MAX] = "", number[16] = "";
-	size_t size = 0;
-	for (; name[size] && size < sizeof right - 1; size++) {
+	char right[CONFIG_NAME_MAX] = "";
+	for (size_t size = 0; name[size] && size < sizeof right - 1; size++) {
 		bool fits =
 		    isascii(name[size]) && (isalnum((unsigned char)name[size]) || strchr("._-", name[size]));
 		right[size] = fits ? name[size] : '-';
 	}
-	for (unsigned i = 2; is_name_of_other(import, node, right); i++) {
-		size_t length = (size_t)snprintf(number, sizeof number, "-%u", i);
-		size_t at = size + length < sizeof right ? size : sizeof right - 1 - length;
-		memcpy(right + at, number, length + 1);
+	const char *found = name_free(import, node, right, false);
+	if (strcmp(found, name) != 0)
+		note(import, node, "changed: here its name is \"%s\"", found);
+	return found;
+}
+
+static bool is_name_of_second(const struct import *import, const char *name)
+{
+	char second[CONFIG_NAME_MAX];
+	for (unsigned i = 0; i < import->check_count; i++)
+		if (import->checks[i].type == CHECK_KUBERNETES &&
+		    config_second_name(import->checks[i].printed_name, second) && !strcmp(second, name))
+			return true;
+	return false;
+}
+
+void import_second_names(struct import *import)
+{
+	for (unsigned i = 0; i < import->check_count; i++) {
+		struct check *check = &import->checks[i];
+		char right[CONFIG_NAME_MAX];
+		if (!is_name_of_second(import, check->printed_name))
+			continue;
+		snprintf(right, sizeof right, "%s", check->printed_name);
+		check->printed_name = name_free(import, check->origin, right, true);
+		note(import, check->origin,
+		    "changed: here its name is \"%s\", since a check of type kubernetes has the other one "
+		    "for its second question",
+		    right);
 	}
-	if (strcmp(right, name) != 0)
-		note(import, node, "changed: here its name is \"%s\"", right);
-	return obstack_copy0(&import->memory, right, strlen(right));
 }
 
 /* Room for one more, with the name that the block has; NULL, and noted, if there is none. */

@@ -161,6 +161,8 @@ bool script_read(struct import *import, struct node *node, struct check *check);
 
 /* checks.c: the name of a block as vipd takes it, which is noted if it is another one. */
 const char *import_name(struct import *import, struct node *node);
+/* Gives those another name that are called like the second question of a check of type kubernetes. */
+void import_second_names(struct import *import);
 void import_script(struct import *import, struct node *node);
 void import_process(struct import *import, struct node *node);
 struct check *import_check_find(struct import *import, const char *name, bool process);

@@ -49,6 +49,7 @@ static void convert(struct import *import)
 				at->taken = at->count > 1 && blocks[i].named ? 2 : 1;
 				blocks[i].take(import, at);
 			}
+	import_second_names(import);
 	for (unsigned i = 0; i < import->router_count; i++)
 		import_weights(import, &import->routers[i]);
 	for (unsigned i = 0; i < import->check_count; i++)

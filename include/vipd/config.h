@@ -256,6 +256,9 @@ __attribute__((format(printf, 2, 3))) void config_errors_add(
 /* The first lines of a text of errors, and how many more there are: whole ones, as many as fit. */
 void config_errors_shorten(const char *text, char *out, size_t room);
 
+/* How the second question of a check of type kubernetes is called. Returns false if that is too long. */
+bool config_second_name(const char *first, char second[static CONFIG_NAME_MAX]);
+
 /*
  * Fills in what checks of type kubernetes leave out and this server has: looks for files below `root` ("" but
  * for tests). What is not there is left out still, and found by another call. May wait for a file system.
