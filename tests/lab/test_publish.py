@@ -6,12 +6,14 @@ import datetime
 import json
 import os
 import signal
+import sys
 
 import pytest
 
 from bind import Bind
-from testbed import wait_for
+from testbed import ROOT, run, transitions, wait_for
 
+PUBLISH = os.path.join(ROOT, "tests", "publish")
 ZONE = """$TTL 60
 @ SOA ns hostmaster 1 60 60 600 60
 @ NS ns
@@ -25,6 +27,46 @@ def bind(lab):
     bind = Bind(lab.client, ZONE)
     yield bind
     bind.end()
+
+
+class Replayed:
+    """replay.py on a server: its API server, as far as `publish` is concerned."""
+
+    def __init__(self, host):
+        self.directory = os.path.join(host.directory, "replayed")
+        os.makedirs(self.directory, exist_ok=True)
+        self.host = host
+        self.process = host.spawn([sys.executable, "-B", os.path.join(PUBLISH, "replay.py"), self.directory], "replayed")
+        self.port = wait_for("it listens", lambda: self.read("port"))
+
+    def read(self, name):
+        path = os.path.join(self.directory, name)
+        if not os.path.exists(path):
+            return ""
+        with open(path) as file:
+            return file.read()
+
+    def answer(self, *names):
+        path = os.path.join(self.directory, "answers")
+        with open(path + ".new", "w") as out:
+            out.write(" ".join(names))
+        os.rename(path + ".new", path)
+
+    def requests(self):
+        return self.read("requests").splitlines()
+
+    def target(self):
+        token = os.path.join(self.directory, "token")
+        with open(token, "w") as out:
+            out.write("of.the.lab\n")
+        return {"type": "endpointslice", "url": f"https://[::1]:{self.port}", "ca": f"{self.directory}/server.crt", "token": token}
+
+
+@pytest.fixture
+def replayed(nodes):
+    replayed = Replayed(nodes[0])
+    yield replayed
+    replayed.host.end(replayed.process)
 
 
 def publish(nodes, bind, **other):
@@ -232,15 +274,60 @@ def test_a_new_control_withdraws_nobody(lab, nodes, bind):
     leads_to(bind, *nodes)
 
 
-def test_a_server_that_refuses(lab, nodes, bind):
-    publish(nodes, bind, key=bind.other_key)
-    wait_for("it says why", lambda: target(nodes[0])["last_error"], lambda error: error and "BADSIG" in error)
-    assert target(nodes[0])["state"] == "failing" and bind.addresses("k8s-cluster") == ["2001:db8::dead"]
-    shown = nodes[0].vipctl("publish", check=False)
+def says_why(node, *texts):
+    """What the status and the log of the holder say, and that nothing else suffers."""
+    error = wait_for(f"it says {texts}", lambda: target(node)["last_error"], lambda error: error and all(text in error for text in texts))
+    assert target(node)["state"] == "failing"
+    assert error in dict(node.logs())[f"{node.name}/vipd.log"], error
+    shown = node.vipctl("publish", check=False)
     assert shown.returncode == 1 and "FAILING, still trying" in shown.stdout
+    assert node.brief() == ("active", True, False, node.priority, True)
+
+
+def test_a_server_that_refuses(lab, nodes, bind):
+    before = transitions(nodes)
+    publish(nodes, bind, key=bind.other_key)
+    says_why(nodes[0], "BADSIG: the secret of", "copy the key from there")
+    assert bind.addresses("k8s-cluster") == ["2001:db8::dead"]
     logs = "".join(text for _, text in lab.logs())
-    assert "cannot publish to dns k8s-cluster" in logs and "BADSIG: the secret of" in logs and "b3Ro" not in logs
+    assert "cannot publish to dns k8s-cluster" in logs and "b3Ro" not in logs
     bind.end()
+    nodes[0].vipctl("reload")
+    says_why(nodes[0], "no connection by TCP", "does not run")
+    assert lab.holders() == [nodes[0].name] and transitions(nodes) == before
+
+
+@pytest.mark.long
+def test_a_clock_that_is_an_hour_off(nodes, bind):
+    library = os.path.join(nodes[0].directory, "clock_off.so")
+    run(os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o", library, os.path.join(os.path.dirname(__file__), "clock_off.c"))
+    bind.begin("env", "LD_PRELOAD=" + library)
     publish(nodes, bind)
-    wait_for("it says why", lambda: target(nodes[0])["last_error"], lambda error: error and "no connection by TCP" in error)
-    assert lab.holders() == [nodes[0].name] and nodes[0].router()["state"] == "active"
+    says_why(nodes[0], "BADTIME: the clocks of this node and of the server", "let both follow NTP")
+    bind.begin()
+    leads_to(bind, *nodes)
+
+
+@pytest.mark.long
+def test_each_answer_of_an_api_server(nodes, replayed):
+    """What a real one has answered: it is told with what to do, and tried again until it is taken."""
+    first = nodes[0]
+    with open(os.path.join(PUBLISH, "answers.json")) as file:
+        answers = json.load(file)
+    replayed.answer("201-created")
+    first.write_config({**first.config(), "publish": [replayed.target()]})
+    first.vipctl("reload")
+    wait_for("it is told", lambda: target(first)["state"], lambda state: state == "done")
+    for answer, says in answers.items():
+        replayed.answer(answer)
+        count = replayed.requests()
+        first.vipctl("reload")
+        if says:
+            says_why(first, says)
+            replayed.answer("200-changed")
+        wait_for(f"it is told after {answer}", lambda: (target(first)["state"], len(replayed.requests()) > len(count)), lambda seen: seen == ("done", True))
+    replayed.answer("409-conflict", "200-forced")
+    first.vipctl("reload")
+    wait_for("the log says who was overruled", lambda: dict(first.logs())[f"{first.name}/vipd.log"],
+             lambda log: 'and overruled: Apply failed with 1 conflict: conflict with "kubectl-edit"' in log)
+    assert replayed.requests()[-1].endswith("&force=true") and target(first)["state"] == "done"

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An API server that answers each request with the next of some recordings, over HTTP/2 and TLS, on loopback."""
+"""An API server that answers each request with the next of some recordings, over HTTP/2 and TLS, on loopback.
+
+replay.py DIRECTORY: by itself, with its certificate, the file `port`, a line in `requests` for each request, and `answers`: the
+names of the recordings, of which the last one stays.
+"""
 
 import os
+import pathlib
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 
 import h2.config
@@ -40,6 +46,9 @@ class Server:
     def will_answer(self, *names):
         self.requests, self.answers = [], list(names)
 
+    def next_answer(self):
+        return self.answers.pop(0)
+
     def serve(self):
         while True:
             try:
@@ -69,10 +78,32 @@ class Server:
                     http.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                 elif isinstance(event, h2.events.StreamEnded):
                     self.requests.append((heads[event.stream_id], bodies[event.stream_id]))
-                    headers, body = recording(self.answers.pop(0))
+                    headers, body = recording(self.next_answer())
                     http.send_headers(event.stream_id, headers)
                     http.send_data(event.stream_id, body, end_stream=True)
             client.sendall(http.data_to_send())
 
     def close(self):
         self.listener.close()
+
+
+class Program(Server):
+    """Told and read by files."""
+
+    def __init__(self, directory):
+        self.directory, self.taken = directory, None
+        super().__init__(directory)
+        (directory / "port").write_text(str(self.port))
+
+    def next_answer(self):
+        path = self.directory / "answers"
+        if self.taken != path.stat().st_mtime_ns:
+            self.taken, self.answers = path.stat().st_mtime_ns, path.read_text().split()
+        with open(self.directory / "requests", "a", encoding="utf-8") as out:
+            out.write(self.requests[-1][0][":path"] + "\n")
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+if __name__ == "__main__":
+    Program(pathlib.Path(sys.argv[1]))
+    threading.Event().wait()

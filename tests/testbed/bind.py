@@ -28,7 +28,13 @@ class Bind:
                            ("named.conf", CONFIG.format(dir=path, address=host.address))):
             with open(f"{path}/{name}", "w") as out:
                 out.write(text)
-        self.process = host.spawn(["named", "-f", "-g", "-n", "1", "-c", path + "/named.conf"], "named")
+        self.path, self.process = path, None
+        self.begin()
+
+    def begin(self, *wrap):
+        """wrap: words before the command."""
+        self.end()
+        self.process = self.host.spawn([*wrap, "named", "-f", "-g", "-n", "1", "-c", self.path + "/named.conf"], "named")
         wait_for("BIND answers", lambda: self.addresses("ns", "AAAA"))
 
     def addresses(self, name, kind="AAAA"):

@@ -116,10 +116,16 @@ static void explain(const struct publish_job *job, const ldns_pkt *answer, const
 	const struct config_publish *config = job->config;
 	const char *key = config->key.path[0] ? config->key.path : "no key";
 	switch (signature_error(answer)) {
-	case 16: printf("%s: BADSIG: the secret of %s is not the server's", server, key); return;
-	case 17: printf("%s: BADKEY: the server has no key of the name in %s", server, key); return;
+	case 16:
+		printf(
+		    "%s: BADSIG: the secret of %s is not the server's; copy the key from there", server, key);
+		return;
+	case 17:
+		printf("%s: BADKEY: the server has no key of the name in %s; add it there", server, key);
+		return;
 	case 18:
-		printf("%s: BADTIME: the clocks of this node and of the server are more than %d s apart",
+		printf("%s: BADTIME: the clocks of this node and of the server are more than %d s apart; let "
+		       "both follow NTP",
 		    server, FUDGE_S);
 		return;
 	default: break;
@@ -163,7 +169,9 @@ static ldns_pkt *ask(
 	struct mono began = mono_now();
 	int fd = ldns_tcp_connect2(&address, length, limit);
 	if (fd < 0) {
-		printf("%s: no connection by TCP: %s", server, strerrordesc_np(errno));
+		printf(
+		    "%s: no connection by TCP: %s; the name server does not run, or a firewall is in the way",
+		    server, strerrordesc_np(errno));
 		return NULL;
 	}
 	if (ldns_tcp_send_query((ldns_buffer *)wire, fd, &address, length) > 0)
@@ -172,7 +180,7 @@ static ldns_pkt *ask(
 	if (!*raw && mono_sub(mono_now(), began) < TIME_S * USEC_PER_SEC)
 		printf("%s: it closed the connection without an answer", server);
 	else if (!*raw)
-		printf("%s: no answer within %d s", server, TIME_S);
+		printf("%s: no answer within %d s; the name server hangs", server, TIME_S);
 	else if (ldns_wire2pkt(&answer, *raw, *size) != LDNS_STATUS_OK)
 		printf("%s: the answer is not a DNS message", server);
 	return answer;
