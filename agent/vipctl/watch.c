@@ -142,20 +142,33 @@ static void draw(const struct watch *watch, struct screen *screen)
 	free(text);
 }
 
-/* As on the command line, with all that it says, where that can be read again afterwards. */
+static sigset_t signals_taken(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	for (size_t i = 0; i < 6; i++)
+		sigaddset(&set, (const int[]){SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP}[i]);
+	return set;
+}
+
+/* As on the command line, with all that it says, where that can be read again afterwards; signals end it,
+ * too. */
 static void command_run(const struct watch *watch, struct screen *screen, const char *name)
 {
 	struct vipctl ctl = *watch->ctl;
+	const sigset_t signals = signals_taken();
 	char key;
 	ctl.command = command_find(name);
 	ctl.given_count = ctl.word_count = 0;
 	screen_close(screen);
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 	printf("vipctl %s\n", name);
 	ctl.command->function(&ctl);
 	printf("press Return to go on watching ");
 	fflush(stdout);
 	while (read(STDIN_FILENO, &key, 1) == 1 && key != '\n')
 		;
+	sigprocmask(SIG_BLOCK, &signals, NULL);
 	screen_open(screen);
 }
 
@@ -177,10 +190,7 @@ static bool key_take(struct watch *watch, struct screen *screen, char key)
 
 static int signals_open(void)
 {
-	sigset_t set;
-	sigemptyset(&set);
-	for (size_t i = 0; i < 6; i++)
-		sigaddset(&set, (const int[]){SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP}[i]);
+	const sigset_t set = signals_taken();
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
@@ -342,7 +352,9 @@ int command_watch(const struct vipctl *ctl)
 {
 	static struct watch watch;
 	pid_t child = -1;
-	bool is_terminal = isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) && !ctl->json;
+	const char *terminal = getenv("TERM");
+	bool is_terminal = isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) && !ctl->json &&
+			   !(terminal && strcmp(terminal, "dumb") == 0);
 	setlocale(LC_CTYPE, "");
 	watch.ctl = ctl;
 	watch.is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;

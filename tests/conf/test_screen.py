@@ -232,6 +232,37 @@ def test_an_agent_that_goes_and_comes_back(group):
         again.server_close()
 
 
+def test_what_hangs_can_be_interrupted(group):
+    """A command that a key has started, as on the command line."""
+    answered = threading.Event()
+    group.on_post = lambda path: (answered.wait(30), (200, {}))[1]
+    with watch(group) as terminal:
+        terminal.shows(KEYS)
+        terminal.keys("d", "y")
+        terminal.shows("vipctl drain")
+        os.kill(terminal.pid(), signal.SIGINT)
+        is_usual(terminal)
+        answered.set()
+
+
+def test_it_can_be_stopped_and_goes_on(group):
+    with Terminal("bash", "--norc", "-i") as terminal:
+        terminal.keys(f"{VIPCTL} -s {group.path} watch", "Enter")
+        terminal.shows(KEYS)
+        terminal.keys("C-z")
+        assert KEYS not in terminal.shows("Stopped")
+        terminal.keys("echo $((6*7))", "Enter")
+        terminal.shows("42")
+        terminal.keys("fg", "Enter")
+        assert "Stopped" not in terminal.shows(KEYS)
+
+
+def test_lines_on_a_terminal_that_knows_no_sequences(group):
+    with watch(group, TERM="dumb") as terminal:
+        terminal.shows("api: held by node1")
+        assert HEADLINE in terminal.screen("-J")[0] and KEYS not in terminal.screen()
+
+
 @pytest.mark.parametrize("environment, coloured", [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_colours(group, environment, coloured):
     with watch(group, **environment) as terminal:

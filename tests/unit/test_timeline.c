@@ -51,6 +51,24 @@ static bool say(double now, unsigned n, bool active, double since, enum vrrp_rea
 	return timeline_take(&timeline, &state, at(now));
 }
 
+/* That it is Active no more, and what it is now. */
+static const struct holding *leave(double now, unsigned n, enum vrrp_reason cause, const char *trouble)
+{
+	char node[HELLO_NODE_MAX] = "", router[CONFIG_NAME_MAX] = "api", text[HELLO_REASON_MAX] = "";
+	struct address address = address_of(n);
+	snprintf(text, sizeof text, "%s", trouble);
+	struct timeline_state state = {.id = &api,
+	    .router = router,
+	    .address = &address,
+	    .node = node,
+	    .since = at(now),
+	    .priority = 6,
+	    .trouble = text,
+	    .why = {.word = TIMELINE_SAID, .cause = (uint8_t)cause}};
+	assert_true(timeline_take(&timeline, &state, at(now)));
+	return &timeline.holdings[timeline.count - 1];
+}
+
 static bool lose(double now, unsigned n, double heard)
 {
 	struct address address = address_of(n);
@@ -287,6 +305,20 @@ static void what_cannot_be_one_is_refused(void **state)
 	assert_false(timeline_check(&timeline, at(10)));
 }
 
+/* A vipd that was killed and is started anew has no passing check yet: that is not why it was killed. */
+static void what_it_was_when_it_left(void **state)
+{
+	(void)state;
+	say(1, 2, true, 1, VRRP_REASON_NO_ADVERT);
+	const struct holding *left = leave(2, 2, VRRP_REASON_STARTED, "no health check has passed yet");
+	assert_string_equal(left->trouble, "");
+	assert_int_equal(left->priority, 0);
+	say(3, 2, true, 3, VRRP_REASON_NO_ADVERT);
+	left = leave(4, 2, VRRP_REASON_HIGHER_PRIORITY, "apiserver: HTTP 500");
+	assert_string_equal(left->trouble, "apiserver: HTTP 500");
+	assert_int_equal(left->priority, 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +326,7 @@ int main(void)
 	    cmocka_unit_test_setup(a_silent_death, begin_anew),
 	    cmocka_unit_test_setup(nobody_takes_over, begin_anew),
 	    cmocka_unit_test_setup(lost_and_back, begin_anew),
+	    cmocka_unit_test_setup(what_it_was_when_it_left, begin_anew),
 	    cmocka_unit_test_setup(lost_and_explained, begin_anew),
 	    cmocka_unit_test_setup(lost_and_gave_way, begin_anew),
 	    cmocka_unit_test_setup(lost_and_anew, begin_anew),
