@@ -15,7 +15,7 @@
 #define NOTIFY                                                                                               \
 	"the key is notify, outside of virtual_routers: one program, without arguments, for every "          \
 	"transition"
-#define MAIL	  "vipd sends no mail; let Prometheus do it: vipctl manifest prometheus"
+#define MAIL	  "vipd sends no mail; let Prometheus do it: vipctl manifest --prometheus"
 #define GARP	  "vipd announces an address at 0, 10, 50, 200 and 1000 ms, and again after a conflict"
 #define VMAC	  "the address is on the interface itself, and neighbours are told its MAC address"
 #define ROUTES	  "vipd changes no routes and rules; a unit of root that reads `vipctl events -f` can"

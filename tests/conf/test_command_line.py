@@ -68,6 +68,27 @@ def test_an_option_takes_a_value_in_every_command_or_in_none():
     assert {"for", "follow", "server", "no-color"} <= set(kinds)
 
 
+def texts():
+    """Where people are told what to type, with the pieces of a sentence put together."""
+    for path in sorted([*pathlib.Path("agent").rglob("*.[ch]"), *pathlib.Path("docs").glob("*.md"), *PAGES, pathlib.Path("README.md"), pathlib.Path("conf/vipd.conf")]):
+        text = re.sub(r'"\s*\n\s*"', "", path.read_text())
+        yield path, re.sub(r"\s*\n( \*|//|#)?\s*", " ", text.replace("\\-", "-"))
+
+
+def test_what_people_are_told_to_type_is_right():
+    known = {command: vipctl(command, "--help").stdout for command in commands()}
+    found = 0
+    for path, text in texts():
+        for command, options, word in re.findall(r"\bvipctl ([a-z]+)((?: +--?[a-z][a-z0-9-]*)*)(?: ([a-z0-9-]+))?", text):
+            if command not in known:
+                continue
+            for option in options.split():
+                assert re.search(rf"(^| ){option}\b", known[command], re.M), (path, command, option)
+                found += 1
+            assert not word or command == "doctor" or f" --{word} " not in known[command], (path, command, word)  # a finding may be called so
+    assert found > 30, found
+
+
 # ---- the manual ----
 
 def test_every_command_and_option_is_in_the_manual():
