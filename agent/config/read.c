@@ -239,7 +239,7 @@ int config_load(const char *path, struct config *config, struct config_errors *e
 		    errno == EACCES || errno == EPERM
 			? "run vipd as root, or look at the permissions of the file and its directories"
 		    : errno == ENOENT || errno == ENOTDIR
-			? "copy the example vipd.conf there, or name another file with -c"
+			? "`vipctl init` writes one; or name another file with -c"
 			: "name a configuration file with -c";
 		report_line(&report, 0, "cannot read: %s; %s",
 		    errno == EINVAL ? "it is not a regular file" : strerror(errno), advice);

@@ -15,6 +15,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "vipd/config.h"
+
 #define BODY_MAX   (16 * 1024 * 1024)
 #define TIMEOUT_MS 3000L
 #define RELOAD_MS  30000L /* the agent takes up to 10 s for one, and one may wait for another */
@@ -94,6 +96,20 @@ static void tell_permission(FILE *out, const char *path)
 		fputs("  use sudo\n", out);
 }
 
+/* Without its vipd.conf the unit starts, and does nothing. */
+static void tell_start(FILE *out, bool is_default)
+{
+	bool is_configured = !is_default || access(CONFIG_PATH_DEFAULT, F_OK) == 0 || errno != ENOENT;
+	if (!is_configured)
+		fputs("  " CONFIG_PATH_DEFAULT " is missing; write it: vipctl init\n", out);
+	fputs("  start it:     systemctl start vipd\n"
+	      "  why it ended: journalctl -u vipd\n",
+	    out);
+	if (is_default && is_configured)
+		fputs(
+		    "  if control.socket in " CONFIG_PATH_DEFAULT " is another path: vipctl -s PATH\n", out);
+}
+
 static void tell_unreachable(FILE *out, const char *path, const char *curl_says)
 {
 	int error = connect_error(path);
@@ -102,14 +118,9 @@ static void tell_unreachable(FILE *out, const char *path, const char *curl_says)
 	case EPERM: tell_permission(out, path); return;
 	case ENOENT:
 	case ECONNREFUSED:
-		fprintf(out,
-		    "vipctl: the agent is not running here: %s: %s\n"
-		    "  start it:     systemctl start vipd\n"
-		    "  why it ended: journalctl -u vipd\n",
-		    path, error == ENOENT ? "no such socket" : "connection refused (a socket left behind)");
-		if (strcmp(path, VIPCTL_SOCKET_DEFAULT) == 0)
-			fputs("  if control.socket in /etc/vipd/vipd.conf is another path: vipctl -s PATH\n",
-			    out);
+		fprintf(out, "vipctl: the agent is not running here: %s: %s\n", path,
+		    error == ENOENT ? "no such socket" : "connection refused (a socket left behind)");
+		tell_start(out, strcmp(path, VIPCTL_SOCKET_DEFAULT) == 0);
 		return;
 	default:
 		fprintf(out,

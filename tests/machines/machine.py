@@ -48,13 +48,14 @@ WantedBy=multi-user.target
 
 
 def own_cgroups():
-    """A cgroup2 that nspawn can use, whatever the host has, seen by this mount namespace alone."""
+    """A cgroup2 that nspawn can use, whatever the host has, seen by this mount namespace alone; returns ours."""
     run("umount", "-l", CGROUP, check=False)
     run("mount", "-t", "cgroup2", "none", CGROUP)
     remove_cgroups()
     own = f"{CGROUP}/vipd-machines-{os.getpid()}-{time.time_ns()}"
     os.mkdir(own)
     enter_cgroup(own)
+    return own
 
 
 def enter_cgroup(directory):
@@ -77,10 +78,12 @@ class NotHere(Exception):
 
 
 class Machine:
-    def __init__(self, name, number, priority, tls):
+    def __init__(self, name, number, priority, tls, cgroups):
         self.name, self.number, self.priority, self.tls = name, number, priority, tls
         self.directory, self.tree = f"{BASE}/{name}", f"{BASE}/{name}/root"
         self.interface = "host0"
+        self.cgroup = f"{cgroups}/{name}"  # in one, each would wait for the processes of the others' units
+        os.mkdir(self.cgroup)
         self.process = None
         self.wanted = False
         os.makedirs(self.directory)
@@ -145,8 +148,9 @@ class Machine:
         while self.wanted:
             with open(f"{self.directory}/console.log", "ab") as console:
                 self.process = subprocess.Popen(
-                    ["systemd-nspawn", "-b", "-D", self.tree, f"--machine={self.name}", "--register=no", "--keep-unit",
-                     "--capability=all", "--network-bridge=br0", "--resolv-conf=off", "--timezone=off", "--console=pipe",
+                    ["sh", "-c", f'echo $$ >{self.cgroup}/cgroup.procs && exec "$@"', "sh",
+                     "systemd-nspawn", "-b", "-D", self.tree, f"--machine={self.name}", "--register=no", "--keep-unit", "--capability=all",
+                     "--network-bridge=br0", "--resolv-conf=off", "--timezone=off", "--console=pipe",
                      "--kill-signal=SIGRTMIN+3", "systemd.unit=multi-user.target"],
                     stdin=subprocess.DEVNULL, stdout=console, stderr=console, env={**os.environ, "SYSTEMD_SECCOMP": "0"})
             started.set()

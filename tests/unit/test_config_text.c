@@ -15,8 +15,8 @@ static void test_unreadable(void **state)
 {
 	(void)state;
 	assert_unreadable("tests/conf/none.conf", "tests/conf/none.conf: cannot read: No such file or "
-						  "directory; copy the example vipd.conf there, or name "
-						  "another file with -c\n");
+						  "directory; `vipctl init` writes one; or name another "
+						  "file with -c\n");
 	assert_unreadable(
 	    "tests/conf", "tests/conf: cannot read: Is a directory; name a configuration file with -c\n");
 	if (!geteuid())
