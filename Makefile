@@ -339,7 +339,7 @@ conf: all $(B)/lab/publish_once
 	@tests/conf/markdown
 	@VIPD_BUILD=$(B) $(PYTEST) -n $(CONF_WORKERS) tests/conf tests/publish
 
-SOURCES = $(shell git ls-files '*.c' '*.h')
+SOURCES = $(shell tests/sources | grep -z '\.[ch]$$' | tr '\0' ' ')
 fmt:
 	clang-format -i $(SOURCES)
 fmt-check:
@@ -391,7 +391,7 @@ HERE    := $(shell . /etc/os-release && echo $$VERSION_CODENAME)
 RELEASE ?= $(HERE)
 DEB     := build/deb$(if $(filter-out $(HERE),$(RELEASE)),-$(RELEASE))
 there   = $(if $(filter-out $(HERE),$(RELEASE)),tests/tree $(RELEASE) -- $(1) $(2),cd $(1) && $(2))
-unpack  = rm -rf $(1) && mkdir -p $(1)/source && git ls-files -z | xargs -0 cp --parents -t $(1)/source
+unpack  = rm -rf $(1) && mkdir -p $(1)/source && tests/sources | xargs -0 cp -P --parents -t $(1)/source
 
 deb: setup-deb
 	@$(call unpack,$(DEB))

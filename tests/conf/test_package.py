@@ -47,7 +47,15 @@ def test_dist_is_the_same_twice(tmp_path):
     assert archives[0] == archives[1]
     listed = subprocess.run(["tar", "-tzf", tmp_path / "a" / f"vipd-{VERSION}.tar.gz"], capture_output=True, text=True, check=True).stdout
     there = {line.removeprefix(f"vipd-{VERSION}/") for line in listed.splitlines() if not line.endswith("/")}
-    assert there == set(subprocess.run(["git", "ls-tree", "-r", "--name-only", "HEAD"], capture_output=True, text=True, check=True).stdout.splitlines())
+    committed = set(subprocess.run(["git", "ls-tree", "-r", "--name-only", "HEAD"], capture_output=True, text=True, check=True).stdout.splitlines())
+    assert there == committed
+    # Whoever has the archive alone can build a package of it, and test it.
+    subprocess.run(["tar", "-xzf", tmp_path / "a" / f"vipd-{VERSION}.tar.gz", "-C", tmp_path], check=True)
+    unpacked = tmp_path / f"vipd-{VERSION}"
+    found = subprocess.run(["tests/sources"], cwd=unpacked, capture_output=True, text=True, check=True).stdout
+    assert set(found.rstrip("\0").split("\0")) == committed
+    for look in ("license", "markdown"):
+        subprocess.run([f"tests/conf/{look}"], cwd=unpacked, check=True)
 
 
 def test_everybody_names_the_version():
