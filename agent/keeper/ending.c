@@ -96,7 +96,7 @@ static unsigned end_some(const struct ending_task *task, uint32_t idle_ms)
 		.ports = task->ports,
 		.port_count = task->port_count,
 		.idle_ms = idle_ms,
-		.answer_ms = task->patient ? ANSWER_MS : IDLE_MS,
+		.answer_ms = task->patient ? ANSWER_MS : 0,
 		.may_end = may_end},
 	    &ended);
 	if (ended.error)

@@ -55,9 +55,10 @@ static bool is_due(const struct kernel_ending *of, struct nlmsghdr *h, const str
 		return true;
 	if (found)
 		nla_memcpy(&info, found, sizeof info);
-	bool is_awaited = !is_ipv4(m) && info.tcpi_last_data_recv < info.tcpi_last_data_sent;
+	bool works = of->answer_ms;
+	bool is_awaited = works && !is_ipv4(m) && info.tcpi_last_data_recv < info.tcpi_last_data_sent;
 	uint32_t silent_ms = is_awaited ? of->answer_ms : of->idle_ms;
-	return !m->idiag_rqueue && !m->idiag_wqueue && info.tcpi_last_data_sent >= silent_ms &&
+	return !(works && m->idiag_rqueue) && !m->idiag_wqueue && info.tcpi_last_data_sent >= silent_ms &&
 	       info.tcpi_last_data_recv >= silent_ms;
 }
 

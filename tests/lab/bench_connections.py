@@ -15,7 +15,7 @@ import ssl
 
 import pytest
 
-from clients import RST, Ears, connected, crowd, is_announcement, knows, silent_ms, tcp_of
+from clients import READY, RST, Ears, connected, crowd, is_announcement, knows, silent_ms, tcp_of
 from hostile import namespace
 from http2 import Http2
 from testbed import VIP, VIP_IPV4, wait_for
@@ -27,11 +27,18 @@ PORTS = range(7443, 7448)
 IN_TIME_MS, SILENT_MS = 100, 1000  # a client that has waited for less may be about to get its answer
 pytestmark = [pytest.mark.vips(VIP, VIP_IPV4), pytest.mark.timeout(0)]
 
+def hang_and_ask(node, sockets):
+    node.api_signal(signal.SIGSTOP)
+    for each in sockets:
+        each.sendall(READY)  # which is not read
+
+
 ENDS = {
-    "silent death": lambda node: node.blackhole(),
-    "killed": lambda node: node.vipd_kill_all(),
-    "API server hangs": lambda node: node.api_signal(signal.SIGSTOP),
-    "drain": lambda node: node.drain(),
+    "silent death": lambda node, _: node.blackhole(),
+    "killed": lambda node, _: node.vipd_kill_all(),
+    "API server hangs": lambda node, _: node.api_signal(signal.SIGSTOP),
+    "API server hangs and is asked": hang_and_ask,
+    "drain": lambda node, _: node.drain(),
 }
 
 
@@ -79,7 +86,7 @@ def learn(lab, end, kind):
         wait_for("they have been silent", lambda: min(map(silent_ms, sockets)), lambda ms: ms > SILENT_MS)
         ports = [each.getsockname()[1] for each in sockets]
         ears = Ears(lab.client)
-        end(one)
+        end(one, sockets)
         wait_for("both know", lambda: all(map(knows, sockets)))
         frames = list(ears.frames())
         ears.close()

@@ -164,8 +164,11 @@ static void who_is_ended(void **state)
 	    {AF_INET6, CLIENT, IDLE_MS, LONG_MS, true, false}, /* it may be being answered */
 	    {AF_INET6, CLIENT, 1, IDLE_MS, true, true},	       /* it has had its time: somebody who watches */
 	    {AF_INET, CLIENT, IDLE_MS, LONG_MS, true, true},   /* no answer would get out */
-	    {AF_INET, SERVER, IDLE_MS, LONG_MS, true, true},
-	    {AF_INET6, CLIENT_UNREAD, IDLE_MS, IDLE_MS, true, false},
+	    {AF_INET, SERVER, IDLE_MS, LONG_MS, true, true}, {AF_INET6, CLIENT, IDLE_MS, 0, true, true},
+	    {AF_INET6, CLIENT_UNREAD, 1, IDLE_MS, true, false},
+	    {AF_INET, CLIENT_UNREAD, IDLE_MS, LONG_MS, true, false},
+	    {AF_INET6, CLIENT_UNREAD, IDLE_MS, 0, true, true}, /* the server does not work */
+	    {AF_INET, CLIENT_UNREAD, IDLE_MS, 0, true, true},
 	    {AF_INET6, CLIENT_UNREAD, 0, LONG_MS, true, true}, /* its time is over, whatever is under way */
 	    {AF_INET, CLIENT_UNREAD, 0, IDLE_MS, true, true},
 	    {AF_INET6, SERVER, LONG_MS, LONG_MS, true, false},
