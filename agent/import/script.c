@@ -162,19 +162,30 @@ void limit_time(struct check *check, const char *seconds)
 		check->timeout_us = us;
 }
 
+/* "-zvw", whose value is the next word, or "-w1". Returns false if it is another option. */
+static bool take_nc_option(const struct command *command, unsigned *at, const char **limit)
+{
+	const char *word = command->words[*at] + 1, *value = word + strspn(word, "nzv4t");
+	if (!*value)
+		return true;
+	if (*value++ != 'w' || value[strspn(value, "0123456789")])
+		return false;
+	if (!*value && *at + 1 == command->count)
+		return false;
+	*limit = *value ? value : command->words[++*at];
+	return true;
+}
+
 static bool is_nc(struct import *import, const struct command *command, struct check *check)
 {
 	const char *words[2] = {0}, *limit = NULL;
 	unsigned count = 0;
 	for (unsigned i = 1; i < command->count; i++) {
 		const char *word = command->words[i];
-		bool timed = word[0] == '-' && word[strlen(word) - 1] == 'w'; /* and its value */
 		if (word[0] != '-' && count < 2)
 			words[count++] = word;
-		else if (word[0] != '-' || strspn(word + 1, "nzvw4t") != strlen(word + 1))
+		else if (word[0] != '-' || !take_nc_option(command, &i, &limit))
 			return false;
-		if (timed && i + 1 < command->count)
-			limit = command->words[++i];
 	}
 	if (count != 2 || !set_port(import, check, words[0], words[1]))
 		return false;
