@@ -175,6 +175,25 @@ def test_one_host_does_not_take_all_places(nodes):
         assert [is_ended(s) for s, _ in (held[0], *held[-3:])] == [False, False, True, True], "the last two have made room"
 
 
+@pytest.mark.long
+def test_who_does_not_read_is_dropped(nodes):
+    """Within ten seconds of the first message for which the sockets had no room, and not when some limit ends an idle connection;
+    so somebody else has the place."""
+    with contextlib.ExitStack() as stack:
+        with namespace(nodes[0].name):
+            s = stack.enter_context(socket.socket(socket.AF_INET6))
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            s.connect(("::1", 9752))
+        s.sendall(b"GET /page/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        def connections():
+            return nodes[0].exec("ss", "-tnH", "state", "established", "( sport = :9752 )").stdout
+        wait_for("it is connected", connections)
+        connection, stream = follow(nodes[0])  # who reads stays
+        wait_for("it is dropped", lambda: (message(stream), connections())[1], lambda seen: not seen, 60)
+        message(stream)
+        connection.close()
+
+
 def is_ended(stream):
     """The first message has been read, or is there."""
     stream.settimeout(0.05)

@@ -30,6 +30,7 @@
 #define BEAT_US	       (5 * USEC_PER_SEC)  /* page.js waits for 12 s */
 #define BEAT	       "event:beat\ndata:\n\n"
 #define SLOW_US	       (10 * USEC_PER_SEC)
+#define SEND_BUFFER    (32 * 1024) /* of a viewer's socket; by itself it grows to megabytes if nobody reads */
 
 struct frame {
 	unsigned users;
@@ -64,7 +65,7 @@ struct viewer {
 	struct pages *pages;
 	struct peer peer;
 	int socket;
-	bool ended;	     /* it has given way, and is being disconnected */
+	bool ended;	     /* it is being disconnected */
 	struct frame *frame; /* being sent; NULL: none */
 	size_t sent;
 	struct mono began;
@@ -180,8 +181,6 @@ static ssize_t viewer_fill(struct follower *follower, char *out, size_t room)
 	struct viewer *v = (struct viewer *)follower;
 	if (!v->frame && !viewer_next(v))
 		return 0;
-	if (mono_sub(mono_now(), v->began) > SLOW_US)
-		return -1;
 	size_t left = v->frame->size - v->sent, n = left < room ? left : room;
 	memcpy(out, v->frame->bytes + v->sent, n);
 	v->sent += n;
@@ -190,6 +189,13 @@ static ssize_t viewer_fill(struct follower *follower, char *out, size_t room)
 		v->frame = NULL;
 	}
 	return (ssize_t)n;
+}
+
+/* libmicrohttpd notices, and frees it. */
+static void viewer_end(struct viewer *v)
+{
+	v->ended = true;
+	shutdown(v->socket, SHUT_RDWR);
 }
 
 static void viewer_free(struct follower *follower)
@@ -262,9 +268,18 @@ static bool make_room(struct pages *pages, const struct peer *peer)
 	}
 	if (!found)
 		return false;
-	found->ended = true;
-	shutdown(found->socket, SHUT_RDWR);
+	viewer_end(found);
 	return true;
+}
+
+/* Those to whom the last frame or beat has been on its way for too long: their sockets are full. */
+static void end_slow(struct pages *pages, struct mono now)
+{
+	for (struct follower *f = pages->viewers.first; f; f = f->after) {
+		struct viewer *v = (struct viewer *)f;
+		if (!v->ended && !f->suspended && mono_sub(now, v->began) > SLOW_US)
+			viewer_end(v);
+	}
 }
 
 static void arm(struct pages *pages, int64_t us)
@@ -281,6 +296,7 @@ static int on_timer(sd_event_source *source, uint64_t us, void *context)
 	struct mono now = mono_now();
 	if (!pages->viewers.count)
 		return 0;
+	end_slow(pages, now);
 	renew(pages);
 	if (pages->frames != before || mono_sub(now, pages->spoke) >= BEAT_US) {
 		pages->beats += pages->frames == before;
@@ -337,12 +353,14 @@ void pages_get_events(struct pages *pages, struct http_request *request)
 		    VIEWERS_OF_ONE);
 		return;
 	}
+	setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BUFFER}, sizeof(int));
 	struct viewer *v = calloc(1, sizeof *v);
 	if (v) {
 		v->pages = pages;
 		v->peer = peer;
 		v->socket = socket;
 		v->beats = pages->beats;
+		v->began = mono_now();
 	}
 	renew(pages);
 	if (!pages->viewers.count)
