@@ -36,6 +36,9 @@ __attribute__((format(printf, 3, 4))) static void line(
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	name_addresses(story->timeline, text, named, sizeof named);
+	size_t length = strlen(named);
+	if (length > 1 && named[length - 1] == '.' && strchr(".?!", named[length - 2]))
+		named[length - 1] = '\0'; /* what is quoted has ended the sentence */
 	colour_set(stdout, story->ctl->colour, COLOUR_BOLD);
 	printf("%-*s", TITLE_WIDTH, title);
 	colour_set(stdout, story->ctl->colour, COLOUR_NONE);

@@ -76,6 +76,7 @@ SILENCE = "nothing was heard of it any more"
     ({"until": 70, "end": ("link_down", "interface eth0 has no carrier")}, {}, "link", "k8s-node01 has lost its link: interface eth0 has no carrier"),
     ({"until": 69.9, "end": ("link_up", "interface eth0 is up")}, {}, "link", "k8s-node01 has lost its link: it is up again."),
     ({"until": 69, "end": ("address_failed", "it was removed again and again")}, {"code": "resigned"}, "refused", "it was removed again and again"),
+    ({"until": 69, "end": ("address_failed", "is its MTU below the 1280 of IPv6?")}, {"code": "resigned"}, "refused", "1280 of IPv6?"),
     ({"until": 70, "end": ("late", "the engine was late: no advertisement sent for 1.0s")}, {}, "late", "did not get to run: the engine was late"),
     ({"until": 70, "end": BETTER, "end_health_reason": "apiserver: HTTP 500"}, {"code": "peer_unhealthy"}, "unhealthy",
      "k8s-node01 was unhealthy: apiserver: HTTP 500"),
@@ -98,6 +99,7 @@ def test_explain_finds_the_cause(agent, before, after, cause, says):
     done = agent.run("explain")
     assert done.returncode == 0, done.stderr
     assert says in done.stdout and len(done.stdout.splitlines()) == 10 and "fe80::1" not in done.stdout, done.stdout
+    assert not re.search(r"[.?!]\.$", done.stdout, re.MULTILINE), done.stdout
     assert json.loads(agent.run("explain", "-o", "json").stdout)["cause"] == cause
 
 
