@@ -23,7 +23,7 @@ enum config_file config_file_look(const json_t *status, char why[static CONFIG_W
 	const char *path = member_text(loaded, "path"), *digest = member_text(loaded, "digest");
 	char found[20];
 	*why = '\0';
-	if (!*digest || access(path, R_OK) < 0)
+	if (!*digest || *path != '/' || (access(path, R_OK) < 0 && errno != ENOENT))
 		return CONFIG_FILE_UNKNOWN;
 	if (config_load(path, &config, &errors) < 0) {
 		snprintf(why, CONFIG_WHY_MAX, "%.*s", (int)strcspn(errors.text, "\n"), errors.text);

@@ -183,10 +183,15 @@ def test_a_configuration_as_it_was_read_is_no_alarm(agent, config):
     ("vipd.conf", CONFIG.replace("100;", "101;"), "has changed since vipd read it"),
     ("more.conf", 'run_as = "root";\n', "has changed since vipd read it"),
     ("vipd.conf", "virtual_routers = (\n", "vipd would not start with it"),
+    ("vipd.conf", None, "vipd.conf: cannot read: No such file or directory"),
+    ("more.conf", None, "vipd would not start with it"),
 ])
 def test_a_file_that_is_not_in_force_is_told(agent, config, name, text, says):
-    (config.parent / name).write_text(text)
-    os.utime(config.parent / name, (0, 0))  # older, and another one
+    if text is None:
+        (config.parent / name).unlink()
+    else:
+        (config.parent / name).write_text(text)
+        os.utime(config.parent / name, (0, 0))  # older, and another one
     done = agent.run("status")
     assert done.returncode == 1 and any(says in line for line in done.stdout.splitlines() if line.startswith("! ")), done
     done = agent.run("check")
