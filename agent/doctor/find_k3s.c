@@ -75,12 +75,12 @@ static void pair_take(yaml_document_t *document, const yaml_node_pair_t *pair, s
 	value_take(document, value, values);
 }
 
-/* Returns 0, -errno, or -EINVAL if it is not a YAML mapping. */
+/* Returns 0, -errno, or -EINVAL if it is not a file with a YAML mapping. */
 static int file_read(const char *path, struct k3s *k3s)
 {
 	yaml_parser_t parser;
 	yaml_document_t document;
-	FILE *file = fopen(path, "re");
+	FILE *file = file_open(path);
 	if (!file)
 		return -errno;
 	int result = -EINVAL;

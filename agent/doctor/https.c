@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "doctor/tool.h"
+
 static size_t body_take(char *data, size_t unit, size_t count, void *context)
 {
 	struct https_answer *answer = context;
@@ -65,7 +67,7 @@ static struct curl_slist *set_server_name(CURL *curl, const char *url, const cha
 static void set_token(CURL *curl, const char *path)
 {
 	char token[8192] = "";
-	FILE *file = path && *path ? fopen(path, "re") : NULL;
+	FILE *file = path && *path ? file_open(path) : NULL;
 	if (file && fgets(token, sizeof token, file)) {
 		token[strcspn(token, " \t\r\n")] = '\0';
 		curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);

@@ -247,3 +247,28 @@ def test_a_name_needs_records_of_the_families_that_there_are(tmp_path, resolver,
     found, = json.loads(done.stdout)["findings"]
     assert found["sign"] == sign and says in found["found"], found
     assert OTHER not in records or found["advice"].startswith("leave only the AAAA or A record of"), found
+
+
+NODE_IP = "node-ip: 2001:db8::9\n"
+
+
+@pytest.mark.parametrize("text, sign, says", [
+    ('tls-san: "foo,2001:DB8:0::1"\n' + NODE_IP, "fine", "tls-san has the virtual address"),
+    ("tls-san: [foo, 2001:db8::1]\r\n" + NODE_IP, "fine", "tls-san has the virtual address"),
+    ("tls-san: 2001:db8::1/128\n" + NODE_IP, "failure", "tls-san does not have 2001:db8::1"),
+    ("tls-san: {a: 2001:db8::1}\n" + NODE_IP, "failure", "tls-san does not have 2001:db8::1"),
+    ("# tls-san: 2001:db8::1\n", "failure", "tls-san does not have 2001:db8::1"),
+    ("tls-san: [2001:db8::1\n", "failure", "is not YAML"),
+    ("", "failure", "tls-san does not have 2001:db8::1"),
+    (None, "failure", "is not YAML"),
+])
+def test_the_configuration_of_k3s(tmp_path, text, sign, says):
+    """A pipe in its place is not waited for."""
+    (tmp_path / "vipd.conf").write_text('virtual_routers = ( { interface = "lo"; vrid = 1; addresses = [ "2001:db8::1" ]; } );')
+    if text is None:
+        os.mkfifo(tmp_path / "config.yaml")
+    else:
+        (tmp_path / "config.yaml").write_text(text, newline="")
+    command = [VIPCTL, "-s", "/nonexistent", "-o", "json", "doctor", "-c", tmp_path / "vipd.conf", "--k3s-config", tmp_path / "config.yaml", "k3s"]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=30).stdout)["findings"]
+    assert found[0]["sign"] == sign and says in found[0]["found"], found
