@@ -110,6 +110,9 @@ static void known_holder_judge(struct doctor *doctor, const json_t *router, cons
 		    "by VRRP %s is the holder, which answers, but is not trusted yet; no healthy server "
 		    "takes part",
 		    who);
+	else if (holder_is_drained(router))
+		finding_add(doctor, DOCTOR_WARNING, name, "vipctl resume there, or on another server",
+		    "by VRRP %s is the holder, which is drained; no other server takes over", who);
 	else if (holder_is_unhealthy(router))
 		finding_add(doctor, DOCTOR_FAILURE, name,
 		    here ? "see the findings of health and api" : "why: vipctl status there",

@@ -162,6 +162,12 @@ static void judge_health(const struct judge *judge, const json_t *router)
 		attention(judge, ATTENTION_WARNING,
 		    "%s: the holder answers, but is not trusted yet: %s%s%s; no healthy server takes part",
 		    name, holder, is_here ? ": " : "", is_here ? why : "");
+	else if (holder_is_drained(router))
+		attention(judge, ATTENTION_WARNING,
+		    "%s: the holder is drained, and no other server takes over: %s. Mend the checks of "
+		    "another "
+		    "server, or end a drain: vipctl resume",
+		    name, holder);
 	else if (holder_is_unhealthy(router))
 		attention(judge, ATTENTION_BAD,
 		    "%s: the holder is unhealthy: %s%s%s; no healthy server takes part. %s", name, holder,

@@ -124,6 +124,22 @@ unsigned group_actives(const json_t *router, char *names, size_t room)
 	return count;
 }
 
+bool holder_is_drained(const json_t *router)
+{
+	size_t i;
+	json_t *member;
+	const char *holder = member_text(json_object_get(router, "active_router"), "address");
+	if (router_holder(router) != HOLDER_OTHER)
+		return false;
+	json_array_foreach(members_of(router), i, member)
+	{
+		if (strcmp(member_text(member, "address"), holder) == 0)
+			return says_active(member) && member_true(member, "drained") &&
+			       strcmp(member_text(member, "health"), "healthy") == 0;
+	}
+	return false;
+}
+
 bool group_is_split(const json_t *router)
 {
 	char names[1];

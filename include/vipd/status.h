@@ -66,6 +66,10 @@ bool router_is_kept(const json_t *router);
 bool holder_is_unhealthy(const json_t *router);
 bool holder_is_recovering(const json_t *router);
 
+/* Another server keeps it, healthy and drained as it says, because nobody took over from it. By its priority
+ * it is unhealthy. */
+bool holder_is_drained(const json_t *router);
+
 /*
  * Why several may answer for the address, or none hear each other, by what was refused most since the
  * conflict began: advice, "" if nothing was. What was refused before is another story.

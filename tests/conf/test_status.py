@@ -72,6 +72,21 @@ def test_the_group(agent):
     assert agent.run("check").stdout.startswith("OK: ")
 
 
+def test_a_holder_that_is_drained(agent):
+    """Nobody took over from it. By its priority it is unhealthy, and by what it says it is not."""
+    taken_by(1)(agent.status)
+    address = member(2)["address"]
+    agent.status["virtual_routers"][0]["active_router"].update(address=address, node="k8s-node02")
+    keeps = {"state": "active", "drained": True, "can_take_over": False}
+    for more, status, check in (({}, "! api: the holder is drained, and no other server takes over: k8s-node02 (priority 1)", (1, "WARNING")),
+                                ({"health": "failing"}, "! api: the holder is unhealthy: k8s-node02 (priority 1)", (2, "CRITICAL"))):
+        grouped(agent.status, member(2, **keeps, **more))
+        agent.status["virtual_routers"][0]["group"]["members"][0]["state"] = "backup"
+        assert status in agent.run("status").stdout.replace("\n  ", " "), agent.run("status").stdout
+        done = agent.run("check")
+        assert (done.returncode, done.stdout.split(":")[0]) == check, done.stdout
+
+
 @pytest.mark.parametrize("connections, shown", [
     ({"known": 37, "reason": None}, "  37 clients would be told to connect anew\n"),
     ({"known": 1, "reason": None}, "  1 client would be told to connect anew\n"),

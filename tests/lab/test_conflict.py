@@ -5,6 +5,8 @@ import contextlib
 import json
 import re
 
+import pytest
+
 from hostile import MAC, advert, dropped, neighbor_advertisement
 from testbed import VIP, adverts_pass, ip_batch, wait_for
 
@@ -161,3 +163,25 @@ def test_two_servers_with_one_link_local_address(lab, nodes):
     finally:
         ip_batch(second.name, [f"addr add {second.link_local}/64 dev eth0 nodad", f"addr del {first.link_local}/64 dev eth0"])
     lab.wait_holder(first)
+
+
+@pytest.mark.long
+def test_both_sides_of_a_partition_are_drained_by_force(lab, nodes):
+    """Each keeps the address, and waits for whoever has it: when they meet again there is one holder all the same."""
+    first, second, third = nodes
+    for node in nodes:
+        node.reconfigure(router={"on_conflict": "wait"})
+    wait_for("the group is calm", first.group, lambda seen: seen == (3, 2))
+    lab.partition(first)
+    wait_for("a holder on each side", lab.holders, lambda names: names == [first.name, second.name])
+    wait_for("the second has lost the first", second.group, lambda seen: seen == (2, 1))
+    first.vipctl("drain", "--force", check=False)
+    second.drain()
+    assert "NOBODY TOOK OVER" in third.vipctl("drain", "--force", check=False).stderr
+    wait_for("both keep it", lambda: [node.router()["effective_priority"] for node in nodes], lambda seen: seen == [1, 0, 1])
+    first.plug()
+    [name] = wait_for("one holder", lab.holders, lambda names: len(names) == 1)
+    adverts_pass(next(node for node in nodes if node.name == name), 20)
+    assert lab.holders() == [name]
+    other = next(node for node in nodes if node.name != name)
+    assert f"the holder is drained, and no other server takes over: {name}" in other.vipctl("status", check=False).stdout
