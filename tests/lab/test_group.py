@@ -196,9 +196,11 @@ def test_forged_damaged_and_too_many(lab, nodes, attacker):
     wait_for("the rest is counted", lambda: refused(first).get("roster_full", 0), lambda n: n > 100)
     assert len(first.router()["group"]["members"]) <= 65
     assert transitions(nodes) == before
-    for node in nodes:  # what they have heard is not for the next test, and outlives control and a stop
-        node.vipd_kill_all()
-        node.vipd_end_orphans()
+    for node in nodes:  # all of them at once, and nobody who is there
+        wait_for(f"{node.name} has lost all that were made up", lambda node=node: [name for name, m in group(node).items() if m["presence"] == "here"],
+                 lambda here: set(here) == names)
+        node.vipctl("forget", "--lost")
+        wait_for("they are forgotten", lambda node=node: set(group(node)), names.__eq__)
 
 
 def test_hellos_lost_to_a_firewall(lab, nodes):
@@ -209,6 +211,7 @@ def test_hellos_lost_to_a_firewall(lab, nodes):
             for other in nodes:
                 if other is not viewer:
                     seen((viewer,), other, "presence", "lost")
+            assert f"firewall drops UDP port {PORT}" in " ".join(viewer.vipctl("status", check=False).stdout.split())
         first.vipctl("drain", "--force")  # as before there were hellos
         lab.wait_holder(second)
     first.vipctl("resume")
