@@ -123,3 +123,31 @@ bool host_is_near(const char *interface, const struct address *address)
 {
 	return find(interface, address);
 }
+
+/* Whether all bits behind the prefix are zero, or in IPv4 one. */
+static bool is_end(const struct address *address, unsigned length)
+{
+	bool zeros = true, ones = address_is_ipv4(address);
+	for (unsigned i = length; i < 128; i++) {
+		bool one = address->in6.s6_addr[i / 8] >> (7 - i % 8) & 1;
+		zeros &= !one;
+		ones &= one;
+	}
+	return length < 127 && (zeros || ones);
+}
+
+bool host_is_end(const char *interface, const struct address *wanted)
+{
+	struct ifaddrs *list = NULL;
+	bool found = false;
+	if (getifaddrs(&list) < 0)
+		return false;
+	for (const struct ifaddrs *entry = list; entry && !found; entry = entry->ifa_next) {
+		struct address address;
+		unsigned length;
+		found = !strcmp(entry->ifa_name, interface) && read_address(entry, &address, &length) &&
+			shares_prefix(&address, wanted, length) && is_end(wanted, length);
+	}
+	freeifaddrs(list);
+	return found;
+}

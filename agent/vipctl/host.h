@@ -19,3 +19,7 @@ bool host_prefix(const char *interface, uint8_t family, struct address *address,
 /* Whether it is an address of this host; else whether it lies in a prefix of the interface. */
 bool host_has(const struct address *address);
 bool host_is_near(const char *interface, const struct address *address);
+
+/* Whether it is the first address of a prefix of the interface, or in IPv4 the last, which no host can have.
+ */
+bool host_is_end(const char *interface, const struct address *address);

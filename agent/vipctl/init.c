@@ -258,6 +258,8 @@ static int check_address(struct plan *plan)
 			return result;
 	} else if (host_has(&plan->address)) {
 		return refuse("%s is an address of this host; choose one that no host has", text);
+	} else if (host_is_end(plan->interface, &plan->address)) {
+		return refuse("%s stands for the whole prefix; choose an address inside of it", text);
 	} else if (found && found->taken) {
 		return refuse(
 		    "%s answers for %s already; choose an address that no host has (of a group with "

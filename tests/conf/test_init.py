@@ -70,3 +70,14 @@ def test_what_it_offers(tmp_path):
         assert f"(Enter: {address}, for which nobody answers)" in said[name], said[name]
         assert f'addresses = [ "{address}" ];' in (tmp_path / name).read_text()
     assert "DHCP" in said["ipv4"] and "DHCP" not in said["ipv6"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask the segment")
+def test_an_address_that_no_host_can_have():
+    script = f"""ip link add eth0 type veth peer name eth1 && ip link set eth1 up && ip link set eth0 up
+        ip addr add 192.0.2.129/25 dev eth0 && ip addr add 2001:db8::1/64 dev eth0 nodad
+        for address in 192.0.2.128 192.0.2.255 2001:db8:: 192.0.2.254; do {VIPCTL} init --yes --interface eth0 --address $address -o - >/dev/null & done; wait"""
+    done = subprocess.run(["unshare", "-n", "sh", "-ec", script], capture_output=True, text=True, timeout=30)
+    refused = sorted(line for line in done.stderr.splitlines() if "whole prefix" in line)
+    assert refused == [f"vipctl: {address} stands for the whole prefix; choose an address inside of it"
+                       for address in ("192.0.2.128", "192.0.2.255", "2001:db8::")], done
