@@ -142,23 +142,19 @@ static unsigned run(const struct event *events, unsigned count, int64_t phase_us
 	return published;
 }
 
-#define EACH_PHASE(phase) (int64_t phase = 0; phase < PUBLISH_TICK_US; phase += STEP_US)
-
 /* The roster knows it at the time of the event. */
 static void in_time(const struct event *events, unsigned count)
 {
 	int64_t changed[ROSTER_MEMBERS_MAX];
-	for
-		EACH_PHASE(phase)
-		{
-			run(events, count, phase, changed);
-			for (unsigned i = 0; i < count; i++) {
-				int64_t after = changed[events[i].number] - events[i].at_us;
-				if (after <= 0 || after > SETTLE_US + SEC - REQUEST_US)
-					fail_msg("event %u: published %lld us after it (phase %lld)", i,
-					    (long long)after, (long long)phase);
-			}
+	for (int64_t phase = 0; phase < PUBLISH_TICK_US; phase += STEP_US) {
+		run(events, count, phase, changed);
+		for (unsigned i = 0; i < count; i++) {
+			int64_t after = changed[events[i].number] - events[i].at_us;
+			if (after <= 0 || after > SETTLE_US + SEC - REQUEST_US)
+				fail_msg("event %u: published %lld us after it (phase %lld)", i,
+				    (long long)after, (long long)phase);
 		}
+	}
 }
 
 static void test_within_settle_and_a_second(void **state)
@@ -175,14 +171,12 @@ static void test_a_return(void **state)
 {
 	(void)state;
 	int64_t changed[ROSTER_MEMBERS_MAX];
-	for
-		EACH_PHASE(phase)
-		{
-			const struct event events[] = {{0, DIES, 1}, {4 * SEC, RETURNS, 1}};
-			run(events, 2, phase, changed);
-			assert_true(is_published(1));
-			assert_in_range(changed[1], 4 * SEC, 4 * SEC + SETTLE_US + SEC - REQUEST_US);
-		}
+	for (int64_t phase = 0; phase < PUBLISH_TICK_US; phase += STEP_US) {
+		const struct event events[] = {{0, DIES, 1}, {4 * SEC, RETURNS, 1}};
+		run(events, 2, phase, changed);
+		assert_true(is_published(1));
+		assert_in_range(changed[1], 4 * SEC, 4 * SEC + SETTLE_US + SEC - REQUEST_US);
+	}
 }
 
 /* While one is looked for the others go on. */
@@ -191,19 +185,17 @@ static void test_one_after_the_other(void **state)
 	(void)state;
 	for (int64_t later = STEP_US; later < 2 * SEC; later += STEP_US) {
 		int64_t changed[ROSTER_MEMBERS_MAX];
-		for
-			EACH_PHASE(phase)
-			{
-				const struct event lost[] = {{0, LOSES_ITS_HELLOS, 0}, {later, FAILS, 1}};
-				run(lost, 2, phase, changed);
-				assert_int_equal(changed[0], 0);
-				assert_in_range(changed[1], later, later + SETTLE_US + SEC - REQUEST_US);
-				const struct event die[] = {{0, DIES, 0}, {later, DIES, 1}};
-				run(die, 2, phase, changed);
-				assert_in_range(changed[0], 1, SETTLE_US + SEC - REQUEST_US);
-				assert_in_range(changed[1], later,
-				    later + PUBLISH_LOOK_US + SETTLE_US + SEC - REQUEST_US);
-			}
+		for (int64_t phase = 0; phase < PUBLISH_TICK_US; phase += STEP_US) {
+			const struct event lost[] = {{0, LOSES_ITS_HELLOS, 0}, {later, FAILS, 1}};
+			run(lost, 2, phase, changed);
+			assert_int_equal(changed[0], 0);
+			assert_in_range(changed[1], later, later + SETTLE_US + SEC - REQUEST_US);
+			const struct event die[] = {{0, DIES, 0}, {later, DIES, 1}};
+			run(die, 2, phase, changed);
+			assert_in_range(changed[0], 1, SETTLE_US + SEC - REQUEST_US);
+			assert_in_range(
+			    changed[1], later, later + PUBLISH_LOOK_US + SETTLE_US + SEC - REQUEST_US);
+		}
 	}
 }
 
@@ -211,14 +203,12 @@ static void test_hellos_that_are_lost_withdraw_nobody(void **state)
 {
 	(void)state;
 	int64_t changed[ROSTER_MEMBERS_MAX];
-	for
-		EACH_PHASE(phase)
-		{
-			const struct event events[] = {{0, LOSES_ITS_HELLOS, 0},
-			    {SEC / 2, LOSES_ITS_HELLOS, 1}, {SEC, LOSES_ITS_HELLOS, 2}};
-			assert_int_equal(run(events, 3, phase, changed), 0);
-			assert_int_equal(target.published.ready, 4);
-		}
+	for (int64_t phase = 0; phase < PUBLISH_TICK_US; phase += STEP_US) {
+		const struct event events[] = {
+		    {0, LOSES_ITS_HELLOS, 0}, {SEC / 2, LOSES_ITS_HELLOS, 1}, {SEC, LOSES_ITS_HELLOS, 2}};
+		assert_int_equal(run(events, 3, phase, changed), 0);
+		assert_int_equal(target.published.ready, 4);
+	}
 }
 
 /* One that has not said anything yet waits, also for a look that began when it was the holder before. */
