@@ -118,7 +118,8 @@ static void check_hear(
 	if ((before->state != VRRP_BACKUP && before->state != VRRP_FAULT) ||
 	    event->type == VRRP_EVENT_LINK_UP)
 		heard->priority = 0;
-	if (event->type == VRRP_EVENT_LINK_UP) /* who starts anew knows no interval but its own */
+	/* Who starts anew, or has been Active itself, knows no interval but its own. */
+	if (event->type == VRRP_EVENT_LINK_UP || before->state == VRRP_ACTIVE)
 		heard->interval_us = 0;
 	heard->heir &= node->vr.state == VRRP_BACKUP && is_candidate_priority(&node->vr);
 	if (event->type != VRRP_EVENT_ADVERT || node->vr.state != VRRP_BACKUP)
