@@ -49,7 +49,8 @@ def test_dist_is_the_same_twice(tmp_path):
     there = {line.removeprefix(f"vipd-{VERSION}/") for line in listed.splitlines() if not line.endswith("/")}
     committed = set(subprocess.run(["git", "ls-tree", "-r", "--name-only", "HEAD"], capture_output=True, text=True, check=True).stdout.splitlines())
     assert there == committed
-    # Whoever has the archive alone can build a package of it, and test it.
+    # Whoever has the archive alone can build a package of it, and test it, in the git of something else, too.
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
     subprocess.run(["tar", "-xzf", tmp_path / "a" / f"vipd-{VERSION}.tar.gz", "-C", tmp_path], check=True)
     unpacked = tmp_path / f"vipd-{VERSION}"
     found = subprocess.run(["tests/sources"], cwd=unpacked, capture_output=True, text=True, check=True).stdout
