@@ -9,7 +9,7 @@ managed: who manages the interface meanwhile, and before and after the row is me
 import contextlib
 import json
 
-from basics import PREFIX, wait_for
+from basics import PREFIX, run, wait_for
 from features import captures, hungry_check, ipv4, late_user, process_check, stopped_control
 from networks import ifdown_ifup, ifupdown, network_manager
 
@@ -169,7 +169,22 @@ def power_cut(m):
 
 
 def upgrade(m):
-    m.run("apt-get", "install", "-y", "--reinstall", "/root/vipd.deb", timeout=300)
+    """To a package of a later version, and back to this one."""
+    later = f"{m.tree}/root/later"
+    run("dpkg-deb", "-R", f"{m.tree}/root/vipd.deb", later)
+    run("sed", "-i", "s/^Version: .*/&+later/", f"{later}/DEBIAN/control")
+    run("dpkg-deb", "--root-owner-group", "-b", later, f"{later}.deb")
+    for package, words in (("later", []), ("vipd", ["--allow-downgrades"])):
+        before = m.main_pid()
+        m.run("apt-get", "install", "-y", *words, f"/root/{package}.deb", timeout=300)
+        wait_for("it has restarted, and is Active", lambda before=before: (m.main_pid() != before, m.state()), lambda now: now == (True, "active"), 60)
+
+
+def removed_and_installed(m):
+    """Without a purge: what was configured is in force again."""
+    m.run("apt-get", "remove", "-y", "vipd", timeout=300)
+    assert not m.has_address(), "an address is left"
+    m.run("apt-get", "install", "-y", "/root/vipd.deb", timeout=300)
 
 
 def networkctl(*words):
@@ -224,7 +239,8 @@ ROWS = [
     Row("check of a process", process_check, moves=True),
     Row("check out of memory", hungry_check, moves=False),
     Row("control stopped: killed", stopped_control),
-    Row("upgrade of the package", upgrade, moves=True),
+    Row("upgrade of the package, and back", upgrade, moves=True),
+    Row("package removed, installed again", removed_and_installed, moves=True),
     Row("files replaced, engine and control killed", replaced_files, moves=False),
     Row("engine killed three times", crash_loop, moves=True),
     Row("guardian killed", kill("main"), moves=True),
