@@ -67,7 +67,7 @@ static json_t *member_json(const json_t *member, const void *router)
 	const char *state = member_state(router, member, text),
 		   *health = doubt ? "-" : member_text(member, "health");
 	bool is_one_of_several = !strcmp(state, "active") && group_is_split(router);
-	json_t *shown = CHOSEN(member, "node", "address", "self", "effective_priority", "can_take_over");
+	json_t *shown = CHOSEN(member, "node", "address", "self", "priority", "can_take_over");
 	put(shown, "state", json_string(state));
 	put(shown, "state_grade",
 	    json_string(is_one_of_several    ? "bad"
