@@ -98,6 +98,17 @@ def test_what_is_old_does_not_grow(group):
         assert f"16:01:10  {held} so far" in "\n".join(terminal.screen())
 
 
+def test_each_event_is_looked_at(group):
+    """More often than once a second: 15 looks would be all until the deadline."""
+    def events():
+        for before in iter(lambda: group.asked, None):
+            yield b'{"event":"holder"}\n'
+            wait_for("it has looked", lambda: group.asked, lambda now, before=before: now > before)
+    group.stream = [events()]
+    with watch(group):
+        wait_for("it has looked at each", lambda: group.asked, lambda count: count >= 30, 15)
+
+
 def row_of(text, node):
     return next(line.split() for line in text.splitlines() if line.startswith(node))
 
