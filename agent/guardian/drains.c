@@ -70,6 +70,21 @@ void drains_save(const struct guardian *guardian)
 
 /* ---- from the file ---- */
 
+static void tell_kept(const char *name, const struct board_router *drain)
+{
+	if (drain->drained_for_shutdown)
+		log_router(LOG_LEVEL_NOTICE, name,
+		    "still drained, because vipd-drain.service was stopped: it holds nothing until that is "
+		    "started "
+		    "(or vipctl resume %s)",
+		    name);
+	else
+		log_router(LOG_LEVEL_NOTICE, name,
+		    "still drained, by user %u: it holds nothing until %s (vipctl resume %s)",
+		    drain->drained_by,
+		    mono_is_never(drain->drained_until) ? "it is resumed" : "its time is over", name);
+}
+
 static void drain_restore(
     const struct guardian *guardian, struct board *board, const struct board_router *drain)
 {
@@ -90,10 +105,7 @@ static void drain_restore(
 		router->drained_until = drain->drained_until;
 		router->drained_until_us = drain->drained_until_us;
 		board_end_router(board, i);
-		log_router(LOG_LEVEL_NOTICE, name,
-		    "still drained, by user %u: it holds nothing until %s (vipctl resume %s)",
-		    drain->drained_by,
-		    mono_is_never(drain->drained_until) ? "it is resumed" : "its time is over", name);
+		tell_kept(name, drain);
 	}
 }
 

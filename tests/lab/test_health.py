@@ -296,6 +296,14 @@ def test_the_shutdown_of_a_machine_ends_no_drain_of_a_person(lab, nodes):
     nodes[0].vipctl("resume")
     lab.wait_holder(nodes[0])
 
+    nodes[0].drain("--shutdown")
+    nodes[0].vipd_stop()
+    nodes[0].vipd_start()
+    wait_for("it answers", nodes[0].router)
+    assert "api: still drained, because vipd-drain.service was stopped" in dict(nodes[0].logs())["k8s-node01/vipd.log"]
+    nodes[0].vipctl("resume")
+    lab.wait_holder(nodes[0])
+
 
 def test_notify(lab, nodes):
     told = os.path.join(nodes[0].directory, "told")

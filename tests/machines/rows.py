@@ -185,6 +185,7 @@ def removed_and_installed(m):
     m.run("apt-get", "remove", "-y", "vipd", timeout=300)
     assert not m.has_address(), "an address is left"
     m.run("apt-get", "install", "-y", "/root/vipd.deb", timeout=300)
+    assert "still drained, because vipd-drain.service was stopped" in m.journal(), "it says why it begins drained"
 
 
 def networkctl(*words):
