@@ -58,9 +58,14 @@ static unsigned places(void)
 	return 2 * world.address_count;
 }
 
+static unsigned index_at(unsigned place)
+{
+	return place < world.address_count ? place : place - world.address_count;
+}
+
 static bool is_idle_place(const struct request *request, unsigned place)
 {
-	uint32_t bit = UINT32_C(1) << place % world.address_count;
+	uint32_t bit = UINT32_C(1) << index_at(place);
 	bool adds = place >= world.address_count;
 	return adds ? !(request->wanted & bit) : (request->wanted | request->shared) & bit;
 }
@@ -112,7 +117,7 @@ static int try_to_add(struct node *node, unsigned index)
 
 static int carry_out(struct node *node, unsigned place)
 {
-	unsigned index = place % world.address_count;
+	unsigned index = index_at(place);
 	if (place >= world.address_count)
 		return try_to_add(node, index);
 	kernel_removed(node, index);
@@ -126,7 +131,7 @@ void kernel_requested(struct node *node)
 	struct kernel *kernel = &node->kernel;
 	struct vrrp_event answer = {.type = VRRP_EVENT_ANSWER,
 	    .answer.number = kernel->running.number,
-	    .index = kernel->place % world.address_count};
+	    .index = index_at(kernel->place)};
 	if (kernel->locked) { /* it has come to the lock, and waits */
 		happen(kernel->unlocked_at, HAPPENS_REQUEST, node->number)->incarnation = node->incarnation;
 		return;
