@@ -121,6 +121,7 @@ unit_http     := $(addprefix agent/control/,http/server.c http/callers.c text.c)
 unit_libs_http := libmicrohttpd libsystemd
 unit_callers  := $(unit_http)
 unit_libs_callers := $(unit_libs_http)
+unit_view     := agent/control/report/view.c $(call room,board) $(addprefix agent/base/,address.c duration.c log.c) $(addprefix agent/core/,names.c timing.c) $(TIME)
 unit_address  := agent/base/address.c
 unit_board    := agent/board/board.c agent/board/layout.c $(TIME)
 unit_sandbox  := agent/sandbox/sandbox.c agent/base/log.c

@@ -103,7 +103,7 @@ static int open_everything(void)
 	for (int i = 0; i < FD_GROUPS_COUNT; i++)
 		keeper.page->groups.sockets[i] = FD_GROUPS + i;
 	keeper.groups_list = open(NET_GROUPS_LIST, O_RDONLY | O_CLOEXEC);
-	if (keeper.groups_list < 0)
+	if (keeper.groups_list < 0 && errno != ENOENT) /* or a kernel without IPv6 */
 		log_warning("cannot read " NET_GROUPS_LIST
 			    ": %s; multicast groups are joined anew after each change of a link",
 		    strerrordesc_np(errno));

@@ -94,8 +94,11 @@ static void kernel_ask(struct view *view)
 {
 	char line[128];
 	FILE *file = inet6_open();
-	if (!file)
+	if (!file) {
+		if (errno == ENOENT && kernel_grow(view)) /* a kernel without IPv6 */
+			kernel_ask_ipv4(view);
 		return;
+	}
 	while (kernel_grow(view) && fgets(line, sizeof line, file))
 		view->kernel_count += inet6_parse(line, &view->kernel[view->kernel_count]);
 	if (!feof(file)) { /* a part would be as wrong as nothing */
