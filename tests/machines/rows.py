@@ -171,6 +171,7 @@ def power_cut(m):
 def upgrade(m):
     """To a package of a later version, and back to this one."""
     later = f"{m.tree}/root/later"
+    run("rm", "-rf", later)
     run("dpkg-deb", "-R", f"{m.tree}/root/vipd.deb", later)
     run("sed", "-i", "s/^Version: .*/&+later/", f"{later}/DEBIAN/control")
     run("dpkg-deb", "--root-owner-group", "-b", later, f"{later}.deb")
