@@ -173,6 +173,7 @@ class ControlPlane(Cluster):
         self.etcd_readiness = "etcd-readiness" in self.nodes[0].api_answer("/readyz?verbose")[1]
         self.more = prepare(self) if prepare else ""
         for node in self.nodes:
+            node.forget_drains()
             node.write_config()
             node.vipd_start()
         for node in self.nodes:
