@@ -259,7 +259,7 @@ lab:
 	@$(MAKE) --no-print-directory -s lab-alone
 lab-together: all lab-programs
 	VIPD_BUILD=$(B) tests/lab/run --workers $(LAB_WORKERS) -m "not alone and not long"
-# Each takes ten seconds and more, so `make check` does without.
+# Each takes long, or is a further case of one that does not: `make check` does without.
 lab-long: all lab-programs
 	VIPD_BUILD=$(B) tests/lab/run --workers $(LAB_WORKERS) -m "long and not alone"
 	VIPD_BUILD=$(B) tests/lab/run -m "long and alone"

@@ -209,7 +209,8 @@ def proxied(*nodes, port=443):
 
 
 @pytest.mark.vips(VIP, VIP_IPV4)
-@pytest.mark.parametrize("end", ["killed", pytest.param("drained", marks=pytest.mark.long)])
+@pytest.mark.parametrize("end", ["killed", "drained"])
+@pytest.mark.long
 def test_clients_behind_a_proxy_of_the_kernel(lab, nodes, end):
     """No socket has the virtual address; conntrack knows who is connected to it, and the old holder cannot end it."""
     first, second, _ = nodes

@@ -36,6 +36,7 @@ def with_ipv6(node):
     node.interface_up()
 
 
+@pytest.mark.long
 @pytest.mark.vips(VIP_IPV4)
 def test_a_machine_without_ipv6(lab, nodes):
     """Every process runs; there are checks, metrics, hellos and the socket of vipctl."""

@@ -7,6 +7,8 @@ import shutil
 import signal
 import time
 
+import pytest
+
 from checks import asked_again, fails, passes, processes, watching
 from testbed import VIP, adverts_pass, sample, transitions, wait_for
 
@@ -330,6 +332,7 @@ def test_notify(lab, nodes):
     wait_for("nothing is left of it", lambda: processes("31537"), lambda left: not left)
 
 
+@pytest.mark.long
 def test_all_servers_die_at_the_same_moment(lab, nodes, probe):
     """No transition at all, where Skew_Time is waited for. Who comes back takes the address, though it is the last in the order of
     priorities."""

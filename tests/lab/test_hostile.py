@@ -110,6 +110,7 @@ def damaged(key):
     }
 
 
+@pytest.mark.long
 def test_every_class_has_its_reason(lab, nodes, attacker, probe, enforced):
     watch = Watch(nodes, probe)
     expected = [{} for _ in nodes]
@@ -159,6 +160,7 @@ def test_a_signed_advert_of_the_right_key_counts(nodes, attacker, enforced):
              lambda now: now == [count + 1 for count in seen])
 
 
+@pytest.mark.long
 @pytest.mark.alone
 def test_a_signed_flood_of_nonsense(nodes, attacker, probe, enforced):
     """PER_SECOND packets: guessed signatures, replays, unsigned claims to be better, and what is no VRRPv3 at all."""
@@ -193,6 +195,7 @@ def test_one_forged_advert_silences_nobody_for_long(lab, nodes, attacker, probe)
     print(f"\none forged advert: {probe.mark()['connect']['gap_ms']:.1f} ms without an answer")
 
 
+@pytest.mark.long
 @pytest.mark.alone
 def test_flapping_does_not_fill_the_log(lab, nodes, attacker):
     """Unsigned: somebody who is better, resigns, is better, … as fast as the timers allow."""
@@ -204,6 +207,7 @@ def test_flapping_does_not_fill_the_log(lab, nodes, attacker):
     lab.wait_holder(nodes[0])
 
 
+@pytest.mark.long
 @pytest.mark.alone
 def test_contradicting_adverts_do_not_fill_the_log(nodes, attacker, probe):
     """Unsigned, of a lower priority: one with our addresses, one with others, and so on."""

@@ -104,7 +104,7 @@ def log_of(node):
 
 
 @pytest.mark.parametrize("interval", ["10ms", "100ms"])
-@pytest.mark.parametrize("ms", [1000, 3000])
+@pytest.mark.parametrize("ms", [1000, pytest.param(3000, marks=pytest.mark.long)])
 def test_nothing_moves(lab, nodes, hold, probe, interval, ms):
     """For a second with the shortest lease, so that a renewal falls into it; for longer than the lease."""
     at_interval(lab, nodes, interval)
@@ -123,7 +123,7 @@ def test_nothing_moves(lab, nodes, hold, probe, interval, ms):
     assert window["requests"]["lost"] == 0, window
 
 
-@pytest.mark.parametrize("ms", [1000, 3000])
+@pytest.mark.parametrize("ms", [1000, pytest.param(3000, marks=pytest.mark.long)])
 def test_a_takeover_meanwhile_ends_with_the_address(lab, nodes, hold, ms):
     """Nobody can have the address while the lock is held; the first who took over has it then, and announces it."""
     at_interval(lab, nodes, "100ms")

@@ -21,7 +21,7 @@ BUSY = 3 * os.cpu_count()  # load, from which nobody can promise anything
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "alone: measures or floods, so nothing may run beside it")
-    config.addinivalue_line("markers", "long: takes ten seconds and more, so `make check` leaves it out")
+    config.addinivalue_line("markers", "long: takes long, or is a further case of one that does not, so `make check` leaves it out")
     config.addinivalue_line("markers", "vips(address, …): which the group moves")
     config.addinivalue_line("markers", "together(name): in one worker")
 
