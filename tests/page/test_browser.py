@@ -76,6 +76,7 @@ def barriers(browser, axe):
 
 @pytest.mark.parametrize("name, make, where, says, watch_says", STATES, ids=[state[0] for state in STATES])
 def test_state(lab, browser, terminal, pictures, axe, name, make, where, says, watch_says):
+    wait_for("the page knows that all is well again", lambda: browser.text("h1"), lambda text: "All is well" in text, 30)
     undo = make(lab)
     try:
         wait_for(f"the page says {says!r}", lambda: browser.text(where), lambda text: says in " ".join(text.split()), 30)
