@@ -85,6 +85,7 @@ unit_vrrp     := $(call room,core) tests/unit/transcript.c
 unit_vrrp_leave := $(unit_vrrp)
 unit_vrrp_kept := $(unit_vrrp)
 unit_vrrp_address := $(unit_vrrp)
+unit_vrrp_stray := $(unit_vrrp)
 unit_vrrp_health := $(unit_vrrp)
 unit_vrrp_conflict := $(unit_vrrp)
 unit_vrrp_next := $(unit_vrrp)
@@ -138,7 +139,7 @@ unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.
 unit_include  := $(unit_config)
 unit_config_text := $(unit_config)
 unit_kubernetes := $(unit_config)
-TRANSCRIPTS   := vrrp vrrp_leave vrrp_kept vrrp_health vrrp_address vrrp_conflict vrrp_next
+TRANSCRIPTS   := vrrp vrrp_leave vrrp_kept vrrp_health vrrp_address vrrp_stray vrrp_conflict vrrp_next
 UNITS         := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 
 define unit_rule
