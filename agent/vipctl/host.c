@@ -81,73 +81,86 @@ static bool shares_prefix(const struct address *a, const struct address *b, unsi
 	return !bits || !((a->in6.s6_addr[bytes] ^ b->in6.s6_addr[bytes]) >> (8 - bits));
 }
 
-bool host_prefix(const char *interface, uint8_t family, struct address *address, unsigned *length)
-{
-	struct ifaddrs *list = NULL;
-	bool found = false;
-	if (getifaddrs(&list) < 0)
-		return false;
-	for (const struct ifaddrs *entry = list; entry && !found; entry = entry->ifa_next)
-		found = !strcmp(entry->ifa_name, interface) && read_address(entry, address, length) &&
-			address_is_ipv4(address) == (family == AF_INET) && !address_is_link_local(address) &&
-			*length < 128;
-	freeifaddrs(list);
-	return found;
-}
+/* An address of this machine. */
+struct local {
+	const char *interface;
+	struct address address;
+	unsigned length; /* of its prefix */
+};
 
-static bool find(const char *interface, const struct address *wanted)
+struct sought {
+	const char *interface;
+	const struct address *address;
+	uint8_t family;
+};
+
+typedef bool is_sought(const struct local *local, const struct sought *sought);
+
+/* The first that is: its address and length. */
+static bool find(is_sought *is_it, struct sought sought, struct address *address, unsigned *length)
 {
 	struct ifaddrs *list = NULL;
 	bool found = false;
 	if (getifaddrs(&list) < 0)
 		return false;
 	for (const struct ifaddrs *entry = list; entry && !found; entry = entry->ifa_next) {
-		struct address address;
-		unsigned length;
-		if (!read_address(entry, &address, &length))
-			continue;
-		found =
-		    interface ? !strcmp(entry->ifa_name, interface) && shares_prefix(&address, wanted, length)
-			      : address_equal(&address, wanted);
+		struct local local = {.interface = entry->ifa_name};
+		found = read_address(entry, &local.address, &local.length) && is_it(&local, &sought);
+		if (found && address) {
+			*address = local.address;
+			*length = local.length;
+		}
 	}
 	freeifaddrs(list);
 	return found;
+}
+
+static bool is_of_family(const struct local *local, const struct sought *sought)
+{
+	return !strcmp(local->interface, sought->interface) &&
+	       address_is_ipv4(&local->address) == (sought->family == AF_INET) &&
+	       !address_is_link_local(&local->address) && local->length < 128;
+}
+
+static bool is_same(const struct local *local, const struct sought *sought)
+{
+	return address_equal(&local->address, sought->address);
+}
+
+static bool is_near(const struct local *local, const struct sought *sought)
+{
+	return !strcmp(local->interface, sought->interface) &&
+	       shares_prefix(&local->address, sought->address, local->length);
+}
+
+/* All bits of it behind the prefix are zero, or in IPv4 one. */
+static bool has_as_end(const struct local *local, const struct sought *sought)
+{
+	bool zeros = true, ones = address_is_ipv4(sought->address);
+	for (unsigned i = local->length; i < 128; i++) {
+		bool one = sought->address->in6.s6_addr[i / 8] >> (7 - i % 8) & 1;
+		zeros &= !one;
+		ones &= one;
+	}
+	return is_near(local, sought) && local->length < 127 && (zeros || ones);
+}
+
+bool host_prefix(const char *interface, uint8_t family, struct address *address, unsigned *length)
+{
+	return find(is_of_family, (struct sought){.interface = interface, .family = family}, address, length);
 }
 
 bool host_has(const struct address *address)
 {
-	return find(NULL, address);
+	return find(is_same, (struct sought){.address = address}, NULL, NULL);
 }
 
 bool host_is_near(const char *interface, const struct address *address)
 {
-	return find(interface, address);
+	return find(is_near, (struct sought){.interface = interface, .address = address}, NULL, NULL);
 }
 
-/* Whether all bits behind the prefix are zero, or in IPv4 one. */
-static bool is_end(const struct address *address, unsigned length)
+bool host_is_end(const char *interface, const struct address *address)
 {
-	bool zeros = true, ones = address_is_ipv4(address);
-	for (unsigned i = length; i < 128; i++) {
-		bool one = address->in6.s6_addr[i / 8] >> (7 - i % 8) & 1;
-		zeros &= !one;
-		ones &= one;
-	}
-	return length < 127 && (zeros || ones);
-}
-
-bool host_is_end(const char *interface, const struct address *wanted)
-{
-	struct ifaddrs *list = NULL;
-	bool found = false;
-	if (getifaddrs(&list) < 0)
-		return false;
-	for (const struct ifaddrs *entry = list; entry && !found; entry = entry->ifa_next) {
-		struct address address;
-		unsigned length;
-		found = !strcmp(entry->ifa_name, interface) && read_address(entry, &address, &length) &&
-			shares_prefix(&address, wanted, length) && is_end(wanted, length);
-	}
-	freeifaddrs(list);
-	return found;
+	return find(has_as_end, (struct sought){.interface = interface, .address = address}, NULL, NULL);
 }

@@ -161,7 +161,7 @@ static void test_status_of_a_torn_record(void **state)
 static struct timeline timeline;
 
 /* Node n2 says at second `now` that it is Active or not, and how it is. */
-static void say_why(int now, bool active, uint8_t cause, uint8_t lowered, const char *trouble)
+static void say(int now, bool active, uint8_t lowered, const char *trouble)
 {
 	char node[HELLO_NODE_MAX] = "n2", router[CONFIG_NAME_MAX] = "api", text[HELLO_REASON_MAX] = "";
 	struct address address = {{{{0xfe, 0x80, [15] = 2}}}};
@@ -171,18 +171,13 @@ static void say_why(int now, bool active, uint8_t cause, uint8_t lowered, const 
 	    .node = node,
 	    .active = active,
 	    .since = {now * USEC_PER_SEC},
-	    .why = {.word = TIMELINE_SAID, .cause = cause},
+	    .why = {.word = TIMELINE_SAID, .cause = VRRP_REASON_HIGHER_PRIORITY},
 	    .priority = 150,
 	    .lowered = lowered,
 	    .trouble = trouble ? text : NULL};
 	if (trouble)
 		strcpy(text, trouble);
 	assert_true(timeline_take(&timeline, &said, (struct mono){now * USEC_PER_SEC}));
-}
-
-static void say(int now, bool active, uint8_t lowered, const char *trouble)
-{
-	say_why(now, active, VRRP_REASON_HIGHER_PRIORITY, lowered, trouble);
 }
 
 /* How it stood when it left; and times by the wall clock as it is now, whatever that was before. */
@@ -217,20 +212,6 @@ static void test_timeline(void **state)
 	json_decref(json);
 }
 
-/* It died, and what its successor says of its own start does not count. */
-static void test_timeline_of_the_dead(void **state)
-{
-	(void)state;
-	memset(&timeline, 0, sizeof timeline);
-	say(10, true, 0, NULL);
-	say_why(20, false, VRRP_REASON_STARTED, 0, "no health check has passed yet");
-	json_t *json = timeline_json(&timeline, STARTED_US);
-	const json_t *died = json_array_get(json_object_get(json, "holdings"), 0);
-	assert_string_equal(member(died, "end_code"), "started");
-	assert_true(json_is_null(json_object_get(died, "end_health_reason")));
-	json_decref(json);
-}
-
 static void test_text(void **state)
 {
 	(void)state;
@@ -254,7 +235,6 @@ int main(void)
 	    cmocka_unit_test_setup(test_status_before_the_engine, setup),
 	    cmocka_unit_test_setup(test_status_of_a_torn_record, setup),
 	    cmocka_unit_test_setup(test_timeline, setup),
-	    cmocka_unit_test_setup(test_timeline_of_the_dead, setup),
 	    cmocka_unit_test_setup(test_text, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,42 +30,42 @@ static struct address address_of(unsigned n)
 	return (struct address){{{{0xfe, 0x80, [15] = (uint8_t)n}}}};
 }
 
-/* Node nN (n1 is this one) said at second `now` that it has been Active, or not, since second `since`. */
-static bool say(double now, unsigned n, bool active, double since, enum vrrp_reason cause)
+/* Node nN (n1 is this one) said at second `now` how it stands. */
+static bool take(double now, unsigned n, struct timeline_state state)
 {
 	char node[HELLO_NODE_MAX] = "", router[CONFIG_NAME_MAX] = "api";
 	struct address address = address_of(n);
 	snprintf(node, sizeof node, "n%u", n);
-	struct timeline_state state = {.id = &api,
-	    .router = router,
-	    .address = &address,
-	    .node = node,
-	    .self = n == 1,
-	    .active = active,
-	    .since = at(since),
-	    .why = {.word = TIMELINE_SAID, .cause = (uint8_t)cause}};
+	state.id = &api;
+	state.router = router;
+	state.address = &address;
+	state.node = node;
+	state.self = n == 1;
+	return timeline_take(&timeline, &state, at(now));
+}
+
+/* That it has been Active, or not, since second `since`. */
+static bool say(double now, unsigned n, bool active, double since, enum vrrp_reason cause)
+{
+	struct timeline_state state = {
+	    .active = active, .since = at(since), .why = {.word = TIMELINE_SAID, .cause = (uint8_t)cause}};
 	if (cause == VRRP_REASON_NONE) {
 		state.since = (struct mono){0};
 		state.why.word = TIMELINE_NOT_SAID;
 	}
-	return timeline_take(&timeline, &state, at(now));
+	return take(now, n, state);
 }
 
 /* That it is Active no more, and what it is now. */
 static const struct holding *leave(double now, unsigned n, enum vrrp_reason cause, const char *trouble)
 {
-	char node[HELLO_NODE_MAX] = "", router[CONFIG_NAME_MAX] = "api", text[HELLO_REASON_MAX] = "";
-	struct address address = address_of(n);
+	char text[HELLO_REASON_MAX] = "";
 	snprintf(text, sizeof text, "%s", trouble);
-	struct timeline_state state = {.id = &api,
-	    .router = router,
-	    .address = &address,
-	    .node = node,
-	    .since = at(now),
-	    .priority = 6,
-	    .trouble = text,
-	    .why = {.word = TIMELINE_SAID, .cause = (uint8_t)cause}};
-	assert_true(timeline_take(&timeline, &state, at(now)));
+	assert_true(take(now, n,
+	    (struct timeline_state){.since = at(now),
+		.priority = 6,
+		.trouble = text,
+		.why = {.word = TIMELINE_SAID, .cause = (uint8_t)cause}}));
 	return &timeline.holdings[timeline.count - 1];
 }
 
