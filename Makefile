@@ -221,7 +221,7 @@ demo: setup-demo
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all lab-programs
 	@VIPD_BUILD=$(B) /usr/bin/python3 tests/lab/demo.py
 
-# What failed because the machine was full is repeated at the end, alone.
+# What failed because the machine was overloaded is repeated at the end, alone.
 LATER := $(abspath $(B))/later
 check: setup
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all lab-programs

@@ -264,7 +264,7 @@ void find_secrets(struct doctor *doctor)
 	config_paths(&doctor->config, secret_visit, &look);
 	if (look.well)
 		finding_add(doctor, DOCTOR_FINE, "", NULL,
-		    "only root can change the configuration (files: %u), and only root and users of services "
-		    "can read or change its secrets (keys, tokens and certificates: %u)",
+		    "only root can change the configuration (files: %u), and nobody who must not can read or "
+		    "change the keys, tokens and certificates that it names (%u)",
 		    look.files, look.secrets);
 }

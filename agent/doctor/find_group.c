@@ -101,7 +101,7 @@ static void group_judge(struct doctor *doctor, const json_t *router)
 	if (members_where(group, is_lost, version, list, sizeof list))
 		finding_add(doctor, DOCTOR_WARNING, name,
 		    "see whether it runs and whether a firewall drops its hellos; if it is gone for good: "
-		    "vipctl forget NODE",
+		    "vipctl forget NODE (or --lost)",
 		    "lost: %s", list);
 	if (members_where(group, is_of_other_version, version, list, sizeof list))
 		finding_add(doctor, DOCTOR_WARNING, name, "end the upgrade",

@@ -21,7 +21,7 @@ const char import_help[] =
     "Prints the vipd.conf that does what FILE (default " KEEPALIVED_CONF ")\n"
     "does, and names each line on standard error that was dropped or changed, with why.\n"
     "FILE - is standard input.\n"
-    "Exit 0: vipd takes what is printed; 1: it, or FILE, has to be mended first.\n";
+    "Exit 0: vipd takes what is printed, and nothing is lost; 1: otherwise.\n";
 
 int command_import(const struct vipctl *ctl)
 {

@@ -28,7 +28,7 @@ const struct command commands[] = {
     {"resume", command_resume, "[ROUTER]", .options = resume_options,
 	.summary = "take part again after `drain`"},
     {"forget", command_forget, "[NODE ...]", .options = forget_options,
-	.summary = "servers that have left the group for good"},
+	.summary = "forget, on this server, others that have left the group for good"},
     {"reload", command_reload, "",
 	.summary = "read the configuration again; if it is wrong, nothing changes"},
     {"check", command_check, "", .options = check_options,

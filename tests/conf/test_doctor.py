@@ -139,7 +139,7 @@ def files(tmp_path):
 @pytest.mark.skipif(os.geteuid() != 0, reason="files of root")
 def test_secrets_that_only_root_can_read(files):
     done = subprocess.run([VIPCTL, "-s", "/nonexistent", "doctor", "-c", files / "vipd.conf", "secrets"], capture_output=True, text=True)
-    assert "only root can change the configuration (files: 2), and only root and users of services can read or change its secrets (keys, tokens and certificates: 7)" in done.stdout, done
+    assert "only root can change the configuration (files: 2), and nobody who must not can read or change the keys, tokens and certificates that it names (7)" in done.stdout, done
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="files of root")
