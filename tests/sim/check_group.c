@@ -103,7 +103,7 @@ static void check_existence(void)
 static bool is_to_clear(const struct node *node)
 {
 	int64_t at = node_when(node, node->vr.clear_at);
-	return at != NEVER && at - world.now <= CLOCKS(USEC_PER_SEC);
+	return at != NEVER && at >= world.now - SLACK_US && at - world.now <= CLOCKS(USEC_PER_SEC);
 }
 
 /* Of the address that most of them have. */

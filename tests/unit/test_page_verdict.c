@@ -137,9 +137,9 @@ static void test_next(void **state)
 {
 	(void)state;
 	make("k8s-node02", "apiserver: refused");
-	const json_t *next = json_object_get(group(), "next");
+	json_t *next = json_object_get(group(), "next");
 	assert_string_equal(shown_of_router("next"), "k8s-node02");
-	json_object_set_new((json_t *)next, "health", json_string("failing"));
+	json_object_set_new(next, "health", json_string("failing"));
 	judge_again();
 	assert_string_equal(shown_of_router("next"), "nobody: k8s-node02 is failing");
 	assert_string_equal(shown_of_router("next_grade"), "bad");
