@@ -83,7 +83,7 @@ static const char *find_word(const char *text, const char *pattern)
 	return NULL;
 }
 
-/* Whether a run of these characters, as long as it is, is a virtual address. */
+/* Whether a whole run of these characters is a virtual address. */
 static bool names_virtual(const struct config *config, const char *text, const char *characters)
 {
 	for (text += strcspn(text, characters); *text; text += strcspn(text, characters)) {

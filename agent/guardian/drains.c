@@ -75,8 +75,7 @@ static void tell_kept(const char *name, const struct board_router *drain)
 	if (drain->drained_for_shutdown)
 		log_router(LOG_LEVEL_NOTICE, name,
 		    "still drained, because vipd-drain.service was stopped: it holds nothing until that is "
-		    "started "
-		    "(or vipctl resume %s)",
+		    "started (or vipctl resume %s)",
 		    name);
 	else
 		log_router(LOG_LEVEL_NOTICE, name,

@@ -267,16 +267,16 @@ static void look_at_interface(struct reading *reading, const struct config_route
 	}
 }
 
-static void look_for_interface(
-    struct reading *reading, const struct config_router *router, const char *key, const char *name)
+/* What the router is without it: `effect`. */
+static void look_for_interface(struct reading *reading, const struct config_router *router, const char *key,
+    const char *name, const char *effect)
 {
-	bool own = name == router->id.interface;
 	if (if_nametoindex(name))
 		return;
 	config_errors_add(&reading->warnings,
 	    "%s: warning: virtual router %s: %s = \"%s\": there is no such interface yet; it is %s until "
 	    "there is one (`ip -br link` lists them)\n",
-	    reading->config.path, router->name, key, name, own ? "in fault" : "unhealthy");
+	    reading->config.path, router->name, key, name, effect);
 }
 
 static bool has_address(const struct ifaddrs *at, const char *interface, const struct address *address)
@@ -307,9 +307,9 @@ static void look_for_source(struct reading *reading, const struct config_router 
 
 static void look_at_links(struct reading *reading, const struct config_router *router)
 {
-	look_for_interface(reading, router, "interface", router->id.interface);
+	look_for_interface(reading, router, "interface", router->id.interface, "in fault");
 	for (unsigned i = 0; i < router->track_count; i++)
-		look_for_interface(reading, router, "track_interfaces", router->track[i]);
+		look_for_interface(reading, router, "track_interfaces", router->track[i], "unhealthy");
 	look_for_source(reading, router);
 	look_at_interface(reading, router);
 }
@@ -395,8 +395,7 @@ int trial_run(const char *path, bool print)
 	}
 	if (geteuid() != 0)
 		fputs("vipd: whether this machine has the user, programs, certificates and keys was not "
-		      "checked: only root "
-		      "can look\n",
+		      "checked: only root can look\n",
 		    stderr);
 	if (print)
 		config_print(config, stdout);

@@ -235,8 +235,10 @@ static const char *stranger_of(const json_t *router)
 	{
 		const char *address = json_string_value(stranger);
 		bool is_member = false;
-		json_array_foreach(json_object_get(group, "members"), k, member) is_member |=
-		    strcmp(member_text(member, "address"), address) == 0;
+		json_array_foreach(json_object_get(group, "members"), k, member)
+		{
+			is_member |= strcmp(member_text(member, "address"), address) == 0;
+		}
 		if (!is_member)
 			return address;
 	}
