@@ -226,7 +226,7 @@ static void check_check(struct report *report, const struct config *config, unsi
 		report_field(report, check->name, check, "name",
 		    "is too long: its second question is called so with -etcd behind it; write at most %zu "
 		    "characters",
-		    sizeof check->name - sizeof "-etcd");
+		    CONFIG_FIRST_NAME_MAX - 1);
 	if (check->cert.path[0] && !check->key.path[0])
 		report_field(report, check->cert.path, check, "cert",
 		    "is of no use without its private key; write key = … too");

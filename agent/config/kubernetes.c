@@ -54,9 +54,8 @@ static void write_url(struct config_check *check, const char *question)
 
 bool config_second_name(const char *first, char second[static CONFIG_NAME_MAX])
 {
-	int room = CONFIG_NAME_MAX - sizeof "-etcd";
-	snprintf(second, CONFIG_NAME_MAX, "%.*s-etcd", room, first);
-	return strlen(first) <= (size_t)room;
+	snprintf(second, CONFIG_NAME_MAX, "%.*s-etcd", (int)CONFIG_FIRST_NAME_MAX - 1, first);
+	return strlen(first) < CONFIG_FIRST_NAME_MAX;
 }
 
 static void complete(struct config *config, struct config_check *first)

@@ -29,15 +29,16 @@ static bool is_name_of_other(const struct import *import, const struct node *nod
 	return false;
 }
 
-/* With a number behind it, if another one has it. */
-static const char *name_free(
-    struct import *import, const struct node *node, char right[static CONFIG_NAME_MAX], bool is_taken)
+/* Cut to what has room, and with a number behind it, if another one has it. */
+static const char *name_free(struct import *import, const struct node *node,
+    char right[static CONFIG_NAME_MAX], size_t room, bool is_taken)
 {
 	char number[16] = "";
-	size_t size = strlen(right);
+	size_t size = strnlen(right, room - 1);
+	right[size] = '\0';
 	for (unsigned i = 2; is_taken || is_name_of_other(import, node, right); i++, is_taken = false) {
 		size_t length = (size_t)snprintf(number, sizeof number, "-%u", i);
-		size_t at = size + length < CONFIG_NAME_MAX ? size : CONFIG_NAME_MAX - 1 - length;
+		size_t at = size + length < room ? size : room - 1 - length;
 		memcpy(right + at, number, length + 1);
 	}
 	return obstack_copy0(&import->memory, right, strlen(right));
@@ -53,7 +54,7 @@ const char *import_name(struct import *import, struct node *node)
 		    isascii(name[size]) && (isalnum((unsigned char)name[size]) || strchr("._-", name[size]));
 		right[size] = fits ? name[size] : '-';
 	}
-	const char *found = name_free(import, node, right, false);
+	const char *found = name_free(import, node, right, sizeof right, false);
 	if (strcmp(found, name) != 0)
 		note(import, node, "changed: here its name is \"%s\"", found);
 	return found;
@@ -69,19 +70,29 @@ static bool is_name_of_second(const struct import *import, const char *name)
 	return false;
 }
 
+static void rename_check(struct import *import, struct check *check, bool is_taken, const char *why)
+{
+	char right[CONFIG_NAME_MAX];
+	size_t room = check->type == CHECK_KUBERNETES ? CONFIG_FIRST_NAME_MAX : sizeof right;
+	snprintf(right, sizeof right, "%s", check->printed_name);
+	check->printed_name = name_free(import, check->origin, right, room, is_taken);
+	note(import, check->origin, "changed: here its name is \"%s\", since %s", right, why);
+}
+
 void import_second_names(struct import *import)
 {
+	char second[CONFIG_NAME_MAX];
 	for (unsigned i = 0; i < import->check_count; i++) {
 		struct check *check = &import->checks[i];
-		char right[CONFIG_NAME_MAX];
-		if (!is_name_of_second(import, check->printed_name))
-			continue;
-		snprintf(right, sizeof right, "%s", check->printed_name);
-		check->printed_name = name_free(import, check->origin, right, true);
-		note(import, check->origin,
-		    "changed: here its name is \"%s\", since a check of type kubernetes has the other one "
-		    "for its second question",
-		    right);
+		if (check->type == CHECK_KUBERNETES && !config_second_name(check->printed_name, second))
+			rename_check(import, check, false,
+			    "a check of type kubernetes needs room for the name of its second question");
+	}
+	for (unsigned i = 0; i < import->check_count; i++) {
+		struct check *check = &import->checks[i];
+		if (is_name_of_second(import, check->printed_name))
+			rename_check(import, check, true,
+			    "a check of type kubernetes has the other one for its second question");
 	}
 }
 

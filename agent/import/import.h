@@ -161,7 +161,8 @@ bool script_read(struct import *import, struct node *node, struct check *check);
 
 /* checks.c: the name of a block as vipd takes it, which is noted if it is another one. */
 const char *import_name(struct import *import, struct node *node);
-/* Gives those another name that are called like the second question of a check of type kubernetes. */
+/* Gives another name to checks of type kubernetes whose name is too long for that of their second question,
+ * and to those that are called like such a question. */
 void import_second_names(struct import *import);
 void import_script(struct import *import, struct node *node);
 void import_process(struct import *import, struct node *node);

@@ -256,7 +256,10 @@ __attribute__((format(printf, 2, 3))) void config_errors_add(
 /* The first lines of a text of errors, and how many more there are: whole ones, as many as fit. */
 void config_errors_shorten(const char *text, char *out, size_t room);
 
-/* How the second question of a check of type kubernetes is called. Returns false if that is too long. */
+#define CONFIG_FIRST_NAME_MAX (CONFIG_NAME_MAX - (sizeof "-etcd" - 1))
+
+/* How the second question of a check of type kubernetes is called. Returns false if that is too long, because
+ * the name of the check does not fit into CONFIG_FIRST_NAME_MAX bytes. */
 bool config_second_name(const char *first, char second[static CONFIG_NAME_MAX]);
 
 /*
