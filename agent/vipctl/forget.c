@@ -36,17 +36,17 @@ static int forget(const struct vipctl *ctl, const char *who, int64_t *count)
 	return EXIT_FINE;
 }
 
-/* A name counts for all virtual routers, and two servers may have the same one. */
-static void add_name(json_t *names, const char *node)
+/* A name counts for all virtual routers, and two servers may have the same one. False: it is not UTF-8. */
+static bool add_name(json_t *names, const char *node)
 {
 	size_t i;
 	json_t *name;
 	json_array_foreach(names, i, name)
 	{
 		if (strcmp(json_string_value(name), node) == 0)
-			return;
+			return true;
 	}
-	json_array_append_new(names, json_string(node));
+	return json_array_append_new(names, json_string(node)) == 0;
 }
 
 static int add_lost(const struct vipctl *ctl, json_t *names)
@@ -91,14 +91,16 @@ int command_forget(const struct vipctl *ctl)
 	bool lost = option_value(ctl, OPTION_LOST) != NULL;
 	if (!lost && !ctl->word_count)
 		usage_error("forget needs an argument: NODE, or --lost");
-	int result = lost ? add_lost(ctl, names) : EXIT_FINE;
 	for (int i = 0; i < ctl->word_count; i++)
-		add_name(names, ctl->words[i]);
+		if (!add_name(names, ctl->words[i]))
+			usage_error(
+			    "forget: argument %d is not UTF-8, so it is not the name of a server", i + 1);
+	int result = lost ? add_lost(ctl, names) : EXIT_FINE;
 	if (result == EXIT_FINE)
 		result = forget_all(ctl, names, &count);
 	if (ctl->json && (count || result == EXIT_FINE))
 		printf("{\"forgotten\":%lld}\n", (long long)count);
-	else if (result == EXIT_FINE && !json_array_size(names))
+	else if (result == EXIT_FINE && lost && !json_array_size(names))
 		puts("no server is lost");
 	json_decref(names);
 	return result;

@@ -57,6 +57,8 @@ def test_forget(agent):
     assert done.returncode == 0 and done.stdout == '{"forgotten":1}\n'
     done = agent.run("forget")
     assert done.returncode == 2 and "NODE, or --lost" in done.stderr and len(asked) == 2
+    done = agent.run("forget", "k8s-node03", b"\xff")
+    assert done.returncode == 2 and "argument 2 is not UTF-8" in done.stderr and not done.stdout and len(asked) == 2
 
 
 def test_forget_several(agent):
