@@ -58,7 +58,6 @@ bool host_default_interface(char name[static IF_NAMESIZE])
 
 /* ---- addresses ---- */
 
-/* The length of a prefix of IPv4 counts the 96 bits before the address, too. */
 static bool read_address(const struct ifaddrs *entry, struct address *address, unsigned *length)
 {
 	struct address mask;
@@ -67,25 +66,17 @@ static bool read_address(const struct ifaddrs *entry, struct address *address, u
 		return false;
 	bool ipv4 = address_is_ipv4(address);
 	const uint8_t *bytes = mask.in6.s6_addr + (ipv4 ? 12 : 0);
-	*length = ipv4 ? 96 : 0;
+	*length = 0;
 	for (size_t i = 0; i < (ipv4 ? 4 : 16); i++)
 		*length += (unsigned)__builtin_popcount(bytes[i]);
 	return true;
-}
-
-static bool shares_prefix(const struct address *a, const struct address *b, unsigned length)
-{
-	unsigned bytes = length / 8, bits = length % 8;
-	if (memcmp(a, b, bytes) != 0)
-		return false;
-	return !bits || !((a->in6.s6_addr[bytes] ^ b->in6.s6_addr[bytes]) >> (8 - bits));
 }
 
 /* An address of this machine. */
 struct local {
 	const char *interface;
 	struct address address;
-	unsigned length; /* of its prefix */
+	unsigned length; /* of its prefix; of IPv4 at most 32 */
 };
 
 struct sought {
@@ -119,7 +110,8 @@ static bool is_of_family(const struct local *local, const struct sought *sought)
 {
 	return !strcmp(local->interface, sought->interface) &&
 	       address_is_ipv4(&local->address) == (sought->family == AF_INET) &&
-	       !address_is_link_local(&local->address) && local->length < 128;
+	       !address_is_link_local(&local->address) &&
+	       local->length < (sought->family == AF_INET ? 32 : 128);
 }
 
 static bool is_same(const struct local *local, const struct sought *sought)
@@ -130,19 +122,20 @@ static bool is_same(const struct local *local, const struct sought *sought)
 static bool is_near(const struct local *local, const struct sought *sought)
 {
 	return !strcmp(local->interface, sought->interface) &&
-	       shares_prefix(&local->address, sought->address, local->length);
+	       address_in_prefix(sought->address, &local->address, local->length);
 }
 
 /* All bits of it behind the prefix are zero, or in IPv4 one. */
 static bool has_as_end(const struct local *local, const struct sought *sought)
 {
 	bool zeros = true, ones = address_is_ipv4(sought->address);
-	for (unsigned i = local->length; i < 128; i++) {
+	unsigned length = local->length + (address_is_ipv4(&local->address) ? 96 : 0);
+	for (unsigned i = length; i < 128; i++) {
 		bool one = sought->address->in6.s6_addr[i / 8] >> (7 - i % 8) & 1;
 		zeros &= !one;
 		ones &= one;
 	}
-	return is_near(local, sought) && local->length < 127 && (zeros || ones);
+	return is_near(local, sought) && length < 127 && (zeros || ones);
 }
 
 bool host_prefix(const char *interface, uint8_t family, struct address *address, unsigned *length)

@@ -12,8 +12,8 @@
 /* The interface of the default route, of IPv6 if there is one, else of IPv4; false: there is none. */
 bool host_default_interface(char name[static IF_NAMESIZE]);
 
-/* A global address of the interface, of AF_INET or AF_INET6, and the length of its prefix (of IPv4 with the
- * 96 bits before it); false: it has none. */
+/* A global address of the interface, of AF_INET or AF_INET6, and the length of its prefix; false: it has
+ * none. */
 bool host_prefix(const char *interface, uint8_t family, struct address *address, unsigned *length);
 
 /* Whether it is an address of this host; else whether it lies in a prefix of the interface. */

@@ -129,7 +129,7 @@ static void choose_ipv6(struct survey *survey, struct address prefix, unsigned l
 /* Of IPv4 the last ones of the prefix: those that are handed out mostly begin at the other end. */
 static void choose_ipv4(struct survey *survey, struct address prefix, unsigned length)
 {
-	uint32_t hosts = UINT32_MAX >> (length - 96);
+	uint32_t hosts = UINT32_MAX >> length;
 	uint32_t network = end_of(&prefix) & ~hosts, broadcast = network | hosts;
 	for (unsigned i = 1; i <= SURVEY_ADDRESSES_MAX && broadcast - i > network; i++)
 		add_candidate(survey, &prefix, broadcast - i);
@@ -146,7 +146,7 @@ static void choose_candidates(struct plan *plan)
 		survey->addresses[survey->address_count++].address = plan->address;
 	else if (host_prefix(plan->interface, AF_INET6, &prefix, &length) && length <= 112)
 		choose_ipv6(survey, prefix, length);
-	else if (host_prefix(plan->interface, AF_INET, &prefix, &length) && length <= 96 + 30)
+	else if (host_prefix(plan->interface, AF_INET, &prefix, &length) && length <= 30)
 		choose_ipv4(survey, prefix, length);
 }
 
