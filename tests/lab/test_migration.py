@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ import keepalived
 from basics import BUILD, VIP, VIP_IPV4, wait_for
 
 VRID, INTERVAL_MS, HIGHEST = 100, 200, 254
+SKEW_MS = INTERVAL_MS * (256 - 120) / 256  # a keepalived that is stopped as holder leaves the address to nobody for this long
 pytestmark = pytest.mark.skipif(not keepalived.installed, reason="keepalived is not installed")
 
 
@@ -97,10 +99,11 @@ def servers_of_version_2(lab):
 
 
 class Watch:
-    """Whether the address was nowhere for a moment, as the kernels say."""
+    """How long the address was nowhere, as the kernels say. A moment is right: keepalived removes it when it hears the advert that
+    vipd sends before it asks for the address."""
 
     def __init__(self, lab):
-        self.lab, self.gaps, self.ended = lab, 0, threading.Event()
+        self.lab, self.longest_ms, self.ended = lab, 0, threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
 
     def __enter__(self):
@@ -108,9 +111,13 @@ class Watch:
         return self
 
     def run(self):
+        seen = time.monotonic()
         while not self.ended.wait(0.002):
-            # twice: while the servers are looked at one by one, it may move to one that has been looked at
-            self.gaps += not self.lab.holders() and not self.lab.holders()
+            begin = time.monotonic()
+            if self.lab.holders():
+                seen = time.monotonic()
+            else:
+                self.longest_ms = max(self.longest_ms, 1000 * (begin - seen))
 
     def __exit__(self, *_):
         self.ended.set()
@@ -147,7 +154,8 @@ def they_move_back(lab, servers, probe):
     third.move_back()
     second.move_back()
     assert "NOT DRAINED" in first.node.vipctl("drain", check=False).stderr
-    assert "now held by" in first.node.vipctl("drain", "--force").stdout
+    done = first.node.vipctl("drain", "--force", check=False)  # until somebody takes it, if that takes a while
+    assert "now held by" in done.stdout or "NOBODY TOOK OVER" in done.stderr, done
     lab.wait_holder(second.node)
     wait_for("the client is served by keepalived", probe.answered_by, lambda name: name == second.node.name)
 
@@ -159,7 +167,7 @@ def test_no_request_is_lost_on_the_way_from_keepalived(lab, servers, probe):
         adverts_are_faster(servers)
         they_move_back(lab, servers, probe)
     seen = probe.mark()
-    assert watch.gaps == 0, "nobody had the address"
+    assert watch.longest_ms < SKEW_MS, "nobody had the address"
     assert seen["requests"]["lost"] == 0, seen
     servers[0].move_back()
     lab.wait_holder(servers[0].node)
