@@ -167,7 +167,7 @@ def test_no_request_is_lost_on_the_way_from_keepalived(lab, servers, probe):
         adverts_are_faster(servers)
         they_move_back(lab, servers, probe)
     seen = probe.mark()
-    assert watch.longest_ms < SKEW_MS, "nobody had the address"
+    assert watch.longest_ms < SKEW_MS / 2, "nobody had the address"
     assert seen["requests"]["lost"] == 0, seen
     servers[0].move_back()
     lab.wait_holder(servers[0].node)
