@@ -30,8 +30,8 @@ static const struct key router_keys[] = {
 	    .example = ADDRESSES_EXAMPLE, .refuse_address = refuse_virtual,
 	    .wrong = "write an address of the prefix that the interface is in, as in \"192.0.2.100\" or "
 		     "\"2001:db8::100\""}},
-    {"priority", &type_number, FIELD(config_router, priority), .example = "100", .min = CONFIG_PRIORITY_MIN,
-	.max = CONFIG_PRIORITY_MAX,
+    {"priority", &type_number, FIELD(config_router, priority), .example = "100", .min = VRRP_PRIORITY_MIN,
+	.max = VRRP_PRIORITY_MAX,
 	.note = "1..31 is the band of unhealthy routers, 255 is reserved for the owner of the address"},
     {"advert_interval", &type_duration, FIELD(config_router, advert_interval_us), .example = "\"100ms\"",
 	.min = 10 * MS, .max = 40950 * MS, .step = 10 * MS},
@@ -83,7 +83,7 @@ static const struct key router_keys[] = {
 
 static const struct config_router router_defaults = {
     .id.family = AF_INET6,
-    .priority = CONFIG_PRIORITY_DEFAULT,
+    .priority = VRRP_PRIORITY_DEFAULT,
     .preempt = true,
     .advert_interval_us = 100 * MS,
     .reset_connections = true,

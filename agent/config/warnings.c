@@ -270,7 +270,7 @@ static void warn_of_idle(
 		bool idle;
 		const char *key, *why;
 	} idle[] = {
-	    {weighs && router->priority == CONFIG_PRIORITY_MIN, "weight",
+	    {weighs && router->priority == VRRP_PRIORITY_MIN, "weight",
 		"priority is the lowest of healthy routers already, and cannot be lowered"},
 	    {router->when_unhealthy != UNHEALTHY_DEMOTE && weighs && !must && !router->track_count,
 		"when_unhealthy",

@@ -134,7 +134,7 @@ void import_group(struct import *import, struct node *node)
  */
 void import_weights(struct import *import, struct router *router)
 {
-	int before = router->priority ? router->priority : CONFIG_PRIORITY_DEFAULT;
+	int before = router->priority ? router->priority : VRRP_PRIORITY_DEFAULT;
 	int most = before, least = before;
 	for (unsigned i = 0; i < router->use_count; i++) {
 		struct use *use = &router->uses[i];
@@ -146,15 +146,15 @@ void import_weights(struct import *import, struct router *router)
 		}
 	}
 	if (most != before) {
-		router->priority = most < CONFIG_PRIORITY_MAX ? most : CONFIG_PRIORITY_MAX;
+		router->priority = most < VRRP_PRIORITY_MAX ? most : VRRP_PRIORITY_MAX;
 		note(import, router->origin,
 		    "changed: the priority is %d, with the weights above 0 in it%s, and a check that fails "
 		    "takes its weight away",
-		    router->priority, most > CONFIG_PRIORITY_MAX ? " as far as there is room" : "");
+		    router->priority, most > VRRP_PRIORITY_MAX ? " as far as there is room" : "");
 	}
-	if (least < CONFIG_PRIORITY_MIN && least < before)
+	if (least < VRRP_PRIORITY_MIN && least < before)
 		note(import, router->origin,
 		    "changed: with all weights the priority would be %d; here weights never take it below "
 		    "%d, so servers may come out equal",
-		    least, CONFIG_PRIORITY_MIN);
+		    least, VRRP_PRIORITY_MIN);
 }

@@ -31,14 +31,14 @@ static void take_priority(struct import *import, struct router *router, struct n
 	if (!read_whole(import, node, 1, 1, 255, &router->priority))
 		return;
 	int given = router->priority;
-	router->priority = given < CONFIG_PRIORITY_MIN	 ? CONFIG_PRIORITY_MIN
-			   : given > CONFIG_PRIORITY_MAX ? CONFIG_PRIORITY_MAX
-							 : given;
-	if (given < CONFIG_PRIORITY_MIN)
+	router->priority = given < VRRP_PRIORITY_MIN   ? VRRP_PRIORITY_MIN
+			   : given > VRRP_PRIORITY_MAX ? VRRP_PRIORITY_MAX
+						       : given;
+	if (given < VRRP_PRIORITY_MIN)
 		note(import, node,
 		    "changed: 1 to 31 are for unhealthy routers; give each server another one from %d up",
-		    CONFIG_PRIORITY_MIN);
-	else if (given > CONFIG_PRIORITY_MAX)
+		    VRRP_PRIORITY_MIN);
+	else if (given > VRRP_PRIORITY_MAX)
 		note(import, node, "changed: 255 is for who owns the address, and nobody does here");
 }
 

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-#define HEALTHY_PRIORITY_MIN	32 /* vipd.conf(5), priority */
-#define RECOVERING_PRIORITY_MIN 17
-#define STATUS_DELAY_MS		500 /* between the agent's look and ours, generously */
+#include "vipd/priority.h"
+
+#define STATUS_DELAY_MS 500 /* between the agent's look and ours, generously */
 
 const char *member_text(const json_t *object, const char *key)
 {
@@ -86,7 +86,7 @@ bool holder_is_unhealthy(const json_t *router)
 	int64_t priority = member_number(json_object_get(router, "active_router"), "priority");
 	switch (router_holder(router)) {
 	case HOLDER_SELF: return !member_true(router, "healthy");
-	case HOLDER_OTHER: return priority < HEALTHY_PRIORITY_MIN;
+	case HOLDER_OTHER: return priority < VRRP_PRIORITY_MIN;
 	default: return false;
 	}
 }
@@ -96,7 +96,7 @@ bool holder_is_recovering(const json_t *router)
 	int64_t priority = member_number(json_object_get(router, "active_router"), "priority");
 	if (router_holder(router) == HOLDER_SELF)
 		return is_recovering(router);
-	return holder_is_unhealthy(router) && priority >= RECOVERING_PRIORITY_MIN;
+	return holder_is_unhealthy(router) && priority > VRRP_FAILING_MAX;
 }
 
 enum holder router_holder(const json_t *router)

@@ -74,9 +74,9 @@ static void read_options(const struct vipctl *ctl, struct plan *plan)
 	plan->asks = !option_value(ctl, OPTION_YES) && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	plan->vrid = option_number(ctl, OPTION_VRID, "vrid", 1, 255);
 	plan->priority =
-	    option_number(ctl, OPTION_PRIORITY, "priority", CONFIG_PRIORITY_MIN, CONFIG_PRIORITY_MAX);
+	    option_number(ctl, OPTION_PRIORITY, "priority", VRRP_PRIORITY_MIN, VRRP_PRIORITY_MAX);
 	if (!plan->priority)
-		plan->priority = CONFIG_PRIORITY_DEFAULT;
+		plan->priority = VRRP_PRIORITY_DEFAULT;
 	plan->address_given = address != NULL;
 	if (address && !address_parse(address, &plan->address))
 		usage_error("--address %s: this is not an address", address);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "vipd/address.h"
+#include "vipd/priority.h"
 
 #define CONFIG_ROUTERS_MAX   255
 #define CONFIG_LINKS_MAX     255 /* interfaces, of virtual routers and tracked ones */
@@ -29,10 +30,7 @@
 #define CONFIG_PUBLISH_MAX   8
 #define CONFIG_PORTS_MAX     16
 
-#define CONFIG_PRIORITY_MIN	32 /* of a healthy router */
-#define CONFIG_PRIORITY_MAX	254
-#define CONFIG_PRIORITY_DEFAULT 100 /* RFC 9568 section 6.1 */
-#define CONFIG_WEIGHT_MAX	(CONFIG_PRIORITY_MAX - CONFIG_PRIORITY_MIN)
+#define CONFIG_WEIGHT_MAX (VRRP_PRIORITY_MAX - VRRP_PRIORITY_MIN)
 
 #define CONFIG_NAME_MAX	     64
 #define CONFIG_INTERFACE_MAX 16 /* IFNAMSIZ */

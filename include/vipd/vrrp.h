@@ -14,16 +14,10 @@
 
 #include "vipd/address.h"
 #include "vipd/mono.h"
+#include "vipd/priority.h"
 
-#define VRRP_PRIORITY_RESIGN  0	 /* "I am leaving", RFC 9568 section 5.2.4 */
-#define VRRP_PRIORITY_KEPT    1	 /* "drained, but nobody took over": whoever can is better */
-#define VRRP_FAILING_MAX      16 /* 1..16: failing; 17..31: recovering; above: healthy */
-#define VRRP_RECOVERING_MAX   31
-#define VRRP_PRIORITY_MIN     32
-#define VRRP_PRIORITY_MAX     254
-#define VRRP_PRIORITY_DEFAULT 100
-#define VRRP_ADDRESSES_MAX    16
-#define VRRP_ANNOUNCEMENTS    5 /* at 0, 10, 50, 200 and 1000 ms */
+#define VRRP_ADDRESSES_MAX 16
+#define VRRP_ANNOUNCEMENTS 5 /* at 0, 10, 50, 200 and 1000 ms */
 
 /* How well a router is, the worst first. Each grade has a band of priorities on the wire. */
 enum vrrp_health {
