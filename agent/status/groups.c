@@ -7,36 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vipd/status.h"
-
-#define SENTENCE_MAX 1024
-
-struct judge {
-	attention_say *say;
-	void *context;
-};
-
-__attribute__((format(printf, 3, 4))) static void attention(
-    const struct judge *judge, enum attention grade, const char *format, ...)
-{
-	char text[SENTENCE_MAX];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	judge->say(judge->context, grade, text);
-}
-
-const char *router_holder_name(const json_t *status, const json_t *router)
-{
-	const json_t *active = json_object_get(router, "active_router");
-	const char *node = member_text(active, "node");
-	switch (router_holder(router)) {
-	case HOLDER_SELF: return member_text(status, "node");
-	case HOLDER_OTHER: return *node ? node : member_text(active, "address");
-	default: return NULL;
-	}
-}
+#include "status/attention.h"
 
 /* Adds ", " between elements. */
 __attribute__((format(printf, 2, 3))) static void list_add(
@@ -80,44 +51,47 @@ static void judge_successors(
 								 : state);
 	}
 	if (*why)
-		attention(judge, ATTENTION_WARNING,
+		attention_add(judge, ATTENTION_WARNING,
 		    "If %s fails, nobody can take over %s (%s). Mend one of them%s.", holder, name, why,
 		    has_drained ? ", or resume what is drained" : "");
 	else
-		attention(judge, ATTENTION_WARNING,
+		attention_add(judge, ATTENTION_WARNING,
 		    "If %s fails, nobody can take over %s: no other server has sent a hello. Is vipd running "
 		    "there, and its UDP port (group.port) open between the servers?",
 		    holder, name);
 }
 
-static void judge_split(const struct judge *judge, const json_t *router)
+/* Returns whether there was anything to say. */
+static bool judge_member(const struct judge *judge, const json_t *member)
 {
-	char actives[SENTENCE_MAX];
-	unsigned count = group_actives(router, actives, sizeof actives);
-	if (count > 1)
-		attention(judge, ATTENTION_BAD,
-		    "%u servers hold %s at once (%s): clients may reach any of them. They do not hear each "
-		    "other's adverts: look for what drops IP protocol 112 between them, and for other keys: "
-		    "vipctl doctor on each",
-		    count, member_text(router, "name"), actives);
+	const char *node = member_text(member, "node");
+	char silence[TIME_TEXT_MAX];
+	bool is_lost = !strcmp(member_text(member, "presence"), "lost"),
+	     is_overdue = member_is_overdue(member);
+	if (is_lost)
+		attention_add(judge, ATTENTION_WARNING,
+		    "%s is silent and did not say that it stops. Look there: systemctl status vipd", node);
+	else if (is_overdue)
+		attention_add(judge, ATTENTION_WARNING, "Nothing was heard of %s for %s.", node,
+		    show_duration(member_number(member, "last_seen_ms"), silence));
+	return is_lost || is_overdue;
 }
 
-static void judge_members(const struct judge *judge, const json_t *group)
+/* A server is a member of the group of each of its virtual routers: what is said of it is said once. */
+static void judge_members(const struct judge *judge, const json_t *routers)
 {
-	size_t i;
-	json_t *member;
-	json_array_foreach(json_object_get(group, "members"), i, member)
+	size_t i, k;
+	json_t *router, *member, *said = json_object();
+	json_array_foreach(routers, i, router)
 	{
-		const char *node = member_text(member, "node");
-		char silence[TIME_TEXT_MAX];
-		if (!strcmp(member_text(member, "presence"), "lost"))
-			attention(judge, ATTENTION_WARNING,
-			    "%s is silent and did not say that it stops. Look there: systemctl status vipd",
-			    node);
-		else if (member_is_overdue(member))
-			attention(judge, ATTENTION_WARNING, "Nothing was heard of %s for %s.", node,
-			    show_duration(member_number(member, "last_seen_ms"), silence));
+		json_array_foreach(json_object_get(json_object_get(router, "group"), "members"), k, member)
+		{
+			const char *node = member_text(member, "node");
+			if (!json_object_get(said, node) && judge_member(judge, member))
+				json_object_set_new(said, node, json_true());
+		}
 	}
+	json_decref(said);
 }
 
 static void judge_holder(
@@ -129,33 +103,33 @@ static void judge_holder(
 	    router_holder(router) == HOLDER_FOREIGN)
 		return;
 	if (member_number(group, "can_take_over"))
-		attention(judge, ATTENTION_BAD,
+		attention_add(judge, ATTENTION_BAD,
 		    "Nobody holds %s at this moment: %s is about to take over. If this stays, look there: "
 		    "vipctl status",
 		    name, member_text(next, "node"));
 	else
-		attention(judge, ATTENTION_BAD,
+		attention_add(judge, ATTENTION_BAD,
 		    "Nobody holds %s, and nobody can take it: mend the checks of a server, resume one that "
-		    "is "
-		    "drained, or start vipd on another one.",
+		    "is drained, or start vipd on another one.",
 		    name);
 }
 
 void attention_find_groups(const json_t *status, attention_say *say, void *context)
 {
-	const struct judge judge = {say, context};
+	const struct judge judge = {say, context, engine_is_silent(status)};
 	const json_t *routers = json_object_get(status, "virtual_routers");
 	size_t i;
 	json_t *router;
-	bool stale = engine_is_silent(status);
 	json_array_foreach(routers, i, router)
 	{
-		const json_t *group = json_object_get(router, "group");
-		judge_split(&judge, router);
-		if (!stale) /* else what stands there is old */
-			judge_holder(&judge, status, router, group);
-		judge_members(&judge, group);
-		if (!stale)
-			judge_successors(&judge, router, router_holder_name(status, router), group);
+		if (!judge.stale)
+			judge_holder(&judge, status, router, json_object_get(router, "group"));
+	}
+	judge_members(&judge, routers);
+	json_array_foreach(routers, i, router)
+	{
+		if (!judge.stale)
+			judge_successors(&judge, router, router_holder_name(status, router),
+			    json_object_get(router, "group"));
 	}
 }

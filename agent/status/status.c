@@ -86,7 +86,7 @@ bool holder_is_unhealthy(const json_t *router)
 	int64_t priority = member_number(json_object_get(router, "active_router"), "priority");
 	switch (router_holder(router)) {
 	case HOLDER_SELF: return !member_true(router, "healthy");
-	case HOLDER_OTHER: return priority < VRRP_PRIORITY_MIN;
+	case HOLDER_OTHER: return priority < VRRP_PRIORITY_MIN && !holder_is_drained(router);
 	default: return false;
 	}
 }

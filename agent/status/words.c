@@ -22,10 +22,27 @@ const char *show_duration(int64_t ms, char out[static TIME_TEXT_MAX])
 	return out;
 }
 
+/* Of who was heard as Active: its node, its address if it has not said that. */
+static const char *active_name(const json_t *router)
+{
+	const json_t *active = json_object_get(router, "active_router");
+	const char *node = member_text(active, "node");
+	return *node ? node : member_text(active, "address");
+}
+
+const char *router_holder_name(const json_t *status, const json_t *router)
+{
+	switch (router_holder(router)) {
+	case HOLDER_SELF: return member_text(status, "node");
+	case HOLDER_OTHER: return active_name(router);
+	default: return NULL;
+	}
+}
+
 const char *router_holder_text(const json_t *router, char out[static HOLDER_TEXT_MAX])
 {
 	const json_t *active = json_object_get(router, "active_router");
-	const char *node = member_text(active, "node"), *name = *node ? node : member_text(active, "address");
+	const char *name = active_name(router);
 	char silence[TIME_TEXT_MAX];
 	switch (router_holder(router)) {
 	case HOLDER_SELF: snprintf(out, HOLDER_TEXT_MAX, "this node"); break;

@@ -61,14 +61,13 @@ bool router_is_active(const json_t *router);
 /* Drained, but nobody took over: it keeps the address. */
 bool router_is_kept(const json_t *router);
 
+/* Another server keeps it, healthy and drained as it says, because nobody took over from it. */
+bool holder_is_drained(const json_t *router);
+
 /* This node holds it and is not healthy, or the holder that was heard advertises a priority of those who are
- * not; whether it recovers. */
+ * not, and not because it is drained; whether it recovers. */
 bool holder_is_unhealthy(const json_t *router);
 bool holder_is_recovering(const json_t *router);
-
-/* Another server keeps it, healthy and drained as it says, because nobody took over from it. By its priority
- * it is unhealthy. */
-bool holder_is_drained(const json_t *router);
 
 /*
  * Why several may answer for the address, or none hear each other, by what was refused most since the
@@ -153,5 +152,5 @@ enum attention { ATTENTION_BAD, ATTENTION_WARNING };
 /* Called with each thing that needs attention, and what to do about it: one line, any characters. */
 typedef void attention_say(void *context, enum attention grade, const char *text);
 void attention_find(const json_t *status, attention_say *say, void *context);
-/* The same of each group as a whole: nobody holds the address, several do, or nobody else could. */
+/* The same of each group as a whole: nobody holds the address, a server is silent, or nobody else could. */
 void attention_find_groups(const json_t *status, attention_say *say, void *context);

@@ -246,3 +246,10 @@ def kept(status):
 
 def taken_by(priority):
     return lambda status: backup(status)["active_router"].update(priority=priority)
+
+
+def kept_by_another(status, **more):
+    """k8s-node02 is drained, and nobody took over from it."""
+    backup(status)["active_router"].update(priority=1, address=member(2)["address"], node="k8s-node02")
+    grouped(status, member(2, state="active", drained=True, can_take_over=False, **more), can_take_over=0, following=None)
+    status["virtual_routers"][0]["group"]["members"][0]["state"] = "backup"

@@ -17,7 +17,7 @@ import pytest
 
 from basics import wait_for
 from fake_agent import (
-    VIPCTL, Agent, agent, backup, check_fails, engine_hangs, grouped, healthy_status, holder_unknown, holding, member, unhealthy)
+    VIPCTL, Agent, agent, backup, check_fails, engine_hangs, grouped, healthy_status, holder_unknown, holding, kept_by_another, member, unhealthy)
 from terminal import Terminal
 
 KEYS = "d drain  r resume  e events  q quit"
@@ -147,6 +147,10 @@ def test_old_news_is_not_green(group):
         assert is_drawn("33")
         group.status["virtual_routers"][0]["group"]["members"][1].update(state="active", state_ms=400)
         terminal.shows("api: held by k8s-node02; ")
+        group.status.update(healthy_status())
+        kept_by_another(group.status)
+        terminal.shows("the holder is drained, and no other server takes over: k8s-node02")
+        assert is_drawn("33")
         group.status.update(healthy_status())
         unhealthy(group.status)
         terminal.shows("the holder is unhealthy: this node")

@@ -12,7 +12,7 @@ from terminal import Terminal
 from fake_agent import (
     VIP, VIPCTL, address_elsewhere, address_left, address_missing, address_unknown, agent, at, backup, certificate,
     certificate_expired, certificate_without_vip, check_fails, check_not_allowed, check_recovers, conflict, engine_hangs, fault,
-    foreign_group, grouped, holder_silent, holder_unknown, kept, keys_differ, member, not_started, taken_by, unhealthy)
+    foreign_group, grouped, holder_silent, holder_unknown, kept, kept_by_another, keys_differ, member, not_started, taken_by, unhealthy)
 
 
 def test_all_is_well(agent):
@@ -29,6 +29,7 @@ def test_all_is_well(agent):
     (lambda status: conflict(status, auth_bad_mac=1, auth_stale=744), "Most likely: adverts were refused (auth_stale): the clocks differ"),
     (lambda status: conflict(status, auth_bad_mac=7, unknown_peer=7), "Most likely: adverts were refused (auth_bad_mac): the keys differ"),
     (conflict, "Find that host (a vipd that was killed, a MetalLB or kube-vip speaker"),
+    (lambda status: grouped(status, member(2, state="active", state_ms=60000)), "2 servers hold api at once (k8s-node01, k8s-node02)"),
     (engine_hangs, "the engine does not respond (last sign of life 5.2s ago)"),
     (address_missing, "ACTIVE WITHOUT ITS ADDRESS"),
     (address_elsewhere, "ACTIVE WITHOUT ITS ADDRESS"),
@@ -74,14 +75,9 @@ def test_the_group(agent):
 
 def test_a_holder_that_is_drained(agent):
     """Nobody took over from it. By its priority it is unhealthy, and by what it says it is not."""
-    taken_by(1)(agent.status)
-    address = member(2)["address"]
-    agent.status["virtual_routers"][0]["active_router"].update(address=address, node="k8s-node02")
-    keeps = {"state": "active", "drained": True, "can_take_over": False}
     for more, status, check in (({}, "! api: the holder is drained, and no other server takes over: k8s-node02 (priority 1)", (1, "WARNING")),
                                 ({"health": "failing"}, "! api: the holder is unhealthy: k8s-node02 (priority 1)", (2, "CRITICAL"))):
-        grouped(agent.status, member(2, **keeps, **more))
-        agent.status["virtual_routers"][0]["group"]["members"][0]["state"] = "backup"
+        kept_by_another(agent.status, **more)
         assert status in agent.run("status").stdout.replace("\n  ", " "), agent.run("status").stdout
         done = agent.run("check")
         assert (done.returncode, done.stdout.split(":")[0]) == check, done.stdout

@@ -11,7 +11,7 @@ import pytest
 
 from fake_agent import (
     CAPTURE, VIPCTL, address_left, agent, at, backup, check_recovers, drained, foreign_group, grouped, healthy_status,
-    holder_unknown, kept, member, taken_by)
+    holder_unknown, kept, kept_by_another, member, taken_by)
 from test_command_line import commands
 
 
@@ -101,6 +101,13 @@ def test_drain_says_who_holds_it_now(agent):
     done = agent.run("drain", "api")
     assert done.returncode == 0 and done.stdout == "api: drained, now held by fe80::12 (priority 120)\n"
     assert agent.run("-o", "json", "drain").stdout == '{"drained": true, "routers": ["api"]}\n'
+
+
+def test_drain_while_another_server_keeps_it(agent):
+    """That one is drained, too, and healthy: its priority says nothing of its checks."""
+    drain(agent, drained, address_left, kept_by_another)
+    done = agent.run("drain")
+    assert (done.returncode, done.stdout) == (0, "api: drained, now held by k8s-node02 (priority 1)\n"), done
 
 
 @pytest.mark.parametrize("steps, says", [

@@ -132,6 +132,81 @@ static void test_unhealthy_holder(void **state)
 	assert_holder("k8s-node01", "bad");
 }
 
+/* Nobody took over from it: by its priority it is unhealthy, by what it says it is not. */
+static void test_drained_holder(void **state)
+{
+	(void)state;
+	make("k8s-node02", "");
+	set_member(0, "backup", 9000, 0);
+	set_member(1, "active", 9000, 100);
+	json_object_set_new(router(), "state", json_string("backup"));
+	json_object_set_new(router(), "active_router",
+	    json_pack("{s:s, s:s, s:i, s:i, s:b}", "address", "fe80::12", "node", "k8s-node02", "priority", 1,
+		"last_seen_ms", 50, "self", 0));
+	json_object_set_new(router(), "addresses", json_array());
+	json_object_set_new(member(1), "drained", json_true());
+	judge_again();
+	assert_holder("k8s-node02", "warn");
+	json_object_set_new(member(1), "health", json_string("failing"));
+	assert_says("bad", "api: the holder is unhealthy: k8s-node02 (priority 1)");
+	assert_holder("k8s-node02", "bad");
+}
+
+/* Of all that needs attention. */
+static unsigned said(const char *text)
+{
+	const json_t *problems = json_object_get(model, "problems");
+	unsigned count = strstr(member_text(model, "sentence"), text) != NULL;
+	size_t i;
+	json_t *problem;
+	json_array_foreach(problems, i, problem) count += strstr(member_text(problem, "text"), text) != NULL;
+	return count;
+}
+
+/* A server of several groups is one server. */
+static void test_silent_server(void **state)
+{
+	(void)state;
+	make("k8s-node02", "");
+	json_array_append_new(json_object_get(status, "virtual_routers"), json_deep_copy(router()));
+	json_t *second = json_array_get(json_object_get(status, "virtual_routers"), 1);
+	json_object_set_new(second, "name", json_string("web"));
+	json_object_set_new(member(1), "presence", json_string("lost"));
+	json_t *again = json_array_get(json_object_get(json_object_get(second, "group"), "members"), 1);
+	json_object_set_new(again, "presence", json_string("lost"));
+	judge_again();
+	assert_int_equal(said("k8s-node02 is silent"), 1);
+	json_object_set_new(member(1), "presence", json_string("here"));
+	judge_again();
+	assert_int_equal(said("k8s-node02 is silent"), 1);
+	json_object_set_new(member(1), "last_seen_ms", json_integer(2300));
+	json_object_set_new(again, "presence", json_string("here"));
+	json_object_set_new(again, "last_seen_ms", json_integer(2400));
+	judge_again();
+	assert_int_equal(said("Nothing was heard of k8s-node02"), 1);
+}
+
+/* The conflict with another server of the group is the split. */
+static void test_split(void **state)
+{
+	(void)state;
+	make("k8s-node02", "");
+	set_member(1, "active", 9000, 100);
+	json_object_set_new(router(), "conflict",
+	    json_pack("{s:s, s:s, s:n, s:{}}", "mac", "02:00:00:00:00:12", "address", "2001:db8::100", "vrid",
+		"dropped"));
+	assert_says("bad",
+	    "2 servers hold api at once (k8s-node01, k8s-node02): clients may reach any of them. "
+	    "They do not hear each other's adverts: look for what drops IP protocol 112");
+	assert_int_equal(said("clients may reach"), 1);
+	json_object_set_new(json_object_get(json_object_get(router(), "conflict"), "dropped"), "auth_bad_mac",
+	    json_integer(7));
+	assert_says("bad", "Most likely: adverts were refused (auth_bad_mac): the keys differ");
+	assert_int_equal(said("clients may reach"), 1);
+	json_object_set_new(member(1), "state", json_string("backup"));
+	assert_says("bad", "api: CONFLICT: 02:00:00:00:00:12 also claims 2001:db8::100");
+}
+
 /* As the sentence at the top says it, and nothing else. */
 static void test_next(void **state)
 {
@@ -228,6 +303,9 @@ int main(void)
 	    cmocka_unit_test(test_first_sentence),
 	    cmocka_unit_test(test_dead_holder),
 	    cmocka_unit_test(test_unhealthy_holder),
+	    cmocka_unit_test(test_drained_holder),
+	    cmocka_unit_test(test_silent_server),
+	    cmocka_unit_test(test_split),
 	    cmocka_unit_test(test_next),
 	    cmocka_unit_test(test_several),
 	    cmocka_unit_test(test_none),

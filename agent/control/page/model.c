@@ -94,6 +94,7 @@ static void put_holder(json_t *shown, const json_t *status, const json_t *router
 	    json_string(actives > 1 || !holder	      ? "bad"
 			: is_stale		      ? "warn"
 			: holder_is_unhealthy(router) ? "bad"
+			: holder_is_drained(router)   ? "warn"
 						      : "good"));
 }
 
