@@ -4,8 +4,11 @@
  * change it, with what it includes, and read the secrets that it names.
  */
 #include <errno.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +17,8 @@
 
 #include "doctor/doctor.h"
 #include "doctor/tool.h"
+
+#define TRIAL_LIMIT_S 12 /* vipd itself gives up after ten seconds */
 
 enum config_file config_file_look(const json_t *status, char why[static CONFIG_WHY_MAX])
 {
@@ -76,30 +81,56 @@ static bool vipd_find(char path[static CONFIG_PATH_MAX])
 	return false;
 }
 
+enum trial { TRIAL_FINE, TRIAL_REFUSED, TRIAL_UNKNOWN };
+
 /*
- * Why vipd would not start with it on this machine, as it says itself: a user that is missing, a socket that
- * cannot be made. The caller's to free; NULL: nothing, or that cannot be known.
+ * Whether vipd would start with it on this machine, and if not, *why, as it says itself: a user that is
+ * missing, a socket that cannot be made. The caller's to free.
  */
-static char *trial_errors(const struct doctor *doctor)
+static enum trial trial_run(const struct doctor *doctor, char **why)
 {
-	static const char refused[] = "ended with 2\n";
+	static const char refused[] = "ended with 2\n", fine[] = "ended with 0\n";
 	char vipd[CONFIG_PATH_MAX];
-	if (!is_root() || !vipd_find(vipd))
-		return NULL;
+	if (!vipd_find(vipd))
+		return TRIAL_UNKNOWN;
 	setenv("VIPD_PROGRAM", vipd, 1); /* so the shell takes nothing in them for its own */
 	setenv("VIPD_TRIED", doctor->config_path, 1);
-	char *said = tool_run("sh -c '\"$VIPD_PROGRAM\" -n -c \"$VIPD_TRIED\" 2>&1 >/dev/null; "
-			      "echo ended with $?'");
+	char *said =
+	    tool_run_within(TRIAL_LIMIT_S, "sh -c '\"$VIPD_PROGRAM\" -n -c \"$VIPD_TRIED\" 2>&1 >/dev/null; "
+					   "echo ended with $?'");
 	size_t length = said ? strlen(said) : 0, end = strlen(refused);
-	if (length > end && strcmp(said + length - end, refused) == 0)
-		return said;
-	free(said);
-	return NULL;
+	const char *ended = length >= end ? said + length - end : "";
+	enum trial trial = !strcmp(ended, fine)	     ? TRIAL_FINE
+			   : !strcmp(ended, refused) ? TRIAL_REFUSED
+						     : TRIAL_UNKNOWN;
+	if (trial == TRIAL_REFUSED)
+		*why = said;
+	else
+		free(said);
+	return trial;
+}
+
+/* It can be read. To others than root vipd says no more than that. */
+static void find_trial(struct doctor *doctor)
+{
+	char *why = NULL;
+	enum trial trial = is_root() ? trial_run(doctor, &why) : TRIAL_FINE;
+	if (trial == TRIAL_REFUSED) {
+		finding_add(doctor, DOCTOR_FAILURE, "", NULL, "%.*s", (int)strcspn(why, "\n"), why);
+		finding_advise(doctor, "correct it; all errors: vipd -n -c %s", doctor->config_path);
+	} else if (trial == TRIAL_UNKNOWN) {
+		finding_add(doctor, DOCTOR_UNKNOWN, "", NULL,
+		    "vipd -n -c %s could not be run, or could not look at everything", doctor->config_path);
+		finding_advise(doctor, "see what it says: vipd -n -c %s", doctor->config_path);
+	} else {
+		finding_add(doctor, DOCTOR_FINE, "", NULL, "%s is right (%u virtual routers, %u checks)",
+		    doctor->config_path, doctor->config.router_count, doctor->config.check_count);
+	}
+	free(why);
 }
 
 void find_configuration(struct doctor *doctor)
 {
-	char *refusal = NULL;
 	if (!doctor->config_readable && access(doctor->config_path, R_OK) < 0 && errno == EACCES) {
 		finding_add(
 		    doctor, DOCTOR_UNKNOWN, "", ADVICE_ROOT, "you may not read %s", doctor->config_path);
@@ -108,24 +139,21 @@ void find_configuration(struct doctor *doctor)
 		finding_add(doctor, DOCTOR_FAILURE, "", NULL, "%.*s%s", (int)strcspn(text, "\n"), text,
 		    doctor->errors.count > 1 ? " (and more)" : "");
 		finding_advise(doctor, "correct it; all errors: vipd -n -c %s", doctor->config_path);
-	} else if ((refusal = trial_errors(doctor))) {
-		finding_add(doctor, DOCTOR_FAILURE, "", NULL, "%.*s", (int)strcspn(refusal, "\n"), refusal);
-		finding_advise(doctor, "correct it; all errors: vipd -n -c %s", doctor->config_path);
 	} else {
-		finding_add(doctor, DOCTOR_FINE, "", NULL, "%s is right (%u virtual routers, %u checks)",
-		    doctor->config_path, doctor->config.router_count, doctor->config.check_count);
+		find_trial(doctor);
 	}
-	free(refusal);
 }
 
 /* ---- files ---- */
 
-#define SYSTEM_ID_MAX 999 /* of Debian: users of services, as bind and those of k0s, who make such files */
-#define LINKS_MAX     16
+#define SYSTEM_ID_MAX  999 /* of Debian: users of services, as bind and those of k0s, who make such files */
+#define LINKS_MAX      40  /* of the kernel, on the way to one file */
+#define PATH_SHOWN_MAX 512
+#define ADVICE_MAX     (PATH_SHOWN_MAX + 64)
 
 struct rule {
 	mode_t forbidden; /* permissions that nobody may have */
-	uid_t owner_max;  /* to whom it may belong, and whose group may write if that is not forbidden */
+	uid_t owner_max;  /* to whom it may belong; a service's own group has what is not forbidden */
 	const char *mode; /* what chmod would make right */
 };
 
@@ -158,9 +186,9 @@ struct look {
 static void wrong_tell(
     struct look *look, enum doctor_sign sign, const char *advice, const char *path, const char *what)
 {
-	char found[CONFIG_PATH_MAX + 128];
+	char found[PATH_SHOWN_MAX + 128];
 	const struct doctor_report *report = look->doctor->report;
-	snprintf(found, sizeof found, "%s%s", path, what);
+	snprintf(found, sizeof found, "%.*s%s", PATH_SHOWN_MAX, path, what);
 	look->well = false;
 	for (size_t i = 0; i < report->count; i++)
 		if (strcmp(report->items[i].found, found) == 0)
@@ -169,26 +197,53 @@ static void wrong_tell(
 	finding_advise(look->doctor, "%s", advice);
 }
 
-static void status_look(
-    struct look *look, const char *path, const struct stat *st, mode_t forbidden, const struct rule *rule)
+/*
+ * Whether it is root's, or that of a system user of the same name, as bind's is. By their numbers alone
+ * groups of people (users, sudo, staff) are like those of services.
+ */
+static bool is_service_group(gid_t gid)
 {
-	char what[96], advice[CONFIG_PATH_MAX + 32];
-	if (st->st_uid > rule->owner_max) {
-		snprintf(what, sizeof what, " belongs to uid %u, who can change it", (unsigned)st->st_uid);
-		snprintf(advice, sizeof advice, "chown root %s", path);
-	} else if (st->st_mode & forbidden) {
-		snprintf(what, sizeof what, " has mode %04o: others can %s it", (unsigned)st->st_mode & 07777,
-		    forbidden & S_IROTH ? "read or change" : "change");
-		snprintf(advice, sizeof advice, "chmod %s %s", rule->mode, path);
-	} else {
-		return;
-	}
-	wrong_tell(look, DOCTOR_FAILURE, advice, path, what);
+	const struct group *group = gid ? getgrgid(gid) : NULL;
+	const struct passwd *user = group ? getpwnam(group->gr_name) : NULL;
+	return !gid || (user && user->pw_gid == gid && user->pw_uid > 0 && user->pw_uid <= SYSTEM_ID_MAX);
 }
 
 static mode_t forbidden_to_others(const struct rule *rule, const struct stat *st)
 {
-	return rule->forbidden | (st->st_gid > rule->owner_max ? S_IWGRP : 0);
+	bool may = !st->st_gid || (rule->owner_max && is_service_group(st->st_gid));
+	mode_t as_others = S_IWGRP | (rule->forbidden & S_IROTH ? S_IRGRP : 0);
+	return rule->forbidden | (may ? 0 : as_others);
+}
+
+/* Outside of /etc a directory may be somebody's home, which is not to be given to root. */
+static void advise_on_owner(const char *path, bool is_directory, char advice[static ADVICE_MAX])
+{
+	bool is_elsewhere = is_directory && strcmp(path, "/") != 0 && strcmp(path, "/etc") != 0 &&
+			    strncmp(path, "/etc/", 5) != 0;
+	snprintf(advice, ADVICE_MAX,
+	    is_elsewhere ? "move what vipd reads below %.*s to /etc/vipd" : "chown root %.*s", PATH_SHOWN_MAX,
+	    path);
+}
+
+static void status_look(
+    struct look *look, const char *path, const struct stat *st, mode_t forbidden, const struct rule *rule)
+{
+	char what[96], group[24] = "", advice[ADVICE_MAX];
+	mode_t wrong = st->st_mode & forbidden;
+	if (st->st_uid > rule->owner_max) {
+		snprintf(what, sizeof what, " belongs to uid %u, who can change it", (unsigned)st->st_uid);
+		advise_on_owner(path, S_ISDIR(st->st_mode), advice);
+	} else if (wrong) {
+		if (!(wrong & rule->forbidden))
+			snprintf(group, sizeof group, " and gid %u", (unsigned)st->st_gid);
+		snprintf(what, sizeof what, " has mode %04o%s: others can %s it",
+		    (unsigned)st->st_mode & 07777, group, forbidden & S_IROTH ? "read or change" : "change");
+		snprintf(advice, sizeof advice, "chmod %s %.*s",
+		    wrong & S_IRGRP & ~rule->forbidden ? "go=" : rule->mode, PATH_SHOWN_MAX, path);
+	} else {
+		return;
+	}
+	wrong_tell(look, DOCTOR_FAILURE, advice, path, what);
 }
 
 static void file_look(struct look *look, const char *path, const struct rule *rule)
@@ -205,42 +260,75 @@ static void file_look(struct look *look, const char *path, const struct rule *ru
 	    forbidden ? ADVICE_ROOT : "vipd needs it: make it, or correct the path in vipd.conf", path, what);
 }
 
-/*
- * Who may write to a directory above a file, or above what a symbolic link leads to, can replace it; not
- * where it is sticky. What is not there is said of the file.
+/* The way of the kernel to a file: where it is, without symbolic links, and what is left of it. */
+struct way {
+	char here[PATH_MAX]; /* "": the root */
+	char rest[PATH_MAX];
+	unsigned links;
+};
+
+/* Who may write to a directory in which a name is looked up can replace what has it; not where it is sticky.
  */
-static void directories_look(struct look *look, const char *path, const struct rule *rule, unsigned links)
+static void directory_look(struct look *look, const char *path, const struct rule *rule)
 {
-	char copy[CONFIG_PATH_MAX], target[CONFIG_PATH_MAX], whole[2 * CONFIG_PATH_MAX];
 	struct stat st;
-	snprintf(copy, sizeof copy, "%s", path);
-	const char *directory = dirname(copy);
 	const struct rule above = {S_IWOTH | (rule->forbidden & S_IWGRP), rule->owner_max, "go-w"};
-	if (strcmp(directory, path) == 0)
-		return;
-	directories_look(look, directory, rule, links);
-	if (stat(directory, &st) == 0)
-		status_look(look, directory, &st, st.st_mode & S_ISVTX ? 0 : forbidden_to_others(&above, &st),
-		    &above);
-	ssize_t length = readlink(path, target, sizeof target);
-	if (length <= 0 || length == (ssize_t)sizeof target || links == LINKS_MAX)
-		return;
-	snprintf(whole, sizeof whole, "%s%s%.*s", *target == '/' ? "" : directory, *target == '/' ? "" : "/",
-	    (int)length, target);
-	if (strlen(whole) < CONFIG_PATH_MAX)
-		directories_look(look, whole, rule, links + 1);
+	if (stat(path, &st) == 0)
+		status_look(
+		    look, path, &st, st.st_mode & S_ISVTX ? 0 : forbidden_to_others(&above, &st), &above);
+}
+
+/* One name further. False: there are too many links, or their texts are too long. */
+static bool way_step(struct look *look, struct way *way, const struct rule *rule)
+{
+	char next[PATH_MAX], target[PATH_MAX], left[PATH_MAX];
+	const char *name = way->rest + strspn(way->rest, "/");
+	int size = (int)strcspn(name, "/");
+	snprintf(left, sizeof left, "%s", name + size);
+	if (size == 2 && !strncmp(name, "..", 2)) {
+		char *last = strrchr(way->here, '/');
+		if (last)
+			*last = '\0';
+	} else if (size != 1 || *name != '.') {
+		directory_look(look, *way->here ? way->here : "/", rule);
+		if (snprintf(next, sizeof next, "%s/%.*s", way->here, size, name) >= (int)sizeof next)
+			return false;
+		ssize_t length = readlink(next, target, sizeof target);
+		if (length > 0) {
+			if (*target == '/')
+				*way->here = '\0';
+			return ++way->links <= LINKS_MAX &&
+			       snprintf(way->rest, sizeof way->rest, "%.*s%s", (int)length, target, left) <
+				   (int)sizeof way->rest;
+		}
+		memcpy(way->here, next, sizeof next);
+	}
+	memcpy(way->rest, left, sizeof left);
+	return true;
+}
+
+/* What is not there is said of the file. */
+static void way_look(struct look *look, const char *path, const struct rule *rule)
+{
+	struct way way = {.here = ""};
+	bool follows = snprintf(way.rest, sizeof way.rest, "%s", path) < (int)sizeof way.rest;
+	while (follows && way.rest[strspn(way.rest, "/")])
+		follows = way_step(look, &way, rule);
+	if (!follows && access(path, F_OK) == 0)
+		wrong_tell(look, DOCTOR_UNKNOWN, "name the file itself in vipd.conf", path,
+		    ": too many symbolic links, or too long ones, lead to it");
 }
 
 /* Into the directory of a configuration nobody else may write at all: vipd would include what is added. */
 static void config_file_visit(const char *file, void *context)
 {
 	struct look *look = context;
-	char path[CONFIG_PATH_MAX];
+	char path[PATH_MAX];
 	snprintf(path, sizeof path, "%s", file);
 	look->files++;
 	file_look(look, file, &unchangeable);
 	file_look(look, dirname(path), &unchangeable);
-	directories_look(look, file, &unchangeable, 0);
+	way_look(look, file, &unchangeable);
 }
 
 static void secret_visit(const struct config_path *named, void *context)
@@ -251,7 +339,7 @@ static void secret_visit(const struct config_path *named, void *context)
 		return;
 	look->secrets++;
 	file_look(look, named->path, rule);
-	directories_look(look, named->path, rule, 0);
+	way_look(look, named->path, rule);
 }
 
 void find_secrets(struct doctor *doctor)

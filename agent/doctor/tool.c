@@ -11,13 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TOOL_LIMIT "timeout -s KILL 3 "
+#define TOOL_LIMIT_S 3
 
-char *tool_run(const char *command)
+char *tool_run_within(unsigned limit_s, const char *command)
 {
 	char line[256], *text = NULL;
 	size_t room = 0;
-	snprintf(line, sizeof line, TOOL_LIMIT "%s 2>/dev/null </dev/null", command);
+	snprintf(line, sizeof line, "timeout -s KILL %u %s 2>/dev/null </dev/null", limit_s, command);
 	FILE *pipe = popen(line, "re");
 	if (!pipe)
 		return NULL;
@@ -26,6 +26,11 @@ char *tool_run(const char *command)
 		return text;
 	free(text);
 	return NULL;
+}
+
+char *tool_run(const char *command)
+{
+	return tool_run_within(TOOL_LIMIT_S, command);
 }
 
 FILE *file_open(const char *path)

@@ -8,9 +8,10 @@
 
 /*
  * Runs a command of the shell and returns what it printed, the caller's to free. NULL: it cannot be run,
- * failed, or did not end within three seconds.
+ * failed, or did not end within three seconds, or those that are given.
  */
 char *tool_run(const char *command);
+char *tool_run_within(unsigned limit_s, const char *command);
 
 /* Opens a file for reading; NULL, with errno, if it is not a regular one (a pipe would be waited for). */
 FILE *file_open(const char *path);

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -49,6 +50,26 @@ def test_what_vipd_would_not_start_with_is_not_right(tmp_path, keys, found):
     done = subprocess.run([VIPCTL, "-s", "/nonexistent", "-o", "json", "doctor", "-c", config, "configuration"], capture_output=True, text=True)
     said, = json.loads(done.stdout)["findings"]
     assert found in said["found"] and said["sign"] == ("fine" if "is right" in found else "failure"), said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="vipd looks at the machine as root")
+@pytest.mark.parametrize("vipd, sign", [
+    (None, "unknown"),
+    ("exit 1", "unknown"),  # a file system hangs
+    ("kill -9 $$", "unknown"),
+    ("exit 2", "failure"),
+    ("sleep 3.2", "fine"),  # other tools have three seconds
+])
+def test_what_could_not_be_tried_is_not_right(tmp_path, vipd, sign):
+    shutil.copy(VIPCTL, tmp_path / "vipctl")
+    if vipd:
+        (tmp_path / "vipd").write_text(f"#!/bin/sh\n{vipd}\n")
+        (tmp_path / "vipd").chmod(0o755)
+    (tmp_path / "vipd.conf").write_text(BARE)
+    done = subprocess.run([tmp_path / "vipctl", "-s", "/nonexistent", "-o", "json", "doctor", "-c", tmp_path / "vipd.conf", "configuration"],
+                          capture_output=True, text=True, timeout=30)
+    said, = json.loads(done.stdout)["findings"]
+    assert said["sign"] == sign and ("could not be run" in said["found"]) == (sign == "unknown"), said
 
 
 BARE = """virtual_routers = ( { name = "six"; interface = "lo"; vrid = 1; addresses = [ "2001:db8::1" ]; },
@@ -171,23 +192,75 @@ def configuration_linked_into_a_directory_of_all(files):
     (files / "conf.d/more.conf").symlink_to("../all/more.conf")
 
 
+def key_linked_by_a_long_text(files):
+    keys_in_a_directory_of_all(files)
+    (files / "tsig").unlink()
+    (files / "tsig").symlink_to("./" * 200 + "keys/tsig")
+
+
+def key_behind_many_links(files):
+    """Each of which goes once around: the way to it is walked once, not once more for every link."""
+    (files / "a").symlink_to(".")
+    (files / "tsig").rename(files / "real")
+    (files / "tsig").symlink_to("a/" * 30 + "real")
+
+
+def key_in_a_home(files):
+    keys_in_a_directory_of_all(files)
+    (files / "keys").chmod(0o755)
+    os.chown(files / "keys", 1000, 1000)
+
+
+def of_group(gid, mode):
+    return lambda files: os.chown(files / "tsig", 0, gid) or (files / "tsig").chmod(mode)
+
+
+USERS, NOGROUP = 100, 65534
+DAEMON = 1  # in the place of bind: a user and a group with this name
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="files of root")
 @pytest.mark.parametrize("change, found", [
     (lambda files: os.chown(files / "tsig", 1000, 0), "tsig belongs to uid 1000, who can change it"),
     (lambda files: os.chown(files / "ca", 1000, 0), "ca belongs to uid 1000, who can change it"),
-    (lambda files: os.chown(files / "key", 0, 1000) or (files / "key").chmod(0o660), "key has mode 0660: others can read or change it"),
+    (lambda files: os.chown(files / "key", 0, 1000) or (files / "key").chmod(0o660), "key has mode 0660 and gid 1000: others can read or change it"),
     (keys_in_a_directory_of_all, "keys has mode 0777: others can change it"),
     (configuration_below_a_directory_of_all, "all has mode 0777: others can change it"),
     (configuration_linked_into_a_directory_of_all, "all has mode 0777: others can change it"),
     (lambda files: files.chmod(0o777), " has mode 0777: others can change it"),
-    (lambda files: os.chown(files / "tsig", 100, 100) or (files / "tsig").chmod(0o660), None),  # as BIND's
+    (key_linked_by_a_long_text, "keys has mode 0777: others can change it"),
+    (key_behind_many_links, None),
+    (key_in_a_home, "keys belongs to uid 1000, who can change it"),
+    (of_group(USERS, 0o640), "tsig has mode 0640 and gid 100: others can read or change it"),
+    (of_group(USERS, 0o660), "tsig has mode 0660 and gid 100: others can read or change it"),
+    (of_group(NOGROUP, 0o640), "tsig has mode 0640 and gid 65534: others can read or change it"),
+    (lambda files: os.chown(files / "ca", 0, USERS) or (files / "ca").chmod(0o664), "ca has mode 0664 and gid 100: others can change it"),
+    (lambda files: os.chown(files / "ca", 0, USERS), None),
+    (of_group(DAEMON, 0o640), None),
+    (lambda files: os.chown(files / "tsig", DAEMON, DAEMON) or (files / "tsig").chmod(0o660), None),
 ])
 def test_who_may_replace_them(files, change, found):
     """And says it once, however many files it is about."""
     change(files)
-    done = subprocess.run([os.path.abspath(VIPCTL), "-s", "/nonexistent", "-o", "json", "doctor", "-c", "vipd.conf", "secrets"], cwd=files, capture_output=True, text=True)
+    done = subprocess.run([os.path.abspath(VIPCTL), "-s", "/nonexistent", "-o", "json", "doctor", "-c", "vipd.conf", "secrets"], cwd=files, capture_output=True, text=True,
+                          timeout=30)
     said, = json.loads(done.stdout)["findings"]
     assert (said["sign"], said["found"].endswith(found or "7)")) == ("failure" if found else "fine", True), said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of root")
+@pytest.mark.parametrize("change, advice", [
+    (key_in_a_home, "move what vipd reads below DIR/keys to /etc/vipd"),  # which is not to be root's
+    (keys_in_a_directory_of_all, "chmod go-w DIR/keys"),
+    (lambda files: os.chown(files / "tsig", 1000, 0), "chown root DIR/tsig"),
+    (of_group(USERS, 0o640), "chmod go= DIR/tsig"),
+    (of_group(DAEMON, 0o644), "chmod g-w,o= DIR/tsig"),
+])
+def test_what_to_do_about_them(files, change, advice):
+    change(files)
+    done = subprocess.run([VIPCTL, "-s", "/nonexistent", "-o", "json", "doctor", "-c", files / "vipd.conf", "secrets"], capture_output=True, text=True)
+    said, = json.loads(done.stdout)["findings"]
+    assert said["advice"] == advice.replace("DIR", str(files)), said
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="files of root")
