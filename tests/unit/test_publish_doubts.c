@@ -73,8 +73,8 @@ static bool look_end(int64_t now_us)
 	for (unsigned i = 0; i < doubts.asked.count; i++)
 		answer[i] = dead[doubts.asked.addresses[i].in6.s6_addr[15]] ? '-' : '+';
 	look_ends = 0;
-	publish_doubts_end(&doubts, answer, doubts.asked.count);
-	return tick(doubts.looked.us, now_us);
+	struct mono since = publish_doubts_end(&doubts, answer, doubts.asked.count, (struct mono){now_us});
+	return tick(since.us, now_us);
 }
 
 static bool is_published(unsigned number)
@@ -220,7 +220,7 @@ static void test_a_new_holder_waits_for_the_look(void **state)
 	assert_false(tick(SEC, SEC));
 	assert_false(doubts.known);
 	doubts = (struct publish_doubts){.looking = doubts.looking};
-	publish_doubts_end(&doubts, "-", 1);
+	assert_int_equal(publish_doubts_end(&doubts, "-", 1, (struct mono){2 * SEC}).us, 2 * SEC);
 	assert_false(doubts.known);
 	look_ends = 0;
 	for (int64_t at = 2 * SEC; !look_ends || at < look_ends; at += PUBLISH_TICK_US)

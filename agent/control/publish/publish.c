@@ -142,8 +142,9 @@ static void on_looked(void *context, const struct command_result *result)
 {
 	struct target *target = context;
 	bool is_answer = result->end == COMMAND_EXITED && !result->number;
-	publish_doubts_end(&target->doubts, result->output, is_answer ? result->size : 0);
-	tick(target, target->doubts.looked, mono_now());
+	struct mono now = mono_now();
+	tick(target, publish_doubts_end(&target->doubts, result->output, is_answer ? result->size : 0, now),
+	    now);
 }
 
 static void look(struct target *target, const struct publish_facts *facts, struct mono now)

@@ -128,18 +128,19 @@ bool publish_doubts_begin(struct publish_doubts *doubts, const struct publish_fa
 	return true;
 }
 
-void publish_doubts_end(struct publish_doubts *doubts, const char *answer, size_t size)
+struct mono publish_doubts_end(
+    struct publish_doubts *doubts, const char *answer, size_t size, struct mono now)
 {
 	doubts->looking = false;
 	if (!doubts->asked.count) /* nobody is in doubt any more, or this node is the holder anew */
-		return;
+		return now;
 	doubts->known = true;
-	if (size != doubts->asked.count)
-		return;
-	doubts->gone.count = 0;
-	for (unsigned i = 0; i < size; i++)
+	if (size == doubts->asked.count)
+		doubts->gone.count = 0;
+	for (unsigned i = 0; size == doubts->asked.count && i < size; i++)
 		if (answer[i] == '-')
 			doubts->gone.addresses[doubts->gone.count++] = doubts->asked.addresses[i];
+	return doubts->looked;
 }
 
 void publish_set_correct(struct publish_set *kept, const struct roster *roster)

@@ -57,7 +57,7 @@ unsigned publish_set_doubtful(
  * Whom the roster has lost is looked for. Until that is known whoever is in doubt stays as it was, and keeps
  * no other change from being published; but a new holder, which has not said anything yet, waits for it.
  */
-#define PUBLISH_LOOK_US	      (1 * USEC_PER_SEC) /* for so long, as one look and another may be lost */
+#define PUBLISH_LOOK_US	      (1 * USEC_PER_SEC) /* several tries: one may be lost */
 #define PUBLISH_LOOK_AGAIN_US (5 * USEC_PER_SEC)
 
 /* All zeros: nothing is known yet. */
@@ -70,8 +70,10 @@ struct publish_doubts {
 
 /* Whether `asked` is to be looked for, from now on. */
 bool publish_doubts_begin(struct publish_doubts *doubts, const struct publish_facts *facts, struct mono now);
-/* The answer: '+' or '-' for each of `asked`. Of another size it is none, and nobody else is gone. */
-void publish_doubts_end(struct publish_doubts *doubts, const char *answer, size_t size);
+/* The answer: '+' or '-' for each of `asked`. Of another size it is none, and nobody else is gone. Returns
+ * since when it is so: the look, or `now` if the answer is to a question of before. */
+struct mono publish_doubts_end(
+    struct publish_doubts *doubts, const char *answer, size_t size, struct mono now);
 
 /* What was published last is not missed where its server has said since that it stops, is not ready, or has
  * another address. */
