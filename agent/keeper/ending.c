@@ -96,7 +96,8 @@ static unsigned end_some(const struct ending_task *task, uint32_t idle_ms)
 		.ports = task->ports,
 		.port_count = task->port_count,
 		.idle_ms = idle_ms,
-		.answer_ms = task->patient ? ANSWER_MS : 0,
+		.server_works = task->patient,
+		.answer_ms = ANSWER_MS,
 		.may_end = may_end},
 	    &ended);
 	if (ended.error)

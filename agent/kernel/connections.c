@@ -43,9 +43,10 @@ static bool is_ipv4(const struct inet_diag_msg *m)
 }
 
 /*
- * Nothing is under way, and nothing was for a while. What the kernel does not say is not idle. An answer that
- * is waited for leaves without the address in IPv6; in IPv4 it does not, so a reset now is better. Who spoke
- * last is known by jiffies: in the same one it was the server.
+ * Nothing is under way, and nothing was for a while. What the kernel does not say is not idle. The receive
+ * queue is under way only to a server that works: another one will not read it. An answer that is waited for
+ * leaves without the address in IPv6; in IPv4 it does not, so a reset now is better. Who spoke last is known
+ * by jiffies: in the same one it was the server.
  */
 static bool is_due(const struct kernel_ending *of, struct nlmsghdr *h, const struct inet_diag_msg *m)
 {
@@ -55,11 +56,11 @@ static bool is_due(const struct kernel_ending *of, struct nlmsghdr *h, const str
 		return true;
 	if (found)
 		nla_memcpy(&info, found, sizeof info);
-	bool works = of->answer_ms;
-	bool is_awaited = works && !is_ipv4(m) && info.tcpi_last_data_recv < info.tcpi_last_data_sent;
+	bool is_awaited =
+	    of->server_works && !is_ipv4(m) && info.tcpi_last_data_recv < info.tcpi_last_data_sent;
 	uint32_t silent_ms = is_awaited ? of->answer_ms : of->idle_ms;
-	return !(works && m->idiag_rqueue) && !m->idiag_wqueue && info.tcpi_last_data_sent >= silent_ms &&
-	       info.tcpi_last_data_recv >= silent_ms;
+	return !(of->server_works && m->idiag_rqueue) && !m->idiag_wqueue &&
+	       info.tcpi_last_data_sent >= silent_ms && info.tcpi_last_data_recv >= silent_ms;
 }
 
 static int end(struct kernel *requests, const struct inet_diag_msg *m)

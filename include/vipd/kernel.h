@@ -119,8 +119,8 @@ struct kernel_ending {
 	const uint16_t *ports;	/* of this host */
 	unsigned port_count;	/* 0: of every port */
 	uint32_t idle_ms;	/* only those without traffic for so long; 0: any, whatever is under way */
-	uint32_t answer_ms;	/* instead of it, in IPv6, where the client spoke last; 0: the server does not
-				   work, and what it has not read it will not read */
+	bool server_works;	/* else it will not read what it has not read, and answers nobody */
+	uint32_t answer_ms;	/* IPv6, a client that waits for an answer: instead of idle_ms */
 	bool (*may_end)(void *context); /* asked before each */
 	void *context;
 };

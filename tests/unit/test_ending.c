@@ -133,7 +133,7 @@ static bool may_end(void *context)
 	return *(bool *)context;
 }
 
-static struct kernel_ended end_at(int family, uint32_t idle_ms, uint32_t answer_ms, bool may)
+static struct kernel_ended end_at(int family, uint32_t idle_ms, uint32_t answer_ms, bool works, bool may)
 {
 	static struct address addresses[2];
 	static const uint16_t ports[] = {PORT};
@@ -146,6 +146,7 @@ static struct kernel_ended end_at(int family, uint32_t idle_ms, uint32_t answer_
 		.ports = ports,
 		.port_count = 1,
 		.idle_ms = idle_ms,
+		.server_works = works,
 		.answer_ms = answer_ms,
 		.may_end = may_end,
 		.context = &may},
@@ -162,22 +163,23 @@ static void who_is_ended(void **state)
 		int family;
 		enum last last;
 		uint32_t idle_ms, answer_ms;
-		bool may, expected;
+		bool works, may, expected;
 	} rows[] = {
-	    {AF_INET6, NOBODY, IDLE_MS, LONG_MS, true, true},
-	    {AF_INET6, SERVER, IDLE_MS, LONG_MS, true, true},
-	    {AF_INET6, CLIENT, IDLE_MS, LONG_MS, true, false}, /* it may be being answered */
-	    {AF_INET6, CLIENT, 1, IDLE_MS, true, true},	       /* it has had its time: somebody who watches */
-	    {AF_INET, CLIENT, IDLE_MS, LONG_MS, true, true},   /* no answer would get out */
-	    {AF_INET, SERVER, IDLE_MS, LONG_MS, true, true}, {AF_INET6, CLIENT, IDLE_MS, 0, true, true},
-	    {AF_INET6, CLIENT_UNREAD, 1, IDLE_MS, true, false},
-	    {AF_INET, CLIENT_UNREAD, IDLE_MS, LONG_MS, true, false},
-	    {AF_INET6, CLIENT_UNREAD, IDLE_MS, 0, true, true}, /* the server does not work */
-	    {AF_INET, CLIENT_UNREAD, IDLE_MS, 0, true, true},
-	    {AF_INET6, CLIENT_UNREAD, 0, LONG_MS, true, true}, /* its time is over, whatever is under way */
-	    {AF_INET, CLIENT_UNREAD, 0, IDLE_MS, true, true},
-	    {AF_INET6, SERVER, LONG_MS, LONG_MS, true, false},
-	    {AF_INET6, SERVER, 0, LONG_MS, false, false}, /* the address is wanted again */
+	    {AF_INET6, NOBODY, IDLE_MS, LONG_MS, true, true, true},
+	    {AF_INET6, SERVER, IDLE_MS, LONG_MS, true, true, true},
+	    {AF_INET6, CLIENT, IDLE_MS, LONG_MS, true, true, false}, /* it may be being answered */
+	    {AF_INET6, CLIENT, 1, IDLE_MS, true, true, true}, /* it has had its time: somebody who watches */
+	    {AF_INET, CLIENT, IDLE_MS, LONG_MS, true, true, true}, /* no answer would get out */
+	    {AF_INET, SERVER, IDLE_MS, LONG_MS, true, true, true},
+	    {AF_INET6, CLIENT, IDLE_MS, LONG_MS, false, true, true},
+	    {AF_INET6, CLIENT_UNREAD, 1, IDLE_MS, true, true, false},
+	    {AF_INET, CLIENT_UNREAD, IDLE_MS, LONG_MS, true, true, false},
+	    {AF_INET6, CLIENT_UNREAD, IDLE_MS, LONG_MS, false, true, true}, /* the server does not work */
+	    {AF_INET, CLIENT_UNREAD, IDLE_MS, LONG_MS, false, true, true},
+	    {AF_INET6, CLIENT_UNREAD, 0, LONG_MS, true, true, true}, /* whatever is under way */
+	    {AF_INET, CLIENT_UNREAD, 0, IDLE_MS, true, true, true},
+	    {AF_INET6, SERVER, LONG_MS, LONG_MS, true, true, false},
+	    {AF_INET6, SERVER, 0, LONG_MS, true, false, false}, /* the address is wanted again */
 	};
 	if (!allowed)
 		skip();
@@ -191,7 +193,7 @@ static void who_is_ended(void **state)
 			speak(&pair, pair.server, pair.client, true);
 		wait_until(is_idle, &pair);
 		struct kernel_ended ended =
-		    end_at(rows[i].family, rows[i].idle_ms, rows[i].answer_ms, rows[i].may);
+		    end_at(rows[i].family, rows[i].idle_ms, rows[i].answer_ms, rows[i].works, rows[i].may);
 		if (is_open(&pair) == rows[i].expected || ended.count != rows[i].expected ||
 		    ended.left == rows[i].expected)
 			fail_msg("row %zu: %u ended, %u left", i, ended.count, ended.left);
