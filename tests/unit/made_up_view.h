@@ -101,6 +101,7 @@ static void take(struct view *view, const char *interface)
 	kernel[0] = (struct inet6_entry){{in6addr_loopback}, INTERFACE, 128, 0, 0};
 	inet_pton(AF_INET6, VIP, &kernel[1].address.in6);
 	snprintf(kernel[1].interface, sizeof kernel[1].interface, "%s", interface);
+	view->kernel_known = true;
 	view->kernel = kernel;
 	view->kernel_count = *interface ? 2 : 1;
 }

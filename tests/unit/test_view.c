@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -36,7 +37,7 @@ static bool knows_loopback(void)
 	assert_int_equal(view_take(&view, &board, &config, NULL, mono_now()), 0);
 	for (unsigned i = 0; i < view.kernel_count; i++)
 		found |= address_equal(&view.kernel[i].address, &loopback);
-	assert_int_equal(found, view.kernel != NULL);
+	assert_int_equal(found, view.kernel_known);
 	view_free(&view);
 	return found;
 }
@@ -55,11 +56,26 @@ static void what_cannot_be_read_is_not_known(void **state)
 	assert_false(knows_loopback());
 }
 
+/* No descriptor is left for the list of IPv4. */
+static void half_of_it_is_not_known(void **state)
+{
+	(void)state;
+	struct rlimit limit, none;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){0, limit.rlim_max};
+	error = ENOENT;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	bool known = knows_loopback();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_false(known);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_kernel_without_ipv6_has_addresses),
 	    cmocka_unit_test(what_cannot_be_read_is_not_known),
+	    cmocka_unit_test(half_of_it_is_not_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

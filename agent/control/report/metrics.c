@@ -244,7 +244,7 @@ static void held_metrics(FILE *out, const struct view *view)
 	prometheus_family(out, "vipd_address_held", "gauge",
 	    "1 if the kernel has the address on the virtual router's interface, asked of the kernel at the "
 	    "scrape.");
-	for (unsigned i = 0; i < view->router_count && view->kernel; i++) {
+	for (unsigned i = 0; i < view->router_count && view->kernel_known; i++) {
 		const struct board_router *router = &view->routers[i];
 		for (uint32_t a = 0; a < router->address_count; a++) {
 			char address[ADDRESS_TEXT_MAX], name[PROMETHEUS_TEXT_MAX],

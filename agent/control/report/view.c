@@ -75,40 +75,35 @@ static bool kernel_grow(struct view *view)
  * IPv4 has no such list. The table of routes names what is local, of which interface it does not say, and
  * takes no lock either: "|-- 192.0.2.100", and below it "/32 host LOCAL".
  */
-static void kernel_ask_ipv4(struct view *view)
+static bool kernel_ask_ipv4(struct view *view)
 {
 	char line[128], text[16];
 	struct address address = {0};
 	FILE *file = fopen("/proc/net/fib_trie", "re");
-	while (file && fgets(line, sizeof line, file)) {
+	if (!file)
+		return errno == ENOENT; /* a kernel without IPv4 */
+	while (kernel_grow(view) && fgets(line, sizeof line, file)) {
 		if (sscanf(line, " |-- %15[0-9.]", text) == 1)
 			address_parse(text, &address);
-		else if (strstr(line, "/32 host LOCAL") && kernel_grow(view))
+		else if (strstr(line, "/32 host LOCAL"))
 			view->kernel[view->kernel_count++] = (struct inet6_entry){.address = address};
 	}
-	if (file)
-		fclose(file);
+	bool is_whole = feof(file);
+	fclose(file);
+	return is_whole;
 }
 
-static void kernel_ask(struct view *view)
+static bool kernel_ask_ipv6(struct view *view)
 {
 	char line[128];
 	FILE *file = inet6_open();
-	if (!file) {
-		if (errno == ENOENT && kernel_grow(view)) /* a kernel without IPv6 */
-			kernel_ask_ipv4(view);
-		return;
-	}
+	if (!file)
+		return errno == ENOENT; /* a kernel without IPv6 */
 	while (kernel_grow(view) && fgets(line, sizeof line, file))
 		view->kernel_count += inet6_parse(line, &view->kernel[view->kernel_count]);
-	if (!feof(file)) { /* a part would be as wrong as nothing */
-		free(view->kernel);
-		view->kernel = NULL;
-		view->kernel_count = 0;
-	}
+	bool is_whole = feof(file);
 	fclose(file);
-	if (view->kernel)
-		kernel_ask_ipv4(view);
+	return is_whole;
 }
 
 int view_take(struct view *view, const struct board *board, const struct config *config,
@@ -137,7 +132,8 @@ int view_take(struct view *view, const struct board *board, const struct config 
 		board_read_link(board, i, &view->links[i]);
 		TERMINATE(view->links[i].interface);
 	}
-	kernel_ask(view);
+	/* A part would be as wrong as nothing. */
+	view->kernel_known = kernel_ask_ipv6(view) && kernel_ask_ipv4(view);
 	return 0;
 }
 
@@ -166,7 +162,7 @@ enum held view_held(
     const struct view *view, const struct address *address, const char *interface, const char **other)
 {
 	enum held held = HELD_ABSENT;
-	if (!view->kernel)
+	if (!view->kernel_known)
 		return HELD_UNKNOWN;
 	for (unsigned i = 0; i < view->kernel_count; i++) {
 		const struct inet6_entry *found = &view->kernel[i];

@@ -38,7 +38,8 @@ struct view {
 	struct board_router *routers;
 	unsigned link_count;
 	struct board_link *links;
-	struct inet6_entry *kernel; /* what is on all interfaces; NULL: it did not say */
+	bool kernel_known;	    /* it has said all */
+	struct inet6_entry *kernel; /* what is on all interfaces */
 	unsigned kernel_count;
 };
 
