@@ -96,8 +96,9 @@ bool vr_answer_rival(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 	return true;
 }
 
-/* It has been told that it has lost, and will hear it. Who does not speak VRRP answers our questions. */
-static bool is_of_loser(const struct vrrp *vr, struct mono now, enum vrrp_claim claim)
+/* An announcement that crossed our answer: its sender has just been told that it lost. A host without VRRP is
+ * found by our questions (CLAIM_ANSWERED). */
+static bool is_crossed_announcement(const struct vrrp *vr, struct mono now, enum vrrp_claim claim)
 {
 	return claim == VRRP_CLAIM_ANNOUNCED &&
 	       mono_sub(now, vr->answered_at) < vr->params.advert_interval_us;
@@ -109,7 +110,7 @@ void vr_hear_claim(struct vrrp *vr, struct mono now, const struct vrrp_event *ev
 	case VRRP_CLAIM_ANNOUNCED:
 	case VRRP_CLAIM_ANSWERED:
 		note_foreign_holder(vr, now, out);
-		if (vr->kept && !is_of_loser(vr, now, event->claim))
+		if (vr->kept && !is_crossed_announcement(vr, now, event->claim))
 			vr_leave_to_other(vr, now, out);
 		else if (vr->state == VRRP_ACTIVE)
 			vr_answer_rival(vr, now, out);

@@ -109,7 +109,8 @@ static bool explain(struct timeline *timeline, struct holding *holding, const st
 	return true;
 }
 
-/* What it was when it left. One that died and has started since speaks of today. */
+/* A server that has restarted since reports the priority of its new life, not the one it held the address
+ * with. */
 static void take_standing(struct holding *holding, const struct timeline_state *state)
 {
 	if (state->why.word == TIMELINE_SAID && state->why.cause == VRRP_REASON_STARTED)

@@ -229,11 +229,6 @@ static bool is_of_network(const struct peer *a, const struct peer *b)
 	return a->uid == b->uid && address_equal(&a->network, &b->network);
 }
 
-static bool is_anybody(const struct peer *a, const struct peer *b)
-{
-	return a && b;
-}
-
 typedef bool is_alike(const struct peer *a, const struct peer *b);
 
 /* How many of those who are like this one follow. */
@@ -255,17 +250,18 @@ static unsigned viewers_of(const struct pages *pages, const struct peer *peer, i
 static bool make_room(struct pages *pages, const struct peer *peer)
 {
 	struct viewer *found = NULL;
-	unsigned most = viewers_of(pages, peer, is_of_network) + 1;
-	if (viewers_of(pages, peer, is_anybody) < VIEWERS_MAX)
-		return true;
+	unsigned all = 0, most = viewers_of(pages, peer, is_of_network) + 1;
 	for (struct follower *f = pages->viewers.first; f; f = f->after) {
 		struct viewer *v = (struct viewer *)f;
 		unsigned count = v->ended ? 0 : viewers_of(pages, &v->peer, is_of_network);
+		all += !v->ended;
 		if (count > most) {
 			most = count;
 			found = v;
 		}
 	}
+	if (all < VIEWERS_MAX)
+		return true;
 	if (!found)
 		return false;
 	viewer_end(found);

@@ -11,9 +11,8 @@
 #include "control/page/model.h"
 
 #define LIST_MAX 64 /* elements of each list, if there is room */
-#define RETRY_MS                                                                                             \
-	1000 /* until a page whose stream has ended asks again: before it says that there is no answer       \
-		(page.js) */
+/* Until a page whose stream has ended asks again: before it says that there is no answer (page.js). */
+#define RETRY_MS 1000
 
 #define PAGE_TEXT(name, file)                                                                                \
 	__asm__(".pushsection .rodata\n"                                                                     \
