@@ -8,16 +8,15 @@
  * of the file, and a text without its closing quote ends at the next quote, however many lines below.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <libgen.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/report.h"
+#include "vipd/file.h"
 
 #define SOURCE_MAX (1 << 20) /* bytes of all files together */
 #define DEPTH_MAX  10	     /* files that include each other */
@@ -52,11 +51,8 @@ struct source {
 static int file_read(struct file *file, size_t most)
 {
 	struct stat status = {0};
-	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int error = fd < 0 || fstat(fd, &status) ? errno
-		    : S_ISDIR(status.st_mode)	 ? EISDIR
-		    : !S_ISREG(status.st_mode)	 ? EINVAL
-						 : 0;
+	int fd = file_open_regular(file->path, &status);
+	int error = fd < 0 ? -fd : 0;
 	file->text = error ? NULL : malloc(most + 2);
 	if (!error && !file->text)
 		error = ENOMEM;

@@ -5,11 +5,11 @@
 #include "doctor/tool.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "vipd/file.h"
 
 #define TOOL_LIMIT_S 3
 
@@ -36,12 +36,11 @@ char *tool_run(const char *command)
 FILE *file_open(const char *path)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		return fdopen(fd, "r");
-	if (fd >= 0) {
+	int fd = file_open_regular(path, &st);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	if (fd < 0)
+		errno = fd == -EISDIR ? EINVAL : -fd;
+	else if (!file)
 		close(fd);
-		errno = EINVAL;
-	}
-	return NULL;
+	return file;
 }

@@ -11,7 +11,6 @@
 #include "guardian/guardian.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "vipd/auth.h"
+#include "vipd/file.h"
 
 #define SECRET_MAX (256 * 1024)
 
@@ -65,18 +65,11 @@ static int read_whole(int fd, char *bytes, size_t size)
 /* Opens and looks; the file that was looked at is the one that is read. */
 static int open_file(const char *path, struct stat *st)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
-	int result = fstat(fd, st) < 0		? -errno
-		     : S_ISDIR(st->st_mode)	? -EISDIR
-		     : !S_ISREG(st->st_mode)	? -EINVAL
-		     : st->st_size > SECRET_MAX ? -EFBIG
-						: 0;
-	if (!result)
+	int fd = file_open_regular(path, st);
+	if (fd < 0 || st->st_size <= SECRET_MAX)
 		return fd;
 	close(fd);
-	return result;
+	return -EFBIG;
 }
 
 /* Appends a whole file; on failure the heap holds what it held before, and is as long. */

@@ -8,16 +8,15 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "import/import.h"
 #include "vipd/characters.h"
+#include "vipd/file.h"
 
 #define DEPTH_MAX    10
 #define PATTERNS_MAX 4
@@ -76,14 +75,12 @@ static const char *read_file(struct import *import, const struct file *file, cha
 	struct stat status;
 	if (file->fd >= 0)
 		return read_text(import, file, file->fd, text);
-	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = file_open_regular(file->path, &status);
 	if (fd < 0)
-		return strerror(errno);
-	const char *why = fstat(fd, &status)	    ? strerror(errno)
-			  : S_ISDIR(status.st_mode) ? "it is a directory"
-			  : !S_ISREG(status.st_mode)
-			      ? "it is not a regular file; to read from a pipe, name it -"
-			      : read_text(import, file, fd, text);
+		return fd == -EISDIR   ? "it is a directory"
+		       : fd == -EINVAL ? "it is not a regular file; to read from a pipe, name it -"
+				       : strerror(-fd);
+	const char *why = read_text(import, file, fd, text);
 	close(fd);
 	return why;
 }

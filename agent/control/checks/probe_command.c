@@ -7,7 +7,6 @@
  * file, too: it prints what is wrong and exits with 1, or with 0.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "control/command.h"
 #include "control/text.h"
 #include "vipd/duration.h"
+#include "vipd/file.h"
 #include "vipd/mono.h"
 
 struct child_probe {
@@ -93,11 +93,10 @@ static int read_content(const struct config_check *config)
 {
 	char text[CONFIG_TEXT_MAX + 2], quote[64];
 	struct stat st;
-	int fd = open(config->file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return complain_of_reading(config->file, strerrordesc_np(errno));
-	if (!S_ISREG(st.st_mode))
-		return complain_of_reading(config->file, "it is not a regular file");
+	int fd = file_open_regular(config->file, &st);
+	if (fd < 0)
+		return complain_of_reading(config->file,
+		    fd == -EISDIR || fd == -EINVAL ? "it is not a regular file" : strerrordesc_np(-fd));
 	ssize_t size = read(fd, text, sizeof text - 1);
 	if (size < 0)
 		return complain_of_reading(config->file, strerrordesc_np(errno));
