@@ -2,6 +2,7 @@
 """What a shell offers behind vipctl: what `vipctl __complete` says, and what each shell with its script makes of it. VIPD_BUILD names
 the directory of vipctl; run from the top directory."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -59,17 +60,12 @@ class Fish:
         assert not done.stderr, done
         return sorted({word.split("\t")[0] for word in done.stdout.splitlines()})
 
-    def end(self):
-        pass
-
 
 class Typed:
     """It inserts all that it offers into the line that somebody types; then they are the arguments of printf."""
 
-    def __init__(self, shell, file, settings, directory):
-        self.directory = pathlib.Path(directory)
-        (self.directory / file).write_text(f"PS1='ready '; PATH={PATH}; cd {directory}\n" + settings)
-        self.terminal = Terminal(shell, "-i", width=2000, ZDOTDIR=directory, HOME=directory)
+    def __init__(self, terminal, directory):
+        self.terminal, self.directory = terminal, pathlib.Path(directory)
         self.wait_prompt()
 
     def wait_prompt(self):
@@ -83,18 +79,22 @@ class Typed:
         self.terminal.keys("-l", "clear")
         self.terminal.keys("Enter")
         self.wait_prompt()
-        typed = words.read_text().splitlines()
-        assert typed[0] == "vipctl" and typed[-1] == "END"
-        return sorted(typed[len(line.rsplit(" ", 1)[0].split()):-1])
+        found = words.read_text().splitlines()
+        assert found[0] == "vipctl" and found[-1] == "END"
+        return sorted(found[len(line.rsplit(" ", 1)[0].split()):-1])
 
-    def end(self):
-        self.terminal.__exit__()
+
+@contextlib.contextmanager
+def typed(shell, file, settings, directory):
+    pathlib.Path(directory, file).write_text(f"PS1='ready '; PATH={PATH}; cd {directory}\n" + settings)
+    with Terminal(shell, "-i", width=2000, ZDOTDIR=directory, HOME=directory) as terminal:
+        yield Typed(terminal, directory)
 
 
 SHELLS = {
-    "fish": Fish,
-    "bash": lambda directory: Typed("bash", ".bashrc", f"""bind '"\\eq": insert-completions'; source {SCRIPTS}/vipctl.bash\n""", directory),
-    "zsh": lambda directory: Typed("zsh", ".zshrc", f"""fpath=({SCRIPTS} $fpath); autoload -Uz compinit; compinit -u -D
+    "fish": lambda directory: contextlib.nullcontext(Fish(directory)),
+    "bash": lambda directory: typed("bash", ".bashrc", f"""bind '"\\eq": insert-completions'; source {SCRIPTS}/vipctl.bash\n""", directory),
+    "zsh": lambda directory: typed("zsh", ".zshrc", f"""fpath=({SCRIPTS} $fpath); autoload -Uz compinit; compinit -u -D
         zstyle ':completion:*' completer _all_matches _complete; zstyle ':completion:*' insert true; bindkey -e; bindkey '\\eq' complete-word\n""",
                          directory),
 }
@@ -111,8 +111,7 @@ def test_a_shell_offers_what_vipctl_knows(shell, tmp_path):
         pytest.skip(f"{shell} is not installed")
     for name in ("first.conf", "first.txt"):
         (tmp_path / name).touch()
-    shell = SHELLS[shell](str(tmp_path))
-    try:
+    with SHELLS[shell](str(tmp_path)) as shell:
         assert shell.offers("vipctl ") == sorted(commands())
         assert shell.offers("vipctl manifest --") == long_options("manifest")
         for line, offered in {
@@ -120,5 +119,3 @@ def test_a_shell_offers_what_vipctl_knows(shell, tmp_path):
                 "vipctl --for=10m drain --fo": ["--for", "--force"], "vipctl manifest --dns-server=::1 --zo": ["--zone"],
                 "vipctl import fi": ["first.conf", "first.txt"], "vipctl capture -o first.c": ["first.conf"]}.items():
             assert shell.offers(line) == offered
-    finally:
-        shell.end()

@@ -16,17 +16,22 @@ from fake_agent import VERSION, VIPCTL, agent, backup, engine_hangs, grouped, me
 OF_THE_ENGINE = {"router", "holder", "conflict", "group"}
 
 
+def findings(path, *arguments, **more):
+    done = subprocess.run([os.path.abspath(VIPCTL), "-s", str(path), "-o", "json", "doctor", *map(str, arguments)],
+                          capture_output=True, text=True, timeout=60, **more)
+    return json.loads(done.stdout)["findings"]
+
+
 def doctor(path, *arguments):
-    done = subprocess.run([VIPCTL, "-s", str(path), "-o", "json", "doctor", *map(str, arguments)], capture_output=True, text=True, timeout=60)
-    return [(finding["check"], finding["sign"]) for finding in json.loads(done.stdout)["findings"]]
+    return [(finding["check"], finding["sign"]) for finding in findings(path, *arguments)]
 
 
-def findings():
-    said = subprocess.run([VIPCTL, "doctor", "nonsense"], capture_output=True, text=True).stderr
+def names():
+    said = subprocess.run([VIPCTL, "doctor", "nonsense"], capture_output=True, text=True, timeout=60).stderr
     return said.partition("there are: ")[2].partition(";")[0].split()
 
 
-@pytest.mark.parametrize("name", findings())
+@pytest.mark.parametrize("name", names())
 def test_nothing_is_well_without_agent_and_configuration(tmp_path, name):
     """Nor is it silent."""
     wrong = tmp_path / "vipd.conf"
@@ -47,8 +52,7 @@ def test_what_vipd_would_not_start_with_is_not_right(tmp_path, keys, found):
     (tmp_path / "$(x) 'y' \"").mkdir()
     config = tmp_path / "$(x) 'y' \"" / "vipd.conf"
     config.write_text('virtual_routers = ( { interface = "lo"; vrid = 1; addresses = [ "2001:db8::1" ]; } ); ' + keys)
-    done = subprocess.run([VIPCTL, "-s", "/nonexistent", "-o", "json", "doctor", "-c", config, "configuration"], capture_output=True, text=True)
-    said, = json.loads(done.stdout)["findings"]
+    said, = findings("/nonexistent", "-c", config, "configuration")
     assert found in said["found"] and said["sign"] == ("fine" if "is right" in found else "failure"), said
 
 
@@ -80,7 +84,7 @@ BARE = """virtual_routers = ( { name = "six"; interface = "lo"; vrid = 1; addres
 @pytest.mark.parametrize("name, subjects", [("api", [None]), ("arp", ["six", "four"]), ("route", ["six", "four"]), ("publishing", [None])])
 def test_a_finder_that_does_not_apply_says_so(tmp_path, agent, name, subjects):
     (tmp_path / "vipd.conf").write_text(BARE)
-    found = json.loads(agent.run("-o", "json", "doctor", "--bird", "/nonexistent", "-c", str(tmp_path / "vipd.conf"), name).stdout)["findings"]
+    found = findings(agent.path, "--bird", "/nonexistent", "-c", tmp_path / "vipd.conf", name)
     assert [(finding["sign"], finding["subject"]) for finding in found] == [("unknown", subject) for subject in subjects], found
     assert all(finding["found"] for finding in found)
 
@@ -123,7 +127,7 @@ def test_an_unhealthy_holder_is_not_well_here_either(agent, health, code, says):
     unhealthy(agent.status)
     agent.status["virtual_routers"][0].update(health=health)
     agent.status["checks"][0].update(state="failing", health=health)
-    found, = json.loads(agent.run("-o", "json", "doctor", "holder").stdout)["findings"]
+    found, = findings(agent.path, "holder")
     assert found["found"].startswith(says), found
     sign = ["fine", "warning", "failure"][code]
     assert doctor(agent.path, "router", "holder", "health") == [("router", sign), ("holder", sign), ("health", sign)]
@@ -159,7 +163,7 @@ def files(tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="files of root")
 def test_secrets_that_only_root_can_read(files):
-    done = subprocess.run([VIPCTL, "-s", "/nonexistent", "doctor", "-c", files / "vipd.conf", "secrets"], capture_output=True, text=True)
+    done = subprocess.run([VIPCTL, "-s", "/nonexistent", "doctor", "-c", files / "vipd.conf", "secrets"], capture_output=True, text=True, timeout=60)
     assert "only root can change the configuration (files: 2), and nobody who must not can read or change the keys, tokens and certificates that it names (7)" in done.stdout, done
 
 
@@ -242,9 +246,7 @@ DAEMON = 1  # in the place of bind: a user and a group with this name
 def test_who_may_replace_them(files, change, found):
     """And says it once, however many files it is about."""
     change(files)
-    done = subprocess.run([os.path.abspath(VIPCTL), "-s", "/nonexistent", "-o", "json", "doctor", "-c", "vipd.conf", "secrets"], cwd=files, capture_output=True, text=True,
-                          timeout=30)
-    said, = json.loads(done.stdout)["findings"]
+    said, = findings("/nonexistent", "-c", "vipd.conf", "secrets", cwd=files)
     assert (said["sign"], said["found"].endswith(found or "7)")) == ("failure" if found else "fine", True), said
 
 
@@ -315,9 +317,7 @@ def test_a_name_needs_records_of_the_families_that_there_are(tmp_path, resolver,
     config.write_text("virtual_routers = ( %s );" % ", ".join(
         '{ interface = "lo"; vrid = %d; addresses = %s; }' % (i + 1, json.dumps(addresses)) for i, addresses in enumerate(routers)))
     resolver[1].extend(records)
-    done = subprocess.run([VIPCTL, "-s", "/nonexistent", "-o", "json", "doctor", "-c", config, "--name", "k8s.lab", "--resolver", resolver[0], "name"],
-                          capture_output=True, text=True)
-    found, = json.loads(done.stdout)["findings"]
+    found, = findings("/nonexistent", "-c", config, "--name", "k8s.lab", "--resolver", resolver[0], "name")
     assert found["sign"] == sign and says in found["found"], found
     assert OTHER not in records or found["advice"].startswith("leave only the AAAA or A record of"), found
 
@@ -342,6 +342,5 @@ def test_the_configuration_of_k3s(tmp_path, text, sign, says):
         os.mkfifo(tmp_path / "config.yaml")
     else:
         (tmp_path / "config.yaml").write_text(text, newline="")
-    command = [VIPCTL, "-s", "/nonexistent", "-o", "json", "doctor", "-c", tmp_path / "vipd.conf", "--k3s-config", tmp_path / "config.yaml", "k3s"]
-    found = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=30).stdout)["findings"]
+    found = findings("/nonexistent", "-c", tmp_path / "vipd.conf", "--k3s-config", tmp_path / "config.yaml", "k3s")
     assert found[0]["sign"] == sign and says in found[0]["found"], found

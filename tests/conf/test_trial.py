@@ -31,8 +31,8 @@ class Trial:
         path.chmod(mode)
         return str(path)
 
-    def run(self, text, *before, user="nobody", groups='control = { group = "root"; };\n'):
-        self.file("vipd.conf", f'{router(text)}run_as = "{user}";\n{groups}{text}')
+    def run(self, text, *before, routers=None, user="nobody", groups='control = { group = "root"; };\n'):
+        self.file("vipd.conf", f'{routers or router(text)}run_as = "{user}";\n{groups}{text}')
         return subprocess.run([*before, VIPD, "-n", "-c", self.path], capture_output=True, text=True, timeout=60)
 
     def warnings(self, text, *before, **more):
@@ -174,19 +174,13 @@ def test_a_pid_file_is_a_file(trial):
 
 def test_interfaces_and_addresses_may_come_later(trial):
     more = 'track_interfaces = [ "bond9" ]; source = "2001:db8::9"; peers = [ "2001:db8::8" ]; '
-    there = trial.run("").stderr
-    trial.file("vipd.conf", (ROUTER % more) + 'run_as = "nobody";\ncontrol = { group = "root"; };\n')
-    def say():
-        done = subprocess.run([VIPD, "-n", "-c", trial.path], capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return done.stderr.replace(f"{trial.path}: warning: virtual router vr100: ", "").splitlines()
-    assert there == "" and say() == [
-        'track_interfaces = "bond9": there is no such interface yet; it is unhealthy until there is one (`ip -br link` lists them)',
-        'source = "2001:db8::9": lo does not have it yet; it is in fault until it has (`ip -br address` lists them)']
-    trial.file("vipd.conf", (ROUTER.replace('"lo"', '"nosuch0"') % more) + 'run_as = "nobody";\ncontrol = { group = "root"; };\n')
-    assert say() == [
-        'interface = "nosuch0": there is no such interface yet; it is in fault until there is one (`ip -br link` lists them)',
-        'track_interfaces = "bond9": there is no such interface yet; it is unhealthy until there is one (`ip -br link` lists them)']
+    assert trial.warnings("") == []
+    assert trial.warnings("", routers=ROUTER % more) == [
+        'virtual router vr100: track_interfaces = "bond9": there is no such interface yet; it is unhealthy until there is one (`ip -br link` lists them)',
+        'virtual router vr100: source = "2001:db8::9": lo does not have it yet; it is in fault until it has (`ip -br address` lists them)']
+    assert trial.warnings("", routers=ROUTER.replace('"lo"', '"nosuch0"') % more) == [
+        'virtual router vr100: interface = "nosuch0": there is no such interface yet; it is in fault until there is one (`ip -br link` lists them)',
+        'virtual router vr100: track_interfaces = "bond9": there is no such interface yet; it is unhealthy until there is one (`ip -br link` lists them)']
 
 
 def test_a_check_that_asks_the_virtual_address(trial):
