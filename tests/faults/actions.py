@@ -7,7 +7,7 @@ import signal
 import socket
 import struct
 
-from basics import ROOT, run, wait_for
+from basics import build_preload, run, wait_for
 from contenders import LEASE_S
 from keys import auth, make_key
 
@@ -227,8 +227,7 @@ def own_clock(trials, node):
         return {}
     library, page = os.path.join(trials.directory, "step_clock.so"), os.path.join(trials.directory, "step")
     if not os.path.exists(library):
-        run(os.environ.get("CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library,
-            os.path.join(ROOT, "tests", "faults", "step_clock.c"))
+        build_preload("faults/step_clock.c", library)
     with open(page, "wb") as out:
         out.write(struct.pack("=q", 0))
     return {"environment": {"LD_PRELOAD": library, "CLOCK_STEP_FILE": page}}

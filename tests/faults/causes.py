@@ -5,6 +5,7 @@ Asked is whoever took over from the first server, when that is back: at 3 a.m. s
 
 import contextlib
 import json
+import time
 
 from basics import wait_for
 
@@ -35,19 +36,34 @@ def moves_away(node, first, since):
 def complaints_now(trials, row, since):
     first, *others = trials.members
     told = [move for node in others for move in moves_away(node, first, since)]
-    if not row.cause:  # the address does not leave the first server
+    if not row.causes:  # the address does not leave the first server
         return [f"vipctl explain tells of a move:\n{text}" for _, text in told]
     if not told:
         return ["vipctl explain knows of no move: " + "".join(node.vipctl("events", "--group").stdout for node in others)]
     story, text = told[0]
-    if story["cause"] not in row.cause.split(" or "):
-        return [f"vipctl explain says {story['cause']}, and it was {row.cause}:\n{text}"]
+    if story["cause"] not in row.causes:
+        return [f"vipctl explain says {story['cause']}, and it was {' or '.join(row.causes)}:\n{text}"]
     clear = len(text.splitlines()) == 10 and first.name in text and row.says in text
     return [] if clear else [f"vipctl explain is not clear:\n{text}"]
 
 
+def wait_heard(trials):
+    """Until the others have heard from now on what the first server says of itself."""
+    first, *others = trials.members
+    begin = time.monotonic()
+
+    def has_heard(node):
+        [member] = [member for member in node.router()["group"]["members"] if member["node"] == first.name]
+        return member["presence"] == "here" and member["last_seen_ms"] < 1000 * (time.monotonic() - begin)
+    for node in others:
+        wait_for(f"{node.name} hears {first.name} again", lambda node=node: has_heard(node))
+
+
 def complaints(trials, row, since):
-    """What is left of them when the others have heard again what the first server says of itself."""
+    """What is left of them when the others know what the first server says of itself. Where nothing is to be told, one look then."""
+    wait_heard(trials)
+    if not row.causes:
+        return complaints_now(trials, row, since)
     seen = []
 
     def look():

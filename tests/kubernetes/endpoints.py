@@ -106,13 +106,9 @@ def publishing(node):
     return node.status()["publish"][0]
 
 
-def log_of(node):
-    return dict(node.logs())[f"{node.name}/vipd.log"]
-
-
 def says(holder, text):
     wait_for(f"status says {text}", lambda: publishing(holder)["last_error"], lambda error: error and text in error, 60)
-    assert text in log_of(holder)
+    assert text in holder.log()
 
 
 def restored(holder):
@@ -155,9 +151,9 @@ def faults(cluster, holder):
     tool.run("kubectl", "-n", "kube-system", "patch", "endpoints", "k8s-api", "--type=merge", "-p",
              json.dumps({"subsets": [{"addresses": [{"ip": "2001:db8::dead", "nodeName": "nobody"}]}]}))
     holder.vipctl("reload")
-    wait_for("the log says who has edited the object", lambda: log_of(holder), lambda text: 'conflict with "kubectl-patch"' in text, 60)
+    wait_for("the log says who has edited the object", holder.log, lambda text: 'conflict with "kubectl-patch"' in text, 60)
     restored(holder)
-    log = log_of(holder)
+    log = holder.log()
     assert good not in log and "not.a.token" not in log
 
 

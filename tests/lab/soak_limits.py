@@ -56,11 +56,11 @@ def test_the_log_of_a_control_that_cannot_live(lab, nodes):
     config = nodes[0].config()
     config["checks"], config["virtual_routers"][0]["checks"] = [], []
     nodes[0].write_config(config)
-    before = len(dict(nodes[0].logs())[f"{nodes[0].name}/vipd.log"])
+    before = len(nodes[0].log())
     nodes[0].vipd_start(program=f"{directory}/vipd")
     nodes[0].special = True
     time.sleep(CRASHING_S)  # sleep-ok: what it logs meanwhile
-    log = dict(nodes[0].logs())[f"{nodes[0].name}/vipd.log"][before:]
+    log = nodes[0].log(before)
     lines = [line for line in log.splitlines() if "control ended" in line]
     assert 4 <= len(lines) <= LINES, log
     assert log.count("state change") == 2 and nodes[0].has_address(), log

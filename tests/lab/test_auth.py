@@ -72,7 +72,7 @@ def test_a_skipped_step_is_refused_by_those_behind(nodes, keys):
     use(nodes[0], "permissive", 1, paths)
     wait_for("refused", lambda: [auth_refusals(node).get("auth_unexpected", 0) for node in nodes[1:]], lambda seen: min(seen) > 0)
     for node in nodes[1:]:
-        assert "auth is not configured here" in dict(node.logs())[f"{node.name}/vipd.log"]
+        assert "auth is not configured here" in node.log()
     wait_for("the advice of whoever took over", lambda: [node.vipctl("status", check=False).stdout for node in nodes[1:]],
              lambda shown: any("Most likely: adverts were refused (auth_unexpected)" in text for text in shown))
 
@@ -137,9 +137,6 @@ def spoil(path, how):
 def test_an_unusable_key_is_refused(nodes, keys):
     """By a reload, which changes nothing, and at the start."""
     (good, path), node = keys[0].values(), nodes[2]
-
-    def log():
-        return dict(node.logs())[f"{node.name}/vipd.log"]
     use(node, "receive-only", 1, {1: good})
     before = transitions(nodes)
     write_auth(node, auth("enforce", 2, {1: good, 2: path}))
@@ -153,10 +150,10 @@ def test_an_unusable_key_is_refused(nodes, keys):
     assert node.vipd_stop() == 0
     for how in UNUSABLE:
         complaint, advice = spoil(path, how)
-        begin = len(log())
+        begin = len(node.log())
         node.vipd_start()
         assert node.vipd_wait() == 2, how
-        assert complaint in log()[begin:] and advice in log()[begin:], (how, log()[begin:])
+        assert complaint in node.log(begin) and advice in node.log(begin), (how, node.log(begin))
 
 
 def test_a_key_that_is_spoilt_while_in_use_stays_in_force(nodes, keys):
@@ -166,7 +163,7 @@ def test_a_key_that_is_spoilt_while_in_use_stays_in_force(nodes, keys):
     good = open(paths[1]).read()
     before = transitions(nodes)
     write_key(paths[1], "short\n")
-    wait_for("all complain", lambda: [dict(n.logs())[f"{n.name}/vipd.log"].count("the one before stays in force") for n in nodes],
+    wait_for("all complain", lambda: [n.log().count("the one before stays in force") for n in nodes],
              lambda seen: min(seen) > 0)
     everybody_is_heard(nodes)
     assert transitions(nodes) == before

@@ -77,7 +77,7 @@ class Watch:
 
     def log_is_short(self, most):
         for node, before in zip(self.nodes, self.lines):
-            assert log_lines(node) - before <= most, dict(node.logs())[f"{node.name}/vipd.log"][-3000:]
+            assert log_lines(node) - before <= most, node.log()[-3000:]
 
 
 def carp():

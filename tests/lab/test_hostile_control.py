@@ -45,8 +45,9 @@ def taken_over(lab, nodes, request):
     shutil.rmtree(directory)
 
 
-def log_of(node):
-    return dict(node.logs())[f"{node.name}/vipd.log"].rpartition("vipd 0.")[2]
+def last_log(node):
+    """Since its last start."""
+    return node.log().rpartition("vipd 0.")[2]
 
 
 class Holders(threading.Thread):
@@ -81,12 +82,12 @@ class Holders(threading.Thread):
 def test_control_taken_over(lab, nodes, taken_over):
     lab.wait_holder(taken_over)
     engine = taken_over.vipd_pids()["engine"]
-    wait_for("it begins", lambda: log_of(taken_over), lambda text: "hostile: begins" in text)
+    wait_for("it begins", lambda: last_log(taken_over), lambda text: "hostile: begins" in text)
     holders = Holders(lab)
-    wait_for("it is done", lambda: log_of(taken_over), lambda text: "hostile: is done" in text, SECONDS + 15)
+    wait_for("it is done", lambda: last_log(taken_over), lambda text: "hostile: is done" in text, SECONDS + 15)
     wait_for("one holder again", lab.holders, lambda names: len(names) == 1)
     holders.end()
-    text = log_of(taken_over)
+    text = last_log(taken_over)
     assert "the board is for reading only" in text, text[:2000]
     assert taken_over.vipd_pids()["engine"] == engine, "the engine did not survive"
     assert "engine ended" not in text and len(text.splitlines()) < 1000
@@ -101,7 +102,7 @@ def test_control_taken_over(lab, nodes, taken_over):
 def test_control_reaches_no_other_process(lab, taken_over):
     lab.wait_holder(taken_over)
     engine = taken_over.vipd_pids()["engine"]
-    text = wait_for("it is done", lambda: log_of(taken_over), lambda text: "hostile: is done" in text)
+    text = wait_for("it is done", lambda: last_log(taken_over), lambda text: "hostile: is done" in text)
     said = dict(line.partition("hostile: ")[2].rpartition(": ")[::2] for line in text.splitlines() if "hostile: " in line)
     assert said.pop("find") == said.pop("child") == "DONE", text
     done = [what for what, result in said.items() if result == "DONE"]
@@ -113,7 +114,7 @@ def test_control_reaches_no_other_process(lab, taken_over):
 def test_a_forged_list_reaches_clients_alone(lab, taken_over):
     """The first server takes over with a list of ten, of whom one is a client."""
     ears = Ears(lab.client)
-    text = wait_for("the clients are told", lambda: log_of(taken_over), lambda text: "connect anew" in text)
+    text = wait_for("the clients are told", lambda: last_log(taken_over), lambda text: "connect anew" in text)
     assert "told 1 client to connect anew" in text, text
     own = [tcp_of(data, VIP) for _, data in ears.frames() if data[6:12] == bytes.fromhex("020000000011")]
     assert [segment for segment in own if segment] == [(40001, ACK)], own

@@ -97,13 +97,13 @@ def test_a_reload_that_waits_for_slots(lab, nodes):
         assert len(node.status()["virtual_routers"]) == ROUTERS
         wait_for("all are Active", lambda: routers(node), lambda seen: seen == {("lan2", "active")})
         node.write_config(full(node, "lan1"))
-        before = len(dict(node.logs())[f"{node.name}/vipd.log"])
+        before = len(node.log())
         reload = node.spawn([f"{BUILD}/vipctl", "-s", node.socket_path, "reload"], "reload")
         wait_for("they hand over", lambda: routers(node), lambda seen: ("lan2", "initialize") in seen)
         assert node.vipd_stop() == 0
         assert reload.wait(timeout=15) != 0
         node.processes.remove(reload)
-        log = dict(node.logs())[f"{node.name}/vipd.log"][before:]
+        log = node.log(before)
         assert "lan1" not in log and "-> Backup" not in log, log
         assert "2001:db8" not in node.exec("ip", "-6", "addr", "show", "dev", "lan2").stdout
     finally:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Virtual routers with addresses of both families: one election, one holder, one ARP cache."""
 
+import contextlib
 import datetime
 import json
 import os
@@ -14,7 +15,7 @@ from clients import Ears, is_announcement
 from families import entry, has, neighbour, wait_both, wait_reached
 from hosts import Host
 from keys import auth, make_key
-from testbed import BOTH, VIP_IPV4, run, wait_for
+from testbed import BOTH, PREFIX_IPV4, VIP_IPV4, ip_batch, run, wait_for
 
 pytestmark = pytest.mark.vips(*BOTH)
 
@@ -129,32 +130,33 @@ def clients(lab):
 
 
 class Believing:
-    """What a client hears of the address, and when its ARP entry says so."""
+    """What a client hears of the address from now on, and when its ARP entry says so. `stack` ends it."""
 
-    def __init__(self, client):
-        self.client, self.ears, self.text = client, Ears(client), ""
+    def __init__(self, client, stack):
+        self.client, self.ears, self.text = client, stack.enter_context(contextlib.closing(Ears(client))), ""
         self.monitor = client.spawn(["stdbuf", "-oL", "ip", "-ts", "monitor", "neigh", "dev", "eth0"], "neigh", stdout=subprocess.PIPE, text=True)
-        os.set_blocking(self.monitor.stdout.fileno(), False)
+        stack.callback(client.end, self.monitor)
+        os.set_blocking(stack.enter_context(self.monitor.stdout).fileno(), False)
+        wait_for(f"the monitor of {client.name} reports", self.marked)
 
-    def took_ms(self, node):
+    def marked(self):
+        mark = f"{PREFIX_IPV4}222 dev eth0"
+        ip_batch(self.client.name, [f"neigh replace {mark} lladdr 02:00:00:00:00:de nud permanent", f"neigh delete {mark}"])
+        return self.entry_at(f"{PREFIX_IPV4}222", "02:00:00:00:00:de")
+
+    def entry_at(self, address, mac):
+        self.text += "".join(self.monitor.stdout)
+        return re.search(rf"\[(.*?)\] {address} lladdr {mac}", self.text)
+
+    def took(self, node):
         """From the announcement of the new holder, or the client's own question after it, to the entry."""
-        mac = f"02:00:00:00:00:{node.number}"
-        said = re.compile(rf"\[(.*?)\] {VIP_IPV4} lladdr {mac}")
-
-        def look():
-            self.text += "".join(self.monitor.stdout)
-            return said.search(self.text)
-
-        entry_at = datetime.datetime.fromisoformat(wait_for(f"{self.client.name} has an entry", look)[1]).timestamp()
+        mac, own = f"02:00:00:00:00:{node.number}", bytes.fromhex(f"0200000000{self.client.number}")
+        said = wait_for(f"{self.client.name} has an entry", lambda: self.entry_at(VIP_IPV4, mac))
+        entry_at = datetime.datetime.fromisoformat(said[1]).timestamp()
         frames = [(at, data) for at, data in self.ears.frames() if data[12:14] == b"\x08\x06" and at <= entry_at]
-        announced = next(at for at, data in frames if is_announcement(data, VIP_IPV4, mac))
-        own = bytes.fromhex(f"0200000000{self.client.number}")
-        return 1000 * (entry_at - max([announced, *(at for at, data in frames if data[6:12] == own)]))
-
-    def close(self):
-        self.ears.close()
-        self.monitor.terminate()
-        self.monitor.wait()
+        begin = [at for at, data in frames if is_announcement(data, VIP_IPV4, mac)][:1]
+        begin += [at for at, data in frames if begin and data[6:12] == own]
+        return f"{1000 * (entry_at - max(begin)):.1f} ms" if begin else "before any announcement"
 
 
 def test_every_state_of_an_arp_entry_is_left_at_once(nodes, clients):
@@ -165,21 +167,21 @@ def test_every_state_of_an_arp_entry_is_left_at_once(nodes, clients):
     for state in ("reachable", "stale", "delay", "probe", "failed", "none"):
         for client in clients:
             wait_reached(client, old)
-            if state == "none":
-                run("ip", "-n", client.name, "neigh", "flush", "to", VIP_IPV4)
-            else:
-                lladdr = [] if state == "failed" else ["lladdr", f"02:00:00:00:00:{old.number}"]
-                run("ip", "-n", client.name, "neigh", "replace", VIP_IPV4, *lladdr, "nud", state, "dev", "eth0")
-        believing = [Believing(client) for client in clients]
-        first.drain() if new is second else first.vipctl("resume")
-        wait_both(nodes, new)
-        for client in clients:
-            wait_for(f"{client.name} believes the announcement instead of an entry that is {state}",
-                     lambda client=client: (neighbour if state in ("failed", "none") else entry)(client, VIP_IPV4),
-                     lambda mac: mac == f"02:00:00:00:00:{new.number}", 2.5)
-        print(f"{state}:", *(f"{each.client.name} {each.took_ms(new):.1f} ms" for each in believing))
-        for each in believing:
-            each.close()
+        with contextlib.ExitStack() as stack:
+            believing = [Believing(client, stack) for client in clients]
+            for client in clients:
+                if state == "none":
+                    run("ip", "-n", client.name, "neigh", "flush", "to", VIP_IPV4)
+                else:
+                    lladdr = [] if state == "failed" else ["lladdr", f"02:00:00:00:00:{old.number}"]
+                    run("ip", "-n", client.name, "neigh", "replace", VIP_IPV4, *lladdr, "nud", state, "dev", "eth0")
+            first.drain() if new is second else first.vipctl("resume")
+            wait_both(nodes, new)
+            for client in clients:
+                wait_for(f"{client.name} believes the announcement instead of an entry that is {state}",
+                         lambda client=client: (neighbour if state in ("failed", "none") else entry)(client, VIP_IPV4),
+                         lambda mac: mac == f"02:00:00:00:00:{new.number}", 2.5)
+            print(f"{state}:", *(f"{each.client.name} {each.took(new)}" for each in believing))
         old, new = new, old
 
 

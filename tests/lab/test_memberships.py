@@ -45,7 +45,7 @@ def test_a_failed_join_is_tried_again(lab, nodes):
     optmem_max(nodes[1], 1)
     try:
         nodes[1].vipd_start()
-        wait_for("it says so", lambda: dict(nodes[1].logs())[f"{nodes[1].name}/vipd.log"],
+        wait_for("it says so", nodes[1].log,
                  lambda log: "cannot join a multicast group: Cannot allocate memory" in log)
         assert "ff02::12" not in groups(nodes[1])
     finally:

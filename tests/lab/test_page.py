@@ -140,13 +140,13 @@ def test_one_user_follows_four_times(nodes):
     wait_for("who has gone has made room", again, lambda status: status == 200)
 
 
-def streams(node, sources):
-    """One from each of these addresses of the server itself, and what is answered: 200 or 503."""
+def streams(node, sources, address):
+    """To that address from each of these, all of the server itself, and what is answered: 200 or 503."""
     found = []
     with namespace(node.name):
         for source in sources:
-            s = socket.create_connection((node.address, 9752), timeout=5, source_address=(source, 0))
-            s.sendall(f"GET /page/events HTTP/1.1\r\nHost: [{node.address}]:9752\r\n\r\n".encode())
+            s = socket.create_connection((address, 9752), timeout=5, source_address=(source, 0))
+            s.sendall(f"GET /page/events HTTP/1.1\r\nHost: [{address}]:9752\r\n\r\n".encode())
             found.append((s, int(s.recv(1024).split()[1])))
     return found
 
@@ -161,11 +161,13 @@ def test_one_host_does_not_take_all_places(nodes):
     wait_for("it answers", lambda: node.http("GET", "/healthz"), lambda answer: answer == (200, "ok\n"))
     host = [f"2001:db8:1:1::{i + 1:x}" for i in range(VIEWERS // VIEWERS_OF_ONE + 1)]
     other = "2001:db8:1:2::1"
-    for address in (*host, other):
-        node.exec("ip", "addr", "add", address + "/128", "dev", "lo", "nodad")
     with contextlib.ExitStack() as stack:
+        for address in (*host, other):
+            node.exec("ip", "addr", "add", address + "/128", "dev", "lo", "nodad")
+            stack.callback(node.exec, "ip", "addr", "del", address + "/128", "dev", "lo")
+
         def follow_from(*sources):
-            found = streams(node, sources)
+            found = streams(node, sources, node.address)
             for s, _ in found:
                 stack.callback(s.close)
             return found
@@ -178,20 +180,24 @@ def test_one_host_does_not_take_all_places(nodes):
 @pytest.mark.long
 def test_who_does_not_read_is_dropped(nodes):
     """Within ten seconds of the first message for which the sockets had no room, and not when some limit ends an idle connection;
-    so somebody else has the place."""
+    so somebody else has the place. Who reads stays."""
     with contextlib.ExitStack() as stack:
+        def follow_from_here(count):
+            found = streams(nodes[0], ["::1"] * count, "::1")
+            for s, _ in found:
+                stack.callback(s.close)
+            return found
         with namespace(nodes[0].name):
-            s = stack.enter_context(socket.socket(socket.AF_INET6))
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-            s.connect(("::1", 9752))
-        s.sendall(b"GET /page/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        def connections():
-            return nodes[0].exec("ss", "-tnH", "state", "established", "( sport = :9752 )").stdout
-        wait_for("it is connected", connections)
-        connection, stream = follow(nodes[0])  # who reads stays
-        wait_for("it is dropped", lambda: (message(stream), connections())[1], lambda seen: not seen, 60)
-        message(stream)
-        connection.close()
+            silent = stack.enter_context(socket.socket(socket.AF_INET6))
+            silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            silent.connect(("::1", 9752))
+        silent.sendall(b"GET /page/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        readers = follow_from_here(VIEWERS_OF_ONE)
+        assert [code for _, code in readers] == [200] * (VIEWERS_OF_ONE - 1) + [503]
+        readers.pop()
+        wait_for("another one has its place", lambda: ([is_ended(s) for s, _ in readers], follow_from_here(1)[0][1]),
+                 lambda seen: seen == ([False] * len(readers), 200), 60)
+        assert is_ended(silent)
 
 
 def is_ended(stream):

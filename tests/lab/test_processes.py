@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from testbed import BUILD, SANITIZED, VIP, adverts_pass, config_text, run, transitions, wait_for
+from testbed import BUILD, SANITIZED, VIP, adverts_pass, build_preload, config_text, transitions, wait_for
 
 NET_ADMIN, NET_RAW = 1 << 12, 1 << 13
 
@@ -65,7 +65,7 @@ def test_privileges(unprivileged):
     if not SANITIZED:
         for role in ("engine", "keeper"):
             assert process_status(pids[role])["Seccomp"] == "2", role
-    log = dict(unprivileged.logs())[f"{unprivileged.name}/vipd.log"]
+    log = unprivileged.log()
     assert "cannot read /proc" not in log, "the keeper sees the kernel's list of groups"
     for role in ("engine", "keeper"):
         ignored = int(process_status(pids[role])["SigIgn"], 16)
@@ -222,8 +222,7 @@ def test_a_dead_guardian_means_a_handover(lab, nodes, probe):
 def test_the_engine_allocates_nothing_while_it_runs(lab, nodes):
     """A counter in front of malloc, through adverts, a takeover, a repair, lease renewals and a lost link."""
     path, library = (os.path.join(nodes[1].directory, name) for name in ("allocations", "count_malloc.so"))
-    run(os.environ.get("CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library,
-        os.path.join(os.path.dirname(__file__), "count_malloc.c"))
+    build_preload("lab/count_malloc.c", library)
     assert nodes[1].vipd_stop() == 0
     nodes[1].vipd_start(LD_PRELOAD=library, VIPD_COUNT_MALLOC=path)
     wait_for("it is a healthy backup", nodes[1].brief, lambda b: b == ("backup", True, False, 120, False))

@@ -7,11 +7,12 @@ import json
 import os
 import signal
 import sys
+import tempfile
 
 import pytest
 
 from bind import Bind
-from testbed import ROOT, run, transitions, wait_for
+from testbed import ROOT, build_preload, transitions, wait_for
 
 PUBLISH = os.path.join(ROOT, "tests", "publish")
 ZONE = """$TTL 60
@@ -33,8 +34,7 @@ class Replayed:
     """replay.py on a server: its API server, as far as `publish` is concerned."""
 
     def __init__(self, host):
-        self.directory = os.path.join(host.directory, "replayed")
-        os.makedirs(self.directory, exist_ok=True)
+        self.directory = tempfile.mkdtemp(prefix="replayed-", dir=host.directory)
         self.host = host
         self.process = host.spawn([sys.executable, "-B", os.path.join(PUBLISH, "replay.py"), self.directory], "replayed")
         self.port = wait_for("it listens", lambda: self.read("port"))
@@ -278,7 +278,7 @@ def says_why(node, *texts):
     """What the status and the log of the holder say, and that nothing else suffers."""
     error = wait_for(f"it says {texts}", lambda: target(node)["last_error"], lambda error: error and all(text in error for text in texts))
     assert target(node)["state"] == "failing"
-    assert error in dict(node.logs())[f"{node.name}/vipd.log"], error
+    assert error in node.log(), error
     shown = node.vipctl("publish", check=False)
     assert shown.returncode == 1 and "FAILING, still trying" in shown.stdout
     assert node.brief() == ("active", True, False, node.priority, True)
@@ -300,7 +300,7 @@ def test_a_server_that_refuses(lab, nodes, bind):
 @pytest.mark.long
 def test_a_clock_that_is_an_hour_off(nodes, bind):
     library = os.path.join(nodes[0].directory, "clock_off.so")
-    run(os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o", library, os.path.join(os.path.dirname(__file__), "clock_off.c"))
+    build_preload("lab/clock_off.c", library)
     bind.begin("env", "LD_PRELOAD=" + library)
     publish(nodes, bind)
     says_why(nodes[0], "BADTIME: the clocks of this node and of the server", "let both follow NTP")
@@ -320,14 +320,16 @@ def test_each_answer_of_an_api_server(nodes, replayed):
     wait_for("it is told", lambda: target(first)["state"], lambda state: state == "done")
     for answer, says in answers.items():
         replayed.answer(answer)
-        count = replayed.requests()
+        count = len(replayed.requests())
         first.vipctl("reload")
         if says:
             says_why(first, says)
             replayed.answer("200-changed")
-        wait_for(f"it is told after {answer}", lambda: (target(first)["state"], len(replayed.requests()) > len(count)), lambda seen: seen == ("done", True))
+        wait_for(f"it is told after {answer}", lambda: (target(first)["state"], len(replayed.requests()) > count), lambda seen: seen == ("done", True))
     replayed.answer("409-conflict", "200-forced")
+    begin = len(first.log())
     first.vipctl("reload")
-    wait_for("the log says who was overruled", lambda: dict(first.logs())[f"{first.name}/vipd.log"],
-             lambda log: 'and overruled: Apply failed with 1 conflict: conflict with "kubectl-edit"' in log)
-    assert replayed.requests()[-1].endswith("&force=true") and target(first)["state"] == "done"
+    said = 'and overruled: Apply failed with 1 conflict: conflict with "kubectl-edit"'
+    wait_for("it is told by force, and the log says so",
+             lambda: (target(first)["state"], replayed.requests()[-1].endswith("&force=true"), said in first.log(begin)),
+             lambda seen: seen == ("done", True, True))

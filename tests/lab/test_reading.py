@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from testbed import SANITIZED, adverts_pass, run, transitions, wait_for
+from testbed import SANITIZED, adverts_pass, build_preload, transitions, wait_for
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="the sanitizers want to be loaded first")
 
@@ -17,8 +17,7 @@ def hanging(session_lab):
     """Directory of the library; see hang.c."""
     directory = os.path.join(session_lab.directory, "hang")
     os.makedirs(directory, exist_ok=True)
-    run(os.environ.get("CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", f"{directory}/libnss_hang.so.2",
-        os.path.join(os.path.dirname(__file__), "hang.c"), "-ldl")
+    build_preload("lab/hang.c", f"{directory}/libnss_hang.so.2")
     return directory
 
 
@@ -36,10 +35,6 @@ def restart(lab, node, config, **more):
     lab.wait_holder(node)
 
 
-def log_of(node):
-    return dict(node.logs())[f"{node.name}/vipd.log"]
-
-
 def next_engine(node):
     before = node.vipd_pids()["engine"]
     os.kill(before, signal.SIGKILL)
@@ -53,10 +48,10 @@ def test_a_name_service_that_hangs_delays_no_engine(lab, nodes, hanging):
     config = nodes[0].config()
     config["run_as"], config["control"]["group"] = "nobody", "no-such-group"
     config["record_dir"] = os.path.join(nodes[0].directory, "record-dir")
-    log = log_of(nodes[0])
+    begin = len(nodes[0].log())
     restart(lab, nodes[0], config, wrap=in_place_of((f"{hanging}/nsswitch.conf", "/etc/nsswitch.conf")),
             LD_LIBRARY_PATH=hanging)
-    log = log_of(nodes[0])[len(log):]
+    log = nodes[0].log(begin)
     assert "the name service does not answer" in log and "record_dir" not in log, log
     before = transitions(nodes)
     next_engine(nodes[0])
@@ -85,7 +80,7 @@ def test_a_record_dir_that_hangs_keeps_nothing_from_starting(lab, nodes, hanging
         pass
     restart(lab, nodes[0], {**nodes[0].config(), "record_dir": away}, LD_PRELOAD=f"{hanging}/libnss_hang.so.2",
             VIPD_HANG=away)
-    assert f'record_dir = "{away}" could not be looked at' in log_of(nodes[0])
+    assert f'record_dir = "{away}" could not be looked at' in nodes[0].log()
     os.unlink(away + ".hangs")
 
 
@@ -103,8 +98,7 @@ def test_a_file_system_that_hangs_stops_nothing(lab, nodes, hanging):
     with open(away + ".hangs", "w"):
         pass
     try:
-        wait_for("the guardian says so", lambda: "does a file system hang" in
-                 dict(nodes[0].logs())[f"{nodes[0].name}/vipd.log"], deadline=30)
+        wait_for("the guardian says so", lambda: "does a file system hang" in nodes[0].log(), deadline=30)
         next_engine(nodes[0])
         control = nodes[0].vipd_pids()["control"]
         os.kill(control, signal.SIGKILL)

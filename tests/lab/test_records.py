@@ -83,7 +83,7 @@ def test_a_full_disk_hurts_nothing(lab, nodes, recording, probe):
     seen = wait_for("the start is not recorded", lambda: recorder(nodes[0]), lambda r: r["failures"] == 1)
     assert "No space" in seen["last_error"] and nodes[0].metric("vipd_capture_file_failures_total") == 1
     assert "No space" in nodes[0].vipctl("status", check=False).stdout
-    log = dict(nodes[0].logs())[f"{nodes[0].name}/vipd.log"]
+    log = nodes[0].log()
     assert log.count(f'cannot write a capture file to record_dir = "{recording}": No space left') == 1
     assert not files(recording) and not os.path.exists(os.path.join(recording, "unfinished"))
     os.unlink(filler)

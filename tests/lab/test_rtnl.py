@@ -99,10 +99,6 @@ class Adverts:
         assert sent >= due, f"{sent} adverts in {elapsed_s:.3f} s, {excused_s:.3f} s of them excused"
 
 
-def log_of(node):
-    return dict(node.logs())[f"{node.name}/vipd.log"]
-
-
 @pytest.mark.parametrize("interval", ["10ms", "100ms"])
 @pytest.mark.parametrize("ms", [1000, pytest.param(3000, marks=pytest.mark.long)])
 def test_nothing_moves(lab, nodes, hold, probe, interval, ms):
@@ -128,16 +124,16 @@ def test_a_takeover_meanwhile_ends_with_the_address(lab, nodes, hold, ms):
     """Nobody can have the address while the lock is held; the first who took over has it then, and announces it."""
     at_interval(lab, nodes, "100ms")
     before = nodes[1].router()["counters"]["announcements_sent"]
-    log = log_of(nodes[1])
+    begin = len(nodes[1].log())
     end = hold(ms)
     os.kill(nodes[0].vipd_pids()["engine"], signal.SIGSTOP)
     try:
-        wait_for("the next one takes over", lambda: log_of(nodes[1])[len(log):], lambda new: "Backup -> Active" in new)
+        wait_for("the next one takes over", lambda: nodes[1].log(begin), lambda new: "Backup -> Active" in new)
         end()
         wait_for("and has the address", nodes[1].has_address)
         wait_for("the other has not", nodes[0].has_address, lambda has: not has)
         wait_for("it is announced", lambda: nodes[1].router()["counters"]["announcements_sent"], lambda n: n > before)
-        assert log_of(nodes[1])[len(log):].count("state change") == 1
+        assert nodes[1].log(begin).count("state change") == 1
     finally:
         os.kill(nodes[0].vipd_pids()["engine"], signal.SIGCONT)
     lab.wait_holder(nodes[0])
@@ -161,7 +157,7 @@ def test_a_keeper_that_hangs_is_replaced(lab, nodes):
     wait_for("another keeper runs", nodes[0].vipd_pids, lambda pids: pids.get("keeper") not in (None, keeper))
     wait_for("the address is back", nodes[0].has_address)
     lab.wait_holder(nodes[0])
-    assert "keeper has given no sign of life" in log_of(nodes[0])
+    assert "keeper has given no sign of life" in nodes[0].log()
 
 
 def test_a_keeper_that_dies_while_it_waits(lab, nodes, hold, probe):
@@ -184,10 +180,10 @@ def test_the_guardian_waits_for_a_moment_only(lab, nodes, hold):
     before, keeper = transitions(nodes)[:1], nodes[0].vipd_pids()["keeper"]
     at_interval(lab, nodes[:1], "100ms")
     nodes[2].vipd_stop()
-    logs = [log_of(node) for node in nodes]
+    begin = [len(node.log()) for node in nodes]
 
     def new(index):
-        return log_of(nodes[index])[len(logs[index]):]
+        return nodes[index].log(begin[index])
 
     end = hold(9000)
     nodes[2].vipd_start()

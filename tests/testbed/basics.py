@@ -63,6 +63,11 @@ def run(*command, check=True, **more):
     return done
 
 
+def build_preload(source, library):
+    """What LD_PRELOAD puts in front of the C library, of one file below tests."""
+    run(os.environ.get("CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, os.path.join(ROOT, "tests", source))
+
+
 def ip_batch(namespace, commands):
     subprocess.run(["ip", "-n", namespace, "-batch", "-"], input="\n".join(commands) + "\n", text=True, check=True)
 

@@ -204,6 +204,11 @@ class Node(Host):
         self.end(self.vipd)
         self.vipd = None
 
+    def log(self, since=0):
+        """What its vipd has said: all, or what came when there was that much."""
+        with open(os.path.join(self.directory, "vipd.log"), errors="replace") as log:
+            return log.read()[since:]
+
     def release(self):
         return self.exec(f"{BUILD}/vipd", "-c", self.config_path, "--release", env=self.testbed.environment)
 

@@ -10,8 +10,8 @@ import contextlib
 import os
 import shutil
 
-from basics import BOTH, BUILD, NAME, PREFIX, ROOT, SANITIZED, SANITIZER, URL, VIP, VIP_IPV4, adverts_pass, config_text, ip_batch, \
-    run, sample, transitions, wait_for  # noqa: F401 (the tests import what they need from here)
+from basics import BOTH, BUILD, NAME, PREFIX, PREFIX_IPV4, ROOT, SANITIZED, SANITIZER, URL, VIP, VIP_IPV4, adverts_pass, build_preload, config_text, \
+    ip_batch, run, sample, transitions, wait_for  # noqa: F401 (the tests import what they need from here)
 from hosts import Host
 from node import Node, UnixConnection  # noqa: F401
 from probe import Probe, Probes  # noqa: F401
