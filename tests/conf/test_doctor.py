@@ -16,8 +16,8 @@ from fake_agent import VERSION, VIPCTL, agent, backup, engine_hangs, grouped, me
 OF_THE_ENGINE = {"router", "holder", "conflict", "group"}
 
 
-def findings(path, *arguments, **more):
-    done = subprocess.run([os.path.abspath(VIPCTL), "-s", str(path), "-o", "json", "doctor", *map(str, arguments)],
+def findings(path, *arguments, vipctl=VIPCTL, **more):
+    done = subprocess.run([os.path.abspath(vipctl), "-s", str(path), "-o", "json", "doctor", *map(str, arguments)],
                           capture_output=True, text=True, timeout=60, **more)
     return json.loads(done.stdout)["findings"]
 
@@ -70,9 +70,7 @@ def test_what_could_not_be_tried_is_not_right(tmp_path, vipd, sign):
         (tmp_path / "vipd").write_text(f"#!/bin/sh\n{vipd}\n")
         (tmp_path / "vipd").chmod(0o755)
     (tmp_path / "vipd.conf").write_text(BARE)
-    done = subprocess.run([tmp_path / "vipctl", "-s", "/nonexistent", "-o", "json", "doctor", "-c", tmp_path / "vipd.conf", "configuration"],
-                          capture_output=True, text=True, timeout=30)
-    said, = json.loads(done.stdout)["findings"]
+    said, = findings("/nonexistent", "-c", tmp_path / "vipd.conf", "configuration", vipctl=tmp_path / "vipctl")
     assert said["sign"] == sign and ("could not be run" in said["found"]) == (sign == "unknown"), said
 
 
@@ -260,8 +258,7 @@ def test_who_may_replace_them(files, change, found):
 ])
 def test_what_to_do_about_them(files, change, advice):
     change(files)
-    done = subprocess.run([VIPCTL, "-s", "/nonexistent", "-o", "json", "doctor", "-c", files / "vipd.conf", "secrets"], capture_output=True, text=True)
-    said, = json.loads(done.stdout)["findings"]
+    said, = findings("/nonexistent", "-c", files / "vipd.conf", "secrets")
     assert said["advice"] == advice.replace("DIR", str(files)), said
 
 
