@@ -180,7 +180,10 @@ class Node(Host):
             os.unlink(self.socket_path + ".drains")
 
     def vipd_pids(self):
-        """{"guardian": pid, "keeper": pid, "engine": pid, "control": pid}, without those that are not running."""
+        """{"guardian": pid, "keeper": pid, "engine": pid, "control": pid}, without those that are not running.
+
+        The guardian's other children (it reads the configuration in one) are gone any moment, so nobody gets their numbers.
+        """
         pids = {"guardian": self.vipd.pid} if self.vipd and self.vipd.poll() is None else {}
         for pid in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
@@ -188,9 +191,9 @@ class Node(Host):
                     state, parent = stat.read().rpartition(")")[2].split()[:2]
                 with open(f"/proc/{pid}/cmdline") as words:
                     program, *arguments = words.read().split("\0")
-                if self.vipd and int(parent) == self.vipd.pid and state != "Z":
-                    role = ("control" if "vipd-control" in program else
-                            "engine" if "-E" in arguments else "keeper" if "-K" in arguments else "other")
+                role = ("control" if "vipd-control" in program else
+                        "engine" if "-E" in arguments else "keeper" if "-K" in arguments else None)
+                if role and self.vipd and int(parent) == self.vipd.pid and state != "Z":
                     pids[role] = int(pid)
         return pids
 
