@@ -362,6 +362,7 @@ install: all
 	install -m 755 $(B)/vipd-control $(libexecdir)/vipd-control
 	for unit in vipd vipd-drain; do sed 's|/usr/sbin/vipd|$(PREFIX)/sbin/vipd|g; s|/usr/bin/vipctl|$(PREFIX)/bin/vipctl|g' \
 	    init/$$unit.service >$(unitdir)/$$unit.service && chmod 644 $(unitdir)/$$unit.service || exit 1; done
+	if $(PKG_CONFIG) --atleast-version=254 libsystemd; then install -D -m 644 -t $(unitdir)/vipd.service.d init/restart-steps.conf; fi
 	install -m 644 init/vipd.sysusers $(sysusersdir)/vipd.conf
 	install -m 644 init/vipd.tmpfiles $(tmpfilesdir)/vipd.conf
 	install -m 644 init/vipd.catalog $(catalogdir)/vipd.catalog
@@ -381,6 +382,8 @@ uninstall:
 	rm -f $(sbindir)/vipd $(bindir)/vipctl $(unitdir)/vipd.service $(unitdir)/vipd-drain.service $(sysusersdir)/vipd.conf $(tmpfilesdir)/vipd.conf $(catalogdir)/vipd.catalog \
 	    $(mandir)/man1/vipctl.1 $(mandir)/man5/vipd.conf.5 $(mandir)/man8/vipd.8 \
 	    $(bashdir)/vipctl $(zshdir)/_vipctl $(fishdir)/vipctl.fish
+	rm -f $(unitdir)/vipd.service.d/restart-steps.conf
+	[ ! -d $(unitdir)/vipd.service.d ] || rmdir --ignore-fail-on-non-empty $(unitdir)/vipd.service.d
 	rm -rf $(libexecdir) $(docdir)
 
 # The sources of a commit, the same bytes each time.

@@ -22,15 +22,17 @@ def make(*words, **more):
     return subprocess.run(["make", "-s", f"B={BUILD}", *words], capture_output=True, text=True, timeout=300, check=True, **more)
 
 
+@pytest.mark.parametrize("new_systemd", [True, False])
 @pytest.mark.parametrize("prefix", ["/usr", "/usr/local"])
-def test_uninstall_removes_what_install_wrote(tmp_path, prefix):
-    """And nothing else."""
+def test_uninstall_removes_what_install_wrote(tmp_path, prefix, new_systemd):
+    """And nothing else. What only a new systemd knows is installed beside one."""
     others = ["etc/vipd/vipd.conf", "etc/vipd/keys/1", "etc/systemd/system/vipd.service.d/own.conf", "usr/lib/sysusers.d/own.conf"]
     for path in others:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("mine\n")
-    make("install", f"DESTDIR={tmp_path}", f"PREFIX={prefix}", "-o", "all")
+    make("install", f"DESTDIR={tmp_path}", f"PREFIX={prefix}", "-o", "all", f"PKG_CONFIG={'true' if new_systemd else 'false'}")
     there = files(tmp_path)
+    assert any(path.endswith("vipd.service.d/restart-steps.conf") for path in there) == new_systemd
     assert f"{prefix[1:]}/sbin/vipd" in there and "usr/lib/systemd/catalog/vipd.catalog" in there and len(there) > 20
     make("uninstall", f"DESTDIR={tmp_path}", f"PREFIX={prefix}")
     assert files(tmp_path) == sorted(others)

@@ -130,6 +130,21 @@ def crash_loop(m):
         wait_for("another engine", lambda old=first: m.processes("vipd -E") not in ([], old), bool, 30)
 
 
+def start_in_vain(m):
+    """It cannot be started for a while; as soon as it can, it is there, on its own."""
+    m.run("mv", "/usr/sbin/vipd", "/usr/sbin/vipd.away")
+    try:
+        before = int(m.unit(key="NRestarts"))
+        m.run("systemctl", "kill", "-s", "KILL", "vipd")
+        wait_for("some starts in vain", lambda: int(m.unit(key="NRestarts")), lambda now: now >= before + 5, 60)
+    finally:
+        m.run("mv", "/usr/sbin/vipd.away", "/usr/sbin/vipd")
+    if int(m.run("systemctl", "--version").stdout.split()[1]) >= 254:
+        assert (m.unit(key="RestartSteps"), m.unit(key="RestartMaxDelayUSec")) == ("3", "4s")
+    wait_for("it is Active", m.state, lambda state: state == "active", 30)
+    m.run("systemctl", "restart", "vipd")
+
+
 PROGRAMS = ("/usr/sbin/vipd", "/usr/libexec/vipd/vipd-control")
 
 
@@ -247,6 +262,7 @@ ROWS = [
     Row("engine killed three times", crash_loop, moves=True),
     Row("guardian killed", kill("main"), moves=True),
     Row("all killed", kill("all"), planned=False),
+    Row("started in vain for a while", start_in_vain, planned=False, moves=True),
     Row("guardian stopped: watchdog", watchdog, moves=True),
     Row("networkctl reload", networkctl("reload"), moves=False),
     Row("networkctl reconfigure", networkctl("reconfigure", "host0")),
