@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 int file_open_regular(const char *path, struct stat *st)
@@ -19,4 +20,9 @@ int file_open_regular(const char *path, struct stat *st)
 		return fd;
 	close(fd);
 	return result;
+}
+
+const char *file_error(int error)
+{
+	return error == EINVAL ? "it is not a regular file" : strerrordesc_np(error);
 }

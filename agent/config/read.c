@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "config/settings.h"
+#include "vipd/file.h"
 #include "vipd/keepalived.h"
 #include "vipd/mono.h"
 
@@ -241,8 +242,7 @@ int config_load(const char *path, struct config *config, struct config_errors *e
 		    : errno == ENOENT || errno == ENOTDIR
 			? "`vipctl init` writes one; or name another file with -c"
 			: "name a configuration file with -c";
-		report_line(&report, 0, "cannot read: %s; %s",
-		    errno == EINVAL ? "it is not a regular file" : strerror(errno), advice);
+		report_line(&report, 0, "cannot read: %s; %s", file_error(errno), advice);
 		return report_finish(&report, errors);
 	}
 	int result = config_read_text(path, text, size, config, errors);

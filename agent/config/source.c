@@ -74,10 +74,9 @@ static int file_read(struct file *file, size_t most)
 
 static const char *read_error(int error)
 {
-	return error == EILSEQ	 ? "it has a zero byte in it"
-	       : error == EINVAL ? "it is not a regular file"
-	       : error == ELOOP	 ? "it includes itself, or files that include each other are too deep"
-				 : strerror(error);
+	return error == EILSEQ	? "it has a zero byte in it"
+	       : error == ELOOP ? "it includes itself, or files that include each other are too deep"
+				: file_error(error);
 }
 
 /* What follows in the text is line `line` of the file. */

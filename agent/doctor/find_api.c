@@ -41,6 +41,10 @@ static void answer_judge(
 		finding_add(doctor, DOCTOR_FAILURE, check->name,
 		    "write the server_name of the check that its certificate names", "%s: %s", check->url,
 		    answer->error);
+	else if (answer->unread)
+		finding_add(doctor, DOCTOR_FAILURE, check->name,
+		    "vipd cannot read it either: mend it, or name another file", "%s is not asked: %s",
+		    check->url, answer->error);
 	else if (!answer->status)
 		finding_add(doctor, DOCTOR_FAILURE, check->name, config_look_at(check), "%s: %s", check->url,
 		    answer->error);

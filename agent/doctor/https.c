@@ -5,11 +5,14 @@
 #include "doctor/https.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "doctor/tool.h"
+#include "vipd/config.h"
+#include "vipd/file.h"
 
 static size_t body_take(char *data, size_t unit, size_t count, void *context)
 {
@@ -35,10 +38,38 @@ static X509 *leaf_read(CURL *curl)
 	return found;
 }
 
-static void set_file(CURL *curl, CURLoption option, const char *path)
+/* Of a file of the configuration, as vipd reads it; its size, or 0, and in *why the first that cannot be
+ * read. */
+static size_t secret_read(
+    const char *path, char bytes[static CONFIG_SECRET_MAX], char why[static HTTPS_TEXT_MAX])
 {
-	if (path && *path)
-		curl_easy_setopt(curl, option, path);
+	struct stat st;
+	ssize_t size = -1;
+	int fd = file_open_regular(path, &st), error = -fd;
+	if (fd >= 0) {
+		size = st.st_size > CONFIG_SECRET_MAX ? -1 : read(fd, bytes, CONFIG_SECRET_MAX);
+		error = st.st_size > CONFIG_SECRET_MAX ? EFBIG : errno;
+		close(fd);
+	}
+	if (size > 0)
+		return (size_t)size;
+	if (!*why)
+		snprintf(why, HTTPS_TEXT_MAX, "cannot read %.128s: %s", path,
+		    size == 0 ? "the file is empty" : file_error(error));
+	return 0;
+}
+
+/* libcurl gets the bytes of a file and not its name: it would wait for a pipe, without any limit. */
+static void set_file(CURL *curl, CURLoption option, const char *path, char why[static HTTPS_TEXT_MAX])
+{
+	char bytes[CONFIG_SECRET_MAX];
+	if (!path || !*path)
+		return;
+	struct curl_blob blob = {
+	    .data = bytes, .len = secret_read(path, bytes, why), .flags = CURL_BLOB_COPY};
+	if (blob.len)
+		curl_easy_setopt(curl, option, &blob);
+	explicit_bzero(bytes, blob.len);
 }
 
 /* The URL is asked of that name, in TLS and in the request, at the place where it really is. */
@@ -64,18 +95,17 @@ static struct curl_slist *set_server_name(CURL *curl, const char *url, const cha
 }
 
 /* A token in a file ends with a newline. */
-static void set_token(CURL *curl, const char *path)
+static void set_token(CURL *curl, const char *path, char why[static HTTPS_TEXT_MAX])
 {
-	char token[8192] = "";
-	FILE *file = path && *path ? file_open(path) : NULL;
-	if (file && fgets(token, sizeof token, file)) {
-		token[strcspn(token, " \t\r\n")] = '\0';
-		curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-		curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, token);
-		explicit_bzero(token, sizeof token);
-	}
-	if (file)
-		fclose(file);
+	char token[CONFIG_SECRET_MAX + 1];
+	if (!path || !*path)
+		return;
+	size_t size = secret_read(path, token, why);
+	token[size] = '\0';
+	token[strcspn(token, " \t\r\n")] = '\0';
+	curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+	curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, token);
+	explicit_bzero(token, size);
 }
 
 static void prepare(CURL *curl, const struct https_request *request, struct https_answer *answer)
@@ -85,12 +115,14 @@ static void prepare(CURL *curl, const struct https_request *request, struct http
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->timeout_ms);
 	curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
-	if (request->ca && *request->ca) /* Debian's libcurl would trust its own store as well */
+	if (request->ca && *request->ca) { /* Debian's libcurl would trust its own store as well */
+		curl_easy_setopt(curl, CURLOPT_CAINFO, NULL);
 		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
-	set_file(curl, CURLOPT_CAINFO, request->ca);
-	set_file(curl, CURLOPT_SSLCERT, request->cert);
-	set_file(curl, CURLOPT_SSLKEY, request->key);
-	set_token(curl, request->token);
+	}
+	set_file(curl, CURLOPT_CAINFO_BLOB, request->ca, answer->error);
+	set_file(curl, CURLOPT_SSLCERT_BLOB, request->cert, answer->error);
+	set_file(curl, CURLOPT_SSLKEY_BLOB, request->key, answer->error);
+	set_token(curl, request->token, answer->error);
 	if (request->trusting) {
 		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -114,7 +146,8 @@ void https_ask(const struct https_request *request, struct https_answer *answer)
 	if (request->server_name && *request->server_name)
 		connect_to = set_server_name(curl, request->url, request->server_name);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
-	CURLcode code = curl_easy_perform(curl);
+	answer->unread = *answer->error;
+	CURLcode code = answer->unread ? CURLE_OK : curl_easy_perform(curl);
 	if (code != CURLE_OK)
 		snprintf(
 		    answer->error, sizeof answer->error, "%s", *error ? error : curl_easy_strerror(code));

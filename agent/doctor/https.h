@@ -14,6 +14,7 @@
 struct https_answer {
 	long status;		    /* HTTP; 0: no answer */
 	char error[HTTPS_TEXT_MAX]; /* why there is no answer */
+	bool unread;		    /* a file of the request cannot be read, so nobody was asked */
 	bool refused;		    /* we do not accept its certificate: */
 	bool unknown_issuer;	    /* because of who has signed it or when; else because of the name in it */
 	char body[HTTPS_BODY_MAX];  /* how it begins */

@@ -20,8 +20,6 @@
 #include "vipd/auth.h"
 #include "vipd/file.h"
 
-#define SECRET_MAX (256 * 1024)
-
 struct heap {
 	char *bytes;
 	size_t size;
@@ -66,7 +64,7 @@ static int read_whole(int fd, char *bytes, size_t size)
 static int open_file(const char *path, struct stat *st)
 {
 	int fd = file_open_regular(path, st);
-	if (fd < 0 || st->st_size <= SECRET_MAX)
+	if (fd < 0 || st->st_size <= CONFIG_SECRET_MAX)
 		return fd;
 	close(fd);
 	return -EFBIG;

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "guardian/guardian.h"
+#include "vipd/file.h"
 
 #define TRIAL_MAX_US (10 * USEC_PER_SEC)
 #define EXIT_WRONG   2
@@ -79,9 +80,8 @@ static void look_at_secret(const struct look *look, const struct config_path *na
 {
 	const struct config_secret *secret = named->secret;
 	if (secret->error) {
-		warn_of_path(look, named, "%s; %s until it can be read",
-		    secret->error == EINVAL ? "it is not a regular file" : strerrordesc_np(secret->error),
-		    named->without);
+		warn_of_path(
+		    look, named, "%s; %s until it can be read", file_error(secret->error), named->without);
 		return;
 	}
 	char *bytes = malloc(secret->size + 1);

@@ -44,6 +44,7 @@
 #define CONFIG_SOCKET_DEFAULT "/run/vipd/vipd.sock"
 
 /* Where the bytes of a file are in the secrets memfd that goes with the image. size 0: no such file. */
+#define CONFIG_SECRET_MAX (256 * 1024)
 struct config_secret {
 	char path[CONFIG_PATH_MAX]; /* "": not configured */
 	uint32_t offset;

@@ -11,3 +11,6 @@
  * -errno: -EISDIR for a directory, -EINVAL for anything else that is not a regular file.
  */
 int file_open_regular(const char *path, struct stat *st);
+
+/* In words, why it failed: error is the errno of file_open_regular(), or of reading what that has opened. */
+const char *file_error(int error);

@@ -58,6 +58,16 @@ def api_with(world):
     return start
 
 
+@pytest.mark.parametrize("key", ["ca", "cert", "key"])
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(world, key):
+    node = world.nodes[2]
+    config, pipe = node.config(), f"{node.directory}/{key}.pipe"
+    os.mkfifo(pipe)
+    config["checks"][0][key] = pipe
+    doctor = with_name(node, "-c", write(node.directory + "/pipe.conf", config_text(config)), "api")
+    doctor.says("api", "failure", f"is not asked: cannot read {pipe}: it is not a regular file")
+
+
 def test_certificate_of_somebody_else(api_with):
     with_name(api_with("stranger"), "api").says("api", "failure", "is not trusted")
 

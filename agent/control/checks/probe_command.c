@@ -95,8 +95,7 @@ static int read_content(const struct config_check *config)
 	struct stat st;
 	int fd = file_open_regular(config->file, &st);
 	if (fd < 0)
-		return complain_of_reading(config->file,
-		    fd == -EISDIR || fd == -EINVAL ? "it is not a regular file" : strerrordesc_np(-fd));
+		return complain_of_reading(config->file, file_error(-fd));
 	ssize_t size = read(fd, text, sizeof text - 1);
 	if (size < 0)
 		return complain_of_reading(config->file, strerrordesc_np(errno));
