@@ -39,7 +39,7 @@ objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel sandbox keeper engine guardian,$(call room,$(r)))
 CONTROL := $(foreach r,base board status control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c \
 	   $(addprefix agent/wire/,advert.c auth.c checksum.c connections.c diag.c frame.c hello.c names.c)
-VIPCTL  := $(foreach r,base config status doctor import vipctl,$(call room,$(r))) $(addprefix agent/net/,arp.c socket.c) $(addprefix agent/wire/,advert.c arp.c checksum.c na.c names.c)
+VIPCTL  := $(foreach r,base config status doctor import vipctl,$(call room,$(r))) agent/core/timing.c $(addprefix agent/net/,arp.c socket.c) $(addprefix agent/wire/,advert.c arp.c checksum.c na.c names.c)
 
 VIPD_LIBS    := libconfig libnl-3.0 libseccomp libcap nettle
 CONTROL_LIBS := libmicrohttpd jansson libcurl ldns libcrypto libsystemd libseccomp nettle libnl-3.0
@@ -129,8 +129,8 @@ unit_sandbox  := agent/sandbox/sandbox.c agent/base/log.c
 unit_publish  := $(addprefix agent/control/publish/,set.c tsig.c)
 unit_publish_doubts := agent/control/publish/set.c
 unit_groups   := agent/net/groups.c
-unit_speakers := agent/doctor/speakers.c
-unit_peers    := $(addprefix agent/doctor/,find_segment.c answers.c speakers.c) $(call room,status) agent/base/address.c
+unit_speakers := agent/doctor/speakers.c agent/core/timing.c
+unit_peers    := $(addprefix agent/doctor/,find_segment.c answers.c speakers.c) agent/core/timing.c $(call room,status) agent/base/address.c
 unit_keeper   := $(addprefix agent/keeper/,addresses.c page.c) agent/board/board.c agent/board/layout.c agent/base/address.c agent/base/log.c agent/base/mono.c
 unit_ending   := $(unit_keeper) agent/keeper/ending.c $(call room,kernel) agent/wire/diag.c
 unit_duration := agent/base/duration.c

@@ -59,7 +59,7 @@ void vr_await_addresses(struct vrrp *vr, struct mono now)
 {
 	bool complete = vr->present == vr_all_addresses(vr);
 	vr->unconfirmed = 0;
-	vr->confirm_by = complete ? MONO_NEVER : mono_add(now, VR_CONFIRM_US);
+	vr->confirm_by = complete ? MONO_NEVER : mono_add(now, VRRP_CONFIRM_US);
 }
 
 void vr_withdraw(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
@@ -295,7 +295,7 @@ void vr_hear_kernel(
 static void address_missing(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 {
 	bool busy = vr->request != vr->answered;
-	vr->confirm_by = mono_add(now, VR_CONFIRM_US);
+	vr->confirm_by = mono_add(now, VRRP_CONFIRM_US);
 	if (++vr->unconfirmed >= (busy ? BUSY_MAX : ASKED_MAX))
 		give_up(vr, now, ETIMEDOUT, out);
 	else if (!busy)

@@ -36,7 +36,7 @@ static bool is_next(const struct vrrp *vr, struct mono now, const struct vrrp_ev
 {
 	return vr->heard && !mono_reached(now, vr->next_until) &&
 	       address_equal(&vr->active_address, &event->advert.source) &&
-	       mono_sub(now, vr->heard_at) <= 3 * vr_active_adver_interval(vr);
+	       mono_sub(now, vr->heard_at) <= vrrp_unreplaced_limit(vr_active_adver_interval(vr));
 }
 
 /* Later reasons do not make the wait longer: the address may be gone by then. */
@@ -74,7 +74,7 @@ static bool is_from_loser(const struct vrrp *vr, struct mono now, const struct v
 		return !vr_is_superior(vr, event);
 	if (!vr->heard || order == 0)
 		return false;
-	if (mono_sub(now, vr->heard_at) > vr_active_adver_interval(vr) * 3 / 2)
+	if (mono_sub(now, vr->heard_at) > vrrp_alive_limit(vr_active_adver_interval(vr)))
 		return false;
 	return priority < vr->active_priority || (priority == vr->active_priority && order < 0);
 }

@@ -33,7 +33,6 @@ bool vr_accepts(const struct vrrp *vr, struct mono now, uint8_t priority);
 
 /* Design. */
 #define VR_RENEWALS_A_LEASE 3
-#define VR_CONFIRM_US	    (1 * USEC_PER_SEC) /* for the kernel to have an address that it was asked for */
 
 struct vrrp_effect *vr_emit(struct vrrp_effects *out, enum vrrp_effect_type type);
 void vr_send_advert(struct vrrp *vr, struct mono now, uint8_t priority, struct vrrp_effects *out);

@@ -8,7 +8,6 @@
 
 /* Design. */
 #define HANDOVER_MIN_US	 (50 * USEC_PER_MS)
-#define HANDOVER_MAX_US	 (10 * USEC_PER_SEC)
 #define LEARNED_DOWN_MAX 10 /* Active_Down_Interval is at most so many times our own */
 
 int64_t vrrp_skew_time(uint8_t priority, int64_t interval_us)
@@ -26,12 +25,22 @@ int64_t vrrp_silence_limit(int64_t interval_us)
 	return 3 * interval_us + vrrp_skew_time(0, interval_us);
 }
 
+int64_t vrrp_alive_limit(int64_t interval_us)
+{
+	return interval_us * 3 / 2;
+}
+
+int64_t vrrp_unreplaced_limit(int64_t interval_us)
+{
+	return 3 * interval_us;
+}
+
 int64_t vrrp_handover_time(int64_t interval_us)
 {
 	int64_t us = 2 * interval_us;
 	if (us < HANDOVER_MIN_US)
 		return HANDOVER_MIN_US;
-	return us < HANDOVER_MAX_US ? us : HANDOVER_MAX_US;
+	return us < VRRP_HANDOVER_MAX_US ? us : VRRP_HANDOVER_MAX_US;
 }
 
 uint8_t vrrp_graded_priority(uint8_t priority, enum vrrp_health health)

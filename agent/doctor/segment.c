@@ -28,12 +28,12 @@
 #include "vipd/mono.h"
 #include "vipd/na.h"
 #include "vipd/net.h"
+#include "vipd/timing.h"
 
 #define GROUP_WAIT_US	 (400 * USEC_PER_MS)
 #define NEIGHBOR_WAIT_US (600 * USEC_PER_MS)
 #define LISTEN_MIN_US	 (1000 * USEC_PER_MS)
 #define LISTEN_MAX_US	 (5000 * USEC_PER_MS)
-#define LISTEN_INTERVALS 4
 #define FRAME_MAX	 (sizeof(struct ether_header) + sizeof(struct ip6_hdr) + ADVERT_SIZE_MAX)
 #define FILTER		 "ip proto 112 or ip6 proto 112 or icmp6 or arp"
 
@@ -47,7 +47,7 @@ struct ears {
 
 void segment_want(struct segment *segment, const struct config_router *router)
 {
-	int64_t wanted = LISTEN_INTERVALS * router->advert_interval_us;
+	int64_t wanted = vrrp_silence_limit(router->advert_interval_us); /* somebody is Active by then */
 	wanted = wanted < LISTEN_MIN_US ? LISTEN_MIN_US : wanted > LISTEN_MAX_US ? LISTEN_MAX_US : wanted;
 	if (wanted > segment->listen_us)
 		segment->listen_us = wanted;

@@ -8,6 +8,7 @@
 #include "doctor/segment.h"
 #include "vipd/cursor.h"
 #include "vipd/mono.h"
+#include "vipd/timing.h"
 
 /* So often must one have gone on beside another: an advert that crosses with a takeover looks like that, too.
  */
@@ -121,7 +122,7 @@ enum speaking segment_speaking(const struct segment *segment, const struct route
 		if (!segment_speaks_for(speaker, id))
 			continue;
 		overlaps += !said->last && *at_us && previous != said->speaker &&
-			    said->at_us - *at_us <= speaker->interval_us * 3 / 2;
+			    said->at_us - *at_us <= vrrp_alive_limit(speaker->interval_us);
 		*at_us = said->last ? 0 : said->at_us;
 		previous = said->last ? previous : said->speaker;
 	}

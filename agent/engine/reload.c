@@ -9,8 +9,7 @@
 
 #include <string.h>
 
-#define SUCCESSION_INTERVALS 4			/* Active_Down_Interval is shorter */
-#define SUCCESSION_US	     (1 * USEC_PER_SEC) /* for the kernel to have the address */
+#include "vipd/timing.h"
 
 /*
  * A slot for a new router: the one whose record on the board a predecessor of this engine left (counters go
@@ -95,14 +94,14 @@ static void keep_or_change(struct engine *engine, const struct configuration *ne
 
 /*
  * How long it keeps its addresses if a new router of this node has one of them: until that is Active, unless
- * another node takes over before.
+ * another node takes over before. The longest that this can take: Active_Down_Interval, and the kernel.
  */
 static int64_t stay_of(const struct configuration *next, const struct router *router)
 {
 	int64_t longest_us = 0;
 	for (unsigned i = 0; i < next->config->router_count; i++) {
 		const struct config_router *c = &next->config->routers[i];
-		int64_t us = SUCCESSION_INTERVALS * c->advert_interval_us + SUCCESSION_US;
+		int64_t us = vrrp_silence_limit(c->advert_interval_us) + VRRP_CONFIRM_US;
 		for (unsigned a = 0; a < c->address_count && us > longest_us; a++)
 			if (router_address_index(router, &c->addresses[a]) >= 0)
 				longest_us = us;

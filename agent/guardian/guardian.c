@@ -37,8 +37,7 @@
 #define FAILURE_PAUSE_S	    5
 #define TRANSLATED_EVERY_US (500 * USEC_PER_MS) /* a walk through all of conntrack each */
 #define MESSAGES_A_TURN	    16
-#define STOP_MAX_US	    (15 * USEC_PER_SEC) /* past the longest handover */
-#define DYING_US	    (2 * USEC_PER_SEC)	/* after that it was SIGKILL */
+#define DYING_US	    (2 * USEC_PER_SEC) /* after that it was SIGKILL */
 
 static struct guardian guardian;
 
@@ -266,7 +265,7 @@ static void begin_stop(void)
 		return;
 	drains_save(&guardian);
 	guardian.stopping = true;
-	guardian.stop_deadline = mono_add(mono_now(), STOP_MAX_US);
+	guardian.stop_deadline = mono_add(mono_now(), ENGINE_STOP_MAX_US);
 	notify("STOPPING=1");
 	stop_child(CHILD_ENGINE);
 }

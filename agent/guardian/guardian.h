@@ -12,10 +12,14 @@
 #include "vipd/config.h"
 #include "vipd/keeper.h"
 #include "vipd/message.h"
+#include "vipd/timing.h"
 
 enum child_kind { CHILD_KEEPER, CHILD_ENGINE, CHILD_CONTROL, CHILDREN };
 
 #define DEATHS_MAX 3
+
+/* An engine that stops has ended by then: past the longest handover. */
+#define ENGINE_STOP_MAX_US (VRRP_HANDOVER_MAX_US + 5 * USEC_PER_SEC)
 
 struct child {
 	pid_t pid;			/* 0: not running */

@@ -28,7 +28,6 @@
 #define ANSWERS_A_TURN 4
 #define ANSWER_WAIT_MS 1000
 #define TRY_EVERY_US   (20 * USEC_PER_MS)
-#define ENGINE_WAIT_US (15 * USEC_PER_SEC) /* past the longest handover */
 
 enum holder {
 	HOLDER_AGENT,	/* it has answered */
@@ -78,7 +77,7 @@ static enum holder look_at_holder(int fd, char owner[LOCK_OWNER_MAX])
 
 int lock_take(char owner[LOCK_OWNER_MAX])
 {
-	struct mono end = mono_add(mono_now(), ENGINE_WAIT_US);
+	struct mono end = mono_add(mono_now(), ENGINE_STOP_MAX_US);
 	snprintf(owner, LOCK_OWNER_MAX, "its process is unknown");
 	for (bool logged = false;; logged = true) {
 		int lock = try_lock(), fd = lock == -EADDRINUSE ? open_socket() : -1;

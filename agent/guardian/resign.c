@@ -14,7 +14,6 @@
 #include "guardian/guardian.h"
 #include "vipd/log.h"
 #include "vipd/net.h"
-#include "vipd/timing.h"
 
 struct notice {
 	const struct config_router *config;

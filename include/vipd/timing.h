@@ -7,6 +7,14 @@
 
 #include <stdint.h>
 
+#include "vipd/mono.h"
+
+/* The longest vrrp_handover_time(). */
+#define VRRP_HANDOVER_MAX_US (10 * USEC_PER_SEC)
+
+/* For the kernel to have an address that it was asked for. */
+#define VRRP_CONFIRM_US (1 * USEC_PER_SEC)
+
 /* Skew_Time = (256 - priority) * interval / 256 (RFC 9568 section 6.1). */
 int64_t vrrp_skew_time(uint8_t priority, int64_t interval_us);
 
@@ -17,6 +25,13 @@ int64_t vrrp_late_limit(int64_t interval_us);
 /* The longest Active_Down_Interval that any Backup can have: four intervals. Whoever could take over from an
  * Active that is silent has done so by then, so its addresses are removed. Earlier nobody might have them. */
 int64_t vrrp_silence_limit(int64_t interval_us);
+
+/* One and a half intervals: an Active whose last advert is no older is alive, and will send the next. */
+int64_t vrrp_alive_limit(int64_t interval_us);
+
+/* Three intervals, Active_Down_Interval without Skew_Time: nobody has replaced an Active whose last advert is
+ * no older. */
+int64_t vrrp_unreplaced_limit(int64_t interval_us);
 
 /* How long the address stays after a resignation if no successor is heard: two intervals, 50 ms to 10 s. A
  * Backup takes over after Skew_Time, which is below one interval; the other one is for those who missed the

@@ -3,6 +3,7 @@
  * Who is Active: elections, preemption, ties, losers, and timers.
  */
 #include "transcript.h"
+#include "vipd/timing.h"
 
 /* 6.4.1, 6.4.2: alone, it becomes Active after Active_Down_Interval; announced only when the kernel has the
  * address. */
@@ -55,6 +56,26 @@ static void test_timers_at_the_edges(void **state)
 		params.advert_interval_us = edges[i].interval_us;
 		begin(&params);
 		assert_int_equal(due(), edges[i].down_us);
+	}
+}
+
+/* What others than the state machine have to agree with. */
+static void test_limits(void **state)
+{
+	(void)state;
+	const struct {
+		int64_t interval_us, alive_us, late_us, unreplaced_us, silence_us, handover_us;
+	} rows[] = {
+	    {10 * MS, 15000, 30078, 30000, 40000, 50000},
+	    {100 * MS, 150000, 300781, 300000, 400000, 200000},
+	    {40950 * MS, 61425000, 123169921, 122850000, 163800000, 10000000},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_int_equal(vrrp_alive_limit(rows[i].interval_us), rows[i].alive_us);
+		assert_int_equal(vrrp_late_limit(rows[i].interval_us), rows[i].late_us);
+		assert_int_equal(vrrp_unreplaced_limit(rows[i].interval_us), rows[i].unreplaced_us);
+		assert_int_equal(vrrp_silence_limit(rows[i].interval_us), rows[i].silence_us);
+		assert_int_equal(vrrp_handover_time(rows[i].interval_us), rows[i].handover_us);
 	}
 }
 
@@ -344,6 +365,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_election),
 	    cmocka_unit_test(test_timers_at_the_edges),
+	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_backup_follows_active),
 	    cmocka_unit_test(test_preemption),
 	    cmocka_unit_test(test_start_delay),
