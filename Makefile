@@ -39,7 +39,7 @@ objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel sandbox keeper engine guardian,$(call room,$(r)))
 CONTROL := $(foreach r,base board status control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c \
 	   $(addprefix agent/wire/,advert.c auth.c checksum.c connections.c diag.c frame.c hello.c names.c)
-VIPCTL  := $(foreach r,base config status doctor import vipctl,$(call room,$(r))) agent/core/timing.c $(addprefix agent/net/,arp.c socket.c) $(addprefix agent/wire/,advert.c arp.c checksum.c na.c names.c)
+VIPCTL  := $(foreach r,base config status doctor import vipctl,$(call room,$(r))) agent/core/timing.c $(addprefix agent/net/,arp.c socket.c) $(addprefix agent/wire/,advert.c arp.c checksum.c na.c)
 
 VIPD_LIBS    := libconfig libnl-3.0 libseccomp libcap nettle
 CONTROL_LIBS := libmicrohttpd jansson libcurl ldns libcrypto libsystemd libseccomp nettle libnl-3.0
@@ -92,9 +92,9 @@ unit_vrrp_next := $(unit_vrrp)
 unit_rfc      := $(call room,core)
 unit_advert   := agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_advert_ipv4 = $(unit_auth)
-unit_na       := agent/wire/na.c $(unit_advert)
+unit_na       := agent/wire/na.c agent/wire/checksum.c
 unit_tickle   := $(addprefix agent/wire/,tickle.c checksum.c) agent/base/address.c
-unit_arp      := agent/wire/arp.c agent/wire/names.c
+unit_arp      := agent/wire/arp.c
 unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_replay   := $(unit_auth)
 unit_hello    := $(unit_auth) $(addprefix agent/wire/,frame.c hello.c) agent/base/address.c

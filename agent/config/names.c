@@ -20,16 +20,6 @@ const char *const config_publish_type_names[] = {"dns", "endpointslice", "endpoi
 #define NAME_OF(names, value)                                                                                \
 	((size_t)(value) < sizeof(names) / sizeof *(names)-1 ? (names)[value] : "unknown")
 
-const char *config_unhealthy_name(enum config_unhealthy value)
-{
-	return NAME_OF(config_unhealthy_names, value);
-}
-
-const char *config_conflict_name(enum config_conflict value)
-{
-	return NAME_OF(config_conflict_names, value);
-}
-
 const char *config_auth_name(enum config_auth value)
 {
 	return NAME_OF(config_auth_names, value);

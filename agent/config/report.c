@@ -14,7 +14,6 @@
 
 #define FINDING_MAX 1024 /* bytes of one line */
 #define VALUE_MAX   96	 /* bytes of a value as it is quoted in one */
-#define KEY_MAX	    256
 #define MORE_FORMAT "… and %u more\n"
 #define MORE_MAX    48 /* bytes of that */
 

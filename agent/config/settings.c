@@ -27,13 +27,15 @@ void set_text(char *field, size_t size, const char *text)
 	memcpy(field, text, strlen(text));
 }
 
-const char *refuse_control(const char *text)
+/* In any text. */
+static const char *refuse_control(const char *text)
 {
 	while (*text && !iscntrl((unsigned char)*text))
 		text++;
 	return *text ? "has a control character in it; take it out" : NULL;
 }
 
+/* In a text that means something. */
 const char *refuse_unseen(const char *text)
 {
 	const char *refused = refuse_control(text);

@@ -118,8 +118,7 @@ const char *refuse_interface(const char *text);
 const char *refuse_path(const char *text);
 const char *refuse_url(const char *text);
 const char *refuse_host(const char *text);
-const char *refuse_control(const char *text); /* characters, in any text */
-const char *refuse_unseen(const char *text);  /* and those that nobody sees, in a text that means something */
+const char *refuse_unseen(const char *text); /* control characters, and those that nobody sees */
 
 /* For key->refuse_address: what it is that it must not be. */
 const char *refuse_virtual(const struct address *address); /* to be shared between servers */

@@ -257,9 +257,6 @@ void router_tracks(struct engine *engine, struct router *router, struct mono now
 /* Drains it until a time (MONO_NEVER: until it is resumed); why: DRAINED or SHUTDOWN. NONE ends that. */
 void router_drain(
     struct engine *engine, struct router *router, struct mono now, enum vrrp_reason why, struct mono until);
-/* Something happened to it: flush will look at it. Whoever changes what router_deadline() or the board says
- * of it does this. */
-void router_touch(struct engine *engine, struct router *router);
 void router_timers(struct engine *engine, struct router *router, struct mono now);
 struct mono router_deadline(const struct router *router);
 

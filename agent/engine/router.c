@@ -45,7 +45,9 @@ int router_address_index(const struct router *router, const struct address *addr
 	return -1;
 }
 
-void router_touch(struct engine *engine, struct router *router)
+/* Something happened to it: flush will look at it. Whoever changes what router_deadline() or the board says
+ * of it does this. */
+static void touch(struct engine *engine, struct router *router)
 {
 	if (!router->touched)
 		engine->touched[engine->touched_count++] = router;
@@ -126,7 +128,7 @@ void router_event(
 	vrrp_step(&router->vr, now, event, &effects);
 	for (unsigned i = 0; i < effects.count; i++)
 		take_effect(engine, router, now, decision, &effects.items[i]);
-	router_touch(engine, router);
+	touch(engine, router);
 }
 
 /* What a predecessor of this engine left on the board about this router. */
@@ -191,7 +193,7 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	record_identity(engine, router);
 	record_router(engine, router);
 	record_clients(engine, router);
-	router_touch(engine, router);
+	touch(engine, router);
 	if (!working)
 		record_health(engine, router, router->checks_text);
 }
@@ -276,7 +278,7 @@ void router_drain(
 {
 	router->drained_until = until;
 	engine->changed = engine->drain_changed = true;
-	router_touch(engine, router);
+	touch(engine, router);
 	if (router->vr.drained == (why != VRRP_REASON_NONE))
 		return;
 	router_event(engine, router, now,

@@ -256,7 +256,7 @@ void import_process(struct import *import, struct node *node)
 				  : "it names no process");
 }
 
-struct check *import_check_find(struct import *import, const char *name, bool process)
+static struct check *check_find(struct import *import, const char *name, bool process)
 {
 	for (unsigned i = 0; i < import->check_count; i++) {
 		struct check *check = &import->checks[i];
@@ -299,7 +299,7 @@ void import_use(struct import *import, struct router *router, struct node *list,
 {
 	list->taken = 1;
 	for (struct node *at = list->children; (at = next_item(import, at)); at = at->next) {
-		struct check *check = import_check_find(import, at->words[0], process);
+		struct check *check = check_find(import, at->words[0], process);
 		if (check) {
 			use(import, router, at, check);
 			continue;

@@ -166,7 +166,6 @@ const char *import_name(struct import *import, struct node *node);
 void import_second_names(struct import *import);
 void import_script(struct import *import, struct node *node);
 void import_process(struct import *import, struct node *node);
-struct check *import_check_find(struct import *import, const char *name, bool process);
 void import_use(struct import *import, struct router *router, struct node *list, bool process);
 
 /* router.c */

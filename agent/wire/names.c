@@ -3,9 +3,7 @@
  * Names of verdicts: the `reason` label of the metrics. They are an interface for users; do not change them.
  */
 #include "vipd/advert.h"
-#include "vipd/arp.h"
 #include "vipd/hello.h"
-#include "vipd/na.h"
 
 const char *advert_verdict_name(enum advert_verdict verdict)
 {
@@ -35,21 +33,6 @@ const char *advert_verdict_name(enum advert_verdict verdict)
 	    [ADVERT_AUTH_REPLAYED] = "auth_replayed",
 	};
 	return verdict < ADVERT_VERDICTS ? names[verdict] : "unknown";
-}
-
-const char *na_verdict_name(enum na_verdict verdict)
-{
-	static const char *const names[NA_VERDICTS] = {
-	    [NA_OK] = "ok",
-	    [NA_TOO_SHORT] = "too_short",
-	    [NA_BAD_HOP_LIMIT] = "bad_hop_limit",
-	    [NA_BAD_TYPE] = "bad_type",
-	    [NA_BAD_CHECKSUM] = "bad_checksum",
-	    [NA_BAD_TARGET] = "bad_target",
-	    [NA_BAD_SOLICITED] = "bad_solicited",
-	    [NA_BAD_OPTION] = "bad_option",
-	};
-	return verdict < NA_VERDICTS ? names[verdict] : "unknown";
 }
 
 const char *hello_verdict_name(enum hello_verdict verdict)
@@ -83,14 +66,4 @@ const char *hello_verdict_name(enum hello_verdict verdict)
 	    [HELLO_NOT_ACTIVE] = "not_active",
 	};
 	return verdict < HELLO_VERDICTS ? names[verdict] : "unknown";
-}
-
-const char *arp_verdict_name(enum arp_verdict verdict)
-{
-	static const char *const names[ARP_VERDICTS] = {
-	    [ARP_OK] = "ok",
-	    [ARP_TOO_SHORT] = "too_short",
-	    [ARP_BAD_TYPE] = "bad_type",
-	};
-	return verdict < ARP_VERDICTS ? names[verdict] : "unknown";
 }

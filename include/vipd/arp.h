@@ -28,8 +28,6 @@ enum arp_verdict {
 	ARP_VERDICTS
 };
 
-const char *arp_verdict_name(enum arp_verdict verdict);
-
 /*
  * An announcement of `address` (RFC 5227 section 3), to be broadcast. Some systems take only requests, others
  * only replies, so both are to be sent. In the reply the target has the sender's MAC, or Linux would believe

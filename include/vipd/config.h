@@ -365,8 +365,6 @@ extern const char *const config_checksum_names[];
 extern const char *const config_check_type_names[];
 extern const char *const config_distribution_names[];
 extern const char *const config_publish_type_names[];
-const char *config_unhealthy_name(enum config_unhealthy value);
-const char *config_conflict_name(enum config_conflict value);
 const char *config_auth_name(enum config_auth value);
 const char *config_check_type_name(enum config_check_type value);
 const char *config_distribution_name(enum config_distribution value);

@@ -35,8 +35,6 @@ enum na_verdict {
 	NA_VERDICTS
 };
 
-const char *na_verdict_name(enum na_verdict verdict);
-
 /* Encodes with the checksum for source -> destination. Returns NA_SIZE (NA_SIZE - 8 without MAC), 0 if `room`
  * is too small. */
 size_t na_build(const struct na *na, const struct address *source, const struct address *destination,

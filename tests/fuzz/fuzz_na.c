@@ -16,7 +16,7 @@ static void check(const uint8_t *message, size_t size, const struct address *sou
 {
 	struct na na = {0}, again = {0};
 	enum na_verdict verdict = na_parse(message, size, source, destination, hop_limit, &na);
-	if (!na_verdict_name(verdict))
+	if (verdict >= NA_VERDICTS)
 		abort();
 	if (verdict != NA_OK)
 		return;

@@ -113,20 +113,12 @@ static void refusals(void **state)
 	}
 }
 
-static void names(void **state)
-{
-	(void)state;
-	assert_string_equal(arp_verdict_name(ARP_TOO_SHORT), "too_short");
-	assert_string_equal(arp_verdict_name(ARP_VERDICTS), "unknown");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(announcements_and_probe),
 	    cmocka_unit_test(golden_decodes),
 	    cmocka_unit_test(refusals),
-	    cmocka_unit_test(names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -331,7 +331,6 @@ static void test_reload(void **state)
 static void test_names(void **state)
 {
 	(void)state;
-	assert_string_equal(config_unhealthy_name(UNHEALTHY_RESIGN), "resign");
 	assert_string_equal(config_auth_name(AUTH_RECEIVE_ONLY), "receive-only");
 	assert_string_equal(config_check_type_name(CHECK_HTTPS), "https");
 	assert_string_equal(config_auth_name((enum config_auth)99), "unknown");

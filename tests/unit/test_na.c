@@ -178,15 +178,6 @@ static void options(void **state)
 	assert_false(na.has_mac);
 }
 
-static void names(void **state)
-{
-	(void)state;
-	for (int i = 0; i < NA_VERDICTS; i++)
-		assert_non_null(na_verdict_name((enum na_verdict)i));
-	assert_string_equal(na_verdict_name(NA_BAD_OPTION), "bad_option");
-	assert_string_equal(na_verdict_name(NA_VERDICTS), "unknown");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,7 +188,6 @@ int main(void)
 	    cmocka_unit_test(every_flipped_bit_is_refused),
 	    cmocka_unit_test(every_reason),
 	    cmocka_unit_test(options),
-	    cmocka_unit_test(names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

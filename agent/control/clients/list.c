@@ -41,7 +41,7 @@ bool list_add(struct list *list, const struct client *client)
 	return true;
 }
 
-void list_remove(struct list *list, const struct client *client)
+static void list_remove(struct list *list, const struct client *client)
 {
 	unsigned at;
 	if (!find(list, client, &at))

@@ -22,7 +22,6 @@ struct list {
 
 /* Returns whether it was added, or was there already; false: the list is full. */
 bool list_add(struct list *list, const struct client *client);
-void list_remove(struct list *list, const struct client *client);
 
 /* ---- the holder ---- */
 
