@@ -70,20 +70,40 @@ const char *board_late_name(enum board_late late)
 	return late < BOARD_LATES ? names[late] : "unknown";
 }
 
-int board_create(void)
+int shared_memfd(const char *name, size_t size)
 {
-	int fd = memfd_create("vipd-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
 	/* With its usual mode, 0777, a reader could open it for writing through /proc/self/fd. */
-	if (fchmod(fd, S_IRUSR) < 0 || ftruncate(fd, sizeof(struct board)) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-		int error = errno;
-		close(fd);
-		return -error;
+	if (fchmod(fd, S_IRUSR) == 0 && ftruncate(fd, (off_t)size) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		return fd;
+	int error = errno;
+	close(fd);
+	return -error;
+}
+
+void *shared_map(int fd, size_t size, int protection)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return NULL;
+	if (st.st_size != (off_t)size) {
+		errno = EPROTO;
+		return NULL;
 	}
-	struct board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (board == MAP_FAILED) {
+	void *shared = mmap(NULL, size, protection, MAP_SHARED, fd, 0);
+	return shared == MAP_FAILED ? NULL : shared;
+}
+
+int board_create(void)
+{
+	int fd = shared_memfd("vipd-board", sizeof(struct board));
+	if (fd < 0)
+		return fd;
+	struct board *board = shared_map(fd, sizeof *board, PROT_READ | PROT_WRITE);
+	if (!board) {
 		int error = errno;
 		close(fd);
 		return -error;
@@ -96,17 +116,8 @@ int board_create(void)
 
 static void *map(int fd, int protection)
 {
-	struct stat st;
-	if (fstat(fd, &st) < 0)
-		return NULL;
-	if (st.st_size != (off_t)sizeof(struct board)) {
-		errno = EPROTO;
-		return NULL;
-	}
-	struct board *board = mmap(NULL, sizeof *board, protection, MAP_SHARED, fd, 0);
-	if (board == MAP_FAILED)
-		return NULL;
-	if (board->layout != vipd_layout) {
+	struct board *board = shared_map(fd, sizeof *board, protection);
+	if (board && board->layout != vipd_layout) {
 		munmap(board, sizeof *board);
 		errno = EPROTO;
 		return NULL;

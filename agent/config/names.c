@@ -40,6 +40,14 @@ const char *config_publish_type_name(enum config_publish_type value)
 	return NAME_OF(config_publish_type_names, value);
 }
 
+void config_dns_name(const struct config_publish *publish, char name[static CONFIG_DNS_NAME_MAX])
+{
+	size_t length = strlen(publish->name);
+	bool whole = length && publish->name[length - 1] == '.';
+	snprintf(
+	    name, CONFIG_DNS_NAME_MAX, "%s%s%s", publish->name, whole ? "" : ".", whole ? "" : publish->zone);
+}
+
 _Static_assert(
     sizeof config_check_type_names / sizeof *config_check_type_names == CHECK_TYPES + 1, "a name each");
 _Static_assert(

@@ -81,7 +81,8 @@ bool is_root(void);
 const char *name_lookup(
     const char *server, const char *name, struct address *addresses, unsigned room, unsigned *count);
 
-#define ADVICE_ROOT "run it as root: sudo vipctl doctor"
+#define IPVS_INTERFACE "kube-ipvs0" /* of kube-proxy, with the addresses of services */
+#define ADVICE_ROOT    "run it as root: sudo vipctl doctor"
 
 typedef void doctor_finder(struct doctor *doctor);
 typedef void doctor_router_finder(struct doctor *doctor, const struct config_router *router);

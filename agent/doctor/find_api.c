@@ -20,15 +20,6 @@
 /* Clients in Go take no name from the subject, and a wildcard only for a whole label. */
 #define AS_GO_DOES (X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
 
-static bool is_expected(const struct config_check *check, long status)
-{
-	for (unsigned i = 0; i < check->expect_count; i++) {
-		if (check->expect[i] == status)
-			return true;
-	}
-	return false;
-}
-
 static void answer_judge(
     struct doctor *doctor, const struct config_check *check, const struct https_answer *answer)
 {
@@ -52,7 +43,7 @@ static void answer_judge(
 		finding_add(doctor, DOCTOR_WARNING, check->name,
 		    "name in vipd.conf a cert and key that may ask; see vipd.conf(5)",
 		    "%s is alive, but does not let us ask (HTTP %ld)", check->url, answer->status);
-	else if (!is_expected(check, answer->status))
+	else if (!config_expects(check, answer->status))
 		finding_add(doctor, DOCTOR_FAILURE, check->name, config_look_at(check),
 		    "%s: HTTP %ld: %.100s", check->url, answer->status, answer->body);
 	else if (!strstr(answer->body, check->body))

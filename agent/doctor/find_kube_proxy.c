@@ -16,9 +16,8 @@
 #include "doctor/https.h"
 #include "doctor/tool.h"
 
-#define IPVS_INTERFACE "kube-ipvs0"
-#define MODE_URL       "http://localhost:10249/proxyMode"
-#define MODE_TIME_MS   1000
+#define MODE_URL     "http://localhost:10249/proxyMode"
+#define MODE_TIME_MS 1000
 
 static bool ipvs_holds_one(const struct config *config)
 {

@@ -13,9 +13,8 @@
 #include "doctor/doctor.h"
 #include "vipd/mono.h"
 
-#define IPVS_INTERFACE "kube-ipvs0"
-#define LOOKS	       10
-#define LOOK_US	       (100 * USEC_PER_MS)
+#define LOOKS	10
+#define LOOK_US (100 * USEC_PER_MS)
 
 /* The kernel's list of addresses; NULL, and a finding, if it does not tell. */
 static struct ifaddrs *interfaces(struct doctor *doctor, const struct config_router *router)

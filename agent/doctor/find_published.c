@@ -12,7 +12,6 @@
 #define LIST_MAX    512
 #define TIMEOUT_MS  5000
 #define URL_MAX	    (CONFIG_URL_MAX + 512)
-#define NAME_ROOM   (2 * CONFIG_TEXT_MAX + 2)
 
 struct servers {
 	unsigned count;
@@ -54,10 +53,8 @@ static unsigned list_missing(
 /* Returns NULL, or why it is not known. */
 static const char *ask_dns(const struct config_publish *config, struct servers *servers)
 {
-	char name[NAME_ROOM];
-	size_t length = strlen(config->name);
-	bool whole = length && config->name[length - 1] == '.';
-	snprintf(name, sizeof name, "%s%s%s", config->name, whole ? "" : ".", whole ? "" : config->zone);
+	char name[CONFIG_DNS_NAME_MAX];
+	config_dns_name(config, name);
 	return name_lookup(config->server, name, servers->ready, SERVERS_MAX, &servers->count);
 }
 

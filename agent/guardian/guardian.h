@@ -38,6 +38,7 @@ struct child {
 struct inheritance {
 	int fds[FD_END];
 };
+#define FD_ABOVE 64 /* from here on, descriptors are out of the way of the agreed numbers */
 
 #define IDENTITY_GROUPS_MAX 64
 

@@ -24,7 +24,6 @@
 #define DYING_US (100 * USEC_PER_MS)
 
 enum { READER_KEYS = STDERR_FILENO + 1, READER_CERTIFICATES }; /* its descriptors */
-#define FD_ABOVE 64
 
 /* ---- in the child ---- */
 

@@ -23,8 +23,7 @@
 
 #include "vipd/log.h"
 
-#define REALTIME_SECONDS 2  /* an engine that computes longer without sleep is broken: the kernel ends it */
-#define FD_ABOVE	 64 /* out of the way of the agreed numbers */
+#define REALTIME_SECONDS 2 /* an engine that computes longer without sleep is broken: the kernel ends it */
 
 const struct child_plan child_plans[CHILDREN] = {
     [CHILD_KEEPER] = {.name = "keeper",

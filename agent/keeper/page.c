@@ -2,48 +2,23 @@
 /*
  * The keeper's page. An answer is one word, so that its reader needs no lock.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "keeper/keeper.h"
 
 int keeper_page_create(void)
 {
-	int fd = memfd_create("vipd-keeper", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return -errno;
-	if (fchmod(fd, S_IRUSR) == 0 && ftruncate(fd, sizeof(struct keeper_page)) == 0 &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-		return fd;
-	int error = errno;
-	close(fd);
-	return -error;
-}
-
-static void *map(int fd, int protection)
-{
-	struct stat st;
-	if (fstat(fd, &st) < 0)
-		return NULL;
-	if (st.st_size != (off_t)sizeof(struct keeper_page)) {
-		errno = EPROTO;
-		return NULL;
-	}
-	void *page = mmap(NULL, sizeof(struct keeper_page), protection, MAP_SHARED, fd, 0);
-	return page == MAP_FAILED ? NULL : page;
+	return shared_memfd("vipd-keeper", sizeof(struct keeper_page));
 }
 
 const struct keeper_page *keeper_page_map(int fd)
 {
-	return map(fd, PROT_READ);
+	return shared_map(fd, sizeof(struct keeper_page), PROT_READ);
 }
 
 struct keeper_page *keeper_page_map_writer(int fd)
 {
-	return map(fd, PROT_READ | PROT_WRITE);
+	return shared_map(fd, sizeof(struct keeper_page), PROT_READ | PROT_WRITE);
 }
 
 void keeper_beat(struct keeper *keeper)

@@ -4,17 +4,12 @@
  */
 #include "kernel/messages.h"
 
-#include <linux/if_addr.h>
 #include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#ifndef IFA_PROTO /* since Linux 5.18 */
-#define IFA_PROTO 11
-#endif
 
 #define ADDRESS_LAST (IFA_PROTO > IFA_MAX ? IFA_PROTO : IFA_MAX)
 

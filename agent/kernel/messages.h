@@ -4,9 +4,14 @@
  */
 #pragma once
 
+#include <linux/if_addr.h>
 #include <linux/netlink.h>
 
 #include "vipd/kernel.h"
+
+#ifndef IFA_PROTO /* since Linux 5.18 */
+#define IFA_PROTO 11
+#endif
 
 /* What the prefix length of a struct address has more than that of the kernel. */
 #define KERNEL_PREFIX_BASE(address) (address_is_ipv4(address) ? 96 : 0)

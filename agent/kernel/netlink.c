@@ -8,7 +8,6 @@
  * then the kernel says ENOBUFS, and only a dump tells the truth again.
  */
 #include <errno.h>
-#include <linux/if_addr.h>
 #include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -22,10 +21,6 @@
 
 #include "kernel/exchange.h"
 #include "kernel/messages.h"
-
-#ifndef IFA_PROTO /* since Linux 5.18 */
-#define IFA_PROTO 11
-#endif
 
 #define REQUEST_BYTES  1024
 #define ANSWER_BYTES   32768 /* one datagram of a dump */

@@ -10,8 +10,6 @@
 
 #include "vipd/net.h"
 
-#define TRAFFIC_CLASS 0xc0 /* CS6, network control */
-
 /* What waits while the caller is busy: over 100 ms of a flood of 10,000 packets/s, the adverts among them. */
 #define RECEIVE_BUFFER (1024 * 1024)
 
@@ -26,10 +24,10 @@ static const struct option options[VRRP_FAMILIES][OPTIONS] = {
     [VRRP_IPV6] = {{IPPROTO_IPV6, IPV6_MULTICAST_HOPS, VRRP_HOP_LIMIT},
 	{IPPROTO_IPV6, IPV6_UNICAST_HOPS, VRRP_HOP_LIMIT}, {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0},
 	{IPPROTO_IPV6, IPV6_RECVPKTINFO, 1}, {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1},
-	{IPPROTO_IPV6, IPV6_TCLASS, TRAFFIC_CLASS}},
+	{IPPROTO_IPV6, IPV6_TCLASS, VRRP_TRAFFIC_CLASS}},
     [VRRP_IPV4] = {{IPPROTO_IP, IP_MULTICAST_TTL, VRRP_HOP_LIMIT}, {IPPROTO_IP, IP_TTL, VRRP_HOP_LIMIT},
 	{IPPROTO_IP, IP_MULTICAST_LOOP, 0}, {IPPROTO_IP, IP_PKTINFO, 1}, {IPPROTO_IP, IP_RECVTTL, 1},
-	{IPPROTO_IP, IP_TOS, TRAFFIC_CLASS}},
+	{IPPROTO_IP, IP_TOS, VRRP_TRAFFIC_CLASS}},
 };
 
 static int set_option(int fd, const struct option *option)

@@ -11,8 +11,9 @@
 
 #include "vipd/address.h"
 
-#define VRRP_PROTOCOL  112
-#define VRRP_HOP_LIMIT 255
+#define VRRP_PROTOCOL	   112
+#define VRRP_HOP_LIMIT	   255
+#define VRRP_TRAFFIC_CLASS 0xc0 /* of what we send: CS6, network control */
 #define ADVERT_ADDRESSES_MAX                                                                                 \
 	17 /* the link-local one and CONFIG_ADDRESSES_MAX more; more are counted, not stored */
 #define ADVERT_HEADER_SIZE  8

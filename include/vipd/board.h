@@ -237,7 +237,15 @@ struct board {
  */
 extern const uint32_t vipd_layout;
 
-/* A new board. Returns a descriptor (close-on-exec) or -errno. Its owner alone can open it again, to read. */
+/*
+ * Memory of one writer and many readers, as the board is: a memfd of this size for ever. Returns a descriptor
+ * (close-on-exec) or -errno; its owner alone can open it again, to read. shared_map(): of PROT_READ, …;
+ * returns NULL with errno set (EPROTO: of another size).
+ */
+int shared_memfd(const char *name, size_t size);
+void *shared_map(int fd, size_t size, int protection);
+
+/* A new board. Returns a descriptor or -errno. */
 int board_create(void);
 
 /* Maps the board of `fd`. Returns NULL with errno set (EPROTO: of another layout). Never unmapped. */

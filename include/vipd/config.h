@@ -334,6 +334,15 @@ static inline bool config_has_family(const struct config_router *router, uint8_t
 	return false;
 }
 
+/* Whether a check of type https or http passes with this HTTP status. */
+static inline bool config_expects(const struct config_check *check, long status)
+{
+	for (unsigned i = 0; i < check->expect_count; i++)
+		if (check->expect[i] == status)
+			return true;
+	return false;
+}
+
 /* Whether it is an address of this one; of any of them. */
 static inline bool config_router_has(const struct config_router *router, const struct address *address)
 {
@@ -380,3 +389,7 @@ const char *config_add_name(const struct config_check *check);
 /* Where its log is. */
 const char *config_look_at(const struct config_check *check);
 const char *config_publish_type_name(enum config_publish_type value);
+
+/* What a target of type dns is called in DNS: "k8s-cluster" in "k8s.example" is "k8s-cluster.k8s.example". */
+#define CONFIG_DNS_NAME_MAX (2 * CONFIG_TEXT_MAX + 2)
+void config_dns_name(const struct config_publish *publish, char name[static CONFIG_DNS_NAME_MAX]);

@@ -66,15 +66,6 @@ static const char *excerpt(const struct answer *answer, char quote[static QUOTE_
 	return quote;
 }
 
-static bool is_expected(const struct config_check *config, long status)
-{
-	for (uint32_t i = 0; i < config->expect_count; i++) {
-		if (config->expect[i] == status)
-			return true;
-	}
-	return false;
-}
-
 static void judge_body(
     const struct config_check *config, const struct answer *answer, struct check_result *result)
 {
@@ -120,7 +111,7 @@ void judge_answer(const struct config_check *config, const struct answer *answer
 {
 	char list[64] = "", quote[QUOTE_MAX];
 	result->outcome = CHECK_SUCCESS;
-	if (is_expected(config, answer->status)) {
+	if (config_expects(config, answer->status)) {
 		judge_body(config, answer, result);
 		return;
 	}

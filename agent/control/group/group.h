@@ -15,6 +15,7 @@
 #include "vipd/board.h"
 #include "vipd/config.h"
 #include "vipd/connections.h"
+#include "vipd/timing.h"
 
 #define GROUP_EVENTS_MAX 64
 
@@ -172,6 +173,13 @@ bool group_hear(struct group *group, const struct vrrp_family *family);
 static inline bool group_is_open(const struct group *group, const struct router_id *id)
 {
 	return group->open[vrrp_family_index(vrrp_family_numbered(id->family))];
+}
+
+/* Whether an Active other than this node sends adverts. */
+static inline bool group_hears_active(const struct board_router *board, struct mono now)
+{
+	return board->active_known && !board->active_self &&
+	       mono_sub(now, board->active_seen) < vrrp_silence_limit(board->advert_interval_us);
 }
 
 /* The group of a virtual router; NULL: it has none. */

@@ -11,7 +11,6 @@
 #include "control/control.h"
 #include "control/group/group.h"
 #include "vipd/message.h"
-#include "vipd/timing.h"
 
 #define WALL_STEP_US (100 * USEC_PER_MS)
 #define UNHEARD_US   (10 * USEC_PER_SEC) /* who held it before this process began, and does not say so */
@@ -152,8 +151,7 @@ static void look_at_adverts(
 	const struct group_router *router = &group->routers[index];
 	struct timeline *timeline = &group->history->timeline;
 	const struct address *active = &board->active_address;
-	bool heard = board->active_known && !board->active_self && !board->active_foreign &&
-		     mono_sub(now, board->active_seen) < vrrp_silence_limit(board->advert_interval_us);
+	bool heard = group_hears_active(board, now) && !board->active_foreign;
 	for (unsigned i = 0; i < router->roster.stranger_count && heard; i++) {
 		const struct roster_stranger *stranger = &router->roster.strangers[i];
 		struct timeline_state state = {.id = &router->id,

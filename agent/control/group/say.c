@@ -296,8 +296,7 @@ static void look_at(struct group *group, unsigned index, const struct board_rout
 	router->source = board->own_address;
 	router->ifindex = board->ifindex;
 	follow_clock(router, board->auth_clock_us, now);
-	if (board->active_known && !board->active_self &&
-	    mono_sub(now, board->active_seen) < vrrp_silence_limit(board->advert_interval_us))
+	if (group_hears_active(board, now))
 		roster_active(&router->roster, &board->active_address, now);
 	describe(group, index, board, now, &hello);
 	if (moved || is_news(router, &hello) ||

@@ -17,15 +17,6 @@
 #define TIME_S	   3 /* for a server to answer */
 #define FUDGE_S	   300
 #define TSIG_ERROR 5 /* the field of the record, RFC 8945 section 4.2 */
-#define NAME_ROOM  (2 * CONFIG_TEXT_MAX + 2)
-
-/* "k8s-cluster" in "k8s.example" is "k8s-cluster.k8s.example." */
-static void full_name(const struct config_publish *config, char name[static NAME_ROOM])
-{
-	size_t length = strlen(config->name);
-	bool whole = length && config->name[length - 1] == '.';
-	snprintf(name, NAME_ROOM, "%s%s%s", config->name, whole ? "" : ".", whole ? "" : config->zone);
-}
 
 /* With nothing in it, of class ANY: all records of that name and type are deleted (RFC 2136 section 2.5.2).
  */
@@ -63,10 +54,10 @@ static bool push_address(
 /* The process ends with the job, so nothing is freed. NULL: no memory, or not a name. */
 static ldns_pkt *update_make(const struct publish_job *job)
 {
-	char name[NAME_ROOM];
+	char name[CONFIG_DNS_NAME_MAX];
 	ldns_rr_list *changes = ldns_rr_list_new();
 	ldns_rdf *zone = ldns_dname_new_frm_str(job->config->zone);
-	full_name(job->config, name);
+	config_dns_name(job->config, name);
 	bool good = changes && zone && push_deletion(changes, name, LDNS_RR_TYPE_AAAA) &&
 		    push_deletion(changes, name, LDNS_RR_TYPE_A);
 	for (unsigned i = 0; good && i < job->set.count; i++)
@@ -240,8 +231,8 @@ int publish_dns(const struct publish_job *job)
 void publish_dns_show(const struct publish_job *job, FILE *out)
 {
 	const struct config_publish *config = job->config;
-	char name[NAME_ROOM], text[ADDRESS_TEXT_MAX];
-	full_name(config, name);
+	char name[CONFIG_DNS_NAME_MAX], text[ADDRESS_TEXT_MAX];
+	config_dns_name(config, name);
 	fprintf(out, "server %s%s%s\nzone %s\nupdate delete %s AAAA\nupdate delete %s A\n", config->server,
 	    config->fallback[0] ? ", else " : "", config->fallback, config->zone, name, name);
 	for (unsigned i = 0; i < job->set.count; i++) {

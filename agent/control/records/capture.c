@@ -31,12 +31,11 @@ enum {
 };
 enum { FLAG_INBOUND = 1, FLAG_OUTBOUND = 2 };
 
-#define ETHER_HEADER  14
-#define IPV4_HEADER   20
-#define IPV6_HEADER   40
-#define HEADER_MAX    (ETHER_HEADER + IPV6_HEADER)
-#define TRAFFIC_CLASS 0xc0 /* of what we send */
-#define PACKETS_MAX   (FLIGHT_KINDS * FLIGHT_RING)
+#define ETHER_HEADER 14
+#define IPV4_HEADER  20
+#define IPV6_HEADER  40
+#define HEADER_MAX   (ETHER_HEADER + IPV6_HEADER)
+#define PACKETS_MAX  (FLIGHT_KINDS * FLIGHT_RING)
 
 struct packet {
 	enum flight_kind kind;
@@ -170,7 +169,7 @@ static void put_events(struct capture *capture, int64_t at_ns, bool last)
 
 static uint8_t *make_ipv6(const struct flight_packet *packet, bool sent, uint8_t *header)
 {
-	header[0] = 0x60 | (sent ? TRAFFIC_CLASS >> 4 : 0);
+	header[0] = 0x60 | (sent ? VRRP_TRAFFIC_CLASS >> 4 : 0);
 	header[4] = (uint8_t)(packet->size >> 8);
 	header[5] = (uint8_t)packet->size;
 	header[6] = packet->protocol;
@@ -184,7 +183,7 @@ static uint8_t *make_ipv4(const struct flight_packet *packet, bool sent, uint8_t
 {
 	uint16_t size = (uint16_t)(IPV4_HEADER + packet->size);
 	header[0] = 0x40 | IPV4_HEADER / 4;
-	header[1] = sent ? TRAFFIC_CLASS : 0;
+	header[1] = sent ? VRRP_TRAFFIC_CLASS : 0;
 	header[2] = (uint8_t)(size >> 8);
 	header[3] = (uint8_t)size;
 	header[8] = packet->hop_limit;
