@@ -125,8 +125,7 @@ static unsigned type_of(const struct group *group, const void *base)
 	return type;
 }
 
-/* Whether the key has a use in this group: some have one in groups of some types only. */
-static bool key_fits(const struct group *group, const struct key *key, const void *base)
+bool key_fits(const struct group *group, const struct key *key, const void *base)
 {
 	return !key->only || key->only & 1U << type_of(group, base);
 }

@@ -40,6 +40,21 @@ const char *config_publish_type_name(enum config_publish_type value)
 	return NAME_OF(config_publish_type_names, value);
 }
 
+const char *config_check_target(const struct config_check *check)
+{
+	switch (check->type) {
+	case CHECK_TCP: return check->address;
+	case CHECK_EXEC: return check->command;
+	case CHECK_FILE: return check->file;
+	case CHECK_PROCESS: return check->file[0] ? check->file : check->process;
+	case CHECK_HTTPS:
+	case CHECK_HTTP:
+	case CHECK_KUBERNETES:
+	case CHECK_TYPES: break;
+	}
+	return check->url;
+}
+
 void config_dns_name(const struct config_publish *publish, char name[static CONFIG_DNS_NAME_MAX])
 {
 	size_t length = strlen(publish->name);

@@ -1,35 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everything that a configuration names on this machine, in one table: who reads, checks or watches files
- * goes through it, so a new key of vipd.conf that names one is a row here.
+ * Everything that a configuration names on this machine: who reads, checks or watches files goes through it.
+ * A key of a check or of a target says so in its table (.file), one of another group is added here.
  */
 #include <string.h>
 
-#include "vipd/config.h"
-
-struct row {
-	enum config_path_use use;
-	const char *key;
-	size_t offset; /* of the path in its structure; a struct config_secret begins with it */
-};
-
-static const struct row check_files[] = {
-    {PATH_CA, "ca", offsetof(struct config_check, ca)},
-    {PATH_CERTIFICATE, "cert", offsetof(struct config_check, cert)},
-    {PATH_PRIVATE_KEY, "key", offsetof(struct config_check, key)},
-    {PATH_PROGRAM, "command", offsetof(struct config_check, command)},
-};
-
-static const struct row publish_files[] = {
-    {PATH_CA, "ca", offsetof(struct config_publish, ca)},
-    {PATH_TOKEN, "token", offsetof(struct config_publish, token)},
-    {PATH_CERTIFICATE, "cert", offsetof(struct config_publish, cert)},
-    {PATH_PRIVATE_KEY, "key", offsetof(struct config_publish, key)},
-};
-
-static const struct row dns_files[] = {
-    {PATH_TSIG_KEY, "key", offsetof(struct config_publish, key)},
-};
+#include "config/settings.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 
@@ -47,13 +23,16 @@ static void visit_path(const struct visit *visit, struct config_path *named, cha
 	visit->visitor(named, visit->context);
 }
 
-static void visit_rows(const struct visit *visit, const struct row *rows, size_t count,
-    struct config_path *named, void *structure)
+/* What the keys of a check or a target name; private_key: what such a key is to it. */
+static void visit_group(const struct visit *visit, const struct group *group, void *structure,
+    enum config_path_use private_key, struct config_path *named)
 {
-	for (size_t i = 0; i < count; i++) {
-		named->use = rows[i].use;
-		named->key = rows[i].key;
-		visit_path(visit, named, (char *)structure + rows[i].offset);
+	for (const struct key *key = group->keys; key->name; key++) {
+		if (!key->file || !key_fits(group, key, structure))
+			continue;
+		named->use = key->file == PATH_PRIVATE_KEY ? private_key : key->file;
+		named->key = key->name;
+		visit_path(visit, named, (char *)structure + key->offset);
 	}
 }
 
@@ -61,20 +40,16 @@ static void visit_check(const struct visit *visit, struct config_check *check)
 {
 	struct config_path named = {.without = "the check fails", .repeated = check->is_second};
 	snprintf(named.owner, sizeof named.owner, "check \"%s\": ", check->name);
-	visit_rows(visit, check_files, COUNT(check_files), &named, check);
-	named.use = PATH_LOOKED_AT;
-	named.key = check->type == CHECK_PROCESS ? "pid_file" : "path";
-	visit_path(visit, &named, check->file);
+	visit_group(visit, &check_group, check, PATH_PRIVATE_KEY, &named);
 }
 
 static void visit_publish(const struct visit *visit, struct config_publish *publish, unsigned index)
 {
 	struct config_path named = {.without = "nothing is published there"};
-	bool dns = publish->type == PUBLISH_DNS;
 	snprintf(named.owner, sizeof named.owner, "publish[%u] (%s): ", index,
 	    config_publish_type_name(publish->type));
-	visit_rows(visit, dns ? dns_files : publish_files, dns ? COUNT(dns_files) : COUNT(publish_files),
-	    &named, publish);
+	visit_group(visit, &publish_group, publish,
+	    publish->type == PUBLISH_DNS ? PATH_TSIG_KEY : PATH_PRIVATE_KEY, &named);
 }
 
 static void visit_keys(const struct visit *visit, struct config_router *router)

@@ -75,6 +75,7 @@ struct key {
 	size_t other; /* offset of what goes with the field: count of a list, socket address of an endpoint */
 	const struct key *element; /* of a list; its name and example are those of the list */
 	const struct group *group; /* of groups */
+	enum config_path_use file; /* of a check or a publish target: what it names; 0: no file */
 };
 
 #define FIELD(structure, member)                                                                             \
@@ -93,6 +94,9 @@ static inline void *key_other(const struct key *key, const void *field)
 {
 	return (char *)key_base(key, field) + key->other;
 }
+
+/* Whether the key has a use in this group: some have one in groups of some types only. */
+bool key_fits(const struct group *group, const struct key *key, const void *base);
 
 /* Reads every key of `group` into the structure at `base`; reports unknown and missing ones. */
 void read_group(struct report *report, config_setting_t *setting, const struct group *group, void *base);

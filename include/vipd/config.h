@@ -269,7 +269,7 @@ void config_discover(struct config *config, const char *root);
 
 /* What a file that the configuration names is to vipd. */
 enum config_path_use {
-	PATH_ADVERT_KEY,
+	PATH_ADVERT_KEY = 1,
 	PATH_CA, /* this and the next two: PEM */
 	PATH_CERTIFICATE,
 	PATH_PRIVATE_KEY,
@@ -376,6 +376,9 @@ extern const char *const config_distribution_names[];
 extern const char *const config_publish_type_names[];
 const char *config_auth_name(enum config_auth value);
 const char *config_check_type_name(enum config_check_type value);
+/* What is asked: the URL ("": of an API server that was not found yet), the address, the program, the file or
+ * the process. */
+const char *config_check_target(const struct config_check *check);
 const char *config_distribution_name(enum config_distribution value);
 
 /* Whose API server a check asks, by its files if by nothing else. AUTO: nobody knows. */

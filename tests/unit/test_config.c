@@ -6,6 +6,7 @@
  *
  * Runs in the root of the source tree.
  */
+#include "config/settings.h"
 #include "config_text.h"
 
 static struct config again;
@@ -336,6 +337,29 @@ static void test_names(void **state)
 	assert_string_equal(config_auth_name((enum config_auth)99), "unknown");
 }
 
+/* Of every type: good-checks.conf has them all. */
+static void test_targets(void **state)
+{
+	(void)state;
+	unsigned seen = 0;
+	assert_int_equal(config_load("tests/conf/good-checks.conf", &config, &errors), 0);
+	for (unsigned i = 0; i < config.check_count; i++)
+		if (*config_check_target(&config.checks[i]))
+			seen |= 1U << config.checks[i].type;
+	assert_int_equal(seen, (1U << CHECK_TYPES) - 1);
+}
+
+/* vipd -n looks at every file that a check or a publish target names. */
+static void test_files(void **state)
+{
+	(void)state;
+	const struct group *groups[] = {&check_group, &publish_group};
+	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+		for (const struct key *key = groups[i]->keys; key->name; key++)
+			assert_int_equal(
+			    key->refuse == refuse_path || key->type == &type_command, key->file != 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +374,8 @@ int main(void)
 	    cmocka_unit_test(test_print_auth),
 	    cmocka_unit_test(test_reload),
 	    cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_targets),
+	    cmocka_unit_test(test_files),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

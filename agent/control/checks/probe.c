@@ -10,23 +10,28 @@
 
 #include "vipd/mono.h"
 
-/* A new type is a file, a name here and a row. */
+/* A new type is a file, a name here and a case. */
 extern const struct probe_type probe_net, probe_exec, probe_file, probe_process;
 
-static const struct probe_type *const types[CHECK_TYPES] = {
-    [CHECK_HTTPS] = &probe_net,
-    [CHECK_HTTP] = &probe_net,
-    [CHECK_TCP] = &probe_net,
-    [CHECK_EXEC] = &probe_exec,
-    [CHECK_FILE] = &probe_file,
-    [CHECK_PROCESS] = &probe_process,
-    [CHECK_KUBERNETES] = &probe_net,
-};
+static const struct probe_type *type_of(enum config_check_type type)
+{
+	switch (type) {
+	case CHECK_EXEC: return &probe_exec;
+	case CHECK_FILE: return &probe_file;
+	case CHECK_PROCESS: return &probe_process;
+	case CHECK_HTTPS:
+	case CHECK_HTTP:
+	case CHECK_TCP:
+	case CHECK_KUBERNETES:
+	case CHECK_TYPES: break;
+	}
+	return &probe_net;
+}
 
 struct probe *probe_open(sd_event *event, const struct config_check *config, const struct secrets *secrets,
     probe_done *done, probe_tripped *tripped, void *context)
 {
-	const struct probe_type *type = types[config->type];
+	const struct probe_type *type = type_of(config->type);
 	struct probe *probe = calloc(1, type->size);
 	if (!probe)
 		return NULL;

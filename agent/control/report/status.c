@@ -209,16 +209,6 @@ static json_t *router_json(const struct view *view, const struct board_router *r
 	return json;
 }
 
-/* What is asked: the URL, the address, the program, the file or the process. */
-static json_t *target_json(const struct config_check *config)
-{
-	return config->url[0]	    ? TEXT(config->url)
-	       : config->address[0] ? TEXT(config->address)
-	       : config->word_count ? TEXT(config->command)
-	       : config->file[0]    ? TEXT(config->file)
-				    : TEXT(config->process);
-}
-
 /* null: it is no API server, or nobody knows whose. */
 static json_t *distribution_json(const struct config_check *config)
 {
@@ -265,12 +255,13 @@ static json_t *check_json(const struct view *view, unsigned index)
 	const struct check_health *health = &view->checks[index];
 	bool known = health->state != CHECK_UNKNOWN, recovering = health->state == CHECK_RECOVERING;
 	int64_t penalty_us = health_penalty_us(health, config, view->now);
+	const char *target = config_check_target(config);
 	char trouble[CHECK_TEXT_MAX];
 	json_t *json = json_object();
 	health_trouble(health, config, trouble);
 	put(json, "name", TEXT(config->name));
 	put(json, "type", json_string(config_check_type_name(config->type)));
-	put(json, "target", target_json(config));
+	put(json, "target", text_json(target, strlen(target)));
 	put(json, "distribution", distribution_json(config));
 	put(json, "url", text_json_or_null(config->url, sizeof config->url));
 	put(json, "state", json_string(check_state_name(recovering ? CHECK_FAILING : health->state)));
