@@ -27,8 +27,8 @@ bool address_parse(const char *text, struct address *address)
 bool address_in_prefix(const struct address *address, const struct address *prefix, unsigned bits)
 {
 	const uint8_t *a = address->in6.s6_addr, *b = prefix->in6.s6_addr;
-	bits += address_is_ipv4(prefix) ? 96 : 0;
-	for (unsigned i = 0; i < bits && i < 128; i++)
+	bits += address_bits_before(prefix);
+	for (unsigned i = 0; i < bits && i < ADDRESS_BITS; i++)
 		if ((a[i / 8] ^ b[i / 8]) & 0x80 >> i % 8)
 			return false;
 	return true;

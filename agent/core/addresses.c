@@ -21,7 +21,6 @@
 #define BUSY_MAX	  10		     /* seconds for a kernel that does not answer */
 #define RETRY_MIN_US	  (1 * USEC_PER_SEC) /* back-off after a refused address */
 #define RETRY_MAX_US	  (60 * USEC_PER_SEC)
-#define OUR_PREFIX	  128
 
 uint32_t vrrp_wanted(const struct vrrp *vr)
 {
@@ -234,7 +233,7 @@ static void address_wrong(struct vrrp *vr, struct mono now, unsigned index, cons
 	struct vrrp_effect *stray = vr_emit(out, VRRP_EFFECT_STRAY);
 	stray->index = index;
 	stray->prefix = found->prefix;
-	vr->remove[index] = found->prefix != OUR_PREFIX || !wanted ? found->prefix : 0;
+	vr->remove[index] = found->prefix != ADDRESS_BITS || !wanted ? found->prefix : 0;
 	if (vr->state == VRRP_ACTIVE && (!again || found->state == VRRP_FOUND_DUPLICATE))
 		give_up(vr, now, EADDRINUSE, out);
 	else if (vr->present & bit)

@@ -117,9 +117,9 @@ static unsigned prefix_of(const struct ifaddrs *entry)
 	struct address mask;
 	unsigned bits = 0;
 	if (!address_of_sockaddr(entry->ifa_netmask, &mask))
-		return 128;
+		return ADDRESS_BITS;
 	const uint8_t *bytes = address_bytes(&mask);
-	while (bits < 8 * address_size(&mask) && bytes[bits / 8] & (0x80 >> bits % 8))
+	while (bits < address_bits(&mask) && bytes[bits / 8] & (0x80 >> bits % 8))
 		bits++;
 	return bits;
 }
@@ -135,7 +135,7 @@ static struct place address_find(
 		if (strcmp(entry->ifa_name, interface) == 0) {
 			place.here = true;
 			place.prefix = prefix_of(entry);
-			place.whole = place.prefix == 8 * address_size(wanted);
+			place.whole = place.prefix == address_bits(wanted);
 		} else if (strcmp(entry->ifa_name, IPVS_INTERFACE) != 0) {
 			snprintf(place.other, sizeof place.other, "%.15s", entry->ifa_name);
 		}

@@ -131,8 +131,8 @@ void find_route(struct doctor *doctor, const struct config_router *router)
 	const json_t *servers = published_find(doctor, router);
 	for (unsigned i = 0; i < router->address_count; i++) {
 		char text[ADDRESS_TEXT_MAX], route[ROUTE_MAX], command[ROUTE_MAX + 16];
-		snprintf(route, sizeof route, "%s/%d", address_format(&router->addresses[i], text),
-		    address_is_ipv4(&router->addresses[i]) ? 32 : 128);
+		snprintf(route, sizeof route, "%s/%u", address_format(&router->addresses[i], text),
+		    address_bits(&router->addresses[i]));
 		snprintf(command, sizeof command, "show route %s", route);
 		if (!bird_answers(doctor, command, &answer, false))
 			continue;

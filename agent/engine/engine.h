@@ -29,7 +29,6 @@
 
 #define ROUTERS_MAX BOARD_ROUTERS_MAX
 #define LINKS_MAX   BOARD_LINKS_MAX
-#define OUR_PREFIX  128
 
 /* How long a router stays healthy without a result after a restart of the engine or when its checks are new.
  */

@@ -76,7 +76,7 @@ static void note_stray(struct router *router, struct mono now, const struct vrrp
 		return;
 	if (effect->prefix)
 		snprintf(how, sizeof how, " as /%u",
-		    effect->prefix - (address_is_ipv4(&router->config.addresses[effect->index]) ? 96 : 0));
+		    effect->prefix - address_bits_before(&router->config.addresses[effect->index]));
 	log_router(LOG_LEVEL_WARNING, router->config.name,
 	    "an address of this virtual router is on %s%s, put there by somebody else; it is %s%s",
 	    router->config.id.interface, how, wanted ? "put right" : "removed", suppressed.text);

@@ -57,8 +57,8 @@ static unsigned remove_found(struct kernel *kernel, const struct leftovers *foun
 		const char *router = router_of(found->config, &found->items[i].address);
 		address_format(&found->items[i].address, text);
 		if_indextoname(found->items[i].ifindex, name);
-		int result =
-		    kernel_address_remove(kernel, found->items[i].ifindex, &found->items[i].address, 128);
+		int result = kernel_address_remove(
+		    kernel, found->items[i].ifindex, &found->items[i].address, ADDRESS_BITS);
 		removed += !result;
 		if (!result && removed <= LOGGED_MAX)
 			log_router(LOG_LEVEL_NOTICE, router, "removed %s from %s", text, name);
@@ -98,8 +98,8 @@ static unsigned remove_held(struct kernel *kernel, const struct board_router *ro
 	unsigned removed = 0;
 	for (unsigned i = 0; i < router->address_count && i < CONFIG_ADDRESSES_MAX; i++)
 		if (router->held & UINT32_C(1) << i)
-			removed +=
-			    kernel_address_remove(kernel, router->ifindex, &router->addresses[i], 128) == 0;
+			removed += kernel_address_remove(
+				       kernel, router->ifindex, &router->addresses[i], ADDRESS_BITS) == 0;
 	return removed;
 }
 

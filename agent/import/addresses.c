@@ -69,7 +69,7 @@ static bool fits_adverts(const struct router *router, const struct address *addr
 
 static void note_address(struct import *import, struct node *node, const struct address *address)
 {
-	unsigned length = address_is_ipv4(address) ? 32 : 128;
+	unsigned length = address_bits(address);
 	const char *slash = strchr(node->words[0], '/');
 	bool device_only = node->count == 3 && !strcmp(node->words[1], "dev");
 	if (node->count > 1 && !device_only)

@@ -97,7 +97,7 @@ static void drop_held(struct keeper *keeper, unsigned router, const struct board
 		if (order && wants(order, held->ifindex, address))
 			held_add(&kept, held->ifindex, address);
 		else if ((!order || !order_wants(keeper->board, held->ifindex, address)) &&
-			 !remove_address(keeper, router, held->ifindex, address, 128)) {
+			 !remove_address(keeper, router, held->ifindex, address, ADDRESS_BITS)) {
 			held_add(&kept, held->ifindex, address);
 			keeper->unfinished[router] = true;
 		}
@@ -114,7 +114,7 @@ static void clear(struct keeper *keeper, unsigned router, const struct board_ord
 				!order_wants(keeper->board, order->ifindex, address);
 		if ((order->strays[i] &&
 			!remove_address(keeper, router, order->ifindex, address, order->strays[i])) ||
-		    (unwanted && !remove_address(keeper, router, order->ifindex, address, 128)))
+		    (unwanted && !remove_address(keeper, router, order->ifindex, address, ADDRESS_BITS)))
 			keeper->unfinished[router] = true;
 	}
 }

@@ -100,7 +100,7 @@ static bool address_event(struct nlmsghdr *h, struct kernel_event *event)
 		return false;
 	event->type = h->nlmsg_type == RTM_NEWADDR ? KERNEL_ADDRESS : KERNEL_ADDRESS_GONE;
 	event->ifindex = m->ifa_index;
-	event->address.prefix = (uint8_t)(m->ifa_prefixlen + KERNEL_PREFIX_BASE(&event->address.address));
+	event->address.prefix = (uint8_t)(m->ifa_prefixlen + address_bits_before(&event->address.address));
 	event->address.flags = of[IFA_FLAGS] ? nla_get_u32(of[IFA_FLAGS]) : m->ifa_flags;
 	event->address.proto = of[IFA_PROTO] ? nla_get_u8(of[IFA_PROTO]) : 0;
 	return true;

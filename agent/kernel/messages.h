@@ -13,9 +13,6 @@
 #define IFA_PROTO 11
 #endif
 
-/* What the prefix length of a struct address has more than that of the kernel. */
-#define KERNEL_PREFIX_BASE(address) (address_is_ipv4(address) ? 96 : 0)
-
 /* Whether *h says something that vipd wants to know; then *event is it. */
 bool message_event(struct nlmsghdr *h, struct kernel_event *event);
 

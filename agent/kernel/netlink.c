@@ -127,7 +127,7 @@ static struct nl_msg *address_begin(struct kernel *kernel, uint16_t type, int fl
 {
 	bool ipv4 = address_is_ipv4(address);
 	struct ifaddrmsg m = {.ifa_family = ipv4 ? AF_INET : AF_INET6,
-	    .ifa_prefixlen = (uint8_t)(prefix - KERNEL_PREFIX_BASE(address)),
+	    .ifa_prefixlen = (uint8_t)(prefix - address_bits_before(address)),
 	    .ifa_scope = ipv4 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE,
 	    .ifa_index = ifindex};
 	struct nl_msg *message = exchange_begin(kernel, type, NLM_F_ACK | flags, &m, sizeof m);
@@ -183,7 +183,7 @@ int kernel_address_add(
     struct kernel *kernel, unsigned ifindex, const struct address *address, uint32_t lease_s)
 {
 	struct nl_msg *message =
-	    address_begin(kernel, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, ifindex, address, 128);
+	    address_begin(kernel, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, ifindex, address, ADDRESS_BITS);
 	struct ifa_cacheinfo lifetime = {.ifa_prefered = 0, .ifa_valid = lease_s ? lease_s : UINT32_MAX};
 	nla_put(message, IFA_CACHEINFO, sizeof lifetime, &lifetime);
 	nla_put_u32(message, IFA_FLAGS, ADDRESS_FLAGS);
@@ -354,7 +354,7 @@ int kernel_forget_unresolved(
 bool kernel_address_usable(const struct kernel_event *event)
 {
 	uint32_t kept = address_is_ipv4(&event->address.address) ? IFA_F_NOPREFIXROUTE : ADDRESS_FLAGS;
-	return event->address.prefix == 128 &&
+	return event->address.prefix == ADDRESS_BITS &&
 	       !(event->address.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) &&
 	       (event->address.flags & kept) == kept && (event->address.flags & IFA_F_DEPRECATED);
 }

@@ -110,8 +110,7 @@ static bool is_of_family(const struct local *local, const struct sought *sought)
 {
 	return !strcmp(local->interface, sought->interface) &&
 	       address_is_ipv4(&local->address) == (sought->family == AF_INET) &&
-	       !address_is_link_local(&local->address) &&
-	       local->length < (sought->family == AF_INET ? 32 : 128);
+	       !address_is_link_local(&local->address) && local->length < address_bits(&local->address);
 }
 
 static bool is_same(const struct local *local, const struct sought *sought)
@@ -129,13 +128,13 @@ static bool is_near(const struct local *local, const struct sought *sought)
 static bool has_as_end(const struct local *local, const struct sought *sought)
 {
 	bool zeros = true, ones = address_is_ipv4(sought->address);
-	unsigned length = local->length + (address_is_ipv4(&local->address) ? 96 : 0);
-	for (unsigned i = length; i < 128; i++) {
+	unsigned length = local->length + address_bits_before(&local->address);
+	for (unsigned i = length; i < ADDRESS_BITS; i++) {
 		bool one = sought->address->in6.s6_addr[i / 8] >> (7 - i % 8) & 1;
 		zeros &= !one;
 		ones &= one;
 	}
-	return is_near(local, sought) && length < 127 && (zeros || ones);
+	return is_near(local, sought) && length < ADDRESS_BITS - 1 && (zeros || ones);
 }
 
 bool host_prefix(const char *interface, uint8_t family, struct address *address, unsigned *length)

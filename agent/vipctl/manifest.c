@@ -111,9 +111,10 @@ static void manifest_print(
 {
 	char vip[ADDRESS_TEXT_MAX];
 	address_format(&vips->addresses[0], vip);
-	bool ipv4 = !strchr(vip, ':');
+	bool ipv4 = address_is_ipv4(&vips->addresses[0]);
 	char endpoints[128], metrics_port[8], fqdn[2 * NODE_NAME_MAX], address[ADDRESS_TEXT_MAX + 2],
-	    key_option[CONFIG_PATH_MAX + 8], object[NODE_NAME_MAX];
+	    key_option[CONFIG_PATH_MAX + 8], object[NODE_NAME_MAX], bits[4];
+	snprintf(bits, sizeof bits, "%u", address_bits(&vips->addresses[0]));
 	snprintf(metrics_port, sizeof metrics_port, "%u", ntohs(config->metrics_address.sin6_port));
 	snprintf(fqdn, sizeof fqdn, "%s.%s", manifest->name, manifest->zone ? manifest->zone : "");
 	address_in_url(vip, address);
@@ -124,7 +125,7 @@ static void manifest_print(
 	bool is_metrics_local = address_is_loopback(&(struct address){config->metrics_address.sin6_addr});
 	const struct value items[] = {
 	    {"VIP", vip},
-	    {"BITS", ipv4 ? "32" : "128"},
+	    {"BITS", bits},
 	    {"FAMILY", ipv4 ? "ipv4" : "ipv6"},
 	    {"IP_FAMILY", ipv4 ? "IPv4" : "IPv6"},
 	    {"IP_VARIABLE", ipv4 ? "IP" : "IP6"},

@@ -162,7 +162,7 @@ static void cidr_read(struct manifest *manifest, const char *text)
 	const char *bits = text + length + (text[length] == '/');
 	bool parsed = address_parse(address, &manifest->cidr) && is_made_of(bits, DIGITS, 3);
 	manifest->cidr_bits = parsed ? (unsigned)strtol(bits, NULL, 10) : 0;
-	if (!parsed || manifest->cidr_bits > (address_is_ipv4(&manifest->cidr) ? 32 : 128))
+	if (!parsed || manifest->cidr_bits > address_bits(&manifest->cidr))
 		usage_error("--service-cidr %s: write ADDRESS/BITS, such as 2001:db8::ff00:0/112", text);
 	manifest->service_cidr = text;
 }

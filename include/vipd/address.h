@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 
 #define ADDRESS_TEXT_MAX INET6_ADDRSTRLEN
-#define MAC_TEXT_MAX	 18 /* 00:00:5e:00:02:01 and its NUL */
+#define ADDRESS_BITS	 128 /* of a struct address, an IPv4 one too: what its prefix length is inside vipd */
+#define MAC_TEXT_MAX	 18  /* 00:00:5e:00:02:01 and its NUL */
 
 /*
  * An IPv6 address, or an IPv4 address as ::ffff:a.b.c.d. The family is a question to it, never a variable
@@ -53,6 +54,18 @@ static inline const uint8_t *address_bytes(const struct address *address)
 static inline unsigned address_size(const struct address *address)
 {
 	return address_is_ipv4(address) ? 4 : 16;
+}
+
+/* The length of its prefix as people and the kernel count it: 32 or 128. */
+static inline unsigned address_bits(const struct address *address)
+{
+	return 8 * address_size(address);
+}
+
+/* What a prefix length inside vipd has more than that: 96 or 0. */
+static inline unsigned address_bits_before(const struct address *address)
+{
+	return ADDRESS_BITS - address_bits(address);
 }
 
 /* Of so many bytes, 4 or 16. */

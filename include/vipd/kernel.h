@@ -56,7 +56,7 @@ struct kernel_event {
 		} link;
 		struct {
 			struct address address;
-			uint8_t prefix; /* of IPv4, too, in bits of a struct address: /32 is 128 */
+			uint8_t prefix; /* in bits of a struct address: all of it is ADDRESS_BITS */
 			uint8_t proto;	/* IFA_PROTO, 0 if the kernel does not know it */
 			uint32_t flags; /* IFA_F_* */
 		} address;
