@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "config/settings.h"
-#include "vipd/mono.h"
+#include "vipd/interval.h"
 
 #define MS		USEC_PER_MS
 #define SEC		USEC_PER_SEC
@@ -21,8 +21,8 @@ static const struct key router_keys[] = {
     {"name", &type_text, FIELD(config_router, name), .example = "\"api\"", .refuse = refuse_name},
     {"interface", &type_text, FIELD(config_router, id.interface), .example = "\"eth0\"", .required = true,
 	.refuse = refuse_interface, .note = "where the address will be"},
-    {"vrid", &type_number, FIELD(config_router, id.vrid), .example = "100", .required = true, .min = 1,
-	.max = 255, .note = "the same on every server, and of no other group on this link"},
+    {"vrid", &type_number, FIELD(config_router, id.vrid), .example = "100", .required = true, .min = VRID_MIN,
+	.max = VRID_MAX, .note = "the same on every server, and of no other group on this link"},
     {"addresses", &type_list, FIELD_WITH(config_router, addresses, address_count),
 	.example = ADDRESSES_EXAMPLE, .required = true, .min = 1, .max = CONFIG_ADDRESSES_MAX,
 	.note = "the same on every server", .wrong = ", and the others into a second virtual router",
@@ -34,7 +34,7 @@ static const struct key router_keys[] = {
 	.max = VRRP_PRIORITY_MAX,
 	.note = "1..31 is the band of unhealthy routers, 255 is reserved for the owner of the address"},
     {"advert_interval", &type_duration, FIELD(config_router, advert_interval_us), .example = "\"100ms\"",
-	.min = 10 * MS, .max = 40950 * MS, .step = 10 * MS},
+	.min = VRRP_INTERVAL_MIN_US, .max = VRRP_INTERVAL_MAX_US, .step = VRRP_INTERVAL_STEP_US},
     {"preempt", &type_bool, FIELD(config_router, preempt), .example = "true"},
     {"preempt_delay", &type_duration, FIELD(config_router, preempt_delay_us), .example = "\"5s\"",
 	.max = HOUR, .step = 1},
@@ -85,7 +85,7 @@ static const struct config_router router_defaults = {
     .id.family = AF_INET6,
     .priority = VRRP_PRIORITY_DEFAULT,
     .preempt = true,
-    .advert_interval_us = 100 * MS,
+    .advert_interval_us = CONFIG_INTERVAL_DEFAULT_US,
     .reset_connections = true,
 };
 

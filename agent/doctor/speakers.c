@@ -7,7 +7,7 @@
 
 #include "doctor/segment.h"
 #include "vipd/cursor.h"
-#include "vipd/mono.h"
+#include "vipd/interval.h"
 #include "vipd/timing.h"
 
 /* So often must one have gone on beside another: an advert that crosses with a takeover looks like that, too.
@@ -72,7 +72,7 @@ void segment_hear(struct segment *segment, const struct address *source, const u
 	speaker->count++;
 	speaker->priority = advert->priority;
 	speaker->plain_checksum = advert->plain_checksum;
-	speaker->interval_us = advert->interval_cs * 10 * USEC_PER_MS;
+	speaker->interval_us = vrrp_interval_us(advert->interval_cs);
 	speaker->address_count =
 	    advert->address_count < ADVERT_ADDRESSES_MAX ? advert->address_count : ADVERT_ADDRESSES_MAX;
 	memcpy(speaker->addresses, advert->addresses, sizeof speaker->addresses);

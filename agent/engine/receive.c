@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "vipd/interval.h"
 #include "vipd/log.h"
 #include "vipd/na.h"
 
@@ -31,7 +32,7 @@ static void check_first_address(struct router *router, struct mono now, const st
 static void check_interval(struct router *router, struct mono now, const struct advert *advert)
 {
 	struct suppressed suppressed;
-	int64_t own_us = router->config.advert_interval_us, us = advert->interval_cs * 10 * USEC_PER_MS;
+	int64_t own_us = router->config.advert_interval_us, us = vrrp_interval_us(advert->interval_cs);
 	if (us == own_us || !complaint_due(&router->complaints[COMPLAINT_INTERVAL], 1, now, &suppressed))
 		return;
 	log_router(LOG_LEVEL_WARNING, router->config.name,
@@ -192,7 +193,7 @@ static void take_advert(void *context, const struct net_incoming *packet)
 	    .type = VRRP_EVENT_ADVERT,
 	    .advert = {.source = envelope->source,
 		.arrived = arrived(reading, packet->at_ns),
-		.interval_us = advert.interval_cs * 10 * USEC_PER_MS,
+		.interval_us = vrrp_interval_us(advert.interval_cs),
 		.priority = advert.priority},
 	};
 	router_event(engine, router, now, &event);

@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "import/import.h"
+#include "vipd/interval.h"
 
-#define INTERVAL_STEP_US  10000
-#define INTERVAL_MAX_US	  40950000
 #define INTERVAL_US	  1000000 /* keepalived's default */
 #define PREEMPT_DELAY_MAX INT64_C(3600000000)
 
@@ -23,7 +22,7 @@ static void take_interface(struct import *import, struct router *router, struct 
 
 static void take_vrid(struct import *import, struct router *router, struct node *node)
 {
-	read_whole(import, node, 1, 1, 255, &router->vrid);
+	read_whole(import, node, 1, VRID_MIN, VRID_MAX, &router->vrid);
 }
 
 static void take_priority(struct import *import, struct router *router, struct node *node)
@@ -47,10 +46,10 @@ static void take_interval(struct import *import, struct router *router, struct n
 	int64_t us;
 	if (!read_seconds(import, node, 1, &us))
 		return;
-	int64_t right = us - us % INTERVAL_STEP_US;
-	right = right < INTERVAL_STEP_US  ? INTERVAL_STEP_US
-		: right > INTERVAL_MAX_US ? INTERVAL_MAX_US
-					  : right;
+	int64_t right = us - us % VRRP_INTERVAL_STEP_US;
+	right = right < VRRP_INTERVAL_MIN_US   ? VRRP_INTERVAL_MIN_US
+		: right > VRRP_INTERVAL_MAX_US ? VRRP_INTERVAL_MAX_US
+					       : right;
 	if (right != us)
 		note(import, node, "changed: VRRPv3 has 10ms to 40.95s, in steps of 10ms");
 	router->interval_us = right;

@@ -2,7 +2,7 @@
 /*
  * The advert of a configured router.
  */
-#include "vipd/mono.h"
+#include "vipd/interval.h"
 #include "vipd/net.h"
 
 void net_compose(const struct config_router *config, uint8_t priority, const struct auth_key *key,
@@ -11,7 +11,7 @@ void net_compose(const struct config_router *config, uint8_t priority, const str
 	struct advert advert = {
 	    .vrid = config->id.vrid,
 	    .priority = priority,
-	    .interval_cs = (uint16_t)(config->advert_interval_us / (10 * USEC_PER_MS)),
+	    .interval_cs = vrrp_interval_cs(config->advert_interval_us),
 	    .plain_checksum = config->id.family == AF_INET && config->checksum == CHECKSUM_RFC9568,
 	};
 	if (config->id.family == AF_INET6 && config->link_local_mode != LINK_LOCAL_NONE)

@@ -72,7 +72,7 @@ static void read_options(const struct vipctl *ctl, struct plan *plan)
 	const char *output = option_value(ctl, 'o');
 	plan->output = output ? output : CONFIG_PATH_DEFAULT;
 	plan->asks = !option_value(ctl, OPTION_YES) && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-	plan->vrid = option_number(ctl, OPTION_VRID, "vrid", 1, 255);
+	plan->vrid = option_number(ctl, OPTION_VRID, "vrid", VRID_MIN, VRID_MAX);
 	plan->priority =
 	    option_number(ctl, OPTION_PRIORITY, "priority", VRRP_PRIORITY_MIN, VRRP_PRIORITY_MAX);
 	if (!plan->priority)
@@ -279,8 +279,8 @@ static int choose_vrid(struct plan *plan)
 	if (plan->vrid && used[plan->vrid] && !joins)
 		return refuse("another group on %s has VRID %u; leave --vrid out, or choose another one",
 		    plan->interface, plan->vrid);
-	for (unsigned i = 0; !plan->vrid && i < 255; i++) {
-		unsigned vrid = (VRID_FIRST - 1 + i) % 255 + 1;
+	for (unsigned i = 0; !plan->vrid && i < VRID_MAX; i++) {
+		unsigned vrid = (VRID_FIRST - VRID_MIN + i) % VRID_MAX + VRID_MIN;
 		if (!used[vrid])
 			plan->vrid = vrid;
 	}

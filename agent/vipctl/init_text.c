@@ -9,8 +9,6 @@
 #include "vipd/config.h"
 #include "vipd/duration.h"
 
-#define INTERVAL_US 100000
-
 static void print_addresses(FILE *out, const struct plan *plan)
 {
 	char text[ADDRESS_TEXT_MAX];
@@ -79,7 +77,8 @@ static void print_router(FILE *out, const struct plan *plan)
 	    "word.\n"
 	    "    advert_interval = \"%s\";\n",
 	    plan->priority,
-	    duration_format(plan->group.vrid ? plan->group.interval_us : INTERVAL_US, interval));
+	    duration_format(
+		plan->group.vrid ? plan->group.interval_us : CONFIG_INTERVAL_DEFAULT_US, interval));
 	print_group(out, &plan->group);
 }
 

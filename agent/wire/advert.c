@@ -16,11 +16,11 @@
 #include "vipd/advert.h"
 
 #include "vipd/cursor.h"
+#include "vipd/interval.h"
 
 #define VERSION_TYPE	0x31 /* version 3, type 1: ADVERTISEMENT */
 #define VERSION_TYPE_2	0x21 /* of VRRPv2, and of CARP */
 #define CHECKSUM_OFFSET 6
-#define INTERVAL_MAX_CS 4095 /* 12 bits; the 4 above are reserved */
 
 #define AUTHENTICATION_SIZE 8 /* at the end of an advert of VRRPv2, RFC 3768 section 5.3.10 */
 
@@ -98,7 +98,7 @@ enum advert_verdict advert_parse(
 	a.vrid = read_u8(&r);
 	a.priority = read_u8(&r);
 	a.address_count = read_u8(&r);
-	a.interval_cs = read_u16(&r) & INTERVAL_MAX_CS; /* section 5.2.6: reserve is ignored */
+	a.interval_cs = read_u16(&r) & VRRP_INTERVAL_MAX_CS; /* section 5.2.6: reserve is ignored */
 	read_u16(&r);
 	if (r.failed)
 		return ADVERT_TOO_SHORT;
@@ -138,7 +138,7 @@ size_t advert_build(const struct advert *advert, const struct address *source,
 	write_u8(&w, advert->vrid);
 	write_u8(&w, advert->priority);
 	write_u8(&w, advert->address_count);
-	write_u16(&w, advert->interval_cs & INTERVAL_MAX_CS);
+	write_u16(&w, advert->interval_cs & VRRP_INTERVAL_MAX_CS);
 	write_u16(&w, 0);
 	for (unsigned i = 0; i < advert->address_count; i++)
 		write_bytes(&w, advert->addresses[i].in6.s6_addr + 16 - address_size, address_size);

@@ -22,11 +22,14 @@ struct address {
 	struct in6_addr in6;
 };
 
+#define VRID_MIN 1
+#define VRID_MAX UINT8_MAX
+
 /* What names a virtual router on the wire and over a reload. */
 struct router_id {
 	char interface[16]; /* IFNAMSIZ */
 	uint8_t family;	    /* AF_INET6: of its adverts */
-	uint8_t vrid;	    /* 1..255 */
+	uint8_t vrid;	    /* VRID_MIN..VRID_MAX */
 };
 
 static inline bool address_equal(const struct address *a, const struct address *b)

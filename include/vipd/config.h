@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "vipd/address.h"
+#include "vipd/mono.h"
 #include "vipd/priority.h"
 
 #define CONFIG_ROUTERS_MAX   255
@@ -29,6 +30,8 @@
 #define CONFIG_WORDS_MAX     16 /* of a command */
 #define CONFIG_PUBLISH_MAX   8
 #define CONFIG_PORTS_MAX     16
+
+#define CONFIG_INTERVAL_DEFAULT_US (100 * USEC_PER_MS) /* between adverts */
 
 #define CONFIG_WEIGHT_MAX (VRRP_PRIORITY_MAX - VRRP_PRIORITY_MIN)
 

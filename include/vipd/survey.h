@@ -35,7 +35,7 @@ struct survey {
 		uint8_t mac[6];		   /* whose link-layer address this is */
 		struct survey_group group; /* that has it in its adverts */
 	} addresses[SURVEY_ADDRESSES_MAX];
-	bool used[256]; /* by VRID: somebody has it, in either family and any version of VRRP */
+	bool used[VRID_MAX + 1]; /* by VRID: somebody has it, in either family and any version of VRRP */
 };
 
 /* Asks for the addresses and listens to adverts, for three seconds. 0, or -errno: nothing is known (-EPERM:
