@@ -7,11 +7,9 @@
 #include <sys/timex.h>
 
 #include "doctor/doctor.h"
-#include "vipd/mono.h"
+#include "vipd/auth.h"
 
-#define WINDOW_MIN_US	 (5 * USEC_PER_SEC) /* as auth_verify() */
-#define WINDOW_INTERVALS 3
-#define NOTABLE_US	 USEC_PER_SEC
+#define NOTABLE_US USEC_PER_SEC
 
 static int64_t magnitude(int64_t us)
 {
@@ -44,9 +42,7 @@ void find_clock(struct doctor *doctor, const struct config_router *router)
 	const char *advice = "timedatectl; install chrony or systemd-timesyncd on every server";
 	char address[ADDRESS_TEXT_MAX];
 	const struct segment_speaker *peer = farthest(router_segment(doctor, router), router);
-	int64_t window_us = WINDOW_INTERVALS * router->advert_interval_us;
-	if (window_us < WINDOW_MIN_US)
-		window_us = WINDOW_MIN_US;
+	int64_t window_us = auth_window(router->advert_interval_us);
 	if (router->auth == AUTH_OFF) {
 		finding_add(doctor, DOCTOR_FINE, router->name, NULL,
 		    "authentication is off, so nothing depends on the clock");

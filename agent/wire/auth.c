@@ -19,13 +19,10 @@
 #include <string.h>
 
 #include "vipd/cursor.h"
-#include "vipd/mono.h"
 
-#define TRAILER_TYPE	 1
-#define TRAILER_SIGNED	 12 /* bytes in front of the MAC */
-#define MAC_SIZE	 16
-#define WINDOW_MIN_US	 (5 * USEC_PER_SEC)
-#define WINDOW_INTERVALS 3
+#define TRAILER_TYPE   1
+#define TRAILER_SIGNED 12 /* bytes in front of the MAC */
+#define MAC_SIZE       16
 
 const char *auth_key_error_text(enum auth_key_error error)
 {
@@ -279,9 +276,7 @@ static struct auth_mark *mark_oldest(struct auth_replay *replay)
 
 static bool within_window(uint64_t sequence, int64_t realtime_us, int64_t interval_us)
 {
-	int64_t window_us = WINDOW_INTERVALS * interval_us;
-	if (window_us < WINDOW_MIN_US)
-		window_us = WINDOW_MIN_US;
+	int64_t window_us = auth_window(interval_us);
 	uint64_t earliest = sequence_at(realtime_us - window_us);
 	uint64_t latest = sequence_at(realtime_us + window_us);
 	return !sequence_after(earliest, sequence) && !sequence_after(sequence, latest);

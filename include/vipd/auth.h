@@ -18,6 +18,7 @@
 
 #include "vipd/address.h"
 #include "vipd/advert.h"
+#include "vipd/mono.h"
 
 #define AUTH_KEY_SIZE_MIN 32
 #define AUTH_KEY_SIZE_MAX 64 /* one block of SHA-256 */
@@ -111,9 +112,19 @@ struct auth_packet {
 };
 
 /*
+ * How far the time in a trailer may be from the receiver's wall clock: three intervals (of adverts, or of
+ * hellos), at least 5 s.
+ */
+static inline int64_t auth_window(int64_t interval_us)
+{
+	int64_t least_us = 5 * USEC_PER_SEC, us = 3 * interval_us;
+	return us > least_us ? us : least_us;
+}
+
+/*
  * Checks the trailer, cheap things first; changes *replay on ADVERT_OK only. realtime_us: wall clock;
- * interval_us: advertisement interval in force. The sequence may differ from the wall clock by max(3 *
- * interval, 5 s). Returns ADVERT_OK, ADVERT_AUTH_MALFORMED, _UNKNOWN_KEY, _STALE (outside the
+ * interval_us: advertisement interval in force. The sequence may differ from the wall clock by
+ * auth_window(). Returns ADVERT_OK, ADVERT_AUTH_MALFORMED, _UNKNOWN_KEY, _STALE (outside the
  * window), _REPLAYED (not above the mark of its source) or _BAD_MAC.
  */
 enum advert_verdict auth_verify(const struct auth_key *keys, size_t key_count, struct auth_replay *replay,

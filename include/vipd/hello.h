@@ -18,6 +18,7 @@
 
 #include "vipd/address.h"
 #include "vipd/auth.h"
+#include "vipd/mono.h"
 
 #define HELLO_PORT	    9752
 #define HELLO_HOP_LIMIT	    255
@@ -33,7 +34,7 @@
 #define HELLO_HEALTHS	    3
 #define HELLO_AUTHS	    4
 #define HELLO_INTERVAL_MIN  100	  /* ms */
-#define HELLO_INTERVAL_MAX  10000 /* ms: silence longer than three of them is a loss */
+#define HELLO_INTERVAL_MAX  10000 /* ms */
 
 /* Why a hello was refused: the `reason` label of the metric. Cheap checks come first. */
 enum hello_verdict {
@@ -105,6 +106,12 @@ struct hello {
 	uint8_t address_count;
 	struct address addresses[HELLO_ADDRESSES_MAX];
 };
+
+/* Who has sent none for so long is lost: three of its intervals. */
+static inline int64_t hello_silence_limit(const struct hello *hello)
+{
+	return 3 * hello->interval_ms * USEC_PER_MS;
+}
 
 /* What the datagram came with. */
 struct hello_envelope {

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define SILENT_INTERVALS 3
-
 /* A copy of what our own group says, heard in the other family, is of no rival. */
 static const struct address *shared(const struct hello *ours, const struct hello *theirs)
 {
@@ -58,7 +56,7 @@ const struct rival *rivals_hear(struct rivals *rivals, const struct address *sou
 	    .address = *address,
 	    .family = hello->family,
 	    .vrid = hello->vrid,
-	    .until = mono_add(now, SILENT_INTERVALS * hello->interval_ms * USEC_PER_MS)};
+	    .until = mono_add(now, hello_silence_limit(hello))};
 	memcpy(rival->node, hello->node, sizeof rival->node);
 	return is_new ? rival : NULL;
 }

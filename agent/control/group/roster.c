@@ -9,8 +9,6 @@
 
 #include "vipd/vrrp.h"
 
-#define LOST_INTERVALS	   3
-#define YOUNG_INTERVALS	   3
 #define HINT_INTERVALS	   2  /* a hint is good for so long after the oldest hello it was made from */
 #define DOUBT_INTERVALS	   10 /* a lost member may still be alive and the better one */
 #define KEPT_US		   (3600 * USEC_PER_SEC)
@@ -198,9 +196,8 @@ static void forgive_gap(struct roster *roster, int64_t gap_us, struct mono now)
 
 static struct mono silent_at(const struct roster_member *member)
 {
-	return member->presence == ROSTER_HERE
-		   ? mono_add(member->heard, LOST_INTERVALS * member->hello.interval_ms * USEC_PER_MS)
-		   : MONO_NEVER;
+	return member->presence == ROSTER_HERE ? mono_add(member->heard, hello_silence_limit(&member->hello))
+					       : MONO_NEVER;
 }
 
 struct mono roster_deadline(const struct roster *roster)
@@ -353,6 +350,11 @@ static bool has_stranger(const struct roster *roster)
 	return false;
 }
 
+bool roster_is_young(const struct roster *roster, const struct hello *ours, struct mono now)
+{
+	return mono_sub(now, roster->since) < hello_silence_limit(ours);
+}
+
 /* What is known for certain of this member ends then; MONO_NEVER: it does not count. */
 static struct mono certain_until(const struct roster_member *member, struct mono now)
 {
@@ -370,7 +372,7 @@ struct mono roster_hint(
 	struct mono until = mono_add(now, intervals_us(ours, HINT_INTERVALS));
 	unsigned actives = 0;
 	if (ours->state != VRRP_BACKUP || !roster_can_take_over(ours) || has_stranger(roster) ||
-	    mono_sub(now, roster->since) < intervals_us(ours, YOUNG_INTERVALS))
+	    roster_is_young(roster, ours, now))
 		return MONO_PAST;
 	for (unsigned i = 0; i < roster->count; i++) {
 		const struct roster_member *member = &roster->members[i];

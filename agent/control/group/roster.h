@@ -118,11 +118,14 @@ unsigned roster_candidates(const struct roster *roster, const struct hello *ours
  */
 int roster_next(const struct roster *roster, const struct hello *ours, const struct address *source);
 
+/* It has listened for less than the time after which somebody is lost: others may be there. */
+bool roster_is_young(const struct roster *roster, const struct hello *ours, struct mono now);
+
 /*
  * Until when this node, a Backup, may rely on being the next: it is healthy and better than every other
  * candidate, all were heard within two of their intervals, and nothing speaks against it. MONO_PAST: it is
  * not, or nobody knows: a router that sends no hello was heard, a member has been lost for less than ten
- * intervals, more than one is Active, or the roster is younger than three intervals.
+ * intervals, more than one is Active, or the roster is young.
  */
 struct mono roster_hint(
     const struct roster *roster, const struct hello *ours, const struct address *source, struct mono now);

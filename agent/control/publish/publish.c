@@ -15,7 +15,6 @@
 #include "control/text.h"
 #include "vipd/log.h"
 
-#define ROSTER_YOUNG  3 /* hello intervals */
 #define JOB_LIMIT_US  (20 * USEC_PER_SEC)
 #define LOOK_LIMIT_US (5 * USEC_PER_SEC)
 
@@ -181,9 +180,7 @@ static void tick(struct target *target, struct mono since, struct mono now)
 		facts.roster = &members->roster;
 		facts.ours = &members->ours;
 		publish_rivals_find(&rivals, facts.roster);
-		believed = facts.roster->has_heard &&
-			   mono_reached(
-			       now, mono_add(facts.roster->since, ROSTER_YOUNG * config->group_interval_us));
+		believed = facts.roster->has_heard && !roster_is_young(facts.roster, facts.ours, now);
 		if (believed)
 			look(target, &facts, now);
 		believed &= target->doubts.known;
