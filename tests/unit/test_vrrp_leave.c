@@ -93,8 +93,13 @@ static void test_claimant_resigns(void **state)
 	       "> advert 150\n"
 	       "> backup -> active: resigned\n"
 	       "> announce\n");
+}
 
-	begin_active(&plain); /* a better one is */
+/* The same, until a better one than this router advertises, or the time of a stop is over. */
+static void test_claimant_resigns_for_a_while(void **state)
+{
+	(void)state;
+	begin_active(&plain);
 	hear(9, 200);
 	hear(9, 0);
 	hear(8, 160);
@@ -107,7 +112,7 @@ static void test_claimant_resigns(void **state)
 	       "[3025.000] timer\n"
 	       "> withdraw\n");
 
-	begin_active(&plain); /* one that stops keeps it for its time, and not longer */
+	begin_active(&plain);
 	event("stop", VRRP_EVENT_STOP);
 	until(3050 * MS);
 	hear(9, 200);
@@ -313,6 +318,7 @@ int main(void)
 	    cmocka_unit_test(test_drain_with_successor),
 	    cmocka_unit_test(test_why),
 	    cmocka_unit_test(test_claimant_resigns),
+	    cmocka_unit_test(test_claimant_resigns_for_a_while),
 	    cmocka_unit_test(test_drain_with_two_successors),
 	    cmocka_unit_test(test_resume_at_once),
 	    cmocka_unit_test(test_resume_at_the_last_moment),
