@@ -6,8 +6,6 @@
 
 #include "vipd/status.h"
 
-#define SENTENCE_MAX 1024
-
 struct judge {
 	attention_say *say;
 	void *context;

@@ -16,7 +16,7 @@ static void print(void *context, enum attention grade, const char *text)
 
 __attribute__((format(printf, 2, 3))) static void attention(struct page *page, const char *format, ...)
 {
-	char text[1024];
+	char text[SENTENCE_MAX];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);

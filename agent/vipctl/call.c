@@ -282,15 +282,18 @@ void raw_print(const char *body)
 	printf("%s%s", body, length && body[length - 1] == '\n' ? "" : "\n");
 }
 
-char *call_path(const char *prefix, const char *name, const char *value)
+char *call_path(const char *prefix, const char *const arguments[][2])
 {
-	char *path = NULL;
-	if (!value)
-		return strdup(prefix);
-	char *escaped = curl_easy_escape(NULL, value, 0);
-	char separator = strchr(prefix, '?') ? '&' : '?';
-	if (!escaped || asprintf(&path, "%s%c%s=%s", prefix, separator, name, escaped) < 0)
-		path = NULL;
-	curl_free(escaped);
+	char *path = strdup(prefix), separator = '?';
+	for (; path && (*arguments)[0]; arguments++) {
+		if (!(*arguments)[1])
+			continue;
+		char *before = path, *escaped = curl_easy_escape(NULL, (*arguments)[1], 0);
+		if (!escaped || asprintf(&path, "%s%c%s=%s", before, separator, (*arguments)[0], escaped) < 0)
+			path = NULL;
+		separator = '&';
+		curl_free(escaped);
+		free(before);
+	}
 	return path;
 }

@@ -37,6 +37,6 @@ int call_show(const struct vipctl *ctl, const char *path);
 /* Prints an answer as it came, ending with exactly one newline. */
 void raw_print(const char *body);
 
-/* PREFIX, with NAME=VALUE (escaped) behind it unless the value is NULL; NULL without memory. The caller frees
- * it. */
-char *call_path(const char *prefix, const char *name, const char *value);
+/* PREFIX with ?NAME=VALUE&… (escaped) behind it, without those whose value is NULL; a name that is NULL ends
+ * them. Returns NULL without memory. The caller frees it. */
+char *call_path(const char *prefix, const char *const arguments[][2]);

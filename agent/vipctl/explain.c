@@ -320,16 +320,11 @@ static const json_t *router_named(const json_t *status, const char *name)
 
 static json_t *moment_get(const struct vipctl *ctl, const struct move *move)
 {
-	char *path = call_path("/v1/moment", "router", move->router), *next;
-	const char *const arguments[][2] = {{"at", move->at},
+	const char *const arguments[][2] = {{"router", move->router}, {"at", move->at},
 	    {"from", move->from ? member_text(move->from, "address") : NULL},
-	    {"to", move->to ? member_text(move->to, "address") : NULL}};
+	    {"to", move->to ? member_text(move->to, "address") : NULL}, {0}};
+	char *path = call_path("/v1/moment", arguments);
 	json_t *moment = NULL;
-	for (size_t i = 0; path && i < sizeof arguments / sizeof arguments[0]; i++) {
-		next = call_path(path, arguments[i][0], arguments[i][1]);
-		free(path);
-		path = next;
-	}
 	struct vipctl quiet = *ctl;
 	quiet.complaints = fopen("/dev/null", "we");
 	if (path && quiet.complaints)

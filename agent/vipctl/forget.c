@@ -20,7 +20,7 @@ const struct cli_option forget_options[] = {
 static int forget(const struct vipctl *ctl, const char *who, int64_t *count)
 {
 	json_t *answer;
-	char *path = call_path("/v1/forget", "node", who);
+	char *path = call_path("/v1/forget", (const char *const[][2]){{"node", who}, {0}});
 	if (!path) {
 		fputs("vipctl: out of memory\n", stderr);
 		return EXIT_ATTENTION;

@@ -10,6 +10,7 @@
 #include "vipctl/call.h"
 #include "vipctl/group.h"
 #include "vipctl/show.h"
+#include "vipd/mono.h"
 
 #define POLL_MS 20
 #define WAIT_MS 3000 /* and what the protocol takes */
@@ -28,13 +29,6 @@ const struct cli_option resume_options[] = {
     {OPTION_SHUTDOWN, "shutdown", NULL, "only what `drain --shutdown` has drained, and no person"},
     {0},
 };
-
-static int64_t clock_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static bool is_asked_for(const struct vipctl *ctl, const json_t *router)
 {
@@ -82,13 +76,14 @@ static bool all_are(const struct vipctl *ctl, const json_t *routers, condition *
 /* Fills *status with the last one seen, whether it came true or the time is over; the caller's to release. */
 static int wait_until(const struct vipctl *ctl, condition *is_done, json_t **status)
 {
-	int64_t begin = clock_ms(), wait_ms = WAIT_MS;
+	struct mono begin = mono_now();
+	int64_t wait_ms = WAIT_MS;
 	for (;;) {
 		int result = call_json(ctl, "GET", "/v1/status", status, NULL);
 		if (result != EXIT_FINE)
 			return result;
 		if (all_are(ctl, json_object_get(*status, "virtual_routers"), is_done, &wait_ms) ||
-		    clock_ms() - begin > wait_ms)
+		    mono_sub(mono_now(), begin) > wait_ms * USEC_PER_MS)
 			return EXIT_FINE;
 		json_decref(*status);
 		nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
@@ -181,14 +176,8 @@ static int post(const struct vipctl *ctl, char *path)
 static char *change_path(const struct vipctl *ctl, const char *prefix, bool shutdown)
 {
 	const char *const arguments[][2] = {{"router", argument_first(ctl)},
-	    {"for", option_value(ctl, OPTION_FOR)}, {"shutdown", shutdown ? "1" : NULL}};
-	char *path = strdup(prefix), *next;
-	for (size_t i = 0; path && i < sizeof arguments / sizeof arguments[0]; i++) {
-		next = call_path(path, arguments[i][0], arguments[i][1]);
-		free(path);
-		path = next;
-	}
-	return path;
+	    {"for", option_value(ctl, OPTION_FOR)}, {"shutdown", shutdown ? "1" : NULL}, {0}};
+	return call_path(prefix, arguments);
 }
 
 static int change(const struct vipctl *ctl, const char *prefix, condition *is_done,

@@ -4,8 +4,6 @@
 
 #include <stdarg.h>
 
-#define SENTENCE_MAX 1024
-
 void page_sentence(struct page *page, enum colour colour, int indent, const char *format, ...)
 {
 	char text[SENTENCE_MAX];

@@ -21,6 +21,7 @@
 #include "vipctl/call.h"
 #include "vipctl/moves.h"
 #include "vipctl/screen.h"
+#include "vipd/mono.h"
 
 #define TICK_MS	    1000
 #define PAUSE_MS    50	  /* between two looks, however much happens */
@@ -32,9 +33,7 @@ const char watch_help[] =
 
 static int64_t clock_ms(void)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return mono_now().us / USEC_PER_MS;
 }
 
 /* ---- the child that follows ---- */

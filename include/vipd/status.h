@@ -149,6 +149,7 @@ static inline bool is_recovering(const json_t *object)
 /* Whether clients get no answer, or the wrong server's; or may, if it stays so or something else happens. */
 enum attention { ATTENTION_BAD, ATTENTION_WARNING };
 
+#define SENTENCE_MAX 1024 /* bytes of what is said */
 /* Called with each thing that needs attention, and what to do about it: one line, any characters. */
 typedef void attention_say(void *context, enum attention grade, const char *text);
 void attention_find(const json_t *status, attention_say *say, void *context);

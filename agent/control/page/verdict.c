@@ -10,8 +10,6 @@
 #include "control/text.h"
 #include "vipd/status.h"
 
-#define SENTENCE_MAX 1024
-
 const char *page_grade(const char *state)
 {
 	static const struct {
