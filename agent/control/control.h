@@ -70,3 +70,10 @@ void parts_configure(struct control *control);
 void parts_changed(struct control *control);
 void parts_verdict(struct control *control, const struct verdict *verdict);
 void parts_free(struct control *control);
+
+/* A timer rings once, that many us from now; at once if they are over. */
+static inline void timer_arm(sd_event_source *timer, int64_t us)
+{
+	sd_event_source_set_time_relative(timer, us > 0 ? (uint64_t)us : 0);
+	sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}

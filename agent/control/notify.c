@@ -51,16 +51,12 @@ static void add_addresses(
     struct environment *environment, const struct config *config, const struct board_event *event)
 {
 	char list[CONFIG_ADDRESSES_MAX * ADDRESS_TEXT_MAX] = "";
-	for (unsigned i = 0; i < config->router_count; i++) {
-		const struct config_router *router = &config->routers[i];
-		if (!router_id_equal(&router->id, &event->id))
-			continue;
-		for (unsigned a = 0; a < router->address_count; a++) {
-			size_t length = strlen(list);
-			char text[ADDRESS_TEXT_MAX];
-			address_format(&router->addresses[a], text);
-			snprintf(list + length, sizeof list - length, "%s%s", a ? " " : "", text);
-		}
+	const struct config_router *router = config_router_of(config, &event->id);
+	for (unsigned i = 0; router && i < router->address_count; i++) {
+		size_t length = strlen(list);
+		char text[ADDRESS_TEXT_MAX];
+		address_format(&router->addresses[i], text);
+		snprintf(list + length, sizeof list - length, "%s%s", i ? " " : "", text);
 	}
 	add(environment, "VIPD_ADDRESSES", "%s", list);
 }

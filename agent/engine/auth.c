@@ -129,19 +129,14 @@ enum advert_verdict router_auth_check(struct router_auth *auth, const struct add
 	return verdict == ADVERT_AUTH_STALE ? verify_by_wall_clock(auth, &packet, interval_us) : verdict;
 }
 
-static bool signs(const struct router_auth *auth)
-{
-	return auth->mode == AUTH_PERMISSIVE || auth->mode == AUTH_ENFORCE;
-}
-
 bool router_auth_is_mute(const struct router_auth *auth)
 {
-	return signs(auth) && auth->active < 0;
+	return config_auth_signs(auth->mode) && auth->active < 0;
 }
 
 const struct auth_key *router_auth_signs(struct router_auth *auth, uint64_t *sequence)
 {
-	if (!signs(auth) || auth->active < 0)
+	if (!config_auth_signs(auth->mode) || auth->active < 0)
 		return NULL;
 	*sequence = auth_sequence_next(&auth->sequence, clock_us(auth));
 	return &auth->keys[auth->active];

@@ -251,6 +251,10 @@ void router_event(
     struct engine *engine, struct router *router, struct mono now, const struct vrrp_event *event);
 void router_health(struct engine *engine, struct router *router, struct mono now, enum vrrp_health health,
     uint8_t lowered, uint32_t valid_ms, const char *text); /* valid_ms 0: for ever */
+static inline unsigned router_index(const struct engine *engine, const struct router *router)
+{
+	return (unsigned)(router - engine->routers);
+}
 /* Looks whether the tracked interfaces change what that makes of it. */
 void router_tracks(struct engine *engine, struct router *router, struct mono now);
 /* Drains it until a time (MONO_NEVER: until it is resumed); why: DRAINED or SHUTDOWN. NONE ends that. */

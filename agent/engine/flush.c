@@ -75,7 +75,7 @@ static bool flush_round(struct engine *engine, struct mono now)
 
 static void settle(struct engine *engine, struct router *router)
 {
-	unsigned index = (unsigned)(router - engine->routers);
+	unsigned index = router_index(engine, router);
 	router->touched = false;
 	engine->due[index] = router_deadline(router);
 	engine->takeover[index] = router->vr.active_down;

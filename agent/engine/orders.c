@@ -12,11 +12,6 @@
 
 #include "vipd/log.h"
 
-static unsigned index_of(const struct engine *engine, const struct router *router)
-{
-	return (unsigned)(router - engine->routers);
-}
-
 void orders_ring(struct engine *engine)
 {
 	static const uint64_t one = 1;
@@ -28,7 +23,7 @@ void orders_ring(struct engine *engine)
 
 void order_keep(struct engine *engine, const struct router *router)
 {
-	unsigned index = index_of(engine, router);
+	unsigned index = router_index(engine, router);
 	if (!vrrp_wanted(&router->vr))
 		return;
 	atomic_store_explicit(
@@ -46,7 +41,7 @@ static bool is_elsewhere(const struct router *router)
 
 void order_write(struct engine *engine, struct router *router)
 {
-	unsigned index = index_of(engine, router);
+	unsigned index = router_index(engine, router);
 	const struct vrrp *vr = &router->vr;
 	order_keep(engine, router);
 	struct board_order *order = board_begin_order(engine->board, index);

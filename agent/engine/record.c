@@ -9,11 +9,6 @@
 
 #include "vipd/log.h"
 
-static unsigned index_of(const struct engine *engine, const struct router *router)
-{
-	return (unsigned)(router - engine->routers);
-}
-
 static void record_active(struct board_router *b, const struct vrrp *vr)
 {
 	b->active_self = vr->state == VRRP_ACTIVE;
@@ -32,19 +27,19 @@ static void record_active(struct board_router *b, const struct vrrp *vr)
 void record_identity(struct engine *engine, const struct router *router)
 {
 	const struct config_router *config = &router->config;
-	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
+	struct board_router *b = board_begin_router(engine->board, router_index(engine, router));
 	memcpy(b->name, config->name, sizeof b->name);
 	b->id = config->id;
 	b->priority = config->priority;
 	b->address_count = config->address_count;
 	memcpy(b->addresses, config->addresses, sizeof b->addresses);
-	board_end_router(engine->board, index_of(engine, router));
+	board_end_router(engine->board, router_index(engine, router));
 }
 
 void record_router(struct engine *engine, const struct router *router)
 {
 	const struct vrrp *vr = &router->vr;
-	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
+	struct board_router *b = board_begin_router(engine->board, router_index(engine, router));
 	b->state = (uint8_t)vr->state;
 	b->reason = (uint8_t)vr->reason;
 	b->effective_priority = vrrp_effective_priority(vr);
@@ -62,19 +57,19 @@ void record_router(struct engine *engine, const struct router *router)
 	b->auth_clock_us = router->auth.clock_offset_us;
 	record_active(b, vr);
 	b->active_foreign = !b->active_self && router->foreign;
-	board_end_router(engine->board, index_of(engine, router));
+	board_end_router(engine->board, router_index(engine, router));
 }
 
 void record_health(struct engine *engine, const struct router *router, const char *text)
 {
-	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
+	struct board_router *b = board_begin_router(engine->board, router_index(engine, router));
 	snprintf(b->health_text, sizeof b->health_text, "%s", text);
-	board_end_router(engine->board, index_of(engine, router));
+	board_end_router(engine->board, router_index(engine, router));
 }
 
 void record_drain(struct engine *engine, const struct router *router, uint32_t uid)
 {
-	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
+	struct board_router *b = board_begin_router(engine->board, router_index(engine, router));
 	bool again = b->drained;
 	bool ends = !mono_is_never(router->drained_until);
 	b->drained_by = uid;
@@ -83,14 +78,14 @@ void record_drain(struct engine *engine, const struct router *router, uint32_t u
 		b->drained_since_us = realtime_us();
 	b->drained_until = router->drained_until;
 	b->drained_until_us = ends ? realtime_us() + mono_sub(router->drained_until, mono_now()) : 0;
-	board_end_router(engine->board, index_of(engine, router));
+	board_end_router(engine->board, router_index(engine, router));
 }
 
 void record_transition(
     struct engine *engine, const struct router *router, const struct board_event *event, bool moved)
 {
 	board_add_event(engine->board, event);
-	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
+	struct board_router *b = board_begin_router(engine->board, router_index(engine, router));
 	if (moved) {
 		b->counters[BOARD_TRANSITIONS]++;
 		b->counters[BOARD_BECAME_ACTIVE] += event->to == VRRP_ACTIVE;
@@ -98,12 +93,12 @@ void record_transition(
 		b->since_realtime_us = event->at_realtime_us;
 	}
 	memcpy(b->reason_text, event->reason_text, sizeof b->reason_text);
-	board_end_router(engine->board, index_of(engine, router));
+	board_end_router(engine->board, router_index(engine, router));
 }
 
 void record_trouble(struct engine *engine, const struct router *router, const char *trouble)
 {
-	unsigned index = index_of(engine, router);
+	unsigned index = router_index(engine, router);
 	char text[BOARD_REASON_MAX];
 	snprintf(text, sizeof text, "interface %s %s", router->config.id.interface, trouble);
 	if (strncmp(engine->board->routers[index].value.reason_text, text, sizeof text) == 0)
@@ -114,16 +109,16 @@ void record_trouble(struct engine *engine, const struct router *router, const ch
 
 void record_count(struct engine *engine, const struct router *router, enum board_counter counter)
 {
-	board_begin_router(engine->board, index_of(engine, router))->counters[counter]++;
-	board_end_router(engine->board, index_of(engine, router));
+	board_begin_router(engine->board, router_index(engine, router))->counters[counter]++;
+	board_end_router(engine->board, router_index(engine, router));
 }
 
 void record_drop(
     struct engine *engine, const struct link *link, const struct router *router, enum advert_verdict verdict)
 {
 	if (router) {
-		board_begin_router(engine->board, index_of(engine, router))->dropped[verdict]++;
-		board_end_router(engine->board, index_of(engine, router));
+		board_begin_router(engine->board, router_index(engine, router))->dropped[verdict]++;
+		board_end_router(engine->board, router_index(engine, router));
 	} else {
 		board_begin_link(engine->board, link->board)->dropped[verdict]++;
 		board_end_link(engine->board, link->board);
@@ -133,7 +128,7 @@ void record_drop(
 void record_conflict(struct engine *engine, const struct router *router, const struct claim *claim)
 {
 	static const struct claim over;
-	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
+	struct board_router *b = board_begin_router(engine->board, router_index(engine, router));
 	bool fresh = b->conflict != (uint8_t)router->vr.conflict;
 	claim = claim ? claim : &over;
 	b->conflict = (uint8_t)router->vr.conflict;
@@ -144,7 +139,7 @@ void record_conflict(struct engine *engine, const struct router *router, const s
 		b->conflict_since_us = realtime_us();
 		memcpy(b->dropped_before, b->dropped, sizeof b->dropped_before);
 	}
-	board_end_router(engine->board, index_of(engine, router));
+	board_end_router(engine->board, router_index(engine, router));
 	engine->changed |= fresh;
 }
 
@@ -157,11 +152,11 @@ void record_step(struct engine *engine, struct router *router, enum board_step s
 	if (step != BOARD_STEP_ANNOUNCED)
 		return;
 	router->takeover_from = MONO_NEVER;
-	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
+	struct board_router *b = board_begin_router(engine->board, router_index(engine, router));
 	histogram_add(&b->takeover, board_takeover_bounds_us, us);
 	b->last_takeover.at_realtime_us = realtime_us();
 	memcpy(b->last_takeover.steps_us, router->takeover_steps_us, sizeof b->last_takeover.steps_us);
-	board_end_router(engine->board, index_of(engine, router));
+	board_end_router(engine->board, router_index(engine, router));
 }
 
 void record_lateness(struct engine *engine, int64_t us, enum board_late cause, int64_t busy_us)
@@ -182,29 +177,29 @@ void record_resync(struct engine *engine)
 
 void record_clients(struct engine *engine, const struct router *router)
 {
-	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
+	struct board_router *b = board_begin_router(engine->board, router_index(engine, router));
 	b->connections.known = router->clients ? router->clients->count : 0;
-	board_end_router(engine->board, index_of(engine, router));
+	board_end_router(engine->board, router_index(engine, router));
 }
 
 void record_list_refused(struct engine *engine, const struct router *router)
 {
-	board_begin_router(engine->board, index_of(engine, router))->connections.lists_refused++;
-	board_end_router(engine->board, index_of(engine, router));
+	board_begin_router(engine->board, router_index(engine, router))->connections.lists_refused++;
+	board_end_router(engine->board, router_index(engine, router));
 }
 
 void record_told(struct engine *engine, const struct router *router, uint32_t told, uint32_t refused)
 {
-	struct board_router *b = board_begin_router(engine->board, index_of(engine, router));
+	struct board_router *b = board_begin_router(engine->board, router_index(engine, router));
 	b->connections.last_told = told;
 	b->connections.told += told;
 	b->connections.refused += refused;
-	board_end_router(engine->board, index_of(engine, router));
+	board_end_router(engine->board, router_index(engine, router));
 }
 
 void record_ended(struct engine *engine, struct router *router)
 {
-	unsigned index = index_of(engine, router);
+	unsigned index = router_index(engine, router);
 	uint64_t ended = atomic_load(&engine->page->ended[index]);
 	if (!router->used || ended == router->ended)
 		return;

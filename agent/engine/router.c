@@ -134,7 +134,7 @@ void router_event(
 /* What a predecessor of this engine left on the board about this router. */
 static bool predecessor(struct engine *engine, const struct router *router, struct board_router *prior)
 {
-	unsigned index = (unsigned)(router - engine->routers);
+	unsigned index = router_index(engine, router);
 	bool written = board_read_router(engine->board, index, prior);
 	prior->name[sizeof prior->name - 1] = '\0';
 	return written && router_id_equal(&prior->id, &router->config.id);
@@ -181,11 +181,11 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 		router_auth_continue(&router->auth, prior.auth_sequence, prior.auth_clock_us);
 	router->has_connections = known && prior.state == VRRP_ACTIVE;
 	if (!may_adopt) /* of a predecessor: a keeper that starts would carry it out */
-		order_clear(engine, (unsigned)(router - engine->routers));
+		order_clear(engine, router_index(engine, router));
 	if (may_adopt && known && prior.state == VRRP_ACTIVE && prior.active_self)
 		vrrp_succeed(&router->vr, prior.active_seen);
 	if (!known) {
-		unsigned index = (unsigned)(router - engine->routers);
+		unsigned index = router_index(engine, router);
 		struct board_router *fresh = board_begin_router(engine->board, index);
 		*fresh = (struct board_router){.since = now, .since_realtime_us = realtime_us()};
 		board_end_router(engine->board, index);
@@ -200,7 +200,7 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 
 void router_free(struct engine *engine, struct router *router)
 {
-	unsigned index = (unsigned)(router - engine->routers);
+	unsigned index = router_index(engine, router);
 	struct link *link = router->link;
 	if (*slot_of(router) == index + 1)
 		*slot_of(router) = 0;

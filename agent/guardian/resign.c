@@ -22,14 +22,6 @@ struct notice {
 	size_t secrets_size;
 };
 
-static const struct config_router *configured(const struct config *config, const struct board_router *board)
-{
-	for (unsigned i = 0; i < config->router_count; i++)
-		if (router_id_equal(&config->routers[i].id, &board->id))
-			return &config->routers[i];
-	return NULL;
-}
-
 /* After that somebody else is Active, and priority 0 from here would only disturb. */
 static bool was_active(const struct board_router *board, const struct config_router *config)
 {
@@ -38,16 +30,11 @@ static bool was_active(const struct board_router *board, const struct config_rou
 	       silence <= vrrp_late_limit(config->advert_interval_us);
 }
 
-static bool signs(const struct config_router *config)
-{
-	return config->auth == AUTH_PERMISSIVE || config->auth == AUTH_ENFORCE;
-}
-
 /* The key that signs, parsed into *key; NULL: there is none. */
 static const struct auth_key *signing_key(const struct notice *notice, struct auth_key *key)
 {
 	const struct config_router *config = notice->config;
-	if (!signs(config))
+	if (!config_auth_signs(config->auth))
 		return NULL;
 	for (unsigned i = 0; i < config->key_count; i++) {
 		const struct config_secret *file = &config->keys[i].file;
@@ -70,7 +57,7 @@ static int send_to(int fd, const struct notice *notice, const struct address *de
 	const struct auth_key *key = signing_key(notice, &room);
 	int64_t clock_us =
 	    board->auth_clock_us ? mono_now().us + board->auth_clock_us : realtime_us(); /* as the engine's */
-	if (signs(notice->config) && !key)
+	if (config_auth_signs(notice->config->auth) && !key)
 		return -ENOKEY;
 	net_compose(
 	    notice->config, VRRP_PRIORITY_RESIGN, key, auth_sequence_next(&sequence, clock_us), &packet);
@@ -107,7 +94,7 @@ int64_t resign_routers(const struct config *config, const struct board *board, i
 	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
 		if (!board_read_router(board, i, &notice.board))
 			break;
-		notice.config = configured(config, &notice.board);
+		notice.config = config_router_of(config, &notice.board.id);
 		if (!notice.config || !was_active(&notice.board, notice.config))
 			continue;
 		resign(fds, &notice);

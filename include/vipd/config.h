@@ -346,6 +346,22 @@ static inline bool config_expects(const struct config_check *check, long status)
 	return false;
 }
 
+/* Whether this node signs what it sends to its group. */
+static inline bool config_auth_signs(enum config_auth auth)
+{
+	return auth == AUTH_PERMISSIVE || auth == AUTH_ENFORCE;
+}
+
+/* The virtual router of that identity; NULL: there is none. */
+static inline const struct config_router *config_router_of(
+    const struct config *config, const struct router_id *id)
+{
+	for (unsigned i = 0; i < config->router_count; i++)
+		if (router_id_equal(&config->routers[i].id, id))
+			return &config->routers[i];
+	return NULL;
+}
+
 /* Whether it is an address of this one; of any of them. */
 static inline bool config_router_has(const struct config_router *router, const struct address *address)
 {

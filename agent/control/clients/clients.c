@@ -238,12 +238,6 @@ static void walk(struct client_lists *lists, struct mono now)
 
 /* ---- the loop ---- */
 
-static void arm(struct client_lists *lists, int64_t us)
-{
-	sd_event_source_set_time_relative(lists->timer, us > 0 ? (uint64_t)us : 0);
-	sd_event_source_set_enabled(lists->timer, SD_EVENT_ONESHOT);
-}
-
 static void say(struct client_lists *lists, struct mono now)
 {
 	for (unsigned i = 0; i < lists->count; i++) {
@@ -273,7 +267,7 @@ static void look(struct client_lists *lists)
 	struct mono at = lists->next_say;
 	for (unsigned i = 0; i < lists->count; i++)
 		at = mono_min(at, clients_hand_at(&lists->routers[i], now));
-	arm(lists, mono_sub(at, now));
+	timer_arm(lists->timer, mono_sub(at, now));
 }
 
 static int on_timer(sd_event_source *source, uint64_t us, void *context)
@@ -322,7 +316,7 @@ static enum hello_verdict take(
 		router->is_new = true;
 		if (mono_reached(now, lists->soon)) { /* postpones nothing that is due */
 			lists->soon = mono_add(now, SOON_US);
-			arm(lists, SOON_US);
+			timer_arm(lists->timer, SOON_US);
 		}
 	}
 	ask(lists, index, now);

@@ -170,12 +170,6 @@ static void hint_all(struct group *group, struct mono now)
 
 /* ---- the loop ---- */
 
-static void arm(struct group *group, int64_t us)
-{
-	sd_event_source_set_time_relative(group->timer, us > 0 ? (uint64_t)us : 0);
-	sd_event_source_set_enabled(group->timer, SD_EVENT_ONESHOT);
-}
-
 static void expire(struct group *group, struct mono now)
 {
 	struct roster_news news;
@@ -215,7 +209,7 @@ static void look(struct group *group)
 	history_look(group, now);
 	group->changed = false;
 	hint_all(group, now);
-	arm(group, mono_sub(next_look(group, now), now));
+	timer_arm(group->timer, mono_sub(next_look(group, now), now));
 }
 
 static int on_timer(sd_event_source *source, uint64_t us, void *context)
@@ -259,7 +253,7 @@ void group_soon(struct group *group)
 	if (mono_reached(now, group->soon))
 		group->soon = mono_add(now, SOON_US);
 	group->anew = mono_add(now, ANEW_US);
-	arm(group, mono_sub(next_look(group, now), now));
+	timer_arm(group->timer, mono_sub(next_look(group, now), now));
 }
 
 /* ---- for others ---- */
@@ -289,10 +283,7 @@ static void leave(struct group *group, const struct config *next)
 {
 	struct mono now = mono_now();
 	for (unsigned i = 0; i < group->count; i++) {
-		bool stays = false;
-		for (unsigned n = 0; next && n < next->router_count; n++)
-			stays |= router_id_equal(&group->routers[i].id, &next->routers[n].id);
-		if (!stays)
+		if (!next || !config_router_of(next, &group->routers[i].id))
 			group_take_leave(group, i, next ? VRRP_REASON_REMOVED : VRRP_REASON_STOPPED, now);
 	}
 }

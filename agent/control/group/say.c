@@ -45,11 +45,6 @@ int64_t group_clock_us(const struct group_router *router, struct mono now)
 	return router->clock_us ? now.us + router->clock_us : realtime_us();
 }
 
-static bool signs(const struct group_router *router)
-{
-	return router->mode == AUTH_PERMISSIVE || router->mode == AUTH_ENFORCE;
-}
-
 /* ---- content ---- */
 
 static void describe_settings(const struct config_router *config, struct hello *hello)
@@ -176,7 +171,7 @@ static void look_for_addresses(struct group *group)
 static int send_to(struct group *group, struct group_router *router, const struct address *source,
     const struct address *to, uint8_t *bytes, size_t size, struct mono now)
 {
-	if (signs(router))
+	if (config_auth_signs(router->mode))
 		hello_sign(&router->keys[router->active], source, to,
 		    auth_sequence_next(&router->sequence, group_clock_us(router, now)), bytes, size);
 	int result =
@@ -190,7 +185,7 @@ static int send_to(struct group *group, struct group_router *router, const struc
 
 static bool can_sign(const struct group_router *router)
 {
-	return !signs(router) || router->active >= 0;
+	return !config_auth_signs(router->mode) || router->active >= 0;
 }
 
 static void send_to_all(struct group *group, unsigned index, uint8_t *bytes, size_t size, struct mono now)
@@ -240,7 +235,7 @@ static void send_hello(struct group *group, unsigned index, struct hello *hello,
 	struct group_router *router = &group->routers[index];
 	uint8_t bytes[HELLO_SIZE_MAX];
 	hello->number = (uint64_t)now.us;
-	hello->is_signed = signs(router);
+	hello->is_signed = config_auth_signs(router->mode);
 	router->ours = *hello;
 	router->said = now;
 	size_t size = hello_build(hello, bytes, sizeof bytes);
@@ -258,7 +253,7 @@ void group_send(struct group *group, unsigned index, struct connections *connect
 	uint8_t bytes[HELLO_SIZE_MAX];
 	connections->family = router->id.family;
 	connections->vrid = router->id.vrid;
-	connections->is_signed = signs(router);
+	connections->is_signed = config_auth_signs(router->mode);
 	send_to_all(group, index, bytes, connections_build(connections, bytes, sizeof bytes), now);
 }
 

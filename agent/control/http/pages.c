@@ -278,12 +278,6 @@ static void end_slow(struct pages *pages, struct mono now)
 	}
 }
 
-static void arm(struct pages *pages, int64_t us)
-{
-	sd_event_source_set_time_relative(pages->timer, us > 0 ? (uint64_t)us : 0);
-	sd_event_source_set_enabled(pages->timer, SD_EVENT_ONESHOT);
-}
-
 static int on_timer(sd_event_source *source, uint64_t us, void *context)
 {
 	(void)source, (void)us;
@@ -299,7 +293,7 @@ static int on_timer(sd_event_source *source, uint64_t us, void *context)
 		pages->spoke = now;
 		followers_wake(&pages->viewers);
 	}
-	arm(pages, AGE_MAX_US);
+	timer_arm(pages->timer, AGE_MAX_US);
 	return 0;
 }
 
@@ -360,7 +354,7 @@ void pages_get_events(struct pages *pages, struct http_request *request)
 	}
 	renew(pages);
 	if (!pages->viewers.count)
-		arm(pages, AGE_MAX_US);
+		timer_arm(pages->timer, AGE_MAX_US);
 	followers_add(&pages->viewers, request, v ? &v->follower : NULL);
 }
 
@@ -368,7 +362,7 @@ void pages_changed(struct pages *pages)
 {
 	pages->changed = true;
 	if (pages->viewers.count)
-		arm(pages, AGE_MIN_US - mono_sub(mono_now(), pages->made));
+		timer_arm(pages->timer, AGE_MIN_US - mono_sub(mono_now(), pages->made));
 }
 
 struct pages *pages_new(struct service *service, sd_event *event)

@@ -179,10 +179,5 @@ enum held view_held(
 
 const struct config_router *view_config_of(const struct view *view, const struct board_router *router)
 {
-	for (unsigned i = 0; i < view->config->router_count; i++) {
-		const struct config_router *config = &view->config->routers[i];
-		if (router_id_equal(&config->id, &router->id))
-			return config;
-	}
-	return NULL;
+	return config_router_of(view->config, &router->id);
 }
