@@ -246,7 +246,7 @@ $(B)/lab/packets: $(call objects,tests/testbed/packets.c)
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libpcap)
 
 # One target of `publish`, told once.
-PUBLISH_ONCE := tests/publish/publish_once.c $(addprefix agent/control/publish/,dns.c objects.c tsig.c) $(addprefix agent/control/checks/,https.c secrets.c) \
+PUBLISH_ONCE := tests/publish/publish_once.c $(addprefix agent/control/publish/,dns.c objects.c tsig.c) $(addprefix agent/control/,secrets.c checks/https.c) \
 	$(call room,config) $(call room,base)
 $(B)/lab/publish_once: $(call objects,$(PUBLISH_ONCE))
 	@mkdir -p $(@D)

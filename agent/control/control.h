@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
-#include "control/checks/health.h"
-#include "control/checks/secrets.h"
+#include "control/secrets.h"
+#include "control/verdict.h"
 #include "vipd/advert.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
@@ -31,6 +31,8 @@ struct part {
 	void (*changed)(void *part);
 	/* A check has had a result. Called with every result, whether it changes anything or not. */
 	void (*verdict)(void *part, const struct verdict *verdict);
+	/* What somebody had asked of this process has come: control->reloaded. */
+	void (*reloaded)(void *part);
 	void (*close)(void *part);
 };
 
@@ -69,6 +71,7 @@ int parts_new(struct control *control);
 void parts_configure(struct control *control);
 void parts_changed(struct control *control);
 void parts_verdict(struct control *control, const struct verdict *verdict);
+void parts_reloaded(struct control *control);
 void parts_free(struct control *control);
 
 /* A timer rings once, that many us from now; at once if they are over. */

@@ -21,7 +21,6 @@
 
 #include "control/confine.h"
 #include "control/control.h"
-#include "control/http/service.h"
 #include "control/orphans.h"
 #include "vipd/log.h"
 #include "vipd/mono.h"
@@ -92,7 +91,7 @@ static void reloaded(struct control *control, const struct message *message)
 	control->reloaded = *message;
 	control->reloaded.reloaded.text[MESSAGE_TEXT_MAX - 1] = '\0';
 	if (message->reloaded.answer)
-		http_reloaded(control->parts[PART_HTTP], message);
+		parts_reloaded(control);
 }
 
 static int on_guardian(sd_event_source *source, int fd, uint32_t events, void *context)

@@ -50,6 +50,13 @@ void parts_verdict(struct control *control, const struct verdict *verdict)
 			parts[i]->verdict(control->parts[i], verdict);
 }
 
+void parts_reloaded(struct control *control)
+{
+	for (int i = 0; i < PARTS; i++)
+		if (parts[i]->reloaded)
+			parts[i]->reloaded(control->parts[i]);
+}
+
 void parts_free(struct control *control)
 {
 	for (int i = PARTS - 1; i >= 0; i--) {

@@ -7,6 +7,7 @@
  * a resume of a virtual router that there is. When the client has gone no descriptor is left open.
  */
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 #include <unistd.h>
 
 #include "control/control.h"
-#include "control/http/service.h"
 #include "vipd/mono.h"
 
 #define TURNS_MAX  100
@@ -121,7 +121,8 @@ static void hear(void)
 		if (message.type != MESSAGE_RELOAD)
 			abort();
 		struct message reloaded = {.type = MESSAGE_RELOADED, .reloaded = {.ok = true}};
-		http_reloaded(control.parts[PART_HTTP], &reloaded);
+		control.reloaded = reloaded;
+		parts_reloaded(&control);
 	}
 }
 

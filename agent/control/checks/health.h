@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "control/checks/certificate.h"
+#include "control/verdict.h"
 #include "vipd/board.h"
 #include "vipd/config.h"
 #include "vipd/mono.h"
@@ -125,16 +126,6 @@ bool health_same_check(const struct config_check *a, const struct config_check *
  */
 uint32_t health_missing(
     const struct config *config, unsigned index, unsigned check, const struct certificate *certificate);
-
-/* What the checks say of a virtual router. */
-struct verdict {
-	unsigned router; /* of config->routers */
-	enum vrrp_health health;
-	uint8_t lowered;	     /* the priority, by failing checks with a weight */
-	uint32_t valid_ms;	     /* how long it is good for */
-	char text[BOARD_REASON_MAX]; /* why it is not healthy, or lowered: the first such check; "" if neither
-				      */
-};
 
 /*
  * Router `index` of `config` is as healthy as the worst of its checks without a weight, and lowered by those

@@ -6,7 +6,7 @@
 
 #include <curl/curl.h>
 
-#include "control/checks/secrets.h"
+#include "control/secrets.h"
 
 /*
  * With server_name ("": none) the URL is asked of that name, in TLS and in the request, at the place where it

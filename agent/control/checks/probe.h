@@ -10,7 +10,7 @@
 #include <systemd/sd-event.h>
 
 #include "control/checks/health.h"
-#include "control/checks/secrets.h"
+#include "control/secrets.h"
 #include "vipd/config.h"
 
 /* A probe has ended; may be called before probe_start() returns. */

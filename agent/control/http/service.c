@@ -78,9 +78,10 @@ static void service_changed(void *part)
 	pages_changed(service->pages);
 }
 
-void http_reloaded(struct service *service, const struct message *message)
+static void service_reloaded(void *part)
 {
-	reload_answered(service->reload, message);
+	struct service *service = part;
+	reload_answered(service->reload, &service->control->reloaded);
 }
 
 static int service_open(void *part, struct control *control)
@@ -119,4 +120,5 @@ const struct part part_http = {.size = sizeof(struct service),
     .open = service_open,
     .configure = service_configure,
     .changed = service_changed,
+    .reloaded = service_reloaded,
     .close = service_close};

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "control/http/server.h"
-#include "vipd/message.h"
 #include "vipd/mono.h"
 
 struct control;
@@ -23,9 +22,6 @@ struct service {
 	size_t metrics_length;
 	struct mono metrics_at;
 };
-
-/* MESSAGE_RELOADED has come. */
-void http_reloaded(struct service *service, const struct message *message);
 
 /* What an answer is made from. Returns as view_take(); view_free() it after either. */
 int service_look(struct service *service, struct view *view);

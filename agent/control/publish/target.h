@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-#include "control/checks/secrets.h"
 #include "control/publish/set.h"
+#include "control/secrets.h"
 #include "vipd/config.h"
 
 struct publish_job {

@@ -2,7 +2,7 @@
 /*
  * Finding a secret in the memory that came with the configuration.
  */
-#include "control/checks/secrets.h"
+#include "control/secrets.h"
 
 #include <errno.h>
 #include <string.h>
