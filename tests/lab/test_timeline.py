@@ -124,4 +124,5 @@ def test_nobody_goes_on_in_a_router_that_is_no_longer_configured(nodes):
         wait_for(f"{node.name} knows why", lambda node=node: reason(node), lambda code: code == "removed")
     presence = {member["node"]: member["presence"] for member in second.router()["group"]["members"]}
     assert presence[first.name] == "stopped", presence  # and not lost
-    assert "out of the configuration of " + first.name in " ".join(second.vipctl("explain").stdout.split())
+    said = " ".join(second.vipctl("explain").stdout.split())
+    assert "out of the configuration of " + first.name in said, said
