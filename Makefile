@@ -135,7 +135,7 @@ unit_keeper   := $(addprefix agent/keeper/,addresses.c page.c) agent/board/board
 unit_ending   := $(unit_keeper) agent/keeper/ending.c $(call room,kernel) agent/wire/diag.c
 unit_duration := agent/base/duration.c
 unit_log      := agent/base/log.c
-unit_config   := $(call room,config) $(addprefix agent/base/,address.c duration.c file.c) $(TIME)
+unit_config   := $(call room,config) agent/core/timing.c $(addprefix agent/base/,address.c duration.c file.c) $(TIME)
 unit_include  := $(unit_config)
 unit_config_text := $(unit_config)
 unit_kubernetes := $(unit_config)
@@ -181,7 +181,7 @@ fuzz_arp     := $(unit_arp)
 fuzz_auth    := $(fuzz_advert)
 fuzz_hello   := $(fuzz_advert) $(addprefix agent/wire/,frame.c hello.c)
 fuzz_connections := $(fuzz_hello) agent/wire/connections.c
-fuzz_config  := $(call room,config) $(call room,base)
+fuzz_config  := $(call room,config) $(call room,base) agent/core/timing.c
 fuzz_import  := $(call room,import) $(fuzz_config)
 fuzz_netlink :=
 fuzz_messages := $(addprefix tests/fuzz/,quiet.c world.c) $(addprefix agent/base/,address.c duration.c) $(call room,board) $(call room,core) $(call room,wire) \
@@ -247,7 +247,7 @@ $(B)/lab/packets: $(call objects,tests/testbed/packets.c)
 
 # One target of `publish`, told once.
 PUBLISH_ONCE := tests/publish/publish_once.c $(addprefix agent/control/publish/,dns.c objects.c tsig.c) $(addprefix agent/control/,secrets.c checks/https.c) \
-	$(call room,config) $(call room,base)
+	$(call room,config) $(call room,base) agent/core/timing.c
 $(B)/lab/publish_once: $(call objects,$(PUBLISH_ONCE))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,libcurl jansson ldns libconfig)

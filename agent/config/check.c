@@ -7,17 +7,22 @@
 
 #include "config/report.h"
 #include "vipd/mono.h"
+#include "vipd/timing.h"
 
 /*
- * The engine renews the lease every third of it, so at worst two thirds are left when it dies. While it is
- * restarted the address must not vanish before Active_Down_Interval is over (RFC 9568 section 6.1: at most
- * four intervals), else clients are without address although nobody has to move: 2/3 lease >= 4 intervals.
+ * At worst two thirds of the lease are left when the engine dies. While it is restarted the address must not
+ * vanish before anybody else can have taken over, else clients are without address although nobody has to
+ * move.
  */
-#define INTERVALS_A_LEASE 6
+static int64_t shortest_lease(const struct config_router *router)
+{
+	int64_t silence_us = vrrp_silence_limit(router->advert_interval_us);
+	return silence_us * VRRP_RENEWALS_A_LEASE / (VRRP_RENEWALS_A_LEASE - 1);
+}
 
 uint32_t shortest_lease_s(const struct config_router *router)
 {
-	return (uint32_t)((INTERVALS_A_LEASE * router->advert_interval_us + USEC_PER_SEC - 1) / USEC_PER_SEC);
+	return (uint32_t)((shortest_lease(router) + USEC_PER_SEC - 1) / USEC_PER_SEC);
 }
 
 static void check_lease(struct report *report, const struct config_router *router)
@@ -28,7 +33,7 @@ static void check_lease(struct report *report, const struct config_router *route
 	report_field(report, &router->kernel_lease_s, router, "kernel_lease",
 	    "is shorter than %d advert intervals, so the address could vanish while vipd restarts; "
 	    "write \"%us\" or more, or \"0s\" for no lease",
-	    INTERVALS_A_LEASE, shortest_s);
+	    (int)(shortest_lease(router) / router->advert_interval_us), shortest_s);
 }
 
 static void check_router_names(struct report *report, const struct config *config, unsigned index)

@@ -312,6 +312,6 @@ void vr_address_timers(struct vrrp *vr, struct mono now, struct vrrp_effects *ou
 	}
 	if (mono_reached(now, vr->renew)) {
 		vr_request(vr, now, out);
-		vr->renew = mono_add(now, vr->params.lease_us / VR_RENEWALS_A_LEASE);
+		vr->renew = mono_add(now, vr->params.lease_us / VRRP_RENEWALS_A_LEASE);
 	}
 }

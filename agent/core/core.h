@@ -31,9 +31,6 @@ bool vr_accepts(const struct vrrp *vr, struct mono now, uint8_t priority);
 
 /* ---- actions.c: each adds what shall happen to *out ---- */
 
-/* Design. */
-#define VR_RENEWALS_A_LEASE 3
-
 struct vrrp_effect *vr_emit(struct vrrp_effects *out, enum vrrp_effect_type type);
 void vr_send_advert(struct vrrp *vr, struct mono now, uint8_t priority, struct vrrp_effects *out);
 /* The schedule of announcements from its start, and its next one. */

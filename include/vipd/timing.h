@@ -12,6 +12,9 @@
 /* The longest vrrp_handover_time(). */
 #define VRRP_HANDOVER_MAX_US (10 * USEC_PER_SEC)
 
+/* An Active renews its kernel lease after each third of it, so two thirds are left at least. */
+#define VRRP_RENEWALS_A_LEASE 3
+
 /* For the kernel to have an address that it was asked for. */
 #define VRRP_CONFIRM_US (1 * USEC_PER_SEC)
 
