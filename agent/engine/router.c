@@ -12,6 +12,8 @@
 
 #define STRAYS_LOGGED 10 /* lines a minute, as many as are put right */
 
+_Static_assert(VRRP_ADDRESSES_MAX == CONFIG_ADDRESSES_MAX, "core has room for what is configured");
+
 void router_params(const struct config_router *config, struct vrrp_params *params)
 {
 	*params = (struct vrrp_params){

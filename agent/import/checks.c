@@ -7,8 +7,7 @@
 
 #include "import/import.h"
 
-#define WEIGHT_MAX	   9999 /* more than keepalived takes: use() says what becomes of it */
-#define TIMES_MAX	   100
+#define WEIGHT_MAX	   9999	   /* more than keepalived takes: use() says what becomes of it */
 #define SCRIPT_INTERVAL_US 1000000 /* keepalived's default; that of timeout is the interval */
 
 /* Whether another name has become this one, or it is that of a script and of a process. What stands in the
@@ -139,7 +138,7 @@ static void read_weight(struct import *import, struct node *node, unsigned index
 
 static void read_interval(struct import *import, struct node *node, int64_t *us)
 {
-	const int64_t shortest_us = 10000, longest_us = INT64_C(3600000000);
+	const int64_t shortest_us = CONFIG_CHECK_INTERVAL_MIN_US, longest_us = CONFIG_CHECK_INTERVAL_MAX_US;
 	int64_t given;
 	if (!read_seconds(import, node, 1, &given))
 		return;
@@ -157,9 +156,9 @@ static void read_times(struct import *import, struct node *node, int *times)
 	int given;
 	if (!read_whole(import, node, 1, 1, INT_MAX, &given))
 		return;
-	*times = given < TIMES_MAX ? given : TIMES_MAX;
+	*times = given < CONFIG_CHECK_TIMES_MAX ? given : CONFIG_CHECK_TIMES_MAX;
 	if (*times != given)
-		note(import, node, "changed: %d times are the most", TIMES_MAX);
+		note(import, node, "changed: %d times are the most", CONFIG_CHECK_TIMES_MAX);
 }
 
 /* Whether it is known is asked before is_last(), which looks at all that is behind: a file may have very many

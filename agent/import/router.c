@@ -8,8 +8,7 @@
 #include "import/import.h"
 #include "vipd/interval.h"
 
-#define INTERVAL_US	  1000000 /* keepalived's default */
-#define PREEMPT_DELAY_MAX INT64_C(3600000000)
+#define INTERVAL_US 1000000 /* keepalived's default */
 
 /* ---- the words of an instance ---- */
 
@@ -87,8 +86,8 @@ static void take_preempt_delay(struct import *import, struct router *router, str
 		note(import, node, "dropped: keepalived ignores it, too, where state is MASTER");
 		return;
 	}
-	router->preempt_delay_us = us < PREEMPT_DELAY_MAX ? us : PREEMPT_DELAY_MAX;
-	if (us > PREEMPT_DELAY_MAX)
+	router->preempt_delay_us = us < CONFIG_PREEMPT_DELAY_MAX_US ? us : CONFIG_PREEMPT_DELAY_MAX_US;
+	if (us > CONFIG_PREEMPT_DELAY_MAX_US)
 		note(import, node, "changed: an hour is the longest");
 }
 

@@ -5,6 +5,8 @@
 #include "vipd/interval.h"
 #include "vipd/net.h"
 
+_Static_assert(ADVERT_ADDRESSES_MAX >= CONFIG_ADDRESSES_MAX + 1, "and the link-local one");
+
 void net_compose(const struct config_router *config, uint8_t priority, const struct auth_key *key,
     uint64_t sequence, struct net_outgoing *packet)
 {

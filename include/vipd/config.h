@@ -33,6 +33,12 @@
 
 #define CONFIG_INTERVAL_DEFAULT_US (100 * USEC_PER_MS) /* between adverts */
 
+/* Bounds that the import of a keepalived.conf keeps to, too. */
+#define CONFIG_PREEMPT_DELAY_MAX_US  (3600 * USEC_PER_SEC)
+#define CONFIG_CHECK_INTERVAL_MIN_US (10 * USEC_PER_MS)
+#define CONFIG_CHECK_INTERVAL_MAX_US (3600 * USEC_PER_SEC)
+#define CONFIG_CHECK_TIMES_MAX	     100 /* fall and rise */
+
 #define CONFIG_WEIGHT_MAX (VRRP_PRIORITY_MAX - VRRP_PRIORITY_MIN)
 
 #define CONFIG_NAME_MAX	     64

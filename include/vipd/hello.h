@@ -18,7 +18,7 @@
 
 #include "vipd/address.h"
 #include "vipd/auth.h"
-#include "vipd/mono.h"
+#include "vipd/interval.h"
 
 #define HELLO_PORT	    9752
 #define HELLO_HOP_LIMIT	    255
@@ -33,8 +33,6 @@
 #define HELLO_STATES	    4 /* values of enum vrrp_state, vrrp_health and config_auth: no more in this version */
 #define HELLO_HEALTHS	    3
 #define HELLO_AUTHS	    4
-#define HELLO_INTERVAL_MIN  100	  /* ms */
-#define HELLO_INTERVAL_MAX  10000 /* ms */
 
 /* Why a hello was refused: the `reason` label of the metric. Cheap checks come first. */
 enum hello_verdict {

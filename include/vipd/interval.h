@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The advertisement interval on the wire: 12 bits of centiseconds (RFC 9568 section 5.2.7). Everywhere else
- * it is in microseconds.
+ * it is in microseconds. And the interval of hellos, in milliseconds on the wire.
  */
 #pragma once
 
@@ -13,6 +13,9 @@
 #define VRRP_INTERVAL_STEP_US (10 * USEC_PER_MS)
 #define VRRP_INTERVAL_MIN_US  VRRP_INTERVAL_STEP_US
 #define VRRP_INTERVAL_MAX_US  (VRRP_INTERVAL_MAX_CS * VRRP_INTERVAL_STEP_US)
+
+#define HELLO_INTERVAL_MIN 100	 /* ms */
+#define HELLO_INTERVAL_MAX 10000 /* ms */
 
 static inline int64_t vrrp_interval_us(uint16_t centiseconds)
 {

@@ -16,6 +16,11 @@
 #define CLOCK_BACK_US	   USEC_PER_SEC
 #define FLAGS_UNUSABLE	   0x69 /* temporary, dadfailed, deprecated, tentative */
 
+_Static_assert(HELLO_ADDRESSES_MAX >= CONFIG_ADDRESSES_MAX && HELLO_KEYS_MAX >= CONFIG_KEYS_MAX,
+    "a hello has room for what is configured");
+_Static_assert(HELLO_STATES >= VRRP_STATES && HELLO_HEALTHS >= VRRP_HEALTHS && HELLO_AUTHS > AUTH_ENFORCE,
+    "and can say it");
+
 /* ---- keys ---- */
 
 /* They are in the secrets, at the offsets of the image; the guardian has checked them. */
