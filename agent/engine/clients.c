@@ -50,10 +50,8 @@ void clients_take(struct engine *engine, const struct message *message, int fd)
 	if (!router || !router->config.reset_connections)
 		return;
 	const struct clients *clients = map(fd, message->clients.count);
-	if (!clients) {
-		record_list_refused(engine, router);
+	if (!clients)
 		return;
-	}
 	clients_forget(engine, router);
 	touch(clients);
 	router->clients = clients;

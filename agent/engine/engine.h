@@ -422,4 +422,3 @@ void record_clients(struct engine *engine, const struct router *router);
 void record_told(struct engine *engine, const struct router *router, uint32_t told, uint32_t refused);
 /* The keeper has ended connections. */
 void record_ended(struct engine *engine, struct router *router);
-void record_list_refused(struct engine *engine, const struct router *router);

@@ -43,8 +43,6 @@ void engine_bring_into_force(struct engine *engine, struct mono now)
 	struct configuration *next = &engine->next;
 	if (!next->config || !engine_configure(engine, next, now))
 		return;
-	board_begin_engine(engine->board)->config_generation = next->generation;
-	board_end_engine(engine->board);
 	struct message ready = {.type = MESSAGE_READY, .generation = next->generation};
 	message_send(engine->guardian, &ready, NULL);
 	configuration_drop(next);

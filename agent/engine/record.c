@@ -182,12 +182,6 @@ void record_clients(struct engine *engine, const struct router *router)
 	board_end_router(engine->board, router_index(engine, router));
 }
 
-void record_list_refused(struct engine *engine, const struct router *router)
-{
-	board_begin_router(engine->board, router_index(engine, router))->connections.lists_refused++;
-	board_end_router(engine->board, router_index(engine, router));
-}
-
 void record_told(struct engine *engine, const struct router *router, uint32_t told, uint32_t refused)
 {
 	struct board_router *b = board_begin_router(engine->board, router_index(engine, router));

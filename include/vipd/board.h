@@ -76,12 +76,11 @@ struct board_takeover {
 
 /* Connections to the addresses of a virtual router. */
 struct board_connections {
-	uint32_t known;		/* clients in the list that control has handed over */
-	uint32_t last_told;	/* told at the last takeover */
-	uint64_t told;		/* clients that were told to connect anew, each once a takeover */
-	uint64_t refused;	/* entries of a list to which nothing is sent */
-	uint64_t ended;		/* our own, ended when the address went to somebody else */
-	uint64_t lists_refused; /* lists that were not what they should be */
+	uint32_t known;	    /* clients in the list that control has handed over */
+	uint32_t last_told; /* told at the last takeover */
+	uint64_t told;	    /* clients that were told to connect anew, each once a takeover */
+	uint64_t refused;   /* entries of a list to which nothing is sent */
+	uint64_t ended;	    /* our own, ended when the address went to somebody else */
 };
 
 /* One virtual router. Everything here is as the engine knows it; `held` is what the kernel notified. */
@@ -174,8 +173,7 @@ const char *board_late_name(enum board_late late);
 struct board_engine {
 	int32_t pid;
 	int64_t started_realtime_us;
-	uint64_t config_generation; /* in force */
-	bool realtime;		    /* SCHED_FIFO granted */
+	bool realtime; /* SCHED_FIFO granted */
 	bool memory_locked;
 	uint64_t netlink_resyncs;
 	uint64_t log_dropped;
