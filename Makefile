@@ -38,8 +38,8 @@ objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel sandbox keeper engine guardian,$(call room,$(r)))
 CONTROL := $(foreach r,base board status control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c \
-	   $(addprefix agent/wire/,advert.c auth.c checksum.c connections.c diag.c frame.c hello.c names.c)
-VIPCTL  := $(foreach r,base config status doctor import vipctl,$(call room,$(r))) agent/core/timing.c $(addprefix agent/net/,arp.c socket.c) $(addprefix agent/wire/,advert.c arp.c checksum.c na.c)
+	   $(addprefix agent/wire/,advert.c auth.c checksum.c connections.c diag.c frame.c hello.c names.c trailer.c)
+VIPCTL  := $(foreach r,base config status doctor import vipctl,$(call room,$(r))) agent/core/timing.c $(addprefix agent/net/,arp.c socket.c) $(addprefix agent/wire/,advert.c arp.c checksum.c na.c trailer.c)
 
 VIPD_LIBS    := libconfig libnl-3.0 libseccomp libcap nettle
 CONTROL_LIBS := libmicrohttpd jansson libcurl ldns libcrypto libsystemd libseccomp nettle libnl-3.0
@@ -95,7 +95,7 @@ unit_advert_ipv4 = $(unit_auth)
 unit_na       := agent/wire/na.c agent/wire/checksum.c
 unit_tickle   := $(addprefix agent/wire/,tickle.c checksum.c) agent/base/address.c
 unit_arp      := agent/wire/arp.c
-unit_auth     := agent/wire/auth.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
+unit_auth     := agent/wire/auth.c agent/wire/trailer.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 unit_replay   := $(unit_auth)
 unit_hello    := $(unit_auth) $(addprefix agent/wire/,frame.c hello.c) agent/base/address.c
 unit_connections := $(unit_hello) agent/wire/connections.c
@@ -129,8 +129,8 @@ unit_sandbox  := agent/sandbox/sandbox.c agent/base/log.c
 unit_publish  := $(addprefix agent/control/publish/,set.c tsig.c)
 unit_publish_doubts := agent/control/publish/set.c
 unit_groups   := agent/net/groups.c
-unit_speakers := agent/doctor/speakers.c agent/core/timing.c
-unit_peers    := $(addprefix agent/doctor/,find_segment.c answers.c speakers.c) agent/core/timing.c $(call room,status) agent/base/address.c
+unit_speakers := agent/doctor/speakers.c agent/core/timing.c agent/wire/trailer.c
+unit_peers    := $(addprefix agent/doctor/,find_segment.c answers.c speakers.c) agent/core/timing.c agent/wire/trailer.c $(call room,status) agent/base/address.c
 unit_keeper   := $(addprefix agent/keeper/,addresses.c page.c) agent/board/board.c agent/board/layout.c agent/base/address.c agent/base/log.c agent/base/mono.c
 unit_ending   := $(unit_keeper) agent/keeper/ending.c $(call room,kernel) agent/wire/diag.c
 unit_duration := agent/base/duration.c
@@ -175,7 +175,7 @@ PYTEST = /usr/bin/python3 -B -m pytest -q -p no:cacheprovider
 FUZZ_SECONDS ?= 3
 FUZZ_FLAGS   := -g -O1 -std=c17 -fsanitize=address$(COMMA)undefined -fno-sanitize-recover=undefined
 FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-fuzz_advert  := $(addprefix agent/wire/,advert.c na.c auth.c checksum.c names.c)
+fuzz_advert  := $(addprefix agent/wire/,advert.c na.c auth.c checksum.c names.c trailer.c)
 fuzz_na      := $(fuzz_advert)
 fuzz_arp     := $(unit_arp)
 fuzz_auth    := $(fuzz_advert)

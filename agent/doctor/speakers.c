@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "doctor/segment.h"
+#include "vipd/auth.h"
 #include "vipd/cursor.h"
 #include "vipd/interval.h"
 #include "vipd/timing.h"
@@ -33,21 +34,12 @@ static struct segment_speaker *speaker_find(struct segment *segment, const struc
 	return speaker;
 }
 
-/* The trailer begins with type, key id and two zero bytes; then comes the time in units of 2^-32 s, of which
- * 16 bits are a counter. */
-static void speaker_stamp(struct segment_speaker *speaker, const uint8_t *trailer, int64_t now_us)
+static void speaker_stamp(struct segment_speaker *speaker, const uint8_t *bytes, int64_t now_us)
 {
-	struct reader r = reader_of(trailer, ADVERT_TRAILER_SIZE);
-	read_u8(&r);
-	speaker->key_id = read_u8(&r);
-	read_u16(&r);
-	uint32_t seconds = read_u32(&r);
-	uint64_t fraction = read_u32(&r);
-	/* Signed difference of 32-bit seconds: right until 2106 and beyond. */
-	int64_t ahead = (int32_t)(seconds - (uint32_t)(now_us / USEC_PER_SEC));
+	struct auth_trailer trailer = auth_trailer_read(bytes);
 	speaker->stamped = true;
-	speaker->skew_us =
-	    ahead * USEC_PER_SEC + (int64_t)(fraction * (uint64_t)USEC_PER_SEC >> 32) - now_us % USEC_PER_SEC;
+	speaker->key_id = trailer.key_id;
+	speaker->skew_us = auth_sequence_ahead(trailer.sequence, now_us);
 }
 
 /* Each direction is captured by a handle of its own, so adverts do not come in the order of their times. */

@@ -11,7 +11,7 @@
  *	| address count times an address; in IPv6 the link-local first  |
  *	+---------------------------------------------------------------+
  *
- * An authentication trailer may follow; it is not part of the RFC, and auth.c alone knows what is in it.
+ * An authentication trailer may follow; it is not part of the RFC, and auth.h says what is in it.
  */
 #include "vipd/advert.h"
 

@@ -286,22 +286,16 @@ static enum advert_verdict trailer_verify(const struct auth_key *keys, size_t ke
     struct auth_replay *replay, const struct address *source, const struct signed_bytes *bytes,
     const uint8_t *trailer, int64_t realtime_us, int64_t interval_us)
 {
-	struct reader r = reader_of(trailer, ADVERT_TRAILER_SIZE);
-	uint8_t type = read_u8(&r);
-	uint8_t id = read_u8(&r);
-	uint16_t reserved = read_u16(&r);
-	uint64_t sequence = (uint64_t)read_u32(&r) << 32;
-	sequence |= read_u32(&r);
-
-	if (type != TRAILER_TYPE || reserved != 0)
+	const struct auth_trailer said = auth_trailer_read(trailer);
+	if (said.type != TRAILER_TYPE || said.reserved != 0)
 		return ADVERT_AUTH_MALFORMED;
-	const struct auth_key *key = key_find(keys, key_count, id);
+	const struct auth_key *key = key_find(keys, key_count, said.key_id);
 	if (!key)
 		return ADVERT_AUTH_UNKNOWN_KEY;
-	if (!within_window(sequence, realtime_us, interval_us))
+	if (!within_window(said.sequence, realtime_us, interval_us))
 		return ADVERT_AUTH_STALE;
 	struct auth_mark *mark = mark_find(replay, source);
-	if (mark && !sequence_after(sequence, mark->sequence))
+	if (mark && !sequence_after(said.sequence, mark->sequence))
 		return ADVERT_AUTH_REPLAYED;
 
 	uint8_t mac[SHA256_DIGEST_SIZE];
@@ -311,7 +305,7 @@ static enum advert_verdict trailer_verify(const struct auth_key *keys, size_t ke
 
 	if (!mark)
 		mark = mark_oldest(replay);
-	*mark = (struct auth_mark){.source = *source, .sequence = sequence, .used = ++replay->uses};
+	*mark = (struct auth_mark){.source = *source, .sequence = said.sequence, .used = ++replay->uses};
 	return ADVERT_OK;
 }
 

@@ -111,6 +111,19 @@ struct auth_packet {
 	const uint8_t *trailer; /* ADVERT_TRAILER_SIZE bytes */
 };
 
+/* What stands in a trailer in front of the MAC; nothing of it is checked. */
+struct auth_trailer {
+	uint8_t type;
+	uint8_t key_id;
+	uint16_t reserved;
+	uint64_t sequence;
+};
+
+struct auth_trailer auth_trailer_read(const uint8_t bytes[static ADVERT_TRAILER_SIZE]);
+
+/* By how many microseconds the time of a sequence is ahead of this wall clock. */
+int64_t auth_sequence_ahead(uint64_t sequence, int64_t realtime_us);
+
 /*
  * How far the time in a trailer may be from the receiver's wall clock: three intervals (of adverts, or of
  * hellos), at least 5 s.
