@@ -32,7 +32,7 @@ def test_file_with_content(nodes):
         wait_for(f"it says {content}", lambda: nodes[0].check(1)["state"], lambda seen, state=state: seen == state)
     os.unlink(flag)
     os.mkdir(flag)
-    fails(nodes[0], 1, "it is not a regular file")
+    fails(nodes[0], 1, "Is a directory")
     os.rmdir(flag)
 
 
