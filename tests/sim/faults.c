@@ -140,11 +140,14 @@ static void reload(struct node *node, const struct fault *fault)
 	node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_CONFIG});
 }
 
-/* The same everywhere in the end. */
+/*
+ * The same everywhere in the end. At most ten times shorter than the longest of them: who has a short
+ * interval waits no longer for one who has a long one than that (docs/design.md, "Decisions").
+ */
 static void change_interval(const struct fault *fault)
 {
-	int64_t us = world.nodes[0].params.advert_interval_us;
-	us = fault->amount < 50 ? us * (2 + fault->mask % 9) : us / (2 + fault->mask % 9);
+	int64_t us = fault->amount < 50 ? world.nodes[0].params.advert_interval_us * (2 + fault->mask % 9)
+					: world.interval_us / (2 + fault->mask % 8);
 	us -= us % (10 * USEC_PER_MS);
 	us = us < 10 * USEC_PER_MS ? 10 * USEC_PER_MS : us > USEC_PER_SEC ? USEC_PER_SEC : us;
 	int64_t spread_us = 10 * world.interval_us;
