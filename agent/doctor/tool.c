@@ -39,7 +39,7 @@ FILE *file_open(const char *path)
 	int fd = file_open_regular(path, &st);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 	if (fd < 0)
-		errno = -fd;
+		errno = fd == -EISDIR ? EINVAL : -fd;
 	else if (!file)
 		close(fd);
 	return file;

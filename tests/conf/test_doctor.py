@@ -62,7 +62,7 @@ def test_what_vipd_would_not_start_with_is_not_right(tmp_path, keys, found):
     ("exit 1", "unknown"),  # a file system hangs
     ("kill -9 $$", "unknown"),
     ("exit 2", "failure"),
-    ("sleep 3.2", "fine"),  # other tools have three seconds
+    ("sleep 3.2", "fine"),  # sleep-ok: a slow vipd is under test; other tools have three seconds
 ])
 def test_what_could_not_be_tried_is_not_right(tmp_path, vipd, sign):
     shutil.copy(VIPCTL, tmp_path / "vipctl")
@@ -330,13 +330,14 @@ NODE_IP = "node-ip: 2001:db8::9\n"
     ("# tls-san: 2001:db8::1\n", "failure", "tls-san does not have 2001:db8::1"),
     ("tls-san: [2001:db8::1\n", "failure", "is not YAML"),
     ("", "failure", "tls-san does not have 2001:db8::1"),
-    (None, "failure", "is not YAML"),
+    (os.mkfifo, "failure", "is not YAML"),
+    (os.mkdir, "failure", "is not YAML"),
 ])
 def test_the_configuration_of_k3s(tmp_path, text, sign, says):
     """A pipe in its place is not waited for."""
     (tmp_path / "vipd.conf").write_text('virtual_routers = ( { interface = "lo"; vrid = 1; addresses = [ "2001:db8::1" ]; } );')
-    if text is None:
-        os.mkfifo(tmp_path / "config.yaml")
+    if callable(text):
+        text(tmp_path / "config.yaml")
     else:
         (tmp_path / "config.yaml").write_text(text, newline="")
     found = findings("/nonexistent", "-c", tmp_path / "vipd.conf", "--k3s-config", tmp_path / "config.yaml", "k3s")
