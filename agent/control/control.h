@@ -31,7 +31,7 @@ struct part {
 	void (*changed)(void *part);
 	/* A check has had a result. Called with every result, whether it changes anything or not. */
 	void (*verdict)(void *part, const struct verdict *verdict);
-	/* What somebody had asked of this process has come: control->reloaded. */
+	/* A reload that was asked for here has ended: control->reloaded says how. */
 	void (*reloaded)(void *part);
 	void (*close)(void *part);
 };

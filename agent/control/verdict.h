@@ -14,6 +14,5 @@ struct verdict {
 	enum vrrp_health health;
 	uint8_t lowered;	     /* the priority, by failing checks with a weight */
 	uint32_t valid_ms;	     /* how long it is good for */
-	char text[BOARD_REASON_MAX]; /* why it is not healthy, or lowered: the first such check; "" if neither
-				      */
+	char text[BOARD_REASON_MAX]; /* the first check that is why, or "" */
 };

@@ -44,13 +44,13 @@ static size_t secret_read(
     const char *path, char bytes[static CONFIG_SECRET_MAX], char why[static HTTPS_TEXT_MAX])
 {
 	struct stat st;
-	ssize_t size = -1;
-	int fd = file_open_regular(path, &st), error = -fd;
-	if (fd >= 0) {
-		size = st.st_size > CONFIG_SECRET_MAX ? -1 : read(fd, bytes, CONFIG_SECRET_MAX);
-		error = st.st_size > CONFIG_SECRET_MAX ? EFBIG : errno;
+	int fd = file_open_regular(path, &st);
+	int error = fd < 0 ? -fd : st.st_size > CONFIG_SECRET_MAX ? EFBIG : 0;
+	ssize_t size = error ? -1 : read(fd, bytes, CONFIG_SECRET_MAX);
+	if (!error && size < 0)
+		error = errno;
+	if (fd >= 0)
 		close(fd);
-	}
 	if (size > 0)
 		return (size_t)size;
 	if (!*why)

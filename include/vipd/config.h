@@ -52,8 +52,9 @@
 #define CONFIG_PATH_DEFAULT   "/etc/vipd/vipd.conf"
 #define CONFIG_SOCKET_DEFAULT "/run/vipd/vipd.sock"
 
+#define CONFIG_SECRET_MAX (256 * 1024) /* bytes of such a file */
+
 /* Where the bytes of a file are in the secrets memfd that goes with the image. size 0: no such file. */
-#define CONFIG_SECRET_MAX (256 * 1024)
 struct config_secret {
 	char path[CONFIG_PATH_MAX]; /* "": not configured */
 	uint32_t offset;
@@ -278,8 +279,8 @@ void config_discover(struct config *config, const char *root);
 
 /* What a file that the configuration names is to vipd. */
 enum config_path_use {
-	PATH_ADVERT_KEY = 1,
-	PATH_CA, /* this and the next two: PEM */
+	PATH_ADVERT_KEY = 1, /* 0: it names none */
+	PATH_CA,	     /* this and the next two: PEM */
 	PATH_CERTIFICATE,
 	PATH_PRIVATE_KEY,
 	PATH_TOKEN,
