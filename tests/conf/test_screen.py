@@ -208,7 +208,7 @@ def test_keys(group):
 
 def is_usual(terminal):
     """The terminal is as it was."""
-    shown = terminal.shows("ENDED", " echo")
+    shown = terminal.shows("ENDED", "extproc")  # the last word of stty
     assert " icanon" in shown and "-icanon" not in shown and "-echo " not in shown, shown
     assert terminal.tmux("display", "-p", "#{alternate_on} #{cursor_flag} #{wrap_flag}").split() == ["0", "1", "1"]
 

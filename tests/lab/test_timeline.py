@@ -10,7 +10,7 @@ import time
 
 from basics import ROOT
 from terminal import VIPCTL, Terminal
-from testbed import wait_for
+from testbed import ip_batch, wait_for
 
 with open(os.path.join(ROOT, "docs", "api.md")) as text:
     [DOCUMENTED] = json.loads(re.search(r"## Timeline\n\n```json\n(.*?)```", text.read(), re.DOTALL)[1])["holdings"]
@@ -105,6 +105,23 @@ def test_who_watches_sees_it_and_followers_outlive_the_agent(lab, nodes, tmp_pat
         third.end(follower)
         terminal.keys("q")
         terminal.shows("ENDED 0")
+
+
+def test_a_server_that_has_another_address_now_is_no_second_holder(lab, nodes):
+    """Of the third, which was away meanwhile and remembers it at the address before."""
+    first, second, third = nodes
+    first.drain()
+    wait_for("the third knows who holds it", third.told_holders, lambda names: names == {second.name})
+    third.vipd_stop()
+    ip_batch(second.name, ["addr add fe80::99/64 dev eth0 nodad"])
+    try:
+        second.reconfigure(router={"source": "fe80::99"})
+        third.vipd_start()
+        wait_for("the third hears both", third.group, lambda seen: seen == (3, 1))
+        held = [holding["address"] for holding in timeline(third) if not holding["until"]]
+        assert len(held) == 1 and held != [second.link_local], held
+    finally:
+        ip_batch(second.name, ["addr del fe80::99/64 dev eth0"])
 
 
 def test_nobody_goes_on_in_a_router_that_is_no_longer_configured(nodes):

@@ -183,6 +183,32 @@ static void lost_and_anew(void **state)
 	expect("n2 0-9.5 no_advert/lost, n2 50- preempted_lower");
 }
 
+/* Its control thought for a moment that its engine was dead, which went on; a hello's time is not exact. */
+static void its_engine_seemed_dead(void **state)
+{
+	(void)state;
+	say(1, 2, true, 0.001, VRRP_REASON_NO_ADVERT);
+	assert_true(say(4, 2, false, 3, VRRP_REASON_LATE));
+	assert_true(say(5, 2, true, 0, VRRP_REASON_NO_ADVERT));
+	expect("n2 0.001- no_advert");
+	assert_true(say(9, 2, false, 9, VRRP_REASON_DRAINED));
+	expect("n2 0.001-9 no_advert/drained");
+	assert_true(say(9.5, 2, true, 9.2, VRRP_REASON_RESIGNED));
+	expect("n2 0.001-9 no_advert/drained, n2 9.2- resigned");
+}
+
+/* What began is placed by its own time; the one that is not over is found wherever it is. */
+static void one_that_began_before_the_last(void **state)
+{
+	(void)state;
+	say(5, 2, true, 5, VRRP_REASON_NO_ADVERT);
+	say(6, 2, false, 6, VRRP_REASON_DRAINED);
+	say(7, 2, true, 3, VRRP_REASON_RESIGNED);
+	say(8, 2, false, 8, VRRP_REASON_DRAINED);
+	for (unsigned i = 0; i < timeline.count; i++)
+		assert_true(timeline.holdings[i].over);
+}
+
 /* Its hellos were lost while it left and came back. */
 static void an_absence_that_was_not_seen(void **state)
 {
@@ -327,6 +353,8 @@ int main(void)
 	    cmocka_unit_test_setup(nobody_takes_over, begin_anew),
 	    cmocka_unit_test_setup(lost_and_back, begin_anew),
 	    cmocka_unit_test_setup(what_it_was_when_it_left, begin_anew),
+	    cmocka_unit_test_setup(its_engine_seemed_dead, begin_anew),
+	    cmocka_unit_test_setup(one_that_began_before_the_last, begin_anew),
 	    cmocka_unit_test_setup(lost_and_explained, begin_anew),
 	    cmocka_unit_test_setup(lost_and_gave_way, begin_anew),
 	    cmocka_unit_test_setup(lost_and_anew, begin_anew),

@@ -83,6 +83,25 @@ static void take_standing(struct timeline_state *state, const struct hello *hell
 	state->trouble = !healthy ? hello->reason : hello->lowered ? hello->lowered_text : NULL;
 }
 
+static bool is_unheard(const struct group *group, const struct holding *holding)
+{
+	const struct group_router *router = group_of(group, &holding->id);
+	return !holding->over && !holding->self && holding->node[0] &&
+	       !(router && roster_find(&router->roster, &holding->address));
+}
+
+/* A server speaks from another address than it had when it took over: that one is silent for good. */
+static void end_former(struct group *group, const struct router_id *id, const char *node, struct mono now)
+{
+	struct timeline *timeline = &group->history->timeline;
+	for (unsigned i = 0; i < timeline->count; i++) {
+		const struct holding *holding = &timeline->holdings[i];
+		if (is_unheard(group, holding) && router_id_equal(&holding->id, id) &&
+		    strcmp(holding->node, node) == 0)
+			changed(group, timeline_lose(timeline, id, &holding->address, group->started, now));
+	}
+}
+
 void history_hear(struct group *group, unsigned index, const struct address *source,
     const struct hello *hello, struct mono now)
 {
@@ -96,6 +115,7 @@ void history_hear(struct group *group, unsigned index, const struct address *sou
 	if (hello->cause)
 		state.since = mono_add(now, -(int64_t)hello->state_ms * USEC_PER_MS);
 	say(&state.why, &group->routers[index], hello->cause, hello->cause_text, sizeof hello->cause_text);
+	end_former(group, &config->id, hello->node, now);
 	changed(group, timeline_take(&group->history->timeline, &state, now));
 }
 
@@ -238,9 +258,7 @@ static void look_for_the_unheard(struct group *group, struct mono now)
 		return;
 	for (unsigned i = 0; i < timeline->count; i++) {
 		const struct holding *holding = &timeline->holdings[i];
-		const struct group_router *router = group_of(group, &holding->id);
-		if (!holding->over && !holding->self && holding->node[0] &&
-		    !(router && roster_find(&router->roster, &holding->address)))
+		if (is_unheard(group, holding))
 			changed(group,
 			    timeline_lose(timeline, &holding->id, &holding->address, group->started, now));
 	}

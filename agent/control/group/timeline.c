@@ -11,17 +11,18 @@
 
 static const struct timeline_why not_seen = {.word = TIMELINE_NOT_SEEN};
 
-/* This node is the same whatever its address is. */
+/* The one that is not over, else the last. This node is the same whatever its address is. */
 static struct holding *find(
     struct timeline *timeline, const struct router_id *id, const struct address *address, bool self)
 {
+	struct holding *found = NULL;
 	for (unsigned i = timeline->count; i > 0; i--) {
 		struct holding *holding = &timeline->holdings[i - 1];
 		if (router_id_equal(&holding->id, id) && holding->self == self &&
-		    (self || address_equal(&holding->address, address)))
-			return holding;
+		    (self || address_equal(&holding->address, address)) && (!found || !holding->over))
+			found = holding;
 	}
-	return NULL;
+	return found;
 }
 
 static void remove_at(struct timeline *timeline, unsigned index)
@@ -84,11 +85,11 @@ static bool is_another(const struct holding *holding, const struct timeline_stat
 	return state->since.us > 0 && !adopted && mono_sub(state->since, holding->from) > SLACK_US;
 }
 
-/* Lost meanwhile, and Active all the time. */
+/* Active all the time, although it was lost meanwhile or its engine seemed dead to its own control. */
 static bool goes_on(const struct holding *holding, const struct timeline_state *state)
 {
-	return holding->over && holding->ended.word != TIMELINE_SAID && state->since.us > 0 &&
-	       mono_sub(state->since, holding->from) <= SLACK_US;
+	return state->since.us > 0 && mono_sub(state->since, holding->from) <= SLACK_US &&
+	       (holding->ended.word != TIMELINE_SAID || !mono_reached(state->since, holding->until));
 }
 
 /*
