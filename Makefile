@@ -105,7 +105,7 @@ unit_rivals   := agent/control/group/rivals.c agent/base/address.c
 unit_clients  := $(addprefix agent/control/,clients/hand.c clients/judge.c clients/walk.c clients/way.c inet6.c) agent/wire/diag.c $(addprefix agent/base/,address.c route.c)
 unit_list     := agent/control/clients/list.c agent/wire/connections.c $(unit_hello)
 unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
-unit_group    := $(addprefix agent/control/group/,group.c say.c hear.c history.c named.c roster.c rivals.c timeline.c) agent/control/inet6.c agent/wire/connections.c $(unit_hello) \
+unit_group    := $(addprefix agent/control/group/,group.c say.c hear.c history.c named.c roster.c rivals.c timeline.c witness.c) agent/control/inet6.c agent/wire/connections.c $(unit_hello) \
 		 $(addprefix agent/board/,board.c layout.c) $(addprefix agent/base/,duration.c log.c) $(addprefix agent/core/,names.c timing.c)
 unit_timeline := agent/control/group/timeline.c agent/core/names.c
 unit_roster_next := $(unit_roster)
@@ -156,7 +156,7 @@ unit: $(UNITS:%=$(B)/unit/%)
 # Routers of the real core in virtual time; see tests/sim/README.md. SEED, RUNS, VERBOSE=1 for a transcript.
 SEED ?= 1
 RUNS ?= 500
-SIM  := $(wildcard tests/sim/*.c) $(call room,core) agent/control/group/roster.c agent/control/checks/health.c agent/base/duration.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
+SIM  := $(wildcard tests/sim/*.c) $(call room,core) $(addprefix agent/control/group/,roster.c timeline.c witness.c) agent/control/checks/health.c agent/base/duration.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 $(B)/sim: $(call objects,$(SIM))
 	$(CC) $(LDFLAGS) -o $@ $^
 sim: $(B)/sim

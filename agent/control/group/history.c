@@ -10,10 +10,10 @@
 
 #include "control/control.h"
 #include "control/group/group.h"
+#include "control/group/witness.h"
 #include "vipd/message.h"
 
 #define WALL_STEP_US (100 * USEC_PER_MS)
-#define UNHEARD_US   (10 * USEC_PER_SEC) /* who held it before this process began, and does not say so */
 
 /* ---- memory ---- */
 
@@ -75,55 +75,29 @@ static void say(
 	group_name_addresses(router, text, max, why->text, sizeof why->text);
 }
 
-static void take_standing(struct timeline_state *state, const struct hello *hello)
+static struct witness witness_of(const struct group *group, unsigned index)
 {
-	bool healthy = hello->health == VRRP_HEALTHY;
-	state->priority = hello->priority;
-	state->lowered = healthy ? hello->lowered : 0;
-	state->trouble = !healthy ? hello->reason : hello->lowered ? hello->lowered_text : NULL;
-}
-
-static bool is_unheard(const struct group *group, const struct holding *holding)
-{
-	const struct group_router *router = group_of(group, &holding->id);
-	return !holding->over && !holding->self && holding->node[0] &&
-	       !(router && roster_find(&router->roster, &holding->address));
-}
-
-/* A server speaks from another address than it had when it took over: that one is silent for good. */
-static void end_former(struct group *group, const struct router_id *id, const char *node, struct mono now)
-{
-	struct timeline *timeline = &group->history->timeline;
-	for (unsigned i = 0; i < timeline->count; i++) {
-		const struct holding *holding = &timeline->holdings[i];
-		if (is_unheard(group, holding) && router_id_equal(&holding->id, id) &&
-		    strcmp(holding->node, node) == 0)
-			changed(group, timeline_lose(timeline, id, &holding->address, group->started, now));
-	}
+	const struct config_router *config = &group->control->config->routers[index];
+	return (struct witness){.timeline = &group->history->timeline,
+	    .roster = &group->routers[index].roster,
+	    .id = &config->id,
+	    .router = config->name,
+	    .started = group->started};
 }
 
 void history_hear(struct group *group, unsigned index, const struct address *source,
     const struct hello *hello, struct mono now)
 {
-	const struct config_router *config = &group->control->config->routers[index];
-	struct timeline_state state = {.id = &config->id,
-	    .router = config->name,
-	    .address = source,
-	    .node = hello->node,
-	    .active = hello->state == VRRP_ACTIVE && !hello->leaving};
-	take_standing(&state, hello);
-	if (hello->cause)
-		state.since = mono_add(now, -(int64_t)hello->state_ms * USEC_PER_MS);
-	say(&state.why, &group->routers[index], hello->cause, hello->cause_text, sizeof hello->cause_text);
-	end_former(group, &config->id, hello->node, now);
-	changed(group, timeline_take(&group->history->timeline, &state, now));
+	struct witness witness = witness_of(group, index);
+	struct timeline_why why;
+	say(&why, &group->routers[index], hello->cause, hello->cause_text, sizeof hello->cause_text);
+	changed(group, witness_hear(&witness, source, hello, &why, now));
 }
 
 void history_lose(struct group *group, unsigned index, const struct address *source, struct mono now)
 {
-	const struct roster_member *member = roster_find(&group->routers[index].roster, source);
-	changed(group, timeline_lose(&group->history->timeline, &group->routers[index].id, source,
-			   member ? member->heard : now, now));
+	struct witness witness = witness_of(group, index);
+	changed(group, witness_lose(&witness, source, now));
 }
 
 /* ---- this node ---- */
@@ -142,7 +116,7 @@ static void take_event(struct group *group, const struct board_event *event, str
 		if (!router_id_equal(&router->id, &event->id))
 			continue;
 		state.address = &router->source;
-		take_standing(&state, &router->ours);
+		witness_standing(&state, &router->ours);
 	}
 	if (state.active && (!state.address || address_is_unspecified(state.address)))
 		return; /* one that ends is found without it, also if it is configured no more */
@@ -163,34 +137,7 @@ static void look_at_events(struct group *group, struct mono now)
 			take_event(group, &event, now);
 }
 
-/* ---- who sends no hello ---- */
-
-static void look_at_adverts(
-    struct group *group, unsigned index, const struct board_router *board, struct mono now)
-{
-	const struct group_router *router = &group->routers[index];
-	struct timeline *timeline = &group->history->timeline;
-	const struct address *active = &board->active_address;
-	bool heard = group_hears_active(board, now) && !board->active_foreign;
-	for (unsigned i = 0; i < router->roster.stranger_count && heard; i++) {
-		const struct roster_stranger *stranger = &router->roster.strangers[i];
-		struct timeline_state state = {.id = &router->id,
-		    .router = board->name,
-		    .address = active,
-		    .node = (const char[HELLO_NODE_MAX]){0},
-		    .active = true,
-		    .since = stranger->since,
-		    .why.word = TIMELINE_NOT_SAID};
-		if (address_equal(&stranger->source, active) && roster_is_stranger(&router->roster, stranger))
-			changed(group, timeline_take(timeline, &state, now));
-	}
-	for (unsigned i = 0; i < timeline->count; i++) {
-		const struct holding *holding = &timeline->holdings[i];
-		if (!holding->node[0] && !holding->over && router_id_equal(&holding->id, &router->id) &&
-		    !(heard && address_equal(&holding->address, active)))
-			changed(group, timeline_lose(timeline, &router->id, &holding->address, now, now));
-	}
-}
+/* ---- who is away ---- */
 
 static void keep_lost(struct history *history, const struct router_id *id, const struct roster *roster)
 {
@@ -249,20 +196,7 @@ void history_recall(const struct group *group, struct group_router *router, stru
 	}
 }
 
-/* ---- who was there before this process was ---- */
-
-static void look_for_the_unheard(struct group *group, struct mono now)
-{
-	struct timeline *timeline = &group->history->timeline;
-	if (mono_sub(now, group->started) < UNHEARD_US)
-		return;
-	for (unsigned i = 0; i < timeline->count; i++) {
-		const struct holding *holding = &timeline->holdings[i];
-		if (is_unheard(group, holding))
-			changed(group,
-			    timeline_lose(timeline, &holding->id, &holding->address, group->started, now));
-	}
-}
+/* ---- all of it ---- */
 
 /* Of a virtual router that is no longer configured nothing is heard any more. */
 void history_configure(struct group *group)
@@ -276,6 +210,14 @@ void history_configure(struct group *group)
 	}
 }
 
+static void look_at_others(
+    struct group *group, unsigned index, const struct board_router *board, struct mono now)
+{
+	struct witness witness = witness_of(group, index);
+	bool heard = group_hears_active(board, now) && !board->active_foreign;
+	changed(group, witness_look(&witness, heard ? &board->active_address : NULL, now));
+}
+
 void history_look(struct group *group, struct mono now)
 {
 	struct board_router board;
@@ -283,8 +225,7 @@ void history_look(struct group *group, struct mono now)
 	for (unsigned i = 0; board_read_router(group->control->board, i, &board); i++)
 		for (unsigned k = 0; k < group->count; k++)
 			if (router_id_equal(&group->routers[k].id, &board.id))
-				look_at_adverts(group, k, &board, now);
+				look_at_others(group, k, &board, now);
 	keep_who_is_away(group);
-	look_for_the_unheard(group, now);
 	timeline_expire(&group->history->timeline, now);
 }
