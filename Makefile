@@ -129,6 +129,7 @@ unit_sandbox  := agent/sandbox/sandbox.c agent/base/log.c
 unit_publish  := $(addprefix agent/control/publish/,set.c tsig.c)
 unit_publish_doubts := agent/control/publish/set.c
 unit_groups   := agent/net/groups.c
+unit_tool     := agent/doctor/tool.c agent/base/file.c
 unit_speakers := agent/doctor/speakers.c agent/core/timing.c agent/wire/trailer.c
 unit_peers    := $(addprefix agent/doctor/,find_segment.c answers.c speakers.c) agent/core/timing.c agent/wire/trailer.c $(call room,status) agent/base/address.c
 unit_keeper   := $(addprefix agent/keeper/,addresses.c page.c) agent/board/board.c agent/board/layout.c agent/base/address.c agent/base/log.c agent/base/mono.c

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A tool with a time limit, so the doctor ends whatever it does.
+ * A tool with a time limit, so the doctor ends whatever it does. What it prints goes to memory instead of a
+ * pipe: a pipe ends only when the last of the tool's children has closed it, and one may outlive it.
  */
 #include "doctor/tool.h"
 
 #include <errno.h>
+#include <spawn.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,19 +18,40 @@
 
 #define TOOL_LIMIT_S 3
 
+static bool run(char *line, int output)
+{
+	char *const arguments[] = {"sh", "-c", line, NULL};
+	posix_spawn_file_actions_t actions;
+	int status = -1;
+	pid_t pid;
+	if (posix_spawn_file_actions_init(&actions))
+		return false;
+	bool started = !posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) &&
+		       !posix_spawn(&pid, "/bin/sh", &actions, NULL, arguments, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	return started && TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)) == pid && status == 0;
+}
+
+static char *text_of(int output)
+{
+	struct stat st;
+	char *text = fstat(output, &st) == 0 && st.st_size > 0 ? malloc((size_t)st.st_size + 1) : NULL;
+	ssize_t size = text ? pread(output, text, (size_t)st.st_size, 0) : 0;
+	if (text)
+		text[size > 0 ? size : 0] = '\0';
+	return text;
+}
+
 char *tool_run_within(unsigned limit_s, const char *command)
 {
-	char line[256], *text = NULL;
-	size_t room = 0;
+	char line[256];
 	snprintf(line, sizeof line, "timeout -s KILL %u %s 2>/dev/null </dev/null", limit_s, command);
-	FILE *pipe = popen(line, "re");
-	if (!pipe)
+	int output = memfd_create("tool", MFD_CLOEXEC);
+	if (output < 0)
 		return NULL;
-	ssize_t size = getdelim(&text, &room, '\0', pipe);
-	if (pclose(pipe) == 0 && size >= 0)
-		return text;
-	free(text);
-	return NULL;
+	char *text = run(line, output) ? text_of(output) : NULL;
+	close(output);
+	return text;
 }
 
 char *tool_run(const char *command)

@@ -8,7 +8,7 @@
 
 /*
  * Runs a command of the shell and returns what it printed, the caller's to free. NULL: it cannot be run,
- * failed, or did not end within three seconds, or those that are given.
+ * failed, printed nothing, or did not end within three seconds, or those that are given.
  */
 char *tool_run(const char *command);
 char *tool_run_within(unsigned limit_s, const char *command);
