@@ -8,7 +8,14 @@ import subprocess
 from basics import BUILD, VIP
 
 
-class Probe:
+class Client:
+    def lost_nothing(self):
+        """In the window that ends now."""
+        window = self.mark()
+        assert window["requests"]["lost"] == 0, window
+
+
+class Probe(Client):
     """closed: connects to a port where nobody listens. priority: the thread that connects is real-time, because what it is late
     itself would look like an outage."""
 
@@ -47,7 +54,7 @@ class Probe:
         self.process.stdout.close()
 
 
-class Probes:
+class Probes(Client):
     """Clients of several addresses, which should see the same."""
 
     def __init__(self, host, vips, request_ms):

@@ -54,14 +54,15 @@ void window_connect_over(enum connect_result result, int64_t begin, int64_t now)
 struct request {
 	unsigned window;
 	unsigned tries;
-	int64_t begin_ns;
+	int64_t begin_ns, failed_ns; /* failed_ns, why: of the first try */
+	char why[64];
 };
 
 void window_request_begun(struct request *r);
 void window_request_good(const struct request *r, const char *node);
 
 /* The first try that fails is no loss: true, try again. */
-bool window_request_failed(const struct request *r, const char *why);
+bool window_request_failed(struct request *r, const char *why);
 
 /* "mark" (close) and "peek". A gap that is still open counts: nobody knows yet how long it will be. */
 void window_show(bool close);

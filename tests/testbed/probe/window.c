@@ -25,7 +25,7 @@ struct window {
 	int64_t late_ns;	   /* the longest that this probe was late itself */
 	uint64_t requests, ok, retried, lost, pending;
 	int64_t slowest_ns; /* of the good answers */
-	char error[128];    /* of the last try that failed */
+	char error[256];    /* of the last try that failed, or of the last request that was lost */
 	unsigned run_count;
 	struct run runs[RUNS_MAX];
 };
@@ -135,16 +135,26 @@ void window_request_good(const struct request *r, const char *node)
 	pthread_mutex_unlock(&lock);
 }
 
-bool window_request_failed(const struct request *r, const char *why)
+bool window_request_failed(struct request *r, const char *why)
 {
 	struct window *w = &windows[r->window];
 	bool again = r->tries == 1;
+	int64_t now;
+	char text[256];
 
 	pthread_mutex_lock(&lock);
-	text_copy(w->error, sizeof(w->error), why);
+	now = now_ns();
 	if (again) {
+		r->failed_ns = now;
+		text_copy(r->why, sizeof(r->why), why);
+		if (!w->lost) /* how one was lost tells more */
+			text_copy(w->error, sizeof(w->error), why);
 		w->retried++;
 	} else {
+		snprintf(text, sizeof(text), "begun at %.1f ms: %s after %.1f ms, again: %s after %.1f ms",
+		    (double)(r->begin_ns - w->begin_ns) / 1e6, r->why,
+		    (double)(r->failed_ns - r->begin_ns) / 1e6, why, (double)(now - r->failed_ns) / 1e6);
+		text_copy(w->error, sizeof(w->error), text);
 		w->lost++;
 		request_done(w);
 	}
