@@ -2,7 +2,7 @@
 /*
  * Why an address moved. The new holder knows only what it heard; who held it before knows more, but may not
  * be able to say so. So the one who left is believed first, and silence is explained by what it said when it
- * was heard again.
+ * was heard again. What it says of an end long after the move is another story: it was not heard before.
  */
 #include <string.h>
 
@@ -93,7 +93,8 @@ static bool was_lowered(const struct move *move)
 enum cause move_cause(const struct move *move, int64_t heard_ms)
 {
 	const char *end = member_text(move->from, "end_code"), *code = member_text(move->to, "code");
-	enum cause cause = leaving_cause(end);
+	bool left = move_is_left(move);
+	enum cause cause = left ? leaving_cause(end) : CAUSE_UNKNOWN;
 	if (!move->from)
 		return CAUSE_FIRST;
 	if (move_is_vacant(move))
@@ -106,7 +107,7 @@ enum cause move_cause(const struct move *move, int64_t heard_ms)
 		return silence_cause(move, end, heard_ms);
 	if (strcmp(member_text(move->from, "code"), "no_successor") == 0) /* now somebody can */
 		return CAUSE_DRAINED;
-	if (*member_text(move->from, "end_health_reason") || strcmp(code, "peer_unhealthy") == 0)
+	if ((left && *member_text(move->from, "end_health_reason")) || strcmp(code, "peer_unhealthy") == 0)
 		return CAUSE_UNHEALTHY;
 	if (strcmp(code, "preempted_lower") == 0)
 		return was_lowered(move) ? CAUSE_LOWERED : CAUSE_PREFERRED;

@@ -42,13 +42,34 @@ int64_t holding_end_ms(const json_t *holding)
 	return is_over(holding) ? time_of(holding, "until") : INT64_MAX;
 }
 
-/* Of those that began before it, who held it last: it may hold it still. */
+/* Whether it ended when the address moved, so that what it says of its end is about that move. One that was
+ * late, or frozen, knows it only when it runs again. */
+static bool ended_at(const json_t *holding, int64_t at_ms)
+{
+	int64_t after_ms = holding_end_ms(holding) - at_ms;
+	return after_ms <= MOVE_BOTH_MS || strcmp(member_text(holding, "end_code"), "late") == 0;
+}
+
+bool move_is_left(const struct move *move)
+{
+	return move->from && ended_at(move->from, move->at_ms);
+}
+
+/* Who had it until then; else who has it still, or had it last. */
+static int64_t rank(const json_t *holding, int64_t at_ms)
+{
+	int64_t end_ms = holding_end_ms(holding);
+	return at_ms - end_ms <= MOVE_BOTH_MS && ended_at(holding, at_ms) ? INT64_MAX : end_ms - 1;
+}
+
+/* Of those that began before it, whom it has the address from: it may hold it still. */
 static const json_t *before(const json_t *holdings, size_t index)
 {
 	const json_t *self = json_array_get(holdings, index), *last = NULL;
+	int64_t at_ms = time_of(self, "from");
 	for (size_t i = 0; i < index; i++) {
 		const json_t *other = json_array_get(holdings, i);
-		if (is_same_router(other, self) && (!last || holding_end_ms(other) > holding_end_ms(last)))
+		if (is_same_router(other, self) && (!last || rank(other, at_ms) >= rank(last, at_ms)))
 			last = other;
 	}
 	return last;
@@ -69,7 +90,7 @@ static struct move begin_of(const json_t *holdings, size_t index)
 		move.gap_ms = move.at_ms - time_of(from, "until");
 	else if (from)
 		move.gap_ms = -INT32_MAX;
-	if (from && move.gap_ms <= MOVE_BOTH_MS && leaver_knows(from)) {
+	if (move.gap_ms <= MOVE_BOTH_MS && move_is_left(&move) && leaver_knows(from)) {
 		move.said_by = from;
 		move.code = member_text(from, "end_code");
 		move.reason = member_text(from, "end_reason");

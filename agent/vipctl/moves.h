@@ -45,6 +45,9 @@ void name_addresses(const json_t *timeline, const char *text, char *out, size_t 
 /* Nobody held it before, for longer than a move takes. */
 bool move_is_vacant(const struct move *move);
 
+/* Whether `from` left it then, so that what it says of its end is about this move. */
+bool move_is_left(const struct move *move);
+
 /* For how long both held it, in ms; 0: they did not. INT64_MAX: they still do. */
 int64_t move_overlap_ms(const struct move *move);
 

@@ -53,6 +53,14 @@ def test_who_held_it_all_the_time(agent):
         "16:01:40.000  api       k8s-node01 -> k8s-node03 and still k8s-node01  no advertisement for 310ms"]
 
 
+def test_who_has_it_from_whom(agent):
+    """The first was not heard by the others, and was drained before it heard them."""
+    shown = moves(agent, holding(1, 10, 95, end=("drained", "drained")), holding(2, 70, 90, end=("stopped", "stopped")),
+                  holding(3, 90.005, code="resigned"))
+    assert shown[1:] == ["16:01:10.000  api       k8s-node01 -> k8s-node02    no advertisement for 310ms",
+                         "16:01:30.005  api       k8s-node02 -> k8s-node03    k8s-node02: stopped"]
+
+
 def test_what_the_network_says_never_reaches_the_terminal(agent):
     shown = moves(agent, holding(1, 10, node="a\033[2Jb", reason="c\033]0;d\007\n"))
     assert shown == ["16:00:10.000  api       ? -> a?[2Jb                 c?]0;d??"]
@@ -88,6 +96,9 @@ SILENCE = "nothing was heard of it any more"
      "preferred", "k8s-node02 is preferred"),
     ({"until": 70, "end": BETTER, "priority": 100}, {"code": "preempted_lower"}, "preferred", "k8s-node02 is preferred"),
     ({"until": 90, "end": BETTER}, {}, "partition", "k8s-node01 went on as Active, but k8s-node02 did not hear it"),
+    ({"until": 90, "end": ("drained", "drained")}, {}, "partition", "k8s-node02 did not hear it (no advertisement for 310ms)"),
+    ({"until": 90, "end": BETTER, "end_health_reason": "apiserver: HTTP 500"}, {}, "partition", "k8s-node02 did not hear it (no advert"),
+    ({"until": 90, "end": ("late", "the engine was late")}, {}, "late", "did not get to run: the engine was late"),
     ({}, {}, "partition", "the network between them was broken"),
     ({"until": 70, "end": ("started", "started")}, {}, "died", "fell silent (no advertisement for 310ms), and its vipd was started anew"),
     ({"until": 70, "end": ("lost", SILENCE)}, {}, "silent", "fell silent (no advertisement for 310ms) and has not been heard since"),
