@@ -107,6 +107,7 @@ unit_list     := agent/control/clients/list.c agent/wire/connections.c $(unit_he
 unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
 unit_group    := $(addprefix agent/control/group/,group.c say.c hear.c history.c named.c roster.c rivals.c timeline.c witness.c) agent/control/inet6.c agent/wire/connections.c $(unit_hello) \
 		 $(addprefix agent/board/,board.c layout.c) $(addprefix agent/base/,duration.c log.c) $(addprefix agent/core/,names.c timing.c)
+unit_history  := $(unit_group)
 unit_timeline := agent/control/group/timeline.c agent/core/names.c
 unit_roster_next := $(unit_roster)
 unit_health_router := $(unit_health)

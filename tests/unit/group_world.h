@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -295,6 +297,15 @@ static void control_end(unsigned n, bool leave)
 	node->group = NULL;
 }
 
+/* What the guardian carries from one control to the next. */
+static void carry_timeline(unsigned n)
+{
+	int fd = memfd_create("timeline", MFD_CLOEXEC);
+	assert_true(fd >= 0 && ftruncate(fd, TIMELINE_SIZE) == 0 && dup2(fd, FD_TIMELINE) == FD_TIMELINE);
+	close(fd);
+	nodes[n].control.has_timeline = true;
+}
+
 static void reload(unsigned n)
 {
 	self = &nodes[n];
@@ -417,9 +428,4 @@ static const struct roster_member *member_at(unsigned n, unsigned other)
 static bool is_here(unsigned n, unsigned other)
 {
 	return member_at(n, other)->presence == ROSTER_HERE;
-}
-
-static bool is_next(unsigned n)
-{
-	return !mono_reached(world_now, nodes[n].next);
 }

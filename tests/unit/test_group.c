@@ -4,10 +4,12 @@
  */
 #include "group_world.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "vipd/message.h"
+
+static bool is_next(unsigned n)
+{
+	return !mono_reached(world_now, nodes[n].next);
+}
 
 static void know_each_other(void **state)
 {
@@ -275,15 +277,6 @@ static void hint_lasts_and_is_cheap(void **state)
 	}
 	assert_in_range(sum, 64 * 20,
 	    64 * 20 * 3 / 2); /* in twenty seconds: with our own hello, and not always once more */
-}
-
-/* What the guardian carries from one control to the next. */
-static void carry_timeline(unsigned n)
-{
-	int fd = memfd_create("timeline", MFD_CLOEXEC);
-	assert_true(fd >= 0 && ftruncate(fd, TIMELINE_SIZE) == 0 && dup2(fd, FD_TIMELINE) == FD_TIMELINE);
-	close(fd);
-	nodes[n].control.has_timeline = true;
 }
 
 static void control_restart(unsigned n)

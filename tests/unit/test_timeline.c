@@ -173,6 +173,25 @@ static void lost_and_gave_way(void **state)
 	expect("n2 0-29 no_advert/higher_priority, n1 9.9- no_advert");
 }
 
+/* It could say only later that it was drained meanwhile, or that it had left before its end was guessed. */
+static void lost_and_left(void **state)
+{
+	(void)state;
+	say(1, 2, true, 0, VRRP_REASON_NO_ADVERT);
+	say(9.9, 1, true, 9.9, VRRP_REASON_NO_ADVERT);
+	lose(12.5, 2, 9.5);
+	assert_true(say(30, 2, false, 20, VRRP_REASON_DRAINED));
+	expect("n2 0-20 no_advert/drained, n1 9.9- no_advert");
+	say(40, 3, true, 40, VRRP_REASON_RESIGNED);
+	say(50.005, 1, false, 41, VRRP_REASON_HIGHER_PRIORITY);
+	say(51, 2, true, 50.005, VRRP_REASON_RESIGNED);
+	lose(53, 3, 49.7);
+	assert_false(say(60, 3, false, 30, VRRP_REASON_DRAINED)); /* before that one began */
+	assert_true(say(60, 3, false, 50, VRRP_REASON_STARTED));
+	expect("n2 0-20 no_advert/drained, n1 9.9-41 no_advert/higher_priority, n3 40-50 resigned/started, "
+	       "n2 50.005- resigned");
+}
+
 /* It was rebooted meanwhile, and has taken over anew. */
 static void lost_and_anew(void **state)
 {
@@ -306,6 +325,9 @@ static void a_life_ends(void **state)
 	expect("n1 0-30 no_advert/unknown, n2 0- no_advert");
 	say(40, 1, true, 40, VRRP_REASON_NO_ADVERT);
 	expect("n1 0-30 no_advert/unknown, n2 0- no_advert, n1 40- no_advert");
+	timeline_interrupt(&timeline, at(50), at(60));
+	assert_true(say(60, 1, false, 60, VRRP_REASON_STARTED));
+	expect("n1 0-30 no_advert/unknown, n2 0- no_advert, n1 40-50 no_advert/started");
 }
 
 static void what_cannot_be_one_is_refused(void **state)
@@ -357,6 +379,7 @@ int main(void)
 	    cmocka_unit_test_setup(one_that_began_before_the_last, begin_anew),
 	    cmocka_unit_test_setup(lost_and_explained, begin_anew),
 	    cmocka_unit_test_setup(lost_and_gave_way, begin_anew),
+	    cmocka_unit_test_setup(lost_and_left, begin_anew),
 	    cmocka_unit_test_setup(lost_and_anew, begin_anew),
 	    cmocka_unit_test_setup(an_absence_that_was_not_seen, begin_anew),
 	    cmocka_unit_test_setup(an_engine_is_restarted, begin_anew),

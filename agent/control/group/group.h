@@ -29,6 +29,7 @@ struct history {
 	uint8_t boot[HELLO_BOOT_SIZE];
 	struct mono created; /* the board of whose transitions it has so many: */
 	uint64_t board_events;
+	struct mono looked; /* when it was last brought up to date */
 	struct timeline timeline;
 	struct history_strangers {
 		struct router_id id;
@@ -85,8 +86,9 @@ struct group_event {
 /* PART_GROUP */
 struct group {
 	struct control *control;
-	bool open[VRRP_FAMILIES]; /* the guardian has given us the socket */
-	struct mono started;
+	bool open[VRRP_FAMILIES];    /* the guardian has given us the socket */
+	struct mono started;	     /* when this process began to listen */
+	struct mono away;	     /* until when the one before it did */
 	bool changed;		     /* a member has said something new of itself */
 	struct mono soon;	     /* of group_soon(); in the past: nothing is expected */
 	struct mono anew;	     /* until then the engine may have dropped what it was told */

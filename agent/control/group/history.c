@@ -38,10 +38,11 @@ int history_open(struct group *group, struct mono now)
 		memset(history, 0, sizeof *history);
 		history->layout = layout;
 		memcpy(history->boot, group->boot, sizeof history->boot);
-		history->timeline.since = now;
+		history->timeline.since = history->looked = now;
 	}
+	group->away = mono_min(history->looked, now);
 	if (history->created.us != created.us) {
-		timeline_interrupt(&history->timeline, created, now);
+		timeline_interrupt(&history->timeline, group->away, now);
 		history->created = created;
 		history->board_events = 0;
 	}
@@ -82,7 +83,8 @@ static struct witness witness_of(const struct group *group, unsigned index)
 	    .roster = &group->routers[index].roster,
 	    .id = &config->id,
 	    .router = config->name,
-	    .started = group->started};
+	    .started = group->started,
+	    .away = group->away};
 }
 
 void history_hear(struct group *group, unsigned index, const struct address *source,
@@ -94,10 +96,23 @@ void history_hear(struct group *group, unsigned index, const struct address *sou
 	changed(group, witness_hear(&witness, source, hello, &why, now));
 }
 
+/* Whose adverts are heard; NULL: nobody's. */
+static const struct address *active_of(const struct board_router *board, struct mono now)
+{
+	return group_hears_active(board, now) && !board->active_foreign ? &board->active_address : NULL;
+}
+
+/* One whose adverts are heard is Active all the same, until they end. */
 void history_lose(struct group *group, unsigned index, const struct address *source, struct mono now)
 {
 	struct witness witness = witness_of(group, index);
-	changed(group, witness_lose(&witness, source, now));
+	struct board_router board;
+	const struct address *active = NULL;
+	for (unsigned i = 0; !active && board_read_router(group->control->board, i, &board); i++)
+		if (router_id_equal(&board.id, witness.id))
+			active = active_of(&board, now);
+	if (!active || !address_equal(active, source))
+		changed(group, witness_lose(&witness, source, now));
 }
 
 /* ---- this node ---- */
@@ -198,14 +213,18 @@ void history_recall(const struct group *group, struct group_router *router, stru
 
 /* ---- all of it ---- */
 
-/* Of a virtual router that is no longer configured nothing is heard any more. */
+/* Of a virtual router that is no longer configured nothing is heard any more; one may have another name now.
+ */
 void history_configure(struct group *group)
 {
 	struct timeline *timeline = &group->history->timeline;
 	struct mono now = mono_now();
 	for (unsigned i = 0; i < timeline->count; i++) {
-		const struct holding *holding = &timeline->holdings[i];
-		if (!holding->self && !group_of(group, &holding->id))
+		struct holding *holding = &timeline->holdings[i];
+		const struct config_router *router = config_router_of(group->control->config, &holding->id);
+		if (router)
+			memcpy(holding->router, router->name, sizeof holding->router);
+		else if (!holding->self)
 			changed(group, timeline_lose(timeline, &holding->id, &holding->address, now, now));
 	}
 }
@@ -214,8 +233,7 @@ static void look_at_others(
     struct group *group, unsigned index, const struct board_router *board, struct mono now)
 {
 	struct witness witness = witness_of(group, index);
-	bool heard = group_hears_active(board, now) && !board->active_foreign;
-	changed(group, witness_look(&witness, heard ? &board->active_address : NULL, now));
+	changed(group, witness_look(&witness, active_of(board, now), now));
 }
 
 void history_look(struct group *group, struct mono now)
@@ -228,4 +246,5 @@ void history_look(struct group *group, struct mono now)
 				look_at_others(group, k, &board, now);
 	keep_who_is_away(group);
 	timeline_expire(&group->history->timeline, now);
+	group->history->looked = now;
 }

@@ -92,19 +92,32 @@ static bool goes_on(const struct holding *holding, const struct timeline_state *
 	       (holding->ended.word != TIMELINE_SAID || !mono_reached(state->since, holding->until));
 }
 
+/* Only an Active becomes what it is now for that, and answered until then. */
+static bool was_active(const struct timeline_why *why)
+{
+	switch ((enum vrrp_reason)why->cause) {
+	case VRRP_REASON_HIGHER_PRIORITY:
+	case VRRP_REASON_HIGHER_ADDRESS:
+	case VRRP_REASON_DRAINED:
+	case VRRP_REASON_SHUTDOWN:
+	case VRRP_REASON_UNHEALTHY:
+	case VRRP_REASON_ADDRESS_FAILED: return true;
+	default: return false;
+	}
+}
+
 /*
- * Who was lost is heard again, and is Active no more: now it can say why. What it holds no more since then
- * because it has heard a better one, it has held until then.
+ * Who was lost, or was not seen, is heard again, and is Active no more: now it can say why. Its end was a
+ * guess: it held the address until it became what it is now if only an Active does, and never for longer than
+ * that.
  */
 static bool explain(struct timeline *timeline, struct holding *holding, const struct timeline_state *state)
 {
-	bool gave_way =
-	    state->why.cause == VRRP_REASON_HIGHER_PRIORITY || state->why.cause == VRRP_REASON_HIGHER_ADDRESS;
-	if (holding->ended.word != TIMELINE_LOST || state->why.word != TIMELINE_SAID ||
-	    mono_sub(state->since, holding->until) <= 0)
+	bool is_guess = holding->ended.word == TIMELINE_LOST || holding->ended.word == TIMELINE_NOT_SEEN;
+	if (!is_guess || state->why.word != TIMELINE_SAID || mono_sub(state->since, holding->from) <= 0)
 		return false;
 	holding->ended = state->why;
-	if (gave_way)
+	if (was_active(&state->why) || !mono_reached(state->since, holding->until))
 		holding->until = state->since;
 	holding->change = ++timeline->changes;
 	return true;
@@ -122,6 +135,18 @@ static void take_standing(struct holding *holding, const struct timeline_state *
 		memcpy(holding->trouble, state->trouble, sizeof holding->trouble);
 }
 
+/* Only its adverts were heard until now. */
+static bool introduce(struct timeline *timeline, struct holding *holding, const struct timeline_state *state)
+{
+	if (holding->node[0] || !state->node[0])
+		return false;
+	memcpy(holding->node, state->node, sizeof holding->node);
+	holding->began = state->why;
+	holding->priority = state->priority;
+	holding->change = ++timeline->changes;
+	return true;
+}
+
 bool timeline_take(struct timeline *timeline, const struct timeline_state *state, struct mono now)
 {
 	struct holding *holding = find(timeline, state->id, state->address, state->self);
@@ -136,7 +161,7 @@ bool timeline_take(struct timeline *timeline, const struct timeline_state *state
 		return holds;
 	}
 	if (holds && !is_another(holding, state))
-		return false;
+		return introduce(timeline, holding, state);
 	if (holds)
 		end(timeline, holding, state->since, &not_seen, now);
 	if (holding && !holds && goes_on(holding, state)) {
@@ -161,6 +186,19 @@ static struct mono succeeded(const struct timeline *timeline, const struct holdi
 			first = mono_min(first, other->from);
 	}
 	return mono_is_never(first) ? heard : first;
+}
+
+struct mono timeline_held_until(
+    struct timeline *timeline, const struct router_id *id, const struct address *address)
+{
+	const struct holding *holding = find(timeline, id, address, false);
+	return !holding ? (struct mono){0} : holding->over ? holding->until : MONO_NEVER;
+}
+
+void timeline_move(struct timeline *timeline, struct holding *holding, const struct address *address)
+{
+	holding->address = *address;
+	holding->change = ++timeline->changes;
 }
 
 bool timeline_lose(struct timeline *timeline, const struct router_id *id, const struct address *address,

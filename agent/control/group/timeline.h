@@ -74,6 +74,13 @@ bool timeline_take(struct timeline *timeline, const struct timeline_state *state
 bool timeline_lose(struct timeline *timeline, const struct router_id *id, const struct address *address,
     struct mono heard, struct mono now);
 
+/* Until when the router at that address was Active, last. MONO_NEVER: it still is; 0: it never was. */
+struct mono timeline_held_until(
+    struct timeline *timeline, const struct router_id *id, const struct address *address);
+
+/* The router speaks from another address now, and goes on. */
+void timeline_move(struct timeline *timeline, struct holding *holding, const struct address *address);
+
 /* Of memory that another process has written: whether it can be one. It is made safe to be read. */
 bool timeline_check(struct timeline *timeline, struct mono now);
 

@@ -16,27 +16,25 @@ void witness_standing(struct timeline_state *state, const struct hello *hello)
 	state->trouble = !healthy ? hello->reason : hello->lowered ? hello->lowered_text : NULL;
 }
 
-/* ---- who was there before this process was ---- */
-
-/* Those that are not heard, of one server (NULL: of all), ended before this process began. */
-static bool end_unheard(const struct witness *witness, const char *node, struct mono now)
-{
-	bool news = false;
-	for (unsigned i = 0; i < witness->timeline->count; i++) {
-		const struct holding *holding = &witness->timeline->holdings[i];
-		if (!holding->over && !holding->self && holding->node[0] &&
-		    router_id_equal(&holding->id, witness->id) &&
-		    (!node || strcmp(holding->node, node) == 0) &&
-		    !roster_find(witness->roster, &holding->address))
-			news |= timeline_lose(
-			    witness->timeline, witness->id, &holding->address, witness->started, now);
-	}
-	return news;
-}
-
 /* ---- hellos ---- */
 
-/* A server that speaks from another address than it had when it took over is silent there for good. */
+/*
+ * A server that speaks from another address than it had when it took over is silent there for good, and what
+ * it holds goes on. Two that are heard are one if they run on one machine.
+ */
+static void follow(const struct witness *witness, const struct address *source, const struct hello *hello)
+{
+	for (unsigned i = 0; i < witness->timeline->count; i++) {
+		struct holding *holding = &witness->timeline->holdings[i];
+		const struct roster_member *former = roster_find(witness->roster, &holding->address);
+		if (!holding->over && !holding->self && router_id_equal(&holding->id, witness->id) &&
+		    strcmp(holding->node, hello->node) == 0 && !address_equal(&holding->address, source) &&
+		    (!former || former->presence != ROSTER_HERE ||
+			memcmp(former->hello.boot, hello->boot, sizeof hello->boot) == 0))
+			timeline_move(witness->timeline, holding, source);
+	}
+}
+
 bool witness_hear(const struct witness *witness, const struct address *source, const struct hello *hello,
     const struct timeline_why *why, struct mono now)
 {
@@ -49,8 +47,8 @@ bool witness_hear(const struct witness *witness, const struct address *source, c
 	witness_standing(&state, hello);
 	if (hello->cause)
 		state.since = mono_add(now, -(int64_t)hello->state_ms * USEC_PER_MS);
-	bool news = end_unheard(witness, hello->node, now);
-	return timeline_take(witness->timeline, &state, now) || news;
+	follow(witness, source, hello);
+	return timeline_take(witness->timeline, &state, now);
 }
 
 bool witness_lose(const struct witness *witness, const struct address *source, struct mono now)
@@ -61,9 +59,11 @@ bool witness_lose(const struct witness *witness, const struct address *source, s
 
 /* ---- who sends no hello ---- */
 
+/* The first time it has been Active since it was heard first; what comes later begins now. */
 static bool take_stranger(const struct witness *witness, const struct address *active, struct mono now)
 {
 	const struct roster *roster = witness->roster;
+	struct mono held = timeline_held_until(witness->timeline, witness->id, active);
 	struct timeline_state state = {.id = witness->id,
 	    .router = witness->router,
 	    .address = active,
@@ -73,21 +73,45 @@ static bool take_stranger(const struct witness *witness, const struct address *a
 	bool news = false;
 	for (unsigned i = 0; i < roster->stranger_count; i++) {
 		const struct roster_stranger *stranger = &roster->strangers[i];
-		state.since = stranger->since;
-		if (address_equal(&stranger->source, active) && roster_is_stranger(roster, stranger))
-			news |= timeline_take(witness->timeline, &state, now);
+		if (mono_is_never(held) || !address_equal(&stranger->source, active) ||
+		    !roster_is_stranger(roster, stranger))
+			continue;
+		if (mono_sub(stranger->since, held) > 0)
+			state.since = stranger->since;
+		news |= timeline_take(witness->timeline, &state, now);
 	}
 	return news;
 }
 
-static bool end_strangers(const struct witness *witness, const struct address *active, struct mono now)
+/* ---- who is silent ---- */
+
+/* Who held it when the process before this one listened last, and was not heard by this one yet. */
+static bool is_remembered(const struct witness *witness, const struct holding *holding)
 {
+	return holding->node[0] && !roster_find(witness->roster, &holding->address);
+}
+
+/* Whether it says so, in hellos or adverts, or had no time to. */
+static bool may_hold(const struct witness *witness, const struct holding *holding,
+    const struct address *active, struct mono now)
+{
+	const struct roster_member *member = roster_find(witness->roster, &holding->address);
+	bool is_early = mono_sub(now, witness->started) < UNHEARD_US;
+	return (member && member->presence == ROSTER_HERE) ||
+	       (active && address_equal(&holding->address, active)) ||
+	       (is_early && is_remembered(witness, holding));
+}
+
+static bool end_silent(const struct witness *witness, const struct address *active, struct mono now)
+{
+	struct mono away = witness->away.us > 0 ? witness->away : witness->started;
 	bool news = false;
 	for (unsigned i = 0; i < witness->timeline->count; i++) {
 		const struct holding *holding = &witness->timeline->holdings[i];
-		if (!holding->node[0] && !holding->over && router_id_equal(&holding->id, witness->id) &&
-		    !(active && address_equal(&holding->address, active)))
-			news |= timeline_lose(witness->timeline, witness->id, &holding->address, now, now);
+		if (!holding->over && !holding->self && router_id_equal(&holding->id, witness->id) &&
+		    !may_hold(witness, holding, active, now))
+			news |= timeline_lose(witness->timeline, witness->id, &holding->address,
+			    is_remembered(witness, holding) ? away : now, now);
 	}
 	return news;
 }
@@ -95,8 +119,5 @@ static bool end_strangers(const struct witness *witness, const struct address *a
 bool witness_look(const struct witness *witness, const struct address *active, struct mono now)
 {
 	bool news = active && take_stranger(witness, active, now);
-	news |= end_strangers(witness, active, now);
-	if (mono_sub(now, witness->started) >= UNHEARD_US)
-		news |= end_unheard(witness, NULL, now);
-	return news;
+	return end_silent(witness, active, now) || news;
 }

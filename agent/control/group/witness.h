@@ -15,6 +15,7 @@ struct witness {
 	const struct router_id *id;
 	const char *router;  /* CONFIG_NAME_MAX */
 	struct mono started; /* when it began to listen: what it remembers is from before */
+	struct mono away;    /* until when the one before it listened; 0: nobody knows */
 };
 
 /* A hello that the roster has taken in; why: its cause, in words for people. Returns whether that is news. */
