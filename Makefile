@@ -164,10 +164,10 @@ $(B)/sim: $(call objects,$(SIM))
 sim: $(B)/sim
 	@VERBOSE=$(VERBOSE) $(EMULATOR) $(B)/sim $(SEED) $(RUNS)
 # Whether unit test and simulator notice when the core is broken.
-mutants: $(B)/sim $(TRANSCRIPTS:%=$(B)/unit/%) $(B)/unit/health $(B)/unit/replay $(B)/unit/roster $(B)/unit/roster_next
-	@CC="$(CC) $(SANITIZE)" OBJECTS_health="$(call objects,$(unit_health))" OBJECTS_replay="$(call objects,$(unit_replay))" \
-		OBJECTS_roster="$(call objects,$(unit_roster))" OBJECTS_roster_next="$(call objects,$(unit_roster))" \
-		tests/sim/mutants $(B)/mutants $(TRANSCRIPTS)
+MUTATED := health replay roster roster_next timeline history
+mutants: $(B)/sim $(TRANSCRIPTS:%=$(B)/unit/%) $(MUTATED:%=$(B)/unit/%)
+	@$(foreach u,$(MUTATED),OBJECTS_$(u)="$(call objects,$(unit_$(u)))") CC="$(CC) $(SANITIZE)" \
+		OBJECTS_others="$(call objects,$(filter-out tests/% agent/core/%,$(SIM)))" tests/sim/mutants $(B)/mutants $(TRANSCRIPTS)
 
 # ---- the two commands of the README, and what they are made of ----
 

@@ -214,9 +214,12 @@ static void its_engine_seemed_dead(void **state)
 	expect("n2 0.001-9 no_advert/drained");
 	assert_true(say(9.5, 2, true, 9.2, VRRP_REASON_RESIGNED));
 	expect("n2 0.001-9 no_advert/drained, n2 9.2- resigned");
+	say(9.6, 2, false, 9.5, VRRP_REASON_DRAINED);
+	say(9.9, 2, true, 9.8, VRRP_REASON_RESIGNED);
+	expect("n2 0.001-9 no_advert/drained, n2 9.2-9.5 resigned/drained, n2 9.8- resigned");
 }
 
-/* What began is placed by its own time; the one that is not over is found wherever it is. */
+/* The one that is not over is found wherever it is: it was another server's address before. */
 static void one_that_began_before_the_last(void **state)
 {
 	(void)state;
@@ -224,8 +227,14 @@ static void one_that_began_before_the_last(void **state)
 	say(6, 2, false, 6, VRRP_REASON_DRAINED);
 	say(7, 2, true, 3, VRRP_REASON_RESIGNED);
 	say(8, 2, false, 8, VRRP_REASON_DRAINED);
-	for (unsigned i = 0; i < timeline.count; i++)
-		assert_true(timeline.holdings[i].over);
+	expect("n2 5-8 no_advert/drained");
+	say(10, 3, true, 10, VRRP_REASON_NO_ADVERT);
+	say(20, 2, true, 20, VRRP_REASON_NO_ADVERT);
+	say(21, 2, false, 21, VRRP_REASON_DRAINED);
+	struct address address = address_of(2);
+	timeline_move(&timeline, &timeline.holdings[1], &address);
+	say(30, 2, false, 30, VRRP_REASON_STOPPED);
+	expect("n2 5-8 no_advert/drained, n3 10-30 no_advert/stopped, n2 20-21 no_advert/drained");
 }
 
 /* Its hellos were lost while it left and came back. */
