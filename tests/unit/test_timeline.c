@@ -219,6 +219,45 @@ static void its_engine_seemed_dead(void **state)
 	expect("n2 0.001-9 no_advert/drained, n2 9.2-9.5 resigned/drained, n2 9.8- resigned");
 }
 
+/* Its clock is a little slower than ours: what it says of its beginning drifts, but it is one holding. */
+static void clocks_that_drift(void **state)
+{
+	(void)state;
+	for (int i = 0; i <= 100; i++)
+		say(10 + 10 * i, 2, true, 10 + 0.1 * i, VRRP_REASON_NO_ADVERT);
+	expect("n2 10- no_advert");
+	lose(1020, 2, 1010);
+	say(1025, 2, true, 20.2, VRRP_REASON_NO_ADVERT);
+	expect("n2 10- no_advert");
+}
+
+/* It was killed and is back before anybody lost it; another has taken over meanwhile. */
+static void died_and_soon_back(void **state)
+{
+	(void)state;
+	say(1, 2, true, 1, VRRP_REASON_NO_ADVERT);
+	say(9, 2, true, 1, VRRP_REASON_NO_ADVERT);
+	say(9.6, 3, true, 9.5, VRRP_REASON_NO_ADVERT);
+	say(11, 2, false, 11, VRRP_REASON_STARTED);
+	expect("n2 1-9.5 no_advert/started, n3 9.5- no_advert");
+	say(12, 3, false, 12, VRRP_REASON_HIGHER_PRIORITY);
+	say(12, 2, true, 12, VRRP_REASON_PREEMPTED_LOWER);
+	say(14, 1, true, 13.5, VRRP_REASON_NO_ADVERT);
+	say(15, 2, true, 14, VRRP_REASON_PREEMPTED_LOWER);
+	expect("n2 1-9.5 no_advert/started, n3 9.5-12 no_advert/higher_priority, "
+	       "n2 12-13.5 preempted_lower/unknown, n1 13.5- no_advert, n2 14- preempted_lower");
+}
+
+/* A new vipd that is Active a moment after the one before began. */
+static void two_short_lives(void **state)
+{
+	(void)state;
+	say(1, 1, true, 1, VRRP_REASON_NO_ADVERT);
+	timeline_interrupt(&timeline, at(1.2), at(1.2));
+	say(1.6, 1, true, 1.6, VRRP_REASON_NO_ADVERT);
+	expect("n1 1-1.2 no_advert/unknown, n1 1.6- no_advert");
+}
+
 /* The one that is not over is found wherever it is: it was another server's address before. */
 static void one_that_began_before_the_last(void **state)
 {
@@ -386,6 +425,9 @@ int main(void)
 	    cmocka_unit_test_setup(what_it_was_when_it_left, begin_anew),
 	    cmocka_unit_test_setup(its_engine_seemed_dead, begin_anew),
 	    cmocka_unit_test_setup(one_that_began_before_the_last, begin_anew),
+	    cmocka_unit_test_setup(clocks_that_drift, begin_anew),
+	    cmocka_unit_test_setup(died_and_soon_back, begin_anew),
+	    cmocka_unit_test_setup(two_short_lives, begin_anew),
 	    cmocka_unit_test_setup(lost_and_explained, begin_anew),
 	    cmocka_unit_test_setup(lost_and_gave_way, begin_anew),
 	    cmocka_unit_test_setup(lost_and_left, begin_anew),

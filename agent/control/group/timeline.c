@@ -63,7 +63,8 @@ static void begin(struct timeline *timeline, const struct timeline_state *state,
 	holding->address = *state->address;
 	memcpy(holding->node, state->node, sizeof holding->node);
 	holding->self = state->self;
-	holding->from = from;
+	holding->from = holding->said = from;
+	holding->heard = now;
 	holding->priority = state->priority;
 	holding->began = state->why;
 	holding->change = ++timeline->changes;
@@ -78,17 +79,31 @@ static void end(struct timeline *timeline, struct holding *holding, struct mono 
 	holding->change = ++timeline->changes;
 }
 
+/* Than what it said last: the beginning of a long holding drifts with the clocks. Of itself a node knows the
+ * time exactly. */
+static bool began_later(const struct holding *holding, struct mono since)
+{
+	return mono_sub(since, holding->said) > (holding->self ? 0 : SLACK_US);
+}
+
+static void keep_said(struct holding *holding, const struct timeline_state *state, struct mono now)
+{
+	holding->heard = now;
+	if (state->since.us > 0)
+		holding->said = not_later(state->since, now);
+}
+
 /* A restarted engine goes on with what the one before held. */
 static bool is_another(const struct holding *holding, const struct timeline_state *state)
 {
 	bool adopted = state->why.word == TIMELINE_SAID && state->why.cause == VRRP_REASON_ADOPTED;
-	return state->since.us > 0 && !adopted && mono_sub(state->since, holding->from) > SLACK_US;
+	return state->since.us > 0 && !adopted && began_later(holding, state->since);
 }
 
 /* Active all the time, although it was lost meanwhile or its engine seemed dead to its own control. */
 static bool goes_on(const struct holding *holding, const struct timeline_state *state)
 {
-	return state->since.us > 0 && mono_sub(state->since, holding->from) <= SLACK_US &&
+	return state->since.us > 0 && !began_later(holding, state->since) &&
 	       (holding->ended.word != TIMELINE_SAID || !mono_reached(state->since, holding->until));
 }
 
@@ -147,36 +162,9 @@ static bool introduce(struct timeline *timeline, struct holding *holding, const 
 	return true;
 }
 
-bool timeline_take(struct timeline *timeline, const struct timeline_state *state, struct mono now)
-{
-	struct holding *holding = find(timeline, state->id, state->address, state->self);
-	bool holds = holding && !holding->over;
-	if (!state->active) {
-		if (holding && holding->over)
-			return explain(timeline, holding, state);
-		if (holds) {
-			end(timeline, holding, state->since, &state->why, now);
-			take_standing(holding, state);
-		}
-		return holds;
-	}
-	if (holds && !is_another(holding, state))
-		return introduce(timeline, holding, state);
-	if (holds)
-		end(timeline, holding, state->since, &not_seen, now);
-	if (holding && !holds && goes_on(holding, state)) {
-		holding->over = false;
-		holding->lowered = 0;
-		holding->trouble[0] = '\0';
-		holding->change = ++timeline->changes;
-	} else {
-		begin(timeline, state, now);
-	}
-	return true;
-}
-
-/* Nobody knows when it ended; at the latest when somebody else took over. */
-static struct mono succeeded(const struct timeline *timeline, const struct holding *lost, struct mono heard)
+/* Nobody knows when it ended; at the latest when somebody else took over after it was heard. */
+static struct mono succeeded(
+    const struct timeline *timeline, const struct holding *lost, struct mono heard, struct mono otherwise)
 {
 	struct mono first = MONO_NEVER;
 	for (unsigned i = 0; i < timeline->count; i++) {
@@ -185,7 +173,56 @@ static struct mono succeeded(const struct timeline *timeline, const struct holdi
 		    mono_reached(other->from, heard))
 			first = mono_min(first, other->from);
 	}
-	return mono_is_never(first) ? heard : first;
+	return mono_is_never(first) ? otherwise : first;
+}
+
+/* It was away before it came into this state: that is not when it left. */
+static bool was_away(const struct timeline_state *state)
+{
+	uint8_t cause = state->why.cause;
+	return state->why.word == TIMELINE_SAID &&
+	       (state->active || cause == VRRP_REASON_STARTED || cause == VRRP_REASON_LINK_UP ||
+		   cause == VRRP_REASON_ADDRESS_RETRY);
+}
+
+/* Who is back before it was lost does not say when it left. */
+static struct mono left(
+    const struct timeline *timeline, const struct holding *holding, const struct timeline_state *state)
+{
+	if (holding->self || !was_away(state))
+		return state->since;
+	return mono_min(succeeded(timeline, holding, holding->heard, state->since), state->since);
+}
+
+bool timeline_take(struct timeline *timeline, const struct timeline_state *state, struct mono now)
+{
+	struct holding *holding = find(timeline, state->id, state->address, state->self);
+	bool holds = holding && !holding->over;
+	if (!state->active) {
+		if (holding && holding->over)
+			return explain(timeline, holding, state);
+		if (holds) {
+			end(timeline, holding, left(timeline, holding, state), &state->why, now);
+			take_standing(holding, state);
+		}
+		return holds;
+	}
+	if (holds && !is_another(holding, state)) {
+		keep_said(holding, state, now);
+		return introduce(timeline, holding, state);
+	}
+	if (holds)
+		end(timeline, holding, left(timeline, holding, state), &not_seen, now);
+	if (holding && !holds && goes_on(holding, state)) {
+		holding->over = false;
+		holding->lowered = 0;
+		holding->trouble[0] = '\0';
+		keep_said(holding, state, now);
+		holding->change = ++timeline->changes;
+	} else {
+		begin(timeline, state, now);
+	}
+	return true;
 }
 
 struct mono timeline_held_until(
@@ -208,15 +245,19 @@ bool timeline_lose(struct timeline *timeline, const struct router_id *id, const 
 	struct holding *holding = find(timeline, id, address, false);
 	if (!holding || holding->over)
 		return false;
-	end(timeline, holding, succeeded(timeline, holding, heard), &lost, now);
+	end(timeline, holding, succeeded(timeline, holding, heard, heard), &lost, now);
 	return true;
+}
+
+static bool is_past(struct mono at, struct mono now)
+{
+	return at.us >= 0 && mono_reached(now, at);
 }
 
 static bool is_possible(const struct holding *holding, struct mono now)
 {
-	return holding->self <= 1 && holding->over <= 1 && holding->from.us >= 0 &&
-	       mono_reached(now, holding->from) && holding->until.us >= 0 &&
-	       mono_reached(now, holding->until);
+	return holding->self <= 1 && holding->over <= 1 && is_past(holding->from, now) &&
+	       is_past(holding->until, now) && is_past(holding->said, now) && is_past(holding->heard, now);
 }
 
 bool timeline_check(struct timeline *timeline, struct mono now)

@@ -40,6 +40,8 @@ struct holding {
 	uint8_t priority;	   /* as configured; 0: nobody knows */
 	uint8_t lowered;	   /* if it is over, and was healthy then: by so much, by checks */
 	struct mono from, until;   /* until: if it is over */
+	struct mono said;	   /* from, as it said last: clocks do not go alike */
+	struct mono heard;	   /* when that was */
 	struct timeline_why began, ended;
 	char trouble[HELLO_REASON_MAX]; /* why it was lowered, or else not healthy then; "": neither */
 	uint64_t change;		/* number of the last change to it */
