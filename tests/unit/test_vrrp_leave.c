@@ -200,6 +200,28 @@ static void test_resume_at_once(void **state)
 	       "> advert 150\n"
 	       "> backup -> active: resumed\n"
 	       "> announce\n");
+	until(3200 * MS); /* when the second notice was due */
+	assert_null(strstr(strstr(told, "resume"), "> advert 0\n"));
+}
+
+/* Somebody announces the address before it is Active again: that is the successor, whose advert was lost. */
+static void test_resume_too_late(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	event("drain", VRRP_EVENT_DRAIN);
+	until(3050 * MS);
+	event("resume", VRRP_EVENT_RESUME);
+	told[0] = '\0';
+	claim(VRRP_CLAIM_ANNOUNCED);
+	until(3392 * MS);
+	expect("[3050.000] announcement\n"
+	       "[3051.000] timer\n"
+	       "> withdraw\n"
+	       "[3391.406] timer\n"
+	       "> advert 150\n"
+	       "> hold 0\n"
+	       "> backup -> active: no_advert\n");
 }
 
 /* Just before the address would go: it stays. */
@@ -321,6 +343,7 @@ int main(void)
 	    cmocka_unit_test(test_claimant_resigns_for_a_while),
 	    cmocka_unit_test(test_drain_with_two_successors),
 	    cmocka_unit_test(test_resume_at_once),
+	    cmocka_unit_test(test_resume_too_late),
 	    cmocka_unit_test(test_resume_at_the_last_moment),
 	    cmocka_unit_test(test_resume_and_leave_again),
 	    cmocka_unit_test(test_stop),
