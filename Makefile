@@ -103,6 +103,7 @@ unit_router_auth := $(unit_auth) agent/engine/auth.c
 unit_health   := $(addprefix agent/control/checks/,health.c certificate.c) $(call room,board) agent/base/duration.c $(TIME)
 unit_rivals   := agent/control/group/rivals.c agent/base/address.c
 unit_clients  := $(addprefix agent/control/,clients/hand.c clients/judge.c clients/walk.c clients/way.c inet6.c) agent/wire/diag.c $(addprefix agent/base/,address.c route.c)
+unit_client_list := agent/engine/clients.c $(addprefix agent/board/,message.c layout.c) agent/base/log.c $(TIME)
 unit_list     := agent/control/clients/list.c agent/wire/connections.c $(unit_hello)
 unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/names.c
 unit_group    := $(addprefix agent/control/group/,group.c say.c hear.c history.c named.c roster.c rivals.c timeline.c witness.c) agent/control/inet6.c agent/wire/connections.c $(unit_hello) \

@@ -7,7 +7,11 @@
  */
 #include "engine/engine.h"
 
+#include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
+
+#include "vipd/log.h"
 
 void clients_unmap(const struct clients *clients)
 {
@@ -30,7 +34,7 @@ static void touch(const struct clients *clients)
 		(void)items[i].port;
 }
 
-/* NULL: it is not a list of so many. */
+/* NULL, with errno: it is not a list of so many, or there is no memory that may be locked. */
 static const struct clients *map(int fd, uint32_t count)
 {
 	size_t size;
@@ -41,7 +45,19 @@ static const struct clients *map(int fd, uint32_t count)
 		return clients;
 	if (size)
 		munmap((void *)clients, size);
+	errno = EBADMSG;
 	return NULL;
+}
+
+static void complain(struct router *router, uint32_t count)
+{
+	const char *why = strerrordesc_np(errno);
+	struct suppressed suppressed;
+	if (complaint_due(&router->complaints[COMPLAINT_CLIENTS_LIST], 1, mono_now(), &suppressed))
+		log_router(LOG_LEVEL_WARNING, router->config.name,
+		    "cannot use the list of %u clients from control (%s): the one before it, of %u, stays in "
+		    "force%s",
+		    count, why, router->clients ? router->clients->count : 0, suppressed.text);
 }
 
 void clients_take(struct engine *engine, const struct message *message, int fd)
@@ -50,8 +66,10 @@ void clients_take(struct engine *engine, const struct message *message, int fd)
 	if (!router || !router->config.reset_connections)
 		return;
 	const struct clients *clients = map(fd, message->clients.count);
-	if (!clients)
+	if (!clients) {
+		complain(router, message->clients.count);
 		return;
+	}
 	clients_forget(engine, router);
 	touch(clients);
 	router->clients = clients;
