@@ -78,6 +78,52 @@ static void another_address(void **state)
 	expect(1, "n0 6-20.5 no_advert/drained");
 }
 
+/* The same while nobody listened here. */
+static void another_address_meanwhile(void **state)
+{
+	(void)state;
+	carry_timeline(1);
+	begin();
+	control_end(1, false);
+	engine_says(0, own_address, address_of("fe80::99"));
+	run_for(30);
+	control_start(1);
+	run_for(2);
+	expect(1, "n0 6- no_advert");
+	run_for(10);
+	expect(1, "n0 6- no_advert");
+	close(FD_TIMELINE);
+}
+
+/* How it was when it left, in its own words: a lowered priority is told of a healthy one alone. */
+static void what_was_wrong(void **state)
+{
+	static const struct {
+		enum vrrp_health health;
+		uint8_t lowered, told;
+		const char *text;
+	} rows[] = {{VRRP_FAILING, 20, 0, "apiserver: HTTP 500"}, {VRRP_HEALTHY, 20, 20, "disk: full"},
+	    {VRRP_HEALTHY, 0, 0, ""}};
+	(void)state;
+	begin();
+	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		becomes(0, VRRP_ACTIVE, VRRP_REASON_PREEMPTED_LOWER);
+		run_for(3);
+		engine_says(0, health, (uint8_t)rows[i].health);
+		engine_says(0, lowered, rows[i].lowered);
+		snprintf(
+		    board_begin_router(nodes[0].board, 0)->health_text, BOARD_REASON_MAX, "%s", rows[i].text);
+		board_end_router(nodes[0].board, 0);
+		becomes(0, VRRP_BACKUP, VRRP_REASON_HIGHER_PRIORITY);
+		run_for(3);
+		const struct timeline *timeline = &nodes[1].group->history->timeline;
+		const struct holding *last = &timeline->holdings[timeline->count - 1];
+		assert_true(last->over);
+		assert_int_equal(last->lowered, rows[i].told);
+		assert_string_equal(last->trouble, rows[i].text);
+	}
+}
+
 /* Two machines of one name. */
 static void another_server_of_that_name(void **state)
 {
@@ -129,16 +175,27 @@ static void vipd_was_killed(void **state)
 	close(FD_TIMELINE);
 }
 
+static void count_news(void *context)
+{
+	++*(unsigned *)context;
+}
+
 /* One that sends no hello: it is not Active all the time because it was heard long ago. */
 static void a_stranger_twice(void **state)
 {
 	(void)state;
+	unsigned news = 0;
 	engine_says(0, state, VRRP_BACKUP);
 	world_start();
+	nodes[1].group->on_news = count_news;
+	nodes[1].group->news_context = &news;
 	hear(1, "fe80::77", 5);
+	assert_int_equal(news, 1);
 	expect(1, "? 6- unknown");
 	run_for(20);
+	assert_int_equal(news, 2);
 	hear(1, "fe80::77", 2);
+	assert_int_equal(news, 3);
 	expect(1, "? 6-11 unknown/lost, ? 31- unknown");
 }
 
@@ -191,6 +248,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(another_address, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(another_address_meanwhile, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(what_was_wrong, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(another_server_of_that_name, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(control_was_away, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(vipd_was_killed, world_begin, world_end),

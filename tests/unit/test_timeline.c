@@ -290,7 +290,10 @@ static void an_engine_is_restarted(void **state)
 	(void)state;
 	say(1, 1, true, 0, VRRP_REASON_NO_ADVERT);
 	assert_false(say(9, 1, true, 9, VRRP_REASON_ADOPTED));
-	expect("n1 0- no_advert");
+	say(10, 2, true, 10, VRRP_REASON_NO_ADVERT);
+	lose(13, 2, 10);
+	assert_true(say(30, 2, true, 20, VRRP_REASON_ADOPTED)); /* nobody heard it meanwhile */
+	expect("n1 0- no_advert, n2 10- no_advert");
 }
 
 /* An older vipd says only that it is Active. */

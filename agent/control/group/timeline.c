@@ -94,17 +94,24 @@ static void keep_said(struct holding *holding, const struct timeline_state *stat
 }
 
 /* A restarted engine goes on with what the one before held. */
+static bool is_adopted(const struct timeline_state *state)
+{
+	return state->why.word == TIMELINE_SAID && state->why.cause == VRRP_REASON_ADOPTED;
+}
+
 static bool is_another(const struct holding *holding, const struct timeline_state *state)
 {
-	bool adopted = state->why.word == TIMELINE_SAID && state->why.cause == VRRP_REASON_ADOPTED;
-	return state->since.us > 0 && !adopted && began_later(holding, state->since);
+	return state->since.us > 0 && !is_adopted(state) && began_later(holding, state->since);
 }
 
 /* Active all the time, although it was lost meanwhile or its engine seemed dead to its own control. */
 static bool goes_on(const struct holding *holding, const struct timeline_state *state)
 {
+	bool has_said = holding->ended.word == TIMELINE_SAID;
+	if (is_adopted(state))
+		return !has_said;
 	return state->since.us > 0 && !began_later(holding, state->since) &&
-	       (holding->ended.word != TIMELINE_SAID || !mono_reached(state->since, holding->until));
+	       (!has_said || !mono_reached(state->since, holding->until));
 }
 
 /* Only an Active becomes what it is now for that, and answered until then. */
