@@ -212,6 +212,26 @@ static void test_resume_at_once(void **state)
 	       "> announce\n");
 }
 
+/* Whom it followed before, and at which interval, is over since it took over. */
+static void test_resume_of_one_that_has_followed(void **state)
+{
+	(void)state;
+	begin(&plain);
+	hear_at_interval(9, 200, 1000 * MS);
+	until(9000 * MS);
+	present(0);
+	until(12000 * MS);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+	event("drain", VRRP_EVENT_DRAIN);
+	event("resume", VRRP_EVENT_RESUME);
+	told[0] = '\0';
+	until(12042 * MS);
+	expect("[12041.406] timer\n"
+	       "> advert 150\n"
+	       "> backup -> active: resumed\n"
+	       "> announce\n");
+}
+
 /* Somebody announces the address before it is Active again: that is the successor, whose advert was lost. */
 static void test_resume_too_late(void **state)
 {
@@ -351,6 +371,7 @@ int main(void)
 	    cmocka_unit_test(test_claimant_resigns_for_a_while),
 	    cmocka_unit_test(test_drain_with_two_successors),
 	    cmocka_unit_test(test_resume_at_once),
+	    cmocka_unit_test(test_resume_of_one_that_has_followed),
 	    cmocka_unit_test(test_resume_too_late),
 	    cmocka_unit_test(test_resume_at_the_last_moment),
 	    cmocka_unit_test(test_resume_and_leave_again),
