@@ -7,9 +7,10 @@
 
 #define START 100
 
-static double seconds(struct mono then)
+static double second_of(struct mono then)
 {
-	return (double)(mono_sub(then, (struct mono){START * USEC_PER_SEC}) / (100 * USEC_PER_MS)) / 10;
+	int64_t tenths = mono_sub(then, (struct mono){START * USEC_PER_SEC}) / (100 * USEC_PER_MS);
+	return (double)tenths / 10;
 }
 
 static void expect(unsigned n, const char *expected)
@@ -21,9 +22,9 @@ static void expect(unsigned n, const char *expected)
 		char until[16] = "";
 		size_t length = strlen(text);
 		if (h->over)
-			snprintf(until, sizeof until, "%g", seconds(h->until));
+			snprintf(until, sizeof until, "%g", second_of(h->until));
 		snprintf(text + length, sizeof text - length, "%s%s %g-%s %s%s%s", i ? ", " : "",
-		    h->node[0] ? h->node : "?", seconds(h->from), until, timeline_why_code(&h->began),
+		    h->node[0] ? h->node : "?", second_of(h->from), until, timeline_why_code(&h->began),
 		    h->over ? "/" : "", h->over ? timeline_why_code(&h->ended) : "");
 	}
 	assert_string_equal(text, expected);
@@ -50,9 +51,9 @@ static void begin(void)
 }
 
 /* The adverts of that one are heard. */
-static void hear(unsigned n, const char *active, double duration)
+static void hear(unsigned n, const char *active, unsigned seconds)
 {
-	for (double s = 0; s < duration; s += 0.1) {
+	for (unsigned i = 0; i < 10 * seconds; i++) {
 		board_hears(n, active);
 		run_for(0.1);
 	}
