@@ -184,4 +184,5 @@ def test_both_sides_of_a_partition_are_drained_by_force(lab, nodes):
     adverts_pass(next(node for node in nodes if node.name == name), 20)
     assert lab.holders() == [name]
     other = next(node for node in nodes if node.name != name)
-    assert f"the holder is drained, and no other server takes over: {name}" in other.vipctl("status", check=False).stdout
+    wait_for("the other one says so", lambda: other.vipctl("status", check=False).stdout,
+             lambda text: f"the holder is drained, and no other server takes over: {name}" in text)

@@ -7,6 +7,7 @@ and lets them begin first.
 """
 
 import contextlib
+import json
 import os
 
 import pytest
@@ -102,11 +103,14 @@ def watched(testbed, request):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """What everybody logged during a test that failed."""
+    """What everybody logged during a test that failed, and what the servers say now."""
     outcome = yield
     report = outcome.get_result()
     if report.failed:
         report.sections += [(name, new[-6000:]) for name, new in item_logs(item)]
+        for node in getattr(getattr(item, "testbed", None), "nodes", ()):
+            with contextlib.suppress(Exception):  # it may run no vipd
+                report.sections.append((f"{node.name}/status", json.dumps(node.router())))
 
 
 def item_logs(item):
