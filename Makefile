@@ -159,7 +159,7 @@ unit: $(UNITS:%=$(B)/unit/%)
 # Routers of the real core in virtual time; see tests/sim/README.md. SEED, RUNS, VERBOSE=1 for a transcript.
 SEED ?= 1
 RUNS ?= 500
-SIM  := $(wildcard tests/sim/*.c) $(call room,core) $(addprefix agent/control/group/,roster.c timeline.c witness.c) agent/control/checks/health.c agent/base/duration.c agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
+SIM  := $(wildcard tests/sim/*.c) $(call room,core) $(addprefix agent/control/group/,roster.c timeline.c witness.c) agent/control/checks/health.c $(addprefix agent/base/,address.c duration.c) agent/wire/advert.c agent/wire/checksum.c agent/wire/names.c
 $(B)/sim: $(call objects,$(SIM))
 	$(CC) $(LDFLAGS) -o $@ $^
 sim: $(B)/sim

@@ -2,7 +2,7 @@
 /*
  * What must be true of the group after every happening, and when it has been quiet for long enough.
  */
-#include "check.h"
+#include "account.h"
 
 #define CLOCKS(us) ((us)*112 / 100)			   /* measured by the slowest clock */
 #define LINGER_US  (28 * USEC_PER_MS)			   /* the 25 ms of the design by the slowest clock */
@@ -68,6 +68,11 @@ static int64_t quiet_since(void)
 bool check_is_calm(void)
 {
 	return !world.faults_active && world.now - quiet_since() > bound_of_election();
+}
+
+bool check_is_known(void)
+{
+	return check_is_calm() && world.now - quiet_since() > bound_of_election() + 2 * ANNOUNCED_US;
 }
 
 void check_disturbed_until(int64_t at)
@@ -249,10 +254,13 @@ void check_world(void)
 
 bool check_settled(void)
 {
-	if (!check_is_calm() || world.now - quiet_since() <= bound_of_election() + 2 * ANNOUNCED_US)
+	if (!check_is_known())
 		return false;
 	for (unsigned i = 0; i < world.node_count; i++)
 		if (world.nodes[i].running && !mono_is_never(world.nodes[i].vr.retry))
 			return false;
+	if (accounts_wait())
+		return false;
+	check_accounts();
 	return true;
 }

@@ -2,7 +2,7 @@
 /*
  * How each fault is done to the world, and undone.
  */
-#include "sim.h"
+#include "account.h"
 
 #define MOVES_A_MINUTE 6
 
@@ -35,7 +35,7 @@ static bool is_breakage(enum fault_type type)
 {
 	return type == FAULT_PARTITION || type == FAULT_CUT || type == FAULT_FAMILY || type == FAULT_LOSS ||
 	       type == FAULT_REORDER || type == FAULT_STALL || type == FAULT_REMOVE_EARLY ||
-	       type == FAULT_LOCK || type == FAULT_RIVAL;
+	       type == FAULT_LOCK || type == FAULT_RIVAL || type == FAULT_CONTROL;
 }
 
 static bool is_gentle(const struct fault *fault)
@@ -70,7 +70,12 @@ static void lasting(const struct fault *fault, int change)
 	case FAULT_LOSS: world.net.loss_percent += (unsigned)((int)(fault->amount * 6 / 10) * change); break;
 	case FAULT_REORDER: world.net.reorder_us += change * fault->reorder_us; break;
 	case FAULT_DOUBLE: world.net.double_percent += (unsigned)(30 * change); break;
-	case FAULT_STALL: node->stalls += (unsigned)change; break;
+	case FAULT_STALL:
+		if (node->running && !node->stalls)
+			node->beat_at = world.now;
+		node->stalls += (unsigned)change;
+		break;
+	case FAULT_CONTROL: node->away += (unsigned)change; break;
 	case FAULT_CARRIER: node->kernel.carrier_lost += (unsigned)change; break;
 	case FAULT_ADMIN_DOWN: node->kernel.admin_down += (unsigned)change; break;
 	case FAULT_LACK: node->kernel.lacks[fault->amount % FAMILIES] += (unsigned)change; break;
@@ -88,8 +93,11 @@ static void lasting(const struct fault *fault, int change)
 	}
 	if (fault->type == FAULT_CARRIER || fault->type == FAULT_ADMIN_DOWN || fault->type == FAULT_LACK)
 		kernel_link_changed(node);
+	account_link_or_control(node);
 	if (is_breakage(fault->type))
 		world.faults_active += (unsigned)change;
+	if (is_breakage(fault->type) && change < 0)
+		world.broken_at = world.now;
 }
 
 /*
@@ -125,8 +133,11 @@ static void set_lowered(struct node *node, unsigned by)
 static void die(struct node *node, const struct fault *fault)
 {
 	node_crash(node);
-	if (fault->type != FAULT_CRASH)
+	if (fault->type != FAULT_CRASH) {
+		account_dies(node, fault->type == FAULT_KILL && node->incarnation % 2);
 		node->memory = (struct memory){0};
+	}
+	node->boots += fault->type == FAULT_REBOOT;
 	if (fault->type == FAULT_REBOOT)
 		for (unsigned i = 0; i < world.address_count; i++)
 			kernel_removed(node, i);
@@ -233,6 +244,7 @@ void fault_begin(struct fault *fault)
 		return;
 	tell(node, "FAULT %s for %lld us, %u", fault_name(fault->type),
 	    fault->duration_us == NEVER ? -1LL : (long long)fault->duration_us, fault->amount);
+	check_accounts();
 	check_disturbed(is_gentle(fault));
 	/* One in Fault starts anew as a candidate, and may preempt. */
 	bool adopts = fault->type == FAULT_CRASH && node->vr.state != VRRP_FAULT;
@@ -244,6 +256,13 @@ void fault_begin(struct fault *fault)
 	fault->reorder_us = reorder_us < 200 * USEC_PER_MS ? reorder_us : 200 * USEC_PER_MS;
 	lasting(fault, 1);
 	happen_once(fault);
+}
+
+/* It comes back with another address of its own. */
+static void readdress(struct node *node, const struct fault *fault)
+{
+	if (world.hints == HINTS_ROSTER && !node->running && fault->amount > 70)
+		node->address.in6.s6_addr[14]++;
 }
 
 void fault_end(struct fault *fault)
@@ -264,10 +283,18 @@ void fault_end(struct fault *fault)
 		node->stalled_at = world.now;
 		node_wake(node, world.now);
 		break;
-	case FAULT_CRASH:
+	case FAULT_CONTROL:
+		if (hints_has_control(node))
+			account_restarts(node);
+		break;
+	case FAULT_CRASH: node_start(node); break;
 	case FAULT_KILL:
-	case FAULT_REBOOT: node_start(node); break;
+	case FAULT_REBOOT:
+		readdress(node, fault);
+		node_start(node);
+		break;
 	case FAULT_STOP:
+		readdress(node, fault);
 		if (node->running) /* removed from the configuration and put back at once */
 			node_message(node, &(struct vrrp_event){.type = VRRP_EVENT_RETURN});
 		else

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim.h"
+#include "account.h"
 
 struct mono node_at(const struct node *node, int64_t at)
 {
@@ -116,9 +116,8 @@ static void event(struct node *node, struct mono now, enum vrrp_event_type type,
 static void read_advert(struct node *node, struct mono now, const struct packet *packet)
 {
 	struct advert advert;
-	struct advert_envelope envelope = {.source = world.nodes[packet->from].address,
-	    .destination = packet->destination,
-	    .hop_limit = VRRP_HOP_LIMIT};
+	struct advert_envelope envelope = {
+	    .source = packet->source, .destination = packet->destination, .hop_limit = VRRP_HOP_LIMIT};
 	enum advert_verdict verdict = advert_parse(packet->bytes, packet->size, &envelope, &advert);
 	if (verdict != ADVERT_OK || advert.vrid != VRID) {
 		violate("node %u refuses the advert of node %u: %s", node->number, packet->from,
@@ -243,7 +242,10 @@ static void read_messages(struct node *node, struct mono now)
 
 static void send_advert(struct node *node, uint8_t priority, const struct address *destination, int to)
 {
-	struct packet packet = {.type = PACKET_ADVERT, .from = node->number, .destination = *destination};
+	struct packet packet = {.type = PACKET_ADVERT,
+	    .from = node->number,
+	    .source = node->address,
+	    .destination = *destination};
 	bool begun = node->vr.params.advert_interval_us != 0;
 	int64_t interval_us = begun ? node->vr.params.advert_interval_us : node->params.advert_interval_us;
 	struct advert advert = {.vrid = VRID,
@@ -338,7 +340,10 @@ void node_turn(struct node *node)
 		return;
 	flush(node);
 	node->busy_until = node->cursor;
+	node->turned_at = world.now;
 	if (node->stopped) {
+		hints_leave(node);
+		account_dies(node, true);
 		node->running = false;
 		node->memory.known = false;
 		return;
@@ -355,8 +360,7 @@ void node_start(struct node *node)
 	if (node->running)
 		return;
 	const struct memory *prior = &node->memory;
-	if (!prior->known)
-		hints_forget(node);
+	bool is_new = !prior->known;
 	node->predecessor = node->memory;
 	node->running = true;
 	node->incarnation++;
@@ -383,6 +387,8 @@ void node_start(struct node *node)
 	node->inbox_count = node->notice_count = node->message_count = 0;
 	node->wake_at = NEVER;
 	node->busy_until = world.now;
+	if (is_new)
+		account_starts(node);
 	tell(node, "engine starts");
 	node_wake(node, world.now + random_in(100, 1000));
 	if (node->has_checks) /* the first result counts at once */
@@ -393,6 +399,8 @@ void node_start(struct node *node)
 
 void node_crash(struct node *node)
 {
+	if (node->running && !node->stalls)
+		node->beat_at = world.now;
 	node->running = false;
 	node->wake_at = NEVER;
 	for (unsigned i = 0; i < node->inbox_count; i++)

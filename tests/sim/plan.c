@@ -40,6 +40,7 @@ static const char *const names[FAULTS] = {
     [FAULT_INTERVAL] = "another interval, node by node",
     [FAULT_FLAPPING] = "checks that answer at random",
     [FAULT_LACK] = "an interface without one family",
+    [FAULT_CONTROL] = "restart of control",
 };
 
 const char *fault_name(enum fault_type type)
@@ -231,6 +232,9 @@ void plan_faults(void)
 	for (unsigned i = 0; i < world.fault_count && world.other_addresses; i++)
 		if (random_chance(8) && world.faults[i].duration_us != NEVER)
 			world.faults[i].type = FAULT_LACK;
+	for (unsigned i = 0; i < world.fault_count && world.hints == HINTS_ROSTER; i++)
+		if (random_chance(10) && world.faults[i].duration_us != NEVER)
+			world.faults[i].type = FAULT_CONTROL;
 	if (random_chance(15)) { /* there before anybody else */
 		world.faults[0].type = FAULT_FOREIGN_HOLDER;
 		world.faults[0].at = 0;

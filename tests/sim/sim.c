@@ -4,7 +4,7 @@
  * more; what is printed is the shortest that still does. With VERBOSE=1 its transcript, too. After
  * FAILURES (10) of them it ends.
  */
-#include "sim.h"
+#include "account.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -125,6 +125,7 @@ static void world_begin(uint64_t seed, bool verbose)
 	world.queue_room = room;
 	world.steps = steps;
 	world.verbose = verbose;
+	accounts_begin();
 	plan_group(seed);
 	plan_faults();
 	world.two_since = NEVER;

@@ -7,8 +7,8 @@
  *and who else is on it (foreign.c)
  *	-> after every happening: check.c
  *
- * What is real: agent/core and the adverts of agent/wire. All the rest is a model, and tests/sim/README.md
- * says of what.
+ * What is real: agent/core, the adverts of agent/wire, and pure parts of control. All the rest is a model,
+ *and tests/sim/README.md says of what.
  */
 #pragma once
 
@@ -53,6 +53,7 @@ struct packet {
 	unsigned mac; /* of an announcement: which of the sender's */
 	bool answer;  /* to a question, for the one who asked */
 	struct address destination;
+	struct address source;
 	size_t size;
 	int64_t arrived;
 	uint8_t bytes[ADVERT_HEADER_SIZE + 16 * 4];
@@ -156,7 +157,8 @@ struct node {
 	int64_t started_at;
 	int64_t wake_at; /* NEVER: nothing to do */
 	int64_t busy_until;
-	int64_t cursor; /* time inside the running turn */
+	int64_t cursor;		    /* time inside the running turn */
+	int64_t turned_at, beat_at; /* its last turn; the last heartbeat of an engine that does not run */
 
 	struct kernel kernel;
 	struct packet inbox[INBOX];
@@ -170,6 +172,8 @@ struct node {
 	struct roster roster;
 	struct hello ours;
 	int64_t said_at;
+	uint8_t boots;
+	unsigned away; /* so many faults keep control from running */
 };
 
 /* ---- what happens ---- */
@@ -238,6 +242,7 @@ enum fault_type {
 	FAULT_INTERVAL, /* another advert interval, on one node after the other */
 	FAULT_FLAPPING, /* health checks answer at random, everywhere; only by itself */
 	FAULT_LACK,	/* an interface loses one family; only where there are both */
+	FAULT_CONTROL,	/* control dies, and is started anew; only where there are hellos */
 	FAULTS
 };
 
@@ -264,6 +269,7 @@ struct world {
 	enum hints hints;
 	bool has_old;		     /* nodes that send no hello */
 	struct hello said[SAID_MAX]; /* that may still be under way */
+	struct address said_from[SAID_MAX];
 	unsigned said_count;
 	unsigned foreign_holders, rivals; /* so many faults have them there */
 
@@ -283,6 +289,7 @@ struct world {
 	/* check.c */
 	unsigned faults_active;
 	int64_t disturbed_at;
+	int64_t broken_at; /* when the last fault ended in which nothing could be expected */
 	int64_t two_since;
 	unsigned flapping; /* health checks answer at random */
 	unsigned moves;	   /* takeovers while they do */
@@ -327,7 +334,9 @@ void node_forge_resignation(struct node *node);
 void hints_look(struct node *node, bool again);
 void hints_heard(struct node *node, unsigned place);
 void hints_changed(const struct node *node, const struct vrrp *before);
-void hints_forget(struct node *node);
+void hints_leave(struct node *node);
+bool hints_has_control(const struct node *node);
+const struct address *hints_active(const struct node *node); /* or NULL */
 
 /* checks.c */
 void checks_begin(void);
@@ -370,6 +379,7 @@ void check_step(struct node *node, const struct vrrp *before, struct mono now, c
     const struct vrrp_effects *effects);
 void check_world(void);
 bool check_settled(void);
-bool check_is_calm(void); /* quiet for so long that everything is decided */
-int check_holder(void);	  /* the one node that holds the address, -1 if none or more */
+bool check_is_calm(void);  /* quiet for so long that everything is decided */
+bool check_is_known(void); /* and for so long that everybody has said so */
+int check_holder(void);	   /* the one node that holds the address, -1 if none or more */
 bool check_is_candidate(const struct node *node);

@@ -137,6 +137,31 @@ static void another_server_of_that_name(void **state)
 	expect(1, "n0 6- no_advert, n0 10- no_advert");
 }
 
+/* It was rebooted, and has taken over from another address, before anybody lost it: then control was away. */
+static void another_boot_from_another_address(void **state)
+{
+	(void)state;
+	carry_timeline(1);
+	begin();
+	memset(nodes[0].group->boot, 7, sizeof nodes[0].group->boot); /* the first boot */
+	run_for(1);
+	control_end(0, false);
+	engine_says(0, own_address, address_of("fe80::99"));
+	engine_says(0, state, VRRP_BACKUP);
+	engine_says(0, reason, VRRP_REASON_STARTED);
+	engine_says(0, since, world_now);
+	control_start(0);
+	run_for(0.5);
+	becomes(0, VRRP_ACTIVE, VRRP_REASON_NO_ADVERT);
+	run_for(1);
+	expect(1, "n0 6- no_advert, n0 11.5- no_advert");
+	control_end(1, false);
+	control_start(1);
+	run_for(2);
+	expect(1, "n0 6-11.5 no_advert/lost, n0 11.5- no_advert");
+	close(FD_TIMELINE);
+}
+
 /* It died, and another one took over, while nobody listened here: that was no time with two. */
 static void control_was_away(void **state)
 {
@@ -252,6 +277,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(another_address_meanwhile, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(what_was_wrong, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(another_server_of_that_name, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(another_boot_from_another_address, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(control_was_away, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(vipd_was_killed, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(a_stranger_twice, world_begin, world_end),

@@ -20,19 +20,28 @@ void witness_standing(struct timeline_state *state, const struct hello *hello)
 
 /*
  * A server that speaks from another address than it had when it took over is silent there for good, and what
- * it holds goes on. Two that are heard are one if they run on one machine.
+ * it holds goes on, unless it has taken over from there already. Two that are heard are one if they run on
+ * one machine.
  */
-static void follow(const struct witness *witness, const struct address *source, const struct hello *hello)
+static bool follow(
+    const struct witness *witness, const struct address *source, const struct hello *hello, struct mono now)
 {
+	bool news = false;
 	for (unsigned i = 0; i < witness->timeline->count; i++) {
 		struct holding *holding = &witness->timeline->holdings[i];
 		const struct roster_member *former = roster_find(witness->roster, &holding->address);
-		if (!holding->over && !holding->self && router_id_equal(&holding->id, witness->id) &&
-		    strcmp(holding->node, hello->node) == 0 && !address_equal(&holding->address, source) &&
-		    (!former || former->presence != ROSTER_HERE ||
-			memcmp(former->hello.boot, hello->boot, sizeof hello->boot) == 0))
+		if (holding->over || holding->self || !router_id_equal(&holding->id, witness->id) ||
+		    strcmp(holding->node, hello->node) != 0 || address_equal(&holding->address, source) ||
+		    (former && former->presence == ROSTER_HERE &&
+			memcmp(former->hello.boot, hello->boot, sizeof hello->boot) != 0))
+			continue;
+		if (mono_is_never(timeline_held_until(witness->timeline, witness->id, source)))
+			timeline_lose(witness->timeline, witness->id, &holding->address, holding->heard, now);
+		else
 			timeline_move(witness->timeline, holding, source);
+		news = true;
 	}
+	return news;
 }
 
 bool witness_hear(const struct witness *witness, const struct address *source, const struct hello *hello,
@@ -47,8 +56,8 @@ bool witness_hear(const struct witness *witness, const struct address *source, c
 	witness_standing(&state, hello);
 	if (hello->cause)
 		state.since = mono_add(now, -(int64_t)hello->state_ms * USEC_PER_MS);
-	follow(witness, source, hello);
-	return timeline_take(witness->timeline, &state, now);
+	bool news = follow(witness, source, hello, now);
+	return timeline_take(witness->timeline, &state, now) || news;
 }
 
 bool witness_lose(const struct witness *witness, const struct address *source, struct mono now)
