@@ -17,6 +17,7 @@
 
 #define TIMER_EXACT_US (5 * USEC_PER_MS)
 #define EVERY_US       USEC_PER_SEC	  /* walks, and what is said of the list */
+#define IDLE_US	       (4 * USEC_PER_SEC) /* walks wait so much longer while there is nobody to find or to judge */
 #define COST_SHARE     50		  /* walks take at most this part of the time of a processor */
 #define WALK_NOW_US    (50 * USEC_PER_MS) /* a longer one is not made between two others */
 #define SOON_US	       (20 * USEC_PER_MS) /* several datagrams come at once */
@@ -210,6 +211,17 @@ static int64_t cpu_us(void)
 	return now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
+/* Whether there may be clients here, or some of the holder's to judge. */
+static bool is_busy(const struct client_lists *lists)
+{
+	for (unsigned i = 0; i < lists->count; i++) {
+		const struct copy *copy = lists->routers[i].copy;
+		if (is_told(lists, i) || (is_wanted(lists, i) && copy && copy->list.count))
+			return true;
+	}
+	return false;
+}
+
 /* What it costs is measured, and the next one waits accordingly: 20 ms where there are 50,000 others. */
 static void walk(struct client_lists *lists, struct mono now)
 {
@@ -258,7 +270,7 @@ static void look(struct client_lists *lists)
 		any |= is_told(lists, i);
 	if (any)
 		translated_look(&lists->translated, now);
-	if (mono_reached(now, lists->next_walk))
+	if (mono_reached(now, mono_add(lists->next_walk, is_busy(lists) ? 0 : IDLE_US)))
 		walk(lists, now);
 	if (mono_reached(now, lists->next_say))
 		say(lists, now);
@@ -281,7 +293,7 @@ void clients_look(struct client_lists *lists)
 {
 	if (!lists->routers || lists->cost_us > WALK_NOW_US)
 		return;
-	lists->next_walk = (struct mono){0};
+	lists->next_walk = MONO_PAST;
 	look(lists);
 }
 
@@ -369,6 +381,7 @@ static int clients_open(void *part, struct control *control)
 {
 	struct client_lists *lists = part;
 	lists->control = control;
+	lists->next_walk = MONO_PAST;
 	lists->group = control->parts[PART_GROUP];
 	lists->group->on_connections = take;
 	lists->group->connections_context = lists;
