@@ -36,7 +36,7 @@ override LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANITIZE)
 room = $(wildcard agent/$(1)/*.c agent/$(1)/*/*.c)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-VIPD    := agent/vipd.c $(foreach r,base core wire net config board kernel sandbox keeper engine guardian,$(call room,$(r)))
+VIPD    := agent/vipd.c $(foreach r,base core wire net board engine config kernel sandbox keeper guardian,$(call room,$(r)))
 CONTROL := $(foreach r,base board status control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c \
 	   $(addprefix agent/wire/,advert.c auth.c checksum.c connections.c diag.c frame.c hello.c names.c trailer.c)
 VIPCTL  := $(foreach r,base config status doctor import vipctl,$(call room,$(r))) agent/core/timing.c $(addprefix agent/net/,arp.c socket.c) $(addprefix agent/wire/,advert.c arp.c checksum.c na.c trailer.c)

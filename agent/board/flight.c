@@ -9,23 +9,20 @@
 
 struct flight_packet *flight_begin(struct board *board, enum flight_kind kind)
 {
-	struct board_flight *ring = &board->flight[kind];
-	unsigned slot = ring->count % FLIGHT_RING;
-	record_begin(&ring->slots[slot].sequence);
-	ring->slots[slot].value.number = ++board->flight_count;
-	return &ring->slots[slot].value;
+	unsigned slot = board->flight_counts[kind] % FLIGHT_RING;
+	record_begin(&board->flight[kind][slot].sequence);
+	board->flight[kind][slot].value.number = ++board->flight_count;
+	return &board->flight[kind][slot].value;
 }
 
 void flight_end(struct board *board, enum flight_kind kind)
 {
-	struct board_flight *ring = &board->flight[kind];
-	record_end(&ring->slots[ring->count % FLIGHT_RING].sequence);
-	ring->count++;
+	record_end(&board->flight[kind][board->flight_counts[kind]++ % FLIGHT_RING].sequence);
 }
 
 bool flight_read(const struct board *board, enum flight_kind kind, unsigned slot, struct flight_packet *copy)
 {
-	return record_copy(&board->flight[kind].slots[slot].sequence, &board->flight[kind].slots[slot].value,
-		   copy, sizeof *copy) &&
+	return record_copy(&board->flight[kind][slot].sequence, &board->flight[kind][slot].value, copy,
+		   sizeof *copy) &&
 	       copy->number != 0;
 }

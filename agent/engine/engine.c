@@ -45,8 +45,9 @@ enum source {
 	SOURCES
 };
 
-static int watch_fd; /* epoll */
-static struct mono tell_at = {INT64_MAX};
+#define PACKETS	 (1U << SOURCE_VRRP | 1U << SOURCE_VRRP_IPV4 | 1U << SOURCE_ND | 1U << SOURCE_ARP)
+#define KERNEL	 (1U << SOURCE_NETLINK | 1U << SOURCE_KEEPER)
+#define MESSAGES (1U << SOURCE_GUARDIAN | 1U << SOURCE_CHANNEL)
 
 static int source_fd(enum source source)
 {
@@ -66,17 +67,17 @@ static int source_fd(enum source source)
 
 static int watch_everything(void)
 {
-	watch_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (watch_fd < 0)
+	engine.watch = epoll_create1(EPOLL_CLOEXEC);
+	if (engine.watch < 0)
 		return -errno;
 	for (enum source source = 0; source < SOURCES; source++) {
 		struct epoll_event event = {.events = EPOLLIN, .data.u32 = source};
 		bool is_open = source_fd(source) >= 0; /* a kernel may lack a family */
-		if (is_open && epoll_ctl(watch_fd, EPOLL_CTL_ADD, source_fd(source), &event) < 0)
+		if (is_open && epoll_ctl(engine.watch, EPOLL_CTL_ADD, source_fd(source), &event) < 0)
 			return -errno;
 	}
 	struct epoll_event none;
-	if (epoll_pwait2(watch_fd, &none, 1, &(struct timespec){0}, NULL) < 0)
+	if (epoll_pwait2(engine.watch, &none, 1, &(struct timespec){0}, NULL) < 0)
 		return -errno; /* a kernel before 5.11 */
 	return 0;
 }
@@ -94,11 +95,11 @@ struct schedule {
 
 static struct schedule schedule(void)
 {
-	struct schedule next = {
-	    .act = mono_min(mono_min(tell_at, engine.dump_at), engine.tickle_at), .takeover = MONO_NEVER};
+	struct schedule next = {.act = mono_min(mono_min(engine.tell_at, engine.dump_at), engine.tickle_at),
+	    .takeover = MONO_NEVER};
 	for (unsigned i = 0; i < engine.router_count; i++) {
-		next.act = mono_min(next.act, engine.due[i]);
-		next.takeover = mono_min(next.takeover, engine.takeover[i]);
+		next.act = mono_min(next.act, engine.times[i].due);
+		next.takeover = mono_min(next.takeover, engine.times[i].takeover);
 	}
 	next.rise = mono_min(mono_add(next.takeover, -RISE_US), next.act);
 	return next;
@@ -115,7 +116,7 @@ static struct schedule schedule(void)
 static int64_t breath_us(void)
 {
 	int64_t us = engine.flooded ? BREATH_US : engine.crowded ? CROWD_US : 0;
-	engine.flooded = false;
+	engine.flooded = engine.crowded = false;
 	return us;
 }
 
@@ -133,14 +134,14 @@ static uint32_t sleep_us(int64_t us)
 	struct epoll_event events[SOURCES];
 	us = us < 0 ? 0 : us > TURN_MAX_US ? TURN_MAX_US : us;
 	struct timespec wait = {.tv_sec = us / USEC_PER_SEC, .tv_nsec = us % USEC_PER_SEC * 1000};
-	int count = epoll_pwait2(watch_fd, events, SOURCES, &wait, NULL);
+	int count = epoll_pwait2(engine.watch, events, SOURCES, &wait, NULL);
 	uint32_t ready = 0;
 	for (int i = 0; i < count; i++) {
 		enum source source = events[i].data.u32;
 		ready |= UINT32_C(1) << source;
 		if (events[i].events & (EPOLLHUP | EPOLLERR) && source >= SOURCE_GUARDIAN)
-			epoll_ctl(
-			    watch_fd, EPOLL_CTL_DEL, source_fd(source), NULL); /* or we never sleep again */
+			epoll_ctl(engine.watch, EPOLL_CTL_DEL, source_fd(source),
+			    NULL); /* or we never sleep again */
 	}
 	return ready;
 }
@@ -150,9 +151,11 @@ static uint32_t await(const struct schedule *next)
 {
 	uint32_t ready = sleep_us(mono_sub(next->rise, mono_now()));
 	for (;;) {
-		struct mono now = mono_now();
-		if (ready || !mono_reached(now, next->rise) || mono_reached(now, next->act))
+		if (ready)
 			return ready;
+		struct mono now = mono_now();
+		if (!mono_reached(now, next->rise) || mono_reached(now, next->act))
+			return 0;
 		ready = sleep_us(0);
 	}
 }
@@ -160,14 +163,14 @@ static uint32_t await(const struct schedule *next)
 static void fire_timers(struct mono now)
 {
 	for (unsigned i = 0; i < engine.router_count; i++)
-		if (mono_reached(now, engine.due[i]))
+		if (mono_reached(now, engine.times[i].due))
 			router_timers(&engine, &engine.routers[i], now);
 }
 
 /* false: control has not been reached, its queue may be full for a moment. */
 static bool tell(void)
 {
-	transitions_tell();
+	transitions_tell(&engine);
 	if (engine.drain_changed) /* it looks every second anyway */
 		message_send(engine.guardian, &(struct message){.type = MESSAGE_CHANGED}, NULL);
 	engine.drain_changed = false;
@@ -183,20 +186,19 @@ static bool tell(void)
  */
 static void tell_later(struct mono now)
 {
-	bool news = engine.changed || transitions_pending();
-	if (news && mono_is_never(tell_at))
-		tell_at = mono_add(now, TELL_AFTER_US);
-	else if (mono_reached(now, tell_at))
-		tell_at = tell() ? MONO_NEVER : mono_add(now, TELL_AGAIN_US);
+	bool news = engine.changed || engine.transitions_pending;
+	if (news && mono_is_never(engine.tell_at))
+		engine.tell_at = mono_add(now, TELL_AFTER_US);
+	else if (mono_reached(now, engine.tell_at)) {
+		engine.tell_at = tell() ? MONO_NEVER : mono_add(now, TELL_AGAIN_US);
+		late_did(&engine, BOARD_LATE_LOG);
+	}
 }
 
-static void read_sources(uint32_t ready, struct mono now)
+static void read_packets(uint32_t ready, struct mono now)
 {
-	static struct mono last_packet;
-	bool packets = ready & (1 << SOURCE_VRRP | 1 << SOURCE_VRRP_IPV4 | 1 << SOURCE_ND | 1 << SOURCE_ARP);
-	engine.crowded = packets && mono_sub(now, last_packet) < 2 * CROWD_US;
-	if (packets)
-		last_packet = now;
+	engine.crowded = mono_sub(now, engine.last_packet) < 2 * CROWD_US;
+	engine.last_packet = now;
 	if (ready & 1 << SOURCE_VRRP)
 		packets_read(&engine, VRRP_IPV6, now);
 	if (ready & 1 << SOURCE_VRRP_IPV4)
@@ -205,7 +207,11 @@ static void read_sources(uint32_t ready, struct mono now)
 		announcements_read(&engine, now);
 	if (ready & 1 << SOURCE_ARP)
 		arp_read(&engine, now);
-	late_did(BOARD_LATE_RECEIVE);
+	late_did(&engine, BOARD_LATE_RECEIVE);
+}
+
+static void read_kernel(uint32_t ready, struct mono now)
+{
 	if (ready & 1 << SOURCE_NETLINK)
 		link_read(&engine, now);
 	if (ready & 1 << SOURCE_KEEPER)
@@ -213,12 +219,26 @@ static void read_sources(uint32_t ready, struct mono now)
 	link_dumped(&engine, now);
 	if (engine.resync || mono_reached(now, engine.dump_at))
 		order_dump(&engine);
-	late_did(BOARD_LATE_NETLINK);
+	late_did(&engine, BOARD_LATE_NETLINK);
+}
+
+static void read_messages(uint32_t ready, struct mono now)
+{
 	if (ready & 1 << SOURCE_GUARDIAN)
 		messages_from_guardian(&engine, now);
 	if (ready & 1 << SOURCE_CHANNEL)
 		messages_from_control(&engine, now);
-	late_did(BOARD_LATE_MESSAGES);
+	late_did(&engine, BOARD_LATE_MESSAGES);
+}
+
+static void read_sources(uint32_t ready, struct mono now)
+{
+	if (ready & PACKETS)
+		read_packets(ready, now);
+	if (ready & KERNEL || engine.dumping || engine.resync || mono_reached(now, engine.dump_at))
+		read_kernel(ready, now);
+	if (ready & MESSAGES)
+		read_messages(ready, now);
 }
 
 /*
@@ -246,16 +266,15 @@ static void turn(void)
 	board_heartbeat(engine.board, now);
 	if (mono_reached(now, next.act))
 		late_woke(&engine, next.act, now);
-	late_turn_begins(now);
+	late_turn_begins(&engine, now);
 	if (aborted)
 		engine_stop(&engine, now, "the watchdog of the service manager ends us");
 	read_sources(ready, now);
 	fire_timers(now);
 	engine_flush(&engine, now);
 	telling_turn(&engine, now);
-	late_did(BOARD_LATE_SEND);
+	late_did(&engine, BOARD_LATE_SEND);
 	tell_later(now);
-	late_did(BOARD_LATE_LOG);
 }
 
 static bool anything_left(void)
@@ -290,8 +309,8 @@ static void record_start(const struct punctuality *punctuality)
 static int open_everything(void)
 {
 	for (unsigned i = 0; i < ROUTERS_MAX; i++)
-		engine.due[i] = engine.takeover[i] = MONO_NEVER;
-	engine.dump_at = engine.tickle_at = MONO_NEVER;
+		engine.times[i].due = engine.times[i].takeover = MONO_NEVER;
+	engine.tell_at = engine.dump_at = engine.tickle_at = MONO_NEVER;
 	engine.guardian = FD_GUARDIAN;
 	engine.channel = FD_CHANNEL;
 	engine.keeper_ring = FD_KEEPER_RING;
@@ -323,7 +342,7 @@ int engine_main(void)
 		return EXIT_FAILURE;
 	}
 	claim_punctuality(&punctuality);
-	late_open();
+	late_open(&engine);
 	record_start(&punctuality);
 	drop_net_admin();
 	signal(SIGABRT, on_abort);

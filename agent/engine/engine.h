@@ -136,21 +136,28 @@ struct telling {
 	bool reported;
 };
 
+/* What each advert needs stands first: after a sleep of 10 ms each page of the memory that a turn touches
+ * costs up to a microsecond. */
 struct router {
 	bool used;
-	struct config_router config; /* a copy: a router that is stopping outlives its configuration */
-	struct vrrp vr;
-	struct link *link;
-	struct link_source source; /* where has_own_source(), see link.c */
-	struct address preferred;  /* among several that source might be; unspecified: none */
-	struct router_auth auth;
+	bool touched;	      /* is in engine.touched */
+	bool foreign;	      /* the last advert listed none of ours: the VRID is another group's, too */
+	bool mismatch;	      /* the last advert listed other addresses than ours, and that was logged */
+	bool has_connections; /* it has had the addresses, and clients may still think that it has */
+	bool stopped;	      /* nothing is left of it: free the slot */
+	bool kept;	      /* is in the configuration that is being taken over */
 	struct pending pending;
+	struct link *link;
+	struct vrrp vr;
+	struct router_auth auth;
+	struct config_router config;   /* a copy: a router that is stopping outlives its configuration */
+	struct link_source source;     /* where has_own_source(), see link.c */
+	struct address preferred;      /* among several that source might be; unspecified: none */
 	const struct clients *clients; /* who is connected to the holder; NULL: nobody */
 	struct telling telling;
-	uint64_t ended;	      /* connections that the keeper has ended, as far as they are counted */
-	uint32_t order;	      /* generation of the order that was not answered yet, 0: none */
-	uint32_t request;     /* vr.request that it carries */
-	bool has_connections; /* it has had the addresses, and clients may still think that it has */
+	uint64_t ended;	  /* connections that the keeper has ended, as far as they are counted */
+	uint32_t order;	  /* generation of the order that was not answered yet, 0: none */
+	uint32_t request; /* vr.request that it carries */
 	struct vrrp_found found[VRRP_ADDRESSES_MAX]; /* as the running dump says */
 	enum vrrp_health checks_health;		     /* as control says */
 	uint8_t checks_lowered;			     /* the same */
@@ -161,11 +168,6 @@ struct router {
 	struct mono takeover_from; /* decision of a takeover that has not announced yet, else MONO_NEVER */
 	int64_t takeover_steps_us[BOARD_STEPS]; /* of it, so far */
 	struct complaint complaints[COMPLAINTS];
-	bool foreign;  /* the last advert listed none of ours: the VRID is another group's, too */
-	bool mismatch; /* the last advert listed other addresses than ours, and that was logged */
-	bool touched;  /* is in engine.touched */
-	bool stopped;  /* nothing is left of it: free the slot */
-	bool kept;     /* is in the configuration that is being taken over */
 };
 
 struct configuration {
@@ -176,7 +178,16 @@ struct configuration {
 	bool may_adopt; /* false: what the last engine held was released */
 };
 
+/* What the last turn of the loop has done; see late.c. */
+struct turn {
+	struct mono from; /* of what is running now */
+	int64_t us[BOARD_LATES];
+	long faults; /* that had to read, ever */
+};
+
+/* What each turn needs stands first, as in struct router. */
 struct engine {
+	int watch; /* epoll */
 	int guardian;
 	int channel;
 	int vrrp_sockets[VRRP_FAMILIES]; /* below 0: the kernel does not know the family */
@@ -191,16 +202,12 @@ struct engine {
 	struct board *board;
 	const struct keeper_page *page;
 	struct configuration next; /* what is not in force yet; no config: nothing waits */
-	unsigned router_count;	   /* slots in use or free, below this one */
-	struct router routers[ROUTERS_MAX];
-	/* Of each router, as of the last flush, side by side because every turn looks at all of them. */
-	struct mono due[ROUTERS_MAX];
-	struct mono takeover[ROUTERS_MAX];
-	unsigned touched_count; /* routers to which something happened in this turn */
-	struct router *touched[ROUTERS_MAX];
-	unsigned link_count;
-	struct link links[LINKS_MAX];
 	const struct claim *claim; /* that a router is being told of, else NULL */
+	struct mono tell_at;	   /* when the log and control are told */
+	struct mono last_packet;
+	struct turn turn;
+	unsigned transitions_noted;   /* in this turn */
+	unsigned transitions_pending; /* for the log */
 	bool stopping;
 	bool changed;		 /* a transition since control was last told */
 	bool drain_changed;	 /* since the guardian was last told */
@@ -212,11 +219,22 @@ struct engine {
 	struct mono dump_at;	 /* when to ask again */
 	int64_t dump_again_us;	 /* the pause before that; grows while dumps fail */
 	struct complaint dump_complaint;
-	struct mono tickle_at; /* when the next client is told */
-	bool tickle_waited;    /* for something more urgent */
-	bool ring;	       /* there is something for the keeper */
-	bool crowded;	       /* packets follow close on each other */
-	bool flooded;	       /* more packets or messages than a turn reads */
+	struct mono tickle_at;	/* when the next client is told */
+	bool tickle_waited;	/* for something more urgent */
+	bool ring;		/* there is something for the keeper */
+	bool crowded;		/* packets follow close on each other */
+	bool flooded;		/* more packets or messages than a turn reads */
+	unsigned touched_count; /* routers to which something happened in this turn */
+	unsigned router_count;	/* slots in use or free, below this one */
+	unsigned link_count;
+	struct router *touched[ROUTERS_MAX];
+	/* Of each router, as of the last flush, side by side because every turn looks at all of them. */
+	struct {
+		struct mono due;
+		struct mono takeover;
+	} times[ROUTERS_MAX];
+	struct link links[LINKS_MAX];
+	struct router routers[ROUTERS_MAX];
 };
 
 /* engine.c: the loop. Returns the exit status of the process. */
@@ -320,9 +338,9 @@ void answers_read(struct engine *engine, struct mono now);
 
 /* late.c: what a turn does, and why the next one is late */
 /* Once all code and data have been touched. */
-void late_open(void);
-void late_turn_begins(struct mono now);
-void late_did(enum board_late what);
+void late_open(struct engine *engine);
+void late_turn_begins(struct engine *engine, struct mono now);
+void late_did(struct engine *engine, enum board_late what);
 void late_woke(struct engine *engine, struct mono deadline, struct mono now);
 
 /* packets.c: sockets. 0 or -errno. */
@@ -363,11 +381,11 @@ int packets_ask(struct engine *engine, const struct link *link, const struct add
 struct suppressed {
 	char text[64]; /* for the end of the line: how many were not logged, or "" */
 };
-/* Whether to log it now; at most `burst` times a minute. */
-bool complaint_due(
+/* Whether to log it now; at most `burst` times a minute. cold: see log.h. */
+__attribute__((cold)) bool complaint_due(
     struct complaint *complaint, unsigned burst, struct mono now, struct suppressed *suppressed);
-void complain_of_advert(const struct link *link, const struct router *router, struct mono now,
-    const struct address *source, enum advert_verdict verdict);
+__attribute__((cold)) void complain_of_advert(const struct link *link, const struct router *router,
+    struct mono now, const struct address *source, enum advert_verdict verdict);
 
 /* messages.c: what guardian and control say */
 /* Tries again whatever waits for a router to stop. */
@@ -393,8 +411,7 @@ void telling_turn(struct engine *engine, struct mono now);
 /* transition.c: noted while packets wait; then on the board; then in the log */
 void transition_note(struct engine *engine, struct router *router, const struct vrrp_effect *effect);
 void transitions_record(struct engine *engine);
-bool transitions_pending(void);
-void transitions_tell(void);
+void transitions_tell(struct engine *engine);
 
 /* record.c: the board */
 void record_router(struct engine *engine, const struct router *router);

@@ -77,8 +77,8 @@ static void settle(struct engine *engine, struct router *router)
 {
 	unsigned index = router_index(engine, router);
 	router->touched = false;
-	engine->due[index] = router_deadline(router);
-	engine->takeover[index] = router->vr.active_down;
+	engine->times[index].due = router_deadline(router);
+	engine->times[index].takeover = router->vr.active_down;
 	order_keep(engine, router);
 	order_end_connections(engine, router);
 	record_router(engine, router);

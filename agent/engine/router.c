@@ -213,7 +213,7 @@ void router_free(struct engine *engine, struct router *router)
 	order_clear(engine, index);
 	router_auth_wipe(&router->auth);
 	memset(router, 0, sizeof *router);
-	engine->due[index] = engine->takeover[index] = MONO_NEVER;
+	engine->times[index].due = engine->times[index].takeover = MONO_NEVER;
 	if (link->joined)
 		order_groups(engine, link, false);
 	engine->resync = true; /* its interface may be that of another link by another name */

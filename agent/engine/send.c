@@ -107,6 +107,7 @@ static void prepare_all(struct router *router, bool final_advert)
 
 void packets_send_adverts(struct engine *engine, struct mono now)
 {
+	bool any = false;
 	for (unsigned i = 0; i < engine->touched_count; i++) {
 		struct router *r = engine->touched[i];
 		if (!r->pending.advert)
@@ -118,8 +119,10 @@ void packets_send_adverts(struct engine *engine, struct mono now)
 		if (batch_of(r)->count + 1 + CONFIG_PEERS_MAX > NET_BATCH)
 			send_prepared(engine, now);
 		prepare_all(r, final_advert);
+		any = true;
 	}
-	send_prepared(engine, now);
+	if (any)
+		send_prepared(engine, now);
 }
 
 void packets_resign(struct engine *engine, struct router *router, struct mono now)

@@ -174,7 +174,7 @@ static struct mono next_act(const struct engine *engine)
 {
 	struct mono at = MONO_NEVER;
 	for (unsigned i = 0; i < engine->router_count; i++)
-		at = mono_min(at, mono_min(engine->due[i], engine->takeover[i]));
+		at = mono_min(at, mono_min(engine->times[i].due, engine->times[i].takeover));
 	return at;
 }
 

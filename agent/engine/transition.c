@@ -25,10 +25,7 @@ struct transition {
 	int64_t at_realtime_us;
 };
 
-static struct {
-	struct transition items[NOTED_MAX];
-	unsigned count;
-} noted;
+static struct transition noted[NOTED_MAX]; /* engine.transitions_noted of them */
 
 struct line {
 	enum vrrp_state from, to;
@@ -37,10 +34,7 @@ struct line {
 	char text[BOARD_REASON_MAX + 64]; /* the reason, and how many lines were suppressed */
 };
 
-static struct {
-	struct line lines[NOTED_MAX];
-	unsigned count;
-} pending;
+static struct line pending[NOTED_MAX]; /* engine.transitions_pending of them */
 
 /* A duration as people read it: "310ms", "9.8ms". */
 static void us_text(int64_t us, char text[static 32])
@@ -133,15 +127,16 @@ static const char *state_title(enum vrrp_state state)
 	return titles[state];
 }
 
-static void write_line(struct router *router, const struct vrrp_effect *effect, const char *reason)
+static void write_line(
+    struct engine *engine, struct router *router, const struct vrrp_effect *effect, const char *reason)
 {
 	struct suppressed suppressed;
 	if (!complaint_due(
 		&router->complaints[COMPLAINT_TRANSITION], CHANGES_LOGGED, mono_now(), &suppressed))
 		return;
-	if (pending.count == NOTED_MAX)
-		transitions_tell();
-	struct line *line = &pending.lines[pending.count++];
+	if (engine->transitions_pending == NOTED_MAX)
+		transitions_tell(engine);
+	struct line *line = &pending[engine->transitions_pending++];
 	*line = (struct line){.from = effect->from, .to = effect->to, .reason = effect->reason};
 	memcpy(line->router, router->config.name, sizeof line->router);
 	snprintf(line->text, sizeof line->text, "%s%s", reason, suppressed.text);
@@ -149,9 +144,9 @@ static void write_line(struct router *router, const struct vrrp_effect *effect, 
 
 void transition_note(struct engine *engine, struct router *router, const struct vrrp_effect *effect)
 {
-	if (noted.count == NOTED_MAX)
+	if (engine->transitions_noted == NOTED_MAX)
 		transitions_record(engine);
-	noted.items[noted.count++] = (struct transition){
+	noted[engine->transitions_noted++] = (struct transition){
 	    .router = router,
 	    .effect = *effect,
 	    .peer = router->vr.active_address,
@@ -165,8 +160,8 @@ void transition_note(struct engine *engine, struct router *router, const struct 
 
 void transitions_record(struct engine *engine)
 {
-	for (unsigned i = 0; i < noted.count; i++) {
-		const struct transition *transition = &noted.items[i];
+	for (unsigned i = 0; i < engine->transitions_noted; i++) {
+		const struct transition *transition = &noted[i];
 		const struct vrrp_effect *effect = &transition->effect;
 		struct router *router = transition->router;
 		struct board_event event = {
@@ -182,14 +177,9 @@ void transitions_record(struct engine *engine)
 		reason_text(transition, event.reason_text, sizeof event.reason_text);
 		bool adopted = effect->from == VRRP_INITIALIZE && effect->to == VRRP_ACTIVE;
 		record_transition(engine, router, &event, !adopted);
-		write_line(router, effect, event.reason_text);
+		write_line(engine, router, effect, event.reason_text);
 	}
-	noted.count = 0;
-}
-
-bool transitions_pending(void)
-{
-	return pending.count > 0;
+	engine->transitions_noted = 0;
 }
 
 /* Of the journal's catalog, init/vipd.catalog: what a transition for this reason means. They never change. */
@@ -217,10 +207,10 @@ static const char *const message_ids[VRRP_REASONS] = {
     [VRRP_REASON_REMOVED] = "095afbc54e5fa5bde9ed0462eb31873b",
 };
 
-void transitions_tell(void)
+void transitions_tell(struct engine *engine)
 {
-	for (unsigned i = 0; i < pending.count; i++) {
-		const struct line *line = &pending.lines[i];
+	for (unsigned i = 0; i < engine->transitions_pending; i++) {
+		const struct line *line = &pending[i];
 		struct log_fields fields = {.router = line->router,
 		    .state = vrrp_state_name(line->to),
 		    .reason = vrrp_reason_name(line->reason),
@@ -229,5 +219,5 @@ void transitions_tell(void)
 		    "state change %s -> %s, reason: %s", state_title(line->from), state_title(line->to),
 		    line->text);
 	}
-	pending.count = 0;
+	engine->transitions_pending = 0;
 }

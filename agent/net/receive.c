@@ -20,30 +20,33 @@ union control {
 		  CMSG_SPACE(sizeof(struct timespec))];
 };
 
+/* Most of the time one packet comes after a long sleep: all that it needs is on few pages of the memory. */
 static struct {
-	uint8_t bytes[BATCH][ADVERT_SIZE_MAX + 1]; /* one more: a longer packet must not look right; an IPv4
-						      header and its advert are shorter */
-	union {
-		struct sockaddr any;
-		struct sockaddr_in6 in6;
-		struct sockaddr_in in4;
-		struct sockaddr_ll link;
-	} from[BATCH];
-	union control control[BATCH];
-	struct iovec part[BATCH];
-	struct mmsghdr headers[BATCH];
 	unsigned armed; /* headers that are ready to be used */
+	struct mmsghdr headers[BATCH];
+	struct {
+		struct iovec part;
+		union {
+			struct sockaddr any;
+			struct sockaddr_in6 in6;
+			struct sockaddr_in in4;
+			struct sockaddr_ll link;
+		} from;
+		union control control;
+		uint8_t bytes[ADVERT_SIZE_MAX + 1]; /* one more: a longer packet must not look right; an IPv4
+						       header and its advert are shorter */
+	} packets[BATCH];
 } in;
 
 static void arm(unsigned i)
 {
-	in.part[i] = (struct iovec){in.bytes[i], sizeof in.bytes[i]};
-	in.headers[i].msg_hdr = (struct msghdr){.msg_name = &in.from[i],
-	    .msg_namelen = sizeof in.from[i],
-	    .msg_iov = &in.part[i],
+	in.packets[i].part = (struct iovec){in.packets[i].bytes, sizeof in.packets[i].bytes};
+	in.headers[i].msg_hdr = (struct msghdr){.msg_name = &in.packets[i].from,
+	    .msg_namelen = sizeof in.packets[i].from,
+	    .msg_iov = &in.packets[i].part,
 	    .msg_iovlen = 1,
-	    .msg_control = in.control[i].room,
-	    .msg_controllen = sizeof in.control[i].room};
+	    .msg_control = in.packets[i].control.room,
+	    .msg_controllen = sizeof in.packets[i].control.room};
 }
 
 static void read_ipv6(const struct cmsghdr *c, struct net_incoming *packet)
@@ -100,11 +103,11 @@ static void skip_header(struct net_incoming *packet)
 
 static void take(unsigned i, net_taker *taker, void *context)
 {
-	struct net_incoming packet = {.bytes = in.bytes[i], .size = in.headers[i].msg_len};
-	const struct sockaddr *from = &in.from[i].any;
+	struct net_incoming packet = {.bytes = in.packets[i].bytes, .size = in.headers[i].msg_len};
+	const struct sockaddr *from = &in.packets[i].from.any;
 	read_control(&in.headers[i].msg_hdr, &packet);
 	if (from->sa_family == AF_PACKET)
-		packet.ifindex = (unsigned)in.from[i].link.sll_ifindex;
+		packet.ifindex = (unsigned)in.packets[i].from.link.sll_ifindex;
 	else if (address_of_sockaddr(from, &packet.envelope.source) && from->sa_family == AF_INET)
 		skip_header(&packet);
 	taker(context, &packet);

@@ -199,12 +199,6 @@ struct board_event {
 		struct type value;                                                                           \
 	}
 
-/* The last packets of one kind; the next one goes to slots[count % FLIGHT_RING]. */
-struct board_flight {
-	uint64_t count;
-	BOARD_RECORD(flight_packet) slots[FLIGHT_RING];
-};
-
 struct board {
 	uint32_t layout;	      /* vipd_layout of the guardian */
 	struct mono created;	      /* with the guardian */
@@ -213,6 +207,8 @@ struct board {
 	_Atomic uint32_t link_count;
 	_Atomic uint64_t
 	    event_count; /* events ever; the last one is in events[(event_count - 1) % BOARD_EVENTS_MAX] */
+	uint64_t flight_count;		      /* packets ever */
+	uint64_t flight_counts[FLIGHT_KINDS]; /* of each kind; see flight */
 	BOARD_RECORD(board_engine) engine;
 	BOARD_RECORD(board_router) routers[BOARD_ROUTERS_MAX];
 	BOARD_RECORD(board_link) links[BOARD_LINKS_MAX];
@@ -224,8 +220,8 @@ struct board {
 	_Atomic uint32_t order_count; /* orders ever */
 	_Atomic uint32_t dump_wanted; /* changes when the engine wants a dump */
 	BOARD_RECORD(board_event) events[BOARD_EVENTS_MAX];
-	uint64_t flight_count; /* packets ever */
-	struct board_flight flight[FLIGHT_KINDS];
+	/* The last packets of each kind; the next one goes to [count % FLIGHT_RING]. */
+	BOARD_RECORD(flight_packet) flight[FLIGHT_KINDS][FLIGHT_RING];
 };
 
 /*

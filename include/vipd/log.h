@@ -32,8 +32,9 @@ void log_open_brief(const char *process);
 size_t log_journal_message(
     char *message, size_t size, enum log_level level, const struct log_fields *fields, const char *text);
 
-__attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
-__attribute__((format(printf, 3, 4))) void log_event(
+/* cold: the compiler keeps what leads to a line away from the code that runs all the time. */
+__attribute__((cold, format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
+__attribute__((cold, format(printf, 3, 4))) void log_event(
     enum log_level level, const struct log_fields *fields, const char *format, ...);
 
 /* About a virtual router: the line begins with its name. */
