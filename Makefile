@@ -110,6 +110,7 @@ unit_group    := $(addprefix agent/control/group/,group.c say.c hear.c history.c
 		 $(addprefix agent/board/,board.c layout.c) $(addprefix agent/base/,duration.c log.c) $(addprefix agent/core/,names.c timing.c)
 unit_history  := $(unit_group)
 unit_timeline := agent/control/group/timeline.c agent/core/names.c
+unit_witness  := agent/control/group/witness.c $(unit_timeline) $(unit_roster)
 unit_roster_next := $(unit_roster)
 unit_health_router := $(unit_health)
 unit_certificate := agent/control/checks/certificate.c

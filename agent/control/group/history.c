@@ -225,7 +225,8 @@ void history_configure(struct group *group)
 		if (router)
 			memcpy(holding->router, router->name, sizeof holding->router);
 		else if (!holding->self)
-			changed(group, timeline_lose(timeline, &holding->id, &holding->address, now, now));
+			changed(group, timeline_lose(timeline, &holding->id, &holding->address, holding->node,
+					   now, now));
 	}
 }
 

@@ -11,15 +11,23 @@
 
 static const struct timeline_why not_seen = {.word = TIMELINE_NOT_SEEN};
 
-/* The one that is not over, else the last. This node is the same whatever its address is. */
-static struct holding *find(
-    struct timeline *timeline, const struct router_id *id, const struct address *address, bool self)
+/* Two servers by one address, which is a fault, are told apart; who sends no hello has no name. */
+static bool is_of(const struct holding *holding, const struct address *address, const char *node)
+{
+	return address_equal(&holding->address, address) &&
+	       (!node[0] || !holding->node[0] || strcmp(holding->node, node) == 0);
+}
+
+/* The one that is not over, else the last. node: "": whoever has the address. This node is the same whatever
+ * its address is. */
+static struct holding *find(struct timeline *timeline, const struct router_id *id,
+    const struct address *address, const char *node, bool self)
 {
 	struct holding *found = NULL;
 	for (unsigned i = timeline->count; i > 0; i--) {
 		struct holding *holding = &timeline->holdings[i - 1];
 		if (router_id_equal(&holding->id, id) && holding->self == self &&
-		    (self || address_equal(&holding->address, address)) && (!found || !holding->over))
+		    (self || is_of(holding, address, node)) && (!found || !holding->over))
 			found = holding;
 	}
 	return found;
@@ -203,7 +211,7 @@ static struct mono left(
 
 bool timeline_take(struct timeline *timeline, const struct timeline_state *state, struct mono now)
 {
-	struct holding *holding = find(timeline, state->id, state->address, state->self);
+	struct holding *holding = find(timeline, state->id, state->address, state->node, state->self);
 	bool holds = holding && !holding->over;
 	if (!state->active) {
 		if (holding && holding->over)
@@ -233,9 +241,9 @@ bool timeline_take(struct timeline *timeline, const struct timeline_state *state
 }
 
 struct mono timeline_held_until(
-    struct timeline *timeline, const struct router_id *id, const struct address *address)
+    struct timeline *timeline, const struct router_id *id, const struct address *address, const char *node)
 {
-	const struct holding *holding = find(timeline, id, address, false);
+	const struct holding *holding = find(timeline, id, address, node, false);
 	return !holding ? (struct mono){0} : holding->over ? holding->until : MONO_NEVER;
 }
 
@@ -246,10 +254,10 @@ void timeline_move(struct timeline *timeline, struct holding *holding, const str
 }
 
 bool timeline_lose(struct timeline *timeline, const struct router_id *id, const struct address *address,
-    struct mono heard, struct mono now)
+    const char *node, struct mono heard, struct mono now)
 {
 	static const struct timeline_why lost = {.word = TIMELINE_LOST};
-	struct holding *holding = find(timeline, id, address, false);
+	struct holding *holding = find(timeline, id, address, node, false);
 	if (!holding || holding->over)
 		return false;
 	end(timeline, holding, succeeded(timeline, holding, heard, heard), &lost, now);

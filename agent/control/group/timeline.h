@@ -72,13 +72,14 @@ struct timeline_state {
 /* Takes in what a router says of itself. Returns whether that is news. */
 bool timeline_take(struct timeline *timeline, const struct timeline_state *state, struct mono now);
 
-/* Nothing is heard any more of the router at that address; `heard`: when it was, last. */
+/* Nothing is heard any more of the server of that name, "": of whatever name, at that address; `heard`: when
+ * it was, last. */
 bool timeline_lose(struct timeline *timeline, const struct router_id *id, const struct address *address,
-    struct mono heard, struct mono now);
+    const char *node, struct mono heard, struct mono now);
 
 /* Until when the router at that address was Active, last. MONO_NEVER: it still is; 0: it never was. */
 struct mono timeline_held_until(
-    struct timeline *timeline, const struct router_id *id, const struct address *address);
+    struct timeline *timeline, const struct router_id *id, const struct address *address, const char *node);
 
 /* The router speaks from another address now, and goes on. */
 void timeline_move(struct timeline *timeline, struct holding *holding, const struct address *address);

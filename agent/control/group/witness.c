@@ -30,13 +30,16 @@ static bool follow(
 	for (unsigned i = 0; i < witness->timeline->count; i++) {
 		struct holding *holding = &witness->timeline->holdings[i];
 		const struct roster_member *former = roster_find(witness->roster, &holding->address);
+		bool is_another = former && former->presence == ROSTER_HERE &&
+				  strcmp(former->hello.node, hello->node) == 0 &&
+				  memcmp(former->hello.boot, hello->boot, sizeof hello->boot) != 0;
 		if (holding->over || holding->self || !router_id_equal(&holding->id, witness->id) ||
 		    strcmp(holding->node, hello->node) != 0 || address_equal(&holding->address, source) ||
-		    (former && former->presence == ROSTER_HERE &&
-			memcmp(former->hello.boot, hello->boot, sizeof hello->boot) != 0))
+		    is_another)
 			continue;
-		if (mono_is_never(timeline_held_until(witness->timeline, witness->id, source)))
-			timeline_lose(witness->timeline, witness->id, &holding->address, holding->heard, now);
+		if (mono_is_never(timeline_held_until(witness->timeline, witness->id, source, hello->node)))
+			timeline_lose(witness->timeline, witness->id, &holding->address, holding->node,
+			    holding->heard, now);
 		else
 			timeline_move(witness->timeline, holding, source);
 		news = true;
@@ -63,7 +66,7 @@ bool witness_hear(const struct witness *witness, const struct address *source, c
 bool witness_lose(const struct witness *witness, const struct address *source, struct mono now)
 {
 	const struct roster_member *member = roster_find(witness->roster, source);
-	return timeline_lose(witness->timeline, witness->id, source, member ? member->heard : now, now);
+	return timeline_lose(witness->timeline, witness->id, source, "", member ? member->heard : now, now);
 }
 
 /* ---- who sends no hello ---- */
@@ -72,7 +75,7 @@ bool witness_lose(const struct witness *witness, const struct address *source, s
 static bool take_stranger(const struct witness *witness, const struct address *active, struct mono now)
 {
 	const struct roster *roster = witness->roster;
-	struct mono held = timeline_held_until(witness->timeline, witness->id, active);
+	struct mono held = timeline_held_until(witness->timeline, witness->id, active, "");
 	struct timeline_state state = {.id = witness->id,
 	    .router = witness->router,
 	    .address = active,
@@ -120,7 +123,7 @@ static bool end_silent(const struct witness *witness, const struct address *acti
 		if (!holding->over && !holding->self && router_id_equal(&holding->id, witness->id) &&
 		    !may_hold(witness, holding, active, now))
 			news |= timeline_lose(witness->timeline, witness->id, &holding->address,
-			    is_remembered(witness, holding) ? away : now, now);
+			    holding->node, is_remembered(witness, holding) ? away : now, now);
 	}
 	return news;
 }
