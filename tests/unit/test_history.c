@@ -59,15 +59,24 @@ static void hear(unsigned n, const char *active, unsigned seconds)
 	}
 }
 
+static void count_news(void *context)
+{
+	++*(unsigned *)context;
+}
+
 /* The one with the old address is not heard any more; the new one is heard at once. */
 static void another_address(void **state)
 {
+	unsigned news = 0;
 	(void)state;
 	begin();
+	nodes[1].group->on_news = count_news;
+	nodes[1].group->news_context = &news;
 	engine_says(0, own_address, address_of("fe80::99"));
 	self = &nodes[0];
 	part_group.changed(self->group);
 	run_for(0.5);
+	assert_int_equal(news, 2); /* it has joined */
 	expect(1, "n0 6- no_advert");
 	run_for(10);
 	expect(1, "n0 6- no_advert");
@@ -199,11 +208,6 @@ static void vipd_was_killed(void **state)
 	run_for(2);
 	expect(1, "n1 5-10 no_advert/started, n2 10.3- no_advert");
 	close(FD_TIMELINE);
-}
-
-static void count_news(void *context)
-{
-	++*(unsigned *)context;
 }
 
 /* One that sends no hello: it is not Active all the time because it was heard long ago. */
