@@ -14,11 +14,9 @@
 #define BATCH	16
 #define BATCHES 16 /* a call */
 
-union control {
-	struct cmsghdr header;
-	char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +
-		  CMSG_SPACE(sizeof(struct timespec))];
-};
+#define CONTROL_SIZE                                                                                         \
+	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +                                  \
+	    CMSG_SPACE(sizeof(struct timespec)))
 
 /* Most of the time one packet comes after a long sleep: all that it needs is on few pages of the memory. */
 static struct {
@@ -32,7 +30,7 @@ static struct {
 			struct sockaddr_in in4;
 			struct sockaddr_ll link;
 		} from;
-		union control control;
+		_Alignas(struct cmsghdr) char control[CONTROL_SIZE];
 		uint8_t bytes[ADVERT_SIZE_MAX + 1]; /* one more: a longer packet must not look right; an IPv4
 						       header and its advert are shorter */
 	} packets[BATCH];
@@ -45,8 +43,8 @@ static void arm(unsigned i)
 	    .msg_namelen = sizeof in.packets[i].from,
 	    .msg_iov = &in.packets[i].part,
 	    .msg_iovlen = 1,
-	    .msg_control = in.packets[i].control.room,
-	    .msg_controllen = sizeof in.packets[i].control.room};
+	    .msg_control = in.packets[i].control,
+	    .msg_controllen = sizeof in.packets[i].control};
 }
 
 static void read_ipv6(const struct cmsghdr *c, struct net_incoming *packet)
