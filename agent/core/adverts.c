@@ -67,16 +67,16 @@ void vr_shorten_active_down(struct vrrp *vr, struct mono now)
 static bool is_from_loser(const struct vrrp *vr, struct mono now, const struct vrrp_event *event)
 {
 	uint8_t priority = event->advert.priority;
-	int order = address_compare(&event->advert.source, &vr->active_address);
+	const struct address *source = &event->advert.source;
 	if (priority == VRRP_PRIORITY_RESIGN)
 		return false;
 	if (vr->handover == VRRP_INHERITING)
 		return !vr_is_superior(vr, event);
-	if (!vr->heard || order == 0)
+	if (!vr->heard || address_equal(source, &vr->active_address))
 		return false;
 	if (mono_sub(now, vr->heard_at) > vrrp_alive_limit(vr_active_adver_interval(vr)))
 		return false;
-	return priority < vr->active_priority || (priority == vr->active_priority && order < 0);
+	return vrrp_is_better(vr->active_priority, &vr->active_address, priority, source);
 }
 
 static void advert_in_backup(struct vrrp *vr, struct mono now, const struct vrrp_event *event)
