@@ -103,6 +103,22 @@ static void test_foreign_holder(void **state)
 	assert_int_equal(vr.conflict, VRRP_CONFLICT_NONE);
 }
 
+/* Two at once are answered with the same advert; nothing is owed to the second. */
+static void test_two_rivals_at_once(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	hear(0, 100);
+	until(3005 * MS);
+	hear(1, 100);
+	until(3999 * MS);
+	told[0] = '\0';
+	until(5000 * MS);
+	const char *announce = strstr(told, "> announce\n"); /* the last of five */
+	assert_non_null(announce);
+	assert_null(strstr(announce + 1, "> announce\n"));
+}
+
 static void test_other_claims(void **state)
 {
 	(void)state;
@@ -177,6 +193,7 @@ int main(void)
 	    cmocka_unit_test(test_questions),
 	    cmocka_unit_test(test_wait_for_a_foreign_holder),
 	    cmocka_unit_test(test_foreign_holder),
+	    cmocka_unit_test(test_two_rivals_at_once),
 	    cmocka_unit_test(test_other_claims),
 	    cmocka_unit_test(test_rival_that_does_not_hear),
 	    cmocka_unit_test(test_an_equal_source_is_the_cause),
