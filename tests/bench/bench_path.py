@@ -46,7 +46,7 @@ def main(runs):
     with Trials() as trials:
         for interval_ms in report.asked("INTERVALS", [10, 100]):
             for number in range(1, (runs or RUNS) + 1):
-                for make in report.MAKES:
+                for make in report.asked("MAKES", report.MAKES):
                     row = {"interval_ms": interval_ms, "make": make, "run": number}
                     try:
                         row.update(trial(trials, interval_ms, make))
