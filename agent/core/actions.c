@@ -47,7 +47,7 @@ void vr_transition(
 	vr->reason = reason;
 	vr->kept = vr->kept && to != VRRP_INITIALIZE;
 	vr->adver = vr->active_down = vr->retry = vr->confirm_by = vr->answer = MONO_NEVER;
-	vr->active_down_short = false;
+	vr->active_down_short = vr->active_down_again = false;
 	vr_conflict_schedule(vr, vr->seen);
 }
 
@@ -56,7 +56,7 @@ void vr_set_active_down(struct vrrp *vr, struct mono at, enum vrrp_reason meanin
 	vr->active_down = vr_may_stay(vr) ? at : MONO_NEVER;
 	vr->down_reason = meaning;
 	vr->down_detail = detail;
-	vr->active_down_short = false;
+	vr->active_down_short = vr->active_down_again = false;
 }
 
 /* 6.4.1: set the Active_Down_Timer to Active_Down_Interval, transition to Backup. */

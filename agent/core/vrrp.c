@@ -16,8 +16,26 @@
  * the group has had an Active nothing like that delays a take-over: a killed vipd's kernel answers for the
  * address until its lease ends.
  */
+/*
+ * Design: a Backup that has slept for longer than an interval does not know what it missed: its machine was
+ * frozen, or its link was down. An Active that lives is heard within another one. Once, or who always sleeps
+ * would never take over.
+ */
+static bool must_listen(struct vrrp *vr, struct mono now)
+{
+	int64_t interval_us = vr_active_adver_interval(vr);
+	if (vr->active_down_again || mono_sub(now, vr->active_down) <= interval_us)
+		return false;
+	vr_set_active_down(
+	    vr, mono_add(now, interval_us + vr_skew_time(vr)), vr->down_reason, vr->down_detail);
+	vr->active_down_again = true;
+	return true;
+}
+
 static void take_over(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 {
+	if (must_listen(vr, now))
+		return;
 	if (vr->conflict == VRRP_CONFLICT_ADDRESS && !vr->met && vr->params.wait_if_occupied) {
 		vr_set_active_down(vr, mono_add(now, vr_active_down_interval(vr)), VRRP_REASON_NO_ADVERT, 0);
 		return;

@@ -265,6 +265,7 @@ struct vrrp {
 	    preempt_after;	/* until then lower priorities are accepted; in the past: preempt at once */
 	int64_t stay_us;	/* see VRRP_EVENT_STOP */
 	unsigned announced;	/* of VRRP_ANNOUNCEMENTS */
+	bool active_down_again; /* the timer was set once more by a Backup that had slept */
 	bool active_down_short; /* the timer is at Skew_Time because the Active is of a worse grade */
 	enum vrrp_reason down_reason; /* what it will mean when Active_Down_Timer fires: for people */
 	int64_t down_detail;

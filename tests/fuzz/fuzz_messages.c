@@ -70,7 +70,7 @@ static void turn(void)
 	keeper_dump(&keeper);
 	for (unsigned i = 0; i < engine.router_count; i++)
 		if (engine.routers[i].used &&
-		    mono_sub(engine.due[i], router_deadline(&engine.routers[i])) != 0)
+		    mono_sub(engine.times[i].due, router_deadline(&engine.routers[i])) != 0)
 			abort(); /* somebody changed a timer and did not touch the router */
 	if (world.told_count)
 		link_read(&engine, world.now);

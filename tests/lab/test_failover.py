@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The holder goes, in every way there is; the right server takes over, and the clients of both families go on."""
 
+import os
 import signal
 import time
 
@@ -96,6 +97,20 @@ def test_a_planned_move_loses_no_request(lab, nodes, probe, how):
     lab.wait_holder(nodes[0])
     requests = probe.mark()["requests"]
     assert requests["ok"] > 0 and requests["lost"] == 0, requests
+
+
+def test_a_backup_that_slept_listens_before_it_takes_over(lab, nodes):
+    """As on a machine that was frozen: it heard nothing, and nothing waits to be read."""
+    engine = nodes[1].vipd_pids()["engine"]
+    before = nodes[1].router()["counters"]["transitions"]
+    os.kill(engine, signal.SIGSTOP)
+    lab.partition(nodes[1])
+    adverts_pass(nodes[0], 10)
+    nodes[1].plug()
+    os.kill(engine, signal.SIGCONT)
+    heard = nodes[1].router()["counters"]["adverts_received"]
+    wait_for("it hears the holder", lambda: nodes[1].router()["counters"]["adverts_received"], lambda count: count > heard + 5)
+    assert nodes[1].router()["counters"]["transitions"] == before
 
 
 def test_drained_server_does_not_come_back_by_itself(lab, nodes, probe):

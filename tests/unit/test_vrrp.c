@@ -308,6 +308,37 @@ static void test_late_engine(void **state)
 	       "> active -> backup: late\n");
 }
 
+/* A Backup that slept past its timer by more than an interval, here of 200 ms, hears what it missed, if there
+ * was anything; once. */
+static void test_late_backup(void **state)
+{
+	(void)state;
+	begin(&plain);
+	hear_at_interval(9, 200, 200 * MS); /* due at 682.812 ms */
+	now.us = 882 * MS;
+	event("timer", VRRP_EVENT_TIMER);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+	begin(&plain);
+	hear_at_interval(9, 200, 200 * MS);
+	now.us = 900 * MS;
+	event("timer", VRRP_EVENT_TIMER);
+	assert_int_equal(vr.state, VRRP_BACKUP);
+	assert_int_equal(due(), 1100 * MS + 82812);
+	now.us = 1900 * MS;
+	event("timer", VRRP_EVENT_TIMER);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+	begin(&plain);
+	hear(9, 200);
+	now.us = 900 * MS;
+	event("timer", VRRP_EVENT_TIMER);
+	now.us = 950 * MS;
+	hear(9, 200);
+	assert_int_equal(due(), 950 * MS + 341406);
+	now.us = 2000 * MS; /* it has heard the Active since, so it listens anew */
+	event("timer", VRRP_EVENT_TIMER);
+	assert_int_equal(vr.state, VRRP_BACKUP);
+}
+
 /* A forged advert with the longest interval silences a Backup for ten of its own Active_Down_Intervals. */
 static void test_learned_interval_is_bounded(void **state)
 {
@@ -378,6 +409,7 @@ int main(void)
 	    cmocka_unit_test(test_final_advert_is_ignored),
 	    cmocka_unit_test(test_losers_are_ignored),
 	    cmocka_unit_test(test_late_engine),
+	    cmocka_unit_test(test_late_backup),
 	    cmocka_unit_test(test_learned_interval_is_bounded),
 	    cmocka_unit_test(test_longer_interval),
 	    cmocka_unit_test(test_reconfiguration),
