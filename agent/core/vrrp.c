@@ -12,26 +12,25 @@
 #include <string.h>
 
 /*
- * Design: at the start an address that a foreign holder uses can be left to it (on_conflict = "wait"). Once
- * the group has had an Active nothing like that delays a take-over: a killed vipd's kernel answers for the
- * address until its lease ends.
- */
-/*
  * Design: a Backup that has slept for longer than an interval does not know what it missed: its machine was
- * frozen, or its link was down. An Active that lives is heard within another one. Once, or who always sleeps
- * would never take over.
+ * frozen, or its link was down. It knows no more than one that starts, so it waits as one (6.4.1). Once, or
+ * who always sleeps would never take over.
  */
 static bool must_listen(struct vrrp *vr, struct mono now)
 {
-	int64_t interval_us = vr_active_adver_interval(vr);
-	if (vr->active_down_again || mono_sub(now, vr->active_down) <= interval_us)
+	int64_t slept_us = mono_sub(now, vr->active_down);
+	if (vr->active_down_again || slept_us <= vr_active_adver_interval(vr))
 		return false;
-	vr_set_active_down(
-	    vr, mono_add(now, interval_us + vr_skew_time(vr)), vr->down_reason, vr->down_detail);
+	vr_set_active_down(vr, mono_add(now, vr_active_down_interval(vr)), vr->down_reason, vr->down_detail);
 	vr->active_down_again = true;
 	return true;
 }
 
+/*
+ * Design: at the start an address that a foreign holder uses can be left to it (on_conflict = "wait"). Once
+ * the group has had an Active nothing like that delays a take-over: a killed vipd's kernel answers for the
+ * address until its lease ends.
+ */
 static void take_over(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 {
 	if (must_listen(vr, now))

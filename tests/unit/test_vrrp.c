@@ -323,7 +323,7 @@ static void test_late_backup(void **state)
 	now.us = 900 * MS;
 	event("timer", VRRP_EVENT_TIMER);
 	assert_int_equal(vr.state, VRRP_BACKUP);
-	assert_int_equal(due(), 1100 * MS + 82812);
+	assert_int_equal(due(), 900 * MS + 682812);
 	now.us = 1900 * MS;
 	event("timer", VRRP_EVENT_TIMER);
 	assert_int_equal(vr.state, VRRP_ACTIVE);
