@@ -36,6 +36,7 @@ override LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANITIZE)
 room = $(wildcard agent/$(1)/*.c agent/$(1)/*/*.c)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
+# What runs with each advert stands together: after a sleep each page of code costs.
 VIPD    := agent/vipd.c $(foreach r,base core wire net board engine config kernel sandbox keeper guardian,$(call room,$(r)))
 CONTROL := $(foreach r,base board status control,$(call room,$(r))) agent/config/names.c agent/core/names.c agent/core/timing.c \
 	   $(addprefix agent/wire/,advert.c auth.c checksum.c connections.c diag.c frame.c hello.c names.c trailer.c)

@@ -16,10 +16,6 @@ with open(os.path.join(ROOT, "docs", "api.md")) as text:
     [DOCUMENTED] = json.loads(re.search(r"## Timeline\n\n```json\n(.*?)```", text.read(), re.DOTALL)[1])["holdings"]
 
 
-def timeline(node):
-    return json.loads(node.http("GET", "/v1/timeline")[1])["holdings"]
-
-
 def moment(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
@@ -28,7 +24,7 @@ def tells(node, begin, *moves):
     """Waits until the node knows of these holdings, one after the other: (node, why it ended). Returns them. Those that had ended
     before `begin` do not count: in a partition of a test before, somebody may have held it meanwhile."""
     def found():
-        holdings = [holding for holding in timeline(node) if not holding["until"] or moment(holding["until"]) >= begin]
+        holdings = [holding for holding in node.holdings() if not holding["until"] or moment(holding["until"]) >= begin]
         for i in range(len(holdings)):
             part = holdings[i:i + len(moves)]
             if [(h["node"], h["end_code"]) for h in part] == list(moves):
@@ -118,7 +114,7 @@ def test_a_server_that_has_another_address_now_is_no_second_holder(lab, nodes):
         second.reconfigure(router={"source": "fe80::99"})
         third.vipd_start()
         wait_for("the third hears both", third.group, lambda seen: seen == (3, 1))
-        held = [holding["address"] for holding in timeline(third) if not holding["until"]]
+        held = [holding["address"] for holding in third.holdings() if not holding["until"]]
         assert len(held) == 1 and held != [second.link_local], held
     finally:
         ip_batch(second.name, ["addr del fe80::99/64 dev eth0"])
@@ -127,16 +123,13 @@ def test_a_server_that_has_another_address_now_is_no_second_holder(lab, nodes):
 def test_nobody_goes_on_in_a_router_that_is_no_longer_configured(nodes):
     first, second, third = nodes
 
-    def holders():
-        return [holding["node"] for holding in timeline(third) if holding["until"] is None]
-    wait_for("the first one is known to hold it", holders, lambda names: names == [first.name])
     third.reconfigure(router={"vrid": 101, "addresses": ["2001:db8:79fb::101"]})
-    assert first.name not in holders()  # from the moment when the new configuration is in force
+    assert first.name not in third.told_holders()  # from the moment when the new configuration is in force
     # The holder itself is told to have it no more: that is what it remembers, and what the others hear at once.
     first.reconfigure(router={"vrid": 101, "addresses": ["2001:db8:79fb::101"]})
 
     def reason(node):
-        return [holding["end_code"] for holding in timeline(node) if (holding["vrid"], holding["node"]) == (100, first.name)][-1]
+        return [holding["end_code"] for holding in node.holdings() if (holding["vrid"], holding["node"]) == (100, first.name)][-1]
     for node in (first, second):
         wait_for(f"{node.name} knows why", lambda node=node: reason(node), lambda code: code == "removed")
     presence = {member["node"]: member["presence"] for member in second.router()["group"]["members"]}

@@ -247,9 +247,13 @@ class Node(Host):
         group = self.router()["group"]
         return group and (group["here"], group["can_take_over"])
 
+    def holdings(self):
+        """Who has held an address, and who does, as this server's timeline tells."""
+        return json.loads(self.http("GET", "/v1/timeline")[1])["holdings"]
+
     def told_holders(self):
-        """The names of the servers that hold an address now, as this one's timeline tells."""
-        return {holding["node"] for holding in json.loads(self.http("GET", "/v1/timeline")[1])["holdings"] if not holding["until"]}
+        """The names of the servers that hold an address now."""
+        return {holding["node"] for holding in self.holdings() if not holding["until"]}
 
     def drain(self, *arguments):
         """As somebody does who has looked at the status first: another server can take over, so that nothing refuses it."""
