@@ -89,7 +89,10 @@ def prepare(cluster):
 
 
 def ready(cluster):
-    answer = json.loads(run(*cluster.kubectl("get", "--raw", OBJECT)).stdout)
+    asked = run(*cluster.kubectl("get", "--raw", OBJECT), check=False)
+    if asked.returncode:  # it goes by the VIP, and may be cut off by the very move that is waited for
+        raise LookupError(asked.stderr)
+    answer = json.loads(asked.stdout)
     return sorted(address["nodeName"] for subset in answer["subsets"] for address in subset["addresses"])
 
 
