@@ -115,7 +115,7 @@ static void advert_in_active(
 {
 	if (event->advert.priority == VRRP_PRIORITY_RESIGN) {
 		/* 6.4.3: If the Priority is 0, send an ADVERTISEMENT, reset the Adver_Timer. */
-		if (vr_answer_rival(vr, now, out))
+		if (vr_answer_rival(vr, now, VRRP_RIVAL_ADVERTS, 0, out))
 			vr->adver = mono_add(now, vr->params.advert_interval_us);
 	} else if (vr_is_superior(vr, event)) {
 		/*
@@ -134,7 +134,8 @@ static void advert_in_active(
 		vr_hear_successor(vr, now);
 	} else {
 		/* 6.4.3: discard; send an ADVERTISEMENT immediately to assert the Active state. */
-		vr_answer_rival(vr, now, out);
+		int64_t silence_us = event->advert.final ? 0 : event->advert.interval_us * 3 / 2;
+		vr_answer_rival(vr, now, VRRP_RIVAL_ADVERTS, silence_us, out);
 	}
 }
 

@@ -75,21 +75,29 @@ static void note_foreign_holder(struct vrrp *vr, struct mono now, struct vrrp_ef
 		vr->ask = mono_min(vr->ask, mono_add(now, ASK_CONFLICT_US));
 }
 
-/* Who wins announces last. Answers must not become somebody's amplifier; but whoever spoke last while they
- * are rare is answered in the end: it may be the final advert of a router that has yielded. */
-bool vr_answer_rival(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
+/*
+ * Who wins announces last. Answers must not become somebody's amplifier; but whoever spoke last while they
+ * are rare is answered in the end, and as soon as it is known to be the last: clients believe it until then.
+ * A router that yields says so with a final advert; from another make, and from a peer, it is silence.
+ */
+bool vr_answer_rival(
+    struct vrrp *vr, struct mono now, enum vrrp_rival kind, int64_t silence_us, struct vrrp_effects *out)
 {
-	int64_t since = mono_sub(now, vr->answered_at);
-	if (since >= ANSWERS_PAUSE_US)
-		vr->answers = 0;
-	bool rare = vr->answers >= ANSWERS_QUICK;
-	if (rare && since < ANSWER_RARE_US)
-		vr->answer = mono_add(vr->answered_at, ANSWER_RARE_US);
-	if (since < (rare ? ANSWER_RARE_US : ANSWER_GAP_US))
+	struct vrrp_answers *answers = &vr->answers[kind];
+	struct mono due = mono_add(vr->answered_at, ANSWER_GAP_US);
+	if (mono_sub(now, answers->at) >= ANSWERS_PAUSE_US)
+		answers->count = 0;
+	if (answers->count >= ANSWERS_QUICK) {
+		struct mono last = mono_add(answers->at, ANSWER_RARE_US);
+		due = mono_max(due, mono_min(last, mono_add(now, silence_us)));
+		answers->due = due;
+	}
+	if (!mono_reached(now, due))
 		return false;
-	vr->answers++;
-	vr->answered_at = now;
-	vr->answer = MONO_NEVER;
+	answers->count++;
+	answers->at = vr->answered_at = now;
+	for (unsigned i = 0; i < VRRP_RIVALS; i++)
+		vr->answers[i].due = MONO_NEVER;
 	vr_send_advert(vr, now, vrrp_effective_priority(vr), out);
 	if (vr->present == vr_all_addresses(vr))
 		vr_announce_start(vr, now, out);
@@ -113,7 +121,7 @@ void vr_hear_claim(struct vrrp *vr, struct mono now, const struct vrrp_event *ev
 		if (vr->kept && !is_crossed_announcement(vr, now, event->claim))
 			vr_leave_to_other(vr, now, out);
 		else if (vr->state == VRRP_ACTIVE)
-			vr_answer_rival(vr, now, out);
+			vr_answer_rival(vr, now, VRRP_RIVAL_ANNOUNCES, ANSWER_RARE_US, out);
 		else if (event->claim == VRRP_CLAIM_ANNOUNCED) /* a successor tells everybody */
 			vr_hear_its_announcement(vr, now);
 		break;
@@ -145,6 +153,10 @@ void vr_conflict_timers(struct vrrp *vr, struct mono now, struct vrrp_effects *o
 		set(vr, VRRP_CONFLICT_NONE, MONO_NEVER, out);
 	if (mono_reached(now, vr->ask))
 		ask(vr, now, out);
-	if (mono_reached(now, vr->answer))
-		vr_answer_rival(vr, now, out);
+	for (enum vrrp_rival kind = 0; kind < VRRP_RIVALS; kind++) {
+		if (!mono_reached(now, vr->answers[kind].due))
+			continue;
+		vr->answers[kind].due = MONO_NEVER;
+		vr_answer_rival(vr, now, kind, 0, out);
+	}
 }

@@ -194,7 +194,9 @@ static void take_advert(void *context, const struct net_incoming *packet)
 	    .advert = {.source = envelope->source,
 		.arrived = arrived(reading, packet->at_ns),
 		.interval_us = vrrp_interval_us(advert.interval_cs),
-		.priority = advert.priority},
+		.priority = advert.priority,
+		.final =
+		    address_equal(&envelope->destination, &vrrp_family_of(&envelope->source)->all_nodes)},
 	};
 	router_event(engine, router, now, &event);
 }

@@ -99,9 +99,10 @@ static void prepare_all(struct router *router, bool final_advert)
 	if (router->config.peer_count)
 		return;
 	prepare(router, &family->group);
-	/* A switch that has just got its link back may not know yet that the winner listens to the
-	 * group, nor forward the solicitation that unicast would begin with. */
-	if (final_advert && !address_is_unspecified(&family->all_nodes))
+	/* The winner knows by it that nothing follows. And a switch that has just got its link back may not
+	 * know yet that the winner listens to the group, nor forward the solicitation that unicast would
+	 * begin with. */
+	if (final_advert)
 		prepare(router, &family->all_nodes);
 }
 

@@ -24,7 +24,6 @@
 
 #define AUTHENTICATION_SIZE 8 /* at the end of an advert of VRRPv2, RFC 3768 section 5.3.10 */
 
-/* 224.0.0.18 is one of those that no switch holds back, RFC 4541 section 2.1.2. */
 const struct vrrp_family vrrp_families[VRRP_FAMILIES] = {
     [VRRP_IPV6] = {.number = AF_INET6,
 	.ip_version = 6,
@@ -34,7 +33,8 @@ const struct vrrp_family vrrp_families[VRRP_FAMILIES] = {
     [VRRP_IPV4] = {.number = AF_INET,
 	.ip_version = 4,
 	.address_size = 4,
-	.group = {{{{[10] = 0xff, 0xff, 224, 0, 0, 18}}}}},
+	.group = {{{{[10] = 0xff, 0xff, 224, 0, 0, 18}}}},
+	.all_nodes = {{{{[10] = 0xff, 0xff, 224, 0, 0, 1}}}}},
 };
 
 /*

@@ -26,7 +26,7 @@ struct vrrp_family {
 	uint8_t ip_version;	  /* 4 or 6 */
 	uint8_t address_size;	  /* in an advert: the last bytes of a struct address */
 	struct address group;	  /* RFC 9568 sections 5.1.1.2 and 5.1.2.2 */
-	struct address all_nodes; /* where snooping switches hold the group back; else unspecified */
+	struct address all_nodes; /* of a final advert */
 };
 
 enum { VRRP_IPV6, VRRP_IPV4, VRRP_FAMILIES };

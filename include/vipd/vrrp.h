@@ -144,6 +144,7 @@ struct vrrp_event {
 			struct mono arrived; /* when the kernel received it, as far as that is known */
 			int64_t interval_us;
 			uint8_t priority;
+			bool final; /* to all nodes: who sends it gives way, and is silent from now on */
 		} advert;
 		struct address own_address; /* LINK_UP: the source of our adverts */
 		const struct vrrp_params *params;
@@ -200,6 +201,16 @@ struct vrrp_effects {
 	struct vrrp_effect items[VRRP_EFFECTS_MAX];
 };
 
+/* A rival advertises all the time; where it announces it takes clients away, which is worth an answer even if
+ * many of its adverts had one. */
+enum vrrp_rival { VRRP_RIVAL_ADVERTS, VRRP_RIVAL_ANNOUNCES, VRRP_RIVALS };
+
+struct vrrp_answers {
+	unsigned count;	 /* in a row */
+	struct mono at;	 /* the last */
+	struct mono due; /* the next, where they have become rare */
+};
+
 /* One virtual router. Others may read it; only vrrp_step() writes it. */
 struct vrrp {
 	struct vrrp_params params;
@@ -245,9 +256,8 @@ struct vrrp {
 	bool asked;		    /* in this state; what was heard before belongs to an election */
 	struct mono ask;	    /* next question */
 	struct mono conflict_until; /* it is over if nothing is heard by then */
-	unsigned answers;	    /* to rivals, in a row */
-	struct mono answered_at;    /* the last of them */
-	struct mono answer;	    /* one that is due, because answers have become rare */
+	struct mono answered_at;    /* the last answer to a rival */
+	struct vrrp_answers answers[VRRP_RIVALS];
 
 	/* timers, MONO_NEVER when not running */
 	struct mono active_down;  /* Active_Down_Timer */

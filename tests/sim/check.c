@@ -278,28 +278,47 @@ static void check_timers(const struct node *node, const struct vrrp *before, str
 		violate("node %u: the address would stay for too long", node->number);
 }
 
-/* Answers to rivals, which must not become somebody's amplifier: ten in a row, then one a second. */
+/* When it is known that what a rival said was its last word: a final advert and a resignation are. */
+static struct mono silent_from(struct mono now, const struct vrrp_event *event)
+{
+	if (event->type == VRRP_EVENT_CLAIM)
+		return MONO_NEVER;
+	bool last = event->advert.final || !event->advert.priority;
+	return mono_add(now, last ? 0 : event->advert.interval_us * 3 / 2);
+}
+
+/* Answers to rivals, which must not become somebody's amplifier: of each kind ten in a row, then one a
+ * second, and one to each last word. */
 static void check_answers(struct node *node, const struct vrrp *before, const struct vrrp_event *event)
 {
-	struct heard *heard = &node->heard;
+	struct mono now = node->vr.seen;
 	bool rival = event->type == VRRP_EVENT_ADVERT || event->type == VRRP_EVENT_CLAIM;
 	bool answered = before->answered_at.us != node->vr.answered_at.us;
-	int64_t since = mono_sub(node->vr.seen, heard->answered);
 	if (before->state != VRRP_ACTIVE || node->vr.state != VRRP_ACTIVE)
 		return;
-	if (since >= ANSWERS_PAUSE_US)
-		heard->answers = 0;
-	int64_t gap = heard->answers < ANSWERS_QUICK ? ANSWER_GAP_US : ANSWER_RARE_US;
-	if (answered && since < gap)
-		violate(
-		    "node %u answers a rival %lld us after the last answer", node->number, (long long)since);
-	if (rival && !answered && since >= gap)
-		violate("node %u leaves a rival without an answer", node->number);
-	if (rival && !answered && gap == ANSWER_RARE_US && mono_is_never(node->vr.answer))
-		violate("node %u will not answer a rival", node->number);
-	if (answered) {
-		heard->answered = node->vr.answered_at;
-		heard->answers++;
+	for (enum vrrp_rival kind = 0; kind < VRRP_RIVALS; kind++) {
+		struct heard_rival *heard = &node->heard.rivals[kind];
+		bool counted = before->answers[kind].at.us != node->vr.answers[kind].at.us;
+		bool of_kind = rival && (kind == VRRP_RIVAL_ANNOUNCES) == (event->type == VRRP_EVENT_CLAIM);
+		if (of_kind)
+			heard->silent = silent_from(now, event);
+		if (mono_sub(now, heard->answered) >= ANSWERS_PAUSE_US)
+			heard->answers = 0;
+		bool rare = heard->answers >= ANSWERS_QUICK && !mono_reached(now, heard->silent);
+		bool due = mono_sub(now, before->answered_at) >= ANSWER_GAP_US &&
+			   (!rare || mono_sub(now, heard->answered) >= ANSWER_RARE_US);
+		if (counted && !due)
+			violate("node %u answers a rival too soon", node->number);
+		if (of_kind && !answered && due)
+			violate("node %u leaves a rival without an answer", node->number);
+		if (of_kind && !answered && rare && mono_is_never(node->vr.answers[kind].due))
+			violate("node %u will not answer a rival", node->number);
+		if (counted) {
+			heard->answered = now;
+			heard->answers++;
+		}
+		if (answered)
+			heard->silent = MONO_NEVER;
 	}
 }
 

@@ -132,7 +132,9 @@ static void read_advert(struct node *node, struct mono now, const struct packet 
 		.advert = {.source = envelope.source,
 		    .arrived = node_at(node, packet->arrived),
 		    .interval_us = advert.interval_cs * 10 * USEC_PER_MS,
-		    .priority = advert.priority}});
+		    .priority = advert.priority,
+		    .final =
+			address_equal(&packet->destination, &vrrp_family_of(&packet->source)->all_nodes)}});
 }
 
 static void read_packets(struct node *node, struct mono now, enum packet_type type)
@@ -280,7 +282,7 @@ static void flush_adverts(struct node *node)
 		return;
 	const struct vrrp_family *family = vrrp_family_of(&node->address);
 	send_advert(node, pending->priority, &family->group, -1);
-	if (final_advert && !address_is_unspecified(&family->all_nodes))
+	if (final_advert)
 		send_advert(node, pending->priority, &family->all_nodes, -1);
 }
 
@@ -374,7 +376,8 @@ void node_start(struct node *node)
 	if (prior->known && prior->state == VRRP_ACTIVE)
 		vrrp_succeed(&node->vr, prior->sent_at);
 	node->heard = (struct heard){.last = {INT64_MIN / 2},
-	    .answered = {INT64_MIN / 2},
+	    .rivals = {{.answered = {INT64_MIN / 2}, .silent = MONO_NEVER},
+		{.answered = {INT64_MIN / 2}, .silent = MONO_NEVER}},
 	    .acceptable = {INT64_MIN / 2},
 	    .resigned = {INT64_MIN / 2},
 	    .lower = {INT64_MIN / 2},

@@ -114,16 +114,22 @@ struct memory {
 };
 
 /* What the node has heard, kept apart from what the state machine thinks of it. */
+struct heard_rival {
+	unsigned answers;     /* in a row */
+	struct mono answered; /* the last time */
+	struct mono silent;   /* then it has said its last word */
+};
+
 struct heard {
-	struct mono acceptable, resigned, lower, answered;
+	struct mono acceptable, resigned, lower;
 	bool anybody; /* or has been Active itself */
 	bool taken;   /* since it gave up the address: somebody else advertised it or answered for it */
 	int64_t interval_us; /* of the last acceptable one */
 	struct mono last;    /* the last one that was news, and whose */
 	struct address source;
 	uint8_t priority;
-	bool heir;		/* somebody resigned to whom it had given way, and it still has the address */
-	unsigned answers;	/* to rivals, in a row */
+	bool heir; /* somebody resigned to whom it had given way, and it still has the address */
+	struct heard_rival rivals[VRRP_RIVALS];
 	struct mono next_until; /* told that it is next */
 	bool leaving;		/* the last that was news: it resigns or is worse, since then: */
 	struct mono left, rejoined;

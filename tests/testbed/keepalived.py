@@ -33,6 +33,9 @@ class Keepalived:
             out.write(GLOBAL.format(name=self.host.name) + (self.checks() if checked else "") + "".join(instances))
         self.log_begin = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         pids = [f"--{which}={self.host.directory}/{which}" for which in ("pid", "vrrp_pid")]
+        for pid in pids:  # of one that was killed; the number may be somebody else's by now
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(pid.partition("=")[2])
         self.process = self.host.spawn(
             ["keepalived", "--dont-fork", "--log-console", "--log-detail", "--vrrp", f"--use-file={path}", *pids], "keepalived",
             env={**os.environ, "TMPDIR": self.host.directory})

@@ -149,7 +149,7 @@ static void envelope_is_checked(void **state)
 	} cases[] = {
 	    {"192.0.2.21", "224.0.0.18", ADVERT_OK},
 	    {"192.0.2.21", "192.0.2.11", ADVERT_OK}, /* unicast peers */
-	    {"192.0.2.21", "224.0.0.1", ADVERT_BAD_DESTINATION},
+	    {"192.0.2.21", "224.0.0.1", ADVERT_OK},  /* a final advert */
 	    {"192.0.2.21", "224.0.0.19", ADVERT_BAD_DESTINATION},
 	    {"0.0.0.0", "224.0.0.18", ADVERT_BAD_SOURCE},
 	    {"224.0.0.18", "224.0.0.18", ADVERT_BAD_SOURCE},

@@ -172,6 +172,55 @@ static void test_rival_that_does_not_hear(void **state)
 	assert_int_equal(count("> advert"), 1);
 }
 
+/*
+ * A rival that did not hear us for long, and then does: it yields, and its clients believe it until we
+ * announce. Its final advert is answered at once, however many answers came before; where it says none,
+ * silence tells.
+ */
+static void test_rival_that_yields_after_long(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	int64_t start = now.us;
+	for (int i = 1; i <= 25; i++) {
+		until(start + i * 100 * MS);
+		hear(1, 100);
+	}
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+	told[0] = '\0';
+	until(now.us + 140 * MS); /* what was announced last has been repeated */
+	unsigned repeated = count("> announce");
+	hear_final(1, 100);
+	assert_int_equal(count("> announce"), repeated + 1);
+
+	start = now.us;
+	for (int i = 1; i <= 25; i++) {
+		until(start + i * 100 * MS);
+		hear(1, 100);
+	}
+	until(now.us + 140 * MS);
+	told[0] = '\0';
+	until(now.us + 20 * MS);
+	assert_in_range(count("> announce"), 1, 2);
+}
+
+/* However many adverts of a rival were answered: its announcement takes the clients away, and is answered at
+ * once. */
+static void test_rival_that_advertised_for_long_announces(void **state)
+{
+	(void)state;
+	begin_active(&plain);
+	for (int i = 0; i < 25; i++) {
+		until(now.us + 100 * MS);
+		hear(1, 100);
+	}
+	until(now.us + 50 * MS);
+	told[0] = '\0';
+	claim(VRRP_CLAIM_ANNOUNCED);
+	assert_int_equal(count("> advert"), 1);
+	assert_int_equal(count("> announce"), 1);
+}
+
 /* Equal link-local addresses: each refuses the other's adverts as its own, so both answer for the address. */
 static void test_an_equal_source_is_the_cause(void **state)
 {
@@ -196,6 +245,8 @@ int main(void)
 	    cmocka_unit_test(test_two_rivals_at_once),
 	    cmocka_unit_test(test_other_claims),
 	    cmocka_unit_test(test_rival_that_does_not_hear),
+	    cmocka_unit_test(test_rival_that_yields_after_long),
+	    cmocka_unit_test(test_rival_that_advertised_for_long_announces),
 	    cmocka_unit_test(test_an_equal_source_is_the_cause),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,6 +164,16 @@ void claim(enum vrrp_claim claim)
 	step(names[claim], &(struct vrrp_event){.type = VRRP_EVENT_CLAIM, .claim = claim});
 }
 
+void hear_final(uint8_t from, uint8_t priority)
+{
+	step("final advert", &(struct vrrp_event){.type = VRRP_EVENT_ADVERT,
+				 .advert = {.source = node(from),
+				     .arrived = now,
+				     .priority = priority,
+				     .interval_us = 100 * MS,
+				     .final = true}});
+}
+
 void hear_at_interval(uint8_t from, uint8_t priority, int64_t interval_us)
 {
 	char what[64];

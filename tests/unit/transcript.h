@@ -49,6 +49,8 @@ void lost(unsigned index);
 void found(const char *what, unsigned index, enum vrrp_found_state state, uint8_t prefix);
 void refuse(int error);
 void claim(enum vrrp_claim claim);
+/* To all nodes. */
+void hear_final(uint8_t from, uint8_t priority);
 void hear(uint8_t from, uint8_t priority);
 void hear_at_interval(uint8_t from, uint8_t priority, int64_t interval_us);
 
