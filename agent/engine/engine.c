@@ -84,8 +84,8 @@ static int watch_everything(void)
 
 /*
  * When to act, and when to be awake. A processor takes tens of microseconds to wake up, a virtual one more;
- * who is about to take over is up a moment early and waits awake. While all is well adverts keep that moment
- * away.
+ * who is about to take over is up a moment early and waits awake, and so does its keeper. While all is well
+ * adverts keep that moment away.
  */
 struct schedule {
 	struct mono act;
@@ -150,14 +150,15 @@ static uint32_t sleep_us(int64_t us)
 static uint32_t await(const struct schedule *next)
 {
 	uint32_t ready = sleep_us(mono_sub(next->rise, mono_now()));
-	for (;;) {
-		if (ready)
-			return ready;
+	for (bool told = false; !ready; told = true) {
 		struct mono now = mono_now();
 		if (!mono_reached(now, next->rise) || mono_reached(now, next->act))
 			return 0;
+		if (!told)
+			orders_expect(&engine, next->takeover);
 		ready = sleep_us(0);
 	}
+	return ready;
 }
 
 static void fire_timers(struct mono now)
@@ -342,6 +343,7 @@ int engine_main(void)
 		return EXIT_FAILURE;
 	}
 	claim_punctuality(&punctuality);
+	packets_prepare();
 	late_open(&engine);
 	record_start(&punctuality);
 	drop_net_admin();

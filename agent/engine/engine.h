@@ -332,6 +332,11 @@ void order_clear(struct engine *engine, unsigned index);
 /* up: it has just come up. */
 void order_groups(struct engine *engine, const struct link *link, bool up);
 void order_dump(struct engine *engine);
+/* Of a new router: the memory that its orders will need. */
+void order_prepare(struct engine *engine, const struct router *router);
+/* The keeper is to wait awake: an order will be written at this time, or a fraction of a millisecond after
+ * it. */
+void orders_expect(struct engine *engine, struct mono at);
 /* Wakes the keeper if there is anything for it. */
 void orders_ring(struct engine *engine);
 void answers_read(struct engine *engine, struct mono now);
@@ -345,6 +350,8 @@ void late_woke(struct engine *engine, struct mono deadline, struct mono now);
 
 /* packets.c: sockets. 0 or -errno. */
 int packets_open(struct engine *engine);
+/* The memory that sending will need. */
+void packets_prepare(void);
 /* Once a virtual router has an IPv4 address. */
 void packets_hear_arp(struct engine *engine);
 /* *source is written if there is a route. ifindex: where a link-local destination is. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Does what the routers asked for: all adverts in one go, because others wait for them; then orders to the
- * keeper, then the announcements. What comes of it goes back as events, which may ask for more. The
- * board learns of it at the end.
+ * Does what the routers asked for: orders are written, which a keeper that is awake carries out at once; then
+ * all adverts in one go, because others wait for them; then a keeper that sleeps is woken; then the
+ * announcements. What comes of it goes back as events, which may ask for more. The board learns of it at the
+ * end.
  */
 #include "engine/engine.h"
 
@@ -57,10 +58,10 @@ static void ask(struct engine *engine, struct router *router)
 static bool flush_round(struct engine *engine, struct mono now)
 {
 	bool any = false;
-	packets_send_adverts(engine, now);
 	for (unsigned i = 0; i < engine->touched_count; i++)
 		if (engine->touched[i]->pending.addresses)
 			change_addresses(engine, engine->touched[i], now);
+	packets_send_adverts(engine, now);
 	orders_ring(engine);
 	for (unsigned i = 0; i < engine->touched_count; i++) {
 		struct router *r = engine->touched[i];

@@ -11,6 +11,9 @@
 #include <unistd.h>
 
 #include "vipd/log.h"
+#include "vipd/punctual.h"
+
+#define AWAKE_US 200 /* from the time of the takeover to its order */
 
 void orders_ring(struct engine *engine)
 {
@@ -19,6 +22,21 @@ void orders_ring(struct engine *engine)
 	if (engine->ring && write(engine->keeper_ring, &one, sizeof one) != sizeof one && errno != EAGAIN)
 		log_error("cannot wake the keeper: %s", strerrordesc_np(errno));
 	engine->ring = false;
+}
+
+void order_prepare(struct engine *engine, const struct router *router)
+{
+	unsigned index = router_index(engine, router);
+	touch_memory(&engine->board->orders[index], sizeof engine->board->orders[index]);
+	touch_memory(&engine->board->fresh_until_us[index], sizeof engine->board->fresh_until_us[index]);
+	touch_memory(&engine->board->keep_until_us[index], sizeof engine->board->keep_until_us[index]);
+}
+
+void orders_expect(struct engine *engine, struct mono at)
+{
+	atomic_store(&engine->board->awake_until_us, mono_add(at, AWAKE_US).us);
+	engine->ring = true;
+	orders_ring(engine);
 }
 
 void order_keep(struct engine *engine, const struct router *router)

@@ -182,6 +182,7 @@ void router_start(struct engine *engine, struct router *router, struct mono now,
 	if (known)
 		router_auth_continue(&router->auth, prior.auth_sequence, prior.auth_clock_us);
 	router->has_connections = known && prior.state == VRRP_ACTIVE;
+	order_prepare(engine, router);
 	if (!may_adopt) /* of a predecessor: a keeper that starts would carry it out */
 		order_clear(engine, router_index(engine, router));
 	if (may_adopt && known && prior.state == VRRP_ACTIVE && prior.active_self)

@@ -9,6 +9,7 @@
 
 #include "vipd/log.h"
 #include "vipd/na.h"
+#include "vipd/punctual.h"
 
 /* A batch of each family: a socket sends one. */
 static struct batch {
@@ -16,6 +17,11 @@ static struct batch {
 	struct net_outgoing packets[NET_BATCH];
 	unsigned count;
 } batches[VRRP_FAMILIES];
+
+void packets_prepare(void)
+{
+	touch_memory(batches, sizeof batches);
+}
 
 static void record_sent(
     struct engine *engine, const struct link *link, const struct net_outgoing *packet, uint8_t protocol)

@@ -75,6 +75,17 @@ static void hear_guardian(void)
 			close(fds[i]);
 }
 
+/* As the engine does before a takeover, see schedule() there: once, and for a fraction of a millisecond. */
+static void wait_awake(void)
+{
+	int64_t until_us = atomic_load(&keeper.board->awake_until_us);
+	if (until_us == keeper.awake_until_us)
+		return;
+	keeper.awake_until_us = until_us;
+	while (atomic_load(&keeper.board->order_count) == keeper.seen && mono_now().us < until_us)
+		;
+}
+
 static void turn(void)
 {
 	keeper.look_at = mono_now(); /* the engine may have moved its time to an earlier one */
@@ -91,6 +102,7 @@ static void turn(void)
 		log_error("cannot hear the engine: %s", strerrordesc_np(errno));
 	if (polls[1].revents)
 		hear_guardian();
+	wait_awake();
 }
 
 static int open_everything(void)
@@ -110,6 +122,7 @@ static int open_everything(void)
 	tzset(); /* reads a file: the log cannot later */
 	keeper.seen = atomic_load(&keeper.board->order_count) - 1;
 	keeper.join_again = keeper.wait_until = MONO_NEVER;
+	keeper.awake_until_us = atomic_load(&keeper.board->awake_until_us);
 	int result = kernel_open_requests(&keeper.requests);
 	return result ? result : kernel_open_requests(&keeper.dumps);
 }

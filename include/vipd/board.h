@@ -217,8 +217,9 @@ struct board {
 	 * engine has moved it by then. */
 	_Atomic int64_t fresh_until_us[BOARD_ROUTERS_MAX];
 	_Atomic int64_t keep_until_us[BOARD_ROUTERS_MAX];
-	_Atomic uint32_t order_count; /* orders ever */
-	_Atomic uint32_t dump_wanted; /* changes when the engine wants a dump */
+	_Atomic uint32_t order_count;	/* orders ever */
+	_Atomic int64_t awake_until_us; /* an order is about to come: the keeper waits for it awake */
+	_Atomic uint32_t dump_wanted;	/* changes when the engine wants a dump */
 	BOARD_RECORD(board_event) events[BOARD_EVENTS_MAX];
 	/* The last packets of each kind; the next one goes to [count % FLIGHT_RING]. */
 	BOARD_RECORD(flight_packet) flight[FLIGHT_KINDS][FLIGHT_RING];

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct punctuality {
 	bool realtime; /* SCHED_FIFO was granted, before this process was executed */
@@ -13,3 +14,6 @@ struct punctuality {
 
 /* Locks memory, and takes timers without slack. Logs what it does not get, and goes on. */
 void claim_punctuality(struct punctuality *punctuality);
+
+/* Has the kernel find a page for each part of this memory now, which nobody else writes meanwhile. */
+void touch_memory(void *from, size_t size);

@@ -31,9 +31,10 @@ def test_silent_death_and_return(lab, nodes, probe):
     goes_on(lab, probe, nodes[1])
     router = nodes[1].status()["virtual_routers"][0]
     assert router["reason"].startswith("no advertisement")
-    steps = [router["last_takeover"]["steps_us"][step]
-             for step in ("woke", "advert_sent", "address_asked", "address_notified", "announced")]
-    assert steps == sorted(steps) and steps[0] >= 0 and steps[1] > 0, steps
+    steps = router["last_takeover"]["steps_us"]
+    assert 0 <= steps["woke"] <= min(steps["advert_sent"], steps["address_asked"]), steps
+    assert max(steps["advert_sent"], steps["address_asked"]) <= steps["announced"], steps
+    assert steps["address_asked"] <= steps["address_notified"] <= steps["announced"], steps
     nodes[0].plug()
     lab.wait_holder(nodes[0])
     goes_on(lab, probe, nodes[0])

@@ -304,9 +304,9 @@ static void flush_announcement(struct node *node)
 static void flush(struct node *node)
 {
 	struct pending *pending = &node->pending;
-	flush_adverts(node);
-	if (pending->addresses)
+	if (pending->addresses) /* a keeper that is awake does not wait for the adverts */
 		kernel_request(node);
+	flush_adverts(node);
 	flush_announcement(node);
 	if (pending->ask && node->vr.link_up)
 		foreign_is_asked(node, node->cursor += random_in(5, 15));
