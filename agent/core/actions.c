@@ -47,7 +47,6 @@ void vr_transition(
 	vr->reason = reason;
 	vr->kept = vr->kept && to != VRRP_INITIALIZE;
 	vr->adver = vr->active_down = vr->retry = vr->confirm_by = MONO_NEVER;
-	vr->answers[VRRP_RIVAL_ADVERTS].due = vr->answers[VRRP_RIVAL_ANNOUNCES].due = MONO_NEVER;
 	vr->active_down_short = vr->active_down_again = false;
 	vr_conflict_schedule(vr, vr->seen);
 }

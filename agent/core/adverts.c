@@ -4,6 +4,9 @@
  */
 #include "core/core.h"
 
+/* Or who speaks and pauses in turn would have an answer each time. */
+#define SILENCE_MIN_US (100 * USEC_PER_MS)
+
 static void hear(struct vrrp *vr, struct mono now, const struct vrrp_event *event)
 {
 	if (vr->heard && !address_equal(&vr->active_address, &event->advert.source))
@@ -110,12 +113,24 @@ static void advert_in_backup(struct vrrp *vr, struct mono now, const struct vrrp
 	}
 }
 
+static void answer_advert(
+    struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out)
+{
+	int64_t own = vr->params.advert_interval_us, its = event->advert.interval_us;
+	int64_t silence_us = (its > own ? its : own) * 3 / 2;
+	if (event->advert.final)
+		vr_answer_rival(vr, now, VRRP_RIVAL_YIELDS, 0, out);
+	else
+		vr_answer_rival(vr, now, VRRP_RIVAL_ADVERTS,
+		    silence_us > SILENCE_MIN_US ? silence_us : SILENCE_MIN_US, out);
+}
+
 static void advert_in_active(
     struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out)
 {
 	if (event->advert.priority == VRRP_PRIORITY_RESIGN) {
 		/* 6.4.3: If the Priority is 0, send an ADVERTISEMENT, reset the Adver_Timer. */
-		if (vr_answer_rival(vr, now, VRRP_RIVAL_ADVERTS, 0, out))
+		if (vr_answer_rival(vr, now, VRRP_RIVAL_YIELDS, 0, out))
 			vr->adver = mono_add(now, vr->params.advert_interval_us);
 	} else if (vr_is_superior(vr, event)) {
 		/*
@@ -134,8 +149,7 @@ static void advert_in_active(
 		vr_hear_successor(vr, now);
 	} else {
 		/* 6.4.3: discard; send an ADVERTISEMENT immediately to assert the Active state. */
-		int64_t silence_us = event->advert.final ? 0 : event->advert.interval_us * 3 / 2;
-		vr_answer_rival(vr, now, VRRP_RIVAL_ADVERTS, silence_us, out);
+		answer_advert(vr, now, event, out);
 	}
 }
 

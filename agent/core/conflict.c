@@ -46,10 +46,18 @@ static int64_t asks_every(const struct vrrp *vr)
 	return vr->conflict == VRRP_CONFLICT_ADDRESS ? ASK_CONFLICT_US : ASK_ACTIVE_US;
 }
 
+static void no_answer_is_due(struct vrrp *vr)
+{
+	for (unsigned i = 0; i < VRRP_RIVALS; i++)
+		vr->answers[i].due = MONO_NEVER;
+	vr->answer = MONO_NEVER;
+}
+
 void vr_conflict_schedule(struct vrrp *vr, struct mono now)
 {
 	vr->asked = false;
 	vr->ask = MONO_NEVER;
+	no_answer_is_due(vr);
 	if (is_start(vr)) /* an Active would have been heard by then */
 		vr->ask = mono_add(now, ASK_AFTER_INTERVALS * vr->params.advert_interval_us);
 	else if (vr->state == VRRP_ACTIVE) /* a predecessor may still be releasing the address */
@@ -75,10 +83,20 @@ static void note_foreign_holder(struct vrrp *vr, struct mono now, struct vrrp_ef
 		vr->ask = mono_min(vr->ask, mono_add(now, ASK_CONFLICT_US));
 }
 
+static void answer(struct vrrp *vr, struct mono now, enum vrrp_rival kind, struct vrrp_effects *out)
+{
+	vr->answers[kind].count++;
+	vr->answers[kind].at = vr->answered_at = now;
+	no_answer_is_due(vr);
+	vr_send_advert(vr, now, vrrp_effective_priority(vr), out);
+	if (vr->present == vr_all_addresses(vr))
+		vr_announce_start(vr, now, out);
+}
+
 /*
- * Who wins announces last. Answers must not become somebody's amplifier; but whoever spoke last while they
- * are rare is answered in the end, and as soon as it is known to be the last: clients believe it until then.
- * A router that yields says so with a final advert; from another make, and from a peer, it is silence.
+ * Who wins announces last. Answers must not become somebody's amplifier: those to each kind of word become
+ * rare. But whoever spoke last is answered in the end, as soon as that is known: clients believe it until
+ * then. A router that yields says so by a final advert; from another make, and from a peer, it is silence.
  */
 bool vr_answer_rival(
     struct vrrp *vr, struct mono now, enum vrrp_rival kind, int64_t silence_us, struct vrrp_effects *out)
@@ -87,21 +105,21 @@ bool vr_answer_rival(
 	struct mono due = mono_add(vr->answered_at, ANSWER_GAP_US);
 	if (mono_sub(now, answers->at) >= ANSWERS_PAUSE_US)
 		answers->count = 0;
-	if (answers->count >= ANSWERS_QUICK) {
+	bool rare = answers->count >= ANSWERS_QUICK;
+	if (rare) {
 		struct mono last = mono_add(answers->at, ANSWER_RARE_US);
-		due = mono_max(due, mono_min(last, mono_add(now, silence_us)));
-		answers->due = due;
+		due = mono_max(due, silence_us ? mono_min(last, mono_add(now, silence_us)) : last);
 	}
-	if (!mono_reached(now, due))
-		return false;
-	answers->count++;
-	answers->at = vr->answered_at = now;
+	if (mono_reached(now, due)) {
+		answer(vr, now, kind, out);
+		return true;
+	}
+	if (rare)
+		answers->due = due;
+	vr->answer = MONO_NEVER;
 	for (unsigned i = 0; i < VRRP_RIVALS; i++)
-		vr->answers[i].due = MONO_NEVER;
-	vr_send_advert(vr, now, vrrp_effective_priority(vr), out);
-	if (vr->present == vr_all_addresses(vr))
-		vr_announce_start(vr, now, out);
-	return true;
+		vr->answer = mono_min(vr->answer, vr->answers[i].due);
+	return false;
 }
 
 /* An announcement that crossed our answer: its sender has just been told that it lost. A host without VRRP is
@@ -121,7 +139,7 @@ void vr_hear_claim(struct vrrp *vr, struct mono now, const struct vrrp_event *ev
 		if (vr->kept && !is_crossed_announcement(vr, now, event->claim))
 			vr_leave_to_other(vr, now, out);
 		else if (vr->state == VRRP_ACTIVE)
-			vr_answer_rival(vr, now, VRRP_RIVAL_ANNOUNCES, ANSWER_RARE_US, out);
+			vr_answer_rival(vr, now, VRRP_RIVAL_ANNOUNCES, 0, out);
 		else if (event->claim == VRRP_CLAIM_ANNOUNCED) /* a successor tells everybody */
 			vr_hear_its_announcement(vr, now);
 		break;
@@ -153,10 +171,7 @@ void vr_conflict_timers(struct vrrp *vr, struct mono now, struct vrrp_effects *o
 		set(vr, VRRP_CONFLICT_NONE, MONO_NEVER, out);
 	if (mono_reached(now, vr->ask))
 		ask(vr, now, out);
-	for (enum vrrp_rival kind = 0; kind < VRRP_RIVALS; kind++) {
-		if (!mono_reached(now, vr->answers[kind].due))
-			continue;
-		vr->answers[kind].due = MONO_NEVER;
-		vr_answer_rival(vr, now, kind, 0, out);
-	}
+	for (unsigned i = 0; i < VRRP_RIVALS && mono_reached(now, vr->answer); i++)
+		if (mono_reached(now, vr->answers[i].due))
+			answer(vr, now, i, out);
 }

@@ -94,6 +94,7 @@ void vr_hear_claim(
 void vr_conflict_schedule(struct vrrp *vr, struct mono now);
 void vr_conflict_timers(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
 /* An Active speaks up against somebody who lost against it, or does not know of it. false: not now.
- * silence_us: what was heard was its last word if nothing follows within this time; 0: it was. */
+ * silence_us: what was heard was its last word if nothing follows within this time; 0: silence says nothing.
+ */
 bool vr_answer_rival(
     struct vrrp *vr, struct mono now, enum vrrp_rival kind, int64_t silence_us, struct vrrp_effects *out);

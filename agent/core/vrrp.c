@@ -270,7 +270,7 @@ void vrrp_init(struct vrrp *vr, const struct vrrp_params *params, enum vrrp_heal
 	    .next_until = MONO_PAST,
 	    .ask = MONO_NEVER,
 	    .conflict_until = MONO_NEVER,
-	    .answers = {{.due = MONO_NEVER}, {.due = MONO_NEVER}},
+	    .answer = MONO_NEVER,
 	    .active_down = MONO_NEVER,
 	    .adver = MONO_NEVER,
 	    .announce = MONO_NEVER,
@@ -339,9 +339,7 @@ struct mono vrrp_deadline(const struct vrrp *vr)
 	struct mono at = mono_min(vr->active_down, vr->adver);
 	at = mono_min(at, mono_min(vr->announce, vr->renew));
 	at = mono_min(at, mono_min(vr->ask, vr->conflict_until));
-	at = mono_min(
-	    at, mono_min(vr->answers[VRRP_RIVAL_ADVERTS].due, vr->answers[VRRP_RIVAL_ANNOUNCES].due));
-	at = mono_min(at, vr->confirm_by);
+	at = mono_min(at, mono_min(vr->answer, vr->confirm_by));
 	at = mono_min(at, mono_min(vr->leave_at, vr->resign_again));
 	return mono_min(at, mono_min(vr->retry, vr->clear_at));
 }

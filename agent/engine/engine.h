@@ -3,8 +3,8 @@
  * Inside the engine: one loop, one struct, everything allocated before the first packet.
  *
  * Data flows one way in a turn of the loop: read (packets, netlink, messages) -> vrrp_step() -> what it wants
- * is noted in `pending` of each router -> flush: adverts first, then the kernel, then Neighbor
- * Advertisements.
+ * is noted in `pending` of each router -> flush: orders are written, adverts sent, the keeper is woken, then
+ * Neighbor Advertisements.
  */
 #pragma once
 

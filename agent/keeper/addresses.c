@@ -19,7 +19,7 @@ static struct mono keep_until(const struct keeper *keeper, unsigned router)
 	    atomic_load_explicit(&keeper->board->keep_until_us[router], memory_order_acquire)};
 }
 
-/* The engine has advertised so lately that nobody else can hold the address. */
+/* The engine has advertised so lately, or is about to, that nobody else can hold the address. */
 static bool is_fresh(const struct keeper *keeper, unsigned router)
 {
 	int64_t until_us = atomic_load_explicit(&keeper->board->fresh_until_us[router], memory_order_acquire);

@@ -27,6 +27,10 @@
 #define STALE_TICK_US (100 * USEC_PER_MS)
 #define IDLE_US	      (1 * USEC_PER_SEC) /* for the heartbeat; the guardian waits for 5 s */
 
+/* Waiting awake: at most so long, and not again for so long. */
+#define AWAKE_MAX_US (1 * USEC_PER_MS)
+#define REST_US	     (2 * USEC_PER_MS)
+
 static struct keeper keeper;
 
 void keeper_ring(void)
@@ -75,15 +79,24 @@ static void hear_guardian(void)
 			close(fds[i]);
 }
 
-/* As the engine does before a takeover, see schedule() there: once, and for a fraction of a millisecond. */
+/*
+ * As the engine does before a takeover, see schedule() there. Then it rests, whatever is expected: the kernel
+ * puts an address to work in a thread of no priority, and on few processors the engine and this process would
+ * keep that from running. With one processor the engine waits there, and this process cannot.
+ */
 static void wait_awake(void)
 {
 	int64_t until_us = atomic_load(&keeper.board->awake_until_us);
+	struct mono now = mono_now();
 	if (until_us == keeper.awake_until_us)
 		return;
 	keeper.awake_until_us = until_us;
-	while (atomic_load(&keeper.board->order_count) == keeper.seen && mono_now().us < until_us)
+	if (keeper.is_alone || !mono_reached(now, keeper.rest_until))
+		return;
+	struct mono end = mono_min((struct mono){until_us}, mono_add(now, AWAKE_MAX_US));
+	while (atomic_load(&keeper.board->order_count) == keeper.seen && !mono_reached(mono_now(), end))
 		;
+	keeper.rest_until = mono_add(mono_now(), REST_US);
 }
 
 static void turn(void)
@@ -122,6 +135,7 @@ static int open_everything(void)
 	tzset(); /* reads a file: the log cannot later */
 	keeper.seen = atomic_load(&keeper.board->order_count) - 1;
 	keeper.join_again = keeper.wait_until = MONO_NEVER;
+	keeper.is_alone = sysconf(_SC_NPROCESSORS_ONLN) < 2;
 	keeper.awake_until_us = atomic_load(&keeper.board->awake_until_us);
 	int result = kernel_open_requests(&keeper.requests);
 	return result ? result : kernel_open_requests(&keeper.dumps);

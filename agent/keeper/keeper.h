@@ -30,6 +30,8 @@ struct keeper {
 	struct mono again_at;	/* when what is unfinished is tried again */
 	struct mono look_at;	/* the earliest time at which something is stale or is tried again */
 	int64_t awake_until_us; /* as on the board when it was last waited for */
+	struct mono rest_until; /* from then on it may wait awake again */
+	bool is_alone;		/* on the only processor, with the engine */
 	struct mono wait_until; /* earliest end of a wait for connections: on time, not with a tick */
 	struct keeper_link links[BOARD_LINKS_MAX];
 	int groups_list;		       /* of the kernel; -1: cannot be read */

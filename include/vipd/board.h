@@ -56,7 +56,7 @@ enum board_counter {
 /* "adverts_sent", …: key of `counters` in the status, and part of the metric's name. */
 const char *board_counter_name(enum board_counter counter);
 
-/* What a takeover consists of, in the order in which it happens. */
+/* What a takeover consists of. An order is written before the advert is sent. */
 enum board_step {
 	BOARD_STEP_WOKE,	     /* the loop looked at the clock */
 	BOARD_STEP_ADVERT_SENT,	     /* the others know */

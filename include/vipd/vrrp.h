@@ -201,9 +201,9 @@ struct vrrp_effects {
 	struct vrrp_effect items[VRRP_EFFECTS_MAX];
 };
 
-/* A rival advertises all the time; where it announces it takes clients away, which is worth an answer even if
- * many of its adverts had one. */
-enum vrrp_rival { VRRP_RIVAL_ADVERTS, VRRP_RIVAL_ANNOUNCES, VRRP_RIVALS };
+/* What a rival says. It advertises all the time; when it announces it takes clients away, and when it gives
+ * way it leaves them: either is worth an answer even if many adverts had one. */
+enum vrrp_rival { VRRP_RIVAL_ADVERTS, VRRP_RIVAL_ANNOUNCES, VRRP_RIVAL_YIELDS, VRRP_RIVALS };
 
 struct vrrp_answers {
 	unsigned count;	 /* in a row */
@@ -258,6 +258,7 @@ struct vrrp {
 	struct mono conflict_until; /* it is over if nothing is heard by then */
 	struct mono answered_at;    /* the last answer to a rival */
 	struct vrrp_answers answers[VRRP_RIVALS];
+	struct mono answer; /* the earliest that is due */
 
 	/* timers, MONO_NEVER when not running */
 	struct mono active_down;  /* Active_Down_Timer */

@@ -12,6 +12,17 @@ from testbed import BOTH, VIP_IPV4, adverts_pass, wait_for
 
 pytestmark = pytest.mark.vips(*BOTH)
 EACH = 3  # times every packet is sent
+OTHER_GROUP = "224.0.0.251"
+
+
+@pytest.fixture
+def members(nodes):
+    """Of another group, as by a DNS responder: what is sent there arrives."""
+    for node in nodes:
+        node.exec("ip", "address", "add", f"{OTHER_GROUP}/32", "dev", "eth0", "autojoin")
+    yield
+    for node in nodes:
+        node.exec("ip", "address", "delete", f"{OTHER_GROUP}/32", "dev", "eth0")
 
 
 @pytest.fixture
@@ -27,7 +38,7 @@ def damaged(key):
     signed = {"key": key}
     return {
         "bad_hop_limit": [advert(ttl=254), advert(ttl=1, auth=signed)],
-        "bad_destination": [advert(destination="224.0.0.1")],
+        "bad_destination": [advert(destination=OTHER_GROUP)],
         "too_short": [frames(b"\x31\x64"), frames(bytes(7))],
         "bad_version": [advert(version=2), advert(version=4), advert(version=2, more=bytes(28))],
         "vrrp_version_2": [advert(version=2, more=bytes(8), pseudo=False)],
@@ -52,7 +63,7 @@ NEVER_SEEN = [advert(wrong_header=True), advert(cut=8, ident=2)[:1], advert(cut=
 
 
 @pytest.mark.long
-def test_every_class_has_its_reason(nodes, attacker, probe, key):
+def test_every_class_has_its_reason(nodes, members, attacker, probe, key):
     watch = Watch(nodes, probe)
     expected = [{} for _ in nodes]
 

@@ -13,6 +13,7 @@
 
 #define ANSWER_GAP_US	      (10 * USEC_PER_MS)
 #define ANSWERS_QUICK	      10
+#define SILENCE_MIN_US	      (100 * USEC_PER_MS)
 #define ANSWER_RARE_US	      (1 * USEC_PER_SEC)
 #define ANSWERS_PAUSE_US      (3 * USEC_PER_SEC)
 #define LOSSES_TOLERATED      10
@@ -278,17 +279,23 @@ static void check_timers(const struct node *node, const struct vrrp *before, str
 		violate("node %u: the address would stay for too long", node->number);
 }
 
-/* When it is known that what a rival said was its last word: a final advert and a resignation are. */
-static struct mono silent_from(struct mono now, const struct vrrp_event *event)
+static enum vrrp_rival rival_kind(const struct vrrp_event *event)
 {
 	if (event->type == VRRP_EVENT_CLAIM)
-		return MONO_NEVER;
-	bool last = event->advert.final || !event->advert.priority;
-	return mono_add(now, last ? 0 : event->advert.interval_us * 3 / 2);
+		return VRRP_RIVAL_ANNOUNCES;
+	return event->advert.final || !event->advert.priority ? VRRP_RIVAL_YIELDS : VRRP_RIVAL_ADVERTS;
 }
 
-/* Answers to rivals, which must not become somebody's amplifier: of each kind ten in a row, then one a
- * second, and one to each last word. */
+/* When it is known that what a rival said was its last word, although it has not said so. */
+static struct mono silent_from(const struct vrrp *vr, const struct vrrp_event *event)
+{
+	int64_t own = vr->params.advert_interval_us, its = event->advert.interval_us;
+	int64_t silence = (own > its ? own : its) * 3 / 2;
+	return mono_add(vr->seen, silence > SILENCE_MIN_US ? silence : SILENCE_MIN_US);
+}
+
+/* Answers to rivals, which must not become somebody's amplifier: to each kind of word ten in a row, then one
+ * a second, and one to each advert that none followed. */
 static void check_answers(struct node *node, const struct vrrp *before, const struct vrrp_event *event)
 {
 	struct mono now = node->vr.seen;
@@ -299,9 +306,9 @@ static void check_answers(struct node *node, const struct vrrp *before, const st
 	for (enum vrrp_rival kind = 0; kind < VRRP_RIVALS; kind++) {
 		struct heard_rival *heard = &node->heard.rivals[kind];
 		bool counted = before->answers[kind].at.us != node->vr.answers[kind].at.us;
-		bool of_kind = rival && (kind == VRRP_RIVAL_ANNOUNCES) == (event->type == VRRP_EVENT_CLAIM);
-		if (of_kind)
-			heard->silent = silent_from(now, event);
+		bool of_kind = rival && kind == rival_kind(event);
+		if (of_kind && kind == VRRP_RIVAL_ADVERTS)
+			heard->silent = silent_from(&node->vr, event);
 		if (mono_sub(now, heard->answered) >= ANSWERS_PAUSE_US)
 			heard->answers = 0;
 		bool rare = heard->answers >= ANSWERS_QUICK && !mono_reached(now, heard->silent);

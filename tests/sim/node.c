@@ -377,6 +377,7 @@ void node_start(struct node *node)
 		vrrp_succeed(&node->vr, prior->sent_at);
 	node->heard = (struct heard){.last = {INT64_MIN / 2},
 	    .rivals = {{.answered = {INT64_MIN / 2}, .silent = MONO_NEVER},
+		{.answered = {INT64_MIN / 2}, .silent = MONO_NEVER},
 		{.answered = {INT64_MIN / 2}, .silent = MONO_NEVER}},
 	    .acceptable = {INT64_MIN / 2},
 	    .resigned = {INT64_MIN / 2},

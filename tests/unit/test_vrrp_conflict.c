@@ -192,6 +192,16 @@ static void test_rival_that_yields_after_long(void **state)
 	unsigned repeated = count("> announce");
 	hear_final(1, 100);
 	assert_int_equal(count("> announce"), repeated + 1);
+	told[0] = '\0';
+	for (int i = 0; i < 100; i++) { /* who goes on yielding is no better than who goes on advertising */
+		until(now.us + 15 * MS);
+		if (i % 2)
+			hear_final(1, 100);
+		else
+			hear(1, VRRP_PRIORITY_RESIGN);
+	}
+	assert_in_range(count("> advert"), 15 + 9, 15 + 9 + 4); /* its own; the rest of ten; one a second */
+	until(now.us + 3000 * MS);
 
 	start = now.us;
 	for (int i = 1; i <= 25; i++) {
