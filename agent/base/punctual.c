@@ -72,7 +72,7 @@ __attribute__((no_sanitize("address"))) void touch_memory(void *from, size_t siz
 static void touch_stack(void)
 {
 	char stack[STACK_SIZE];
-	touch_memory(stack, sizeof stack);
+	explicit_bzero(stack, sizeof stack);
 }
 
 void claim_punctuality(struct punctuality *punctuality)
