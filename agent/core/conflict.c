@@ -83,10 +83,16 @@ static void note_foreign_holder(struct vrrp *vr, struct mono now, struct vrrp_ef
 		vr->ask = mono_min(vr->ask, mono_add(now, ASK_CONFLICT_US));
 }
 
+static bool is_row_over(const struct vrrp_answers *answers, struct mono now)
+{
+	return mono_sub(now, answers->at) >= ANSWERS_PAUSE_US;
+}
+
 static void answer(struct vrrp *vr, struct mono now, enum vrrp_rival kind, struct vrrp_effects *out)
 {
-	vr->answers[kind].count++;
-	vr->answers[kind].at = vr->answered_at = now;
+	struct vrrp_answers *answers = &vr->answers[kind];
+	answers->count = is_row_over(answers, now) ? 1 : answers->count + 1;
+	answers->at = vr->answered_at = now;
 	no_answer_is_due(vr);
 	vr_send_advert(vr, now, vrrp_effective_priority(vr), out);
 	if (vr->present == vr_all_addresses(vr))
@@ -103,9 +109,7 @@ bool vr_answer_rival(
 {
 	struct vrrp_answers *answers = &vr->answers[kind];
 	struct mono due = mono_add(vr->answered_at, ANSWER_GAP_US);
-	if (mono_sub(now, answers->at) >= ANSWERS_PAUSE_US)
-		answers->count = 0;
-	bool rare = answers->count >= ANSWERS_QUICK;
+	bool rare = answers->count >= ANSWERS_QUICK && !is_row_over(answers, now);
 	if (rare) {
 		struct mono last = mono_add(answers->at, ANSWER_RARE_US);
 		due = mono_max(due, silence_us ? mono_min(last, mono_add(now, silence_us)) : last);
