@@ -63,7 +63,7 @@ static void touch_data(struct touching *touching)
 	touch((uintptr_t)__data_start, (uintptr_t)_edata, true, touching);
 }
 
-__attribute__((no_sanitize("address"))) void touch_memory(void *from, size_t size)
+void touch_memory(void *from, size_t size)
 {
 	struct touching touching = {.lock = false};
 	touch((uintptr_t)from, (uintptr_t)from + size, true, &touching);

@@ -4,9 +4,6 @@
  */
 #include "core/core.h"
 
-/* Or who speaks and pauses in turn would have an answer each time. */
-#define SILENCE_MIN_US (100 * USEC_PER_MS)
-
 static void hear(struct vrrp *vr, struct mono now, const struct vrrp_event *event)
 {
 	if (vr->heard && !address_equal(&vr->active_address, &event->advert.source))
@@ -117,12 +114,10 @@ static void answer_advert(
     struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out)
 {
 	int64_t own = vr->params.advert_interval_us, its = event->advert.interval_us;
-	int64_t silence_us = (its > own ? its : own) * 3 / 2;
 	if (event->advert.final)
 		vr_answer_rival(vr, now, VRRP_RIVAL_YIELDS, 0, out);
 	else
-		vr_answer_rival(vr, now, VRRP_RIVAL_ADVERTS,
-		    silence_us > SILENCE_MIN_US ? silence_us : SILENCE_MIN_US, out);
+		vr_answer_rival(vr, now, VRRP_RIVAL_ADVERTS, (its > own ? its : own) * 3 / 2, out);
 }
 
 static void advert_in_active(

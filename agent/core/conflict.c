@@ -28,6 +28,8 @@
 #define ANSWERS_QUICK	 10
 #define ANSWER_RARE_US	 (1 * USEC_PER_SEC)
 #define ANSWERS_PAUSE_US (3 * USEC_PER_SEC) /* without one: the row is over */
+/* Or who speaks and pauses in turn would have an answer each time. */
+#define SILENCE_MIN_US (100 * USEC_PER_MS)
 
 static bool is_start(const struct vrrp *vr)
 {
@@ -112,7 +114,8 @@ bool vr_answer_rival(
 	bool rare = answers->count >= ANSWERS_QUICK && !is_row_over(answers, now);
 	if (rare) {
 		struct mono last = mono_add(answers->at, ANSWER_RARE_US);
-		due = mono_max(due, silence_us ? mono_min(last, mono_add(now, silence_us)) : last);
+		int64_t silence = silence_us > SILENCE_MIN_US ? silence_us : SILENCE_MIN_US;
+		due = mono_max(due, silence_us ? mono_min(last, mono_add(now, silence)) : last);
 	}
 	if (mono_reached(now, due)) {
 		answer(vr, now, kind, out);

@@ -90,7 +90,7 @@ void vr_shorten_active_down(struct vrrp *vr, struct mono now);
 
 void vr_hear_claim(
     struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out);
-/* After a transition: when to ask next. */
+/* After a transition: when to ask next; no answer is due. */
 void vr_conflict_schedule(struct vrrp *vr, struct mono now);
 void vr_conflict_timers(struct vrrp *vr, struct mono now, struct vrrp_effects *out);
 /* An Active speaks up against somebody who lost against it, or does not know of it. false: not now.
