@@ -13,11 +13,13 @@ import os
 import pytest
 from _pytest.runner import runtestprotocol
 
+from stalls import Stalls
 from testbed import SANITIZER
 
 LATE = "the engine was late"  # what vipd says when the machine did not let it run
 LEFT_MAX = 10  # tests that failed because of the load
 BUSY = 3 * os.cpu_count()  # load, from which nobody can promise anything
+STALLS = Stalls()
 
 
 def pytest_configure(config):
@@ -39,7 +41,7 @@ def starved(item):
     if os.getloadavg()[0] > BUSY:
         return f"the load is {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors"
     late = [name for name, new in item_logs(item) if LATE in new]
-    return f"an engine was late ({', '.join(late)})" if late else None
+    return f"an engine was late ({', '.join(late)})" if late else STALLS.why()
 
 
 def leave(item, why):
@@ -64,6 +66,7 @@ def leave(item, why):
 def pytest_runtest_protocol(item, nextitem):
     """A test that fails on a starved machine is repeated, later if it can be, else at once and twice; the summary says so."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    STALLS.begin()
     reports, repeated = runtestprotocol(item, nextitem=nextitem, log=False), []
     while (len(repeated) < 2 and (failed := [report for report in reports if report.failed]) and (why := starved(item))
            and not any(SANITIZER.search(report.longreprtext) for report in failed)):  # no machine is too slow for that
@@ -74,6 +77,7 @@ def pytest_runtest_protocol(item, nextitem):
                 report.outcome, report.longrepr, report.sections = "skipped", where, []
             break
         item._initrequest()
+        STALLS.begin()
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
     reports[0].user_properties += repeated
     for report in reports:
