@@ -276,7 +276,29 @@ static void hint_lasts_and_is_cheap(void **state)
 		world_end(state);
 	}
 	assert_in_range(sum, 64 * 20,
-	    64 * 20 * 3 / 2); /* in twenty seconds: with our own hello, and not always once more */
+	    64 * 20 * 7 / 5); /* in twenty seconds: with our own hello, and not always once more */
+}
+
+/* Something that is sent every second goes with our own hello, whatever its interval is, if one is due then.
+ */
+static void others_are_woken_once(void **state)
+{
+	(void)state;
+	world_start();
+	const struct group *group = nodes[0].group;
+	struct mono said = group->routers[0].said, second = mono_add(world_now, USEC_PER_SEC);
+	int64_t off_us = mono_sub(group_near_hello(group, second, USEC_PER_SEC / 2), said);
+	assert_int_equal(off_us % USEC_PER_SEC, 0);
+	assert_in_range(off_us, USEC_PER_SEC / 2, 2 * USEC_PER_SEC);
+	nodes[0].config->group_interval_us = 300 * USEC_PER_MS;
+	for (int64_t us = 0; us < USEC_PER_SEC; us += 7 * USEC_PER_MS) {
+		struct mono at = mono_add(said, us), near = group_near_hello(group, at, USEC_PER_SEC / 2);
+		assert_int_equal(mono_sub(near, said) % (300 * USEC_PER_MS), 0);
+		assert_true(llabs(mono_sub(near, at)) <= 150 * USEC_PER_MS);
+	}
+	nodes[0].config->group_interval_us = 10 * USEC_PER_SEC;
+	struct mono far = mono_add(said, 4 * USEC_PER_SEC);
+	assert_true(group_near_hello(group, far, USEC_PER_SEC / 2).us == far.us);
 }
 
 static void control_restart(unsigned n)
@@ -349,6 +371,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(hint_is_given_again, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hint_ends_with_the_setting, world_begin, world_end),
 	    cmocka_unit_test(hint_lasts_and_is_cheap),
+	    cmocka_unit_test_setup_teardown(others_are_woken_once, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(strangers_outlive_control, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(lost_ones_outlive_control, world_begin, world_end),
 	};

@@ -155,7 +155,7 @@ static void hint(struct group *group, unsigned index, struct mono now)
 	if (!is_next && left_us <= 0)
 		return;
 	bool holds = hint_lasts(group, router, now) && mono_reached(now, group->anew);
-	if (is_next && holds && !mono_reached(router->hinted, until))
+	if (is_next && holds && mono_reached(until, router->hinted))
 		return;
 	struct message message = {.type = MESSAGE_NEXT, .next = {.router = router->id, .until = until}};
 	if (message_send(FD_CHANNEL, &message, NULL) == 0)
@@ -257,6 +257,23 @@ void group_soon(struct group *group)
 }
 
 /* ---- for others ---- */
+
+struct mono group_near_hello(const struct group *group, struct mono at, int64_t apart_us)
+{
+	int64_t interval_us = group->control->config->group_interval_us, nearest_us = apart_us;
+	struct mono found = at;
+	for (unsigned i = 0; i < group->count; i++) {
+		if (!group->routers[i].ours.vrid)
+			continue;
+		int64_t since_us = mono_sub(at, group->routers[i].said) % interval_us;
+		int64_t off_us = since_us <= interval_us / 2 ? -since_us : interval_us - since_us;
+		if (llabs(off_us) <= nearest_us) {
+			nearest_us = llabs(off_us);
+			found = mono_add(at, off_us);
+		}
+	}
+	return found;
+}
 
 unsigned group_forget(struct group *group, const char *node)
 {

@@ -124,6 +124,9 @@ struct group {
 /* group.c: what this node does has changed, or is about to: hellos go out in a moment, not only in a second.
  */
 void group_soon(struct group *group);
+/* The moment of a hello of ours that is nearest to `at`, if one is due within `apart_us` of it; else `at`.
+ * Who sends something every second does so with them: each time that others are woken costs them more. */
+struct mono group_near_hello(const struct group *group, struct mono at, int64_t apart_us);
 /* Members that are not here, and routers without hello, by name or address. Returns how many were forgotten.
  */
 unsigned group_forget(struct group *group, const char *node);
