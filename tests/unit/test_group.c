@@ -276,7 +276,7 @@ static void hint_lasts_and_is_cheap(void **state)
 		world_end(state);
 	}
 	assert_in_range(sum, 64 * 20,
-	    64 * 20 * 7 / 5); /* in twenty seconds: with our own hello, and not always once more */
+	    64 * 20 * 11 / 10); /* in twenty seconds: with our own hello, and not always once more */
 }
 
 /* Something that is sent every second goes with our own hello, whatever its interval is, if one is due then.

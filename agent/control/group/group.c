@@ -129,20 +129,25 @@ void group_tell_rival(struct group *group, unsigned index, const struct rival *r
 
 /* ---- who is next ---- */
 
-/* The hint that the engine has lasts until our next hello is due, and a little longer. */
-static bool hint_lasts(const struct group *group, const struct group_router *router, struct mono now)
+/*
+ * Whether the engine can do with the hint that it has: it lasts until our next hello is due, and a little
+ * longer; or for a while, and the new one ends hardly later: it is that of a member whose own hello is due
+ * now.
+ */
+static bool hint_suffices(
+    const struct group *group, const struct group_router *router, struct mono until, struct mono now)
 {
 	int64_t interval_us = group->control->config->group_interval_us;
-	struct mono due = mono_add(router->said, interval_us);
-	if (mono_reached(now, due))
-		due = now;
-	return !mono_reached(mono_add(due, interval_us / 8), router->hinted);
+	int64_t left_us = mono_sub(router->hinted, now), gain_us = mono_sub(until, router->hinted);
+	int64_t due_us = mono_sub(mono_add(router->said, interval_us), now);
+	return left_us > (due_us > 0 ? due_us : 0) + interval_us / 8 ||
+	       (gain_us < interval_us / 2 && left_us > interval_us * 3 / 4);
 }
 
 /*
- * Each message wakes a realtime process: so one goes out with our own hello, and between two of them only if
- * the hint ends, or would. But the engine drops a hint when its own standing or configuration changes, a
- * moment before or after we do.
+ * Each message wakes a realtime process: so one goes out with a hello, and between two of them only if the
+ * hint ends, or would. But the engine drops a hint when its own standing or configuration changes, a moment
+ * before or after we do.
  */
 static void hint(struct group *group, unsigned index, struct mono now)
 {
@@ -150,12 +155,11 @@ static void hint(struct group *group, unsigned index, struct mono now)
 	struct mono until = group->control->config->group_hints && group_is_open(group, &router->id)
 				? roster_hint(&router->roster, &router->ours, &router->source, now)
 				: MONO_PAST;
-	int64_t left_us = mono_sub(router->hinted, now);
 	bool is_next = !mono_reached(now, until);
-	if (!is_next && left_us <= 0)
+	if (!is_next && mono_reached(now, router->hinted))
 		return;
-	bool holds = hint_lasts(group, router, now) && mono_reached(now, group->anew);
-	if (is_next && holds && mono_reached(until, router->hinted))
+	if (is_next && mono_reached(now, group->anew) && mono_reached(until, router->hinted) &&
+	    hint_suffices(group, router, until, now))
 		return;
 	struct message message = {.type = MESSAGE_NEXT, .next = {.router = router->id, .until = until}};
 	if (message_send(FD_CHANNEL, &message, NULL) == 0)
