@@ -19,10 +19,11 @@ from testbed import SANITIZER
 LATE = "the engine was late"  # what vipd says when the machine did not let it run
 LEFT_MAX = 10  # tests that failed because of the load
 BUSY = 3 * os.cpu_count()  # load, from which nobody can promise anything
-STALLS = Stalls()
 
 
 def pytest_configure(config):
+    is_worker = hasattr(config, "workerinput")
+    config.stalls = Stalls() if is_worker or config.getoption("dist", "no") == "no" else None  # who runs tests
     config.addinivalue_line("markers", "alone: measures or floods, so nothing may run beside it")
     config.addinivalue_line("markers", "long: takes long, or is a further case of one that does not, so `make check` leaves it out")
     config.addinivalue_line("markers", "vips(address, …): which the group moves")
@@ -37,11 +38,13 @@ def pytest_collection_modifyitems(items):
 
 
 def starved(item):
-    """Whether this machine was too busy for the test that has just failed."""
+    """Whether this machine was too busy for the test that has just failed. One that loads it on purpose has only itself to blame."""
     if os.getloadavg()[0] > BUSY:
         return f"the load is {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors"
     late = [name for name, new in item_logs(item) if LATE in new]
-    return f"an engine was late ({', '.join(late)})" if late else STALLS.why()
+    if late:
+        return f"an engine was late ({', '.join(late)})"
+    return None if item.get_closest_marker("alone") else item.stall
 
 
 def leave(item, why):
@@ -66,7 +69,7 @@ def leave(item, why):
 def pytest_runtest_protocol(item, nextitem):
     """A test that fails on a starved machine is repeated, later if it can be, else at once and twice; the summary says so."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    STALLS.begin()
+    item.config.stalls.read()
     reports, repeated = runtestprotocol(item, nextitem=nextitem, log=False), []
     while (len(repeated) < 2 and (failed := [report for report in reports if report.failed]) and (why := starved(item))
            and not any(SANITIZER.search(report.longreprtext) for report in failed)):  # no machine is too slow for that
@@ -77,7 +80,6 @@ def pytest_runtest_protocol(item, nextitem):
                 report.outcome, report.longrepr, report.sections = "skipped", where, []
             break
         item._initrequest()
-        STALLS.begin()
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
     reports[0].user_properties += repeated
     for report in reports:
@@ -111,6 +113,7 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
     if report.failed:
+        item.stall = item.config.stalls.why(call.start, call.stop)
         report.sections += [(name, new[-6000:]) for name, new in item_logs(item)]
         for node in getattr(getattr(item, "testbed", None), "nodes", ()):
             with contextlib.suppress(Exception):  # it may run no vipd

@@ -1,43 +1,60 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether this machine lets anybody run: how late a thread wakes up that only sleeps, and the time that a hypervisor took away.
+"""Whether this machine lets anybody run: a process that only sleeps tells when it was woken late, or a processor taken away.
 
-An engine of realtime class suffers from the second alone; the servers that it is tested with from both.
+It is a process and not a thread, which would have to wait for what Python does in the test.
 """
 
+import contextlib
 import os
-import threading
+import subprocess
+import sys
 import time
 
-STEP_S = 0.02
-STALL_MS = 100  # an advert interval of most tests: who is kept away for three of them counts as dead
+STEP_S = 0.05
+STALL_MS = 200  # two advert intervals of most tests; who is silent for three counts as dead
 TICK_MS = 1000 // os.sysconf("SC_CLK_TCK")
 
 
 def stolen_ms():
-    """Of each processor, since the start of the machine."""
+    """By a hypervisor, of each processor, since the start of the machine."""
     with open("/proc/stat", encoding="ascii") as lines:
         return [int(line.split()[8]) * TICK_MS for line in lines if line.startswith("cpu") and line[3].isdigit()]
 
 
+def watch():
+    """A line for each stall, with the time at its end. Ends with the process that began it."""
+    parent, before = os.getppid(), stolen_ms()
+    stolen = [0] * len(before)  # in steps that follow each other
+    while os.getppid() == parent:
+        due = time.monotonic() + STEP_S
+        time.sleep(STEP_S)  # sleep-ok: what is measured
+        late_ms, now = (time.monotonic() - due) * 1000, stolen_ms()
+        stolen = [sum_ms + new - old if new > old else 0 for sum_ms, new, old in zip(stolen, now, before)]
+        before = now
+        if late_ms >= STALL_MS:
+            print(time.time(), f"who slept was woken {late_ms:.0f} ms late", flush=True)
+        elif max(stolen, default=0) >= STALL_MS:
+            print(time.time(), f"a processor was taken away for {max(stolen)} ms", flush=True)
+
+
 class Stalls:
-    """Of the time since begin() was called last."""
-
     def __init__(self):
-        self.begin()
-        threading.Thread(target=self.watch, daemon=True).start()
+        self.process = subprocess.Popen([sys.executable, "-B", __file__], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        os.set_blocking(self.process.stdout.fileno(), False)
+        self.text = b""
 
-    def begin(self):
-        self.late_ms, self.stolen_before = 0.0, stolen_ms()
+    def read(self):
+        """What was told until now, or its pipe would be full at some time."""
+        with contextlib.suppress(BlockingIOError):
+            while new := os.read(self.process.stdout.fileno(), 1 << 16):
+                self.text += new
+        return [line.split(maxsplit=1) for line in self.text.decode().splitlines()]
 
-    def watch(self):
-        while True:
-            due = time.monotonic() + STEP_S
-            time.sleep(STEP_S)  # sleep-ok: what is measured
-            self.late_ms = max(self.late_ms, (time.monotonic() - due) * 1000)
+    def why(self, begin, end):
+        """The last stall between these times (of the wall clock), or None."""
+        found = [what for when, what in self.read() if begin < float(when) < end + 2 * STEP_S]
+        return found[-1] if found else None
 
-    def why(self):
-        """What was too much, or None."""
-        stolen = max((now - before for now, before in zip(stolen_ms(), self.stolen_before)), default=0)
-        if stolen >= STALL_MS:
-            return f"a processor was taken away for {stolen} ms"
-        return f"who slept was woken {self.late_ms:.0f} ms late" if self.late_ms >= STALL_MS else None
+
+if __name__ == "__main__":
+    watch()
