@@ -27,7 +27,8 @@
 
 #define EXIT_USAGE 2
 
-#define HEARTBEAT_US USEC_PER_SEC
+#define HEARTBEAT_US	   USEC_PER_SEC
+#define HEARTBEAT_EXACT_US (100 * USEC_PER_MS) /* before the guardian looks by itself; with other timers */
 
 static void unmap_config(const struct config *config, const struct secrets *secrets)
 {
@@ -165,7 +166,8 @@ static int prepare(struct control *control)
 		    strerror(-r));
 	if ((r = parts_new(control)) < 0 ||
 	    (r = sd_event_add_io(control->event, NULL, FD_GUARDIAN, EPOLLIN, on_guardian, control)) < 0 ||
-	    (r = sd_event_add_time(control->event, NULL, CLOCK_MONOTONIC, 0, 0, on_heartbeat, control)) < 0)
+	    (r = sd_event_add_time(
+		 control->event, NULL, CLOCK_MONOTONIC, 0, HEARTBEAT_EXACT_US, on_heartbeat, control)) < 0)
 		return r;
 	return sd_event_add_signal(control->event, NULL, SIGTERM, on_term, NULL);
 }

@@ -172,7 +172,7 @@ static void fire_timers(struct mono now)
 static bool tell(void)
 {
 	transitions_tell(&engine);
-	if (engine.drain_changed) /* it looks every second anyway */
+	if (engine.drain_changed) /* it looks at its own time, too */
 		message_send(engine.guardian, &(struct message){.type = MESSAGE_CHANGED}, NULL);
 	engine.drain_changed = false;
 	if (engine.changed)

@@ -11,10 +11,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vipd/interval.h"
 #include "vipd/log.h"
 
 #define MESSAGES_A_TURN 64
-#define NEXT_MAX_US	(10 * USEC_PER_SEC) /* nobody knows for longer who is next */
 
 static void configuration_drop(struct configuration *configuration)
 {
@@ -153,7 +153,7 @@ static void next(struct engine *engine, struct message *message, struct mono now
 	if (r)
 		router_event(engine, r, now,
 		    &(struct vrrp_event){.type = VRRP_EVENT_NEXT,
-			.next_until = mono_min(message->next.until, mono_add(now, NEXT_MAX_US))});
+			.next_until = mono_min(message->next.until, mono_add(now, HINT_MAX_US))});
 }
 
 void messages_from_control(struct engine *engine, struct mono now)

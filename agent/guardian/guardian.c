@@ -26,7 +26,7 @@
 #include "vipd/kernel.h"
 #include "vipd/log.h"
 
-#define CALM_TICK_US	    (1250 * USEC_PER_MS) /* control's sign of life comes before it */
+#define CALM_TICK_US	    (1250 * USEC_PER_MS) /* control's sign of life comes before, most of the time */
 #define TICK_US		    (250 * USEC_PER_MS)
 #define HANDOVER_TICK_US    (20 * USEC_PER_MS)
 #define CRISIS_US	    (60 * USEC_PER_SEC) /* DEATHS_MAX deaths in this are no accident */

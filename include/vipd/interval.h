@@ -17,6 +17,10 @@
 #define HELLO_INTERVAL_MIN 100	 /* ms */
 #define HELLO_INTERVAL_MAX 10000 /* ms */
 
+/* Who is next is known for so many intervals after the oldest hello that it was made from. */
+#define HINT_INTERVALS 2
+#define HINT_MAX_US    (HINT_INTERVALS * HELLO_INTERVAL_MAX * USEC_PER_MS)
+
 static inline int64_t vrrp_interval_us(uint16_t centiseconds)
 {
 	return centiseconds * VRRP_INTERVAL_STEP_US;

@@ -19,6 +19,7 @@
 #include "control/control.h"
 #include "control/group/datagram.h"
 #include "control/group/group.h"
+#include "vipd/interval.h"
 
 #define NODES	   3
 #define SOURCES	   8
@@ -148,7 +149,7 @@ int message_send(int fd, const struct message *message, const int *fds)
 {
 	(void)fd, (void)fds;
 	if (message->type == MESSAGE_NEXT)
-		self->next = message->next.until, self->told++;
+		self->next = mono_min(message->next.until, mono_add(world_now, HINT_MAX_US)), self->told++;
 	return 0;
 }
 
@@ -235,13 +236,15 @@ static void beat(void)
 			board_heartbeat(node->board, world_now);
 }
 
+static int64_t timers_late_us;
+
 static void run_for(double seconds)
 {
 	struct mono end = mono_add(world_now, (int64_t)(seconds * USEC_PER_SEC));
 	struct sd_event_source *source;
 	struct node *before = self;
 	while ((source = first(end, &self))) {
-		world_now = mono_max(world_now, source->due);
+		world_now = mono_max(world_now, mono_add(source->due, source->on_io ? 0 : timers_late_us));
 		beat();
 		if (source->on_io) {
 			source->on_io(source, source->fd, 0, source->context);
@@ -250,7 +253,7 @@ static void run_for(double seconds)
 			source->on_time(source, 0, source->context);
 		}
 	}
-	world_now = end;
+	world_now = mono_max(world_now, end);
 	beat();
 	self = before;
 }

@@ -255,33 +255,45 @@ static void hint_ends_with_the_setting(void **state)
 	assert_false(is_next(1));
 }
 
-/* Whenever the hellos of the others come: the hint never lapses, and the engine is seldom woken for it. */
-static void hint_lasts_and_is_cheap(void **state)
+/* Returns how often the engine was told in twenty intervals, whenever the hellos of the others come. */
+static unsigned hint_lasts(void **state, double interval, double gap, double next_gap)
 {
-	double gaps[] = {0, 0.01, 0.24, 0.26, 0.5, 0.74, 0.76, 0.99};
-	unsigned sum = 0;
-	for (unsigned i = 0; i < 64; i++) {
-		world_begin(state);
-		for (unsigned n = 0; n < NODES; n++) {
-			control_start(n);
-			run_for(n == 0 ? gaps[i / 8] : gaps[i % 8]);
-		}
-		run_for(5);
-		unsigned before = nodes[1].told;
-		for (unsigned k = 0; k < 4000; k++) {
-			run_for(0.005);
-			assert_true(is_next(1));
-		}
-		sum += nodes[1].told - before;
-		world_end(state);
+	world_begin(state);
+	timers_late_us = 20 * USEC_PER_MS;
+	for (unsigned n = 0; n < NODES; n++)
+		nodes[n].config->group_interval_us = (int64_t)(interval * USEC_PER_SEC);
+	for (unsigned n = 0; n < NODES; n++) {
+		control_start(n);
+		run_for(interval * (n == 0 ? gap : next_gap));
 	}
-	assert_in_range(sum, 64 * 20,
-	    64 * 20 * 11 / 10); /* in twenty seconds: with our own hello, and not always once more */
+	run_for(5 * interval);
+	unsigned before = nodes[1].told;
+	for (unsigned k = 0; k < 4000; k++) {
+		run_for(0.005 * interval);
+		assert_true(is_next(1));
+	}
+	unsigned told = nodes[1].told - before;
+	timers_late_us = 0;
+	world_end(state);
+	return told;
 }
 
-/* Something that is sent every second goes with our own hello, whatever its interval is, if one is due then.
- */
-static void others_are_woken_once(void **state)
+/* It never lapses, and the engine is woken for it with our own hello, and seldom once more. */
+static void hint_lasts_and_is_cheap(void **state)
+{
+	double gaps[] = {0, 0.01, 0.1, 0.24, 0.26, 0.4, 0.5, 0.6, 0.74, 0.76, 0.9, 0.99},
+	       intervals[] = {1, 10};
+	const unsigned count = sizeof gaps / sizeof gaps[0];
+	for (unsigned i = 0; i < sizeof intervals / sizeof intervals[0]; i++) {
+		unsigned sum = 0;
+		for (unsigned g = 0; g < count * count; g++)
+			sum += hint_lasts(state, intervals[i], gaps[g / count], gaps[g % count]);
+		assert_in_range(sum, count * count * 20, count * count * 20 * 6 / 5);
+	}
+}
+
+/* What is sent every second goes with our own hello, whatever its interval is, if one is due then. */
+static void a_moment_near_a_hello(void **state)
 {
 	(void)state;
 	world_start();
@@ -371,7 +383,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(hint_is_given_again, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hint_ends_with_the_setting, world_begin, world_end),
 	    cmocka_unit_test(hint_lasts_and_is_cheap),
-	    cmocka_unit_test_setup_teardown(others_are_woken_once, world_begin, world_end),
+	    cmocka_unit_test_setup_teardown(a_moment_near_a_hello, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(strangers_outlive_control, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(lost_ones_outlive_control, world_begin, world_end),
 	};

@@ -16,8 +16,8 @@
 #include "vipd/log.h"
 
 #define TIMER_EXACT_US (5 * USEC_PER_MS)
-#define EVERY_US       USEC_PER_SEC	   /* walks, and what is said of the list */
-#define EARLY_US       (100 * USEC_PER_MS) /* a timer may be so much earlier, and walks all the same */
+#define EVERY_US       USEC_PER_SEC   /* walks, and what is said of the list */
+#define EARLY_US       (EVERY_US / 2) /* what goes with a hello may be so much earlier, or later */
 #define IDLE_US	       (4 * USEC_PER_SEC) /* walks wait so much longer while there is nobody to find or to judge */
 #define COST_SHARE     50		  /* walks take at most this part of the time of a processor */
 #define WALK_NOW_US    (50 * USEC_PER_MS) /* a longer one is not made between two others */
@@ -246,7 +246,7 @@ static void walk(struct client_lists *lists, struct mono now)
 		    strerrordesc_np(-lists->error));
 	lists->cost_us = cpu_us() - began_us;
 	int64_t wait_us = lists->cost_us * COST_SHARE;
-	lists->next_walk = mono_add(now, wait_us > EVERY_US ? wait_us : EVERY_US - EARLY_US);
+	lists->next_walk = mono_add(now, wait_us > EVERY_US - EARLY_US ? wait_us : EVERY_US - EARLY_US);
 }
 
 /* ---- the loop ---- */
@@ -259,7 +259,7 @@ static void say(struct client_lists *lists, struct mono now)
 			own_list_say(lists->routers[i].own, send_to_group, &to);
 		ask(lists, i, now);
 	}
-	lists->next_say = group_near_hello(lists->group, mono_add(now, EVERY_US), EVERY_US / 2);
+	lists->next_say = group_near_hello(lists->group, mono_add(now, EVERY_US), EARLY_US);
 }
 
 static void look(struct client_lists *lists)

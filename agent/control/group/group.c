@@ -129,10 +129,16 @@ void group_tell_rival(struct group *group, unsigned index, const struct rival *r
 
 /* ---- who is next ---- */
 
+/* Eighths of an interval: a hello may be so late; less is not worth a message; with more left one can wait.
+ */
+#define HINT_SPARE 1
+#define HINT_GAIN  4
+#define HINT_LEFT  6
+
 /*
  * Whether the engine can do with the hint that it has: it lasts until our next hello is due, and a little
- * longer; or for a while, and the new one ends hardly later: it is that of a member whose own hello is due
- * now.
+ * longer. Or the new one does not last that long either, because somebody's hello is due in a moment, which
+ * will make it longer: as long as there is time for it to be late.
  */
 static bool hint_suffices(
     const struct group *group, const struct group_router *router, struct mono until, struct mono now)
@@ -140,8 +146,8 @@ static bool hint_suffices(
 	int64_t interval_us = group->control->config->group_interval_us;
 	int64_t left_us = mono_sub(router->hinted, now), gain_us = mono_sub(until, router->hinted);
 	int64_t due_us = mono_sub(mono_add(router->said, interval_us), now);
-	return left_us > (due_us > 0 ? due_us : 0) + interval_us / 8 ||
-	       (gain_us < interval_us / 2 && left_us > interval_us * 3 / 4);
+	return left_us > (due_us > 0 ? due_us : 0) + interval_us * HINT_SPARE / 8 ||
+	       (gain_us < interval_us * HINT_GAIN / 8 && left_us > interval_us * HINT_LEFT / 8);
 }
 
 /*

@@ -125,7 +125,7 @@ struct group {
  */
 void group_soon(struct group *group);
 /* The moment of a hello of ours that is nearest to `at`, if one is due within `apart_us` of it; else `at`.
- * Who sends something every second does so with them: each time that others are woken costs them more. */
+ * What is sent every second goes with hellos, so that it does not wake the others once more. */
 struct mono group_near_hello(const struct group *group, struct mono at, int64_t apart_us);
 /* Members that are not here, and routers without hello, by name or address. Returns how many were forgotten.
  */

@@ -9,7 +9,6 @@
 
 #include "vipd/vrrp.h"
 
-#define HINT_INTERVALS	   2  /* a hint is good for so long after the oldest hello it was made from */
 #define DOUBT_INTERVALS	   10 /* a lost member may still be alive and the better one */
 #define KEPT_US		   (3600 * USEC_PER_SEC)
 #define GAP_US		   (2 * USEC_PER_SEC) /* between two looks: this process was stopped */
