@@ -255,6 +255,51 @@ static void hint_ends_with_the_setting(void **state)
 	assert_false(is_next(1));
 }
 
+/* ---- when hellos are said ---- */
+
+static int64_t after_us(unsigned n)
+{
+	return mono_sub(group_at(n)->said, group_at(0)->said);
+}
+
+/* From any phase: together with that of the Active, which never waits for others. */
+static void hellos_go_out_together(void **state)
+{
+	double gaps[] = {0, 0.01, 0.12, 0.13, 0.24, 0.26, 0.5, 0.74, 0.76, 0.88, 0.99};
+	const unsigned count = sizeof gaps / sizeof gaps[0];
+	for (unsigned g = 0; g < count * count; g++) {
+		world_begin(state);
+		for (unsigned n = 0; n < NODES; n++) {
+			control_start(n);
+			run_for(n == 0 ? gaps[g / count] : gaps[g % count]);
+		}
+		run_for(5);
+		unsigned said[NODES];
+		for (unsigned n = 0; n < NODES; n++)
+			said[n] = nodes[n].said;
+		for (unsigned k = 0; k < 20; k++) {
+			run_for(0.5);
+			assert_in_range(after_us(1), 0, 20 * USEC_PER_MS);
+			assert_in_range(after_us(2), 0, 20 * USEC_PER_MS);
+		}
+		for (unsigned n = 0; n < NODES; n++)
+			assert_in_range(nodes[n].said - said[n], 9, 11);
+		world_end(state);
+	}
+}
+
+/* Nobody waits for long for an Active that says nothing any more. */
+static void hellos_without_the_active(void **state)
+{
+	(void)state;
+	world_start();
+	nodes[0].is_cut = true;
+	unsigned said[] = {nodes[1].said, nodes[2].said};
+	run_for(20);
+	for (unsigned n = 1; n < NODES; n++)
+		assert_in_range(nodes[n].said - said[n - 1], 19, 21);
+}
+
 /* Returns how often the engine was told in twenty intervals, whenever the hellos of the others come. */
 static unsigned hint_lasts(void **state, double interval, double gap, double next_gap)
 {
@@ -382,6 +427,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(hint_is_taken_back, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hint_is_given_again, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hint_ends_with_the_setting, world_begin, world_end),
+	    cmocka_unit_test(hellos_go_out_together),
+	    cmocka_unit_test_setup_teardown(hellos_without_the_active, world_begin, world_end),
 	    cmocka_unit_test(hint_lasts_and_is_cheap),
 	    cmocka_unit_test_setup_teardown(a_moment_near_a_hello, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(strangers_outlive_control, world_begin, world_end),

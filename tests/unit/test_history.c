@@ -245,7 +245,7 @@ static void without_its_hellos(void **state)
 	nodes[0].is_cut = true;
 	hear(1, "fe80::1", 10);
 	run_for(5);
-	expect(1, "n0 6-37 no_advert/lost");
+	expect(1, "n0 6-37.1 no_advert/lost");
 }
 
 /* It has a name as soon as it says so. */

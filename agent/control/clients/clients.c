@@ -15,7 +15,7 @@
 #include "control/group/group.h"
 #include "vipd/log.h"
 
-#define TIMER_EXACT_US (5 * USEC_PER_MS)
+#define TIMER_EXACT_US (50 * USEC_PER_MS)
 #define EVERY_US       USEC_PER_SEC   /* walks, and what is said of the list */
 #define EARLY_US       (EVERY_US / 2) /* what goes with a hello may be so much earlier, or later */
 #define IDLE_US	       (4 * USEC_PER_SEC) /* walks wait so much longer while there is nobody to find or to judge */

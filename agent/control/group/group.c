@@ -145,7 +145,7 @@ static bool hint_suffices(
 {
 	int64_t interval_us = group->control->config->group_interval_us;
 	int64_t left_us = mono_sub(router->hinted, now), gain_us = mono_sub(until, router->hinted);
-	int64_t due_us = mono_sub(mono_add(router->said, interval_us), now);
+	int64_t due_us = mono_sub(group_hello_due(group, router), now);
 	return left_us > (due_us > 0 ? due_us : 0) + interval_us * HINT_SPARE / 8 ||
 	       (gain_us < interval_us * HINT_GAIN / 8 && left_us > interval_us * HINT_LEFT / 8);
 }
@@ -200,8 +200,7 @@ static struct mono next_look(const struct group *group, struct mono now)
 	for (unsigned i = 0; i < group->count; i++) {
 		const struct group_router *router = &group->routers[i];
 		if (router->ours.vrid)
-			next =
-			    mono_min(next, mono_add(router->said, group->control->config->group_interval_us));
+			next = mono_min(next, group_hello_due(group, router));
 		next = mono_min(next, roster_deadline(&router->roster));
 	}
 	return next;
@@ -275,7 +274,8 @@ struct mono group_near_hello(const struct group *group, struct mono at, int64_t 
 	for (unsigned i = 0; i < group->count; i++) {
 		if (!group->routers[i].ours.vrid)
 			continue;
-		int64_t since_us = mono_sub(at, group->routers[i].said) % interval_us;
+		struct mono hello = mono_max(group->routers[i].said, group->routers[i].led);
+		int64_t since_us = mono_sub(at, hello) % interval_us;
 		int64_t off_us = since_us <= interval_us / 2 ? -since_us : interval_us - since_us;
 		if (llabs(off_us) <= nearest_us) {
 			nearest_us = llabs(off_us);

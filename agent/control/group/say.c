@@ -286,6 +286,26 @@ static void follow_clock(struct group_router *router, int64_t clock_us, struct m
 	router->replay = (struct auth_replay){0};
 }
 
+/*
+ * Each datagram wakes everybody. So the hellos of a group go out together: who hears that of the Active says
+ * its own, and waits a little longer than an interval for it.
+ */
+struct mono group_hello_due(const struct group *group, const struct group_router *router)
+{
+	int64_t interval_us = group->control->config->group_interval_us;
+	struct mono due = mono_add(router->said, interval_us), late = mono_add(due, interval_us / 8);
+	bool is_led = router->ours.state != VRRP_ACTIVE && mono_sub(late, router->led) < interval_us * 3 / 2;
+	return is_led ? late : due;
+}
+
+void group_follow(struct group *group, struct group_router *router, struct mono now)
+{
+	router->led = now;
+	/* Whoever forges hellos makes us say four an interval at most. */
+	router->answers = mono_sub(now, router->said) >= group->control->config->group_interval_us / 4;
+	group->changed |= router->answers;
+}
+
 static void look_at(struct group *group, unsigned index, const struct board_router *board, struct mono now)
 {
 	struct group_router *router = &group->routers[index];
@@ -299,9 +319,10 @@ static void look_at(struct group *group, unsigned index, const struct board_rout
 	if (group_hears_active(board, now))
 		roster_active(&router->roster, &board->active_address, now);
 	describe(group, index, board, now, &hello);
-	if (moved || is_news(router, &hello) ||
-	    mono_sub(now, router->said) >= group->control->config->group_interval_us)
+	if (moved || is_news(router, &hello) || mono_reached(now, group_hello_due(group, router)) ||
+	    (router->answers && board->state != VRRP_ACTIVE))
 		send_hello(group, index, &hello, now);
+	router->answers = false;
 }
 
 static bool index_of(const struct group *group, const struct router_id *id, unsigned *index)
