@@ -82,6 +82,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	listen_at(FD_SOCKET, "local", &addresses[0]);
 	listen_at(FD_METRICS, "metrics", &addresses[1]);
 	config.router_count = 2;
+	config.group_interval_us = USEC_PER_SEC;
 	config.routers[0] = (struct config_router){.name = "api", .id = {"eth0", AF_INET6, 1}};
 	config.routers[1] = (struct config_router){.name = "web \"2\"", .id = {"eth0", AF_INET6, 2}};
 	snprintf(config.admin_group, sizeof config.admin_group, "root");

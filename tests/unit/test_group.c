@@ -262,7 +262,7 @@ static int64_t after_us(unsigned n)
 	return mono_sub(group_at(n)->said, group_at(0)->said);
 }
 
-/* From any phase: together with that of the Active, which never waits for others. */
+/* From any phase and soon: together with that of the Active, which never waits for others. */
 static void hellos_go_out_together(void **state)
 {
 	double gaps[] = {0, 0.01, 0.12, 0.13, 0.24, 0.26, 0.5, 0.74, 0.76, 0.88, 0.99};
@@ -273,7 +273,7 @@ static void hellos_go_out_together(void **state)
 			control_start(n);
 			run_for(n == 0 ? gaps[g / count] : gaps[g % count]);
 		}
-		run_for(5);
+		run_for(10);
 		unsigned said[NODES];
 		for (unsigned n = 0; n < NODES; n++)
 			said[n] = nodes[n].said;

@@ -288,7 +288,8 @@ static void follow_clock(struct group_router *router, int64_t clock_us, struct m
 
 /*
  * Each datagram wakes everybody. So the hellos of a group go out together: who hears that of the Active says
- * its own, and waits a little longer than an interval for it.
+ * its own an eighth of an interval early, or waits for it for so long. That is from any phase soon the case,
+ * and an Active with another interval, or a forged one, changes ours by no more.
  */
 struct mono group_hello_due(const struct group *group, const struct group_router *router)
 {
@@ -301,8 +302,8 @@ struct mono group_hello_due(const struct group *group, const struct group_router
 void group_follow(struct group *group, struct group_router *router, struct mono now)
 {
 	router->led = now;
-	/* Whoever forges hellos makes us say four an interval at most. */
-	router->answers = mono_sub(now, router->said) >= group->control->config->group_interval_us / 4;
+	int64_t interval_us = group->control->config->group_interval_us;
+	router->answers = mono_sub(now, router->said) >= interval_us - interval_us / 8;
 	group->changed |= router->answers;
 }
 
