@@ -110,6 +110,7 @@ unit_roster   := agent/control/group/roster.c agent/core/timing.c agent/wire/nam
 unit_group    := $(addprefix agent/control/group/,group.c say.c hear.c history.c named.c roster.c rivals.c timeline.c witness.c) agent/control/inet6.c agent/wire/connections.c $(unit_hello) \
 		 $(addprefix agent/board/,board.c layout.c) $(addprefix agent/base/,duration.c log.c) $(addprefix agent/core/,names.c timing.c)
 unit_history  := $(unit_group)
+unit_hello_rhythm := $(unit_group)
 unit_timeline := agent/control/group/timeline.c agent/core/names.c
 unit_witness  := agent/control/group/witness.c $(unit_timeline) $(unit_roster)
 unit_roster_next := $(unit_roster)

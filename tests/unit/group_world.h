@@ -301,7 +301,7 @@ static void control_end(unsigned n, bool leave)
 }
 
 /* What the guardian carries from one control to the next. */
-static void carry_timeline(unsigned n)
+static inline void carry_timeline(unsigned n)
 {
 	int fd = memfd_create("timeline", MFD_CLOEXEC);
 	assert_true(fd >= 0 && ftruncate(fd, TIMELINE_SIZE) == 0 && dup2(fd, FD_TIMELINE) == FD_TIMELINE);
@@ -309,7 +309,7 @@ static void carry_timeline(unsigned n)
 	nodes[n].control.has_timeline = true;
 }
 
-static void reload(unsigned n)
+static inline void reload(unsigned n)
 {
 	self = &nodes[n];
 	part_group.configure(self->group);
@@ -323,7 +323,7 @@ static void reload(unsigned n)
 	} while (0)
 
 /* An advert of that Active. */
-static void board_hears(unsigned n, const char *active)
+static inline void board_hears(unsigned n, const char *active)
 {
 	engine_says(n, active_known, true);
 	engine_says(n, active_address, address_of(active));
@@ -331,7 +331,7 @@ static void board_hears(unsigned n, const char *active)
 }
 
 /* After a transition: control is told. */
-static void engine_becomes(unsigned n, enum vrrp_state state)
+static inline void engine_becomes(unsigned n, enum vrrp_state state)
 {
 	engine_says(n, state, (uint8_t)state);
 	engine_says(n, since, world_now);
@@ -428,7 +428,7 @@ static const struct roster_member *member_at(unsigned n, unsigned other)
 	return NULL;
 }
 
-static bool is_here(unsigned n, unsigned other)
+static inline bool is_here(unsigned n, unsigned other)
 {
 	return member_at(n, other)->presence == ROSTER_HERE;
 }

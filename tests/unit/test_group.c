@@ -255,51 +255,6 @@ static void hint_ends_with_the_setting(void **state)
 	assert_false(is_next(1));
 }
 
-/* ---- when hellos are said ---- */
-
-static int64_t after_us(unsigned n)
-{
-	return mono_sub(group_at(n)->said, group_at(0)->said);
-}
-
-/* From any phase and soon: together with that of the Active, which never waits for others. */
-static void hellos_go_out_together(void **state)
-{
-	double gaps[] = {0, 0.01, 0.12, 0.13, 0.24, 0.26, 0.5, 0.74, 0.76, 0.88, 0.99};
-	const unsigned count = sizeof gaps / sizeof gaps[0];
-	for (unsigned g = 0; g < count * count; g++) {
-		world_begin(state);
-		for (unsigned n = 0; n < NODES; n++) {
-			control_start(n);
-			run_for(n == 0 ? gaps[g / count] : gaps[g % count]);
-		}
-		run_for(10);
-		unsigned said[NODES];
-		for (unsigned n = 0; n < NODES; n++)
-			said[n] = nodes[n].said;
-		for (unsigned k = 0; k < 20; k++) {
-			run_for(0.5);
-			assert_in_range(after_us(1), 0, 20 * USEC_PER_MS);
-			assert_in_range(after_us(2), 0, 20 * USEC_PER_MS);
-		}
-		for (unsigned n = 0; n < NODES; n++)
-			assert_in_range(nodes[n].said - said[n], 9, 11);
-		world_end(state);
-	}
-}
-
-/* Nobody waits for long for an Active that says nothing any more. */
-static void hellos_without_the_active(void **state)
-{
-	(void)state;
-	world_start();
-	nodes[0].is_cut = true;
-	unsigned said[] = {nodes[1].said, nodes[2].said};
-	run_for(20);
-	for (unsigned n = 1; n < NODES; n++)
-		assert_in_range(nodes[n].said - said[n - 1], 19, 21);
-}
-
 /* Returns how often the engine was told in twenty intervals, whenever the hellos of the others come. */
 static unsigned hint_lasts(void **state, double interval, double gap, double next_gap)
 {
@@ -333,29 +288,8 @@ static void hint_lasts_and_is_cheap(void **state)
 		unsigned sum = 0;
 		for (unsigned g = 0; g < count * count; g++)
 			sum += hint_lasts(state, intervals[i], gaps[g / count], gaps[g % count]);
-		assert_in_range(sum, count * count * 20, count * count * 20 * 6 / 5);
+		assert_in_range(sum, count * count * 20 * 9 / 10, count * count * 20 * 6 / 5);
 	}
-}
-
-/* What is sent every second goes with our own hello, whatever its interval is, if one is due then. */
-static void a_moment_near_a_hello(void **state)
-{
-	(void)state;
-	world_start();
-	const struct group *group = nodes[0].group;
-	struct mono said = group->routers[0].said, second = mono_add(world_now, USEC_PER_SEC);
-	int64_t off_us = mono_sub(group_near_hello(group, second, USEC_PER_SEC / 2), said);
-	assert_int_equal(off_us % USEC_PER_SEC, 0);
-	assert_in_range(off_us, USEC_PER_SEC / 2, 2 * USEC_PER_SEC);
-	nodes[0].config->group_interval_us = 300 * USEC_PER_MS;
-	for (int64_t us = 0; us < USEC_PER_SEC; us += 7 * USEC_PER_MS) {
-		struct mono at = mono_add(said, us), near = group_near_hello(group, at, USEC_PER_SEC / 2);
-		assert_int_equal(mono_sub(near, said) % (300 * USEC_PER_MS), 0);
-		assert_true(llabs(mono_sub(near, at)) <= 150 * USEC_PER_MS);
-	}
-	nodes[0].config->group_interval_us = 10 * USEC_PER_SEC;
-	struct mono far = mono_add(said, 4 * USEC_PER_SEC);
-	assert_true(group_near_hello(group, far, USEC_PER_SEC / 2).us == far.us);
 }
 
 static void control_restart(unsigned n)
@@ -427,10 +361,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(hint_is_taken_back, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hint_is_given_again, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(hint_ends_with_the_setting, world_begin, world_end),
-	    cmocka_unit_test(hellos_go_out_together),
-	    cmocka_unit_test_setup_teardown(hellos_without_the_active, world_begin, world_end),
 	    cmocka_unit_test(hint_lasts_and_is_cheap),
-	    cmocka_unit_test_setup_teardown(a_moment_near_a_hello, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(strangers_outlive_control, world_begin, world_end),
 	    cmocka_unit_test_setup_teardown(lost_ones_outlive_control, world_begin, world_end),
 	};

@@ -15,9 +15,9 @@
 #include "control/group/group.h"
 #include "vipd/log.h"
 
-#define TIMER_EXACT_US (50 * USEC_PER_MS)
-#define EVERY_US       USEC_PER_SEC   /* walks, and what is said of the list */
-#define EARLY_US       (EVERY_US / 2) /* what goes with a hello may be so much earlier, or later */
+#define TIMER_EXACT_US (50 * USEC_PER_MS) /* a hello may come meanwhile, which wakes us at any rate */
+#define EVERY_US       USEC_PER_SEC	  /* walks, and what is said of the list */
+#define EARLY_US       (EVERY_US / 2)	  /* what goes with a hello may be so much earlier, or later */
 #define IDLE_US	       (4 * USEC_PER_SEC) /* walks wait so much longer while there is nobody to find or to judge */
 #define COST_SHARE     50		  /* walks take at most this part of the time of a processor */
 #define WALK_NOW_US    (50 * USEC_PER_MS) /* a longer one is not made between two others */

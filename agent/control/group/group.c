@@ -18,9 +18,9 @@
 #include "vipd/log.h"
 
 #define TIMER_EXACT_US	(5 * USEC_PER_MS)
-#define SOON_US		(20 * USEC_PER_MS) /* until the engine has done what it was told */
-#define ANEW_US		(2 * USEC_PER_SEC) /* until it has done it on a busy machine, too */
-#define LOOK_US		USEC_PER_SEC	   /* at the latest; see roster_expire() */
+#define SOON_US		(20 * USEC_PER_MS)   /* until the engine has done what it was told */
+#define ANEW_US		(2 * USEC_PER_SEC)   /* until it has done it on a busy machine, too */
+#define LOOK_US		(1250 * USEC_PER_MS) /* at the latest: see roster_expire(); hellos come before */
 #define FLOOD_PAUSE_US	(10 * USEC_PER_MS)
 #define PRIORITY_HEAR	(SD_EVENT_PRIORITY_NORMAL + 10) /* after everything else */
 #define LOGGED_A_MINUTE 30
@@ -199,8 +199,9 @@ static struct mono next_look(const struct group *group, struct mono now)
 		next = mono_min(next, group->soon);
 	for (unsigned i = 0; i < group->count; i++) {
 		const struct group_router *router = &group->routers[i];
-		if (router->ours.vrid)
-			next = mono_min(next, group_hello_due(group, router));
+		struct mono due = group_hello_due(group, router);
+		if (router->ours.vrid && !mono_reached(now, due)) /* else the engine has no record of it */
+			next = mono_min(next, due);
 		next = mono_min(next, roster_deadline(&router->roster));
 	}
 	return next;
@@ -274,8 +275,7 @@ struct mono group_near_hello(const struct group *group, struct mono at, int64_t 
 	for (unsigned i = 0; i < group->count; i++) {
 		if (!group->routers[i].ours.vrid)
 			continue;
-		struct mono hello = mono_max(group->routers[i].said, group->routers[i].led);
-		int64_t since_us = mono_sub(at, hello) % interval_us;
+		int64_t since_us = mono_sub(at, group->routers[i].said) % interval_us;
 		int64_t off_us = since_us <= interval_us / 2 ? -since_us : interval_us - since_us;
 		if (llabs(off_us) <= nearest_us) {
 			nearest_us = llabs(off_us);

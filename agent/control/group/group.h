@@ -62,7 +62,7 @@ struct group_router {
 	struct address other_source; /* of hellos in the other family; unspecified: there are none */
 	struct mono next_other;	     /* when to look for it again */
 	struct mono said;	     /* when */
-	struct mono led;	     /* when the Active last said hello */
+	struct mono led;	     /* when a hello of the Active was heard last */
 	bool answers;		     /* our hello goes with that one */
 	struct mono hinted; /* until when the engine believes that this node is next; 0: it does not */
 	uint32_t ifindex;   /* 0: unknown */
@@ -88,12 +88,12 @@ struct group_event {
 /* PART_GROUP */
 struct group {
 	struct control *control;
-	bool open[VRRP_FAMILIES]; /* the guardian has given us the socket */
-	struct mono started;	  /* when this process began to listen */
-	struct mono away;	  /* until when the one before it did */
-	bool changed;	  /* a member has said something new of itself, or a hello of ours goes with its */
-	struct mono soon; /* of group_soon(); in the past: nothing is expected */
-	struct mono anew; /* until then the engine may have dropped what it was told */
+	bool open[VRRP_FAMILIES];    /* the guardian has given us the socket */
+	struct mono started;	     /* when this process began to listen */
+	struct mono away;	     /* until when the one before it did */
+	bool changed;		     /* a member has said something new, or we say hello with it */
+	struct mono soon;	     /* of group_soon(); in the past: nothing is expected */
+	struct mono anew;	     /* until then the engine may have dropped what it was told */
 	const struct config *config; /* in force; during group_configure() the one before */
 	unsigned count;
 	struct group_router *routers; /* parallel to config->routers */
@@ -146,8 +146,9 @@ void group_tell_rival(struct group *group, unsigned index, const struct rival *r
 void group_say(struct group *group, struct mono now);
 /* When the next one is due. */
 struct mono group_hello_due(const struct group *group, const struct group_router *router);
-/* The Active has said hello: ours goes with it, at the next group_say(). */
-void group_follow(struct group *group, struct group_router *router, struct mono now);
+/* A member that is Active has said hello: ours goes with it, at the next group_say(). */
+void group_follow(
+    struct group *group, struct group_router *router, const struct hello *active, struct mono now);
 /* To the others of router `index`, which is filled in. */
 void group_send(struct group *group, unsigned index, struct connections *connections, struct mono now);
 /* The last hello of router `index`; why: vipd stops, or has it no more. */

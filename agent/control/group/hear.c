@@ -112,8 +112,8 @@ static enum hello_verdict take_hello(struct group *group, const struct datagram 
 		return verdict;
 	unsigned index = (unsigned)(router - group->routers);
 	group->changed |= news.changed;
-	if (hello.state == VRRP_ACTIVE)
-		group_follow(group, router, now);
+	if (hello.state == VRRP_ACTIVE && !hello.leaving)
+		group_follow(group, router, &hello, now);
 	group_tell(group, index, &news);
 	group_compare(group, index, source);
 	history_hear(group, index, source, &hello, now);

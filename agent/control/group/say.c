@@ -287,9 +287,8 @@ static void follow_clock(struct group_router *router, int64_t clock_us, struct m
 }
 
 /*
- * Each datagram wakes everybody. So the hellos of a group go out together: who hears that of the Active says
- * its own an eighth of an interval early, or waits for it for so long. That is from any phase soon the case,
- * and an Active with another interval, or a forged one, changes ours by no more.
+ * Each datagram wakes whoever gets it. So the hellos of a group go out together: who hears that of the Active
+ * says its own, and waits a little longer than an interval for it.
  */
 struct mono group_hello_due(const struct group *group, const struct group_router *router)
 {
@@ -299,11 +298,14 @@ struct mono group_hello_due(const struct group *group, const struct group_router
 	return is_led ? late : due;
 }
 
-void group_follow(struct group *group, struct group_router *router, struct mono now)
+void group_follow(
+    struct group *group, struct group_router *router, const struct hello *active, struct mono now)
 {
-	router->led = now;
 	int64_t interval_us = group->control->config->group_interval_us;
-	router->answers = mono_sub(now, router->said) >= interval_us - interval_us / 8;
+	if (router->ours.state == VRRP_ACTIVE || active->interval_ms * USEC_PER_MS != interval_us)
+		return;
+	router->led = now;
+	router->answers = mono_sub(now, router->said) >= interval_us / 4; /* whoever forges it */
 	group->changed |= router->answers;
 }
 
@@ -321,7 +323,7 @@ static void look_at(struct group *group, unsigned index, const struct board_rout
 		roster_active(&router->roster, &board->active_address, now);
 	describe(group, index, board, now, &hello);
 	if (moved || is_news(router, &hello) || mono_reached(now, group_hello_due(group, router)) ||
-	    (router->answers && board->state != VRRP_ACTIVE))
+	    (router->answers && hello.state != VRRP_ACTIVE))
 		send_hello(group, index, &hello, now);
 	router->answers = false;
 }
