@@ -96,6 +96,7 @@ def test_without_resets_nobody_is_told(lab, nodes):
     with connected(lab, VIP) as sockets:
         for node in nodes:
             wait_for(f"{node.name} knows the client", lambda node=node: known(node), lambda count: count == 1)
+        for node in nodes:
             node.reconfigure(router={"reset_connections": False})
             wait_for("it would tell nobody", node.router, lambda router: router["connections"]["known"] == 0
                      and "switched off" in (router["connections"]["reason"] or ""))

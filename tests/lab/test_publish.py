@@ -193,11 +193,18 @@ def test_secrets_stay_inside(lab, nodes, bind):
     first.vipd_stop()
     first.write_config(config)
     first.vipd_start()
-    pids = wait_for("both are being told", lambda: tellers(first), lambda pids: len(pids) >= 2)
-    for pid in (first.vipd_pids()["control"], *pids):
-        assert os.stat(f"/proc/{pid}/environ").st_uid == 0, "it can be dumped: it belongs to its user"
-        for name in ("environ", "cmdline"):
-            assert not any(secret in process_text(pid, name) for secret in secrets), (pid, name)
+
+    def open_secrets():
+        """What is wrong with those that know them. One that has just given up is no error: it is looked again."""
+        pids, found = tellers(first), []
+        assert len(pids) >= 2, "both are being told"
+        for pid in (first.vipd_pids()["control"], *pids):
+            if os.stat(f"/proc/{pid}/environ").st_uid != 0:
+                found.append((pid, "can be dumped: it belongs to its user"))
+            found += [(pid, name) for name in ("environ", "cmdline") if any(secret in process_text(pid, name) for secret in secrets)]
+        return found
+
+    assert wait_for("all of them were looked at", open_secrets, lambda found: True) == []
     bind.go_on()
     wait_for("one is told", lambda: target(first)["state"], lambda state: state == "done")
     wait_for("one refuses", lambda: first.status()["publish"][1]["state"], lambda state: state == "failing")
