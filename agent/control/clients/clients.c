@@ -246,7 +246,8 @@ static void walk(struct client_lists *lists, struct mono now)
 		    strerrordesc_np(-lists->error));
 	lists->cost_us = cpu_us() - began_us;
 	int64_t wait_us = lists->cost_us * COST_SHARE;
-	lists->next_walk = mono_add(now, wait_us > EVERY_US - EARLY_US ? wait_us : EVERY_US - EARLY_US);
+	int64_t least_us = EVERY_US - EARLY_US;
+	lists->next_walk = mono_add(now, wait_us > least_us ? wait_us : least_us);
 }
 
 /* ---- the loop ---- */

@@ -305,7 +305,8 @@ void group_follow(
 	if (router->ours.state == VRRP_ACTIVE || active->interval_ms * USEC_PER_MS != interval_us)
 		return;
 	router->led = now;
-	router->answers = mono_sub(now, router->said) >= interval_us / 4; /* whoever forges it */
+	router->answers =
+	    mono_sub(now, router->said) >= interval_us / 4; /* so a forger makes us say four at most */
 	group->changed |= router->answers;
 }
 
