@@ -104,6 +104,7 @@ def test_a_failing_reload_changes_nothing(lab, nodes):
     wrong["virtual_routers"][0]["advert_interval"] = "100"
     wrong["virtual_routers"][0]["colour"] = "red"
     nodes[0].write_config(wrong)
+    assert nodes[0].metric("vipd_config_last_reload_successful") == 1
     answer = nodes[0].vipctl("reload", check=False)
     assert answer.returncode == 4
     for word in ("priority", "300", "advert_interval", "colour", nodes[0].config_path + ":"):

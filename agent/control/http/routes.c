@@ -28,8 +28,10 @@
 #include "vipd/duration.h"
 #include "vipd/log.h"
 
-/* Scrapes within this time get the same answer, so that a thousand a second cost as much as ten. */
-#define METRICS_AGE_MAX_US (100 * USEC_PER_MS)
+/* Ten pages a second are written, and as many at once after a second in which nobody asked: a thousand
+ * scrapes cost as much as ten, and who looks after what he has just done sees it. */
+#define METRICS_EVERY_US (100 * USEC_PER_MS)
+#define METRICS_SAVED_US (1 * USEC_PER_SEC)
 
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
@@ -63,13 +65,16 @@ static void metrics_renew(struct service *service)
 	if (service_look(service, &view) == 0)
 		service->metrics_text = metrics_text(&view, &service->metrics_length);
 	view_free(&view);
-	service->metrics_at = mono_now();
 }
 
 static void get_metrics(struct service *service, struct http_request *request)
 {
-	if (!service->metrics_text || mono_sub(mono_now(), service->metrics_at) > METRICS_AGE_MAX_US)
+	struct mono now = mono_now();
+	if (!service->metrics_text || mono_reached(now, service->metrics_due)) {
+		service->metrics_due = mono_add(
+		    mono_max(service->metrics_due, mono_add(now, -METRICS_SAVED_US)), METRICS_EVERY_US);
 		metrics_renew(service);
+	}
 	http_reply_copy(request, MHD_HTTP_OK, service->metrics_text, service->metrics_length, METRICS_TYPE);
 }
 

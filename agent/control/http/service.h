@@ -20,7 +20,7 @@ struct service {
 	struct http *metrics; /* NULL: off */
 	char *metrics_text;   /* the last answer, shared for a moment: see routes.c */
 	size_t metrics_length;
-	struct mono metrics_at;
+	struct mono metrics_due; /* the next one is written */
 };
 
 /* What an answer is made from. Returns as view_take(); view_free() it after either. */
