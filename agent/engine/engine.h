@@ -133,6 +133,7 @@ struct telling {
 	unsigned round;
 	uint32_t at;   /* the next of them */
 	uint32_t told; /* in the first round */
+	int error;     /* why the last one was not: of a send, 0: it might not be */
 	bool reported;
 };
 
@@ -194,6 +195,7 @@ struct engine {
 	int nd_socket;
 	int arp_socket;
 	bool hears_arp;
+	int arp_error;			   /* why it does not, as far as that is logged */
 	int route_sockets[VRRP_FAMILIES];  /* below 0: none */
 	int tickle_sockets[VRRP_FAMILIES]; /* below 0: none */
 	int keeper_ring;		   /* eventfd: wakes the keeper */
@@ -352,7 +354,7 @@ void late_woke(struct engine *engine, struct mono deadline, struct mono now);
 int packets_open(struct engine *engine);
 /* The memory that sending will need. */
 void packets_prepare(void);
-/* Once a virtual router has an IPv4 address. */
+/* Once a virtual router has an IPv4 address, and again while that fails. */
 void packets_hear_arp(struct engine *engine);
 /* *source is written if there is a route. ifindex: where a link-local destination is. */
 void packets_route_source(

@@ -28,12 +28,14 @@ static int open_vrrp(struct engine *engine)
 static void open_tickles(struct engine *engine)
 {
 	for (unsigned i = 0; i < VRRP_FAMILIES; i++) {
-		int fd = net_open_tickle(&vrrp_families[i]);
-		engine->tickle_sockets[i] = fd;
-		if (fd < 0 && fd != -EAFNOSUPPORT)
-			log_warning("cannot open a raw socket: %s; after a takeover the clients of the old "
-				    "holder wait for their own timeout",
-			    strerrordesc_np(-fd));
+		int tickle = net_open_tickle(&vrrp_families[i]), route = route_open(vrrp_families[i].number);
+		engine->tickle_sockets[i] = tickle;
+		engine->route_sockets[i] = route; /* it also says which of our addresses is used */
+		int error = tickle < 0 ? tickle : route < 0 ? route : 0;
+		if (error && error != -EAFNOSUPPORT)
+			log_warning("cannot open a socket to tell clients: %s; after a takeover those of the "
+				    "old holder wait for their own timeout",
+			    strerrordesc_np(-error));
 	}
 }
 
@@ -50,8 +52,6 @@ int packets_open(struct engine *engine)
 	if (engine->arp_socket < 0)
 		log_warning("cannot open a socket for ARP: %s; IPv4 addresses cannot be announced",
 		    strerrordesc_np(-engine->arp_socket));
-	for (unsigned i = 0; i < VRRP_FAMILIES; i++) /* without it any address is as good as another */
-		engine->route_sockets[i] = route_open(vrrp_families[i].number);
 	open_tickles(engine);
 	return 0;
 }
@@ -62,9 +62,11 @@ void packets_hear_arp(struct engine *engine)
 		return;
 	int result = net_arp_listen(engine->arp_socket);
 	engine->hears_arp = !result;
-	if (result)
-		log_warning("cannot listen to ARP: %s; foreign holders of IPv4 addresses are not noticed",
+	if (result && result != engine->arp_error)
+		log_warning("cannot listen to ARP: %s; it is tried again, and until then foreign holders of "
+			    "IPv4 addresses are not noticed",
 		    strerrordesc_np(-result));
+	engine->arp_error = result;
 }
 
 void packets_route_source(

@@ -205,6 +205,7 @@ int packets_ask(struct engine *engine, const struct link *link, const struct add
 	struct arp probe;
 	if (!address_is_ipv4(vip))
 		return send_ns(engine, link, vip);
+	packets_hear_arp(engine); /* or it would hear no answer */
 	probe = arp_probe(vip, link->mac);
 	return send_arp(engine, link, &probe);
 }

@@ -12,6 +12,8 @@
  */
 #include "engine/engine.h"
 
+#include <string.h>
+
 #include "vipd/log.h"
 
 #define BATCH	 32
@@ -100,11 +102,13 @@ static bool may_tell(const struct engine *engine, const struct router *router, c
 }
 
 static unsigned send_batch(
-    const struct engine *engine, unsigned family, struct net_tickle *packets, unsigned count)
+    const struct engine *engine, unsigned family, struct net_tickle *packets, unsigned count, int *error)
 {
 	unsigned sent = 0;
 	for (unsigned done = 0; done < count;) {
 		int result = net_send_tickles(engine->tickle_sockets[family], packets + done, count - done);
+		if (result < 0)
+			*error = -result;
 		sent += result > 0 ? (unsigned)result : 0;
 		done += result > 0 ? (unsigned)result : 1;
 	}
@@ -130,23 +134,37 @@ static unsigned tell_some(const struct engine *engine, struct router *router)
 		    &client->local, client->local_port, &client->address, client->port, packet->bytes);
 	}
 	for (unsigned family = 0; family < VRRP_FAMILIES; family++)
-		sent += send_batch(engine, family, packets[family], counts[family]);
+		sent += send_batch(engine, family, packets[family], counts[family], &t->error);
 	return sent;
+}
+
+static void tell_of(struct router *router, const struct telling *t)
+{
+	struct suppressed suppressed;
+	if (!complaint_due(&router->complaints[COMPLAINT_CLIENTS], CHANGES_LOGGED, mono_now(), &suppressed))
+		return;
+	if (t->told == t->clients->count)
+		log_router(LOG_LEVEL_NOTICE, router->config.name, "told %u client%s to connect anew%s",
+		    t->told, t->told == 1 ? "" : "s", suppressed.text);
+	else
+		log_router(LOG_LEVEL_WARNING, router->config.name,
+		    "told %u of %u clients to connect anew; the others wait for their own timeout: %s%s",
+		    t->told, t->clients->count,
+		    t->error ? strerrordesc_np(t->error)
+			     : "what is in the list is no client of ours, or no route leads to it",
+		    suppressed.text);
 }
 
 /* Once a takeover, as soon as everybody was told for the first time. */
 static void report(struct engine *engine, struct router *router)
 {
 	struct telling *t = &router->telling;
-	struct suppressed suppressed;
 	if (t->reported)
 		return;
 	t->reported = true;
 	record_told(engine, router, t->told, t->clients->count - t->told);
-	if (t->told &&
-	    complaint_due(&router->complaints[COMPLAINT_CLIENTS], CHANGES_LOGGED, mono_now(), &suppressed))
-		log_router(LOG_LEVEL_NOTICE, router->config.name, "told %u client%s to connect anew%s",
-		    t->told, t->told == 1 ? "" : "s", suppressed.text);
+	if (t->clients->count)
+		tell_of(router, t);
 }
 
 static void proceed(struct engine *engine, struct router *router, struct mono now)

@@ -10,7 +10,6 @@
 #include <net/ethernet.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "vipd/arp.h"
 #include "vipd/net.h"
@@ -38,15 +37,9 @@ static const struct sock_filter filter[] = {
 int net_open_arp(void)
 {
 	int one = 1, buffer = 256 * 1024;
-	struct sock_fprog program = {sizeof filter / sizeof filter[0], (struct sock_filter *)filter};
 	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0) {
-		int error = errno;
-		close(fd);
-		return -error;
-	}
 	setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
 	return fd;
@@ -69,6 +62,9 @@ void net_arp_forget(int fd)
 int net_arp_listen(int fd)
 {
 	struct sockaddr_ll all = {.sll_family = AF_PACKET, .sll_protocol = htons(ETHERTYPE_ARP)};
+	struct sock_fprog program = {sizeof filter / sizeof filter[0], (struct sock_filter *)filter};
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0)
+		return -errno;
 	return bind(fd, (struct sockaddr *)&all, sizeof all) < 0 ? -errno : 0;
 }
 

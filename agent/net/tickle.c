@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sockets that send whole packets, IP header and all, and hear nothing: one of protocol TCP would hear all
- * TCP.
+ * Sockets that send whole packets, IP header and all. One of protocol TCP would hear all TCP; these hear that
+ * of IPPROTO_RAW, which nobody speaks, and their buffer takes a packet or two of it.
  */
 #include <errno.h>
-#include <linux/filter.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "vipd/net.h"
 
@@ -15,17 +13,11 @@
 
 int net_open_tickle(const struct vrrp_family *family)
 {
-	struct sock_filter none[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
-	struct sock_fprog program = {1, none};
-	int buffer = SEND_BUFFER;
+	int buffer = SEND_BUFFER, least = 0;
 	int fd = socket(family->number, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
 	if (fd < 0)
 		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0) {
-		int error = errno;
-		close(fd);
-		return -error;
-	}
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof buffer); /* needs NET_ADMIN */
 	return fd;
 }
@@ -38,6 +30,8 @@ int net_send_tickles(int fd, struct net_tickle *packets, unsigned count)
 		struct sockaddr_in6 in6;
 		struct sockaddr_in in4;
 	} to[NET_BATCH];
+	if (fd < 0)
+		return fd;
 	count = count < NET_BATCH ? count : NET_BATCH;
 	for (unsigned i = 0; i < count; i++) {
 		struct net_tickle *packet = &packets[i];

@@ -78,6 +78,7 @@ struct net_tickle {
 	size_t size;
 	uint8_t bytes[TICKLE_SIZE_MAX]; /* with the IP header */
 };
+/* net_open_tickle(): -errno, which net_send_tickles() then returns. */
 int net_open_tickle(const struct vrrp_family *family);
 int net_send_tickles(int fd, struct net_tickle *packets, unsigned count);
 

@@ -5,7 +5,11 @@ import ipaddress
 
 import pytest
 
-from testbed import PREFIX, VIP, ip_batch, wait_for
+from clients import connected, end_connections
+from families import wait_both, wait_reached
+from hostile import MAC
+from hostile_ipv4 import arp
+from testbed import BOTH, PREFIX, VIP, VIP_IPV4, ip_batch, wait_for
 
 DEBIAN_12 = 20480  # net.core.optmem_max
 
@@ -39,19 +43,42 @@ def test_mtu_below_1280_and_back(lab, nodes):
     lab.wait_holder(nodes[0])
 
 
-def test_a_failed_join_is_tried_again(lab, nodes):
-    usual = nodes[1].exec("cat", "/proc/sys/net/core/optmem_max").stdout.strip()
-    nodes[1].vipd_stop()
-    optmem_max(nodes[1], 1)
+def start_short(node):
+    """With no memory for options of sockets; then there is."""
+    usual = node.exec("cat", "/proc/sys/net/core/optmem_max").stdout.strip()
+    said = lambda: node.log().count("cannot join a multicast group: ")
+    before = said()
+    node.vipd_stop()
+    optmem_max(node, 1)
     try:
-        nodes[1].vipd_start()
-        wait_for("it says so", nodes[1].log,
-                 lambda log: "cannot join a multicast group: Cannot allocate memory" in log)
-        assert "ff02::12" not in groups(nodes[1])
+        node.vipd_start()
+        wait_for("it says so", said, lambda now: now > before)
+        assert "ff02::12" not in groups(node)
     finally:
-        optmem_max(nodes[1], usual)
+        optmem_max(node, usual)
+
+
+def test_a_failed_join_is_tried_again(lab, nodes):
+    start_short(nodes[1])
     wait_for("it has joined", lambda: groups(nodes[1]), lambda joined: {"ff02::12", solicited_node(VIP)} <= joined)
     lab.wait_holder(nodes[0])
+
+
+@pytest.mark.vips(*BOTH)
+def test_a_shortage_at_the_start_passes(lab, nodes, attacker):
+    """Sockets are opened once in the life of an engine: they do later what they are for."""
+    start_short(nodes[1])
+    wait_for("it hears the holder", lambda: heard(nodes[1]), lambda count: count > 5)
+    wait_both(nodes, nodes[0])
+    wait_reached(lab.client, nodes[0])
+    end_connections(*nodes)
+    with connected(lab, VIP, VIP_IPV4):
+        wait_for("the clients are known", lambda: nodes[1].router()["connections"]["known"], lambda count: count == 2)
+        nodes[0].drain()
+        wait_both(nodes, nodes[1])
+        wait_reached(lab.client, nodes[1])
+        wait_for("it has told them", lambda: nodes[1].router()["connections"]["told"], lambda told: told == 2)
+    wait_for("a foreign holder is noticed", lambda: attacker.send(*arp(1)) or nodes[1].router()["conflict"]["mac"], lambda mac: mac == MAC)
 
 
 def test_groups_are_left_with_their_addresses(lab, nodes):
