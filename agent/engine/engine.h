@@ -194,8 +194,7 @@ struct engine {
 	int vrrp_sockets[VRRP_FAMILIES]; /* below 0: the kernel does not know the family */
 	int nd_socket;
 	int arp_socket;
-	bool hears_arp;
-	int arp_error;			   /* why it does not, as far as that is logged */
+	int arp_error;			   /* why ARP is not heard, 0: it is */
 	int route_sockets[VRRP_FAMILIES];  /* below 0: none */
 	int tickle_sockets[VRRP_FAMILIES]; /* below 0: none */
 	int keeper_ring;		   /* eventfd: wakes the keeper */

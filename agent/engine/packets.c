@@ -48,6 +48,7 @@ int packets_open(struct engine *engine)
 	if (engine->nd_socket < 0 && engine->nd_socket != -EAFNOSUPPORT)
 		return engine->nd_socket;
 	engine->arp_socket = net_is_arp(FD_ARP) ? FD_ARP : net_open_arp();
+	engine->arp_error = -EAGAIN;	    /* nobody has listened yet */
 	net_arp_forget(engine->arp_socket); /* an engine before this one may have left it */
 	if (engine->arp_socket < 0)
 		log_warning("cannot open a socket for ARP: %s; IPv4 addresses cannot be announced",
@@ -58,10 +59,9 @@ int packets_open(struct engine *engine)
 
 void packets_hear_arp(struct engine *engine)
 {
-	if (engine->hears_arp || engine->arp_socket < 0)
+	if (!engine->arp_error || engine->arp_socket < 0)
 		return;
 	int result = net_arp_listen(engine->arp_socket);
-	engine->hears_arp = !result;
 	if (result && result != engine->arp_error)
 		log_warning("cannot listen to ARP: %s; it is tried again, and until then foreign holders of "
 			    "IPv4 addresses are not noticed",
