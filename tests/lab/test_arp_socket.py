@@ -12,7 +12,7 @@ from testbed import BUILD, wait_for
 
 def test_it_is_left_with_the_manager(nodes):
     """This test is the manager: it reads three messages, the second with the socket, the third with what to close."""
-    path = os.path.join(nodes[0].directory, "notify")
+    path = os.path.join(nodes[0].directory, "manager")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(path)
         manager.settimeout(15)

@@ -77,7 +77,7 @@ def test_from_one_server_to_three(lab, nodes, probe):
 def test_the_name(lab, nodes):
     """Step 4 against BIND on port 5353: the name has other addresses before, and the VIP alone after; the others keep theirs."""
     server = lab.client
-    path = server.directory + "/dns"
+    path = server.directory + "/guide-dns"
     os.mkdir(path)
     for name, text in (("k8s.lab.zone", ZONE), ("key", KEY.format()), ("named.conf", NAMED.format(dir=path, address=server.address))):
         with open(f"{path}/{name}", "w") as out:
