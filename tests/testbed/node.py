@@ -247,6 +247,13 @@ class Node(Host):
         group = self.router()["group"]
         return group and (group["here"], group["can_take_over"])
 
+    def forget_others(self):
+        """Whom it knows of a test before: routers without hello, and servers that are lost, are known until it is told."""
+        group = self.router()["group"]
+        others = group["without_hello"] + [member["node"] for member in group["members"] if member["presence"] != "here"]
+        if others:
+            self.vipctl("forget", *others)
+
     def holdings(self):
         """Who has held an address, and who does, as this server's timeline tells."""
         return json.loads(self.http("GET", "/v1/timeline")[1])["holdings"]

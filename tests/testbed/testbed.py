@@ -131,6 +131,7 @@ class Cluster(Testbed):
         count = len(self.nodes)
         for node in self.nodes:  # who was cut off hears the hellos of the others within a second
             wait_for(f"{node.name} knows the group", node.group, lambda seen: seen == (count, count - 1))
+            node.forget_others()
         servers = {node.name for node in self.nodes}
         for node in self.nodes:  # of those that have another address of their own now, too
             wait_for(f"{node.name} tells of no other holder", node.told_holders, lambda told: told & servers == {self.nodes[0].name})
