@@ -22,6 +22,7 @@
 #include "control/confine.h"
 #include "control/control.h"
 #include "control/orphans.h"
+#include "vipd/file.h"
 #include "vipd/log.h"
 #include "vipd/mono.h"
 
@@ -74,6 +75,8 @@ static void configure(
 	if (r < 0) {
 		log_error("cannot use the configuration that the guardian sent: %s%s", strerror(-r),
 		    r == -EPROTO ? " (vipd and vipd-control are of different versions: restart vipd)" : "");
+		if (!before && is_shortage(r))
+			sd_event_exit(control->event, EXIT_FAILURE); /* the guardian starts another */
 		return;
 	}
 	control->config = config;

@@ -131,10 +131,10 @@ struct telling {
 	struct mono began;	       /* with the first announcement */
 	struct mono next;
 	unsigned round;
-	uint32_t at;   /* the next of them */
-	uint32_t told; /* in the first round */
-	int error;     /* why the last one was not: of a send, 0: it might not be */
-	bool reported;
+	uint32_t at;	     /* the next of them */
+	uint32_t told, most; /* in this round, and in the one in which it was most of them */
+	int error; /* of the last send that failed in this round; 0: who was not told might not be */
+	bool counted, logged;
 };
 
 /* What each advert needs stands first: after a sleep of 10 ms each page of the memory that a turn touches

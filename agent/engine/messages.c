@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -48,6 +49,17 @@ void engine_bring_into_force(struct engine *engine, struct mono now)
 	configuration_drop(next);
 }
 
+/* Without any there is nothing to go on with, and the guardian starts another engine. */
+static void refuse_configuration(const struct engine *engine)
+{
+	if (engine->router_count) {
+		log_error("the guardian sent an unusable configuration; going on with the one before");
+		return;
+	}
+	log_error("cannot read the configuration that the guardian sent; ending, to be started again");
+	exit(EXIT_FAILURE);
+}
+
 static void take_configuration(
     struct engine *engine, const struct message *message, const int fds[MESSAGE_FDS], struct mono now)
 {
@@ -62,8 +74,7 @@ static void take_configuration(
 	} else {
 		configuration_drop(&next);
 		if (!engine->stopping)
-			log_error(
-			    "the guardian sent an unusable configuration; going on with the one before");
+			refuse_configuration(engine);
 	}
 	for (int i = 0; i < MESSAGE_FDS; i++)
 		close(fds[i]);
@@ -84,6 +95,8 @@ void messages_from_guardian(struct engine *engine, struct mono now)
 		take_configuration(engine, &message, fds, now);
 	else if (!result && message.type == MESSAGE_STOP)
 		engine_stop(engine, now, "the guardian asks for it");
+	else if (result && !engine->stopping) /* no descriptors were left for what comes with it */
+		refuse_configuration(engine);
 }
 
 /* Text from control ends up in logs: no control characters, and a NUL at the end. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vipd/file.h"
 #include "vipd/log.h"
 #include "vipd/route.h"
 
@@ -25,18 +26,21 @@ static int open_vrrp(struct engine *engine)
 	return 0;
 }
 
-static void open_tickles(struct engine *engine)
+static int open_tickles(struct engine *engine)
 {
 	for (unsigned i = 0; i < VRRP_FAMILIES; i++) {
 		int tickle = net_open_tickle(&vrrp_families[i]), route = route_open(vrrp_families[i].number);
 		engine->tickle_sockets[i] = tickle;
 		engine->route_sockets[i] = route; /* it also says which of our addresses is used */
 		int error = tickle < 0 ? tickle : route < 0 ? route : 0;
+		if (is_shortage(error))
+			return error;
 		if (error && error != -EAFNOSUPPORT)
 			log_warning("cannot open a socket to tell clients: %s; after a takeover those of the "
 				    "old holder wait for their own timeout",
 			    strerrordesc_np(-error));
 	}
+	return 0;
 }
 
 int packets_open(struct engine *engine)
@@ -48,13 +52,14 @@ int packets_open(struct engine *engine)
 	if (engine->nd_socket < 0 && engine->nd_socket != -EAFNOSUPPORT)
 		return engine->nd_socket;
 	engine->arp_socket = net_is_arp(FD_ARP) ? FD_ARP : net_open_arp();
-	engine->arp_error = -EAGAIN;	    /* nobody has listened yet */
+	engine->arp_error = -EAGAIN; /* nobody has listened yet */
+	if (is_shortage(engine->arp_socket))
+		return engine->arp_socket;
 	net_arp_forget(engine->arp_socket); /* an engine before this one may have left it */
 	if (engine->arp_socket < 0)
 		log_warning("cannot open a socket for ARP: %s; IPv4 addresses cannot be announced",
 		    strerrordesc_np(-engine->arp_socket));
-	open_tickles(engine);
-	return 0;
+	return open_tickles(engine);
 }
 
 void packets_hear_arp(struct engine *engine)

@@ -143,28 +143,31 @@ static void tell_of(struct router *router, const struct telling *t)
 	struct suppressed suppressed;
 	if (!complaint_due(&router->complaints[COMPLAINT_CLIENTS], CHANGES_LOGGED, mono_now(), &suppressed))
 		return;
-	if (t->told == t->clients->count)
+	if (t->most == t->clients->count)
 		log_router(LOG_LEVEL_NOTICE, router->config.name, "told %u client%s to connect anew%s",
-		    t->told, t->told == 1 ? "" : "s", suppressed.text);
+		    t->most, t->most == 1 ? "" : "s", suppressed.text);
 	else
 		log_router(LOG_LEVEL_WARNING, router->config.name,
 		    "told %u of %u clients to connect anew; the others wait for their own timeout: %s%s",
-		    t->told, t->clients->count,
+		    t->most, t->clients->count,
 		    t->error ? strerrordesc_np(t->error)
 			     : "what is in the list is no client of ours, or no route leads to it",
 		    suppressed.text);
 }
 
-/* Once a takeover, as soon as everybody was told for the first time. */
+/* At the end of a round. The first one counts; who was not told in that may be in another. */
 static void report(struct engine *engine, struct router *router)
 {
 	struct telling *t = &router->telling;
-	if (t->reported)
+	uint32_t count = t->clients->count;
+	if (!t->counted)
+		record_told(engine, router, t->told, count - t->told);
+	t->counted = true;
+	t->most = t->told > t->most ? t->told : t->most;
+	if (t->logged || !count || (t->most < count && t->round + 1 < ROUNDS))
 		return;
-	t->reported = true;
-	record_told(engine, router, t->told, t->clients->count - t->told);
-	if (t->clients->count)
-		tell_of(router, t);
+	t->logged = true;
+	tell_of(router, t);
 }
 
 static void proceed(struct engine *engine, struct router *router, struct mono now)
@@ -174,8 +177,11 @@ static void proceed(struct engine *engine, struct router *router, struct mono no
 		telling_end(router);
 		return;
 	}
-	unsigned sent = tell_some(engine, router);
-	t->told += t->reported ? 0 : sent;
+	if (!t->at) {
+		t->told = 0;
+		t->error = 0;
+	}
+	t->told += tell_some(engine, router);
 	t->next = mono_add(now, PAUSE_US);
 	if (t->at < t->clients->count)
 		return;

@@ -65,9 +65,12 @@ void configuration_send(struct guardian *guardian, enum child_kind kind)
 		result = message_send(child->socket, &message, fds);
 		close(sealed);
 	}
-	if (result)
-		log_error("cannot hand the configuration to %s: %s", child_plans[kind].name,
-		    strerrordesc_np(-result));
+	if (result && !child->owed)
+		log_error("cannot hand the configuration to %s: %s; it is %s", child_plans[kind].name,
+		    strerrordesc_np(-result), child->ready ? "tried again" : "started anew");
+	child->owed = result != 0;
+	if (result && !child->ready)
+		child_kill(guardian, child);
 	if (kind == CHILD_CONTROL && !child->ready) /* a new one knows nothing */
 		tell_reload(guardian);
 }
@@ -280,6 +283,9 @@ static const char *describe_obstacle(const struct guardian *guardian)
 
 void configuration_tick(struct guardian *guardian, struct mono now)
 {
+	for (int kind = 0; kind < CHILDREN; kind++)
+		if (guardian->children[kind].owed)
+			configuration_send(guardian, (enum child_kind)kind);
 	if (reader_is_late(guardian, now))
 		configuration_read(guardian);
 	if (guardian->reload_wanted && mono_reached(now, guardian->next_reload)) {

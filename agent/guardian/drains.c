@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "guardian/guardian.h"
+#include "vipd/file.h"
 #include "vipd/log.h"
 
 #define NAME	      "drains"
@@ -24,13 +25,16 @@
 /* The file, as it is now, or should be. */
 static char saved[BOOT_ID_MAX + BOARD_ROUTERS_MAX * LINE_MAX_SIZE];
 
-static void boot_id(char out[static BOOT_ID_MAX])
+/* Returns 0, or the error that may be over soon; "unknown", if the kernel does not say. */
+static int boot_id(char out[static BOOT_ID_MAX])
 {
 	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	int result = file || !is_shortage(-errno) ? 0 : -errno;
 	if (!file || !fgets(out, BOOT_ID_MAX, file))
 		snprintf(out, BOOT_ID_MAX, "unknown\n");
 	if (file)
 		fclose(file);
+	return result;
 }
 
 /* ---- to the file ---- */
@@ -138,16 +142,20 @@ static bool line_parse(const char *line, struct board_router *drain)
 	return true;
 }
 
-void drains_load(const struct guardian *guardian)
+int drains_load(const struct guardian *guardian)
 {
 	char boot[BOOT_ID_MAX], line[LINE_MAX_SIZE];
 	struct board_router drain;
+	errno = 0;
 	int fd = saved_open(guardian, NAME);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 	if (!file)
-		return;
-	boot_id(boot);
-	struct board *board = board_map_writer(guardian->inheritance[CHILD_ENGINE].fds[FD_BOARD]);
+		return is_shortage(-errno) ? -errno : 0;
+	int result = boot_id(boot);
+	struct board *board =
+	    result ? NULL : board_map_writer(guardian->inheritance[CHILD_ENGINE].fds[FD_BOARD]);
+	if (!result && !board)
+		result = -errno;
 	if (board && fgets(line, sizeof line, file) && strcmp(line, boot) == 0) {
 		board_prepare(&guardian->config, board);
 		while (fgets(line, sizeof line, file)) {
@@ -159,4 +167,5 @@ void drains_load(const struct guardian *guardian)
 		munmap(board, sizeof *board); /* from here on the engine writes it */
 	fclose(file);
 	snprintf(saved, sizeof saved, "of before"); /* so that it is written again, or removed */
+	return result;
 }

@@ -385,7 +385,12 @@ static int run(const char *path)
 		return EXIT_FAILURE;
 	}
 	remover_run(&guardian, REMOVE_ALL); /* what a predecessor had no time to clean up */
-	drains_load(&guardian);
+	result = drains_load(&guardian);
+	if (result < 0) {
+		log_error("cannot read what was drained before: %s; not starting undrained",
+		    strerrordesc_np(-result));
+		return EXIT_FAILURE;
+	}
 	log_notice("vipd " VIPD_VERSION " on %s: %u virtual routers from %s", guardian.config.node,
 	    guardian.config.router_count, path);
 	guardian.release_at = MONO_NEVER;

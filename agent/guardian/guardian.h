@@ -25,6 +25,7 @@ struct child {
 	pid_t pid;			/* 0: not running */
 	int socket;			/* our end, -1 while not running */
 	uint64_t ready;			/* generation of the configuration that is in force there */
+	bool owed;			/* a configuration that could not be handed over */
 	struct mono heard;		/* its last sign of life; or when it was started */
 	bool killed;			/* because there was none for too long */
 	bool waits;			/* in the kernel, for as long: that was logged */
@@ -192,7 +193,8 @@ void secrets_expect(struct config *config);
 /* A number that changes when one of the files is replaced, appears, or vanishes; 0: it names no file. */
 uint64_t secrets_fingerprint(struct config *config);
 
-/* listen.c: return a descriptor, or -errno with the error logged. */
+/* listen.c: return a descriptor, or -errno with the error logged; without one, -ENOENT or -EAFNOSUPPORT,
+ * there is nothing to say. */
 int listen_http(const struct config *config, const struct identity *identity);
 int listen_metrics(const struct config *config);
 int listen_hellos(const struct config *config, const struct vrrp_family *family);
@@ -271,7 +273,8 @@ int timeline_open(const struct guardian *guardian);
 void timeline_save(const struct guardian *guardian);
 
 /* drains.c: what was drained, for the next life of vipd, and from the one before. */
-void drains_load(const struct guardian *guardian);
+/* 0, or -errno: there are some, and they cannot be read now. */
+int drains_load(const struct guardian *guardian);
 void drains_save(const struct guardian *guardian);
 
 /* watch.c */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "guardian/guardian.h"
+#include "vipd/file.h"
 #include "vipd/kernel.h"
 #include "vipd/log.h"
 
@@ -70,22 +71,26 @@ static int open_http(const struct guardian *guardian, int ends[2])
 	return fd < 0 ? fd : 0;
 }
 
+/* What vipd does without, but not for a shortage of this moment. */
+static int optional(int fd, int ends[2])
+{
+	ends[0] = fd < 0 ? -1 : fd;
+	return is_shortage(fd) ? fd : 0;
+}
+
 static int open_metrics(const struct guardian *guardian, int ends[2])
 {
-	ends[0] = listen_metrics(&guardian->config);
-	return 0;
+	return optional(listen_metrics(&guardian->config), ends);
 }
 
 static int open_hellos(const struct guardian *guardian, int ends[2])
 {
-	ends[0] = listen_hellos(&guardian->config, &vrrp_families[VRRP_IPV6]);
-	return 0;
+	return optional(listen_hellos(&guardian->config, &vrrp_families[VRRP_IPV6]), ends);
 }
 
 static int open_hellos_ipv4(const struct guardian *guardian, int ends[2])
 {
-	ends[0] = listen_hellos(&guardian->config, &vrrp_families[VRRP_IPV4]);
-	return 0;
+	return optional(listen_hellos(&guardian->config, &vrrp_families[VRRP_IPV4]), ends);
 }
 
 static int open_timeline(const struct guardian *guardian, int ends[2])
@@ -98,9 +103,7 @@ static int open_timeline(const struct guardian *guardian, int ends[2])
 static int open_translated(const struct guardian *guardian, int ends[2])
 {
 	(void)guardian;
-	int fd = kernel_translated_open();
-	ends[0] = fd < 0 ? -1 : fd;
-	return 0;
+	return optional(kernel_translated_open(), ends);
 }
 
 static int open_records(const struct guardian *guardian, int ends[2])

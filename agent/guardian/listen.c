@@ -69,7 +69,7 @@ static int metrics_socket(struct address *address)
 int listen_metrics(const struct config *config)
 {
 	if (config->metrics_address.sin6_family != AF_INET6)
-		return -1;
+		return -ENOENT;
 	struct address address = {config->metrics_address.sin6_addr};
 	union endpoint endpoint;
 	int one = 1, zero = 0, result = 0;
@@ -90,7 +90,7 @@ int listen_metrics(const struct config *config)
 		    config->metrics_listen, strerrordesc_np(-result));
 		if (fd >= 0)
 			close(fd);
-		return -1;
+		return result;
 	}
 	return fd;
 }
@@ -128,7 +128,7 @@ int listen_hellos(const struct config *config, const struct vrrp_family *family)
 {
 	int fd = socket(family->number, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 && errno == EAFNOSUPPORT)
-		return -1; /* who needs it is told by its virtual router */
+		return -EAFNOSUPPORT; /* who needs it is told by its virtual router */
 	int result = fd < 0 ? -errno : 0;
 	const struct option *options = hello_options[vrrp_family_index(family)];
 	for (size_t i = 0; i < HELLO_OPTIONS && options[i].name && !result; i++)
@@ -145,5 +145,5 @@ int listen_hellos(const struct config *config, const struct vrrp_family *family)
 	    config->group_port, family->ip_version, strerrordesc_np(-result), config->group_port);
 	if (fd >= 0)
 		close(fd);
-	return -1;
+	return result;
 }

@@ -185,6 +185,7 @@ int child_spawn(struct guardian *guardian, enum child_kind kind)
 	child->killed = false;
 	child->restart = MONO_NEVER;
 	child->ready = 0;
+	child->owed = false;
 	return 0;
 }
 

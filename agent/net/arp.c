@@ -75,5 +75,7 @@ int net_send_arp(int fd, unsigned ifindex, const uint8_t bytes[static ARP_SIZE])
 	    .sll_ifindex = (int)ifindex,
 	    .sll_halen = ETH_ALEN};
 	memset(to.sll_addr, 0xff, ETH_ALEN);
+	if (fd < 0)
+		return fd;
 	return sendto(fd, bytes, ARP_SIZE, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof to) < 0 ? -errno : 0;
 }

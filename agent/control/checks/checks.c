@@ -261,7 +261,10 @@ static void checks_configure(void *part)
 	for (unsigned i = 0; i < checks->config->check_count; i++) {
 		checks->items[i] = check_take_over(checks, &former, i);
 		if (!checks->items[i])
-			log_error("check %s does not run: out of memory", checks->config->checks[i].name);
+			log_error("check %s does not run: out of memory; control ends, to be started again",
+			    checks->config->checks[i].name);
+		if (!checks->items[i])
+			sd_event_exit(checks->control->event, EXIT_FAILURE);
 	}
 	for (unsigned i = 0; i < CONFIG_CHECKS_MAX; i++)
 		check_free(former.items[i]);

@@ -15,6 +15,7 @@
 #include "control/control.h"
 #include "control/group/datagram.h"
 #include "vipd/duration.h"
+#include "vipd/file.h"
 #include "vipd/log.h"
 
 #define TIMER_EXACT_US	(5 * USEC_PER_MS)
@@ -367,10 +368,11 @@ static void group_verdict(void *part, const struct verdict *verdict)
 }
 
 /* The same for as long as the machine runs; zeros if the kernel does not say. */
-static void read_boot(uint8_t boot[static HELLO_BOOT_SIZE])
+static int read_boot(uint8_t boot[static HELLO_BOOT_SIZE])
 {
 	char text[64] = "";
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	int result = fd < 0 && is_shortage(-errno) ? -errno : 0;
 	ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
 	unsigned digits = 0;
 	for (ssize_t i = 0; i < size && digits < 2 * HELLO_BOOT_SIZE; i++) {
@@ -382,6 +384,7 @@ static void read_boot(uint8_t boot[static HELLO_BOOT_SIZE])
 	}
 	if (fd >= 0)
 		close(fd);
+	return result;
 }
 
 static int listen_to(struct group *group, unsigned family)
@@ -397,8 +400,9 @@ static int group_open(void *part, struct control *control)
 	group->control = control;
 	memcpy(group->open, control->has_hellos, sizeof group->open);
 	group->started = mono_now();
-	read_boot(group->boot);
-	int r = history_open(group, group->started);
+	int r = read_boot(group->boot);
+	if (r >= 0)
+		r = history_open(group, group->started);
 	if (r >= 0)
 		r = sd_event_add_time_relative(
 		    control->event, &group->timer, CLOCK_MONOTONIC, 0, TIMER_EXACT_US, on_timer, group);

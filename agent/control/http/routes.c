@@ -71,8 +71,8 @@ static void get_metrics(struct service *service, struct http_request *request)
 {
 	struct mono now = mono_now();
 	if (!service->metrics_text || mono_reached(now, service->metrics_due)) {
-		service->metrics_due = mono_add(
-		    mono_max(service->metrics_due, mono_add(now, -METRICS_SAVED_US)), METRICS_EVERY_US);
+		struct mono begin = mono_max(service->metrics_due, mono_add(now, -METRICS_SAVED_US));
+		service->metrics_due = mono_add(mono_min(begin, now), METRICS_EVERY_US);
 		metrics_renew(service);
 	}
 	http_reply_copy(request, MHD_HTTP_OK, service->metrics_text, service->metrics_length, METRICS_TYPE);

@@ -61,7 +61,7 @@ static bool start(struct service *service)
 	service->local = http_start(event, &local);
 	if (service->local && service->control->has_metrics)
 		service->metrics = http_start(event, &metrics);
-	return service->local != NULL;
+	return service->local && (service->metrics || !service->control->has_metrics);
 }
 
 static void service_configure(void *part)

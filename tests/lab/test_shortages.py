@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a process tries once, while the kernel has neither memory nor descriptors: it is not lacking for the rest of its life."""
+
+import mmap
+import os
+import signal
+import struct
+
+import pytest
+
+from families import wait_both, wait_reached
+from testbed import BOTH, SANITIZED, adverts_pass, build_preload, wait_for
+
+pytestmark = pytest.mark.skipif(SANITIZED, reason="the sanitizers must come first")
+KINDS = ("configuration", "arp", "drains", "check", "metrics")  # as in shortage.c
+
+
+class Shortage:
+    """Of the first server's kernel. times(kind): how often that still fails."""
+
+    def __init__(self, node):
+        library, path = (os.path.join(node.directory, name) for name in ("shortage.so", "shortage"))
+        build_preload("lab/shortage.c", library)
+        with open(path, "wb") as file:
+            file.truncate(mmap.PAGESIZE)
+        os.chmod(path, 0o666)
+        self.file = open(path, "r+b")  # pylint: disable=consider-using-with
+        self.page = mmap.mmap(self.file.fileno(), mmap.PAGESIZE)
+        self.environment = {"LD_PRELOAD": library, "VIPD_SHORTAGE": path}
+
+    def say(self, kind, times):
+        struct.pack_into("=i", self.page, 4 * KINDS.index(kind), times)
+
+    def times(self, kind):
+        return struct.unpack_from("=i", self.page, 4 * KINDS.index(kind))[0]
+
+    def wait_over(self, kind):
+        wait_for(f"it has failed: {kind}", lambda: self.times(kind), lambda left: left == 0)
+
+
+@pytest.fixture
+def shortage(lab, nodes):
+    shortage = Shortage(nodes[0])
+    nodes[0].vipd_stop()
+    nodes[0].vipd_start(**shortage.environment)
+    lab.wait_holder(nodes[0])
+    yield shortage
+    shortage.page.close()
+    shortage.file.close()
+
+
+def end(node, name):
+    os.kill(node.vipd_pids()[name], signal.SIGKILL)
+
+
+def looked(node):
+    """Its check runs."""
+    count = lambda: node.metric("vipd_check_results_total", check="apiserver", result="success")
+    before = wait_for("it has metrics", count, lambda now: now is not None)
+    wait_for("it is looked at", count, lambda now: now > before + 2)
+
+
+@pytest.mark.parametrize("child", ["engine", "control"])
+def test_a_configuration_that_cannot_be_handed_over(lab, nodes, shortage, child):
+    """To a new process: another one gets it."""
+    shortage.say("configuration", 1)
+    end(nodes[0], child)
+    shortage.wait_over("configuration")
+    adverts_pass(nodes[0], 5)
+    lab.wait_holder(nodes[0])
+    looked(nodes[0])
+
+
+def test_a_new_configuration_that_cannot_be_handed_over(nodes, shortage):
+    """To processes that have one: it is tried again, and both have it in the end."""
+    shortage.say("configuration", 2)
+    nodes[0].write_config({**nodes[0].config(), "group": {"interval": "500ms"}})
+    nodes[0].vipctl("reload", check=False)
+    shortage.wait_over("configuration")
+    wait_for("the others hear of it", lambda: [member["interval_ms"] for member in nodes[1].router()["group"]["members"]],
+             lambda intervals: 500 in intervals)
+
+
+def test_a_check_without_memory(lab, nodes, shortage):
+    """A reload that changes it: the API server is looked at all the same."""
+    shortage.say("check", 1)
+    config = nodes[0].config()
+    config["checks"][0]["timeout"] = "900ms"
+    nodes[0].write_config(config)
+    nodes[0].vipctl("reload", check=False)
+    shortage.wait_over("check")
+    looked(nodes[0])
+    lab.wait_holder(nodes[0])
+
+
+def test_drains_that_cannot_be_read(nodes, shortage):
+    """No start undrained: systemd tries again."""
+    nodes[0].drain()
+    nodes[0].vipd_stop()
+    shortage.say("drains", 1)
+    nodes[0].vipd_start(**shortage.environment)
+    assert nodes[0].vipd_wait() == 1 and "not starting undrained" in nodes[0].log()
+    assert shortage.times("drains") == 0
+    nodes[0].vipd_start(**shortage.environment)
+    wait_for("it is drained", lambda: nodes[0].router()["drained"])
+
+
+@pytest.mark.vips(*BOTH)
+def test_a_socket_for_arp_that_cannot_be_opened(lab, nodes, shortage):
+    """Another engine has one."""
+    shortage.say("arp", 1)
+    end(nodes[0], "engine")
+    shortage.wait_over("arp")
+    wait_both(nodes, nodes[0])
+    for node, action in ((nodes[1], "drain"), (nodes[0], "resume")):
+        nodes[0].vipctl(action)
+        wait_both(nodes, node)
+        wait_reached(lab.client, node)
+
+
+def test_pages_that_cannot_be_made(nodes, shortage):
+    """However often that failed: the next one is made when it can be, and is no old one."""
+    shortage.say("metrics", 40)
+    while shortage.times("metrics"):
+        nodes[0].exec("curl", "-sS", "--max-time", "5", "http://[::1]:9752/metrics")
+    sent = lambda: nodes[0].metric("vipd_adverts_sent_total")
+    wait_for("there is a page", sent)
+    adverts_pass(nodes[0], 3)
+    now = nodes[0].router()["counters"]["adverts_sent"]
+    assert sent() >= now
