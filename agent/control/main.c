@@ -22,9 +22,9 @@
 #include "control/confine.h"
 #include "control/control.h"
 #include "control/orphans.h"
-#include "vipd/file.h"
 #include "vipd/log.h"
 #include "vipd/mono.h"
+#include "vipd/shortage.h"
 
 #define EXIT_USAGE 2
 

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vipd/file.h"
 #include "vipd/log.h"
 #include "vipd/route.h"
+#include "vipd/shortage.h"
 
 /* A kernel may lack a family. */
 static int open_vrrp(struct engine *engine)

@@ -66,8 +66,8 @@ void configuration_send(struct guardian *guardian, enum child_kind kind)
 		close(sealed);
 	}
 	if (result && !child->owed)
-		log_error("cannot hand the configuration to %s: %s; it is %s", child_plans[kind].name,
-		    strerrordesc_np(-result), child->ready ? "tried again" : "started anew");
+		log_error("cannot hand the configuration to %s: %s; %s", child_plans[kind].name,
+		    strerrordesc_np(-result), child->ready ? "trying again" : "starting another one");
 	child->owed = result != 0;
 	if (result && !child->ready)
 		child_kill(guardian, child);

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "guardian/guardian.h"
-#include "vipd/file.h"
 #include "vipd/log.h"
+#include "vipd/shortage.h"
 
 #define NAME	      "drains"
 #define LINE_MAX_SIZE 128
@@ -25,7 +25,7 @@
 /* The file, as it is now, or should be. */
 static char saved[BOOT_ID_MAX + BOARD_ROUTERS_MAX * LINE_MAX_SIZE];
 
-/* Returns 0, or the error that may be over soon; "unknown", if the kernel does not say. */
+/* "unknown", if the kernel does not say. Returns 0, or the error of a shortage. */
 static int boot_id(char out[static BOOT_ID_MAX])
 {
 	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");

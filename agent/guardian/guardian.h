@@ -272,8 +272,8 @@ int saved_open(const struct guardian *guardian, const char *name);
 int timeline_open(const struct guardian *guardian);
 void timeline_save(const struct guardian *guardian);
 
-/* drains.c: what was drained, for the next life of vipd, and from the one before. */
-/* 0, or -errno: there are some, and they cannot be read now. */
+/* drains.c: what was drained, for the next life of vipd, and from the one before. load: 0, or -errno of a
+ * shortage: there may be some, which cannot be read now. */
 int drains_load(const struct guardian *guardian);
 void drains_save(const struct guardian *guardian);
 

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "guardian/guardian.h"
-#include "vipd/file.h"
 #include "vipd/kernel.h"
 #include "vipd/log.h"
+#include "vipd/shortage.h"
 
 /* Opens what a row stands for: ends[0], ends[1] or both; an end that stays -1 does not exist. */
 typedef int opener(const struct guardian *guardian, int ends[2]);

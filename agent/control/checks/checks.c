@@ -260,11 +260,11 @@ static void checks_configure(void *part)
 	checks->secrets = checks->control->secrets;
 	for (unsigned i = 0; i < checks->config->check_count; i++) {
 		checks->items[i] = check_take_over(checks, &former, i);
-		if (!checks->items[i])
-			log_error("check %s does not run: out of memory; control ends, to be started again",
-			    checks->config->checks[i].name);
-		if (!checks->items[i])
-			sd_event_exit(checks->control->event, EXIT_FAILURE);
+		if (checks->items[i])
+			continue;
+		log_error("check %s does not run: out of memory; control ends, to be started again",
+		    checks->config->checks[i].name);
+		sd_event_exit(checks->control->event, EXIT_FAILURE);
 	}
 	for (unsigned i = 0; i < CONFIG_CHECKS_MAX; i++)
 		check_free(former.items[i]);

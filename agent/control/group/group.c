@@ -15,8 +15,8 @@
 #include "control/control.h"
 #include "control/group/datagram.h"
 #include "vipd/duration.h"
-#include "vipd/file.h"
 #include "vipd/log.h"
+#include "vipd/shortage.h"
 
 #define TIMER_EXACT_US	(5 * USEC_PER_MS)
 #define SOON_US		(20 * USEC_PER_MS)   /* until the engine has done what it was told */
@@ -367,7 +367,8 @@ static void group_verdict(void *part, const struct verdict *verdict)
 		group_soon(group);
 }
 
-/* The same for as long as the machine runs; zeros if the kernel does not say. */
+/* The same for as long as the machine runs; zeros if the kernel does not say. Returns 0, or the error of a
+ * shortage. */
 static int read_boot(uint8_t boot[static HELLO_BOOT_SIZE])
 {
 	char text[64] = "";
