@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the kernel has not got at the moment. Who would go without what he tries only once ends instead, and is
- * started again.
+ * What the kernel has not got at the moment. Who would go without what he tries only once ends instead, and
+ * is started again.
  */
 #pragma once
 
