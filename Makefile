@@ -192,7 +192,7 @@ fuzz_import  := $(call room,import) $(fuzz_config)
 fuzz_netlink :=
 fuzz_messages := $(addprefix tests/fuzz/,quiet.c world.c) $(addprefix agent/base/,address.c duration.c punctual.c) $(call room,board) $(call room,core) $(call room,wire) \
 		 $(addprefix agent/keeper/,addresses.c links.c page.c) \
-		 $(addprefix agent/engine/,auth.c clients.c complain.c conflict.c flush.c link.c link_events.c messages.c orders.c record.c reload.c router.c sharing.c telling.c transition.c)
+		 $(addprefix agent/engine/,auth.c clients.c complain.c conflict.c flush.c link.c link_events.c messages.c orders.c ready.c record.c reload.c router.c sharing.c telling.c transition.c)
 fuzz_http    := tests/fuzz/quiet.c $(filter-out agent/base/log.c agent/control/main.c,$(CONTROL))
 fuzz_libs    := nettle ldns libcrypto libconfig libnl-3.0 libmicrohttpd jansson libcurl libsystemd libseccomp
 

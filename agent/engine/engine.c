@@ -215,8 +215,10 @@ static void read_kernel(uint32_t ready, struct mono now)
 {
 	if (ready & 1 << SOURCE_NETLINK)
 		link_read(&engine, now);
-	if (ready & 1 << SOURCE_KEEPER)
+	if (ready & 1 << SOURCE_KEEPER) {
 		answers_read(&engine, now);
+		links_hear(&engine, now);
+	}
 	link_dumped(&engine, now);
 	if (engine.resync || mono_reached(now, engine.dump_at))
 		order_dump(&engine);

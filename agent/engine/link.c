@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interfaces by name: which there are, where their routers send from, and why one is not ready.
- *
- * A link is ready when its interface exists, is up, has carrier, a MAC and a usable source address of the
- * family.
+ * Interfaces by name: which there are, where their routers send from, and why one cannot be used.
  */
 #include "engine/engine.h"
 
@@ -35,7 +32,9 @@ struct link *link_of(struct engine *engine, const char *name)
 		*b = (struct board_link){.groups = b->groups + 1, .ups = b->ups}; /* leaves what there was */
 		memcpy(b->interface, link->name, sizeof b->interface);
 	}
+	link->groups = b->groups;
 	board_end_link(engine->board, link->board);
+	link->hearing = keeper_hearing(engine->page, link->board);
 	engine->board->link_count = engine->link_count;
 	return link;
 }

@@ -3,8 +3,8 @@
  * What the kernel says of interfaces and addresses becomes events of the virtual routers.
  *
  * Notifications change one thing at a time; a dump (at the start, and after notifications were lost) is
- * collected first and compared then. Whether a router is ready is decided in tell_readiness(); what an
- * address that is there or not there means is core's.
+ * collected first and compared then. Whether a router is ready is decided in ready.c; what an address that is
+ * there or not there means is core's.
  */
 #include "engine/engine.h"
 
@@ -24,54 +24,6 @@ struct reading {
 	bool dumping;
 	bool changed; /* something that a dump shows */
 };
-
-static void start_router(
-    struct engine *engine, struct router *router, const struct address *source, struct mono now)
-{
-	struct vrrp_event event = {.type = VRRP_EVENT_LINK_UP, .own_address = *source};
-	for (unsigned i = 0; i < router->config.address_count; i++)
-		if (router->found[i].state == VRRP_FOUND_RIGHT)
-			event.present |= UINT32_C(1) << i;
-	router_event(engine, router, now, &event);
-}
-
-static bool has_source(const struct engine *engine, const struct link *link)
-{
-	bool found = link->first[VRRP_IPV6].usable || link->first[VRRP_IPV4].usable;
-	for (unsigned i = 0; i < engine->router_count && !found; i++)
-		found = engine->routers[i].used && engine->routers[i].link == link &&
-			link_source_of(&engine->routers[i])->usable;
-	return found;
-}
-
-static void tell_readiness(struct engine *engine, struct link *link, struct mono now)
-{
-	/* A link that lost its source address may have lost IPv6 and every membership: an MTU below 1280. */
-	bool up = !link_own_trouble(link) && has_source(engine, link);
-	link->was_down |= link_carrier_trouble(link) != NULL;
-	if (up && !link->joined) {
-		link->joined = true;
-		order_groups(engine, link, link->was_down);
-		link->was_down = false;
-	}
-	link->joined = up;
-	for (unsigned i = 0; i < engine->router_count; i++) {
-		struct router *r = &engine->routers[i];
-		if (r->used && r->config.track_count)
-			router_tracks(engine, r, now);
-		if (!r->used || r->link != link)
-			continue;
-		bool ready = !link_trouble(r);
-		bool fresh = r->vr.state == VRRP_INITIALIZE && !r->vr.stopping;
-		const struct address *source = &link_source_of(r)->address;
-		if (ready && (!r->vr.link_up || !address_equal(&r->vr.own_address, source)))
-			start_router(engine, r, source, now);
-		else if (!ready && (r->vr.link_up || fresh))
-			router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_LINK_DOWN});
-		else if (!ready && r->vr.state == VRRP_FAULT && r->vr.reason == VRRP_REASON_LINK_DOWN)
-			record_trouble(engine, r, link_trouble(r));
-	}
-}
 
 static void link_vanished(struct engine *engine, struct link *link)
 {
@@ -139,7 +91,7 @@ static void note_aliases(struct reading *reading, const struct link *found, cons
 		snprintf(link->trouble, sizeof link->trouble,
 		    "is another name of %s: use one name in every virtual router", found ? found->name : "");
 		if (!reading->dumping)
-			tell_readiness(reading->engine, link, reading->now);
+			link_tell_readiness(reading->engine, link, reading->now);
 	}
 }
 
@@ -157,7 +109,7 @@ static void on_rename(struct reading *reading, struct link *link, const struct k
 		    engine->routers[i].vr.state == VRRP_ACTIVE)
 			packets_resign(engine, &engine->routers[i], reading->now);
 	link->renamed = true;
-	tell_readiness(engine, link, reading->now);
+	link_tell_readiness(engine, link, reading->now);
 }
 
 /* The name is learned when that interface is told of. If that was before, a dump tells it again. */
@@ -200,7 +152,7 @@ static void on_link(struct reading *reading, const struct kernel_event *event)
 	}
 	if (before && before != link) { /* deleted, or it has the name of another link of ours */
 		link_vanished(engine, before);
-		tell_readiness(engine, before, reading->now);
+		link_tell_readiness(engine, before, reading->now);
 		tell_emptiness(engine, before, reading->now);
 	}
 	if (!link)
@@ -220,9 +172,16 @@ static void on_link(struct reading *reading, const struct kernel_event *event)
 	memcpy(link->mac, event->link.mac, sizeof link->mac);
 	link->seen = true;
 	if (!reading->dumping)
-		tell_readiness(engine, link, reading->now);
+		link_tell_readiness(engine, link, reading->now);
 	if (moved)
 		tell_mac(engine, link, reading->now);
+}
+
+/* An interface that lost its last one may have lost IPv6 and every membership: an MTU below 1280. */
+static void lose_source(struct link *link, struct link_source *source)
+{
+	source->usable = link->joined = false;
+	link->was_away = true;
 }
 
 /* One is as good as another: the one in use stays until it goes away. */
@@ -245,9 +204,9 @@ static void on_source(struct reading *reading, struct link *link, struct link_so
 		link->joined =
 		    false; /* it may have had none of this family, and its group could not be joined */
 		reading->changed = true;
-		tell_readiness(reading->engine, link, reading->now);
+		link_tell_readiness(reading->engine, link, reading->now);
 	} else if (current && !fit) {
-		source->usable = link->joined = false;
+		lose_source(link, source);
 		reading->changed = true;
 		reading->engine->resync = true; /* there may be another one; if not the dump says so */
 	}
@@ -347,7 +306,8 @@ static void settle_source(struct link *link, struct link_source *source)
 {
 	if (source->confirmed)
 		return;
-	link->joined &= !source->usable;
+	if (source->usable)
+		lose_source(link, source);
 	source->usable = source->has_other;
 	source->address = source->other;
 }
@@ -365,7 +325,7 @@ static void dump_end(struct engine *engine, struct mono now)
 		if (engine->routers[i].used)
 			settle_source(engine->routers[i].link, &engine->routers[i].source);
 	for (unsigned i = 0; i < engine->link_count; i++)
-		tell_readiness(engine, &engine->links[i], now);
+		link_tell_readiness(engine, &engine->links[i], now);
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
 		if (!r->used)

@@ -158,11 +158,11 @@ void answers_read(struct engine *engine, struct mono now)
 		tell_those_that_wait(engine, now);
 }
 
-void order_groups(struct engine *engine, const struct link *link, bool up)
+void order_groups(struct engine *engine, struct link *link, bool up)
 {
 	struct board_link *b = board_begin_link(engine->board, link->board);
 	b->ifindex = link->ifindex;
-	b->groups++;
+	link->groups = ++b->groups;
 	b->ups += up;
 	board_end_link(engine->board, link->board);
 	engine->ring = true;

@@ -150,7 +150,7 @@ void transition_note(struct engine *engine, struct router *router, const struct 
 	    .router = router,
 	    .effect = *effect,
 	    .peer = router->vr.active_address,
-	    .trouble = link_trouble(router),
+	    .trouble = router_trouble(router),
 	    .effective_priority = vrrp_effective_priority(&router->vr),
 	    .at = mono_now(),
 	    .at_realtime_us = realtime_us(),

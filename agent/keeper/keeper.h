@@ -44,6 +44,8 @@ struct keeper {
 struct keeper_page *keeper_page_map_writer(int fd);
 void keeper_beat(struct keeper *keeper); /* a sign of life; see watch_child() */
 void keeper_answer_write(struct keeper *keeper, unsigned router, const struct keeper_answer *answer);
+/* Wakes the engine if that is news. */
+void keeper_hearing_write(struct keeper *keeper, unsigned link, const struct keeper_hearing *hearing);
 
 /* addresses.c: brings about the latest order of every router, and removes what is stale. Costs nothing while
  * there is no new order and look_at has not come. */

@@ -67,6 +67,16 @@ static bool is_of_another(const struct keeper *keeper, unsigned index, uint32_t 
 	return false;
 }
 
+/* Who does not hear the others must not hold anything, so the engine waits for this. */
+static void tell_hearing(struct keeper *keeper, unsigned index, const struct board_link *link)
+{
+	struct keeper_hearing hearing = {.ifindex = link->ifindex, .groups = (uint16_t)link->groups};
+	for (unsigned i = 0; i < VRRP_FAMILIES && link->ifindex; i++)
+		if (net_groups_has(&keeper->page->groups, link->ifindex, &vrrp_families[i].group))
+			hearing.families |= (uint8_t)(1 << i);
+	keeper_hearing_write(keeper, index, &hearing);
+}
+
 static void join(struct keeper *keeper, unsigned index, const struct board_link *link)
 {
 	struct keeper_link *seen = &keeper->links[index];
@@ -77,14 +87,12 @@ static void join(struct keeper *keeper, unsigned index, const struct board_link 
 	}
 	bool again = seen->failed;
 	*seen = (struct keeper_link){.ifindex = link->ifindex, .groups = link->groups, .ups = link->ups};
-	if (!link->ifindex)
-		return;
-	int result = join_groups(keeper, link);
+	int result = link->ifindex ? join_groups(keeper, link) : 0;
+	tell_hearing(keeper, index, link);
 	seen->failed = result != 0;
 	if (result && !again)
-		log_error("%s: cannot join a multicast group: %s; adverts of other routers may not be heard; "
-			  "trying again",
-		    link->interface, strerrordesc_np(-result));
+		log_error("%s: cannot join a multicast group: %s; trying again", link->interface,
+		    strerrordesc_np(-result));
 	if (result)
 		keeper->join_again = mono_add(mono_now(), JOIN_AGAIN_US);
 	if (up)

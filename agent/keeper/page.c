@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The keeper's page. An answer is one word, so that its reader needs no lock.
+ * The keeper's page. What it says of a router or a link is one word, so that its reader needs no lock.
  */
 #include <sys/mman.h>
 
@@ -39,4 +39,19 @@ void keeper_answer_write(struct keeper *keeper, unsigned router, const struct ke
 	uint64_t word = (uint64_t)answer->generation << 32 | (uint64_t)answer->index << 16 |
 			(uint64_t)(answer->error & 0xffff);
 	atomic_store_explicit(&keeper->page->answers[router], word, memory_order_release);
+}
+
+struct keeper_hearing keeper_hearing(const struct keeper_page *page, unsigned link)
+{
+	uint64_t word = atomic_load_explicit(&page->hearing[link], memory_order_acquire);
+	return (struct keeper_hearing){
+	    .ifindex = (uint32_t)(word >> 32), .groups = (uint16_t)(word >> 16), .families = (uint8_t)word};
+}
+
+void keeper_hearing_write(struct keeper *keeper, unsigned link, const struct keeper_hearing *hearing)
+{
+	uint64_t word =
+	    (uint64_t)hearing->ifindex << 32 | (uint64_t)hearing->groups << 16 | hearing->families;
+	if (atomic_exchange_explicit(&keeper->page->hearing[link], word, memory_order_release) != word)
+		keeper_ring();
 }

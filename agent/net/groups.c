@@ -99,6 +99,16 @@ void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct a
 	index_add(groups, groups->count++);
 }
 
+bool net_groups_has(const struct net_groups *groups, unsigned ifindex, const struct address *group)
+{
+	bool found = false;
+	for (unsigned i = 0; i < groups->count && !found; i++) {
+		const struct net_membership *m = &groups->members[i];
+		found = m->joined && m->ifindex == ifindex && address_equal(&m->group, group);
+	}
+	return found;
+}
+
 /* A socket of IPv6 takes options of IPv4, too. */
 static int change_ipv4(int fd, const struct net_membership *m, int option)
 {

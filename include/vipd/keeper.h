@@ -37,6 +37,7 @@ struct keeper_page {
 	int32_t dump_result;	      /* 0 or -errno: the events are not complete */
 	uint32_t event_count;
 	_Atomic uint64_t ended[BOARD_ROUTERS_MAX]; /* connections, ever */
+	_Atomic uint64_t hearing[BOARD_LINKS_MAX]; /* see keeper_hearing() */
 	/* For the next keeper. */
 	struct keeper_held held[BOARD_ROUTERS_MAX];
 	struct net_groups groups;
@@ -49,12 +50,20 @@ struct keeper_answer {
 	int error;	     /* errno, 0: accepted */
 };
 
+/* Where the VRRP group was joined when the keeper last did what the record of a link asks for. */
+struct keeper_hearing {
+	uint32_t ifindex;
+	uint16_t groups;  /* of that record, its low half */
+	uint8_t families; /* bit i: in that of vrrp_families[i] */
+};
+
 /* The guardian's side: a new page. Returns a descriptor (close-on-exec) or -errno. */
 int keeper_page_create(void);
 
 /* The engine's side, and the guardian's. Returns NULL with errno set. */
 const struct keeper_page *keeper_page_map(int fd);
 struct keeper_answer keeper_answer(const struct keeper_page *page, unsigned router);
+struct keeper_hearing keeper_hearing(const struct keeper_page *page, unsigned link);
 
 /* The process. Returns its exit status. */
 int keeper_main(void);

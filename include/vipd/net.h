@@ -115,6 +115,8 @@ void net_groups_begin(struct net_groups *groups, unsigned ifindex);
 #define NET_GROUPS_LIST "/proc/self/net/igmp6"
 void net_groups_look(struct net_groups *groups, unsigned ifindex, int list);
 void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct address *group);
+/* Whether the kernel has joined it there. */
+bool net_groups_has(const struct net_groups *groups, unsigned ifindex, const struct address *group);
 /* Leaves what is no longer wanted and joins what is missing. Returns -EAGAIN: call it again, or the first
  * error: call it again later. */
 int net_groups_end(struct net_groups *groups, unsigned ifindex);

@@ -52,6 +52,7 @@ static void turn(void)
 {
 	link_read(&engine, world.now);
 	answers_read(&engine, world.now);
+	links_hear(&engine, world.now);
 	link_dumped(&engine, world.now);
 	if (engine.resync || mono_reached(world.now, engine.dump_at))
 		order_dump(&engine);

@@ -2,6 +2,8 @@
 """Multicast groups: joined while they are of use, however many there are, and again after the kernel has forgotten them."""
 
 import ipaddress
+import os
+import signal
 
 import pytest
 
@@ -33,10 +35,14 @@ def heard(node):
     return node.router()["counters"]["adverts_received"]
 
 
-def test_mtu_below_1280_and_back(lab, nodes):
+def forget_groups(node):
     """The kernel removes IPv6 from the interface, and with it every membership."""
-    ip_batch(nodes[1].name, [f"link set eth0 mtu {mtu}" for mtu in (1200, 1500)])
-    nodes[1].interface_up()
+    ip_batch(node.name, [f"link set eth0 mtu {mtu}" for mtu in (1200, 1500)])
+    node.interface_up()
+
+
+def test_mtu_below_1280_and_back(lab, nodes):
+    forget_groups(nodes[1])
     wait_for("it is back", lambda: nodes[1].router()["state"], lambda state: state == "backup")
     count = heard(nodes[1])
     wait_for("it hears the holder", lambda: heard(nodes[1]), lambda now: now > count + 20)
@@ -54,14 +60,32 @@ def start_short(node):
         node.vipd_start()
         wait_for("it says so", said, lambda now: now > before)
         assert "ff02::12" not in groups(node)
+        wait_for("it does not take part", node.router, lambda router: router["state"] == "fault" and "cannot join" in router["reason"])
     finally:
         optmem_max(node, usual)
 
 
 def test_a_failed_join_is_tried_again(lab, nodes):
+    """Who does not hear the holder would be a second one."""
+    begin = len(nodes[1].log())
     start_short(nodes[1])
     wait_for("it has joined", lambda: groups(nodes[1]), lambda joined: {"ff02::12", solicited_node(VIP)} <= joined)
+    wait_for("it takes part", lambda: nodes[1].router()["state"], lambda state: state == "backup")
     lab.wait_holder(nodes[0])
+    assert "-> Active" not in nodes[1].log(begin)
+
+
+def test_who_has_not_joined_yet_waits(lab, nodes):
+    """The keeper may have to wait for a lock of the kernel: whoever does not hear the holder must not think that there is none."""
+    node = nodes[1]
+    state = lambda: (node.router()["state"], node.router()["reason"])
+    begin, keeper = len(node.log()), node.vipd_pids()["keeper"]
+    os.kill(keeper, signal.SIGSTOP)
+    forget_groups(node)
+    wait_for("it says what it waits for", state, lambda now: "until the kernel has joined" in now[1])
+    wait_for("another keeper joins", state, lambda now: now[0] == "backup")
+    wait_for("it hears the holder", node.router, lambda router: router["active_router"] and not router["active_router"]["self"])
+    assert "-> Active" not in node.log(begin)
 
 
 @pytest.mark.vips(*BOTH)
