@@ -93,6 +93,10 @@ static void give_up(struct vrrp *vr, struct mono now, int error, struct vrrp_eff
  */
 static void renewal_refused(struct vrrp *vr, struct mono now, int error, struct vrrp_effects *out)
 {
+	if (!vr->params.lease_us) { /* that of the configuration before ends; then it is put back */
+		vr->renew = mono_add(now, VRRP_CONFIRM_US);
+		return;
+	}
 	struct mono again = mono_add(now, vr->params.lease_us / TRIES_A_LEASE);
 	struct mono end = mono_add(vr->leased, vr->params.lease_us);
 	if (mono_sub(end, again) > vrrp_handover_time(vr->params.advert_interval_us)) {
@@ -312,6 +316,7 @@ void vr_address_timers(struct vrrp *vr, struct mono now, struct vrrp_effects *ou
 	}
 	if (mono_reached(now, vr->renew)) {
 		vr_request(vr, now, out);
-		vr->renew = mono_add(now, vr->params.lease_us / VRRP_RENEWALS_A_LEASE);
+		vr->renew = vr->params.lease_us ? mono_add(now, vr->params.lease_us / VRRP_RENEWALS_A_LEASE)
+						: MONO_NEVER;
 	}
 }

@@ -167,6 +167,7 @@ static void reconfigure(
 {
 	int64_t old_down = vr_active_down_interval(vr);
 	uint32_t old_addresses = vr_all_addresses(vr);
+	bool was_leased = vr->params.lease_us;
 	vr->params = *event->params;
 	vr->next_until = MONO_PAST;
 	vr->on_link = vr->present = event->present & vr_all_addresses(vr); /* what else is there follows */
@@ -178,7 +179,8 @@ static void reconfigure(
 		/* design: the Backups learn a new priority or interval at once */
 		vr_send_advert(vr, now, vrrp_effective_priority(vr), out);
 		vr->adver = mono_add(now, vr->params.advert_interval_us);
-		vr->renew = vr->params.lease_us ? now : MONO_NEVER;
+		/* The address is there for as long as the configuration before said. */
+		vr->renew = vr->params.lease_us || was_leased ? now : MONO_NEVER;
 		if (vr->present == vr_all_addresses(vr) && old_addresses != vr->present)
 			vr_announce_start(vr, now, out);
 		if (vr->present != vr_all_addresses(vr))

@@ -2,6 +2,7 @@
 """What happens to interfaces and addresses behind vipd's back: it notices, puts it right, and believes the kernel alone."""
 
 import errno
+import json
 import os
 import signal
 import struct
@@ -9,7 +10,8 @@ import struct
 import pytest
 
 from clients import connected, end_connections, wait_reset
-from testbed import BUILD, PREFIX, SANITIZED, VIP, build_preload, ip_batch, transitions, wait_for
+from families import wait_both
+from testbed import BOTH, BUILD, PREFIX, SANITIZED, VIP, build_preload, ip_batch, transitions, wait_for
 
 
 def client_mac(lab):
@@ -325,3 +327,17 @@ def test_a_kernel_that_ends_no_connection(lab, nodes, refuse):
         wait_reset(*sockets)
     text = nodes[0].log()
     assert text.count("the kernel does not end connections") == 1 and "CONFIG_INET_DIAG_DESTROY" in text
+
+
+@pytest.mark.vips(*BOTH)
+def test_a_reload_ends_the_lease(lab, nodes):
+    """With `kernel_lease = "0s"` nobody renews it: the time that it has left must not run out."""
+    wait_both(nodes, nodes[0])
+    begin = len(nodes[0].log())
+    nodes[0].reconfigure(router={"kernel_lease": "0s"})
+
+    def lifetimes():
+        [link] = json.loads(nodes[0].exec("ip", "-json", "address", "show", "dev", "eth0").stdout)
+        return [a["valid_life_time"] for a in link["addr_info"] if a["local"] in BOTH]
+    wait_for("both are there for ever", lifetimes, lambda seconds: seconds == [2**32 - 1] * 2)
+    assert "and is back" not in nodes[0].log(begin) and "state change" not in nodes[0].log(begin)

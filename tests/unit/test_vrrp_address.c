@@ -172,6 +172,28 @@ static void test_lease(void **state)
 	       "> hold 0\n");
 }
 
+/* Without a lease from now on: the one that the address still has must not end. */
+static void test_lease_given_up(void **state)
+{
+	(void)state;
+	struct vrrp_params params = plain;
+	params.lease_us = 3000 * MS;
+	begin_active(&params);
+	until(3000 * MS);
+	params.lease_us = 0;
+	uint32_t request = vr.request;
+	step("config", &(struct vrrp_event){.type = VRRP_EVENT_CONFIG, .params = &params, .present = 1});
+	until(3001 * MS);
+	assert_int_equal(vr.request, request + 1);
+	kernel_answers = false;
+	refuse(12);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+	kernel_answers = true;
+	until(9000 * MS);
+	assert_int_equal(vr.request, request + 2);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+}
+
 /* A refused renewal: tried again while there is time, then a handover with the address in place. */
 static void test_refused_renewal(void **state)
 {
@@ -312,6 +334,7 @@ int main(void)
 	    cmocka_unit_test(test_one_of_several_is_missing),
 	    cmocka_unit_test(test_adoption),
 	    cmocka_unit_test(test_lease),
+	    cmocka_unit_test(test_lease_given_up),
 	    cmocka_unit_test(test_refused_renewal),
 	    cmocka_unit_test(test_late_confirmation),
 	    cmocka_unit_test(test_lease_ends_without_an_answer),
