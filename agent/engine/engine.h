@@ -164,7 +164,7 @@ struct engine {
 	int route_sockets[VRRP_FAMILIES];  /* below 0: none */
 	int tickle_sockets[VRRP_FAMILIES]; /* below 0: none */
 	int keeper_ring;		   /* eventfd: wakes the keeper */
-	int ring_of_keeper;		   /* eventfd: it has an answer */
+	int ring_of_keeper;		   /* eventfd: it has written on its page */
 	struct kernel kernel;
 	struct board *board;
 	const struct keeper_page *page;
@@ -371,7 +371,7 @@ void record_drain(struct engine *engine, const struct router *router, uint32_t u
 /* moved: it counts; a successor's adoption does not. */
 void record_transition(
     struct engine *engine, const struct router *router, const struct board_event *event, bool moved);
-/* What is wrong with the link of a router at fault, if that has changed. */
+/* Why a router at fault cannot take part, if that has changed. */
 void record_trouble(struct engine *engine, const struct router *router, const char *trouble);
 void record_count(struct engine *engine, const struct router *router, enum board_counter counter);
 void record_drop(

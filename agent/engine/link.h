@@ -43,10 +43,9 @@ struct link {
 	    first[VRRP_FAMILIES];	     /* a link-local address of IPv6; any of IPv4 but virtual ones */
 	bool forwarding;		     /* R flag of our Neighbor Advertisements */
 	bool was_down;			     /* since the groups were last joined */
-	bool was_away;			     /* the same, or a source address was lost; groups may be, too */
-	bool joined;			     /* the groups, since it came up and has a source address */
-	uint32_t groups;		     /* which of them the keeper was asked for, as on the board */
-	struct keeper_hearing hearing;	     /* what it said last */
+	bool asked;			     /* for its groups, since it came up and has a source address */
+	uint32_t groups;		     /* changes with each time that the keeper was asked for them */
+	struct keeper_hearing hearing;	     /* what it answered last */
 	bool seen;			     /* by the running dump */
 	struct mono next_vrid_check;	     /* see receive.c */
 	unsigned board;			     /* index of its record */

@@ -29,7 +29,7 @@ static void link_vanished(struct engine *engine, struct link *link)
 {
 	link->ifindex = 0;
 	order_groups(engine, link, false);
-	link->admin_up = link->running = link->has_mac = link->joined = link->renamed = false;
+	link->admin_up = link->running = link->has_mac = link->asked = link->renamed = false;
 	for (unsigned i = 0; i < VRRP_FAMILIES; i++)
 		link->first[i].usable = false;
 	for (unsigned i = 0; i < engine->router_count; i++)
@@ -177,13 +177,6 @@ static void on_link(struct reading *reading, const struct kernel_event *event)
 		tell_mac(engine, link, reading->now);
 }
 
-/* An interface that lost its last one may have lost IPv6 and every membership: an MTU below 1280. */
-static void lose_source(struct link *link, struct link_source *source)
-{
-	source->usable = link->joined = false;
-	link->was_away = true;
-}
-
 /* One is as good as another: the one in use stays until it goes away. */
 static void on_source(struct reading *reading, struct link *link, struct link_source *source,
     const struct address *preferred, const struct kernel_event *event)
@@ -201,12 +194,12 @@ static void on_source(struct reading *reading, struct link *link, struct link_so
 	} else if (fit && !source->usable) {
 		source->usable = true;
 		source->address = *address;
-		link->joined =
+		link->asked =
 		    false; /* it may have had none of this family, and its group could not be joined */
 		reading->changed = true;
 		link_tell_readiness(reading->engine, link, reading->now);
 	} else if (current && !fit) {
-		lose_source(link, source);
+		source->usable = link->asked = false;
 		reading->changed = true;
 		reading->engine->resync = true; /* there may be another one; if not the dump says so */
 	}
@@ -306,8 +299,7 @@ static void settle_source(struct link *link, struct link_source *source)
 {
 	if (source->confirmed)
 		return;
-	if (source->usable)
-		lose_source(link, source);
+	link->asked &= !source->usable;
 	source->usable = source->has_other;
 	source->address = source->other;
 }
@@ -381,7 +373,7 @@ void link_read(struct engine *engine, struct mono now)
 	if (result == -ENOBUFS) {
 		record_resync(engine);
 		for (unsigned i = 0; i < engine->link_count; i++)
-			engine->links[i].joined = false; /* it may have lost IPv6 and got it back */
+			engine->links[i].asked = false; /* it may have lost IPv6 and got it back */
 	} else if (result)
 		log_error("netlink: %s", strerrordesc_np(-result));
 	if (result)

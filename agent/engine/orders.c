@@ -2,7 +2,7 @@
 /*
  * What the engine wants of the kernel: written on the board for the keeper, which may have to wait for it.
  * Only the latest counts. That an address is there is told by the kernel's notification, not by an answer;
- * answers tell of refusals, and of dumps.
+ * answers tell of refusals, of groups that are joined, and of dumps.
  */
 #include "engine/engine.h"
 

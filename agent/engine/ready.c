@@ -8,19 +8,21 @@
 enum hearing { HEARS, WAITS, DEAF };
 
 /*
- * Who does not hear the others would be a second holder. While groups are joined anew, which may take as long
- * as somebody holds a lock, what was joined before still is, unless the link was away.
+ * Who does not hear the others would be a second holder, and joining takes as long as somebody holds a lock
+ * of the kernel. A router that has started stays while groups are joined anew: most are joined all the time.
+ * The heir of an Active goes on as that one did.
  */
 static enum hearing hearing(const struct router *router)
 {
 	const struct link *link = router->link;
+	const struct vrrp *vr = &router->vr;
 	unsigned family = vrrp_family_index(vrrp_family_numbered(router->config.id.family));
-	bool joined = link->hearing.ifindex == link->ifindex && link->hearing.families >> family & 1;
 	if (router->config.peer_count)
 		return HEARS;
 	if (link->hearing.groups == (uint16_t)link->groups)
-		return joined ? HEARS : DEAF;
-	return router->vr.link_up || (joined && !link->was_away) ? HEARS : WAITS;
+		return link->hearing.ifindex == link->ifindex && link->hearing.families >> family & 1 ? HEARS
+												      : DEAF;
+	return vr->link_up || (vr->state == VRRP_INITIALIZE && vr->may_adopt) ? HEARS : WAITS;
 }
 
 const char *router_trouble(const struct router *router)
@@ -50,35 +52,54 @@ static bool has_source(const struct engine *engine, const struct link *link)
 	return found;
 }
 
+/* It can send, but nobody would answer it: the others need not wait until it is missed. */
+static void stop_deaf(struct engine *engine, struct router *router, struct mono now)
+{
+	if (router->vr.state == VRRP_ACTIVE && !link_trouble(router))
+		packets_resign(engine, router, now);
+}
+
+static void tell_router(struct engine *engine, struct router *router, struct mono now)
+{
+	const struct vrrp *vr = &router->vr;
+	const struct address *source = &link_source_of(router)->address;
+	const char *trouble = router_trouble(router);
+	bool waits = !trouble && hearing(router) == WAITS;
+	bool fresh = vr->state == VRRP_INITIALIZE && !vr->stopping;
+	bool faulty = vr->state == VRRP_FAULT && vr->reason == VRRP_REASON_LINK_DOWN;
+	if (waits) {
+		if (fresh || faulty)
+			record_trouble(
+			    engine, router, "waits until the kernel has joined its multicast group");
+	} else if (!trouble) {
+		if (!vr->link_up || !address_equal(&vr->own_address, source))
+			start_router(engine, router, source, now);
+	} else if (vr->link_up || fresh) {
+		stop_deaf(engine, router, now);
+		router_event(engine, router, now, &(struct vrrp_event){.type = VRRP_EVENT_LINK_DOWN});
+	} else if (faulty) {
+		record_trouble(engine, router, trouble);
+	}
+}
+
 void link_tell_readiness(struct engine *engine, struct link *link, struct mono now)
 {
+	/* A link that lost its source address may have lost IPv6 and every membership: an MTU below 1280. */
 	bool up = !link_own_trouble(link) && has_source(engine, link);
 	link->was_down |= link_carrier_trouble(link) != NULL;
-	link->was_away |= !up;
-	if (up && !link->joined) {
-		link->joined = true;
+	if (up && !link->asked) {
+		link->asked = true;
 		order_groups(engine, link, link->was_down);
 		link->was_down = false;
 	}
-	link->joined = up;
+	link->asked = up;
 	for (unsigned i = 0; i < engine->router_count; i++) {
 		struct router *r = &engine->routers[i];
 		if (r->used && r->config.track_count)
 			router_tracks(engine, r, now);
 		if (!r->used || r->link != link)
 			continue;
-		const char *trouble = router_trouble(r);
-		bool waits = !trouble && hearing(r) == WAITS;
-		bool ready = !trouble && !waits;
-		bool fresh = r->vr.state == VRRP_INITIALIZE && !r->vr.stopping;
-		const struct address *source = &link_source_of(r)->address;
-		if (ready && (!r->vr.link_up || !address_equal(&r->vr.own_address, source)))
-			start_router(engine, r, source, now);
-		else if (trouble && (r->vr.link_up || fresh))
-			router_event(engine, r, now, &(struct vrrp_event){.type = VRRP_EVENT_LINK_DOWN});
-		else if (!ready && r->vr.state == VRRP_FAULT && r->vr.reason == VRRP_REASON_LINK_DOWN)
-			record_trouble(engine, r,
-			    waits ? "waits until the kernel has joined its multicast group" : trouble);
+		tell_router(engine, r, now);
 	}
 }
 
@@ -89,10 +110,9 @@ void links_hear(struct engine *engine, struct mono now)
 		struct keeper_hearing before = link->hearing,
 				      heard = keeper_hearing(engine->page, link->board);
 		link->hearing = heard;
-		link->was_away &= heard.groups != (uint16_t)link->groups;
 		bool news = heard.ifindex != before.ifindex || heard.groups != before.groups ||
 			    heard.families != before.families;
-		if (news && link->joined) /* else it has another trouble, or the first dump will tell */
+		if (news && link->asked) /* else it has another trouble, or a dump will tell */
 			link_tell_readiness(engine, link, now);
 	}
 }

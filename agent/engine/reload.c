@@ -165,7 +165,7 @@ bool engine_configure(struct engine *engine, const struct configuration *next, s
 		if (config_has_family(&next->config->routers[i], AF_INET))
 			packets_hear_arp(engine);
 	for (unsigned i = 0; i < engine->link_count; i++)
-		if (engine->links[i].joined)
+		if (engine->links[i].asked)
 			order_groups(engine, &engine->links[i], false);
 	order_dump(engine);
 	return complete;

@@ -215,7 +215,7 @@ void router_free(struct engine *engine, struct router *router)
 	router_auth_wipe(&router->auth);
 	memset(router, 0, sizeof *router);
 	engine->times[index].due = engine->times[index].takeover = MONO_NEVER;
-	if (link->joined)
+	if (link->asked)
 		order_groups(engine, link, false);
 	engine->resync = true; /* its interface may be that of another link by another name */
 }

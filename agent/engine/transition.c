@@ -19,7 +19,7 @@ struct transition {
 	struct router *router;
 	struct vrrp_effect effect;
 	struct address peer; /* the other one, where there is one */
-	const char *trouble; /* of the link */
+	const char *trouble; /* why it cannot take part */
 	uint8_t effective_priority;
 	struct mono at;
 	int64_t at_realtime_us;

@@ -118,6 +118,19 @@ static void turn(void)
 	wait_awake();
 }
 
+static void open_lists(void)
+{
+	static const char *const paths[VRRP_FAMILIES] = {
+	    [VRRP_IPV6] = NET_GROUPS_LIST, [VRRP_IPV4] = NET_GROUPS_LIST_IPV4};
+	for (unsigned i = 0; i < VRRP_FAMILIES; i++) {
+		keeper.groups_lists[i] = open(paths[i], O_RDONLY | O_CLOEXEC);
+		if (keeper.groups_lists[i] < 0 && errno != ENOENT) /* or a kernel without that family */
+			log_warning("cannot read %s: %s; groups that the kernel has dropped are found too "
+				    "late or joined too often",
+			    paths[i], strerrordesc_np(errno));
+	}
+}
+
 static int open_everything(void)
 {
 	keeper.board = board_map(FD_BOARD);
@@ -127,11 +140,7 @@ static int open_everything(void)
 	static_assert(FD_GROUPS_COUNT == NET_GROUP_SOCKETS, "who has room for a socket inherits it");
 	for (int i = 0; i < FD_GROUPS_COUNT; i++)
 		keeper.page->groups.sockets[i] = FD_GROUPS + i;
-	keeper.groups_list = open(NET_GROUPS_LIST, O_RDONLY | O_CLOEXEC);
-	if (keeper.groups_list < 0 && errno != ENOENT) /* or a kernel without IPv6 */
-		log_warning("cannot read " NET_GROUPS_LIST
-			    ": %s; multicast groups are joined anew after each change of a link",
-		    strerrordesc_np(errno));
+	open_lists();
 	tzset(); /* reads a file: the log cannot later */
 	keeper.seen = atomic_load(&keeper.board->order_count) - 1;
 	keeper.join_again = keeper.wait_until = MONO_NEVER;

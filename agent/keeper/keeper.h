@@ -34,7 +34,7 @@ struct keeper {
 	bool is_alone;		/* on the only processor, with the engine */
 	struct mono wait_until; /* earliest end of a wait for connections: on time, not with a tick */
 	struct keeper_link links[BOARD_LINKS_MAX];
-	int groups_list;		       /* of the kernel; -1: cannot be read */
+	int groups_lists[VRRP_FAMILIES];       /* of the kernel; -1: cannot be read */
 	struct mono join_again;		       /* a join has failed; MONO_NEVER: none */
 	struct mono next_complaint, next_late; /* lines in the log */
 	bool stopping;

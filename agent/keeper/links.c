@@ -26,7 +26,7 @@ static int join_groups(struct keeper *keeper, const struct board_link *link)
 {
 	struct net_groups *groups = &keeper->page->groups;
 	net_groups_begin(groups, link->ifindex);
-	net_groups_look(groups, link->ifindex, keeper->groups_list);
+	net_groups_look(groups, link->ifindex, keeper->groups_lists);
 	for (unsigned i = 0; i < BOARD_ROUTERS_MAX; i++) {
 		struct board_router router;
 		if (!board_read_router(keeper->board, i, &router) ||

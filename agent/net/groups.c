@@ -4,7 +4,7 @@
  * keeps it there when the interface has lost it: when the MTU went below 1280 or IPv6 was switched off, the
  * interface forgets its groups and a second join on the same socket fails. So every join leaves first; and as
  * nothing is heard between the two, only what the kernel does not list is joined anew. Groups of IPv4 stay
- * with their interface.
+ * with their interface, which may have been elsewhere meanwhile.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -40,44 +40,77 @@ void net_groups_begin(struct net_groups *groups, unsigned ifindex)
 	}
 }
 
-/* "index name group users ...", the group as 32 hexadecimal digits. */
-static void mark_listed(struct net_groups *groups, unsigned ifindex, const char *line)
+struct look {
+	struct net_groups *groups;
+	unsigned ifindex;
+	unsigned at; /* in the list of IPv4: the interface that the next groups are of */
+};
+
+static void mark_listed(const struct look *look, const struct address *group)
 {
-	unsigned index;
-	char digits[33];
-	struct address group;
-	if (sscanf(line, "%u %*s %32s", &index, digits) != 2 || index != ifindex || strlen(digits) != 32)
-		return;
-	for (unsigned i = 0; i < sizeof group; i++)
-		if (sscanf(&digits[2 * i], "%2hhx", &group.in6.s6_addr[i]) != 1)
-			return;
-	for (unsigned i = *bucket_of(groups, ifindex, &group); i; i = groups->members[i - 1].next) {
+	struct net_groups *groups = look->groups;
+	for (unsigned i = *bucket_of(groups, look->ifindex, group); i; i = groups->members[i - 1].next) {
 		struct net_membership *m = &groups->members[i - 1];
-		if (m->ifindex == ifindex && address_equal(&m->group, &group))
+		if (m->ifindex == look->ifindex && address_equal(&m->group, group))
 			m->listed = true;
 	}
 }
 
-void net_groups_look(struct net_groups *groups, unsigned ifindex, int list)
+/* "index name group users ...", the group as 32 hexadecimal digits. */
+static void look_at_ipv6(struct look *look, const char *line)
+{
+	unsigned index;
+	char digits[33];
+	struct address group;
+	if (sscanf(line, "%u %*s %32s", &index, digits) != 2 || index != look->ifindex ||
+	    strlen(digits) != 32)
+		return;
+	for (unsigned i = 0; i < sizeof group; i++)
+		if (sscanf(&digits[2 * i], "%2hhx", &group.in6.s6_addr[i]) != 1)
+			return;
+	mark_listed(look, &group);
+}
+
+/* "index name : ..." and then, behind tabs, "group users ...", the group as one number in network order. */
+static void look_at_ipv4(struct look *look, const char *line)
+{
+	struct in_addr number;
+	if (*line != '\t') {
+		sscanf(line, "%u", &look->at);
+	} else if (look->at == look->ifindex && sscanf(line, "%8x", &number.s_addr) == 1) {
+		struct address group = address_of_ipv4(&number);
+		mark_listed(look, &group);
+	}
+}
+
+static void read_list(int list, struct look *look, void (*look_at)(struct look *look, const char *line))
 {
 	char text[4096];
 	size_t kept = 0;
 	ssize_t got;
-	for (unsigned i = 0; i < groups->count; i++)
-		groups->members[i].listed = false;
 	for (off_t at = 0; (got = pread(list, text + kept, sizeof text - kept - 1, at)) > 0; at += got) {
 		char *line = text, *end;
 		text[kept + (size_t)got] = '\0';
 		for (; (end = strchr(line, '\n')); line = end + 1) {
 			*end = '\0';
-			mark_listed(groups, ifindex, line);
+			look_at(look, line);
 		}
 		kept = strlen(line);
 		memmove(text, line, kept);
 	}
+}
+
+void net_groups_look(struct net_groups *groups, unsigned ifindex, const int lists[static VRRP_FAMILIES])
+{
+	struct look look = {.groups = groups, .ifindex = ifindex};
+	for (unsigned i = 0; i < groups->count; i++)
+		groups->members[i].listed = false;
+	read_list(lists[VRRP_IPV6], &look, look_at_ipv6);
+	read_list(lists[VRRP_IPV4], &look, look_at_ipv4);
 	for (unsigned i = 0; i < groups->count; i++) {
 		struct net_membership *m = &groups->members[i];
-		m->joined &= m->ifindex != ifindex || m->listed || address_is_ipv4(&m->group);
+		bool unknown = address_is_ipv4(&m->group) && lists[VRRP_IPV4] < 0;
+		m->joined &= m->ifindex != ifindex || m->listed || unknown;
 	}
 }
 
@@ -145,6 +178,10 @@ static int join(struct net_groups *groups, struct net_membership *m)
 	for (; groups->room < NET_GROUP_SOCKETS; groups->room++) {
 		m->socket = (uint8_t)groups->room;
 		result = change(groups, m, true);
+		if (result == -EADDRINUSE) { /* a keeper was killed before it had noted that */
+			change(groups, m, false);
+			result = change(groups, m, true);
+		}
 		m->joined = !result;
 		if (result != -ENOMEM && result != -ENOBUFS) /* else this socket is full */
 			break;

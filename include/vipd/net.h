@@ -110,10 +110,12 @@ struct net_groups {
 };
 
 void net_groups_begin(struct net_groups *groups, unsigned ifindex);
-/* The kernel drops memberships and does not tell the sockets: what is not in its list is joined anew. list:
- * of NET_GROUPS_LIST; reading it takes no lock that anybody holds for long. */
-#define NET_GROUPS_LIST "/proc/self/net/igmp6"
-void net_groups_look(struct net_groups *groups, unsigned ifindex, int list);
+/* The kernel drops memberships and does not tell the sockets: what is not in its lists is joined anew. lists:
+ * of these files; reading them takes no lock that anybody holds for long. Below 0, what was joined in IPv4
+ * counts as joined, and nothing in IPv6. */
+#define NET_GROUPS_LIST	     "/proc/self/net/igmp6"
+#define NET_GROUPS_LIST_IPV4 "/proc/self/net/igmp"
+void net_groups_look(struct net_groups *groups, unsigned ifindex, const int lists[static VRRP_FAMILIES]);
 void net_groups_want(struct net_groups *groups, unsigned ifindex, const struct address *group);
 /* Whether the kernel has joined it there. */
 bool net_groups_has(const struct net_groups *groups, unsigned ifindex, const struct address *group);

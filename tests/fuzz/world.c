@@ -145,9 +145,9 @@ int net_groups_end(struct net_groups *groups, unsigned ifindex)
 	return 0;
 }
 
-void net_groups_look(struct net_groups *groups, unsigned ifindex, int list)
+void net_groups_look(struct net_groups *groups, unsigned ifindex, const int lists[static VRRP_FAMILIES])
 {
-	(void)groups, (void)ifindex;
+	(void)groups, (void)ifindex, (void)lists;
 }
 
 /* Now and then a join fails. */

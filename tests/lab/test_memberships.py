@@ -147,3 +147,30 @@ def test_255_routers_with_16_addresses(lab, nodes):
         for node in pair:
             optmem_max(node, usual)
             node.vipd_stop()
+
+
+@pytest.fixture
+def other_link(nodes):
+    ip_batch(nodes[0].name, ["link add other0 type veth peer name other1", "link set other1 up", "link set other0 up", "addr add fe80::7/64 dev other0 nodad"])
+    yield "other0"
+    ip_batch(nodes[0].name, ["link del other0"])
+
+
+@pytest.mark.parametrize("lease", ["3s", "0s"])
+def test_an_heir_does_not_wait(lab, nodes, probe, other_link, lease):
+    """The new engine has its links in another order: it goes on with the address, and has not found it as a stranger's."""
+    node = nodes[0]
+    config = node.config()
+    router = {**config["virtual_routers"][0], "kernel_lease": lease}
+    config["virtual_routers"] = [{**router, "name": "other", "interface": other_link, "vrid": 7, "addresses": [PREFIX + "7"]}, router]
+    node.write_config(config)
+    node.vipctl("reload")
+    wait_for("both are held", lambda: [r["addresses"][0]["kernel"] for r in node.status()["virtual_routers"]], lambda now: now == ["present"] * 2)
+    begin, engine = len(node.log()), node.vipd_pids()["engine"]
+    probe.mark()
+    os.kill(engine, signal.SIGKILL)
+    wait_for("another engine", lambda: node.vipd_pids().get("engine"), lambda pid: pid not in (None, engine))
+    wait_for("it is Active", lambda: [r["state"] for r in node.status()["virtual_routers"]], lambda now: now == ["active"] * 2)
+    lab.wait_holder(node)
+    assert "put there by somebody else" not in node.log(begin)
+    assert probe.mark()["requests"]["lost"] == 0

@@ -23,7 +23,7 @@
 static struct net_groups groups;
 static unsigned used[NET_GROUP_SOCKETS], limit, calls;
 static bool looks;
-static int list; /* like /proc/net/igmp6 */
+static int lists[VRRP_FAMILIES]; /* like /proc/net/igmp6 and igmp */
 
 int setsockopt(int fd, int level, int option, const void *value, socklen_t size)
 {
@@ -57,7 +57,7 @@ static int want(unsigned count)
 	calls = 0;
 	net_groups_begin(&groups, IFINDEX);
 	if (looks)
-		net_groups_look(&groups, IFINDEX, list);
+		net_groups_look(&groups, IFINDEX, lists);
 	for (unsigned i = 0; i < count; i++)
 		net_groups_want(&groups, IFINDEX, &(struct address){{{{0xff, 2, [15] = (uint8_t)i}}}});
 	for (unsigned tries = 0; (result = net_groups_end(&groups, IFINDEX)) == -EAGAIN; tries++)
@@ -104,44 +104,78 @@ static void joined_again_after_a_loss(void **state)
 	(void)state;
 	limit = 10;
 	assert_int_equal(want(GROUPS), 0);
-	list = memfd_create("igmp6", 0);
+	lists[VRRP_IPV6] = memfd_create("igmp6", 0);
 	for (unsigned i = 0; i < GROUPS; i++)
-		dprintf(list, "%-4d %-15s ff0200000000000000000000000000%02x %5d %08X %ld\n",
+		dprintf(lists[VRRP_IPV6], "%-4d %-15s ff0200000000000000000000000000%02x %5d %08X %ld\n",
 		    i == 40 ? IFINDEX + 1 : IFINDEX, "eth0", i, 1, 0, 0L);
 	looks = true;
 	assert_int_equal(want(GROUPS), 0);
 	assert_in_range(calls, 2, 1 + NET_GROUP_SOCKETS); /* it looks for a socket with room */
-	assert_int_equal(ftruncate(list, 0), 0);
+	assert_int_equal(ftruncate(lists[VRRP_IPV6], 0), 0);
 	assert_int_equal(want(GROUPS), 0);
 	looks = false;
 	assert_int_equal(joined(), GROUPS);
 	assert_in_range(calls, 2 * GROUPS, 2 * GROUPS + NET_GROUP_SOCKETS);
-	close(list);
+	close(lists[VRRP_IPV6]);
+}
+
+static const uint8_t vrrp_ipv4[] = {224, 0, 0, 18};
+
+/* Returns how many system calls that took. */
+static unsigned want_ipv4(bool wanted)
+{
+	struct address group = address_of_bytes(vrrp_ipv4, sizeof vrrp_ipv4);
+	calls = 0;
+	net_groups_begin(&groups, IFINDEX);
+	net_groups_look(&groups, IFINDEX, lists);
+	if (wanted)
+		net_groups_want(&groups, IFINDEX, &group);
+	assert_int_equal(net_groups_end(&groups, IFINDEX), 0);
+	assert_int_equal(joined(), wanted);
+	assert_int_equal(net_groups_has(&groups, IFINDEX, &group), wanted);
+	return calls;
 }
 
 /* A group of IPv4 is joined with an option of its own, and the kernel's list of IPv6 says nothing of it. */
 static void ipv4(void **state)
 {
 	(void)state;
-	struct address group = address_of_bytes((const uint8_t[]){224, 0, 0, 18}, 4);
 	limit = 1;
-	list = memfd_create("igmp6", 0);
-	for (unsigned turn = 0; turn < 3; turn++) {
-		calls = 0;
-		net_groups_begin(&groups, IFINDEX);
-		net_groups_look(&groups, IFINDEX, list);
-		if (turn < 2)
-			net_groups_want(&groups, IFINDEX, &group);
-		assert_int_equal(net_groups_end(&groups, IFINDEX), 0);
-		assert_int_equal(joined(), turn < 2);
-		assert_int_equal(calls, turn != 1);
-	}
-	close(list);
+	lists[VRRP_IPV6] = memfd_create("igmp6", 0);
+	lists[VRRP_IPV4] = -1;
+	assert_int_equal(want_ipv4(true), 1);
+	assert_int_equal(want_ipv4(true), 0);
+	assert_int_equal(want_ipv4(false), 1);
+	close(lists[VRRP_IPV6]);
+}
+
+/* Of an interface that was in another namespace meanwhile, and has its old index. */
+static void ipv4_joined_again_after_a_loss(void **state)
+{
+	(void)state;
+	uint32_t number;
+	memcpy(&number, vrrp_ipv4, sizeof number);
+	limit = 1;
+	lists[VRRP_IPV6] = -1;
+	lists[VRRP_IPV4] = memfd_create("igmp", 0);
+	assert_int_equal(want_ipv4(true), 1);
+	dprintf(lists[VRRP_IPV4],
+	    "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n%d\teth0      :     1      V3\n"
+	    "\t\t\t\t%08X     1 0:00000000\t\t0\n",
+	    IFINDEX, number);
+	assert_int_equal(want_ipv4(true), 0);
+	assert_int_equal(ftruncate(lists[VRRP_IPV4], 0), 0);
+	dprintf(lists[VRRP_IPV4], "%d\teth1      :     1      V3\n\t\t\t\t%08X     1 0:00000000\t\t0\n",
+	    IFINDEX + 1, number);
+	assert_int_equal(want_ipv4(true), 2); /* it leaves first */
+	assert_int_equal(want_ipv4(false), 1);
+	close(lists[VRRP_IPV4]);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test_setup(ipv4, prepare),
+	    cmocka_unit_test_setup(ipv4_joined_again_after_a_loss, prepare),
 	    cmocka_unit_test_setup(all_joins_fail, prepare), cmocka_unit_test_setup(some_joins_fail, prepare),
 	    cmocka_unit_test_setup(joined_again_after_a_loss, prepare)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
