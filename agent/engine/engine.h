@@ -181,6 +181,7 @@ struct engine {
 	bool overlap;		 /* several routers have the same address; see sharing.c */
 	bool resync;		 /* notifications were lost: dump at the next turn */
 	bool dumping;		 /* the keeper has been asked for a dump */
+	bool settling;		 /* until a dump after a reload: new names and sources are not known yet */
 	bool changed_since_dump; /* notifications have changed what it may show */
 	uint32_t dump;		 /* number of it */
 	struct mono dump_at;	 /* when to ask again */

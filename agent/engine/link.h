@@ -47,6 +47,7 @@ struct link {
 	uint32_t groups;		     /* changes with each time that the keeper was asked for them */
 	struct keeper_hearing hearing;	     /* what it answered last */
 	bool seen;			     /* by the running dump */
+	bool told;			     /* by a dump: that it exists, or that it does not */
 	struct mono next_vrid_check;	     /* see receive.c */
 	unsigned board;			     /* index of its record */
 	uint8_t by_vrid[VRRP_FAMILIES][256]; /* number of the slot of a router plus 1, 0: there is none */

@@ -306,8 +306,10 @@ static void settle_source(struct link *link, struct link_source *source)
 
 static void dump_end(struct engine *engine, struct mono now)
 {
+	engine->settling = false;
 	for (unsigned i = 0; i < engine->link_count; i++) {
 		struct link *link = &engine->links[i];
+		link->told = true;
 		if (!link->seen)
 			link_vanished(engine, link);
 		for (unsigned f = 0; f < VRRP_FAMILIES; f++)

@@ -112,7 +112,8 @@ void links_hear(struct engine *engine, struct mono now)
 		link->hearing = heard;
 		bool news = heard.ifindex != before.ifindex || heard.groups != before.groups ||
 			    heard.families != before.families;
-		if (news && link->asked) /* else it has another trouble, or a dump will tell */
+		if (news && link->asked &&
+		    !engine->settling) /* else a dump will tell, or it has another trouble */
 			link_tell_readiness(engine, link, now);
 	}
 }

@@ -168,5 +168,6 @@ bool engine_configure(struct engine *engine, const struct configuration *next, s
 		if (engine->links[i].asked)
 			order_groups(engine, &engine->links[i], false);
 	order_dump(engine);
+	engine->settling = true;
 	return complete;
 }

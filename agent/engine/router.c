@@ -227,7 +227,7 @@ static bool track_lost(struct engine *engine, const struct router *router, char 
 		const char *name = router->config.track[i];
 		const struct link *link = link_find(engine, name);
 		const char *trouble = link ? link_carrier_trouble(link) : "is not watched any more";
-		if (!trouble)
+		if (!trouble || (link && !link->told)) /* a new name: the dump will say */
 			continue;
 		snprintf(text, BOARD_REASON_MAX, "tracked interface %s %s", name, trouble);
 		return true;

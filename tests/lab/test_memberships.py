@@ -174,3 +174,14 @@ def test_an_heir_does_not_wait(lab, nodes, probe, other_link, lease):
     lab.wait_holder(node)
     assert "put there by somebody else" not in node.log(begin)
     assert probe.mark()["requests"]["lost"] == 0
+
+
+def test_a_reload_waits_for_what_it_names(lab, nodes):
+    """The groups are joined anew before the engine knows a source or a tracked interface that is new: nothing of that moves the address."""
+    node = nodes[0]
+    begin = len(node.log())
+    own = next(a["local"] for a in node.addresses() if a["local"].startswith("fe80"))
+    for router in ({"source": own}, {"track_interfaces": ["lo"]}):
+        node.reconfigure(router=router)
+        lab.wait_holder(node)
+    assert "state change" not in node.log(begin) and "now failing" not in node.log(begin)
