@@ -92,7 +92,8 @@ def test_a_file_system_that_hangs_stops_nothing(lab, nodes, hanging):
     config = nodes[0].config()
     for key in ("ca", "cert", "key"):
         config["checks"][0][key] = config["checks"][0][key].replace(lab.tls, away)
-    config["virtual_routers"][0].update(advert_interval="1s", kernel_lease="30s")  # a file system that hangs does so for longer than three of it
+    # A start of an engine that takes 0.4 s is no hang; a hang lasts longer than three of these intervals, too.
+    config["virtual_routers"][0].update(advert_interval="1s", kernel_lease="30s")
     restart(lab, nodes[0], config, LD_PRELOAD=f"{hanging}/libnss_hang.so.2", VIPD_HANG=away)
     wait_for("it is healthy", nodes[0].brief, lambda brief: brief == ("active", True, False, 150, True))
     before = transitions(nodes)

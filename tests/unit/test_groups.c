@@ -165,6 +165,7 @@ static void ipv4_joined_again_after_a_loss(void **state)
 	    IFINDEX, number);
 	assert_int_equal(want_ipv4(true), 0);
 	assert_int_equal(ftruncate(lists[VRRP_IPV4], 0), 0);
+	assert_int_equal(lseek(lists[VRRP_IPV4], 0, SEEK_SET), 0);
 	dprintf(lists[VRRP_IPV4], "%d\teth1      :     1      V3\n\t\t\t\t%08X     1 0:00000000\t\t0\n",
 	    IFINDEX + 1, number);
 	assert_int_equal(want_ipv4(true), 2); /* it leaves first */

@@ -154,12 +154,17 @@ static void test_adoption(void **state)
 	       "> announce\n");
 }
 
-static void test_lease(void **state)
+static void begin_leased(void)
 {
-	(void)state;
 	struct vrrp_params params = plain;
 	params.lease_us = 3000 * MS;
 	begin_active(&params);
+}
+
+static void test_lease(void **state)
+{
+	(void)state;
+	begin_leased();
 	until(3400 * MS);
 	expect("[3041.406] timer\n"
 	       "> advert 150\n"
@@ -176,13 +181,10 @@ static void test_lease(void **state)
 static void test_lease_given_up(void **state)
 {
 	(void)state;
-	struct vrrp_params params = plain;
-	params.lease_us = 3000 * MS;
-	begin_active(&params);
+	begin_leased();
 	until(3000 * MS);
-	params.lease_us = 0;
 	uint32_t request = vr.request;
-	step("config", &(struct vrrp_event){.type = VRRP_EVENT_CONFIG, .params = &params, .present = 1});
+	step("config", &(struct vrrp_event){.type = VRRP_EVENT_CONFIG, .params = &plain, .present = 1});
 	until(3001 * MS);
 	assert_int_equal(vr.request, request + 1);
 	kernel_answers = false;
@@ -198,9 +200,7 @@ static void test_lease_given_up(void **state)
 static void test_refused_renewal(void **state)
 {
 	(void)state;
-	struct vrrp_params params = plain;
-	params.lease_us = 3000 * MS;
-	begin_active(&params);
+	begin_leased();
 	until(3341405);
 	kernel_answers = false;
 	until(3341406); /* the third renewal */
@@ -239,7 +239,7 @@ static void test_refused_renewal(void **state)
 
 	/* Who takes over is refused, too: the address stays as long as it would have, and not until the
 	 * retry. */
-	begin_active(&params);
+	begin_leased();
 	until(5999 * MS);
 	vr.leased = (struct mono){3300 * MS};
 	refuse(12);
@@ -284,9 +284,7 @@ static void test_another_mac(void **state)
 static void test_lease_ends_without_an_answer(void **state)
 {
 	(void)state;
-	struct vrrp_params params = plain;
-	params.lease_us = 3000 * MS;
-	begin_active(&params);
+	begin_leased();
 	until(3341405);
 	kernel_answers = false;
 	for (int i = 0; i < 20; i++) {
