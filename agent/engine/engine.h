@@ -372,7 +372,7 @@ void record_drain(struct engine *engine, const struct router *router, uint32_t u
 /* moved: it counts; a successor's adoption does not. */
 void record_transition(
     struct engine *engine, const struct router *router, const struct board_event *event, bool moved);
-/* Why a router at fault cannot take part, if that has changed. */
+/* Why a router at fault, or one that has not started, takes no part, if that has changed. */
 void record_trouble(struct engine *engine, const struct router *router, const char *trouble);
 void record_count(struct engine *engine, const struct router *router, enum board_counter counter);
 void record_drop(

@@ -70,7 +70,7 @@ static void tell_router(struct engine *engine, struct router *router, struct mon
 	if (waits) {
 		if (fresh || faulty)
 			record_trouble(
-			    engine, router, "waits until the kernel has joined its multicast group");
+			    engine, router, "is not in the multicast group of VRRP yet: the kernel is busy");
 	} else if (!trouble) {
 		if (!vr->link_up || !address_equal(&vr->own_address, source))
 			start_router(engine, router, source, now);

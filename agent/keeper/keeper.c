@@ -125,9 +125,9 @@ static void open_lists(void)
 	for (unsigned i = 0; i < VRRP_FAMILIES; i++) {
 		keeper.groups_lists[i] = open(paths[i], O_RDONLY | O_CLOEXEC);
 		if (keeper.groups_lists[i] < 0 && errno != ENOENT) /* or a kernel without that family */
-			log_warning("cannot read %s: %s; groups that the kernel has dropped are found too "
-				    "late or joined too often",
-			    paths[i], strerrordesc_np(errno));
+			log_warning("cannot read %s: %s; %s", paths[i], strerrordesc_np(errno),
+			    i == VRRP_IPV4 ? "groups that the kernel has dropped are not joined again"
+					   : "groups are joined anew after each change of a link");
 	}
 }
 

@@ -82,7 +82,7 @@ def test_who_has_not_joined_yet_waits(lab, nodes):
     begin, keeper = len(node.log()), node.vipd_pids()["keeper"]
     os.kill(keeper, signal.SIGSTOP)
     forget_groups(node)
-    wait_for("it says what it waits for", state, lambda now: "until the kernel has joined" in now[1])
+    wait_for("it says what it waits for", state, lambda now: "the kernel is busy" in now[1])
     wait_for("another keeper joins", state, lambda now: now[0] == "backup")
     wait_for("it hears the holder", node.router, lambda router: router["active_router"] and not router["active_router"]["self"])
     assert "-> Active" not in node.log(begin)
