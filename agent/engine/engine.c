@@ -71,7 +71,8 @@ static int watch_everything(void)
 	if (engine.watch < 0)
 		return -errno;
 	for (enum source source = 0; source < SOURCES; source++) {
-		struct epoll_event event = {.events = EPOLLIN, .data.u32 = source};
+		struct epoll_event event = {
+		    .events = source == SOURCE_CHANNEL ? 0 : EPOLLIN, .data.u32 = source};
 		bool is_open = source_fd(source) >= 0; /* a kernel may lack a family */
 		if (is_open && epoll_ctl(engine.watch, EPOLL_CTL_ADD, source_fd(source), &event) < 0)
 			return -errno;
@@ -80,6 +81,16 @@ static int watch_everything(void)
 	if (epoll_pwait2(engine.watch, &none, 1, &(struct timespec){0}, NULL) < 0)
 		return -errno; /* a kernel before 5.11 */
 	return 0;
+}
+
+/*
+ * Not before there are virtual routers: what control says, or has said to the engine before, would be taken
+ * for none, and be lost: a drain, the end of one, the results of the checks.
+ */
+static void hear_control(void)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = SOURCE_CHANNEL};
+	engine.hears_control = epoll_ctl(engine.watch, EPOLL_CTL_MOD, source_fd(SOURCE_CHANNEL), &event) == 0;
 }
 
 /*
@@ -229,6 +240,8 @@ static void read_messages(uint32_t ready, struct mono now)
 {
 	if (ready & 1 << SOURCE_GUARDIAN)
 		messages_from_guardian(&engine, now);
+	if (!engine.hears_control && engine.router_count)
+		hear_control();
 	if (ready & 1 << SOURCE_CHANNEL)
 		messages_from_control(&engine, now);
 	late_did(&engine, BOARD_LATE_MESSAGES);

@@ -176,6 +176,7 @@ struct engine {
 	unsigned transitions_noted;   /* in this turn */
 	unsigned transitions_pending; /* for the log */
 	bool stopping;
+	bool hears_control;	 /* it has a configuration */
 	bool changed;		 /* a transition since control was last told */
 	bool drain_changed;	 /* since the guardian was last told */
 	bool overlap;		 /* several routers have the same address; see sharing.c */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * shortage: put in front of libc by LD_PRELOAD, it makes some calls fail as in a kernel without memory or
- * descriptors. The file $VIPD_SHORTAGE has a number for each kind of call: how often it fails from now on.
+ * descriptors. The file $VIPD_SHORTAGE has a number for each kind of call: how often it fails from now on; of
+ * DELAY, how often it takes a second.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum kind { CONFIGURATION, ARP, DRAINS, CHECK, METRICS, KINDS };
+enum kind { CONFIGURATION, ARP, DRAINS, CHECK, METRICS, DELAY, KINDS };
 
 static int *left;
 
@@ -43,6 +44,8 @@ int memfd_create(const char *name, unsigned flags)
 {
 	if (strcmp(name, "vipd-config") == 0 && fails(CONFIGURATION, ENOMEM))
 		return -1;
+	if (strcmp(name, "vipd-config") == 0 && fails(DELAY, 0))
+		sleep(1);
 	return (int)syscall(SYS_memfd_create, name, flags);
 }
 

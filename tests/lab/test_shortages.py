@@ -12,7 +12,7 @@ from families import wait_both, wait_reached
 from testbed import BOTH, SANITIZED, adverts_pass, build_preload, wait_for
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="the sanitizers must come first")
-KINDS = ("configuration", "arp", "drains", "check", "metrics")  # as in shortage.c
+KINDS = ("configuration", "arp", "drains", "check", "metrics", "delay")  # as in shortage.c
 
 
 class Shortage:
@@ -69,6 +69,20 @@ def test_a_configuration_that_cannot_be_handed_over(lab, nodes, shortage, child)
     adverts_pass(nodes[0], 5)
     lab.wait_holder(nodes[0])
     looked(nodes[0])
+
+
+@pytest.mark.parametrize("command", ["drain", "resume"])
+def test_a_command_before_the_configuration(nodes, shortage, command):
+    """To an engine that has started and waits for it, because the machine is busy: it is done afterwards."""
+    if command == "resume":
+        nodes[0].drain()
+    before = nodes[0].vipd_pids()["engine"]
+    shortage.say("delay", 1)
+    end(nodes[0], "engine")
+    wait_for("another one runs", lambda: nodes[0].vipd_pids().get("engine"), lambda pid: pid and pid != before)
+    shortage.wait_over("delay")
+    nodes[0].exec("curl", "-sSf", "--unix-socket", nodes[0].socket_path, "-X", "POST", f"http://vipd/v1/{command}")
+    wait_for("it is done", lambda: nodes[0].router()["drained"], lambda drained: drained == (command == "drain"))
 
 
 def test_a_new_configuration_that_cannot_be_handed_over(nodes, shortage):
