@@ -85,9 +85,9 @@ void vr_become_active(
 	vr_transition(vr, VRRP_ACTIVE, reason, detail, out);
 	vr->adver = mono_add(now, vr->params.advert_interval_us);
 	vr_await_addresses(vr, now);
-	/* What is there already may be at the end of its lease. */
+	/* What is there already may be at the end of its lease, or of one that was given up since. */
 	int64_t renewal_us = vr->present ? 0 : vr->params.lease_us / VRRP_RENEWALS_A_LEASE;
-	vr->renew = vr->params.lease_us ? mono_add(now, renewal_us) : MONO_NEVER;
+	vr->renew = vr->params.lease_us || vr->expires ? mono_add(now, renewal_us) : MONO_NEVER;
 	if (vr->present == vr_all_addresses(vr))
 		vr_announce_start(vr, now, out);
 }

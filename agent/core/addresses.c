@@ -50,6 +50,7 @@ void vr_request(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 			return;
 	vr->request++;
 	vr->asked_at = now;
+	vr->expires |= vr->params.lease_us > 0;
 	vr->clear_at = MONO_NEVER;
 	vr_emit(out, VRRP_EFFECT_ADDRESSES);
 }
@@ -153,10 +154,12 @@ static void hear_answer(
 	vr->answered = event->answer.number;
 	if (vr->answered != vr->request) /* the one that replaced it is answered, too */
 		return;
-	if (event->answer.error)
+	if (event->answer.error) {
 		refused(vr, now, event->answer.error, out);
-	else
+	} else {
 		vr->leased = vr->asked_at;
+		vr->expires = vr->params.lease_us > 0;
+	}
 	if (is_littered(vr)) /* it was put back meanwhile */
 		clear(vr, now, false, out);
 }

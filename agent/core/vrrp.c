@@ -52,11 +52,12 @@ static void take_over(struct vrrp *vr, struct mono now, struct vrrp_effects *out
 }
 
 /* Design: only while nobody can have taken over; it is the limit by which a late engine steps down. */
-static bool is_adopted(const struct vrrp *vr, struct mono now)
+bool vrrp_is_heir(const struct vrrp *vr, struct mono now)
 {
 	int64_t silence = mono_sub(now, vr->adopt_from);
 	return vr->state == VRRP_INITIALIZE && vr->may_adopt && silence >= 0 &&
-	       silence <= vrrp_late_limit(vr->params.advert_interval_us);
+	       silence <= vrrp_late_limit(vr->params.advert_interval_us) &&
+	       (vr_is_candidate(vr) || vr_may_keep(vr));
 }
 
 static void link_up(
@@ -74,7 +75,7 @@ static void link_up(
 	vr->preempt_after = mono_add(now, vr->params.preempt_delay_us);
 	bool was_active = vr->state == VRRP_INITIALIZE && vr->may_adopt;
 	vr->kept |= was_active && vr_may_keep(vr);
-	if (is_adopted(vr, now) && vr_may_stay(vr)) {
+	if (vrrp_is_heir(vr, now)) {
 		vr->on_link = vr->present = event->present & vr_all_addresses(vr);
 		vr_become_active(vr, now, VRRP_REASON_ADOPTED, 0, out);
 	} else {
@@ -167,7 +168,6 @@ static void reconfigure(
 {
 	int64_t old_down = vr_active_down_interval(vr);
 	uint32_t old_addresses = vr_all_addresses(vr);
-	bool was_leased = vr->params.lease_us;
 	vr->params = *event->params;
 	vr->next_until = MONO_PAST;
 	vr->on_link = vr->present = event->present & vr_all_addresses(vr); /* what else is there follows */
@@ -180,7 +180,7 @@ static void reconfigure(
 		vr_send_advert(vr, now, vrrp_effective_priority(vr), out);
 		vr->adver = mono_add(now, vr->params.advert_interval_us);
 		/* The address is there for as long as the configuration before said. */
-		vr->renew = vr->params.lease_us || was_leased ? now : MONO_NEVER;
+		vr->renew = vr->params.lease_us || vr->expires ? now : MONO_NEVER;
 		if (vr->present == vr_all_addresses(vr) && old_addresses != vr->present)
 			vr_announce_start(vr, now, out);
 		if (vr->present != vr_all_addresses(vr))
@@ -286,7 +286,7 @@ void vrrp_init(struct vrrp *vr, const struct vrrp_params *params, enum vrrp_heal
 
 void vrrp_succeed(struct vrrp *vr, struct mono sent_at)
 {
-	vr->may_adopt = true;
+	vr->may_adopt = vr->expires = true;
 	vr->adopt_from = sent_at;
 }
 

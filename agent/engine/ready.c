@@ -5,30 +5,37 @@
  */
 #include "engine/engine.h"
 
-enum hearing { HEARS, WAITS, DEAF };
+#include "vipd/timing.h"
+
+/* The keeper has done what it was last asked for, as far as the kernel let it. */
+static bool is_answered(const struct link *link)
+{
+	return link->hearing.groups == (uint16_t)link->groups;
+}
+
+static bool is_deaf(const struct router *router)
+{
+	const struct link *link = router->link;
+	unsigned family = vrrp_family_index(vrrp_family_numbered(router->config.id.family));
+	return !router->config.peer_count && is_answered(link) &&
+	       (link->hearing.ifindex != link->ifindex || !(link->hearing.families >> family & 1));
+}
 
 /*
  * Who does not hear the others would be a second holder, and joining takes as long as somebody holds a lock
  * of the kernel. A router that has started stays while groups are joined anew: most are joined all the time.
  * The heir of an Active goes on as that one did.
  */
-static enum hearing hearing(const struct router *router)
+static bool waits_for_group(const struct router *router, struct mono now)
 {
-	const struct link *link = router->link;
-	const struct vrrp *vr = &router->vr;
-	unsigned family = vrrp_family_index(vrrp_family_numbered(router->config.id.family));
-	if (router->config.peer_count)
-		return HEARS;
-	if (link->hearing.groups == (uint16_t)link->groups)
-		return link->hearing.ifindex == link->ifindex && link->hearing.families >> family & 1 ? HEARS
-												      : DEAF;
-	return vr->link_up || (vr->state == VRRP_INITIALIZE && vr->may_adopt) ? HEARS : WAITS;
+	return !router->config.peer_count && !is_answered(router->link) && !router->vr.link_up &&
+	       !vrrp_is_heir(&router->vr, now);
 }
 
 const char *router_trouble(const struct router *router)
 {
 	const char *found = link_trouble(router);
-	if (!found && hearing(router) == DEAF)
+	if (!found && is_deaf(router))
 		found = "cannot join the multicast group of VRRP, so no advert would be heard; trying again";
 	return found;
 }
@@ -52,10 +59,13 @@ static bool has_source(const struct engine *engine, const struct link *link)
 	return found;
 }
 
-/* It can send, but nobody would answer it: the others need not wait until it is missed. */
+/* It can send, but nobody would answer it: the others need not wait until it is missed. One that has missed
+ * it already may have taken over, and is not to be told that nobody holds the address. */
 static void stop_deaf(struct engine *engine, struct router *router, struct mono now)
 {
-	if (router->vr.state == VRRP_ACTIVE && !link_trouble(router))
+	const struct vrrp *vr = &router->vr;
+	bool is_late = mono_sub(now, vr->sent_at) > vrrp_late_limit(vr->params.advert_interval_us);
+	if (vr->state == VRRP_ACTIVE && !is_late && !link_trouble(router))
 		packets_resign(engine, router, now);
 }
 
@@ -64,7 +74,7 @@ static void tell_router(struct engine *engine, struct router *router, struct mon
 	const struct vrrp *vr = &router->vr;
 	const struct address *source = &link_source_of(router)->address;
 	const char *trouble = router_trouble(router);
-	bool waits = !trouble && hearing(router) == WAITS;
+	bool waits = !trouble && waits_for_group(router, now);
 	bool fresh = vr->state == VRRP_INITIALIZE && !vr->stopping;
 	bool faulty = vr->state == VRRP_FAULT && vr->reason == VRRP_REASON_LINK_DOWN;
 	if (waits) {

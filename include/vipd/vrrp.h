@@ -225,6 +225,7 @@ struct vrrp {
 	bool met; /* has been Active, or heard somebody who is: what follows is no start any more */
 	struct address own_address;
 	struct mono seen; /* time of the last step */
+	bool expires;	  /* what the kernel has ends by itself: it was asked for with a lease */
 	bool may_adopt;	  /* a predecessor was Active; it sent its last advert at adopt_from */
 	struct mono adopt_from;
 
@@ -291,6 +292,9 @@ void vrrp_init(struct vrrp *vr, const struct vrrp_params *params, enum vrrp_heal
 /* After vrrp_init(): a predecessor was Active and sent its last advert at that time. If that is recent enough
  * when the link is up, this one goes on as Active. */
 void vrrp_succeed(struct vrrp *vr, struct mono sent_at);
+
+/* Whether it goes on as Active if the link is up at `now`; else it begins as a Backup. */
+bool vrrp_is_heir(const struct vrrp *vr, struct mono now);
 
 /* Takes in one event at `now` and fills *out. `now` must not go back between calls. */
 void vrrp_step(struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out);

@@ -196,6 +196,21 @@ static void test_lease_given_up(void **state)
 	assert_int_equal(vr.state, VRRP_ACTIVE);
 }
 
+/* While it was handing over, before it is Active again: its address is there with the lease of before. */
+static void test_lease_given_up_in_a_handover(void **state)
+{
+	(void)state;
+	begin_leased();
+	event("drain", VRRP_EVENT_DRAIN);
+	event("resume", VRRP_EVENT_RESUME);
+	assert_true(vr.state == VRRP_BACKUP && vr.present == 1);
+	step("config", &(struct vrrp_event){.type = VRRP_EVENT_CONFIG, .params = &plain, .present = 1});
+	uint32_t request = vr.request;
+	until(now.us + 1000 * MS);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+	assert_int_equal(vr.request, request + 1);
+}
+
 /* A refused renewal: tried again while there is time, then a handover with the address in place. */
 static void test_refused_renewal(void **state)
 {
@@ -333,6 +348,7 @@ int main(void)
 	    cmocka_unit_test(test_adoption),
 	    cmocka_unit_test(test_lease),
 	    cmocka_unit_test(test_lease_given_up),
+	    cmocka_unit_test(test_lease_given_up_in_a_handover),
 	    cmocka_unit_test(test_refused_renewal),
 	    cmocka_unit_test(test_late_confirmation),
 	    cmocka_unit_test(test_lease_ends_without_an_answer),
