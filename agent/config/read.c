@@ -18,6 +18,7 @@
 #include "vipd/file.h"
 #include "vipd/keepalived.h"
 #include "vipd/mono.h"
+#include "vipd/shortage.h"
 
 #define COPIED_AT_ONCE 4096
 #define GROUP_PORT     9752
@@ -205,6 +206,7 @@ int config_read_text(
 	config_init(&parsed);
 
 	if (!report.config) {
+		report_errno(&report, ENOMEM);
 		report_line(&report, 0, "cannot read: %s; free some memory", strerror(ENOMEM));
 	} else if (strlen(path) >= sizeof(config->path)) {
 		report_line(&report, 0, "is too long as a path; use one of at most %zu bytes",
@@ -241,7 +243,9 @@ int config_load(const char *path, struct config *config, struct config_errors *e
 			? "run vipd as root, or look at the permissions of the file and its directories"
 		    : errno == ENOENT || errno == ENOTDIR
 			? "`vipctl init` writes one; or name another file with -c"
-			: "name a configuration file with -c";
+		    : is_shortage(-errno) ? "try again when the machine has some"
+					  : "name a configuration file with -c";
+		report_errno(&report, errno);
 		report_line(&report, 0, "cannot read: %s; %s", file_error(errno), advice);
 		return report_finish(&report, errors);
 	}

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "config/settings.h"
+#include "vipd/shortage.h"
 
 #define FINDING_MAX 1024 /* bytes of one line */
 #define VALUE_MAX   96	 /* bytes of a value as it is quoted in one */
@@ -248,6 +249,12 @@ static int finding_compare(const void *left, const void *right)
 	return a->order < b->order ? -1 : 1;
 }
 
+void report_errno(struct report *report, int error)
+{
+	if (is_shortage(-error))
+		report->shortage = -error;
+}
+
 void report_clear(struct report *report)
 {
 	for (unsigned i = 0; i < report->kept; i++)
@@ -288,7 +295,7 @@ int report_finish(struct report *report, struct config_errors *errors)
 		    errors->text + used, sizeof(errors->text) - used, MORE_FORMAT, report->count - written);
 
 	report_free(report);
-	return errors->count ? -EINVAL : 0;
+	return !errors->count ? 0 : report->shortage ? report->shortage : -EINVAL;
 }
 
 static unsigned count_lines(const char *text)

@@ -37,6 +37,7 @@ struct report {
 	struct finding *findings;
 	unsigned count; /* found */
 	unsigned kept;	/* in findings[]; less than count only when memory ran out */
+	int shortage;	/* -errno; 0: what was found is wrong, and not only to be tried again */
 };
 
 /* "FILE:LINE: …", or "FILE: …" with line 0. `line`: of the text. */
@@ -59,6 +60,9 @@ __attribute__((format(printf, 4, 5))) void report_absent(
 __attribute__((format(printf, 5, 6))) void report_field(
     struct report *report, const void *field, const void *group, const char *key, const char *format, ...);
 
+/* Notes an errno that what was found is due to. */
+void report_errno(struct report *report, int error);
+
 /* Forgets what was found. */
 void report_clear(struct report *report);
 
@@ -66,7 +70,7 @@ void report_clear(struct report *report);
 void report_free(struct report *report);
 
 /* Writes the findings to *errors in the order of the text, and frees all. Returns 0 if there
- * are none, else -EINVAL. */
+ * are none, else the shortage, or -EINVAL. */
 int report_finish(struct report *report, struct config_errors *errors);
 
 /* ---- characters ---- */

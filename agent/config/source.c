@@ -209,6 +209,7 @@ static void include_file(struct source *source, const struct file *outer, unsign
 		if (other->device == file.device && other->inode == file.inode)
 			error = ELOOP;
 	if (error) {
+		report_errno(source->report, error);
 		report_line(source->report, line, "%s: cannot read %s: %s; %s", include_word, path,
 		    read_error(error),
 		    error == EFBIG ? "1 MiB is the most for all files together"
@@ -234,6 +235,7 @@ static void include_files(struct source *source, const struct file *file, unsign
 		path = NULL;
 	int result = path ? glob(path, GLOB_NOMAGIC, NULL, &found) : GLOB_NOSPACE;
 	if (result && result != GLOB_NOMATCH) {
+		report_errno(source->report, ENOMEM);
 		report_line(source->report, line, "%s: cannot list %s: %s; free some memory", include_word,
 		    pattern, strerror(ENOMEM));
 		source->parseable = false;
@@ -323,6 +325,7 @@ bool source_expand(struct report *report, const char *text)
 		copy_file(&source, &file);
 	}
 	if (!source.out || fclose(source.out)) {
+		report_errno(report, ENOMEM);
 		report_line(report, 0, "cannot read: %s; free some memory", strerror(ENOMEM));
 		return false;
 	}

@@ -15,6 +15,7 @@
 
 #include "guardian/guardian.h"
 #include "vipd/log.h"
+#include "vipd/shortage.h"
 
 #define EXIT_WRONG_CONFIGURATION 2 /* which the unit does not start again */
 
@@ -190,7 +191,7 @@ void configuration_in_force(struct guardian *guardian)
 
 static void changes_read(struct guardian *guardian, struct mono now)
 {
-	static bool hangs;
+	static bool hangs, is_short;
 	struct reading *reading = guardian->reader.reading;
 	bool hung = reading->stage != READING_DONE;
 	guardian->next_look = mono_add(now, hung ? LOOK_AFTER_HANG_US : LOOK_EVERY_US);
@@ -201,6 +202,14 @@ static void changes_read(struct guardian *guardian, struct mono now)
 	hangs = hung;
 	if (hung || reading->fingerprint == guardian->fingerprint)
 		return;
+	if (is_shortage(
+		reading->result)) { /* what was read before stays in force, and this is not forgotten */
+		if (!is_short)
+			log_lines(LOG_LEVEL_ERROR, describe_failure(guardian));
+		is_short = true;
+		return;
+	}
+	is_short = false;
 	if (reading->result) {
 		guardian->fingerprint = reading->fingerprint;
 		log_lines(LOG_LEVEL_ERROR, describe_failure(guardian));

@@ -181,12 +181,12 @@ int inheritance_open(struct guardian *guardian);
  * is.
  *
  * Key files of adverts must be private (regular files of root that nobody else can read) and hold a key: adds
- * one error each to *errors and returns -EINVAL, or 0, or another -errno. The keys of hellos that are made
- * from them go to `control_fd`. fd -1: they are only checked.
+ * one error each to *errors and returns -EINVAL, or 0, or another -errno: a shortage. The keys of hellos that
+ * are made from them go to `control_fd`. fd -1: they are only checked.
  */
 int secrets_read_keys(struct config *config, int fd, int control_fd, struct config_errors *errors);
-/* Appends to what is in `fd`, notes the errors of files that cannot be read, and returns 0 or -errno. fd -1:
- * as above. */
+/* Appends to what is in `fd`, notes the errors of files that cannot be read, and returns 0 or -errno, also
+ * that of a shortage for which one could not. fd -1: as above. */
 int secrets_read_certificates(struct config *config, int fd);
 /* Until they have been read: ETIMEDOUT for each. */
 void secrets_expect(struct config *config);

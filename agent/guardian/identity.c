@@ -11,12 +11,14 @@
 
 #include "guardian/guardian.h"
 #include "vipd/log.h"
+#include "vipd/shortage.h"
 
 int identity_user(const struct config *config, struct identity *identity, struct config_errors *errors)
 {
 	errno = 0;
 	const struct passwd *user = getpwnam(config->run_as);
-	if (!user && (errno == EIO || errno == EAGAIN || errno == ECONNREFUSED || errno == ETIMEDOUT)) {
+	if (!user && (is_shortage(-errno) || errno == EIO || errno == EAGAIN || errno == ECONNREFUSED ||
+			 errno == ETIMEDOUT)) {
 		config_errors_add(errors,
 		    "%s: run_as = \"%s\": the name service does not answer: %s; try again\n", config->path,
 		    config->run_as, strerrordesc_np(errno));

@@ -19,6 +19,7 @@
 
 #include "vipd/auth.h"
 #include "vipd/file.h"
+#include "vipd/shortage.h"
 
 struct heap {
 	char *bytes;
@@ -126,35 +127,38 @@ static int append_hello_key(
 }
 
 /* Appends the file if it holds a key. What is checked is what is read: it may be replaced at any time. */
-static const char *append_key(
-    struct config_key *key, int fd, size_t size, struct heap *heap, struct heap *hello_keys)
+static int append_key(struct config_key *key, int fd, size_t size, struct heap *heap, struct heap *hello_keys,
+    const char **trouble)
 {
 	size_t before = heap->size;
 	struct auth_key parsed;
 	int result = append_file(heap, fd, size);
+	*trouble = strerrordesc_np(-result);
 	if (result)
-		return strerrordesc_np(-result);
+		return result;
 	enum auth_key_error error =
 	    auth_key_parse(key->id, (const uint8_t *)heap->bytes + before, heap->size - before, &parsed);
 	note_place(&key->file, before, heap->size);
+	*trouble = auth_key_error_text(error);
 	if (error != AUTH_KEY_OK)
-		return auth_key_error_text(error);
+		return -EINVAL;
 	result = append_hello_key(key, &parsed, hello_keys);
 	auth_key_wipe(&parsed);
-	return result ? strerrordesc_np(-result) : NULL;
+	*trouble = strerrordesc_np(-result);
+	return result;
 }
 
-static const char *read_key(struct config_key *key, struct heap *heap, struct heap *hello_keys)
+/* Returns 0, or -errno with *trouble. */
+static int read_key(struct config_key *key, struct heap *heap, struct heap *hello_keys, const char **trouble)
 {
 	struct stat st = {0};
 	int fd = open_file(key->file.path, &st);
+	*trouble = fd < 0 ? opening_trouble(-fd) : privacy_trouble(&st);
 	if (fd < 0)
-		return opening_trouble(-fd);
-	const char *trouble = privacy_trouble(&st);
-	if (!trouble)
-		trouble = append_key(key, fd, (size_t)st.st_size, heap, hello_keys);
+		return fd;
+	int result = *trouble ? -EPERM : append_key(key, fd, (size_t)st.st_size, heap, hello_keys, trouble);
 	close(fd);
-	return trouble;
+	return result;
 }
 
 static int read_keys(
@@ -164,15 +168,19 @@ static int read_keys(
 	for (unsigned r = 0; r < config->router_count; r++)
 		for (unsigned k = 0; k < config->routers[r].key_count; k++) {
 			struct config_key *key = &config->routers[r].keys[k];
-			const char *trouble = read_key(key, heap, hello_keys);
-			if (!trouble)
+			const char *trouble;
+			int error = read_key(key, heap, hello_keys, &trouble);
+			if (!error)
 				continue;
 			char line[16] = "";
 			if (key->line)
 				snprintf(line, sizeof line, "%u:", key->line);
 			config_errors_add(errors, "%s:%s virtual router %s, auth key %u, file = \"%s\": %s\n",
 			    config->path, line, config->routers[r].name, key->id, key->file.path, trouble);
-			result = -EINVAL;
+			if (!is_shortage(error))
+				result = -EINVAL;
+			else if (!result)
+				result = error;
 		}
 	return result;
 }
@@ -197,9 +205,15 @@ static bool is_certificate(const struct config_path *named)
 	return named->secret && named->use != PATH_ADVERT_KEY;
 }
 
+struct certificates {
+	struct heap heap;
+	int shortage; /* -errno, for want of which one of them could not be read */
+};
+
 static void read_certificate(const struct config_path *named, void *context)
 {
-	struct heap *heap = context;
+	struct certificates *certificates = context;
+	struct heap *heap = &certificates->heap;
 	struct config_secret *secret = named->secret;
 	if (!is_certificate(named))
 		return;
@@ -211,6 +225,8 @@ static void read_certificate(const struct config_path *named, void *context)
 	int result = fd < 0 ? fd : append_file(heap, fd, (size_t)st.st_size);
 	if (fd >= 0)
 		close(fd);
+	if (is_shortage(result))
+		certificates->shortage = result;
 	if (result)
 		secret->error = -result;
 	else
@@ -231,17 +247,18 @@ void secrets_expect(struct config *config)
 
 int secrets_read_certificates(struct config *config, int fd)
 {
-	struct heap heap = {0};
+	struct certificates certificates = {0};
+	struct heap *heap = &certificates.heap;
 	struct stat st = {0};
-	int result = fd >= 0 && fstat(fd, &st) < 0 ? -errno : heap_grow(&heap, (size_t)st.st_size);
+	int result = fd >= 0 && fstat(fd, &st) < 0 ? -errno : heap_grow(heap, (size_t)st.st_size);
 	if (!result && fd >= 0)
-		result = read_whole(fd, heap.bytes, heap.size); /* the keys of hellos */
+		result = read_whole(fd, heap->bytes, heap->size); /* the keys of hellos */
 	if (!result)
-		config_paths(config, read_certificate, &heap);
+		config_paths(config, read_certificate, &certificates);
 	if (!result && fd >= 0)
-		result = memfd_fill(fd, heap.bytes, heap.size);
-	heap_wipe(&heap);
-	return result;
+		result = memfd_fill(fd, heap->bytes, heap->size);
+	heap_wipe(heap);
+	return result ? result : certificates.shortage;
 }
 
 /* ---- change ---- */

@@ -246,7 +246,7 @@ struct config_errors {
 /*
  * Reads and checks `path`. Every error is collected as "FILE:LINE: KEY = VALUE: what is wrong; what would be
  * right". Returns 0 with *config filled (defaults included, secrets not yet read), or -EINVAL with *config
- * untouched and the errors in *errors. Opens nothing but `path`.
+ * untouched and the errors in *errors, or so with -errno of a shortage. Opens nothing but `path`.
  */
 int config_load(const char *path, struct config *config, struct config_errors *errors);
 

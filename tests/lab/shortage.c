@@ -15,7 +15,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum kind { CONFIGURATION, ARP, DRAINS, CHECK, METRICS, DELAY, KINDS };
+enum kind { CONFIGURATION, ARP, DRAINS, CHECK, METRICS, DELAY, SETTINGS, KEY, CERTIFICATE, KINDS };
+
+static const struct {
+	const char *name;
+	enum kind kind;
+} files[] = {{".drains", DRAINS}, {"/vipd.conf", SETTINGS}, {"/keys/", KEY}, {"/ca.crt", CERTIFICATE}};
 
 static int *left;
 
@@ -62,8 +67,9 @@ int open(const char *path, int flags, ...)
 	va_start(more, flags);
 	int mode = va_arg(more, int);
 	va_end(more);
-	if (strstr(path, ".drains") && !(flags & O_CREAT) && fails(DRAINS, ENFILE))
-		return -1;
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+		if (strstr(path, files[i].name) && !(flags & O_CREAT) && fails(files[i].kind, ENFILE))
+			return -1;
 	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 

@@ -3,16 +3,18 @@
 
 import mmap
 import os
+import shutil
 import signal
 import struct
 
 import pytest
 
 from families import wait_both, wait_reached
+from keys import auth, make_key, write_auth
 from testbed import BOTH, SANITIZED, adverts_pass, build_preload, wait_for
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="the sanitizers must come first")
-KINDS = ("configuration", "arp", "drains", "check", "metrics", "delay")  # as in shortage.c
+KINDS = ("configuration", "arp", "drains", "check", "metrics", "delay", "settings", "key", "certificate")  # as in shortage.c
 
 
 class Shortage:
@@ -117,6 +119,36 @@ def test_drains_that_cannot_be_read(nodes, shortage):
     assert shortage.times("drains") == 0
     nodes[0].vipd_start(**shortage.environment)
     wait_for("it is drained", lambda: nodes[0].router()["drained"])
+
+
+@pytest.mark.parametrize("kind, text", [
+    ("settings", "vipd.conf: cannot read: Too many open files in system"),
+    ("key", '/keys/1": Too many open files in system'),
+    ("certificate", "cannot be read: Too many open files in system"),
+], ids=["settings", "key", "certificate"])
+def test_files_that_cannot_be_read_at_a_start(lab, nodes, shortage, kind, text):
+    """systemd tries again: what is wrong (exit status 2) it would not, and without a certificate no check would ever pass."""
+    write_auth(nodes[0], auth("receive-only", 1, {1: make_key(lab, 1)[0]}))
+    nodes[0].vipd_stop()
+    shortage.say(kind, 1)
+    nodes[0].vipd_start(**shortage.environment)
+    assert nodes[0].vipd_wait() == 1 and text in nodes[0].log()
+    nodes[0].vipd_start(**shortage.environment)
+    lab.wait_holder(nodes[0])
+    looked(nodes[0])
+
+
+def test_a_new_certificate_that_cannot_be_read(lab, nodes, shortage):
+    """The one before stays in force, and the new one is read a moment later."""
+    for name in ("ca.crt", "stranger.crt"):
+        shutil.copy(f"{lab.tls}/{name}", nodes[0].directory)
+    nodes[0].reconfigure(check={"ca": nodes[0].directory + "/ca.crt"})
+    looked(nodes[0])
+    shortage.say("certificate", 1)
+    os.rename(nodes[0].directory + "/stranger.crt", nodes[0].directory + "/ca.crt")
+    shortage.wait_over("certificate")
+    wait_for("the new one counts", lambda: nodes[0].check()["state"], lambda state: state == "failing")
+    assert "cannot be read: Too many open files in system" in nodes[0].log()
 
 
 @pytest.mark.vips(*BOTH)
