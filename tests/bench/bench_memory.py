@@ -23,12 +23,12 @@ FIELDS = ["after_s", "process", "rss_kib", "pss_kib", "anonymous_kib", "shared_m
 WRAPPER = """#!/bin/sh
 exec unshare --mount --propagation private sh -c 'cd {copies} && for path in *; do
     mount --bind "$path" "/$(echo "$path" | tr @ /)" || exit 1
-done; cd / && exec {program} "$@"' vipd "$@"
+done; cd / && exec "$@"' vipd "$@"
 """
 
 
 def copies(directory):
-    """Copies of what vipd maps, named by where they belong with @ for /; a program that puts them there for vipd alone."""
+    """Copies of what vipd maps, named by where they belong with @ for /; a program before vipd that puts them there for it alone."""
     os.makedirs(directory)
     for program in ("vipd", "vipd-control"):
         words = run("ldd", f"{BUILD}/{program}").stdout.split()
@@ -36,7 +36,7 @@ def copies(directory):
             shutil.copy(path, os.path.join(directory, path[1:].replace("/", "@")))
     wrapper = directory + ".sh"
     with open(wrapper, "w") as out:
-        out.write(WRAPPER.format(copies=directory, program=f"{BUILD}/vipd"))
+        out.write(WRAPPER.format(copies=directory))
     os.chmod(wrapper, 0o755)
     return wrapper
 
@@ -70,7 +70,7 @@ def main(_):
         directory = os.path.join(report.DIRECTORY, "copies")
         try:
             one.agent = Vipd(one, Setup())
-            one.agent.first["program"] = copies(directory)
+            one.agent.first["wrap"] = [copies(directory)]
             one.agent.start()
             wait_for("it is Active and its check passes", one.brief, lambda brief: brief[:2] == ("active", True))
             began = time.monotonic()
