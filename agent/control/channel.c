@@ -62,7 +62,9 @@ static void channel_verdict(void *part, const struct verdict *verdict)
 static void channel_configure(void *part)
 {
 	struct channel *channel = part;
-	memset(channel->said, 0, sizeof channel->said); /* the routers may have other numbers now */
+	for (int i = 0; i < CONFIG_ROUTERS_MAX; i++)
+		if (channel->said[i].known)
+			channel->said[i].known = false; /* the routers may have other numbers now */
 }
 
 static int on_engine(sd_event_source *source, int fd, uint32_t events, void *context)

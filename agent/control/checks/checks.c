@@ -251,11 +251,14 @@ static struct check *check_take_over(struct checks *checks, struct former *forme
 static void checks_configure(void *part)
 {
 	struct checks *checks = part;
-	struct former former = {.config = checks->config, .secrets = checks->secrets};
+	static struct former former; /* too large for the stack, of which each page would be touched */
+	size_t count = checks->config ? checks->config->check_count : 0;
+	former.config = checks->config;
+	former.secrets = checks->secrets;
 	memcpy(former.items, checks->items, sizeof former.items);
-	memcpy(former.health, checks->health, sizeof former.health);
+	memcpy(former.health, checks->health, count * sizeof former.health[0]);
 	memset(checks->items, 0, sizeof checks->items);
-	memset(checks->health, 0, sizeof checks->health);
+	memset(checks->health, 0, count * sizeof checks->health[0]);
 	checks->config = checks->control->config;
 	checks->secrets = checks->control->secrets;
 	for (unsigned i = 0; i < checks->config->check_count; i++) {

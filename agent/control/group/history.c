@@ -35,7 +35,8 @@ int history_open(struct group *group, struct mono now)
 	uint32_t layout = vipd_layout + (uint32_t)sizeof *history;
 	if (history->layout != layout || memcmp(history->boot, group->boot, sizeof history->boot) != 0 ||
 	    !timeline_check(&history->timeline, now)) {
-		memset(history, 0, sizeof *history);
+		if (madvise(history, sizeof *history, MADV_REMOVE) < 0) /* zeroes, and takes no room */
+			memset(history, 0, sizeof *history);
 		history->layout = layout;
 		memcpy(history->boot, group->boot, sizeof history->boot);
 		history->timeline.since = history->looked = now;

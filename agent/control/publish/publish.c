@@ -218,6 +218,8 @@ static int on_timer(sd_event_source *source, uint64_t us, void *context)
 
 static void target_close(struct target *target)
 {
+	if (!target->publish)
+		return;
 	command_free(target->command);
 	command_free(target->look_command);
 	*target = (struct target){0};
@@ -230,16 +232,23 @@ static struct kept *kept_of(const struct publish *publish, unsigned index)
 	return (void *)group->history->publish[index].bytes;
 }
 
-/* Each target finds its own again, at whatever place it stands now. Whose memory is damaged has none. */
+/* Each target finds its own again, at whatever place it stands now. Whose memory is damaged has none. Where
+ * there is nothing nothing is written: memory that nobody writes to takes no room. */
 static void recall(struct publish *publish)
 {
 	static struct kept before[CONFIG_PUBLISH_MAX];
 	const struct config *config = publish->control->config;
-	for (unsigned i = 0; i < CONFIG_PUBLISH_MAX; i++)
-		before[i] = *kept_of(publish, i);
+	for (unsigned i = 0; i < CONFIG_PUBLISH_MAX; i++) {
+		const struct kept *kept = kept_of(publish, i);
+		if (kept->name[0])
+			before[i] = *kept;
+		else if (before[i].name[0])
+			before[i].name[0] = '\0';
+	}
 	for (unsigned i = 0; i < CONFIG_PUBLISH_MAX; i++) {
 		struct kept *kept = kept_of(publish, i);
-		*kept = (struct kept){0};
+		if (kept->name[0])
+			*kept = (struct kept){0};
 		if (i < config->publish_count)
 			name_of(&config->publish[i], kept->name);
 		for (unsigned k = 0; k < CONFIG_PUBLISH_MAX && kept->name[0]; k++)
