@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Listening sockets. The guardian opens and keeps them, so callers wait while control restarts.
+ * Listening sockets. The guardian opens and keeps them, so callers wait while control restarts. Ports are
+ * shared (SO_REUSEPORT: with root's alone), because a control whose guardian was killed may live a moment
+ * longer and they are opened only once.
  */
 #include "guardian/guardian.h"
 
@@ -79,6 +81,7 @@ int listen_metrics(const struct config *config)
 		result = -errno;
 	if (!result) {
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
 		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof one); /* the address may come later */
 		if (bind(fd, &endpoint.any, size) < 0 || listen(fd, BACKLOG) < 0)
@@ -99,15 +102,16 @@ struct option {
 	int level, name, value;
 };
 
-#define HELLO_OPTIONS 7
+#define HELLO_OPTIONS 8
 static const struct option hello_options[VRRP_FAMILIES][HELLO_OPTIONS] = {
     [VRRP_IPV6] = {{IPPROTO_IPV6, IPV6_V6ONLY, 1}, {IPPROTO_IPV6, IPV6_RECVPKTINFO, 1},
 	{IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1}, {IPPROTO_IPV6, IPV6_UNICAST_HOPS, HELLO_HOP_LIMIT},
 	{IPPROTO_IPV6, IPV6_MULTICAST_HOPS, HELLO_HOP_LIMIT}, {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0},
-	{SOL_SOCKET, SO_RCVBUF, HELLO_QUEUE}},
+	{SOL_SOCKET, SO_RCVBUF, HELLO_QUEUE}, {SOL_SOCKET, SO_REUSEPORT, 1}},
     [VRRP_IPV4] = {{IPPROTO_IP, IP_PKTINFO, 1}, {IPPROTO_IP, IP_RECVTTL, 1},
 	{IPPROTO_IP, IP_TTL, HELLO_HOP_LIMIT}, {IPPROTO_IP, IP_MULTICAST_TTL, HELLO_HOP_LIMIT},
-	{IPPROTO_IP, IP_MULTICAST_LOOP, 0}, {SOL_SOCKET, SO_RCVBUF, HELLO_QUEUE}},
+	{IPPROTO_IP, IP_MULTICAST_LOOP, 0}, {SOL_SOCKET, SO_RCVBUF, HELLO_QUEUE},
+	{SOL_SOCKET, SO_REUSEPORT, 1}},
 };
 
 static int bind_port(int fd, const struct vrrp_family *family, uint16_t port)

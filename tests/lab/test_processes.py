@@ -218,6 +218,21 @@ def test_a_dead_guardian_means_a_handover(lab, nodes, probe):
     wait_for("the client is served by it", probe.answered_by, lambda name: name == nodes[1].name)
 
 
+def test_ports_of_a_control_that_has_not_ended_yet(lab, nodes):
+    """Everything was killed, and is started again at once: hellos and metrics are not lacking for the rest of its life."""
+    pids = all_running(nodes[0])
+    for pid in pids.values():
+        os.kill(pid, signal.SIGSTOP)
+    for role in ("guardian", "keeper", "engine"):
+        os.kill(pids[role], signal.SIGKILL)
+    nodes[0].vipd_wait()
+    nodes[0].vipd_start()
+    lab.wait_holder(nodes[0])
+    wait_for("it knows the group", nodes[0].group, lambda seen: seen == (3, 2))
+    os.kill(pids["control"], signal.SIGKILL)
+    wait_for("it has metrics", lambda: nodes[0].metric("vipd_adverts_sent_total"))
+
+
 @pytest.mark.skipif(SANITIZED, reason="the sanitizers have an allocator of their own")
 def test_the_engine_allocates_nothing_while_it_runs(lab, nodes):
     """A counter in front of malloc, through adverts, a takeover, a repair, lease renewals and a lost link."""
