@@ -41,7 +41,7 @@ class Node(Host):
         self.config_path = os.path.join(self.directory, "vipd.conf")
         self.socket_path = os.path.join(self.directory, "run", "vipd.sock")
         self.not_ready = os.path.join(self.directory, "not-ready")
-        self.api_known = self.api_stopped = False
+        self.api_known = self.api_stopped = self.special = False
         self.ended = None  # the process group of the vipd before this one
         self.api = self.vipd = self.agent = None  # agent: of a trial, see contenders.py
         os.mkdir(os.path.dirname(self.socket_path))
@@ -141,6 +141,7 @@ class Node(Host):
 
     def write_config(self, config=None):
         self.written = config if isinstance(config, str) else config_text(config or self.config())
+        self.special |= self.written != config_text(self.config())  # what it has recorded stays, also when that is taken back
         with open(self.config_path + ".new", "w") as out:
             out.write(self.written)
         os.rename(self.config_path + ".new", self.config_path)
@@ -151,7 +152,7 @@ class Node(Host):
         output = {} if log is None else {"stdout": log, "stderr": log}
         self.vipd = self.spawn([*wrap, *limits_of_unit(), program, "-c", self.config_path], "vipd",
                                env={**self.testbed.environment, **environment}, **output)
-        self.special = bool(environment or wrap)
+        self.special = bool(environment or wrap) or self.written != config_text(self.config())
 
     def vipd_stop(self, number=signal.SIGTERM):
         """Signals the guardian alone, and returns its exit status."""
