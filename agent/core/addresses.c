@@ -50,7 +50,8 @@ void vr_request(struct vrrp *vr, struct mono now, struct vrrp_effects *out)
 			return;
 	vr->request++;
 	vr->asked_at = now;
-	vr->expires |= vr->params.lease_us > 0;
+	vr->asks_lease = vr->params.lease_us > 0;
+	vr->expires |= vr->asks_lease;
 	vr->clear_at = MONO_NEVER;
 	vr_emit(out, VRRP_EFFECT_ADDRESSES);
 }
@@ -158,7 +159,7 @@ static void hear_answer(
 		refused(vr, now, event->answer.error, out);
 	} else {
 		vr->leased = vr->asked_at;
-		vr->expires = vr->params.lease_us > 0;
+		vr->expires = vr->asks_lease;
 	}
 	if (is_littered(vr)) /* it was put back meanwhile */
 		clear(vr, now, false, out);

@@ -226,6 +226,7 @@ struct vrrp {
 	struct address own_address;
 	struct mono seen; /* time of the last step */
 	bool expires;	  /* what the kernel has ends by itself: it was asked for with a lease */
+	bool asks_lease;  /* the last request does */
 	bool may_adopt;	  /* a predecessor was Active; it sent its last advert at adopt_from */
 	struct mono adopt_from;
 

@@ -154,6 +154,21 @@ static void test_adoption(void **state)
 	       "> announce\n");
 }
 
+/* Its checks have failed since, and then nobody is to hold the address. */
+static void test_a_failing_heir(void **state)
+{
+	(void)state;
+	struct vrrp_params params = plain;
+	params.resign_unhealthy = true;
+	vrrp_init(&vr, &params, VRRP_FAILING);
+	vrrp_succeed(&vr, (struct mono){-50 * MS});
+	now = (struct mono){0};
+	assert_false(vrrp_is_heir(&vr, now));
+	step("link up",
+	    &(struct vrrp_event){.type = VRRP_EVENT_LINK_UP, .own_address = node(5), .present = 1});
+	assert_int_equal(vr.state, VRRP_BACKUP);
+}
+
 static void begin_leased(void)
 {
 	struct vrrp_params params = plain;
@@ -209,6 +224,44 @@ static void test_lease_given_up_in_a_handover(void **state)
 	until(now.us + 1000 * MS);
 	assert_int_equal(vr.state, VRRP_ACTIVE);
 	assert_int_equal(vr.request, request + 1);
+	event("drain", VRRP_EVENT_DRAIN); /* now it has none */
+	event("resume", VRRP_EVENT_RESUME);
+	until(now.us + 1000 * MS);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+	assert_int_equal(vr.request, request + 1);
+}
+
+/* The kernel answers only then what it was asked before: with the lease of before. */
+static void test_lease_given_up_before_its_answer(void **state)
+{
+	(void)state;
+	begin_leased();
+	kernel_answers = false;
+	until(3400 * MS);
+	assert_true(vr.request != vr.answered);
+	event("drain", VRRP_EVENT_DRAIN);
+	event("resume", VRRP_EVENT_RESUME);
+	step("config", &(struct vrrp_event){.type = VRRP_EVENT_CONFIG, .params = &plain, .present = 1});
+	answer();
+	kernel_answers = true;
+	uint32_t request = vr.request;
+	until(now.us + 1000 * MS);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+	assert_int_equal(vr.request, request + 1);
+}
+
+/* Nobody knows with which lease the predecessor has asked. */
+static void test_lease_given_up_by_an_heir(void **state)
+{
+	(void)state;
+	vrrp_init(&vr, &plain, VRRP_HEALTHY);
+	vrrp_succeed(&vr, (struct mono){-50 * MS});
+	now = (struct mono){0};
+	step("link up",
+	    &(struct vrrp_event){.type = VRRP_EVENT_LINK_UP, .own_address = node(5), .present = 1});
+	until(1000 * MS);
+	assert_int_equal(vr.state, VRRP_ACTIVE);
+	assert_int_equal(vr.request, 1);
 }
 
 /* A refused renewal: tried again while there is time, then a handover with the address in place. */
@@ -346,9 +399,12 @@ int main(void)
 	    cmocka_unit_test(test_more_addresses),
 	    cmocka_unit_test(test_one_of_several_is_missing),
 	    cmocka_unit_test(test_adoption),
+	    cmocka_unit_test(test_a_failing_heir),
 	    cmocka_unit_test(test_lease),
 	    cmocka_unit_test(test_lease_given_up),
 	    cmocka_unit_test(test_lease_given_up_in_a_handover),
+	    cmocka_unit_test(test_lease_given_up_before_its_answer),
+	    cmocka_unit_test(test_lease_given_up_by_an_heir),
 	    cmocka_unit_test(test_refused_renewal),
 	    cmocka_unit_test(test_late_confirmation),
 	    cmocka_unit_test(test_lease_ends_without_an_answer),
