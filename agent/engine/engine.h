@@ -323,7 +323,9 @@ void arp_read(struct engine *engine, struct mono now);
 
 /* send.c */
 void packets_send_adverts(struct engine *engine, struct mono now);
-void packets_resign(struct engine *engine, struct router *router, struct mono now); /* priority 0, at once */
+/* Priority 0, at once; but not late: whoever has missed it may hold the address, and is not to be told that
+ * nobody does. */
+void packets_resign(struct engine *engine, struct router *router, struct mono now);
 /* That the address is here, and the question who else has it: by Neighbor Discovery or ARP. 0 or -errno. */
 int packets_announce(struct engine *engine, const struct link *link, const struct address *vip);
 int packets_ask(struct engine *engine, const struct link *link, const struct address *vip);

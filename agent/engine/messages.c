@@ -80,16 +80,17 @@ static void take_configuration(
 		close(fds[i]);
 }
 
-void messages_from_guardian(struct engine *engine, struct mono now)
+/* Returns whether there may be more. */
+static bool message_from_guardian(struct engine *engine, struct mono now)
 {
 	struct message message;
 	int fds[MESSAGE_FDS];
 	int result = message_receive(engine->guardian, &message, fds);
 	if (result == -EAGAIN)
-		return;
+		return false;
 	if (result == -EPIPE) {
 		engine_stop(engine, now, "the guardian is gone");
-		return;
+		return false;
 	}
 	if (!result && message.type == MESSAGE_CONFIG)
 		take_configuration(engine, &message, fds, now);
@@ -97,6 +98,14 @@ void messages_from_guardian(struct engine *engine, struct mono now)
 		engine_stop(engine, now, "the guardian asks for it");
 	else if (result && !engine->stopping) /* no descriptors were left for what comes with it */
 		refuse_configuration(engine);
+	return true;
+}
+
+void messages_from_guardian(struct engine *engine, struct mono now)
+{
+	/* To its end: behind what it has said last may be that it is gone, which is told once. */
+	for (int i = 0; i < MESSAGES_A_TURN && message_from_guardian(engine, now); i++)
+		;
 }
 
 /* Text from control ends up in logs: no control characters, and a NUL at the end. */

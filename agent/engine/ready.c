@@ -5,8 +5,6 @@
  */
 #include "engine/engine.h"
 
-#include "vipd/timing.h"
-
 /* The keeper has done what it was last asked for, as far as the kernel let it. */
 static bool is_answered(const struct link *link)
 {
@@ -59,13 +57,10 @@ static bool has_source(const struct engine *engine, const struct link *link)
 	return found;
 }
 
-/* It can send, but nobody would answer it: the others need not wait until it is missed. One that has missed
- * it already may have taken over, and is not to be told that nobody holds the address. */
+/* It can send, but nobody would answer it: the others need not wait until it is missed. */
 static void stop_deaf(struct engine *engine, struct router *router, struct mono now)
 {
-	const struct vrrp *vr = &router->vr;
-	bool is_late = mono_sub(now, vr->sent_at) > vrrp_late_limit(vr->params.advert_interval_us);
-	if (vr->state == VRRP_ACTIVE && !is_late && !link_trouble(router))
+	if (router->vr.state == VRRP_ACTIVE && !link_trouble(router))
 		packets_resign(engine, router, now);
 }
 

@@ -10,6 +10,7 @@
 #include "vipd/log.h"
 #include "vipd/na.h"
 #include "vipd/punctual.h"
+#include "vipd/timing.h"
 
 /* A batch of each family: a socket sends one. */
 static struct batch {
@@ -134,7 +135,9 @@ void packets_send_adverts(struct engine *engine, struct mono now)
 
 void packets_resign(struct engine *engine, struct router *router, struct mono now)
 {
-	if (router_auth_is_mute(&router->auth))
+	const struct vrrp *vr = &router->vr;
+	bool is_late = mono_sub(now, vr->sent_at) > vrrp_late_limit(vr->params.advert_interval_us);
+	if (is_late || router_auth_is_mute(&router->auth))
 		return;
 	router->pending.priority = VRRP_PRIORITY_RESIGN;
 	prepare_all(router, false);

@@ -125,6 +125,21 @@ def test_a_handover_in_place_of_the_engine_is_signed(lab, nodes):
     lab.wait_holder(nodes[0])
 
 
+def test_an_engine_learns_that_its_guardian_is_gone_behind_its_last_message(lab, nodes):
+    """It was stopped, or had no processor, while the guardian handed it a configuration and was killed."""
+    pids, config = nodes[0].vipd_pids(), nodes[0].config()
+    os.kill(pids["engine"], signal.SIGSTOP)
+    config["checks"].append({**config["checks"][0], "name": "another"})
+    nodes[0].write_config(config)
+    os.kill(pids["guardian"], signal.SIGHUP)
+    wait_for("control has the new configuration", lambda: len(nodes[0].status()["checks"]), lambda count: count == 2)
+    os.kill(pids["guardian"], signal.SIGKILL)
+    nodes[0].vipd_wait()
+    os.kill(pids["engine"], signal.SIGCONT)
+    wait_for("the engine has ended", lambda: not os.path.exists(f"/proc/{pids['engine']}"))
+    lab.wait_holder(nodes[1])
+
+
 def test_a_handover_that_is_cut_short_is_finished(lab, nodes, probe):
     """The engine is killed when vipd stops: the others hear of it, and the address stays until one has it."""
     before, pids = takeovers(nodes), nodes[0].vipd_pids()
