@@ -120,7 +120,9 @@ static void notify_changed(void *part)
 {
 	struct notify *notify = part;
 	const struct config *config = notify->control->config;
-	if (config && config->notify[0])
+	if (!config) /* what has happened until then is told, too */
+		return;
+	if (config->notify[0])
 		run_next(notify);
 	else if (!notify->running)
 		notify->next = atomic_load(&notify->control->board->event_count) + 1;

@@ -346,8 +346,13 @@ static void group_configure(void *part)
 	}
 	wipe(before, count_before);
 	group->next_addresses = (struct mono){0};
+	if (!count_before) /* what has waited meanwhile is for them */
+		group_take_places(group);
 	history_configure(group);
 	look(group);
+	for (unsigned i = 0; i < VRRP_FAMILIES; i++)
+		if (group->io[i])
+			sd_event_source_set_enabled(group->io[i], SD_EVENT_ON);
 	group_soon(group); /* the engine has the new configuration then, too */
 }
 
@@ -392,6 +397,8 @@ static int listen_to(struct group *group, unsigned family)
 {
 	int r = sd_event_add_io(group->control->event, &group->io[family],
 	    datagram_socket(&vrrp_families[family]), EPOLLIN, on_hellos, group);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(group->io[family], SD_EVENT_OFF); /* until it is configured */
 	return r < 0 ? r : sd_event_source_set_priority(group->io[family], PRIORITY_HEAR);
 }
 

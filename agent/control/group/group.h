@@ -142,7 +142,9 @@ void group_compare(struct group *group, unsigned index, const struct address *so
 /* Logs it; NULL: nothing. */
 void group_tell_rival(struct group *group, unsigned index, const struct rival *rival);
 
-/* say.c: looks at the board and sends what is due. */
+/* say.c: where the routers are, as the board says, before anything is said. */
+void group_take_places(struct group *group);
+/* Looks at the board and sends what is due. */
 void group_say(struct group *group, struct mono now);
 /* When the next one is due. */
 struct mono group_hello_due(const struct group *group, const struct group_router *router);

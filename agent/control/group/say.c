@@ -337,6 +337,19 @@ static bool index_of(const struct group *group, const struct router_id *id, unsi
 	return false;
 }
 
+void group_take_places(struct group *group)
+{
+	const struct board *board = group->control->board;
+	struct board_router router;
+	unsigned index, places = atomic_load(&board->router_count);
+	for (unsigned i = 0; i < places && i < BOARD_ROUTERS_MAX; i++) {
+		if (!board_read_router(board, i, &router) || !index_of(group, &router.id, &index))
+			continue;
+		group->routers[index].source = router.own_address;
+		group->routers[index].ifindex = router.ifindex;
+	}
+}
+
 void group_say(struct group *group, struct mono now)
 {
 	const struct board *board = group->control->board;

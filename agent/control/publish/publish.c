@@ -233,7 +233,7 @@ static struct kept *kept_of(const struct publish *publish, unsigned index)
 }
 
 /* Each target finds its own again, at whatever place it stands now. Whose memory is damaged has none. Where
- * there is nothing nothing is written: memory that nobody writes to takes no room. */
+ * there is nothing nothing is copied: these are many pages. */
 static void recall(struct publish *publish)
 {
 	static struct kept before[CONFIG_PUBLISH_MAX];
@@ -247,7 +247,7 @@ static void recall(struct publish *publish)
 	}
 	for (unsigned i = 0; i < CONFIG_PUBLISH_MAX; i++) {
 		struct kept *kept = kept_of(publish, i);
-		if (kept->name[0])
+		if (kept->name[0] || kept->set.count) /* or half of one, of a control that was killed */
 			*kept = (struct kept){0};
 		if (i < config->publish_count)
 			name_of(&config->publish[i], kept->name);
