@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "config/settings.h"
+#include "vipd/shortage.h"
 
 #define PORT_DEFAULT 6443
 #define PATH_ROOM    (2 * CONFIG_PATH_MAX)
@@ -121,6 +122,7 @@ static uint16_t last_number(const char *text, const char *mark)
 	return begin < end && port >= 1 && port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
+/* 0 for want of memory or descriptors: it is looked for again. */
 static uint16_t find_port(const char *root, const struct place *place)
 {
 	char path[PATH_ROOM];
@@ -133,9 +135,12 @@ static uint16_t find_port(const char *root, const struct place *place)
 		text[size] = '\0';
 		port = last_number(text, place->port_mark);
 	}
+	bool is_short = fd < 0 ? is_shortage(-errno) : !text;
 	free(text);
 	if (fd >= 0)
 		close(fd);
+	if (is_short)
+		return 0;
 	return port ? port : PORT_DEFAULT;
 }
 

@@ -161,6 +161,7 @@ static void report_keepalived(struct report *report)
 	if (!line)
 		return;
 	report_clear(report);
+	report->shortage = 0;
 	report_line(report, line,
 	    "this is a file of keepalived; `vipctl import FILE >vipd.conf` makes a vipd.conf of it, and says "
 	    "what has changed");
@@ -243,7 +244,7 @@ int config_load(const char *path, struct config *config, struct config_errors *e
 			? "run vipd as root, or look at the permissions of the file and its directories"
 		    : errno == ENOENT || errno == ENOTDIR
 			? "`vipctl init` writes one; or name another file with -c"
-		    : is_shortage(-errno) ? "try again when the machine has some"
+		    : is_shortage(-errno) ? "try again"
 					  : "name a configuration file with -c";
 		report_errno(&report, errno);
 		report_line(&report, 0, "cannot read: %s; %s", file_error(errno), advice);

@@ -17,6 +17,7 @@
 
 #include "config/report.h"
 #include "vipd/file.h"
+#include "vipd/shortage.h"
 
 #define SOURCE_MAX (1 << 20) /* bytes of all files together */
 #define DEPTH_MAX  10	     /* files that include each other */
@@ -212,8 +213,9 @@ static void include_file(struct source *source, const struct file *outer, unsign
 		report_errno(source->report, error);
 		report_line(source->report, line, "%s: cannot read %s: %s; %s", include_word, path,
 		    read_error(error),
-		    error == EFBIG ? "1 MiB is the most for all files together"
-				   : "name regular files that root may read");
+		    error == EFBIG	  ? "1 MiB is the most for all files together"
+		    : is_shortage(-error) ? "try again"
+					  : "name regular files that root may read");
 		source->parseable = false;
 	} else {
 		source->left -= file.size;
@@ -222,6 +224,16 @@ static void include_file(struct source *source, const struct file *outer, unsign
 		end_line(source, &file);
 	}
 	free(file.text);
+}
+
+/* errno of a directory that could not be listed; glob() tells nobody else. */
+static int unlisted;
+
+static int on_unlisted(const char *path, int error)
+{
+	(void)path;
+	unlisted = error == ENOENT || error == ENOTDIR ? unlisted : error;
+	return unlisted;
 }
 
 /* Files of a pattern, in the order of their names; none is right for a pattern, but not for a plain path. */
@@ -233,11 +245,14 @@ static void include_files(struct source *source, const struct file *file, unsign
 		path = strdup(pattern);
 	else if (!outer || asprintf(&path, "%s/%s", dirname(outer), pattern) < 0)
 		path = NULL;
-	int result = path ? glob(path, GLOB_NOMAGIC, NULL, &found) : GLOB_NOSPACE;
+	unlisted = 0;
+	int result = path ? glob(path, GLOB_NOMAGIC, on_unlisted, &found) : GLOB_NOSPACE;
 	if (result && result != GLOB_NOMATCH) {
-		report_errno(source->report, ENOMEM);
-		report_line(source->report, line, "%s: cannot list %s: %s; free some memory", include_word,
-		    pattern, strerror(ENOMEM));
+		int error = unlisted ? unlisted : ENOMEM;
+		report_errno(source->report, error);
+		report_line(source->report, line, "%s: cannot list %s: %s; %s", include_word, pattern,
+		    strerrordesc_np(error),
+		    is_shortage(-error) ? "try again" : "name a directory that root may read");
 		source->parseable = false;
 	}
 	for (size_t i = 0; i < found.gl_pathc; i++)
@@ -261,8 +276,10 @@ static void copy_include(struct source *source, struct file *file)
 	size_t size = *path == '"' ? strcspn(path + 1, "\"\n") : 0;
 	const char *behind = size && path[size + 1] == '"' ? path + size + 2 : "?";
 	behind += strspn(behind, " \t\r");
-	char *pattern = alone && strchr("#\n", *behind) ? strndup(path + 1, size) : NULL;
+	bool is_right = alone && strchr("#\n", *behind);
+	char *pattern = is_right ? strndup(path + 1, size) : NULL;
 	if (!pattern) {
+		report_errno(source->report, is_right ? ENOMEM : 0);
 		report_line(source->report, line,
 		    "%.*s: is not understood; write %s \"PATH\" in a line of its own", quoted(file->at, end),
 		    file->at, include_word);

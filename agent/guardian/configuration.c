@@ -15,10 +15,10 @@
 
 #include "guardian/guardian.h"
 #include "vipd/log.h"
-#include "vipd/shortage.h"
 
 #define EXIT_WRONG_CONFIGURATION 2 /* which the unit does not start again */
 
+#define SEND_AGAIN_US	   (5 * USEC_PER_SEC)
 #define LOOK_EVERY_US	   (2 * USEC_PER_SEC)
 #define LOOK_AFTER_HANG_US (30 * USEC_PER_SEC)
 #define GROUPS_EVERY_US	   (10 * USEC_PER_SEC)
@@ -70,6 +70,7 @@ void configuration_send(struct guardian *guardian, enum child_kind kind)
 		log_error("cannot hand the configuration to %s: %s; %s", child_plans[kind].name,
 		    strerrordesc_np(-result), child->ready ? "trying again" : "starting another one");
 	child->owed = result != 0;
+	child->sent = mono_now();
 	if (result && !child->ready)
 		child_kill(guardian, child);
 	if (kind == CHILD_CONTROL && !child->ready) /* a new one knows nothing */
@@ -103,6 +104,8 @@ static void take_over(struct guardian *guardian)
 	config_copy(&guardian->config, &reader->reading->config);
 	note_admin_group(guardian);
 	guardian->fingerprint = reader->reading->fingerprint;
+	if (reader->reading->stage != READING_DONE) /* certificates hang: they are looked at again */
+		guardian->fingerprint ^= 1;
 	hand_out(guardian);
 }
 
@@ -191,7 +194,7 @@ void configuration_in_force(struct guardian *guardian)
 
 static void changes_read(struct guardian *guardian, struct mono now)
 {
-	static bool hangs, is_short;
+	static bool hangs, fails;
 	struct reading *reading = guardian->reader.reading;
 	bool hung = reading->stage != READING_DONE;
 	guardian->next_look = mono_add(now, hung ? LOOK_AFTER_HANG_US : LOOK_EVERY_US);
@@ -200,16 +203,15 @@ static void changes_read(struct guardian *guardian, struct mono now)
 		    "key and certificate files cannot be looked at (does a file system hang?): those that "
 		    "were read before stay in force");
 	hangs = hung;
+	bool failed_before = fails;
+	fails = !hung && reading->result && reading->result != -EINVAL;
 	if (hung || reading->fingerprint == guardian->fingerprint)
 		return;
-	if (is_shortage(
-		reading->result)) { /* what was read before stays in force, and this is not forgotten */
-		if (!is_short)
+	if (fails) { /* for want of memory: what was read before stays in force, and this is not forgotten */
+		if (!failed_before)
 			log_lines(LOG_LEVEL_ERROR, describe_failure(guardian));
-		is_short = true;
 		return;
 	}
-	is_short = false;
 	if (reading->result) {
 		guardian->fingerprint = reading->fingerprint;
 		log_lines(LOG_LEVEL_ERROR, describe_failure(guardian));
@@ -292,9 +294,13 @@ static const char *describe_obstacle(const struct guardian *guardian)
 
 void configuration_tick(struct guardian *guardian, struct mono now)
 {
-	for (int kind = 0; kind < CHILDREN; kind++)
-		if (guardian->children[kind].owed)
+	for (int kind = 0; kind < CHILDREN; kind++) {
+		struct child *child = &guardian->children[kind];
+		bool unheard = !in_force(guardian, (enum child_kind)kind) &&
+			       mono_sub(now, child->sent) >= SEND_AGAIN_US; /* it had no memory for it */
+		if (child->owed || unheard)
 			configuration_send(guardian, (enum child_kind)kind);
+	}
 	if (reader_is_late(guardian, now))
 		configuration_read(guardian);
 	if (guardian->reload_wanted && mono_reached(now, guardian->next_reload)) {

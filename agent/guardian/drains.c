@@ -61,15 +61,20 @@ static void drains_print(const struct board *board, char *out, size_t size)
 void drains_save(const struct guardian *guardian)
 {
 	static char now[sizeof saved];
+	static bool is_failing;
 	char path[SAVED_PATH_MAX];
 	drains_print(guardian->board, now, sizeof now);
 	if (strcmp(now, saved) == 0)
 		return;
-	memcpy(saved, now, sizeof saved);
 	int r = saved_write(guardian, NAME, now, strlen(now));
-	if (r)
-		log_error("cannot write %s: %s; a drain would not be known any more when vipd is restarted",
+	if (!r)
+		memcpy(saved, now, sizeof saved);
+	else if (!is_failing)
+		log_error(
+		    "cannot write %s: %s; trying again; a drain would not be known any more when vipd is "
+		    "restarted",
 		    saved_path(guardian, NAME, path), strerrordesc_np(-r));
+	is_failing = r != 0;
 }
 
 /* ---- from the file ---- */

@@ -26,6 +26,7 @@ struct child {
 	int socket;			/* our end, -1 while not running */
 	uint64_t ready;			/* generation of the configuration that is in force there */
 	bool owed;			/* a configuration that could not be handed over */
+	struct mono sent;		/* when it was last handed one */
 	struct mono heard;		/* its last sign of life; or when it was started */
 	bool killed;			/* because there was none for too long */
 	bool waits;			/* in the kernel, for as long: that was logged */

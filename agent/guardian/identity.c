@@ -49,7 +49,9 @@ void identity_groups(const struct config *config, struct identity *identity)
 	struct identity found = *identity;
 	found.group_count = IDENTITY_GROUPS_MAX;
 	if (getgrouplist(config->run_as, found.gid, found.groups, &found.group_count) < 0)
-		found.group_count = IDENTITY_GROUPS_MAX; /* it has more: the first of them */
+		found.group_count = found.group_count > IDENTITY_GROUPS_MAX
+					? IDENTITY_GROUPS_MAX /* it has more: the first of them */
+					: 0;		      /* without memory: as if it had none */
 	found.has_socket_group = find_group(config->group, &found.socket_group);
 	found.has_admin_group = find_group(config->admin_group, &found.admin_group);
 	*identity = found;

@@ -141,10 +141,12 @@ static int open_programs(const struct guardian *guardian, int ends[2])
 		*slash = '\0';
 	snprintf(path, sizeof path, "%s/vipd-control", self);
 	ends[1] = open(path, O_PATH | O_CLOEXEC);
-	if (ends[1] < 0) {
+	if (ends[1] < 0 && !is_shortage(-errno)) {
 		snprintf(path, sizeof path, "%s/../libexec/vipd/vipd-control", self);
 		ends[1] = open(path, O_PATH | O_CLOEXEC);
 	}
+	if (ends[1] < 0 && is_shortage(-errno))
+		return -errno;
 	if (ends[1] < 0)
 		log_error("cannot open %s: %s; going on without health checks and vipctl: install vipd anew",
 		    path, strerrordesc_np(errno));

@@ -6,7 +6,8 @@
  * The engine gets the keys of its adverts, control gets the certificates of its checks, and keys of hellos
  * that are made from those of adverts; neither gets the other's. A key that is not good is an error of the
  * configuration. A certificate that cannot be read is not: k3s may not have written it yet. The check that
- * needs it fails with the reason, and it is read when it changes.
+ * needs it fails with the reason, and it is read when it changes. For want of memory or descriptors nothing
+ * is read, and all of it again.
  */
 #include "guardian/guardian.h"
 

@@ -10,14 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guardian/guardian.h"
 #include "vipd/log.h"
 #include "vipd/net.h"
+#include "vipd/shortage.h"
 
 #define LISTEN_FDS_START 3 /* as sd_listen_fds(3) says */
 #define BARRIER_MS	 5000
+#define OPEN_TRIES	 30
+#define OPEN_PAUSE_US	 (100 * USEC_PER_MS)
 
 /* Until systemd has read what was sent: messages of a process that is gone belong to nobody. */
 static int wait_for_manager(void)
@@ -37,6 +41,10 @@ int store_arp(void)
 {
 	log_open_brief("arp-socket");
 	int fd = net_open_arp();
+	for (int i = 0; is_shortage(fd) && i < OPEN_TRIES; i++) { /* nobody else may open one later */
+		nanosleep(&(struct timespec){.tv_nsec = OPEN_PAUSE_US * 1000}, NULL);
+		fd = net_open_arp();
+	}
 	int result = fd < 0 ? fd : 0;
 	/* Of the start before there may be one, and there is room for one. */
 	if (!result && (!notify_with(-1, "FDSTOREREMOVE=1\nFDNAME=arp") ||

@@ -22,6 +22,7 @@
 
 #include "guardian/guardian.h"
 #include "vipd/file.h"
+#include "vipd/shortage.h"
 
 #define TRIAL_MAX_US (10 * USEC_PER_SEC)
 #define EXIT_WRONG   2
@@ -384,8 +385,9 @@ int trial_run(const char *path, bool print)
 	const struct config *config = &reading->config;
 	fputs(reading->errors.text, stderr);
 	fputs(reading->warnings.text, stderr);
+	bool is_to_repeat = is_shortage(reading->result) || reading->result == -EAGAIN;
 	if (reading->errors.text[0])
-		return EXIT_WRONG;
+		return is_to_repeat ? EXIT_FAILURE : EXIT_WRONG;
 	if (reading->stage != READING_DONE) {
 		fprintf(stderr,
 		    "%s: it, or something that it names, cannot be looked at: does a file system or the name "

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * shortage: put in front of libc by LD_PRELOAD, it makes some calls fail as in a kernel without memory or
- * descriptors. The file $VIPD_SHORTAGE has a number for each kind of call: how often it fails from now on; of
- * DELAY, how often it takes a second.
+ * descriptors. The file $VIPD_SHORTAGE has a number for each kind of call: how often it fails from now on;
+ * DELAY: it takes until that is 0.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -22,7 +22,7 @@ static const struct {
 	enum kind kind;
 } files[] = {{".drains", DRAINS}, {"/vipd.conf", SETTINGS}, {"/keys/", KEY}, {"/ca.crt", CERTIFICATE}};
 
-static int *left;
+static volatile int *left;
 
 /* Before the sandbox closes. */
 __attribute__((constructor)) static void begin(void)
@@ -31,7 +31,7 @@ __attribute__((constructor)) static void begin(void)
 	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
 	void *mapped = fd >= 0 ? mmap(NULL, KINDS * sizeof *left, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
 			       : MAP_FAILED;
-	left = mapped == MAP_FAILED ? NULL : mapped;
+	left = mapped == MAP_FAILED ? NULL : (volatile int *)mapped;
 	if (fd >= 0)
 		close(fd);
 }
@@ -49,8 +49,8 @@ int memfd_create(const char *name, unsigned flags)
 {
 	if (strcmp(name, "vipd-config") == 0 && fails(CONFIGURATION, ENOMEM))
 		return -1;
-	if (strcmp(name, "vipd-config") == 0 && fails(DELAY, 0))
-		sleep(1);
+	while (strcmp(name, "vipd-config") == 0 && left && left[DELAY])
+		usleep(1000);
 	return (int)syscall(SYS_memfd_create, name, flags);
 }
 

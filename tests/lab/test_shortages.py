@@ -82,8 +82,8 @@ def test_a_command_before_the_configuration(nodes, shortage, command):
     shortage.say("delay", 1)
     end(nodes[0], "engine")
     wait_for("another one runs", lambda: nodes[0].vipd_pids().get("engine"), lambda pid: pid and pid != before)
-    shortage.wait_over("delay")
     nodes[0].exec("curl", "-sSf", "--unix-socket", nodes[0].socket_path, "-X", "POST", f"http://vipd/v1/{command}")
+    shortage.say("delay", 0)
     wait_for("it is done", lambda: nodes[0].router()["drained"], lambda drained: drained == (command == "drain"))
 
 

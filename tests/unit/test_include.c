@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -184,6 +185,29 @@ static void every_file_once(void **state)
 	assert_string_equal(list, "");
 }
 
+/* A directory that cannot be listed for want of descriptors is no empty one, and the text is not wrong. */
+static void a_shortage_is_to_be_tried_again(void **state)
+{
+	(void)state;
+	static struct config_errors errors;
+	char path[128];
+	put("~/conf.d/10.conf", "virtual_routers = ( " ROUTER " );\n");
+	in_folder("~/vipd.conf", path, sizeof path);
+	struct rlimit before, none;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int i = 0; i < 2; i++) { /* the include, then the main file */
+		const char *text = "@include \"conf.d/*.conf\"\nvirtual_routers = ( " ROUTER " );\n";
+		put("~/vipd.conf", text);
+		none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+		int result = i ? config_load(path, &config, &errors)
+			       : config_read_text(path, text, strlen(text), &config, &errors);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		assert_int_equal(result, -EMFILE);
+		assert_non_null(strstr(errors.text, "Too many open files; try again"));
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -193,6 +217,7 @@ int main(void)
 	    cmocka_unit_test(what_is_not_a_file),
 	    cmocka_unit_test(circles_and_nonsense),
 	    cmocka_unit_test(every_file_once),
+	    cmocka_unit_test(a_shortage_is_to_be_tried_again),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
