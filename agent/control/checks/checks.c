@@ -214,6 +214,7 @@ static struct check *check_new(struct checks *checks, unsigned index)
 struct former {
 	const struct config *config;
 	struct secrets secrets;
+	unsigned count;
 	struct check *items[CONFIG_CHECKS_MAX];
 	struct check_health health[CONFIG_CHECKS_MAX];
 };
@@ -226,7 +227,7 @@ static struct check *check_take_over(struct checks *checks, struct former *forme
 {
 	const struct secrets *old = &former->secrets, *new = &checks->control->secrets;
 	const struct config_check *after = &checks->config->checks[index];
-	for (unsigned i = 0; i < CONFIG_CHECKS_MAX; i++) {
+	for (unsigned i = 0; i < former->count; i++) {
 		struct check *check = former->items[i];
 		if (!check || strcmp(former->config->checks[i].name, after->name))
 			continue;
@@ -252,13 +253,13 @@ static void checks_configure(void *part)
 {
 	struct checks *checks = part;
 	static struct former former; /* too large for the stack, of which each page would be touched */
-	size_t count = checks->config ? checks->config->check_count : 0;
 	former.config = checks->config;
 	former.secrets = checks->secrets;
+	former.count = checks->config ? checks->config->check_count : 0;
 	memcpy(former.items, checks->items, sizeof former.items);
-	memcpy(former.health, checks->health, count * sizeof former.health[0]);
+	memcpy(former.health, checks->health, former.count * sizeof former.health[0]);
 	memset(checks->items, 0, sizeof checks->items);
-	memset(checks->health, 0, count * sizeof checks->health[0]);
+	memset(checks->health, 0, former.count * sizeof checks->health[0]);
 	checks->config = checks->control->config;
 	checks->secrets = checks->control->secrets;
 	for (unsigned i = 0; i < checks->config->check_count; i++) {
