@@ -268,8 +268,8 @@ const char *saved_path(const struct guardian *guardian, const char *name, char o
 int saved_write(const struct guardian *guardian, const char *name, const void *bytes, size_t size);
 int saved_open(const struct guardian *guardian, const char *name);
 
-/* timeline.c: the memory of control's timeline (a descriptor, or -1), from the life before and for the next.
- */
+/* timeline.c: the memory of control's timeline (a descriptor, or -errno), from the life before and for the
+ * next. */
 int timeline_open(const struct guardian *guardian);
 void timeline_save(const struct guardian *guardian);
 

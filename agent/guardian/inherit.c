@@ -95,8 +95,7 @@ static int open_hellos_ipv4(const struct guardian *guardian, int ends[2])
 
 static int open_timeline(const struct guardian *guardian, int ends[2])
 {
-	ends[0] = timeline_open(guardian);
-	return 0;
+	return optional(timeline_open(guardian), ends);
 }
 
 /* A kernel without it translates nothing. */

@@ -12,26 +12,35 @@
 
 #include "guardian/guardian.h"
 #include "vipd/log.h"
+#include "vipd/shortage.h"
 
 #define NAME "timeline"
+
+/* Of this size for ever: nobody can make it fill the memory, or take it away from under control. */
+static int memory_of(const char *bytes, size_t size)
+{
+	int fd = memfd_create("vipd-timeline", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int result = fd < 0 ? -errno : memfd_fill(fd, bytes, size);
+	if (!result && fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+		result = -errno;
+	if (!result)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
 
 int timeline_open(const struct guardian *guardian)
 {
 	static char bytes[TIMELINE_SIZE];
-	int saved = saved_open(guardian, NAME),
-	    fd = memfd_create("vipd-timeline", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int saved = saved_open(guardian, NAME);
 	if (saved >= 0 && read(saved, bytes, sizeof bytes) < 0)
 		memset(bytes, 0, sizeof bytes);
-	if (saved >= 0) {
+	int fd = memory_of(bytes, sizeof bytes);
+	if (saved >= 0)
 		close(saved);
+	if (saved >= 0 && !is_shortage(fd)) /* else it is for the next try */
 		saved_write(guardian, NAME, NULL, 0);
-	}
-	/* Of this size for ever: nobody can make it fill the memory, or take it away from under control. */
-	if (fd >= 0 && (memfd_fill(fd, bytes, sizeof bytes) < 0 ||
-			   fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)) {
-		close(fd);
-		fd = -1;
-	}
 	return fd;
 }
 

@@ -22,6 +22,7 @@
 #include "vipd/message.h"
 #include "vipd/punctual.h"
 #include "vipd/sandbox.h"
+#include "vipd/shortage.h"
 
 /* How often an engine that has not moved its time is looked at: who adverts every 10 ms has moved it. */
 #define STALE_TICK_US (100 * USEC_PER_MS)
@@ -118,17 +119,20 @@ static void turn(void)
 	wait_awake();
 }
 
-static void open_lists(void)
+static int open_lists(void)
 {
 	static const char *const paths[VRRP_FAMILIES] = {
 	    [VRRP_IPV6] = NET_GROUPS_LIST, [VRRP_IPV4] = NET_GROUPS_LIST_IPV4};
 	for (unsigned i = 0; i < VRRP_FAMILIES; i++) {
 		keeper.groups_lists[i] = open(paths[i], O_RDONLY | O_CLOEXEC);
+		if (keeper.groups_lists[i] < 0 && is_shortage(-errno))
+			return -errno;				   /* the guardian starts another keeper */
 		if (keeper.groups_lists[i] < 0 && errno != ENOENT) /* or a kernel without that family */
 			log_warning("cannot read %s: %s; %s", paths[i], strerrordesc_np(errno),
 			    i == VRRP_IPV4 ? "groups that the kernel has dropped are not joined again"
 					   : "groups are joined anew after each change of a link");
 	}
+	return 0;
 }
 
 static int open_everything(void)
@@ -140,13 +144,14 @@ static int open_everything(void)
 	static_assert(FD_GROUPS_COUNT == NET_GROUP_SOCKETS, "who has room for a socket inherits it");
 	for (int i = 0; i < FD_GROUPS_COUNT; i++)
 		keeper.page->groups.sockets[i] = FD_GROUPS + i;
-	open_lists();
 	tzset(); /* reads a file: the log cannot later */
 	keeper.seen = atomic_load(&keeper.board->order_count) - 1;
 	keeper.join_again = keeper.wait_until = MONO_NEVER;
 	keeper.is_alone = sysconf(_SC_NPROCESSORS_ONLN) < 2;
 	keeper.awake_until_us = atomic_load(&keeper.board->awake_until_us);
-	int result = kernel_open_requests(&keeper.requests);
+	int result = open_lists();
+	if (!result)
+		result = kernel_open_requests(&keeper.requests);
 	return result ? result : kernel_open_requests(&keeper.dumps);
 }
 

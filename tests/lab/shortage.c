@@ -15,12 +15,26 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum kind { CONFIGURATION, ARP, DRAINS, CHECK, METRICS, DELAY, SETTINGS, KEY, CERTIFICATE, KINDS };
+enum kind {
+	CONFIGURATION,
+	ARP,
+	DRAINS,
+	CHECK,
+	METRICS,
+	DELAY,
+	SETTINGS,
+	KEY,
+	CERTIFICATE,
+	TIMELINE,
+	GROUPS,
+	KINDS
+};
 
 static const struct {
 	const char *name;
 	enum kind kind;
-} files[] = {{".drains", DRAINS}, {"/vipd.conf", SETTINGS}, {"/keys/", KEY}, {"/ca.crt", CERTIFICATE}};
+} files[] = {{".drains", DRAINS}, {"/vipd.conf", SETTINGS}, {"/keys/", KEY}, {"/ca.crt", CERTIFICATE},
+    {"/net/igmp6", GROUPS}};
 
 static volatile int *left;
 
@@ -48,6 +62,8 @@ static int fails(enum kind kind, int error)
 int memfd_create(const char *name, unsigned flags)
 {
 	if (strcmp(name, "vipd-config") == 0 && fails(CONFIGURATION, ENOMEM))
+		return -1;
+	if (strcmp(name, "vipd-timeline") == 0 && fails(TIMELINE, ENOMEM))
 		return -1;
 	while (strcmp(name, "vipd-config") == 0 && left && left[DELAY])
 		usleep(1000);

@@ -14,7 +14,8 @@ from keys import auth, make_key, write_auth
 from testbed import BOTH, SANITIZED, adverts_pass, build_preload, wait_for
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="the sanitizers must come first")
-KINDS = ("configuration", "arp", "drains", "check", "metrics", "delay", "settings", "key", "certificate")  # as in shortage.c
+KINDS = ("configuration", "arp", "drains", "check", "metrics", "delay", "settings", "key", "certificate", "timeline",
+         "groups")  # as in shortage.c
 
 
 class Shortage:
@@ -109,6 +110,15 @@ def test_a_check_without_memory(lab, nodes, shortage):
     lab.wait_holder(nodes[0])
 
 
+def test_a_keeper_that_cannot_see_which_groups_are_joined(nodes, shortage):
+    """Another one can."""
+    shortage.say("groups", 1)
+    end(nodes[0], "keeper")
+    shortage.wait_over("groups")
+    wait_for("another keeper runs", lambda: "keeper" in nodes[0].vipd_pids())
+    assert "keeper: cannot read" not in nodes[0].log()
+
+
 def test_drains_that_cannot_be_read(nodes, shortage):
     """No start undrained: systemd tries again."""
     nodes[0].drain()
@@ -125,7 +135,8 @@ def test_drains_that_cannot_be_read(nodes, shortage):
     ("settings", "vipd.conf: cannot read: Too many open files in system"),
     ("key", '/keys/1": Too many open files in system'),
     ("certificate", "cannot be read: Too many open files in system"),
-], ids=["settings", "key", "certificate"])
+    ("timeline", "Cannot allocate memory"),
+], ids=["settings", "key", "certificate", "timeline"])
 def test_files_that_cannot_be_read_at_a_start(lab, nodes, shortage, kind, text):
     """systemd tries again: what is wrong (exit status 2) it would not, and without a certificate no check would ever pass."""
     write_auth(nodes[0], auth("receive-only", 1, {1: make_key(lab, 1)[0]}))
