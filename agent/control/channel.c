@@ -62,9 +62,10 @@ static void channel_verdict(void *part, const struct verdict *verdict)
 static void channel_configure(void *part)
 {
 	struct channel *channel = part;
+	/* The routers may have other numbers now. Memory that is not used is not touched. */
 	for (int i = 0; i < CONFIG_ROUTERS_MAX; i++)
 		if (channel->said[i].known)
-			channel->said[i].known = false; /* the routers may have other numbers now */
+			channel->said[i].known = false;
 }
 
 static int on_engine(sd_event_source *source, int fd, uint32_t events, void *context)

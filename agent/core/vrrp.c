@@ -52,7 +52,7 @@ static void take_over(struct vrrp *vr, struct mono now, struct vrrp_effects *out
 }
 
 /* Design: only while nobody can have taken over; it is the limit by which a late engine steps down. */
-bool vrrp_is_heir(const struct vrrp *vr, struct mono now)
+bool vrrp_adopts(const struct vrrp *vr, struct mono now)
 {
 	int64_t silence = mono_sub(now, vr->adopt_from);
 	return vr->state == VRRP_INITIALIZE && vr->may_adopt && silence >= 0 &&
@@ -75,7 +75,7 @@ static void link_up(
 	vr->preempt_after = mono_add(now, vr->params.preempt_delay_us);
 	bool was_active = vr->state == VRRP_INITIALIZE && vr->may_adopt;
 	vr->kept |= was_active && vr_may_keep(vr);
-	if (vrrp_is_heir(vr, now)) {
+	if (vrrp_adopts(vr, now)) {
 		vr->on_link = vr->present = event->present & vr_all_addresses(vr);
 		vr_become_active(vr, now, VRRP_REASON_ADOPTED, 0, out);
 	} else {

@@ -27,7 +27,7 @@ static bool is_deaf(const struct router *router)
 static bool waits_for_group(const struct router *router, struct mono now)
 {
 	return !router->config.peer_count && !is_answered(router->link) && !router->vr.link_up &&
-	       !vrrp_is_heir(&router->vr, now);
+	       !vrrp_adopts(&router->vr, now);
 }
 
 const char *router_trouble(const struct router *router)

@@ -294,8 +294,8 @@ void vrrp_init(struct vrrp *vr, const struct vrrp_params *params, enum vrrp_heal
  * when the link is up, this one goes on as Active. */
 void vrrp_succeed(struct vrrp *vr, struct mono sent_at);
 
-/* Whether it goes on as Active if the link is up at `now`; else it begins as a Backup. */
-bool vrrp_is_heir(const struct vrrp *vr, struct mono now);
+/* Whether it would adopt, and go on as Active, if the link came up at `now`; else it begins as a Backup. */
+bool vrrp_adopts(const struct vrrp *vr, struct mono now);
 
 /* Takes in one event at `now` and fills *out. `now` must not go back between calls. */
 void vrrp_step(struct vrrp *vr, struct mono now, const struct vrrp_event *event, struct vrrp_effects *out);

@@ -163,7 +163,7 @@ static void test_a_failing_heir(void **state)
 	vrrp_init(&vr, &params, VRRP_FAILING);
 	vrrp_succeed(&vr, (struct mono){-50 * MS});
 	now = (struct mono){0};
-	assert_false(vrrp_is_heir(&vr, now));
+	assert_false(vrrp_adopts(&vr, now));
 	step("link up",
 	    &(struct vrrp_event){.type = VRRP_EVENT_LINK_UP, .own_address = node(5), .present = 1});
 	assert_int_equal(vr.state, VRRP_BACKUP);

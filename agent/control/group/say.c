@@ -329,21 +329,24 @@ static void look_at(struct group *group, unsigned index, const struct board_rout
 	router->answers = false;
 }
 
-static bool index_of(const struct group *group, const struct router_id *id, unsigned *index)
+/* What is at a place of the board, if it is a router of ours. */
+static bool read_place(
+    const struct group *group, unsigned place, struct board_router *router, unsigned *index)
 {
+	if (!board_read_router(group->control->board, place, router))
+		return false;
 	for (*index = 0; *index < group->count; ++*index)
-		if (router_id_equal(&group->routers[*index].id, id))
+		if (router_id_equal(&group->routers[*index].id, &router->id))
 			return true;
 	return false;
 }
 
 void group_take_places(struct group *group)
 {
-	const struct board *board = group->control->board;
 	struct board_router router;
-	unsigned index, places = atomic_load(&board->router_count);
+	unsigned index, places = atomic_load(&group->control->board->router_count);
 	for (unsigned i = 0; i < places && i < BOARD_ROUTERS_MAX; i++) {
-		if (!board_read_router(board, i, &router) || !index_of(group, &router.id, &index))
+		if (!read_place(group, i, &router, &index))
 			continue;
 		group->routers[index].source = router.own_address;
 		group->routers[index].ifindex = router.ifindex;
@@ -352,16 +355,14 @@ void group_take_places(struct group *group)
 
 void group_say(struct group *group, struct mono now)
 {
-	const struct board *board = group->control->board;
 	struct board_router router;
-	unsigned index;
+	unsigned index, places = atomic_load(&group->control->board->router_count);
 	if (mono_reached(now, group->next_addresses)) {
 		look_for_addresses(group);
 		group->next_addresses = mono_add(now, ADDRESSES_EVERY_US);
 	}
-	unsigned places = atomic_load(&board->router_count);
 	for (unsigned i = 0; i < places && i < BOARD_ROUTERS_MAX; i++)
-		if (board_read_router(board, i, &router) && index_of(group, &router.id, &index))
+		if (read_place(group, i, &router, &index))
 			look_at(group, index, &router, now);
 }
 
